@@ -1,0 +1,2 @@
+//! The command `bespoke`.
+fn main() {}
