@@ -1,5 +1,6 @@
 //! API keys.
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{Level, SecretDigest, Timestamp};
@@ -16,8 +17,8 @@ pub struct ApiKey {
     pub user_id: i64,
     /// UUID of the owner.
     pub user_uuid: Uuid,
-    /// What its owner calls it.
-    pub name: String,
+    /// What its owner calls it: a text, or whatever JSON value the client sent.
+    pub name: Value,
     /// Highest level that a call with it has.
     pub level: Level,
     /// SHA-256 of the secret.

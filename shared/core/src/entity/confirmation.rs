@@ -18,8 +18,6 @@ pub enum Kind {
     Signup,
     /// Signs in somebody who tried to sign up again.
     SignupActive,
-    /// Changes the address of an account.
-    EmailChange,
 }
 
 impl Kind {
@@ -28,13 +26,12 @@ impl Kind {
         match self {
             Self::Signup => "signup",
             Self::SignupActive => "signup-aea",
-            Self::EmailChange => "emailchange",
         }
     }
 
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Signup, Self::SignupActive, Self::EmailChange]
+        [Self::Signup, Self::SignupActive]
             .into_iter()
             .find(|kind| kind.name() == name)
     }
@@ -44,7 +41,6 @@ impl Kind {
         match self {
             Self::Signup => 7 * DAY_MS,
             Self::SignupActive => HOUR_MS,
-            Self::EmailChange => DAY_MS,
         }
     }
 }

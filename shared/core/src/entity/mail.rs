@@ -16,10 +16,6 @@ pub enum Template {
     SignupAea,
     /// Somebody signed up with an address whose account is disabled.
     SignupAed,
-    /// Confirm a new address.
-    EmailChange,
-    /// The old address is told that a change was asked for.
-    EmailChangeNotice,
     /// The address is told that the password was changed.
     PasswordChanged,
 }
