@@ -60,7 +60,15 @@ pub fn compose(mail: &OutboxMail, settings: &MailSettings) -> Result<Message, Ma
         .map_err(|_| MailError::Address)
 }
 
-/// The body as it is where that is allowed, so that a link can be copied out of the file; otherwise encoded.
+/// The longest line that mail may carry unencoded, in bytes (RFC 5322 section 2.1.1).
+const MAX_LINE_BYTES: usize = 998;
+
+/// The body as it is where that is allowed, so that a link can be copied out of the file; otherwise encoded. (The
+/// library alone would encode as soon as a line is longer than 78 bytes, and links are.)
 fn readable(text: String) -> Body {
-    Body::new_with_encoding(text, ContentTransferEncoding::SevenBit).unwrap_or_else(Body::new)
+    if text.is_ascii() && text.lines().all(|line| line.len() <= MAX_LINE_BYTES) {
+        Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into_bytes(), ContentTransferEncoding::SevenBit)
+    } else {
+        Body::new(text)
+    }
 }
