@@ -67,7 +67,10 @@ const MAX_LINE_BYTES: usize = 998;
 /// library alone would encode as soon as a line is longer than 78 bytes, and links are.)
 fn readable(text: String) -> Body {
     if text.is_ascii() && text.lines().all(|line| line.len() <= MAX_LINE_BYTES) {
-        Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into_bytes(), ContentTransferEncoding::SevenBit)
+        Body::dangerous_pre_encoded(
+            text.replace('\n', "\r\n").into_bytes(),
+            ContentTransferEncoding::SevenBit,
+        )
     } else {
         Body::new(text)
     }

@@ -1,1 +1,40 @@
-//! To be written.
+//! What all functions share above the database: who calls, what the answer looks like, and how a function is wired.
+//!
+//! **What it is for.** Extractors, the error envelope, the context (configuration read once), one registration that
+//! gives the `/jwt` and the `/key` form of a route from one handler, the gateway that dispatches, the Lambda entry.
+//!
+//! **What it must not know.** SQL and bucket keys (they are below, in `bespoke-database`), and any single route (they
+//! are above, in `functions/`).
+//!
+//! **How to add one more.** A route is a line in a function's `router()` and a handler whose first argument says who
+//! may call it: [`Public`], [`Guest`] or [`Caller`]. A setting is a row of [`config::SETTINGS`] and a field of
+//! [`Config`].
+
+mod answer;
+mod auth;
+mod body;
+pub mod config;
+mod context;
+mod error;
+mod gateway;
+mod key_file;
+pub mod lambda;
+pub mod logging;
+mod outbox;
+mod params;
+mod routes;
+mod session;
+mod surroundings;
+pub mod view;
+
+pub use answer::{Outcome, created, no_content, ok, yaml};
+pub use auth::{Access, Caller, Guest, Identity, Public, Via, level};
+pub use body::{Body, JsonObject, truthy};
+pub use config::{Config, ConfigError, Overrides};
+pub use context::{Context, StartError, Verified};
+pub use error::{Error, Result};
+pub use gateway::Gateway;
+pub use params::{Id, Params};
+pub use routes::{Route, Routes, Scheme};
+pub use session::Session;
+pub use surroundings::{Surroundings, SystemClock, SystemRandom};

@@ -1,6 +1,7 @@
 //! Confirmations: something that waits for its owner to open a link.
 
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::Timestamp;
@@ -66,5 +67,10 @@ impl Confirmation {
     /// Whether its time is over.
     pub fn expired(&self, now: Timestamp) -> bool {
         now >= self.created_at.plus_ms(self.kind.life_ms())
+    }
+
+    /// Whether that is the secret of the link; takes the same time wherever they differ.
+    pub fn check_matches(&self, check: &str) -> bool {
+        self.check.as_bytes().ct_eq(check.as_bytes()).into()
     }
 }

@@ -1,0 +1,23 @@
+//! `GET /account/{auth}`
+
+use axum::response::Response;
+use bespoke_web::level::READ_SOME;
+use bespoke_web::{Caller, Outcome, Result, Session, ok};
+
+use crate::AccountAnswer;
+
+/// The account of the caller.
+pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
+    answer(&session, caller.actor.user_id).await
+}
+
+/// Answers with the account of that id.
+pub(crate) async fn answer(session: &Session, id: i64) -> Result<Response> {
+    let account = crate::load(session, id).await?.into();
+    Ok(ok(&AccountAnswer {
+        result: Outcome::Success,
+        token: None,
+        account,
+        ignored: None,
+    }))
+}

@@ -1,0 +1,53 @@
+//! `POST /confirm/signup/{id}`
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use bespoke_core::entity::user::{Consent, Status};
+use bespoke_database::{Db, confirmations, users};
+use bespoke_web::{Body, Error, Id, JsonObject, Public, Result, Session};
+
+/// Activates a new account with the consent that its owner gives, and signs in. (Only an account that was never active:
+/// otherwise an old link could bring back one that was blocked, defect D42.)
+pub(crate) async fn signup(_: Public, session: Session, id: Id, body: Body) -> Result<Response> {
+    let body = body.required()?;
+    let consent = crate::consent_of(body.get("consent")).filter(|consent| *consent >= Consent::Account);
+    let consent = consent.ok_or(Error::bad_request("consentRequired"))?;
+    let now = session.now();
+    let user_id = session
+        .write(move |db| {
+            let confirmation = find(db, id, now, &[Kind::Signup])?;
+            verify_check(&confirmation, &body)?;
+            let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?;
+            let mut user = user
+                .filter(|user| user.standing.status == Status::Inactive)
+                .ok_or_else(Error::not_found)?;
+            user.standing.status = Status::Active;
+            user.standing.consent = consent;
+            user.updated_at = now;
+            users::update(db, &user)?;
+            confirmations::delete_kind(db, confirmation.user_id, Kind::Signup)?;
+            Ok(user.standing.id)
+        })
+        .await?;
+    Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
+}
+
+/// The confirmation of that id, when it is of one of these kinds and its time is not over; else 404.
+pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: bespoke_core::Timestamp, kinds: &[Kind]) -> Result<Confirmation> {
+    let EntityId::Uuid(uuid) = id else {
+        return Err(Error::not_found());
+    };
+    let confirmation = confirmations::by_uuid(db, uuid)?;
+    let usable = confirmation.filter(|found| kinds.contains(&found.kind) && !found.expired(now));
+    usable.ok_or_else(Error::not_found)
+}
+
+/// The check of the link is verified when it is sent (defect D119): the first API generation sends the id alone.
+fn verify_check(confirmation: &Confirmation, body: &JsonObject) -> Result<()> {
+    match body.get("check") {
+        None => Ok(()),
+        Some(check) if check.as_str().is_some_and(|check| confirmation.check_matches(check)) => Ok(()),
+        Some(_) => Err(Error::not_found()),
+    }
+}

@@ -1,0 +1,125 @@
+//! `POST /signup`
+
+use axum::response::Response;
+use bespoke_core::Role;
+use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, Kind};
+use bespoke_core::entity::mail::Template;
+use bespoke_core::entity::user::{Status, User};
+use bespoke_core::validate::{Language, clean_email, is_email};
+use bespoke_database::users::NewUser;
+use bespoke_database::{Db, confirmations, outbox, users};
+use bespoke_web::{Body, Error, JsonObject, Outcome, Public, Result, Session, created, truthy};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Bytes of the random name of an account's image.
+const IHASH_BYTES: usize = 32;
+/// What stands for the password that nobody knows until the owner sets one: it is no hash, so nothing verifies.
+const NO_PASSWORD: &str = "";
+
+#[derive(Serialize)]
+struct Answer {
+    result: Outcome,
+    email: String,
+    /// Only in test mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmation: Option<Uuid>,
+}
+
+/// Makes an inactive account and mails a link that confirms it. For an address that has an account the answer is the
+/// same; what the mail says differs.
+pub(crate) async fn signup(_: Public, session: Session, body: Body) -> Result<Response> {
+    let body = body.required()?;
+    let (email, language) = check(&body)?;
+    let test = crate::is_test(&session, &body, &email);
+    let user = new_user(&session, &email, language, test.then_some(&body));
+    let attempt = Attempt {
+        session: session.clone(),
+        user,
+        test,
+    };
+    let confirmation = session.write(move |db| attempt.store(db)).await?;
+    if !test {
+        session.deliver_mail().await;
+    }
+    let confirmation = confirmation.filter(|_| test);
+    Ok(created(&Answer {
+        result: Outcome::Created,
+        email,
+        confirmation,
+    }))
+}
+
+fn check(body: &JsonObject) -> Result<(String, Language)> {
+    let email = body.get("email").filter(|email| truthy(email)).and_then(Value::as_str);
+    let email = clean_email(email.ok_or(Error::bad_request("emailMissing"))?);
+    let language = body.get("language").filter(|language| truthy(language));
+    let language = language.ok_or(Error::bad_request("languageMissing"))?;
+    let language = language.as_str().and_then(|code| code.parse().ok());
+    let language = language.ok_or(Error::bad_request("unsupportedLanguage"))?;
+    if is_email(&email) {
+        Ok((email, language))
+    } else {
+        Err(Error::bad_request("emailInvalid"))
+    }
+}
+
+/// `test` is the body of a request in test mode, which may name a role.
+fn new_user(session: &Session, email: &str, language: Language, test: Option<&JsonObject>) -> NewUser {
+    let role = test.and_then(|body| body.get("role")).and_then(Value::as_str);
+    NewUser {
+        uuid: session.random().uuid(),
+        email: email.to_owned(),
+        ihash: session.random().hex::<IHASH_BYTES>(),
+        password: NO_PASSWORD.to_owned(),
+        role: role.map_or(Role::User, Role::from_name),
+        language,
+        created_at: session.now(),
+    }
+}
+
+/// One attempt to sign up, as it is stored: all in one commit.
+struct Attempt {
+    session: Session,
+    user: NewUser,
+    test: bool,
+}
+
+impl Attempt {
+    /// Gives the confirmation that was made, if one was.
+    fn store(&self, db: &Db<'_>) -> Result<Option<Uuid>> {
+        let existing = users::by_email(db, &self.user.email)?;
+        let (id, kind, template, page) = match existing {
+            None => (users::insert(db, &self.user)?, Kind::Signup, Template::Signup, "signup"),
+            Some(User { standing, .. }) => match standing.status {
+                Status::Inactive => (standing.id, Kind::Signup, Template::Signup, "signup"),
+                Status::Active => (standing.id, Kind::SignupActive, Template::SignupAea, "signin"),
+                Status::Disabled | Status::Blocked => {
+                    self.queue(db, Template::SignupAed, None)?;
+                    return Ok(None);
+                }
+            },
+        };
+        let confirmation = Confirmation {
+            uuid: self.session.random().uuid(),
+            kind,
+            user_id: id,
+            check: self.session.random().hex::<CHECK_BYTES>(),
+            data: JsonObject::new(),
+            created_at: self.user.created_at,
+        };
+        confirmations::insert(db, &confirmation)?;
+        let path = format!("/confirm/{page}?id={}&check={}", confirmation.uuid, confirmation.check);
+        self.queue(db, template, Some(&path))?;
+        Ok(Some(confirmation.uuid))
+    }
+
+    fn queue(&self, db: &Db<'_>, template: Template, path: Option<&str>) -> Result<()> {
+        if self.test {
+            return Ok(());
+        }
+        let mail = self.session.mail(template, &self.user.email, self.user.language, path);
+        Ok(outbox::insert(db, &mail)?)
+    }
+}

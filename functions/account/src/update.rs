@@ -1,0 +1,166 @@
+//! `PATCH /account/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::mail::Template;
+use bespoke_core::entity::user::{Consent, User};
+use bespoke_core::permission::Denied;
+use bespoke_core::validate::{Language, clean_username, fold_username};
+use bespoke_core::{EntityId, Level, MAX_PASSWORD_BYTES};
+use bespoke_database::{outbox, users};
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, ok};
+use serde_json::Value;
+
+use crate::AccountAnswer;
+
+/// Highest `control`: everything is shown.
+const MAX_CONTROL: f64 = 5.0;
+/// Fields that clients send beside others, and that are no mistake.
+const SILENT: [&str; 2] = ["test", "currentPassword"];
+
+/// The fields of a request that can be taken.
+#[derive(Default)]
+struct Changes {
+    bio: Option<String>,
+    consent: Option<Consent>,
+    control: Option<i64>,
+    language: Option<Language>,
+    compare: Option<bool>,
+    imperial: Option<bool>,
+    newsletter: Option<bool>,
+    data: JsonObject,
+    username: Option<String>,
+    password: Option<String>,
+}
+
+/// Changes the caller's account. What cannot be taken never fails the request: it is listed as ignored.
+pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
+    let current_password = body.0.get("currentPassword").cloned();
+    let (mut changes, mut ignored) = Changes::read(body.0);
+    // Who may sign in as the owner, and what the owner has agreed to, is not for keys that only write (defect D39).
+    let sensitive = changes.password.is_some() || changes.consent.is_some();
+    if sensitive && caller.actor.level < Level::USER {
+        return Err(Denied.into());
+    }
+    let id = caller.actor.user_id;
+    if let Some(password) = changes.password.take() {
+        verify_current(&session, id, current_password).await?;
+        changes.password = Some(session.hash_password(password).await?);
+    }
+    let password_changed = changes.password.is_some();
+    let writer = session.clone();
+    let username_taken = session.write(move |db| changes.store(db, &writer, id)).await?;
+    if username_taken {
+        ignored.push("username".to_owned());
+    }
+    if password_changed {
+        session.deliver_mail().await;
+    }
+    let account = crate::load(&session, id).await?.into();
+    Ok(ok(&AccountAnswer {
+        result: Outcome::Success,
+        token: None,
+        account,
+        ignored: Some(ignored),
+    }))
+}
+
+/// Nobody knows the random first password, so the current one need not be sent; when it is, it is checked.
+async fn verify_current(session: &Session, id: i64, current: Option<Value>) -> Result<()> {
+    let Some(current) = current else { return Ok(()) };
+    let stored = crate::load(session, id).await?.password;
+    let current = current.as_str().unwrap_or_default().to_owned();
+    let verified = session.verify_password(current, Some(stored)).await?;
+    verified.map(|_| ()).ok_or(Error::unauthorized("authenticationFailed"))
+}
+
+impl Changes {
+    /// Reads a request; beside the changes gives the names of the fields that were not taken (decision D80).
+    fn read(body: JsonObject) -> (Self, Vec<String>) {
+        let (mut changes, mut ignored) = (Self::default(), Vec::new());
+        for (field, value) in body {
+            if !changes.take(&field, value) && !SILENT.contains(&field.as_str()) {
+                ignored.push(field);
+            }
+        }
+        (changes, ignored)
+    }
+
+    fn take(&mut self, field: &str, value: Value) -> bool {
+        match (field, value) {
+            ("bio", Value::String(bio)) => self.bio = Some(bio),
+            ("consent", value) => {
+                self.consent = crate::consent_of(Some(&value));
+                return self.consent.is_some();
+            }
+            ("control", Value::Number(number)) => {
+                let control = number
+                    .as_f64()
+                    .filter(|n| n.fract() == 0.0 && (1.0..=MAX_CONTROL).contains(n));
+                self.control = control.map(|control| control as i64);
+                return control.is_some();
+            }
+            ("language", Value::String(code)) => {
+                self.language = code.parse().ok();
+                return self.language.is_some();
+            }
+            ("compare", Value::Bool(compare)) => self.compare = Some(compare),
+            ("imperial", Value::Bool(imperial)) => self.imperial = Some(imperial),
+            ("newsletter", Value::Bool(newsletter)) => self.newsletter = Some(newsletter),
+            ("data", Value::Object(data)) => self.data = data,
+            ("username", Value::String(name)) => {
+                self.username = clean_username(&name);
+                return self.username.is_some();
+            }
+            ("password", Value::String(password)) if (1..=MAX_PASSWORD_BYTES).contains(&password.len()) => {
+                self.password = Some(password);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Stores the changes; gives whether the user name is somebody else's and was left out.
+    fn store(&self, db: &bespoke_database::Db<'_>, session: &Session, id: i64) -> Result<bool> {
+        let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
+        let before = user.clone();
+        let taken = match &self.username {
+            Some(name) => users::username_taken(db, name, id)?,
+            None => false,
+        };
+        self.apply(&mut user, taken);
+        if user != before {
+            user.updated_at = session.now();
+            users::update(db, &user)?;
+        }
+        if self.password.is_some() {
+            outbox::insert(
+                db,
+                &session.mail(Template::PasswordChanged, &user.email, user.language, None),
+            )?;
+        }
+        Ok(taken)
+    }
+
+    fn apply(&self, user: &mut User, username_taken: bool) {
+        if let Some(bio) = &self.bio {
+            user.bio.clone_from(bio);
+        }
+        user.standing.consent = self.consent.unwrap_or(user.standing.consent);
+        user.control = self.control.unwrap_or(user.control);
+        user.language = self.language.unwrap_or(user.language);
+        user.compare = self.compare.unwrap_or(user.compare);
+        user.imperial = self.imperial.unwrap_or(user.imperial);
+        user.newsletter = self.newsletter.unwrap_or(user.newsletter);
+        for (name, value) in &self.data {
+            user.data.insert(name.clone(), value.clone());
+        }
+        if let Some(name) = self.username.as_ref().filter(|_| !username_taken) {
+            user.username.clone_from(name);
+            user.lusername = fold_username(name);
+        }
+        if let Some(password) = &self.password {
+            user.password.clone_from(password);
+        }
+    }
+}

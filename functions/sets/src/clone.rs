@@ -1,0 +1,28 @@
+//! `POST /sets/{id}/clone/{auth}`
+
+use axum::response::Response;
+use bespoke_database::sets;
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Caller, Id, Outcome, Result, Session};
+
+/// Copies a set into a new, private one of the caller: one's own, a public one, or any at level 8. (The original left
+/// the copy with the owner of the source: defect D51.)
+pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
+    let (actor, uuid, now) = (caller.actor, session.random().uuid(), session.now());
+    let image = session.config().default_set_image.clone();
+    let clone_id = session
+        .write(move |db| {
+            let source = crate::find(db, id)?;
+            actor.may_clone(source.user_id, source.content.public)?;
+            let mut content = source.content;
+            content.name.push_str(&format!(" (cloned from #{})", source.id));
+            content
+                .notes
+                .push_str(&format!(" (Note: this is a copy of set #{})", source.id));
+            content.public = false;
+            content.img = Some(image.clone());
+            Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
+        })
+        .await?;
+    crate::answer(&session, Outcome::Created, clone_id, None).await
+}

@@ -1,0 +1,96 @@
+//! What a request says about a set.
+
+use bespoke_core::entity::set::SetContent;
+use bespoke_core::measurement::{self, is_valid};
+use bespoke_web::JsonObject;
+use serde_json::Value;
+
+/// Fields that clients send for other reasons, and that are no mistake.
+const SILENT: [&str; 1] = ["test"];
+
+/// The fields of a request that can be taken.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    name: Option<String>,
+    notes: Option<String>,
+    imperial: Option<bool>,
+    public: Option<bool>,
+    measies: JsonObject,
+}
+
+impl Changes {
+    /// Reads a request. Beside the changes gives the names of what was not taken: fields that are unknown, fixed or
+    /// have a value that they cannot have, and measurements that are none (decision D80).
+    pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
+        let (mut changes, mut ignored) = (Self::default(), Vec::new());
+        for (field, value) in body {
+            match (field.as_str(), value) {
+                ("name", Value::String(name)) => changes.name = Some(name),
+                ("notes", Value::String(notes)) => changes.notes = Some(notes),
+                ("imperial", Value::Bool(imperial)) => changes.imperial = Some(imperial),
+                ("public", Value::Bool(public)) => changes.public = Some(public),
+                ("measies", Value::Object(measies)) => changes.measies = measies,
+                ("measies", Value::Null) => {}
+                (field, _) if SILENT.contains(&field) => {}
+                _ => ignored.push(field),
+            }
+        }
+        // `null` is how a measurement is taken out: that is done, not ignored.
+        let dropped = changes
+            .measies
+            .iter()
+            .filter(|(name, value)| !value.is_null() && !is_valid(name, value));
+        ignored.extend(dropped.map(|(name, _)| format!("measies.{name}")));
+        (changes, ignored)
+    }
+
+    /// Puts the changes over what a set says.
+    pub(crate) fn apply(&self, content: &mut SetContent) {
+        let Self {
+            name,
+            notes,
+            imperial,
+            public,
+            measies,
+        } = self;
+        if let Some(name) = name {
+            content.name.clone_from(name);
+        }
+        if let Some(notes) = notes {
+            content.notes.clone_from(notes);
+        }
+        content.imperial = imperial.unwrap_or(content.imperial);
+        content.public = public.unwrap_or(content.public);
+        content.measies = measurement::merge(std::mem::take(&mut content.measies), measies.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn valid_fields_are_taken_and_the_rest_is_named() {
+        let mut content = SetContent {
+            name: "n".into(),
+            notes: "--".into(),
+            imperial: false,
+            public: false,
+            measies: json!({ "chest": 930, "neck": 360 }).as_object().unwrap().clone(),
+            img: None,
+        };
+        let body = json!({ "name": "", "notes": 3, "imperial": "yes", "public": true, "userId": 7, "test": true,
+            "measies": { "neck": null, "ankle": 200.0, "tail": 3, "chest": "wide" } });
+        let (changes, ignored) = Changes::read(body.as_object().unwrap().clone());
+        changes.apply(&mut content);
+        assert_eq!(
+            ignored,
+            ["notes", "imperial", "userId", "measies.tail", "measies.chest"]
+        );
+        assert_eq!((content.name.as_str(), content.notes.as_str()), ("", "--"));
+        assert_eq!((content.imperial, content.public), (false, true));
+        assert_eq!(json!(content.measies), json!({ "ankle": 200 }));
+    }
+}

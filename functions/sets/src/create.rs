@@ -1,0 +1,39 @@
+//! `POST /sets/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::set::SetContent;
+use bespoke_database::sets;
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
+
+use crate::content::Changes;
+
+/// What the notes say when nothing was sent.
+const NO_NOTES: &str = "--";
+
+/// Stores a new set of the caller.
+pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
+    let body = body.required()?;
+    if !body
+        .get("name")
+        .and_then(|name| name.as_str())
+        .is_some_and(|name| !name.is_empty())
+    {
+        return Err(Error::bad_request("nameMissing"));
+    }
+    let mut content = SetContent {
+        name: String::new(),
+        notes: NO_NOTES.to_owned(),
+        imperial: false,
+        public: false,
+        measies: Default::default(),
+        img: Some(session.config().default_set_image.clone()),
+    };
+    let (changes, ignored) = Changes::read(body);
+    changes.apply(&mut content);
+    let (uuid, user_id, now) = (session.random().uuid(), caller.actor.user_id, session.now());
+    let id = session
+        .write(move |db| Ok(sets::insert(db, uuid, user_id, &content, now)?))
+        .await?;
+    crate::answer(&session, Outcome::Created, id, Some(ignored)).await
+}

@@ -1,0 +1,73 @@
+//! `GET /sets/{id}.json` and `GET /sets/{id}.yaml`: a public set, for everybody.
+
+use axum::response::Response;
+use bespoke_core::entity::set::MeasurementSet;
+use bespoke_core::measurement::Measurements;
+use bespoke_core::{EntityId, Timestamp};
+use bespoke_database::sets;
+use bespoke_web::{Error, Outcome, Params, Public, Result, Session, ok};
+use serde::Serialize;
+use uuid::Uuid;
+
+const AUTHOR: &str = "FreeSewing.org";
+const ABOUT: &str = "Measurements of one body. Lengths are in millimetres, shoulderSlope is in degrees.";
+
+/// A public set. What concerns its owner alone is left out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    result: Outcome,
+    author: &'static str,
+    r#type: &'static str,
+    about: &'static str,
+    id: i64,
+    created_at: Timestamp,
+    img: Option<String>,
+    name: String,
+    notes: String,
+    updated_at: Timestamp,
+    uuid: Uuid,
+    image: Option<String>,
+    measurements: Measurements,
+    units: &'static str,
+}
+
+impl From<MeasurementSet> for Document {
+    fn from(set: MeasurementSet) -> Self {
+        Self {
+            result: Outcome::Success,
+            author: AUTHOR,
+            r#type: "measurementsSet",
+            about: ABOUT,
+            id: set.id,
+            created_at: set.created_at,
+            img: set.content.img.clone(),
+            name: set.content.name,
+            notes: set.content.notes,
+            updated_at: set.updated_at,
+            uuid: set.uuid,
+            image: set.content.img,
+            measurements: set.content.measies,
+            units: if set.content.imperial { "imperial" } else { "metric" },
+        }
+    }
+}
+
+/// The public set as JSON; 404 when it is not public.
+pub(crate) async fn json(_: Public, session: Session, params: Params) -> Result<Response> {
+    let document = find(&session, &params).await?.ok_or_else(Error::not_found)?;
+    Ok(ok(&document))
+}
+
+/// The public set as YAML; 404 with the text `null` when it is not public.
+pub(crate) async fn yaml(_: Public, session: Session, params: Params) -> Result<Response> {
+    bespoke_web::yaml(find(&session, &params).await?.as_ref())
+}
+
+async fn find(session: &Session, params: &Params) -> Result<Option<Document>> {
+    let Some(id) = EntityId::parse(params.get("id")) else {
+        return Ok(None);
+    };
+    let set = session.read(|db| Ok(sets::by_id(db, id)?)).await?;
+    Ok(set.filter(|set| set.content.public).map(Document::from))
+}

@@ -1,0 +1,27 @@
+//! `PATCH /sets/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_database::sets;
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
+
+use crate::content::Changes;
+
+/// Changes a set of the caller, or of anybody at level 9. Measurements are merged over those that are there.
+pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
+    let (actor, now) = (caller.actor, session.now());
+    let (changes, ignored) = Changes::read(body.0);
+    let set_id = session
+        .write(move |db| {
+            let mut set = crate::find(db, id)?;
+            actor.may_write(set.user_id)?;
+            let before = set.content.clone();
+            changes.apply(&mut set.content);
+            if set.content != before {
+                sets::update(db, set.id, set.uuid, &set.content, now)?;
+            }
+            Ok(set.id)
+        })
+        .await?;
+    crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
+}

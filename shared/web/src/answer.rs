@@ -1,0 +1,61 @@
+//! Answers that are no errors.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::Error;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const YAML: HeaderValue = HeaderValue::from_static("text/yaml; charset=utf-8");
+
+/// The first field of every answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Goes with status 200.
+    Success,
+    /// Goes with status 201.
+    Created,
+}
+
+/// 200 with a JSON body.
+pub fn ok(body: &impl Serialize) -> Response {
+    json(StatusCode::OK, body)
+}
+
+/// 201 with a JSON body.
+pub fn created(body: &impl Serialize) -> Response {
+    json(StatusCode::CREATED, body)
+}
+
+/// 204.
+pub fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// A YAML document; `None` is what a `.yaml` route answers for a missing record: 404 with the text `null`.
+///
+/// # Errors
+/// [`Error`] when the value cannot be written as YAML.
+pub fn yaml(body: Option<&impl Serialize>) -> Result<Response, Error> {
+    let (status, text) = match body {
+        Some(body) => (StatusCode::OK, yaml_serde::to_string(body).map_err(Error::internal)?),
+        None => (StatusCode::NOT_FOUND, "null\n".to_owned()),
+    };
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, YAML);
+    Ok(response)
+}
+
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(body).expect("answers are plain structures with text keys");
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}

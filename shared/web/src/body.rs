@@ -1,0 +1,223 @@
+//! The body of a request, read as the contract reads it (contract-2023 section 1.2).
+
+use std::io::Read;
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value};
+
+use crate::Error;
+
+/// The largest body that is read, in bytes, before and after decompression.
+pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
+
+/// A JSON object as it was sent, in its order.
+pub type JsonObject = Map<String, Value>;
+
+/// The fields that were sent. Anything that is not `application/json` counts as no fields, as do an empty body and a
+/// JSON array; so a POST without body and Content-Type is never refused for that alone.
+#[derive(Debug, Default)]
+pub struct Body(pub JsonObject);
+
+/// Whether JavaScript would take the value for true: what the contract means by "missing" and "given".
+pub fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64().is_some_and(|number| number != 0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+impl Body {
+    /// The fields, or 400 `postBodyMissing` when there are none.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub fn required(self) -> Result<JsonObject, Error> {
+        if self.0.is_empty() {
+            Err(Error::bad_request("postBodyMissing"))
+        } else {
+            Ok(self.0)
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        if !is_json(&parts.headers)? {
+            return Ok(Self::default());
+        }
+        let bytes = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Error::body_too_large()),
+            // The client went away, or did not send what it had announced.
+            Err(_) => return Err(Error::bad_request("badRequest")),
+        };
+        parse(&decompress(&parts.headers, bytes)?)
+    }
+}
+
+/// Whether the body is JSON that can be read; 415 for JSON in a character set that is none of Unicode's.
+fn is_json(headers: &HeaderMap) -> Result<bool, Error> {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return Ok(false);
+    };
+    let mut parts = value.split(';').map(str::trim);
+    if !parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    {
+        return Ok(false);
+    }
+    for parameter in parts {
+        if let Some((name, charset)) = parameter.split_once('=')
+            && name.trim().eq_ignore_ascii_case("charset")
+            && !charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        {
+            return Err(Error::unsupported_media_type());
+        }
+    }
+    Ok(true)
+}
+
+fn decompress(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, Error> {
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .map_or("", |value| value.to_str().unwrap_or("?"));
+    let decoder: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => return Ok(bytes),
+        "gzip" => Box::new(flate2::read::MultiGzDecoder::new(&bytes[..])),
+        "deflate" => Box::new(flate2::read::ZlibDecoder::new(&bytes[..])),
+        _ => return Err(Error::unsupported_media_type()),
+    };
+    let mut plain = Vec::new();
+    let limit = MAX_BODY_BYTES as u64 + 1;
+    decoder
+        .take(limit)
+        .read_to_end(&mut plain)
+        .map_err(|_| Error::bad_request("badRequest"))?;
+    if plain.len() > MAX_BODY_BYTES {
+        Err(Error::body_too_large())
+    } else {
+        Ok(plain.into())
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Body, Error> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Body::default());
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(fields)) => Ok(Body(fields)),
+        Ok(Value::Array(_)) => Ok(Body::default()),
+        _ => Err(Error::bad_request("badRequest")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    async fn read(content_type: &str, encoding: Option<&str>, body: Vec<u8>) -> Result<JsonObject, (u16, String)> {
+        let mut request = Request::builder().header(header::CONTENT_TYPE, content_type);
+        if let Some(encoding) = encoding {
+            request = request.header(header::CONTENT_ENCODING, encoding);
+        }
+        let request = request.body(axum::body::Body::from(body)).unwrap();
+        let body = Body::from_request(request, &()).await;
+        body.map(|body| body.0)
+            .map_err(|error| (error.status().as_u16(), error.code().to_owned()))
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::read::GzEncoder::new(bytes, flate2::Compression::best());
+        let mut result = Vec::new();
+        encoder.read_to_end(&mut result).unwrap();
+        result
+    }
+
+    #[tokio::test]
+    async fn only_json_is_read_and_arrays_and_nothing_count_as_no_fields() {
+        let object = json!({ "a": 1 }).as_object().unwrap().clone();
+        for content_type in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
+            assert_eq!(
+                read(content_type, None, b"{\"a\":1}".into()).await,
+                Ok(object.clone()),
+                "{content_type}"
+            );
+        }
+        for (content_type, body) in [
+            ("text/plain", "{\"a\":1}"),
+            ("application/vnd.api+json", "{\"a\":1}"),
+            ("application/json", ""),
+            ("application/json", " \n"),
+            ("application/json", "[1]"),
+        ] {
+            assert_eq!(
+                read(content_type, None, body.into()).await,
+                Ok(Map::new()),
+                "{content_type} {body}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_refused_clearly() {
+        let bad = || Err((400, "badRequest".to_owned()));
+        for body in ["null", "1", "\"x\"", "{", "{\"a\":1e999}", "\u{feff}x"] {
+            assert_eq!(read("application/json", None, body.into()).await, bad(), "{body}");
+        }
+        let deep = "[".repeat(100_000);
+        assert_eq!(read("application/json", None, deep.into()).await, bad());
+        assert_eq!(read("application/json", None, vec![b'{', 0xff]).await, bad());
+        let unsupported = || Err((415, "unsupportedMediaType".to_owned()));
+        assert_eq!(
+            read("application/json; charset=latin1", None, b"{}".into()).await,
+            unsupported()
+        );
+        assert_eq!(read("application/json", Some("br"), b"{}".into()).await, unsupported());
+        assert_eq!(read("application/json", Some("gzip"), b"{}".into()).await, bad());
+    }
+
+    #[tokio::test]
+    async fn bodies_are_limited_before_and_after_decompression() {
+        let too_large = || Err((413, "bodyTooLarge".to_owned()));
+        let body = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BODY_BYTES));
+        let fits = &body[..MAX_BODY_BYTES - 2];
+        let fits = format!("{fits}\"}}");
+        assert!(read("application/json", None, fits.clone().into()).await.is_ok());
+        assert!(
+            read("application/json", Some("gzip"), gzip(fits.as_bytes()))
+                .await
+                .is_ok()
+        );
+        assert_eq!(read("application/json", None, body.clone().into()).await, too_large());
+        assert_eq!(
+            read("application/json", Some("gzip"), gzip(body.as_bytes())).await,
+            too_large()
+        );
+    }
+
+    #[test]
+    fn truth_is_javascripts() {
+        for value in [json!(true), json!(1), json!(-0.5), json!("0"), json!([]), json!({})] {
+            assert!(truthy(&value), "{value}");
+        }
+        for value in [json!(null), json!(false), json!(0), json!(0.0), json!("")] {
+            assert!(!truthy(&value), "{value}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The configuration: read once, from the environment and `.env`; unknown or invalid settings refuse to start.
+
+mod environment;
+mod settings;
+
+use std::path::PathBuf;
+
+use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
+use bespoke_core::entity::set::DEFAULT_IMAGE;
+use bespoke_core::{KeyRing, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use lettre::message::Mailbox;
+
+pub use environment::{Environment, Overrides};
+pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT};
+
+/// A configuration that cannot be used; says which setting and what it takes.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A name that no version ever had, or a misspelled one.
+    #[error("{0} is no setting of Bespoke (see docs/configuration.md)")]
+    Unknown(String),
+    /// A value that the setting does not take.
+    #[error("{name}: {problem}")]
+    Invalid {
+        /// Name of the setting.
+        name: String,
+        /// What is wrong with its value; never the value of a secret.
+        problem: String,
+    },
+    /// The key file can neither be read nor made.
+    #[error("no BACKEND_ENC_KEY is set, and the key file in {folder} can neither be read nor made: {source}")]
+    KeyFile {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `.env` cannot be read.
+    #[error(".env: {0}")]
+    DotEnv(String),
+}
+
+/// Where the website lives to which links in mails lead.
+#[derive(Debug, Clone)]
+pub struct Website {
+    /// `https`, as a rule.
+    pub scheme: String,
+    /// Host, and port where it has one.
+    pub domain: String,
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Port of `bespoke serve`.
+    pub port: u16,
+    /// URL of the API, without a slash at its end.
+    pub url: String,
+    /// Name of this instance; keys and tokens of another are refused.
+    pub instance: String,
+    /// How tokens are made.
+    pub tokens: TokenSettings,
+    /// The keys.
+    pub keys: KeyRing,
+    /// The website; without one, links lead to our own console.
+    pub website: Option<Website>,
+    /// Longest life of an API key, in days.
+    pub max_key_life_days: i64,
+    /// Domain of the addresses for which test mode works; `None` when test mode is off.
+    pub test_domain: Option<String>,
+    /// What a password hash costs.
+    pub passwords: PasswordSettings,
+    /// Origins that browsers may call from; `None` allows all.
+    pub cors_origins: Option<Vec<String>>,
+    /// Image of a set that has none of its own.
+    pub default_set_image: String,
+    /// Who mails are from.
+    pub mail_from: Mailbox,
+    /// Name of the service in mails.
+    pub service_name: String,
+    /// Folder of everything that is kept on this machine.
+    pub data_dir: PathBuf,
+    /// Folder of the bucket.
+    pub store_dir: PathBuf,
+    /// Folder for the local copy of the database; may be lost at any time.
+    pub local_dir: PathBuf,
+}
+
+impl Config {
+    /// Reads the configuration; makes the key file when no key is given and there is none yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting.
+    pub fn load(mut environment: Environment, random: &dyn Random) -> Result<Self, ConfigError> {
+        let env = &mut environment;
+        env.check_dot_env()?;
+        let data_dir = env.data_dir();
+        let port = env.parse("BACKEND_PORT", 3000)?;
+        let url = env
+            .text("BACKEND_URL")
+            .unwrap_or_else(|| format!("http://localhost:{port}"));
+        let url = url.trim_end_matches('/').to_owned();
+        let instance = env.text("BACKEND_INSTANCE").unwrap_or_else(|| "bespoke".to_owned());
+        let config = Self {
+            port,
+            tokens: TokenSettings {
+                issuer: env.text("BACKEND_JWT_ISSUER").unwrap_or_else(|| url.clone()),
+                audience: format!("{url}/{instance}"),
+                lifetime_ms: env.parse_with("BACKEND_JWT_EXPIRY", "7d", parse_duration_ms)?,
+            },
+            url,
+            instance,
+            keys: env.keys(&data_dir, random)?,
+            website: env.website(),
+            max_key_life_days: env.parse_with(
+                "BACKEND_APIKEY_MAX_DAYS",
+                &DEFAULT_MAX_LIFE_DAYS.to_string(),
+                |text| {
+                    text.parse()
+                        .ok()
+                        .filter(|days| (1..=36_500).contains(days))
+                        .ok_or("takes a number of days, 1 to 36500")
+                },
+            )?,
+            test_domain: env.test_domain()?,
+            passwords: env.passwords()?,
+            cors_origins: env.list("BACKEND_CORS_ORIGINS"),
+            default_set_image: env
+                .text("BACKEND_AVATAR_SET")
+                .unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
+            mail_from: env.parse_with(
+                "BACKEND_MAIL_FROM",
+                "Bespoke <bespoke@localhost.localdomain>",
+                str::parse::<Mailbox>,
+            )?,
+            service_name: env
+                .text("BACKEND_SERVICE_NAME")
+                .unwrap_or_else(|| "FreeSewing".to_owned()),
+            store_dir: env.store_dir(&data_dir)?,
+            local_dir: env.local_dir(&data_dir),
+            data_dir,
+        };
+        env.refuse_unknown()?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,322 @@
+//! Where settings come from, and how one is read.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use bespoke_core::{KeyError, KeyRing, PasswordHasher, PasswordSettings, Random};
+
+use super::{ConfigError, SETTINGS, WITHOUT_EFFECT, Website};
+use crate::key_file;
+
+const PREFIX: &str = "BACKEND_";
+
+/// What the command line says; it wins over the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Port.
+    pub port: Option<u16>,
+    /// Folder of the data.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The variables of the environment and of `.env` that are ours. The environment wins.
+#[derive(Debug)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    on_lambda: bool,
+    dot_env_problem: Option<String>,
+}
+
+impl Environment {
+    /// Reads the environment of the process and `.env` in its working folder.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the environment is read"
+    )]
+    pub fn read(overrides: Overrides) -> Self {
+        let process = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+        let mut dot_env_problem = None;
+        let mut file = Vec::new();
+        if Path::new(".env").exists() {
+            match dotenvy::from_path_iter(".env") {
+                Ok(lines) => {
+                    for line in lines {
+                        match line {
+                            Ok(pair) => file.push(pair),
+                            Err(_) => dot_env_problem = Some("a line is no NAME=value".to_owned()),
+                        }
+                    }
+                }
+                Err(error) => dot_env_problem = Some(error.to_string()),
+            }
+        }
+        let mut environment = Self::of(file.into_iter().chain(process), overrides);
+        environment.dot_env_problem = dot_env_problem;
+        environment
+    }
+
+    /// An environment of these variables; later ones win.
+    pub fn of(variables: impl IntoIterator<Item = (String, String)>, overrides: Overrides) -> Self {
+        let all: BTreeMap<_, _> = variables.into_iter().collect();
+        let on_lambda = all.contains_key("AWS_LAMBDA_FUNCTION_NAME");
+        let mut variables = all;
+        variables.retain(|name, value| name.starts_with(PREFIX) && !value.is_empty());
+        if let Some(port) = overrides.port {
+            variables.insert("BACKEND_PORT".into(), port.to_string());
+        }
+        if let Some(dir) = overrides.data_dir {
+            variables.insert("BACKEND_DATA_DIR".into(), dir.to_string_lossy().into_owned());
+        }
+        Self {
+            variables,
+            on_lambda,
+            dot_env_problem: None,
+        }
+    }
+
+    /// What is logged.
+    pub fn log_filter(&self) -> &str {
+        self.variables.get("BACKEND_LOG").map_or("info", String::as_str)
+    }
+
+    /// The port of the server, before the rest is read: it is bound first.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`]
+    pub fn port(&self) -> Result<u16, ConfigError> {
+        self.parse("BACKEND_PORT", 3000)
+    }
+
+    /// Folder of the data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.text("BACKEND_DATA_DIR")
+            .unwrap_or_else(|| "data".to_owned())
+            .into()
+    }
+
+    pub(super) fn check_dot_env(&self) -> Result<(), ConfigError> {
+        self.dot_env_problem
+            .clone()
+            .map_or(Ok(()), |problem| Err(ConfigError::DotEnv(problem)))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        debug_assert!(
+            SETTINGS.iter().any(|setting| setting.name == name),
+            "{name} is missing in the list of settings"
+        );
+        self.variables.get(name).cloned()
+    }
+
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self, name: &str, default: T) -> Result<T, ConfigError> {
+        self.text(name)
+            .map_or(Ok(default), |text| text.parse().map_err(|error| invalid(name, error)))
+    }
+
+    pub(super) fn parse_with<T, E: Display>(
+        &self,
+        name: &str,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<T, ConfigError> {
+        parse(self.text(name).as_deref().unwrap_or(default)).map_err(|error| invalid(name, error))
+    }
+
+    pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
+        let text = self.text(name)?;
+        Some(
+            text.split(',')
+                .map(|item| item.trim().to_owned())
+                .filter(|item| !item.is_empty())
+                .collect(),
+        )
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, ConfigError> {
+        match self.text(name).unwrap_or_default().to_ascii_lowercase().as_str() {
+            "yes" | "1" | "true" => Ok(true),
+            "" | "no" | "0" | "false" => Ok(false),
+            _ => Err(invalid(name, "takes yes or no")),
+        }
+    }
+
+    pub(super) fn keys(&self, data_dir: &Path, random: &dyn Random) -> Result<KeyRing, ConfigError> {
+        let one = |name: &str, purpose: &str| {
+            let key = self
+                .text(name)
+                .map(|passphrase| KeyRing::derive_one(&passphrase, purpose))
+                .transpose();
+            key.map_err(|error: KeyError| invalid(name, error))
+        };
+        let token = one("BACKEND_TOKEN_KEY", "token")?;
+        let data = one("BACKEND_DATA_KEY", "data")?;
+        let index = one("BACKEND_INDEX_KEY", "index")?;
+        if let (Some(token), Some(data), Some(index)) = (&token, &data, &index) {
+            return Ok(KeyRing {
+                token: token.clone(),
+                data: data.clone(),
+                index: index.clone(),
+            });
+        }
+        let passphrase = match self.text("BACKEND_ENC_KEY") {
+            Some(passphrase) => passphrase,
+            None => key_file::read_or_create(data_dir, random).map_err(|source| ConfigError::KeyFile {
+                folder: data_dir.join("keys"),
+                source,
+            })?,
+        };
+        let derived = KeyRing::derive(&passphrase).map_err(|error| invalid("BACKEND_ENC_KEY", error))?;
+        Ok(KeyRing {
+            token: token.unwrap_or(derived.token),
+            data: data.unwrap_or(derived.data),
+            index: index.unwrap_or(derived.index),
+        })
+    }
+
+    pub(super) fn website(&self) -> Option<Website> {
+        let scheme = self
+            .text("BACKEND_WEBSITE_SCHEME")
+            .unwrap_or_else(|| "https".to_owned());
+        self.text("BACKEND_WEBSITE_DOMAIN")
+            .map(|domain| Website { scheme, domain })
+    }
+
+    pub(super) fn test_domain(&self) -> Result<Option<String>, ConfigError> {
+        let domain = self
+            .text("BACKEND_TEST_DOMAIN")
+            .unwrap_or_else(|| "freesewing.dev".to_owned());
+        Ok(self.flag("BACKEND_ENABLE_TESTS")?.then(|| domain.to_lowercase()))
+    }
+
+    pub(super) fn passwords(&self) -> Result<PasswordSettings, ConfigError> {
+        let default = PasswordSettings::default();
+        let settings = PasswordSettings {
+            memory_kib: self.parse("BACKEND_PASSWORD_MEMORY_KIB", default.memory_kib)?,
+            iterations: self.parse("BACKEND_PASSWORD_ITERATIONS", default.iterations)?,
+            parallelism: self.parse("BACKEND_PASSWORD_PARALLELISM", default.parallelism)?,
+        };
+        PasswordHasher::new(settings).map_err(|error| invalid("BACKEND_PASSWORD_MEMORY_KIB", error))?;
+        Ok(settings)
+    }
+
+    pub(super) fn store_dir(&self, data_dir: &Path) -> Result<PathBuf, ConfigError> {
+        let Some(store) = self.text("BACKEND_STORE") else {
+            return Ok(data_dir.join("objects"));
+        };
+        match store.strip_prefix("dir:") {
+            Some(folder) if !folder.is_empty() => Ok(folder.into()),
+            _ => Err(invalid("BACKEND_STORE", "takes `dir:` and a folder")),
+        }
+    }
+
+    pub(super) fn local_dir(&self, data_dir: &Path) -> PathBuf {
+        match self.text("BACKEND_LOCAL_DIR") {
+            Some(folder) => folder.into(),
+            None if self.on_lambda => "/tmp/bespoke".into(),
+            None => data_dir.join("cache"),
+        }
+    }
+
+    pub(super) fn refuse_unknown(&self) -> Result<(), ConfigError> {
+        for name in self.variables.keys() {
+            if WITHOUT_EFFECT.contains(&name.as_str()) {
+                tracing::warn!(name, "this setting has no effect");
+            } else if !SETTINGS.iter().any(|setting| setting.name == name) {
+                return Err(ConfigError::Unknown(name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn invalid(name: &str, problem: impl Display) -> ConfigError {
+    ConfigError::Invalid {
+        name: name.to_owned(),
+        problem: problem.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, SystemRandom};
+
+    fn load(variables: &[(&str, &str)]) -> Result<Config, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let overrides = Overrides {
+            port: None,
+            data_dir: Some(dir.path().into()),
+        };
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(Environment::of(variables, overrides), &SystemRandom).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_environment_is_enough() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.url, "http://localhost:3000");
+        assert_eq!(config.tokens.audience, "http://localhost:3000/bespoke");
+        assert_eq!(config.tokens.lifetime_ms, 7 * 24 * 3_600_000);
+        assert_eq!(config.test_domain, None);
+    }
+
+    #[test]
+    fn unknown_and_invalid_settings_are_named() {
+        for (name, value) in [
+            ("BACKEND_PROT", "3000"),
+            ("BACKEND_PORT", "x"),
+            ("BACKEND_ENC_KEY", "short"),
+            ("BACKEND_DATA_KEY", "short"),
+            ("BACKEND_JWT_EXPIRY", "soon"),
+            ("BACKEND_ENABLE_TESTS", "perhaps"),
+            ("BACKEND_STORE", "ftp://bucket"),
+            ("BACKEND_PASSWORD_MEMORY_KIB", "1"),
+            ("BACKEND_APIKEY_MAX_DAYS", "0"),
+            ("BACKEND_MAIL_FROM", "nobody"),
+        ] {
+            let error = load(&[(name, value)]).unwrap_err();
+            assert!(error.starts_with(name), "{name}: {error}");
+            assert!(!error.contains("short,"), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_original_that_do_nothing_here_start() {
+        assert!(
+            load(&[
+                ("BACKEND_ENABLE_AWS_SES", "yes"),
+                ("BACKEND_DB_URL", "file:./db.sqlite")
+            ])
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let load = || {
+            let overrides = Overrides {
+                port: None,
+                data_dir: Some(dir.path().into()),
+            };
+            Config::load(Environment::of([], overrides), &SystemRandom)
+                .unwrap()
+                .keys
+                .data
+        };
+        assert_eq!(load(), load());
+        let file = dir.path().join("keys/encryption.key");
+        #[cfg(unix)]
+        {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap().trim().len(), 128);
+        assert_eq!(std::fs::read_dir(dir.path().join("keys")).unwrap().count(), 1);
+    }
+}

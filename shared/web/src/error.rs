@@ -1,0 +1,187 @@
+//! Errors as clients see them, and as the log sees them: two separate texts.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bespoke_core::permission::{Denied, LevelTooHigh};
+use bespoke_storage::Error as StorageError;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+/// Result of a handler.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Seconds after which a client may try again when the bucket did not answer and says nothing better.
+const RETRY_AFTER_S: u64 = 1;
+
+/// How the body of an error is shaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// `{"result":"error","error":"<code>"}`
+    Envelope,
+    /// `{"result":"error","error":{"error":"<code>"}}`: only `GET /whoami/jwt`, whose clients read it so.
+    Nested,
+    /// Nothing: a missing record.
+    Empty,
+}
+
+/// What a handler answers instead of a result.
+#[derive(Debug)]
+pub struct Error {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    shape: Shape,
+    retry_after_s: Option<u64>,
+    log: Option<String>,
+}
+
+impl Error {
+    const fn new(status: StatusCode, code: &'static str) -> Self {
+        Self {
+            status,
+            code: Cow::Borrowed(code),
+            shape: Shape::Envelope,
+            retry_after_s: None,
+            log: None,
+        }
+    }
+
+    /// 400: the request is not what the route takes.
+    pub const fn bad_request(code: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code)
+    }
+
+    /// 401: who calls is not known.
+    pub const fn unauthorized(code: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code)
+    }
+
+    /// 403: who calls may not.
+    pub const fn forbidden(code: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code)
+    }
+
+    /// 404 without a body: there is no such record.
+    pub fn not_found() -> Self {
+        Self {
+            shape: Shape::Empty,
+            ..Self::new(StatusCode::NOT_FOUND, "notFound")
+        }
+    }
+
+    /// 404 in the envelope: there is no such route.
+    pub const fn unknown_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound")
+    }
+
+    /// 409: what was sent does not go with what is there.
+    pub const fn conflict(code: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, code)
+    }
+
+    /// 413: the body is larger than any route takes.
+    pub const fn body_too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "bodyTooLarge")
+    }
+
+    /// 415: the body is in a form that cannot be read.
+    pub const fn unsupported_media_type() -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupportedMediaType")
+    }
+
+    /// 451: the owner of the account has not consented.
+    pub const fn consent_lacking() -> Self {
+        Self::new(StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS, "consentLacking")
+    }
+
+    /// 500: we are at fault. `log` goes to the log and never to the client.
+    pub fn internal(log: impl ToString) -> Self {
+        Self {
+            log: Some(log.to_string()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internalError")
+        }
+    }
+
+    /// 503: the bucket does not answer; repeating is safe.
+    pub fn unavailable(retry_after_s: u64, log: impl ToString) -> Self {
+        Self {
+            retry_after_s: Some(retry_after_s),
+            log: Some(log.to_string()),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "serviceUnavailable")
+        }
+    }
+
+    /// The same error with its code one object deeper, as `GET /whoami/jwt` gives it.
+    #[must_use]
+    pub fn nested(self) -> Self {
+        Self {
+            shape: Shape::Nested,
+            ..self
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The code of the contract.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+}
+
+impl From<bespoke_database::Error> for Error {
+    fn from(error: bespoke_database::Error) -> Self {
+        match error {
+            bespoke_database::Error::Storage(StorageError::Unavailable { retry_after_ms, detail }) => {
+                Self::unavailable(retry_after_ms.div_ceil(1000).max(RETRY_AFTER_S), detail)
+            }
+            bespoke_database::Error::Storage(error) => Self::unavailable(RETRY_AFTER_S, error),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<Denied> for Error {
+    fn from(_: Denied) -> Self {
+        Self::forbidden("insufficientAccessLevel")
+    }
+}
+
+impl From<LevelTooHigh> for Error {
+    fn from(_: LevelTooHigh) -> Self {
+        Self::bad_request("keyLevelExceedsRoleLevel")
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Some(detail) = &self.log {
+            tracing::error!(status = self.status.as_u16(), code = %self.code, detail, "request failed");
+        }
+        let body = match self.shape {
+            Shape::Empty => None,
+            Shape::Envelope => Some(json!({ "result": "error", "error": self.code })),
+            Shape::Nested => Some(json!({ "result": "error", "error": { "error": self.code } })),
+        };
+        let mut response = match body {
+            None => Response::new(Body::empty()),
+            Some(body) => crate::answer::json(StatusCode::OK, &body),
+        };
+        *response.status_mut() = self.status;
+        if let Some(seconds) = self.retry_after_s {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // The gateway reads this to name the reason in a challenge.
+        response.extensions_mut().insert(Code(self.code));
+        response
+    }
+}
+
+/// The code of the error that a response carries.
+#[derive(Debug, Clone)]
+pub(crate) struct Code(pub(crate) Cow<'static, str>);

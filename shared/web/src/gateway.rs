@@ -1,0 +1,190 @@
+//! The way of a request: path, route, handler, and what every answer has in common.
+
+mod cors;
+mod etag;
+
+use std::panic::AssertUnwindSafe;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, Method, Uri, header};
+use percent_encoding::percent_decode_str;
+use tracing::Instrument;
+
+use crate::error::Code;
+use crate::{Context, Error, Params, Route, Routes, Scheme, Session};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id that is taken over from a client, in bytes.
+const MAX_REQUEST_ID_BYTES: usize = 64;
+
+/// Serves the routes of one function, or of several in one process.
+pub struct Gateway {
+    context: Context,
+    table: matchit::Router<Vec<Route>>,
+}
+
+/// What a path leads to.
+struct Target {
+    route: Route,
+    params: Params,
+}
+
+impl Gateway {
+    /// A gateway to these functions.
+    ///
+    /// # Panics
+    /// When two routes are the same, or cannot be told apart: a mistake in the table.
+    pub fn new(context: Context, functions: impl IntoIterator<Item = Routes>) -> Self {
+        let mut by_path = std::collections::BTreeMap::<String, Vec<Route>>::new();
+        for route in functions
+            .into_iter()
+            .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
+        {
+            let same_path = by_path.entry(route.path.clone()).or_default();
+            assert!(
+                same_path.iter().all(|other| other.method != route.method),
+                "two routes for {}",
+                route.path
+            );
+            same_path.push(route);
+        }
+        let mut table = matchit::Router::new();
+        for (path, routes) in by_path {
+            table
+                .insert(path, routes)
+                .expect("the paths of the table can be told apart");
+        }
+        Self { context, table }
+    }
+
+    /// The context that it serves with.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Answers a request. Whatever happens, there is an answer: a panic in a handler is a 500.
+    pub async fn handle(&self, mut request: Request) -> Response {
+        let id = self.request_id(&request);
+        let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
+        request.extensions_mut().insert(Session::new(self.context.clone()));
+        let (method, if_none_match) = (
+            request.method().clone(),
+            request.headers().get(header::IF_NONE_MATCH).cloned(),
+        );
+        let cors = cors::Headers::of(request.headers(), &self.context.config().cors_origins);
+        let response = if method == Method::OPTIONS {
+            cors::preflight(request.headers())
+        } else {
+            let answer = AssertUnwindSafe(self.dispatch(request).instrument(span))
+                .catch_unwind()
+                .await;
+            answer.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
+        };
+        let mut response = etag::apply(&method, if_none_match.as_ref(), response).await;
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        cors.apply(headers);
+        response
+    }
+
+    async fn dispatch(&self, mut request: Request) -> Response {
+        let Target { route, params } = match self.find(request.method(), request.uri()) {
+            Ok(target) => target,
+            Err(error) => return error.into_response(),
+        };
+        let scheme = route.scheme;
+        request.extensions_mut().insert(params);
+        if let Some(scheme) = scheme {
+            request.extensions_mut().insert(scheme);
+        }
+        let mut response = (route.handler)(request, self.context.clone()).await;
+        tracing::debug!(method = %route.method, route = route.path, status = response.status().as_u16(), "answered");
+        if scheme.is_some() {
+            response
+                .headers_mut()
+                .entry(header::CACHE_CONTROL)
+                .or_insert(HeaderValue::from_static("private, no-cache"));
+        }
+        if scheme == Some(Scheme::Key) {
+            challenge(&mut response);
+        }
+        response
+    }
+
+    /// Finds the route of a path: in any letter case, with or without a slash at its end, HEAD as GET.
+    fn find(&self, method: &Method, uri: &Uri) -> Result<Target, Error> {
+        let path = uri.path();
+        let path = if path.len() > 1 {
+            path.strip_suffix('/').unwrap_or(path)
+        } else {
+            path
+        };
+        // Lower case has the same length, so the places of the parameters are those in the path as it was sent.
+        let folded = path.to_ascii_lowercase();
+        let matched = self.table.at(&folded).map_err(|_| Error::unknown_route())?;
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let route = matched
+            .value
+            .iter()
+            .find(|route| route.method == wanted)
+            .ok_or_else(Error::unknown_route)?;
+        let mut params = Params::default();
+        for (name, value) in matched.params.iter() {
+            let start = value.as_ptr().addr() - folded.as_ptr().addr();
+            let sent = &path[start..start + value.len()];
+            params.0.push((name.to_owned(), decode(sent)?));
+        }
+        Ok(Target {
+            route: route.clone(),
+            params,
+        })
+    }
+
+    fn request_id(&self, request: &Request) -> HeaderValue {
+        let sent = request.headers().get(REQUEST_ID).filter(|id| {
+            (1..=MAX_REQUEST_ID_BYTES).contains(&id.len())
+                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+        });
+        sent.cloned().unwrap_or_else(|| {
+            let id = self.context.random().uuid().to_string();
+            HeaderValue::try_from(id).expect("a UUID is visible ASCII")
+        })
+    }
+}
+
+fn decode(part: &str) -> Result<String, Error> {
+    let malformed = || Error::bad_request("badRequest");
+    let mut rest = part;
+    while let Some(position) = rest.find('%') {
+        let digits = rest.as_bytes().get(position + 1..position + 3).ok_or_else(malformed)?;
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(malformed());
+        }
+        rest = &rest[position + 3..];
+    }
+    percent_decode_str(part)
+        .decode_utf8()
+        .map(Into::into)
+        .map_err(|_| malformed())
+}
+
+/// Adds the challenge to a refusal on a `/key` route, with the reason where the caller may know it.
+fn challenge(response: &mut Response) {
+    if response.status() != http::StatusCode::UNAUTHORIZED {
+        return;
+    }
+    let reason = match response.extensions().get::<Code>() {
+        Some(Code(code)) if code != "unauthorized" => format!(r#"Basic realm="Users", error="{code}""#),
+        _ => r#"Basic realm="Users""#.to_owned(),
+    };
+    if let Ok(value) = HeaderValue::try_from(reason) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+}

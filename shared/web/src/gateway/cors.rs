@@ -1,0 +1,61 @@
+//! Cross-origin calls: open by default, an allow-list by setting.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
+const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, DB-Seq, RateLimit, RateLimit-Policy, Retry-After");
+/// How long a browser may keep the answer to a preflight, in seconds. More than two hours none keeps it.
+const MAX_AGE_S: u64 = 7200;
+
+/// What an answer says about who may read it.
+pub(super) struct Headers {
+    origin: Option<HeaderValue>,
+    varies: bool,
+}
+
+impl Headers {
+    /// For a request of that origin.
+    pub(super) fn of(headers: &HeaderMap, allowed: &Option<Vec<String>>) -> Self {
+        match allowed {
+            None => Self {
+                origin: Some(HeaderValue::from_static("*")),
+                varies: false,
+            },
+            Some(allowed) => {
+                let origin = headers
+                    .get(header::ORIGIN)
+                    .filter(|origin| allowed.iter().any(|item| item == *origin));
+                Self {
+                    origin: origin.cloned(),
+                    varies: true,
+                }
+            }
+        }
+    }
+
+    pub(super) fn apply(self, headers: &mut HeaderMap) {
+        if let Some(origin) = self.origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
+        if self.varies {
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+    }
+}
+
+/// Answers a preflight, for any path: 204, with the headers that were asked for.
+pub(super) fn preflight(request: &HeaderMap) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_S.into());
+    headers.insert(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+    if let Some(asked) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    response
+}

@@ -1,0 +1,56 @@
+//! Conditional GET: every body has a weak ETag, and a client that has it already gets 304.
+
+use std::fmt::Write;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+
+/// Bytes of the hash that make the tag.
+const TAG_BYTES: usize = 16;
+
+/// Adds the ETag to an answer with status 200; turns it into 304 when the client has that body.
+pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, response: Response) -> Response {
+    if response.status() != StatusCode::OK || !(method == Method::GET || method == Method::HEAD) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = match body.collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => return Error::internal(error).into_response(),
+    };
+    if !parts.headers.contains_key(header::ETAG) {
+        parts.headers.insert(header::ETAG, tag(&bytes));
+    }
+    if if_none_match.is_some_and(|sent| matches(sent, &parts.headers[header::ETAG])) {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        return Response::from_parts(parts, Body::empty());
+    }
+    parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+fn tag(bytes: &[u8]) -> HeaderValue {
+    let digest = Sha256::digest(bytes);
+    let mut text = String::with_capacity(2 * TAG_BYTES + 4);
+    text.push_str("W/\"");
+    for byte in &digest[..TAG_BYTES] {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+    }
+    text.push('"');
+    HeaderValue::try_from(text).expect("hexadecimal digits are visible ASCII")
+}
+
+/// Whether `If-None-Match` names the tag: `*`, or a list that has it, weak or not.
+fn matches(sent: &HeaderValue, tag: &HeaderValue) -> bool {
+    let opaque = |text: &str| text.trim().trim_start_matches("W/").to_owned();
+    let (Ok(sent), Ok(tag)) = (sent.to_str(), tag.to_str()) else {
+        return false;
+    };
+    sent.trim() == "*" || sent.split(',').any(|item| opaque(item) == opaque(tag))
+}

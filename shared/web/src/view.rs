@@ -1,0 +1,119 @@
+//! How entities look to clients: the shared response objects of contract-2023 section 3.0, in their key order, with the
+//! UUIDs of the second API generation behind.
+
+use bespoke_core::entity::set::MeasurementSet;
+use bespoke_core::entity::user::User;
+use bespoke_core::measurement::Measurements;
+use bespoke_core::validate::Language;
+use bespoke_core::{Role, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// The account object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of the entity")]
+pub struct Account {
+    pub id: i64,
+    pub bio: String,
+    pub compare: bool,
+    pub consent: i64,
+    pub control: i64,
+    pub created_at: Timestamp,
+    pub email: String,
+    pub data: Map<String, Value>,
+    pub ihash: String,
+    pub imperial: bool,
+    pub initial: String,
+    pub jwt_calls: i64,
+    pub key_calls: i64,
+    pub language: Language,
+    pub last_seen: Option<Timestamp>,
+    pub mfa_enabled: bool,
+    pub newsletter: bool,
+    pub patron: i64,
+    pub role: Role,
+    pub status: i64,
+    pub updated_at: Timestamp,
+    pub username: String,
+    pub lusername: String,
+    pub password_type: &'static str,
+    pub uuid: Uuid,
+}
+
+/// What `passwordType` says of a password that needs no replacing; clients know no later one.
+const PASSWORD_TYPE: &str = "v3";
+
+impl From<User> for Account {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.standing.id,
+            bio: user.bio,
+            compare: user.compare,
+            consent: user.standing.consent as i64,
+            control: user.control,
+            created_at: user.created_at,
+            email: user.email,
+            data: user.data,
+            ihash: user.ihash,
+            imperial: user.imperial,
+            initial: user.initial,
+            jwt_calls: user.jwt_calls,
+            key_calls: user.key_calls,
+            language: user.language,
+            last_seen: user.last_seen,
+            mfa_enabled: user.mfa_enabled,
+            newsletter: user.newsletter,
+            patron: user.patron,
+            role: user.standing.role,
+            status: user.standing.status as i64,
+            updated_at: user.updated_at,
+            username: user.username,
+            lusername: user.lusername,
+            password_type: PASSWORD_TYPE,
+            uuid: user.standing.uuid,
+        }
+    }
+}
+
+/// The set object. `image` repeats `img`: clients of the second generation read that.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of the entity")]
+pub struct Set {
+    pub id: i64,
+    pub created_at: Timestamp,
+    pub img: Option<String>,
+    pub imperial: bool,
+    pub name: String,
+    pub notes: String,
+    pub user_id: i64,
+    pub measies: Measurements,
+    pub public: bool,
+    pub updated_at: Timestamp,
+    pub uuid: Uuid,
+    pub user_uuid: Uuid,
+    pub image: Option<String>,
+}
+
+impl From<MeasurementSet> for Set {
+    fn from(set: MeasurementSet) -> Self {
+        let content = set.content;
+        Self {
+            id: set.id,
+            created_at: set.created_at,
+            img: content.img.clone(),
+            imperial: content.imperial,
+            name: content.name,
+            notes: content.notes,
+            user_id: set.user_id,
+            measies: content.measies,
+            public: content.public,
+            updated_at: set.updated_at,
+            uuid: set.uuid,
+            user_uuid: set.user_uuid,
+            image: content.img,
+        }
+    }
+}
