@@ -223,14 +223,9 @@ impl Function {
     ///
     /// # Errors
     /// See [`InvokeError`].
-    ///
-    /// # Panics
-    /// Never: the emulator's own tasks outlive the borrow of `self`.
     pub async fn invoke(&self, event: Value) -> Result<Value, InvokeError> {
-        let request_id = format!(
-            "00000000-0000-4000-8000-{:012}",
-            self.next_id.fetch_add(1, Ordering::Relaxed)
-        );
+        let number = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let request_id = format!("00000000-0000-4000-8000-{number:012}");
         let (asker, answer) = oneshot::channel();
         lock(&self.environment.waiting).insert(request_id.clone(), asker);
         self.queue
