@@ -1,1 +1,34 @@
-//! To be written.
+//! The auth-and-model crate: who somebody is, what they may do, and what is kept about them.
+//!
+//! **What it is for.** Entities, measurements, roles and levels, permissions, validation, password and key hashing,
+//! tokens, field encryption. Every rule about people and their data that would be true without HTTP and without SQL.
+//!
+//! **What it must not know.** HTTP, SQL, the environment, tokio; and it has no clock or randomness of its own: both are
+//! handed in ([`Clock`], [`Random`]), so every rule can be tested at any moment in time.
+//!
+//! **How to add one more.** A rule goes beside its like (`permission`, `validate`, `measurement`); an entity gets a
+//! module under [`entity`] with its fields and units, and its table gets a repository in `bespoke-database`.
+
+mod clock;
+pub mod entity;
+mod field_cipher;
+mod id;
+mod key_ring;
+pub mod measurement;
+mod password;
+pub mod permission;
+mod random;
+mod role;
+mod secret;
+mod token;
+pub mod validate;
+
+pub use clock::{Clock, DurationError, Timestamp, parse_duration_ms};
+pub use field_cipher::{CipherError, FieldCipher, FieldLocation};
+pub use id::EntityId;
+pub use key_ring::{BlindIndex, KEY_BYTES, Key, KeyError, KeyRing, MIN_PASSPHRASE_BYTES};
+pub use password::{MAX_PASSWORD_BYTES, PasswordError, PasswordHasher, PasswordSettings};
+pub use random::Random;
+pub use role::{Level, Role};
+pub use secret::{KeySecret, SecretDigest, SecretError};
+pub use token::{Claims, TokenError, TokenSettings, Tokens};

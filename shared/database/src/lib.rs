@@ -1,1 +1,139 @@
-//! To be written.
+//! Schema, migrations, and one repository module per table: the only SQL in the project.
+//!
+//! **What it is for.** Turning rows into entities of `bespoke-core` and back. Encrypted columns are sealed and opened
+//! here, so that nobody above sees ciphertext and nobody below sees clear text.
+//!
+//! **What it must not know.** HTTP, levels, and who may: a repository does what it is told. The rules are in
+//! `bespoke-core`, the asking in the handlers.
+//!
+//! **How to add one more.** A table is a migration at the end of [`migrations`](MIGRATIONS) and a module with one
+//! function per question a handler asks, each taking [`Db`]; every lookup has an index, which the tests check.
+
+mod error;
+mod migrations;
+mod row;
+mod vault;
+
+pub mod api_keys;
+pub mod confirmations;
+pub mod outbox;
+pub mod sets;
+pub mod users;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bespoke_storage::{Engine, ObjectStore, Options};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use bespoke_storage::{CommitId, Freshness, Version};
+pub use error::{Error, Result};
+pub use migrations::MIGRATIONS;
+pub use vault::Vault;
+
+/// The database of one process: the storage engine, and what opens the encrypted columns.
+#[derive(Clone)]
+pub struct Database {
+    engine: Engine,
+    vault: Arc<Vault>,
+}
+
+/// One connection inside a read or a write, and what opens its encrypted columns. Every repository function takes it.
+pub struct Db<'a> {
+    connection: &'a rusqlite::Connection,
+    vault: &'a Vault,
+}
+
+impl Database {
+    /// Syncs the database from its bucket into `local_dir`, making or migrating it where needed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the bucket cannot be used.
+    pub async fn open(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
+        let engine = Engine::open(store, Options::new(local_dir, MIGRATIONS)).await?;
+        Ok(Self {
+            engine,
+            vault: Arc::new(vault),
+        })
+    }
+
+    /// Runs a read on the local copy, after making sure that it is as new as `freshness` asks. `f` may run again.
+    ///
+    /// # Errors
+    /// What `f` gives, or [`Error::Storage`].
+    pub async fn read<T, E>(
+        &self,
+        freshness: Freshness,
+        mut f: impl FnMut(&Db<'_>) -> Result<T, E> + Send,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: From<Error> + Send,
+    {
+        let vault = &*self.vault;
+        let result = self
+            .engine
+            .read(freshness, |connection| f(&Db { connection, vault }).map_err(Caller))
+            .await;
+        result.map(|read| read.value).map_err(|Caller(error)| error)
+    }
+
+    /// Runs a write and returns once the bucket has it. `f` runs SQL only and may run again; what it returns is
+    /// remembered with the commit (at most 256 bytes), so that a repeat of the same commit gives the same.
+    ///
+    /// # Errors
+    /// What `f` gives (then nothing is written), or [`Error::Storage`].
+    pub async fn write<T, E>(
+        &self,
+        id: CommitId,
+        f: impl Fn(&Db<'_>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let vault = Arc::clone(&self.vault);
+        let run = move |connection: &rusqlite::Connection| {
+            f(&Db {
+                connection,
+                vault: &vault,
+            })
+            .map_err(Caller)
+        };
+        let result = self.engine.write(id, run).await;
+        result.map(|committed| committed.value).map_err(|Caller(error)| error)
+    }
+
+    /// A commit id for a write that nobody will repeat from outside.
+    pub fn fresh_commit_id(&self) -> CommitId {
+        CommitId::from(self.vault.random().uuid().to_string())
+    }
+
+    /// What seals and opens the encrypted columns.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Asks the bucket whether it answers; gives the newest version.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it does not.
+    pub async fn ping(&self) -> Result<Version> {
+        Ok(self.engine.ping().await?)
+    }
+
+    /// Ends the engine: waits for the write under way.
+    pub async fn close(self) {
+        self.engine.close().await;
+    }
+}
+
+/// The caller's error on its way through the engine, which only asks that its own can become one.
+struct Caller<E>(E);
+
+impl<E: From<Error>> From<bespoke_storage::Error> for Caller<E> {
+    fn from(error: bespoke_storage::Error) -> Self {
+        Self(E::from(Error::from(error)))
+    }
+}

@@ -1,1 +1,11 @@
-//! To be written.
+//! The outside world behind small traits: mail now; images, GitHub and OAuth have their place here.
+//!
+//! **What it is for.** Speaking to what is not ours. Each service is a trait with an embedded default that needs no
+//! account anywhere, so that a fresh installation works alone.
+//!
+//! **What it must not know.** HTTP requests of ours, SQL, the environment. It is handed entities of `bespoke-core`.
+//!
+//! **How to add one more.** A module with the trait, the default, and the real thing beside it; time-outs on every
+//! call; nothing secret in an error's text.
+
+pub mod mail;

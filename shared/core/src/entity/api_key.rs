@@ -1,0 +1,43 @@
+//! API keys.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Level, SecretDigest, Timestamp};
+
+/// How long a key may live when nothing else is set, in days (decisions: two years and a leap day more).
+pub const DEFAULT_MAX_LIFE_DAYS: i64 = 732;
+
+/// An API key, without its secret: that is shown once and never kept.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// UUID: the user name of Basic authentication.
+    pub uuid: Uuid,
+    /// Integer id of the owner.
+    pub user_id: i64,
+    /// UUID of the owner.
+    pub user_uuid: Uuid,
+    /// What its owner calls it: a text, or whatever JSON value the client sent.
+    pub name: Value,
+    /// Highest level that a call with it has.
+    pub level: Level,
+    /// SHA-256 of the secret.
+    pub secret: SecretDigest,
+    /// The instance it was made on (`BACKEND_INSTANCE`); a copy of the database elsewhere does not take it.
+    pub instance: String,
+    /// Calls made with it.
+    pub calls: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From this moment on it is refused.
+    pub expires_at: Timestamp,
+    /// Last call.
+    pub last_seen: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether its time is over.
+    pub fn expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at
+    }
+}

@@ -1,0 +1,38 @@
+//! Mails that wait in the outbox.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Timestamp;
+use crate::validate::Language;
+
+/// Which text a mail has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Template {
+    /// Confirm a new account.
+    Signup,
+    /// Somebody signed up with an address that has an account: sign in instead.
+    SignupAea,
+    /// Somebody signed up with an address whose account is disabled.
+    SignupAed,
+    /// The address is told that the password was changed.
+    PasswordChanged,
+}
+
+/// A mail that waits, decrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxMail {
+    /// UUID; names the delivered file, so that a second delivery does not make a second mail.
+    pub uuid: Uuid,
+    /// Which text.
+    pub template: Template,
+    /// The address.
+    pub to: String,
+    /// Language of the text.
+    pub language: Language,
+    /// The link that it is about, where there is one.
+    pub action_url: Option<String>,
+    /// When it was put there.
+    pub created_at: Timestamp,
+}

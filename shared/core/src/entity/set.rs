@@ -1,0 +1,45 @@
+//! Measurement sets.
+
+use uuid::Uuid;
+
+use crate::Timestamp;
+use crate::measurement::Measurements;
+
+/// The image of a set that has none of its own.
+pub const DEFAULT_IMAGE: &str = "default-avatar";
+
+/// What somebody writes into a set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetContent {
+    /// Name.
+    pub name: String,
+    /// Notes; clients render them as Markdown.
+    pub notes: String,
+    /// Whether the client shows inches. Stored values are millimetres either way.
+    pub imperial: bool,
+    /// Whether anybody may read it.
+    pub public: bool,
+    /// The measurements.
+    pub measies: Measurements,
+    /// Id of its image.
+    pub img: Option<String>,
+}
+
+/// A measurement set, decrypted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasurementSet {
+    /// Integer id.
+    pub id: i64,
+    /// UUID.
+    pub uuid: Uuid,
+    /// Integer id of the owner.
+    pub user_id: i64,
+    /// UUID of the owner.
+    pub user_uuid: Uuid,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// What it says.
+    pub content: SetContent,
+}

@@ -1,0 +1,156 @@
+//! The 38 measurements, and what is kept of what somebody sends as measurements.
+
+use serde_json::{Map, Number, Value};
+
+/// What a measurement is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Millimetres.
+    Millimetre,
+    /// Degrees (only `shoulderSlope`).
+    Degree,
+}
+
+/// The names of the 38 measurements (contract-2023 section 3.0), in alphabetical order.
+pub const NAMES: [&str; 38] = [
+    "ankle",
+    "biceps",
+    "bustFront",
+    "bustPointToUnderbust",
+    "bustSpan",
+    "chest",
+    "crossSeam",
+    "crossSeamFront",
+    "crotchDepth",
+    "head",
+    "heel",
+    "highBust",
+    "highBustFront",
+    "hips",
+    "hpsToBust",
+    "hpsToWaistBack",
+    "hpsToWaistFront",
+    "inseam",
+    "knee",
+    "neck",
+    "seat",
+    "seatBack",
+    "shoulderSlope",
+    "shoulderToElbow",
+    "shoulderToShoulder",
+    "shoulderToWrist",
+    "underbust",
+    "upperLeg",
+    "waist",
+    "waistBack",
+    "waistToArmpit",
+    "waistToFloor",
+    "waistToHips",
+    "waistToKnee",
+    "waistToSeat",
+    "waistToUnderbust",
+    "waistToUpperLeg",
+    "wrist",
+];
+
+/// The unit of a measurement; `None` when there is no measurement of that name.
+pub fn unit(name: &str) -> Option<Unit> {
+    match name {
+        "shoulderSlope" => Some(Unit::Degree),
+        _ => NAMES.binary_search(&name).is_ok().then_some(Unit::Millimetre),
+    }
+}
+
+/// A body's measurements by name: numbers above zero, in the unit of [`unit`]. Keeps the order in which they came.
+pub type Measurements = Map<String, Value>;
+
+/// Measurements that were kept, and the names of those that were not.
+#[derive(Debug, Default, PartialEq)]
+pub struct Sanitised {
+    /// What is stored.
+    pub kept: Measurements,
+    /// Names that are no measurement, or whose value is no number above zero.
+    pub dropped: Vec<String>,
+}
+
+/// Keeps the known measurements that are numbers above zero (contract-2023 section 3.0).
+pub fn sanitise(given: Map<String, Value>) -> Sanitised {
+    let mut result = Sanitised::default();
+    for (name, value) in given {
+        match value.as_f64() {
+            Some(number) if number > 0.0 && number.is_finite() && unit(&name).is_some() => {
+                result.kept.insert(name, Value::Number(canonical(number)));
+            }
+            _ => result.dropped.push(name),
+        }
+    }
+    result
+}
+
+/// Merges new values over stored ones and keeps what is valid: so `null`, 0 or text for a name removes it. Names that
+/// were stored keep their place.
+pub fn merge(mut stored: Measurements, given: Map<String, Value>) -> Sanitised {
+    for (name, value) in given {
+        stored.insert(name, value);
+    }
+    sanitise(stored)
+}
+
+/// A number as JavaScript writes it: whole numbers without a decimal point, so that 930.0 comes back as 930.
+fn canonical(number: f64) -> Number {
+    const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+    if number.fract() == 0.0 && number <= MAX_SAFE_INTEGER {
+        // Whole and at most 2^53: exact.
+        Number::from(number as i64)
+    } else {
+        Number::from_f64(number).expect("the caller has checked that it is finite")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: &Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn there_are_38_in_order_and_one_is_in_degrees() {
+        assert!(NAMES.is_sorted());
+        assert_eq!(NAMES.iter().filter(|name| unit(name) == Some(Unit::Degree)).count(), 1);
+        assert!(NAMES.iter().all(|name| unit(name).is_some()));
+        assert_eq!(unit("chestCircumference"), None);
+    }
+
+    #[test]
+    fn only_known_names_with_numbers_above_zero_are_kept_in_their_order() {
+        let given = json!({"neck": 360.5, "chest": 930.0, "ankle": 0, "wrist": -1, "waist": "800", "knee": null,
+            "hips": [1], "tail": 100, "seat": 1e300, "Chest": 930});
+        let result = sanitise(object(&given));
+        assert_eq!(
+            serde_json::to_string(&result.kept).unwrap(),
+            r#"{"neck":360.5,"chest":930,"seat":1e+300}"#
+        );
+        assert_eq!(
+            result.dropped,
+            ["ankle", "wrist", "waist", "knee", "hips", "tail", "Chest"]
+        );
+    }
+
+    #[test]
+    fn merging_changes_adds_and_removes_and_keeps_places() {
+        let stored = object(&json!({"chest": 930, "neck": 360}));
+        let result = merge(
+            stored,
+            object(&json!({"ankle": 200, "neck": null, "chest": 940, "tail": 3})),
+        );
+        assert_eq!(
+            serde_json::to_string(&result.kept).unwrap(),
+            r#"{"chest":940,"ankle":200}"#
+        );
+        assert_eq!(result.dropped, ["neck", "tail"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! Passwords: argon2id, stored as PHC text.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+
+use crate::Random;
+
+/// The longest password that is accepted, in bytes.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+const SALT_BYTES: usize = 16;
+
+/// What one hash costs. The default is OWASP's recommendation for argon2id (Password Storage Cheat Sheet): 19 MiB,
+/// 2 passes, 1 lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordSettings {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+}
+
+impl Default for PasswordSettings {
+    fn default() -> Self {
+        Self {
+            memory_kib: 19 * 1024,
+            iterations: 2,
+            parallelism: 1,
+        }
+    }
+}
+
+/// Settings that argon2 does not take.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("argon2id does not take these parameters: {0}")]
+pub struct PasswordError(String);
+
+/// Hashes and verifies passwords. One call is tens of milliseconds of one core: callers move it off the threads that
+/// answer requests.
+#[derive(Clone)]
+pub struct PasswordHasher {
+    argon2: Argon2<'static>,
+    params: Params,
+}
+
+impl PasswordHasher {
+    /// A hasher with these settings.
+    ///
+    /// # Errors
+    /// [`PasswordError`] when argon2 refuses the settings.
+    pub fn new(settings: PasswordSettings) -> Result<Self, PasswordError> {
+        let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
+            .map_err(|error| PasswordError(error.to_string()))?;
+        Ok(Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()),
+            params,
+        })
+    }
+
+    /// Hashes a password with a fresh salt; gives the text to store.
+    pub fn hash(&self, random: &dyn Random, password: &str) -> String {
+        self.hash_with_salt(random.bytes(), password)
+    }
+
+    fn hash_with_salt(&self, salt: [u8; SALT_BYTES], password: &str) -> String {
+        let hash: PasswordHash = self
+            .argon2
+            .hash_password_with_salt(password.as_bytes(), &salt)
+            .expect("parameters were checked, the salt has a fixed length, and argon2 takes any password");
+        hash.to_string()
+    }
+
+    /// Whether the password is the one behind the stored text. Exactly one argon2 run, also for a text that is no hash
+    /// and for an account that does not exist (`None`), so that an answer does not tell which by its time.
+    pub fn verify(&self, password: &str, stored: Option<&str>) -> bool {
+        let parsed = stored.and_then(|text| PasswordHash::new(text).ok());
+        match parsed {
+            Some(hash) if password.len() <= MAX_PASSWORD_BYTES => {
+                self.argon2.verify_password(password.as_bytes(), &hash).is_ok()
+            }
+            _ => {
+                let end = password.floor_char_boundary(MAX_PASSWORD_BYTES);
+                self.hash_with_salt([0; SALT_BYTES], &password[..end]);
+                false
+            }
+        }
+    }
+
+    /// Whether the stored text was made with other settings than these, and should be made anew at the next sign-in.
+    pub fn is_outdated(&self, stored: &str) -> bool {
+        PasswordHash::new(stored)
+            .ok()
+            .and_then(|hash| Params::try_from(&hash).ok())
+            .is_none_or(|params| {
+                (params.m_cost(), params.t_cost(), params.p_cost())
+                    != (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::testing::Counting;
+
+    fn cheap(iterations: u32) -> PasswordHasher {
+        PasswordHasher::new(PasswordSettings {
+            memory_kib: 8,
+            iterations,
+            parallelism: 1,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn the_right_password_verifies_and_no_other() {
+        let hasher = cheap(1);
+        let stored = hasher.hash(&Counting::default(), "pässwörd 👋");
+        assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
+        assert!(hasher.verify("pässwörd 👋", Some(&stored)));
+        for wrong in ["", "pässwörd", "PÄSSWÖRD 👋"] {
+            assert!(!hasher.verify(wrong, Some(&stored)));
+        }
+        for not_a_hash in [None, Some(""), Some("{}"), Some("$argon2id$")] {
+            assert!(!hasher.verify("pässwörd 👋", not_a_hash));
+        }
+    }
+
+    #[test]
+    fn a_password_beyond_the_limit_never_verifies() {
+        let hasher = cheap(1);
+        let long = "é".repeat(MAX_PASSWORD_BYTES);
+        let stored = hasher.hash(&Counting::default(), &long);
+        assert!(!hasher.verify(&long, Some(&stored)));
+    }
+
+    #[test]
+    fn a_hash_of_other_settings_verifies_and_is_outdated() {
+        let stored = cheap(1).hash(&Counting::default(), "secret");
+        let stronger = cheap(2);
+        assert!(stronger.verify("secret", Some(&stored)));
+        assert!(stronger.is_outdated(&stored));
+        assert!(!cheap(1).is_outdated(&stored));
+        assert!(cheap(1).is_outdated("nonsense"));
+    }
+
+    #[test]
+    fn the_default_is_owasps() {
+        let hasher = PasswordHasher::new(PasswordSettings::default()).unwrap();
+        assert!(
+            hasher
+                .hash(&Counting::default(), "x")
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
+        assert!(
+            PasswordHasher::new(PasswordSettings {
+                memory_kib: 1,
+                iterations: 1,
+                parallelism: 1
+            })
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Confirmations.
+
+use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use rusqlite::{Row, named_params};
+use uuid::Uuid;
+
+use crate::row::timestamp;
+use crate::{Db, Result};
+
+const TABLE: &str = "confirmations";
+
+/// Stores a new confirmation. An older one of its kind for the same account is void from now on.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn insert(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
+    delete_kind(db, confirmation.user_id, confirmation.kind)?;
+    let vault = db.vault.row(TABLE, confirmation.uuid);
+    db.insert(
+        "INSERT INTO confirmations (uuid, user_id, kind, secret, data, created_at)
+         VALUES (:uuid, :user_id, :kind, :secret, :data, :created_at)",
+        named_params! {
+            ":uuid": confirmation.uuid,
+            ":user_id": confirmation.user_id,
+            ":kind": confirmation.kind.name(),
+            ":secret": vault.seal("secret", &confirmation.check),
+            ":data": vault.seal_json("data", &confirmation.data),
+            ":created_at": confirmation.created_at.as_millis(),
+        },
+    )?;
+    Ok(())
+}
+
+/// The confirmation with that UUID, also one whose time is over.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Confirmation>> {
+    db.first("SELECT * FROM confirmations WHERE uuid = ?1", [uuid], from_row)
+}
+
+/// Removes a confirmation: it was used.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be removed.
+pub fn delete(db: &Db<'_>, uuid: Uuid) -> Result<()> {
+    db.run("DELETE FROM confirmations WHERE uuid = ?1", [uuid])?;
+    Ok(())
+}
+
+/// Removes all of an account's confirmations of one kind.
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn delete_kind(db: &Db<'_>, user_id: i64, kind: Kind) -> Result<()> {
+    db.run(
+        "DELETE FROM confirmations WHERE user_id = ?1 AND kind = ?2",
+        (user_id, kind.name()),
+    )?;
+    Ok(())
+}
+
+fn from_row(db: &Db<'_>, row: &Row<'_>) -> Result<Confirmation> {
+    let uuid = row.get("uuid")?;
+    let vault = db.vault.row(TABLE, uuid);
+    Ok(Confirmation {
+        uuid,
+        kind: Kind::from_name(&row.get::<_, String>("kind")?).ok_or_else(|| vault.unknown("kind"))?,
+        user_id: row.get("user_id")?,
+        check: vault.open("secret", row.get_ref("secret")?.as_blob().unwrap_or_default())?,
+        data: vault.open_json("data", row.get_ref("data")?.as_blob().unwrap_or_default())?,
+        created_at: timestamp(row, "created_at")?,
+    })
+}

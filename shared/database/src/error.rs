@@ -1,0 +1,57 @@
+//! What can go wrong below the handlers.
+
+use bespoke_core::CipherError;
+use uuid::Uuid;
+
+/// Result of a repository function.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error below the handlers.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine could not read or write.
+    #[error(transparent)]
+    Storage(#[from] bespoke_storage::Error),
+    /// A value that must be unique is there already; names the column.
+    #[error("{0} is taken")]
+    Taken(String),
+    /// SQLite refused a statement.
+    #[error(transparent)]
+    Sqlite(rusqlite::Error),
+    /// An encrypted column does not open.
+    #[error("{table}.{column} of {row}: {source}")]
+    Field {
+        /// Name of the table.
+        table: &'static str,
+        /// Name of the column.
+        column: &'static str,
+        /// UUID of the row.
+        row: Uuid,
+        /// Why.
+        source: CipherError,
+    },
+    /// A stored value is none that this version knows.
+    #[error("{table}.{column} of {row} holds what this version does not know")]
+    Unknown {
+        /// Name of the table.
+        table: &'static str,
+        /// Name of the column.
+        column: &'static str,
+        /// UUID of the row.
+        row: Uuid,
+    },
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, Some(message))
+                if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE =>
+            {
+                // SQLite writes: UNIQUE constraint failed: table.column
+                Self::Taken(message.rsplit(' ').next().unwrap_or_default().to_owned())
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
+}

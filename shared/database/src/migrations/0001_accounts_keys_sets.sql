@@ -1,0 +1,83 @@
+-- Accounts, API keys, measurement sets, confirmations, outbox.
+-- Moments are milliseconds since the Unix epoch. "Sealed" columns are encrypted and bound to table, column and uuid.
+
+CREATE TABLE users (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid        BLOB    NOT NULL UNIQUE,
+  username    TEXT    NOT NULL,
+  lusername   TEXT    NOT NULL UNIQUE,
+  email_index BLOB    NOT NULL UNIQUE,       -- keyed hash of the address
+  email       BLOB    NOT NULL,              -- sealed
+  initial     BLOB    NOT NULL,              -- sealed
+  bio         BLOB    NOT NULL,              -- sealed
+  data        BLOB    NOT NULL,              -- sealed JSON object
+  ihash       TEXT    NOT NULL UNIQUE,
+  password    TEXT    NOT NULL,
+  role        TEXT    NOT NULL,
+  status      INTEGER NOT NULL,
+  consent     INTEGER NOT NULL,
+  control     INTEGER NOT NULL,
+  compare     INTEGER NOT NULL,
+  imperial    INTEGER NOT NULL,
+  newsletter  INTEGER NOT NULL,
+  language    TEXT    NOT NULL,
+  patron      INTEGER NOT NULL,
+  mfa_enabled INTEGER NOT NULL,
+  jwt_calls   INTEGER NOT NULL,
+  key_calls   INTEGER NOT NULL,
+  last_seen   INTEGER,
+  created_at  INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE api_keys (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  name       BLOB    NOT NULL,               -- sealed
+  level      INTEGER NOT NULL,
+  secret     BLOB    NOT NULL,               -- SHA-256
+  instance   TEXT    NOT NULL,
+  calls      INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  last_seen  INTEGER
+) STRICT;
+CREATE INDEX api_keys_by_user ON api_keys (user_id);
+
+CREATE TABLE sets (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  name       BLOB    NOT NULL,               -- sealed
+  notes      BLOB    NOT NULL,               -- sealed
+  measies    BLOB    NOT NULL,               -- sealed JSON object
+  imperial   INTEGER NOT NULL,
+  public     INTEGER NOT NULL,
+  img        TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sets_by_user ON sets (user_id);
+
+CREATE TABLE confirmations (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind       TEXT    NOT NULL,
+  secret     BLOB    NOT NULL,               -- sealed: the check of the link
+  data       BLOB    NOT NULL,               -- sealed JSON object
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX confirmations_by_user ON confirmations (user_id, kind);
+
+-- A mail that waits; the row goes when the mail has gone.
+CREATE TABLE outbox (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  template   TEXT    NOT NULL,
+  recipient  BLOB    NOT NULL,               -- sealed
+  language   TEXT    NOT NULL,
+  action_url BLOB,                           -- sealed
+  created_at INTEGER NOT NULL
+) STRICT;

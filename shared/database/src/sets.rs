@@ -1,0 +1,109 @@
+//! Measurement sets.
+
+use bespoke_core::entity::set::{MeasurementSet, SetContent};
+use bespoke_core::{EntityId, Timestamp};
+use rusqlite::{Row, named_params};
+use uuid::Uuid;
+
+use crate::row::timestamp;
+use crate::{Db, Result};
+
+const TABLE: &str = "sets";
+const SELECT: &str = "SELECT sets.*, users.uuid AS owner_uuid FROM sets JOIN users ON users.id = sets.user_id";
+
+/// Stores a new set of an account; gives its integer id.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn insert(db: &Db<'_>, uuid: Uuid, user_id: i64, content: &SetContent, now: Timestamp) -> Result<i64> {
+    let vault = db.vault.row(TABLE, uuid);
+    db.insert(
+        "INSERT INTO sets (uuid, user_id, name, notes, measies, imperial, public, img, created_at, updated_at)
+         VALUES (:uuid, :user_id, :name, :notes, :measies, :imperial, :public, :img, :now, :now)",
+        named_params! {
+            ":uuid": uuid,
+            ":user_id": user_id,
+            ":name": vault.seal("name", &content.name),
+            ":notes": vault.seal("notes", &content.notes),
+            ":measies": vault.seal_json("measies", &content.measies),
+            ":imperial": content.imperial,
+            ":public": content.public,
+            ":img": content.img,
+            ":now": now.as_millis(),
+        },
+    )
+}
+
+/// The set with that id.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
+    db.first_by_id(SELECT, TABLE, id, from_row)
+}
+
+/// All sets of an account, in the order in which they were made.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<MeasurementSet>> {
+    db.all(
+        &format!("{SELECT} WHERE sets.user_id = ?1 ORDER BY sets.id"),
+        [user_id],
+        from_row,
+    )
+}
+
+/// Stores what a set says now.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn update(db: &Db<'_>, id: i64, uuid: Uuid, content: &SetContent, now: Timestamp) -> Result<()> {
+    let vault = db.vault.row(TABLE, uuid);
+    db.run(
+        "UPDATE sets SET name = :name, notes = :notes, measies = :measies, imperial = :imperial, public = :public,
+           img = :img, updated_at = :now WHERE id = :id",
+        named_params! {
+            ":id": id,
+            ":name": vault.seal("name", &content.name),
+            ":notes": vault.seal("notes", &content.notes),
+            ":measies": vault.seal_json("measies", &content.measies),
+            ":imperial": content.imperial,
+            ":public": content.public,
+            ":img": content.img,
+            ":now": now.as_millis(),
+        },
+    )?;
+    Ok(())
+}
+
+/// Removes a set.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be removed.
+pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
+    db.run("DELETE FROM sets WHERE id = ?1", [id])?;
+    Ok(())
+}
+
+fn from_row(db: &Db<'_>, row: &Row<'_>) -> Result<MeasurementSet> {
+    let uuid = row.get("uuid")?;
+    let vault = db.vault.row(TABLE, uuid);
+    let text = |column: &'static str| vault.open(column, row.get_ref(column)?.as_blob().unwrap_or_default());
+    Ok(MeasurementSet {
+        id: row.get("id")?,
+        uuid,
+        user_id: row.get("user_id")?,
+        user_uuid: row.get("owner_uuid")?,
+        created_at: timestamp(row, "created_at")?,
+        updated_at: timestamp(row, "updated_at")?,
+        content: SetContent {
+            name: text("name")?,
+            notes: text("notes")?,
+            imperial: row.get("imperial")?,
+            public: row.get("public")?,
+            measies: vault.open_json("measies", row.get_ref("measies")?.as_blob().unwrap_or_default())?,
+            img: row.get("img")?,
+        },
+    })
+}

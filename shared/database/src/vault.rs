@@ -1,0 +1,102 @@
+//! What opens and seals the encrypted columns.
+
+use std::sync::Arc;
+
+use bespoke_core::{BlindIndex, FieldCipher, FieldLocation, Random};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::{Error, Result};
+
+/// The data key, the index key and the randomness for sealing.
+#[derive(Clone)]
+pub struct Vault {
+    cipher: FieldCipher,
+    index: BlindIndex,
+    random: Arc<dyn Random>,
+}
+
+impl Vault {
+    /// A vault of these.
+    pub fn new(cipher: FieldCipher, index: BlindIndex, random: Arc<dyn Random>) -> Self {
+        Self { cipher, index, random }
+    }
+
+    /// The randomness.
+    pub fn random(&self) -> &dyn Random {
+        &*self.random
+    }
+
+    /// The keyed index over e-mail addresses.
+    pub fn index(&self) -> &BlindIndex {
+        &self.index
+    }
+
+    /// The columns of one row.
+    pub(crate) fn row(&self, table: &'static str, uuid: Uuid) -> RowVault<'_> {
+        RowVault {
+            vault: self,
+            table,
+            uuid,
+        }
+    }
+}
+
+/// Seals and opens the columns of one row.
+pub(crate) struct RowVault<'a> {
+    vault: &'a Vault,
+    table: &'static str,
+    uuid: Uuid,
+}
+
+impl RowVault<'_> {
+    fn location(&self, column: &'static str) -> FieldLocation {
+        FieldLocation {
+            table: self.table,
+            column,
+            row: self.uuid,
+        }
+    }
+
+    pub(crate) fn seal(&self, column: &'static str, text: &str) -> Vec<u8> {
+        self.vault
+            .cipher
+            .seal(&*self.vault.random, self.location(column), text.as_bytes())
+    }
+
+    pub(crate) fn seal_json(&self, column: &'static str, value: &impl Serialize) -> Vec<u8> {
+        let json = serde_json::to_vec(value).expect("maps with text keys always serialise");
+        self.vault
+            .cipher
+            .seal(&*self.vault.random, self.location(column), &json)
+    }
+
+    fn open_bytes(&self, column: &'static str, field: &[u8]) -> Result<Vec<u8>> {
+        let Self { table, uuid: row, .. } = *self;
+        let opened = self.vault.cipher.open(self.location(column), field);
+        opened.map_err(|source| Error::Field {
+            table,
+            column,
+            row,
+            source,
+        })
+    }
+
+    pub(crate) fn open(&self, column: &'static str, field: &[u8]) -> Result<String> {
+        String::from_utf8(self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
+    }
+
+    pub(crate) fn open_json<T: DeserializeOwned>(&self, column: &'static str, field: &[u8]) -> Result<T> {
+        serde_json::from_slice(&self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
+    }
+
+    /// The error for a value that this version does not know.
+    pub(crate) fn unknown(&self, column: &'static str) -> Error {
+        Error::Unknown {
+            table: self.table,
+            column,
+            row: self.uuid,
+        }
+    }
+}
