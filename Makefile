@@ -1,0 +1,19 @@
+.DEFAULT_GOAL := help
+.PHONY: help check fmt audit bench
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+check: ## everything that CI runs, with the duration of each step
+	@ci/check
+
+fmt: ## format the Rust code
+	cargo fmt --all
+
+audit: ## known vulnerabilities of the dependencies (fetches the RustSec database from GitHub)
+	@ci/install
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --locked check advisories
+
+bench: ## measure `bespoke serve` and write docs/performance.md
+	cargo build --release --locked --bin bespoke
+	bench/run --write

@@ -1,0 +1,104 @@
+//! Paths of built executables. Cargo tells a test only about the binaries of its own package, so we ask Cargo itself.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// The executable of the workspace's binary `name`, up to date, of the profile and target directory of this test.
+/// Cargo is asked once per process and name.
+///
+/// # Panics
+/// When it does not build, with Cargo's words.
+pub fn binary(name: &str) -> PathBuf {
+    built("--bin", name)
+}
+
+/// The same for an example of the workspace.
+///
+/// # Panics
+/// When it does not build, with Cargo's words.
+pub fn example(name: &str) -> PathBuf {
+    built("--example", name)
+}
+
+fn built(kind: &'static str, name: &str) -> PathBuf {
+    static BUILT: LazyLock<Mutex<HashMap<(&'static str, String), PathBuf>>> = LazyLock::new(Mutex::default);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built
+        .entry((kind, name.to_owned()))
+        .or_insert_with(|| build(kind, name))
+        .clone()
+}
+
+fn build(kind: &str, name: &str) -> PathBuf {
+    let (target_dir, profile) = whereabouts();
+    // The whole workspace is selected, although one target is built: the features of the dependencies are then those of
+    // `cargo build --workspace`, and nothing is compiled a second time.
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--locked",
+            "--workspace",
+            "--message-format=json-render-diagnostics",
+            kind,
+            name,
+        ])
+        .args(["--profile", &profile, "--target-dir"])
+        .arg(target_dir)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .stdin(Stdio::null())
+        .output()
+        .expect("cargo runs: it built this test");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`cargo build {kind} {name}` failed:\n{said}");
+    executable(&output.stdout, name)
+        .unwrap_or_else(|| panic!("`cargo build {kind} {name}` gave no executable:\n{said}"))
+}
+
+/// The target directory and the profile of the running test, whose executable is `<target>/<profile>/deps/<name>-<hash>`.
+fn whereabouts() -> (PathBuf, String) {
+    let this = std::env::current_exe().expect("the running test has a path");
+    let profile_dir = this
+        .ancestors()
+        .find(|dir| dir.ends_with("deps"))
+        .and_then(Path::parent);
+    let profile_dir = profile_dir.expect("cargo places a test in <target>/<profile>/deps");
+    let target_dir = profile_dir
+        .parent()
+        .expect("cargo places a profile in the target directory");
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    (target_dir.to_owned(), profile.to_owned())
+}
+
+/// The executable that the last message about target `name` speaks of.
+fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
+    let messages = serde_json::Deserializer::from_slice(messages).into_iter::<serde_json::Value>();
+    let ours = messages.flatten().filter(|message| message["target"]["name"] == name);
+    ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .last()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_of_the_named_target_is_taken() {
+        let messages = br#"{"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}
+            {"reason":"compiler-artifact","target":{"name":"mine"},"executable":null}
+            {"reason":"compiler-artifact","target":{"name":"mine"},"executable":"/t/mine"}
+            {"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages, "mine"), Some(PathBuf::from("/t/mine")));
+        assert_eq!(executable(messages, "nobody"), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "no bin target named `nobody`")]
+    fn a_name_that_does_not_exist_panics_with_the_words_of_cargo() {
+        binary("nobody");
+    }
+}

@@ -1,0 +1,7 @@
+//! What a test needs around it: built binaries, and the hosts that run them.
+
+pub mod built;
+pub mod runtime_api;
+
+pub use built::{binary, example};
+pub use runtime_api::{Exit, Function, InvokeError, RuntimeApi};
