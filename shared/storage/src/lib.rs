@@ -1,2 +1,65 @@
-//! The storage engine: one SQLite database, kept as objects in a bucket, shared by many short-lived processes.
+//! One SQLite database, kept in an object store, shared by any number of short-lived processes.
+//!
+//! # What this is for
+//!
+//! A process opens an [`Engine`] on an [`ObjectStore`]; the engine fetches the database into a local file. Reads run on that file,
+//! after one question to the store whether it moved. A write runs in a local transaction whose log is held back; the pages it
+//! changed go to the store in one conditional PUT of one object, `head`; only when that is accepted do they go into the file,
+//! and is the write acknowledged. There is no server and nothing but the store.
+//!
+//! No acknowledged write is lost, applied twice, or seen half done, whatever crashes, stalls or races:
+//!
+//! - the ETag of `head` decides who commits, a lock in it only who waits;
+//! - every write has a [`CommitId`], kept in the table `_commits` of the same transaction, so that a write whose answer was
+//!   lost is recognised instead of repeated;
+//! - the local file never holds anything that the store has not accepted.
+//!
+//! # What it must not know
+//!
+//! Any table of its users, HTTP, the environment. Time and randomness are handed in ([`environment`]).
+//!
+//! # How to add one more store
+//!
+//! Implement [`ObjectStore`] in `src/store/<name>.rs`, add one line to `tests/conformance.rs`, and let that suite say whether its
+//! conditional PUT is one: it races several writers on one ETag.
+//!
+//! # Where to look
+//!
+//! [`Engine`] is the door. Behind it: `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
+//! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
+//! next `head` is), and the formats: `head`, `delta`, `chunks`, `wal`.
+
+mod catch_up;
+mod checksum;
+mod chunks;
+mod commit;
+mod create;
+mod delta;
+mod engine;
+pub mod environment;
+mod error;
+mod guard;
+mod head;
+mod job;
+pub mod limits;
+mod local;
+mod plan;
+mod reader;
+mod replica;
+mod session;
+mod stage;
+mod store;
+mod version;
+mod wal;
+mod writer;
+
+pub use engine::{Engine, Freshness, Migration, Options, Read};
+pub use environment::{Clock, Random};
+pub use error::Error;
+pub use job::{CommitId, Committed};
 pub use rusqlite;
+pub use store::{
+    DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,
+    PutCondition, Rates, StoreError,
+};
+pub use version::{Version, VersionError};

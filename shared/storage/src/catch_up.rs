@@ -1,0 +1,300 @@
+//! Brings the local copy to a `head`: by patching it where the deltas lead on from its state, by fetching all of it otherwise.
+
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use crate::checksum;
+use crate::chunks::{self, ChunkTable};
+use crate::delta::Delta;
+use crate::error::Error;
+use crate::head::Segment;
+use crate::limits::{OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS, SYNC_ATTEMPTS};
+use crate::local::Image;
+use crate::replica::{Known, Replica, within};
+use crate::store::{ETag, Fetched};
+use crate::version::Version;
+
+/// What it takes to get from the local copy to a `head`.
+enum Way {
+    /// The copy is newer.
+    Behind,
+    /// The copy is there.
+    There,
+    /// The deltas lead on from the copy's state.
+    Patch(Version),
+    /// Fetch everything.
+    Whole,
+}
+
+/// Why an attempt to follow a `head` came to nothing.
+enum Stumble {
+    /// An object that `head` names is not there: perhaps `head` moved.
+    Missing(String),
+    /// The copy moved meanwhile, or was found damaged: look again.
+    Again,
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stumble {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Replica {
+    /// Takes in the answer to a GET of `head`; returns the store's clock. Milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where `head` is gone: whoever has seen one never creates another.
+    pub(crate) async fn absorb(self: &Arc<Self>, fetched: Fetched) -> Result<u64, Error> {
+        match fetched {
+            Fetched::NotModified { date_ms } => Ok(date_ms),
+            Fetched::Found(object) => {
+                self.catch_up(Known::read(&object)?).await?;
+                Ok(object.date_ms)
+            }
+            Fetched::Missing => Err(head_is_gone()),
+        }
+    }
+
+    /// Fetches the whole database anew where the copy is dirty.
+    pub(crate) async fn repair(self: &Arc<Self>) -> Result<(), Error> {
+        let fetched = self.get_head(None).await?;
+        self.absorb(fetched).await.map(|_| ())
+    }
+
+    /// Brings the copy at least to `target`.
+    pub(crate) async fn catch_up(self: &Arc<Self>, mut target: Arc<Known>) -> Result<(), Error> {
+        let _one_at_a_time = self.catching_up.lock().await;
+        let mut missing_under: Option<ETag> = None;
+        for _ in 0..SYNC_ATTEMPTS {
+            self.check_readable(&target.head)?;
+            let followed = match self.way_to(&target) {
+                Way::Behind => return Ok(()),
+                Way::There => {
+                    self.publish(&target);
+                    return Ok(());
+                }
+                Way::Patch(from) => self.patch(&target, from).await,
+                Way::Whole => self.fetch_whole(&target).await,
+            };
+            match followed {
+                Ok(()) => return Ok(()),
+                Err(Stumble::Again) => {}
+                Err(Stumble::Failed(error)) => return Err(error),
+                Err(Stumble::Missing(key)) => {
+                    if missing_under.replace(target.etag.clone()) == Some(target.etag.clone()) {
+                        return Err(Error::Corrupt(format!(
+                            "{key} is missing, though `head` names it: restore the object or an earlier state"
+                        )));
+                    }
+                    let Fetched::Found(object) = self.get_head(None).await? else {
+                        return Err(head_is_gone());
+                    };
+                    target = Known::read(&object)?;
+                }
+            }
+        }
+        Err(Error::unavailable(
+            "the database moves faster than this process follows",
+        ))
+    }
+
+    fn way_to(&self, target: &Known) -> Way {
+        let local = self.local();
+        let (have, want) = (local.version, target.version());
+        if local.dirty || have.epoch < want.epoch {
+            return Way::Whole;
+        }
+        if have > want {
+            Way::Behind
+        } else if have == want {
+            Way::There
+        } else if have.seq >= target.head.json.base.seq {
+            Way::Patch(have)
+        } else {
+            Way::Whole
+        }
+    }
+
+    async fn patch(self: &Arc<Self>, target: &Arc<Known>, from: Version) -> Result<(), Stumble> {
+        let segments: Vec<_> = target
+            .head
+            .json
+            .segments
+            .iter()
+            .filter(|segment| segment.to > from.seq)
+            .cloned()
+            .collect();
+        let bodies = self
+            .fetch_all(segments.iter().map(|segment| segment.key.clone()).collect())
+            .await?;
+        let (replica, target) = (Arc::clone(self), Arc::clone(target));
+        blocking(move || {
+            let mut deltas = decode_segments(&segments, &bodies)?;
+            deltas.extend(target.head.tail_after(from.seq)?);
+            check_page_size(&target, &deltas)?;
+            let mut local = replica.local_mut();
+            if local.dirty || local.version != from {
+                return Err(Stumble::Again);
+            }
+            replica.pool.clear();
+            for delta in &deltas {
+                local.apply(delta)?;
+            }
+            let wanted = (target.head.json.page_count, target.head.json.checksum);
+            if (local.page_count, local.checksum) != wanted {
+                tracing::warn!(version = %target.version(), "the local copy does not fit `head`; fetching it anew");
+                local.dirty = true;
+                return Err(Stumble::Again);
+            }
+            local.version = target.version();
+            replica.publish(&target);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn fetch_whole(self: &Arc<Self>, target: &Arc<Known>) -> Result<(), Stumble> {
+        let head = &target.head.json;
+        let mut image = Image::create(self.folder.fresh_file(), head.page_size)?;
+        let segments = head.segments.clone();
+        let keys = segments.iter().map(|segment| segment.key.clone()).collect();
+        let (base, bodies) = tokio::join!(self.fetch_base(target, &mut image), self.fetch_all(keys));
+        base?;
+        let bodies = bodies?;
+        let (replica, target) = (Arc::clone(self), Arc::clone(target));
+        blocking(move || {
+            let mut deltas = decode_segments(&segments, &bodies)?;
+            deltas.extend(target.head.tail_after(target.head.json.base.seq)?);
+            check_page_size(&target, &deltas)?;
+            for delta in &deltas {
+                image.apply(delta)?;
+            }
+            let sum = image.checksum()?;
+            if (image.page_count(), sum) != (target.head.json.page_count, target.head.json.checksum) {
+                tracing::error!(version = %target.version(), "the stored database does not fit its checksum");
+                return Err(Stumble::Failed(Error::Corrupt(format!(
+                    "the objects of version {} do not fit its checksum: restore an earlier state",
+                    target.version()
+                ))));
+            }
+            let mut local = replica.local_mut();
+            if !local.dirty && local.version > target.version() {
+                return Ok(());
+            }
+            replica.pool.clear();
+            local.install(image, target.version(), sum);
+            replica.publish(&target);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Streams the chunks into the image, several at a time.
+    async fn fetch_base(self: &Arc<Self>, target: &Known, image: &mut Image) -> Result<(), Stumble> {
+        let Some(table_key) = target.head.json.base.table.clone() else {
+            return Ok(());
+        };
+        let damaged = |key: &str, detail: String| Error::Corrupt(format!("{key}: {detail}. Restore the object"));
+        let body = self.fetch(&table_key).await?;
+        let table = ChunkTable::decode(&body).map_err(|detail| damaged(&table_key, detail))?;
+        if table.page_size != target.head.json.page_size {
+            return Err(damaged(&table_key, "its page size is not that of `head`".to_owned()).into());
+        }
+        image.set_length(table.file_bytes)?;
+        let mut under_way = JoinSet::new();
+        for (index, row) in table.rows.iter().copied().enumerate() {
+            if under_way.len() >= PARALLEL_OBJECTS {
+                one_done(&mut under_way).await?;
+            }
+            let (replica, file, raw_bytes) = (Arc::clone(self), image.handle()?, table.raw_bytes_of(index));
+            under_way.spawn(async move {
+                let stored = replica.fetch(&row.key()).await?;
+                blocking(move || {
+                    let raw = chunks::unpack(&stored, &row, raw_bytes)
+                        .map_err(|detail| Error::Corrupt(format!("{}: {detail}. Restore the object", row.key())))?;
+                    file.write_all_at(&raw, index as u64 * crate::limits::CHUNK_BYTES as u64)?;
+                    Ok(())
+                })
+                .await
+            });
+        }
+        while !under_way.is_empty() {
+            one_done(&mut under_way).await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches objects, several at a time; their bodies in the order of `keys`.
+    async fn fetch_all(self: &Arc<Self>, keys: Vec<String>) -> Result<Vec<Bytes>, Stumble> {
+        if let [key] = keys.as_slice() {
+            return Ok(vec![self.fetch(key).await?]);
+        }
+        let mut bodies = vec![Bytes::new(); keys.len()];
+        let mut under_way = JoinSet::new();
+        for (index, key) in keys.into_iter().enumerate() {
+            if under_way.len() >= PARALLEL_OBJECTS {
+                let (index, body) = one_done(&mut under_way).await?;
+                bodies[index] = body;
+            }
+            let replica = Arc::clone(self);
+            under_way.spawn(async move { replica.fetch(&key).await.map(|body| (index, body)) });
+        }
+        while !under_way.is_empty() {
+            let (index, body) = one_done(&mut under_way).await?;
+            bodies[index] = body;
+        }
+        Ok(bodies)
+    }
+
+    async fn fetch(&self, key: &str) -> Result<Bytes, Stumble> {
+        match within(&*self.clock, OBJECT_TIMEOUT_MS, self.store.get(key, None)).await? {
+            Fetched::Found(object) => Ok(object.body),
+            _ => Err(Stumble::Missing(key.to_owned())),
+        }
+    }
+}
+
+/// The result of one task of many; the others are cancelled where it failed.
+async fn one_done<T: 'static>(tasks: &mut JoinSet<Result<T, Stumble>>) -> Result<T, Stumble> {
+    match tasks.join_next().await {
+        Some(Ok(result)) => result,
+        Some(Err(error)) => Err(Error::unavailable(error.to_string()).into()),
+        None => Err(Error::unavailable("no task left").into()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Stumble> + Send + 'static) -> Result<T, Stumble> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::unavailable(error.to_string()).into()),
+    }
+}
+
+fn decode_segments(segments: &[Segment], bodies: &[Bytes]) -> Result<Vec<Delta>, Stumble> {
+    let decode = |(segment, body): (&Segment, &Bytes)| {
+        let damaged = |detail: String| Error::Corrupt(format!("{}: {detail}. Restore the object", segment.key));
+        if body.len() as u64 != segment.len || checksum::of_object(body) != segment.digest {
+            return Err(damaged("its digest does not fit".to_owned()).into());
+        }
+        Delta::decode(body).map_err(|detail| damaged(detail).into())
+    };
+    segments.iter().zip(bodies).map(decode).collect()
+}
+
+fn check_page_size(target: &Known, deltas: &[Delta]) -> Result<(), Error> {
+    if deltas.iter().any(|delta| delta.page_size != target.head.json.page_size) {
+        return Err(Error::Corrupt(
+            "a delta has another page size than `head`: restore an earlier state".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn head_is_gone() -> Error {
+    Error::Corrupt("the object `head` is gone: put back its latest version; nothing creates another".to_owned())
+}

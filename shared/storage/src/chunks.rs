@@ -1,0 +1,162 @@
+//! A base: the file in pieces of 1 MiB, each an object, and the table that names them.
+//!
+//! The table: magic (4 bytes), page size (4), bytes of the file (8), then for each chunk its ULID (16), its length in the store
+//! (4) and the digest of its raw bytes (8), and at the end the digest of all before (8). Numbers little-endian. Any page can be
+//! found from it with one range of one chunk, so a later engine may read pages lazily.
+
+use bytes::Bytes;
+use ulid::Ulid;
+
+use crate::checksum;
+use crate::delta::is_page_size;
+use crate::limits::{CHUNK_BYTES, ZSTD_LEVEL};
+
+const MAGIC: [u8; 4] = *b"BST1";
+/// Magic, page size, bytes of the file.
+const HEADER_BYTES: usize = 16;
+/// ULID, length, digest.
+const ROW_BYTES: usize = 28;
+/// The digest at the end.
+const DIGEST_BYTES: usize = 8;
+
+/// One chunk of a base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChunkRow {
+    pub(crate) ulid: Ulid,
+    /// As stored. Bytes.
+    pub(crate) len: u32,
+    /// Of the raw bytes.
+    pub(crate) digest: u64,
+}
+
+impl ChunkRow {
+    pub(crate) fn key(&self) -> String {
+        format!("chunk/{}", self.ulid)
+    }
+}
+
+/// All chunks of a base, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChunkTable {
+    pub(crate) page_size: u32,
+    /// Bytes.
+    pub(crate) file_bytes: u64,
+    pub(crate) rows: Vec<ChunkRow>,
+}
+
+/// How many chunks a file needs.
+pub(crate) fn chunk_count(file_bytes: u64) -> u64 {
+    file_bytes.div_ceil(CHUNK_BYTES as u64)
+}
+
+impl ChunkTable {
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut body = Vec::with_capacity(HEADER_BYTES + self.rows.len() * ROW_BYTES + DIGEST_BYTES);
+        body.extend(MAGIC);
+        body.extend(self.page_size.to_le_bytes());
+        body.extend(self.file_bytes.to_le_bytes());
+        for row in &self.rows {
+            body.extend(row.ulid.to_bytes());
+            body.extend(row.len.to_le_bytes());
+            body.extend(row.digest.to_le_bytes());
+        }
+        body.extend(checksum::of_object(&body).to_le_bytes());
+        body.into()
+    }
+
+    /// # Errors
+    /// What is wrong with `body`.
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, String> {
+        let (content, digest) = body.split_last_chunk::<DIGEST_BYTES>().ok_or("too short")?;
+        if *digest != checksum::of_object(content).to_le_bytes() {
+            return Err("its digest does not fit".to_owned());
+        }
+        let (header, rows) = content.split_first_chunk::<HEADER_BYTES>().ok_or("too short")?;
+        let page_size = header[4..8].try_into().map_or(0, u32::from_le_bytes);
+        let file_bytes = header[8..].try_into().map_or(0, u64::from_le_bytes);
+        let fits = rows.len() % ROW_BYTES == 0 && (rows.len() / ROW_BYTES) as u64 == chunk_count(file_bytes);
+        if header[..4] != MAGIC || !is_page_size(page_size) || !fits {
+            return Err("not a chunk table".to_owned());
+        }
+        let rows = rows.chunks_exact(ROW_BYTES).map(|row| ChunkRow {
+            ulid: Ulid::from_bytes(row[..16].try_into().unwrap_or_default()),
+            len: row[16..20].try_into().map_or(0, u32::from_le_bytes),
+            digest: row[20..].try_into().map_or(0, u64::from_le_bytes),
+        });
+        Ok(Self {
+            page_size,
+            file_bytes,
+            rows: rows.collect(),
+        })
+    }
+
+    /// Raw bytes of the chunk with this index.
+    pub(crate) fn raw_bytes_of(&self, index: usize) -> usize {
+        let rest = self.file_bytes.saturating_sub(index as u64 * CHUNK_BYTES as u64);
+        usize::try_from(rest).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
+    }
+}
+
+pub(crate) fn pack(raw: &[u8]) -> std::io::Result<Bytes> {
+    zstd::bulk::compress(raw, ZSTD_LEVEL).map(Bytes::from)
+}
+
+/// # Errors
+/// What is wrong with `stored`.
+pub(crate) fn unpack(stored: &[u8], row: &ChunkRow, raw_bytes: usize) -> Result<Vec<u8>, String> {
+    if stored.len() != row.len as usize {
+        return Err(format!("{} bytes long instead of {}", stored.len(), row.len));
+    }
+    let raw = zstd::bulk::decompress(stored, raw_bytes).map_err(|error| error.to_string())?;
+    if raw.len() == raw_bytes && checksum::of_object(&raw) == row.digest {
+        Ok(raw)
+    } else {
+        Err("its digest does not fit".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_comes_back_and_damage_is_an_error() {
+        let row = |n| ChunkRow {
+            ulid: Ulid::from_parts(n, 7),
+            len: 9,
+            digest: n,
+        };
+        let table = ChunkTable {
+            page_size: 4_096,
+            file_bytes: CHUNK_BYTES as u64 + 4_096,
+            rows: vec![row(1), row(2)],
+        };
+        let body = table.encode();
+        assert_eq!(body.len(), 16 + 2 * 28 + 8);
+        assert_eq!(ChunkTable::decode(&body).unwrap(), table);
+        assert_eq!((table.raw_bytes_of(0), table.raw_bytes_of(1)), (CHUNK_BYTES, 4_096));
+        for cut in 0..body.len() {
+            ChunkTable::decode(&body[..cut]).unwrap_err();
+        }
+        for at in 0..body.len() {
+            let mut damaged = body.to_vec();
+            damaged[at] ^= 0x10;
+            ChunkTable::decode(&damaged).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_chunk_comes_back_and_damage_is_an_error() {
+        let raw = vec![3; 10_000];
+        let stored = pack(&raw).unwrap();
+        let row = ChunkRow {
+            ulid: Ulid::nil(),
+            len: u32::try_from(stored.len()).unwrap(),
+            digest: checksum::of_object(&raw),
+        };
+        assert_eq!(unpack(&stored, &row, raw.len()).unwrap(), raw);
+        unpack(&stored[1..], &row, raw.len()).unwrap_err();
+        unpack(&stored, &ChunkRow { digest: 1, ..row }, raw.len()).unwrap_err();
+        unpack(&stored, &row, raw.len() - 1).unwrap_err();
+    }
+}

@@ -1,0 +1,306 @@
+//! The engine as its users see it.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use rusqlite::Connection;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::create::first_head;
+use crate::environment::{Clock, Random, SystemClock, SystemRandom};
+use crate::error::Error;
+use crate::job::{Answer, CommitId, Committed, SchemaEdit, TypedJob, Waiting};
+use crate::limits::{PAGE_SIZE, QUEUE_MAX, READ_TIMEOUT_MS, WRITE_DEADLINE_MS};
+use crate::local::LocalFolder;
+use crate::replica::{Looked, Parts, Replica};
+use crate::store::{Fetched, ObjectStore};
+use crate::version::Version;
+use crate::writer::{Message, Writer};
+
+/// One step of the schema. Steps are run in the order of their versions, each as a write of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// Greater than that of the step before; the first is 1.
+    pub version: u32,
+    /// Any number of statements.
+    pub sql: &'static str,
+    /// Code that knows no migration up to this version may not read the database any more. 0 where it may.
+    pub min_reader: u32,
+    /// Code that knows no migration up to this version may not write the database any more. 0 where it may.
+    pub min_writer: u32,
+}
+
+/// How an engine is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Where local copies are kept; each engine uses a folder of its own below it. A disk, not a network.
+    pub local_dir: PathBuf,
+    /// The schema that this code knows.
+    pub migrations: &'static [Migration],
+    /// A read is stopped after this. Milliseconds.
+    pub read_timeout_ms: u64,
+    /// A write is given up after this, with an unknown outcome. Milliseconds.
+    pub write_deadline_ms: u64,
+    /// The page size of a database that is created. Bytes.
+    pub page_size: u32,
+    /// Deadlines, waits, and the names of objects.
+    pub clock: Arc<dyn Clock>,
+    /// Ids, nonces, jitter.
+    pub random: Arc<dyn Random>,
+}
+
+impl Options {
+    /// The defaults of [`crate::limits`], with the operating system's time and randomness.
+    #[must_use]
+    pub fn new(local_dir: impl Into<PathBuf>, migrations: &'static [Migration]) -> Self {
+        Self {
+            local_dir: local_dir.into(),
+            migrations,
+            read_timeout_ms: READ_TIMEOUT_MS,
+            write_deadline_ms: WRITE_DEADLINE_MS,
+            page_size: PAGE_SIZE,
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+/// How new the database must be that a read sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// At least as new as everything acknowledged before the call, by any process: asks the store once.
+    Strict,
+    /// Whatever this process has: for a request that has already asked.
+    Local,
+}
+
+/// What a read returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read<T> {
+    /// What the closure returned.
+    pub value: T,
+    /// What it saw.
+    pub version: Version,
+}
+
+/// A SQLite database in an object store. Clones are the same engine; when the last is dropped, the writes that were queued are
+/// still finished as long as the runtime lives, and the local copy goes.
+#[derive(Clone)]
+pub struct Engine {
+    replica: Arc<Replica>,
+    queue: mpsc::Sender<Message>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    write_deadline_ms: u64,
+}
+
+impl Engine {
+    /// Opens the database in `store`: creates it where the store is empty, fetches it, and brings its schema up to date. Needs a
+    /// tokio runtime with its timer enabled, and lives in that runtime.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where this code is too old, [`Error::Refused`] and [`Error::Corrupt`] where the store's content is
+    /// not a database, and whatever [`Engine::write`] fails with for a migration.
+    pub async fn open(store: Arc<dyn ObjectStore>, options: Options) -> Result<Self, Error> {
+        let folder = LocalFolder::claim(&options.local_dir, &*options.random)?;
+        let parts = Parts {
+            store,
+            clock: options.clock,
+            random: options.random,
+            read_timeout_ms: options.read_timeout_ms,
+            code_version: options.migrations.last().map_or(0, |last| last.version),
+            folder,
+        };
+        let known = first_head(&parts, options.page_size).await?;
+        let replica = Replica::new(parts, Arc::clone(&known));
+        replica.catch_up(known).await?;
+        let (queue, receiver) = mpsc::channel(QUEUE_MAX);
+        let writer = tokio::spawn(Writer::new(Arc::clone(&replica)).run(receiver));
+        let writer = Arc::new(Mutex::new(Some(writer)));
+        let engine = Self {
+            replica,
+            queue,
+            writer,
+            write_deadline_ms: options.write_deadline_ms,
+        };
+        for migration in options.migrations {
+            engine.migrate(migration).await?;
+        }
+        Ok(engine)
+    }
+
+    async fn migrate(&self, migration: &'static Migration) -> Result<(), Error> {
+        let Migration {
+            version,
+            sql,
+            min_reader,
+            min_writer,
+        } = *migration;
+        if self.replica.known.load().head.json.schema >= version {
+            return Ok(());
+        }
+        let edit = SchemaEdit {
+            schema: version,
+            min_reader,
+            min_writer,
+        };
+        let id = CommitId::new(format!("schema:{version}"))?;
+        self.enqueue(id, Some(edit), move |connection| {
+            connection.execute_batch(sql).map_err(Error::from)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Runs `f` on the local copy, on the caller's thread. It may run again, so it only reads. It is stopped after
+    /// [`Options::read_timeout_ms`]; no write of this process becomes visible while it runs, so it does not stream to a client.
+    /// Statements are best made with `prepare_cached`: the connections are kept as long as the database does not change.
+    ///
+    /// # Errors
+    /// What `f` returns; [`Error::Unavailable`] where the store cannot be asked; [`Error::ReadTimeout`].
+    pub async fn read<T, E>(
+        &self,
+        freshness: Freshness,
+        mut f: impl FnMut(&Connection) -> Result<T, E> + Send,
+    ) -> Result<Read<T>, E>
+    where
+        E: From<Error>,
+    {
+        if freshness == Freshness::Strict
+            && let Some(read) = self.read_while_asking(&mut f).await?
+        {
+            return Ok(read);
+        }
+        loop {
+            match self.replica.look(&mut f)? {
+                Looked::At(value, version) => return Ok(Read { value, version }),
+                Looked::Dirty => self.replica.repair().await?,
+            }
+        }
+    }
+
+    /// Asks the store; where the answer takes its time, reads meanwhile, and keeps that where nothing has changed.
+    async fn read_while_asking<T, E: From<Error>>(
+        &self,
+        f: &mut (impl FnMut(&Connection) -> Result<T, E> + Send),
+    ) -> Result<Option<Read<T>>, E> {
+        let known = self.replica.known.load_full();
+        let mut asked = pin!(self.replica.get_head(Some(&known.etag)));
+        let at_once = std::future::poll_fn(|context| {
+            Poll::Ready(match asked.as_mut().poll(context) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            })
+        });
+        let answer = match at_once.await {
+            Some(answer) => answer,
+            None => {
+                let early = self.replica.look(f);
+                let answer = asked.await;
+                if let Ok(Fetched::NotModified { .. }) = answer {
+                    match early? {
+                        // The answer vouches for what was known when it was asked for.
+                        Looked::At(value, version) if version >= known.version() => {
+                            return Ok(Some(Read { value, version }));
+                        }
+                        _ => return Ok(None),
+                    }
+                }
+                answer
+            }
+        };
+        match answer.map_err(Error::from)? {
+            Fetched::NotModified { .. } => {}
+            moved => {
+                self.replica.absorb(moved).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs `f` in a transaction and commits it to the store. It runs SQL only: it may run again, and alone or next to others.
+    /// It cannot end the transaction, attach anything, or create temporary tables. What it returns is stored as JSON, at most
+    /// [`crate::limits::RESULT_MAX_BYTES`] bytes, and is the answer for ever after under the same `id`. Where it returns an error, or
+    /// changes nothing, nothing of it is stored. A panic in it is continued in the caller.
+    ///
+    /// The write is finished, one way or the other, even where the caller stops waiting.
+    ///
+    /// # Errors
+    /// What `f` returns. [`Error::Unavailable`]: the outcome is unknown; repeating with the same `id` is safe.
+    /// [`Error::TooLarge`], [`Error::LeftTransaction`], [`Error::Sqlite`] (a deferred constraint): nothing was written.
+    pub async fn write<T, E>(
+        &self,
+        id: CommitId,
+        f: impl Fn(&Connection) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Committed<T>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.enqueue(id, None, f).await
+    }
+
+    async fn enqueue<T, E>(
+        &self,
+        id: CommitId,
+        schema: Option<SchemaEdit>,
+        f: impl Fn(&Connection) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Committed<T>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let limit_us = self.write_deadline_ms.saturating_mul(1_000);
+        let deadline_us = self.replica.clock.monotonic_us().saturating_add(limit_us);
+        let job = Box::new(TypedJob::new(f, reply));
+        let waiting = Waiting {
+            id,
+            job,
+            deadline_us,
+            first_attempt_ms: None,
+            schema,
+        };
+        self.queue
+            .try_send(Message::Write(waiting))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::unavailable("too many writes wait"),
+                mpsc::error::TrySendError::Closed(_) => Error::Closed,
+            })?;
+        match answer.await {
+            Ok(Answer::Done(result)) => result,
+            Ok(Answer::Panicked(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::Closed.into()),
+        }
+    }
+
+    /// Asks the store whether it answers, and catches up with it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where it does not answer.
+    pub async fn ping(&self) -> Result<Version, Error> {
+        self.replica.refresh().await?;
+        Ok(self.version())
+    }
+
+    /// The newest version that this process knows.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.replica.known.load().version()
+    }
+
+    /// Finishes the writes that were queued before, and stops. Clones answer [`Error::Closed`] to writes from then on.
+    pub async fn close(self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if self.queue.send(Message::Close).await.is_ok()
+            && let Some(writer) = writer
+        {
+            // A panic of the task has been reported by the runtime.
+            let _ = writer.await;
+        }
+    }
+}

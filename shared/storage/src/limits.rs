@@ -1,0 +1,80 @@
+//! Every limit of the engine, with its unit. Where a number comes from stands beside it.
+
+/// The format that this code writes, and the highest it reads.
+pub const FORMAT: u32 = 1;
+
+/// A `head` is never larger than this. Bytes.
+pub const HEAD_MAX_BYTES: usize = 256 * 1024;
+/// The inline deltas of a `head`, together. Bytes.
+pub const TAIL_MAX_BYTES: usize = 128 * 1024;
+/// A compressed delta above this becomes a segment instead of riding in `head`. Bytes.
+pub const INLINE_DELTA_MAX_BYTES: usize = 64 * 1024;
+/// One chunk of a base, uncompressed. Bytes. A multiple of every SQLite page size.
+pub const CHUNK_BYTES: usize = 1024 * 1024;
+/// A delta is only worth a new base above this many uncompressed bytes...
+pub const BASE_SWITCH_MIN_BYTES: u64 = 1024 * 1024;
+/// ...and above this share of the database. Percent.
+pub const BASE_SWITCH_PERCENT: u64 = 25;
+/// With this many segments the next commit writes a new base, so that `head` and cold starts stay bounded.
+pub const SEGMENTS_MAX: usize = 64;
+
+/// What a write may leave in `_commits` for its replay, as JSON. Bytes.
+pub const RESULT_MAX_BYTES: usize = 256;
+/// The longest commit id. Bytes.
+pub const COMMIT_ID_MAX_BYTES: usize = 64;
+/// How long a row of `_commits` lives, by the store's clock. Milliseconds.
+pub const COMMITS_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
+/// A write is never run again later than this after its first attempt, by the store's clock. Milliseconds.
+/// Half of [`COMMITS_KEPT_MS`]: the row that proves that it landed cannot have been purged yet.
+pub const RERUN_MAX_MS: u64 = 12 * 60 * 60 * 1000;
+/// Expired rows of `_commits` that one commit removes for each row that it adds, so that no delta grows by a purge.
+pub const PURGED_PER_COMMIT: usize = 4;
+
+/// A lock older than this belongs to nobody, by the store's clock. Milliseconds.
+pub const LOCK_MS: u64 = 10_000;
+/// Races lost before a writer takes the lock.
+pub const LOSSES_BEFORE_LOCK: u32 = 2;
+/// First wait for somebody else's lock; grows by half each time. Milliseconds.
+pub const LOCK_WAIT_MIN_MS: u64 = 4;
+/// Longest wait for somebody else's lock. Milliseconds.
+pub const LOCK_WAIT_MAX_MS: u64 = 200;
+/// First wait after an answer that says "busy"; doubles each time. Milliseconds.
+pub const BACKOFF_MIN_MS: u64 = 20;
+/// Longest wait after an answer that says "busy". Milliseconds.
+pub const BACKOFF_MAX_MS: u64 = 1_000;
+
+/// A GET or PUT of `head` that takes longer counts as unanswered. Milliseconds.
+pub const HEAD_TIMEOUT_MS: u64 = 2_000;
+/// The same for chunks, tables and segments. Milliseconds.
+pub const OBJECT_TIMEOUT_MS: u64 = 30_000;
+/// Objects fetched or stored at once.
+pub const PARALLEL_OBJECTS: usize = 16;
+/// Times a start or a catch-up begins again because `head` moved under it.
+pub const SYNC_ATTEMPTS: u32 = 20;
+
+/// Writes that share one commit at most.
+pub const BATCH_MAX: usize = 256;
+/// Writes that wait at most; more are answered [`crate::Error::Unavailable`].
+pub const QUEUE_MAX: usize = 4_096;
+/// What [`crate::Error::Unavailable`] suggests. Milliseconds.
+pub const RETRY_AFTER_MS: u64 = 1_000;
+
+/// Default of [`crate::Options::read_timeout_ms`].
+pub const READ_TIMEOUT_MS: u64 = 5_000;
+/// Default of [`crate::Options::write_deadline_ms`]: longer than [`LOCK_MS`], so that a dead holder can be outlived.
+pub const WRITE_DEADLINE_MS: u64 = 20_000;
+/// Default of [`crate::Options::page_size`]. Bytes.
+pub const PAGE_SIZE: u32 = 4_096;
+
+/// Prepared statements that a connection keeps.
+pub(crate) const STATEMENTS_CACHED: usize = 64;
+/// Steps of SQLite's machine between two looks at the deadline: some tens of microseconds.
+pub(crate) const STEPS_PER_DEADLINE_CHECK: i32 = 4_000;
+/// Idle read connections that are kept.
+pub(crate) const IDLE_READERS_MAX: usize = 64;
+/// The page cache of one connection. KiB.
+pub(crate) const PAGE_CACHE_KIB: i64 = 4_096;
+/// SQLite never writes the page that holds this byte.
+pub(crate) const LOCK_BYTE: u64 = 1 << 30;
+/// zstd's level for deltas and chunks.
+pub(crate) const ZSTD_LEVEL: i32 = 3;

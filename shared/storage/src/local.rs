@@ -1,0 +1,276 @@
+//! The local copy: a plain SQLite file in a folder of this process's own. It is a cache: nothing in it is ever the only copy of
+//! an acknowledged write, so nothing of it is fsynced.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::checksum;
+use crate::delta::Delta;
+use crate::environment::{Random, hex_16};
+use crate::limits::CHUNK_BYTES;
+use crate::version::Version;
+
+/// Held while a process claims or removes folders, so that nobody removes one between its creation and its lock.
+const CLAIM_NAME: &str = ".claim";
+/// Held by the owner of a folder as long as it lives.
+const ALIVE_NAME: &str = "alive";
+const FOLDER_PREFIX: &str = "copy-";
+
+/// A folder that only this engine uses; removed when it is dropped, or by the next start after a crash.
+pub(crate) struct LocalFolder {
+    path: PathBuf,
+    _alive: File,
+    files: AtomicU64,
+}
+
+impl LocalFolder {
+    /// Makes a folder below `local_dir`, after removing those whose processes are gone.
+    pub(crate) fn claim(local_dir: &Path, random: &dyn Random) -> io::Result<Self> {
+        fs::create_dir_all(local_dir)?;
+        let claim = open_lock(&local_dir.join(CLAIM_NAME))?;
+        claim.lock()?;
+        for entry in fs::read_dir(local_dir)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(FOLDER_PREFIX) {
+                remove_if_abandoned(&entry.path());
+            }
+        }
+        let path = local_dir.join(format!("{FOLDER_PREFIX}{}", hex_16(random)));
+        fs::create_dir(&path)?;
+        let alive = open_lock(&path.join(ALIVE_NAME))?;
+        alive.lock()?;
+        Ok(Self {
+            path,
+            _alive: alive,
+            files: AtomicU64::new(0),
+        })
+    }
+
+    /// A path for one more database file.
+    pub(crate) fn fresh_file(&self) -> PathBuf {
+        self.path
+            .join(format!("{}.sqlite", self.files.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+impl Drop for LocalFolder {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next start.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+}
+
+fn remove_if_abandoned(folder: &Path) {
+    let held = open_lock(&folder.join(ALIVE_NAME)).is_ok_and(|alive| alive.try_lock().is_err());
+    if !held {
+        // Another user's folder may not be removable; it is not in the way.
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+/// The file and what is known about it. Stands behind the process's reader/writer lock.
+pub(crate) struct LocalCopy {
+    pub(crate) path: PathBuf,
+    file: Option<Arc<File>>,
+    pub(crate) version: Version,
+    pub(crate) page_count: u32,
+    pub(crate) checksum: u64,
+    /// Half patched, or found damaged: to be fetched anew before anybody reads it.
+    pub(crate) dirty: bool,
+    /// Moves with every change of the file: connections of another generation must not be used.
+    pub(crate) generation: u64,
+}
+
+impl LocalCopy {
+    /// Nothing yet.
+    pub(crate) fn none() -> Self {
+        let version = Version::default();
+        Self {
+            path: PathBuf::new(),
+            file: None,
+            version,
+            page_count: 0,
+            checksum: 0,
+            dirty: true,
+            generation: 0,
+        }
+    }
+
+    /// The checksum that the database has once `delta` is applied. Reads the old pages from the file, so that damage to them shows.
+    pub(crate) fn checksum_after(&self, delta: &Delta) -> io::Result<u64> {
+        let mut old = vec![0; delta.page_size as usize];
+        let mut sum = self.checksum;
+        let cut_off = delta.page_count.saturating_add(1)..=self.page_count;
+        let replaced = delta.pages.keys().copied().filter(|number| *number <= self.page_count);
+        for number in replaced.chain(cut_off) {
+            self.read_at(&mut old, offset_of(delta.page_size, number))?;
+            sum ^= checksum::of_page(delta.page_size, number, &old);
+        }
+        for (number, page) in &delta.pages {
+            sum ^= checksum::of_page(delta.page_size, *number, page);
+        }
+        Ok(sum)
+    }
+
+    /// Patches the file. It is dirty where this fails.
+    pub(crate) fn apply(&mut self, delta: &Delta) -> io::Result<()> {
+        let sum = self.checksum_after(delta)?;
+        self.dirty = true;
+        let file = self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))?;
+        write_pages(file, delta)?;
+        self.moved_by(delta, sum);
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Takes note of a delta that is in the file now.
+    pub(crate) fn moved_by(&mut self, delta: &Delta, sum: u64) {
+        self.page_count = delta.page_count;
+        self.checksum = sum;
+        self.generation += 1;
+    }
+
+    /// Replaces the file by `image`.
+    pub(crate) fn install(&mut self, image: Image, version: Version, sum: u64) {
+        if self.file.is_some() {
+            let _ = fs::remove_file(&self.path);
+        }
+        self.page_count = image.page_count;
+        self.path = image.path;
+        self.file = Some(Arc::new(image.file));
+        self.version = version;
+        self.checksum = sum;
+        self.dirty = false;
+        self.generation += 1;
+    }
+
+    /// Fills `buffer` from `offset`; what lies behind the end of the file reads as zeros.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let file = self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))?;
+        read_at_or_zeros(file, buffer, offset)
+    }
+}
+
+/// A database file under construction.
+pub(crate) struct Image {
+    path: PathBuf,
+    file: File,
+    page_size: u32,
+    page_count: u32,
+}
+
+impl Image {
+    pub(crate) fn create(path: PathBuf, page_size: u32) -> io::Result<Self> {
+        let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
+        Ok(Self {
+            path,
+            file,
+            page_size,
+            page_count: 0,
+        })
+    }
+
+    /// A second handle, for writing chunks from several threads.
+    pub(crate) fn handle(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    pub(crate) fn set_length(&mut self, bytes: u64) -> io::Result<()> {
+        self.page_count = u32::try_from(bytes / u64::from(self.page_size)).map_err(io::Error::other)?;
+        self.file.set_len(bytes)
+    }
+
+    pub(crate) fn apply(&mut self, delta: &Delta) -> io::Result<()> {
+        self.page_count = delta.page_count;
+        write_pages(&self.file, delta)
+    }
+
+    pub(crate) fn page_count(&self) -> u32 {
+        self.page_count
+    }
+
+    /// The checksum of the whole file.
+    pub(crate) fn checksum(&self) -> io::Result<u64> {
+        let page = self.page_size as usize;
+        let mut block = vec![0; CHUNK_BYTES];
+        let (mut sum, mut number) = (0, 1);
+        let mut rest = u64::from(self.page_count) * u64::from(self.page_size);
+        let mut offset = 0;
+        while rest > 0 {
+            let piece = usize::try_from(rest).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+            read_at_or_zeros(&self.file, &mut block[..piece], offset)?;
+            for bytes in block[..piece].chunks_exact(page) {
+                sum ^= checksum::of_page(self.page_size, number, bytes);
+                number += 1;
+            }
+            offset += piece as u64;
+            rest -= piece as u64;
+        }
+        Ok(sum)
+    }
+}
+
+fn offset_of(page_size: u32, number: u32) -> u64 {
+    u64::from(number.saturating_sub(1)) * u64::from(page_size)
+}
+
+/// Cuts first, so that what grows again holds zeros; then the file is as long as the delta says.
+fn write_pages(file: &File, delta: &Delta) -> io::Result<()> {
+    let bytes = u64::from(delta.page_count) * u64::from(delta.page_size);
+    if file.metadata()?.len() != bytes {
+        file.set_len(bytes)?;
+    }
+    for (number, page) in &delta.pages {
+        file.write_all_at(page, offset_of(delta.page_size, *number))?;
+    }
+    Ok(())
+}
+
+fn read_at_or_zeros(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match file.read_at(&mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    buffer[done..].fill(0);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::SystemRandom;
+
+    fn folders(at: &Path) -> usize {
+        let names = fs::read_dir(at)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(FOLDER_PREFIX)).count()
+    }
+
+    #[test]
+    fn a_start_removes_abandoned_folders_and_no_others() {
+        let place = tempfile::tempdir().unwrap();
+        let alive = LocalFolder::claim(place.path(), &SystemRandom).unwrap();
+        let abandoned = place.path().join("copy-of-a-process-that-died");
+        fs::create_dir(&abandoned).unwrap();
+        fs::write(abandoned.join("0.sqlite"), "x").unwrap();
+        let second = LocalFolder::claim(place.path(), &SystemRandom).unwrap();
+        assert!(!abandoned.exists());
+        assert!(alive.path.exists() && second.path.exists());
+        drop(alive);
+        assert_eq!(folders(place.path()), 1);
+    }
+}

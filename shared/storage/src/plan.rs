@@ -1,0 +1,119 @@
+//! Decides, without touching anything, what the next `head` looks like.
+
+use bytes::Bytes;
+use serde_json::Map;
+
+use crate::head::{Base, FullHead, Lock, Segment, TailEntry};
+use crate::job::SchemaEdit;
+use crate::limits::{BASE_SWITCH_MIN_BYTES, BASE_SWITCH_PERCENT, INLINE_DELTA_MAX_BYTES, SEGMENTS_MAX, TAIL_MAX_BYTES};
+
+/// Where the new delta goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Into the tail.
+    Inline,
+    /// Into the tail, after what was there became a segment.
+    SpillTail,
+    /// Into one segment, together with the tail.
+    SpillAll,
+    /// Nowhere: the whole database is written as a new base.
+    NewBase,
+}
+
+/// What a commit moved out of `head`.
+pub(crate) enum Moved {
+    Nothing,
+    Tail(Segment),
+    All(Segment),
+    Base(Base),
+}
+
+/// A commit, ready to become a `head`.
+pub(crate) struct Change {
+    pub(crate) moved: Moved,
+    /// The new delta, encoded.
+    pub(crate) delta: Bytes,
+    pub(crate) page_count: u32,
+    pub(crate) checksum: u64,
+    pub(crate) schema: Option<SchemaEdit>,
+    pub(crate) nonce: String,
+}
+
+/// Chooses by the size of the delta: raw for a new base, encoded for a segment. Bytes.
+pub(crate) fn way(head: &FullHead, raw_bytes: u64, encoded_bytes: usize, page_count: u32) -> Way {
+    let database_bytes = u64::from(page_count) * u64::from(head.json.page_size);
+    let huge = raw_bytes > BASE_SWITCH_MIN_BYTES && raw_bytes * 100 > database_bytes * BASE_SWITCH_PERCENT;
+    let tail_bytes: usize = head.blobs.iter().map(Bytes::len).sum();
+    if huge {
+        return Way::NewBase;
+    }
+    let way = if encoded_bytes > INLINE_DELTA_MAX_BYTES {
+        Way::SpillAll
+    } else if tail_bytes + encoded_bytes > TAIL_MAX_BYTES {
+        Way::SpillTail
+    } else {
+        Way::Inline
+    };
+    if way != Way::Inline && head.json.segments.len() >= SEGMENTS_MAX {
+        Way::NewBase
+    } else {
+        way
+    }
+}
+
+/// The `head` after a commit. It holds no lock.
+pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
+    let mut next = head.clone();
+    let json = &mut next.json;
+    let from = json.seq;
+    json.seq += 1;
+    json.nonce = change.nonce;
+    json.page_count = change.page_count;
+    json.checksum = change.checksum;
+    json.lock = None;
+    if let Some(edit) = change.schema {
+        json.schema = json.schema.max(edit.schema);
+        json.min_reader = json.min_reader.max(edit.min_reader);
+        json.min_writer = json.min_writer.max(edit.min_writer);
+    }
+    let inline = match change.moved {
+        Moved::Nothing => true,
+        Moved::Tail(segment) => {
+            json.tail.clear();
+            next.blobs.clear();
+            json.segments.push(segment);
+            true
+        }
+        Moved::All(segment) => {
+            json.tail.clear();
+            next.blobs.clear();
+            json.segments.push(segment);
+            false
+        }
+        Moved::Base(base) => {
+            json.tail.clear();
+            next.blobs.clear();
+            json.segments.clear();
+            json.base = base;
+            false
+        }
+    };
+    if inline {
+        json.tail.push(TailEntry {
+            from,
+            to: json.seq,
+            len: change.delta.len() as u64,
+            unknown: Map::new(),
+        });
+        next.blobs.push(change.delta);
+    }
+    next
+}
+
+/// The same `head` with another lock.
+pub(crate) fn with_lock(head: &FullHead, lock: Option<Lock>, nonce: String) -> FullHead {
+    let mut next = head.clone();
+    next.json.lock = lock;
+    next.json.nonce = nonce;
+    next
+}

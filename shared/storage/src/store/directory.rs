@@ -1,0 +1,334 @@
+//! A store in a folder of one machine: the embedded default.
+//!
+//! Conditions hold between processes: `flock` on a file that is never deleted is held over compare, write, fsync, rename and
+//! the folder's fsync, and a mutex does the same between the threads that share it. In front of each object stand its ETag (16
+//! random bytes) and the time of its PUT (8 bytes), so that asking whether an object moved is one small read.
+//!
+//! A reader may see a version between its rename and the folder's fsync. Its writer has no answer yet then; a power cut in that
+//! moment takes both away.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::filesystem::refuse_network;
+use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
+use crate::environment::{Clock, Random, SystemClock, SystemRandom, hex_16};
+
+/// The ETag and the time in front of each object. Bytes.
+const HEADER_BYTES: usize = 24;
+/// The ETag alone. Bytes.
+const ETAG_BYTES: usize = 16;
+/// A body up to this size is read at once, a larger one on a thread for blocking work. Bytes.
+const INLINE_READ_BYTES: u64 = 256 * 1024;
+/// Names that begin with a dot are the store's own.
+const LOCK_NAME: &str = ".lock";
+const TEMPORARY_PREFIX: &str = ".put-";
+
+/// Objects as files below one folder. Clones share it; any number of processes of one machine may open it.
+#[derive(Clone)]
+pub struct DirectoryStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    root: PathBuf,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    /// `flock` belongs to an open file, so threads that share it need a mutex of their own.
+    lock: Mutex<File>,
+    /// Folders that are known to exist and to be durable in their parents.
+    folders: Mutex<HashSet<PathBuf>>,
+}
+
+impl DirectoryStore {
+    /// Opens the folder `path`, and creates it where it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] on a network file system, [`StoreError::Busy`] where the folder cannot be used.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        Self::open_with(path, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
+    }
+
+    /// Like [`DirectoryStore::open`], with a clock and a source of ETags of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`DirectoryStore::open`].
+    pub fn open_with(
+        path: impl Into<PathBuf>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
+        let root = path.into();
+        create_folder(&root).map_err(|error| busy(&root, &error))?;
+        refuse_network(&root)?;
+        let lock_path = root.join(LOCK_NAME);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path);
+        let lock = Mutex::new(lock.map_err(|error| busy(&lock_path, &error))?);
+        let folders = Mutex::new(HashSet::from([root.clone()]));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                root,
+                clock,
+                random,
+                lock,
+                folders,
+            }),
+        })
+    }
+}
+
+#[async_trait]
+impl ObjectStore for DirectoryStore {
+    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        check_key(key)?;
+        let path = self.shared.root.join(key);
+        let Some((file, header)) = open_object(&path)? else {
+            return Ok(Fetched::Missing);
+        };
+        let date_ms = self.shared.clock.unix_ms();
+        if if_none_match.is_some_and(|etag| etag.as_bytes() == &header[..ETAG_BYTES]) {
+            return Ok(Fetched::NotModified { date_ms });
+        }
+        let large = file.metadata().is_ok_and(|data| data.len() > INLINE_READ_BYTES);
+        let read = move || read_body(&file, &header, date_ms, 0, u64::MAX).map_err(|error| unknown(&path, &error));
+        let object = if large { blocking(read).await } else { read() };
+        object.map(Fetched::Found)
+    }
+
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
+        check_key(key)?;
+        let path = self.shared.root.join(key);
+        let Some((file, header)) = open_object(&path)? else {
+            return Ok(Fetched::Missing);
+        };
+        let date_ms = self.shared.clock.unix_ms();
+        let read = read_body(&file, &header, date_ms, offset, length);
+        read.map(Fetched::Found).map_err(|error| unknown(&path, &error))
+    }
+
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
+        check_key(key)?;
+        let (shared, key) = (Arc::clone(&self.shared), key.to_owned());
+        blocking(move || shared.put(&key, &body, &condition)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        check_key(key)?;
+        let (shared, path) = (Arc::clone(&self.shared), self.shared.root.join(key));
+        blocking(move || {
+            shared.locked(|| match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(unknown(&path, &error)),
+                _ => Ok(()),
+            })
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let (shared, prefix) = (Arc::clone(&self.shared), prefix.to_owned());
+        blocking(move || {
+            let mut found = Vec::new();
+            list_folder(&shared.root, "", &prefix, &mut found)?;
+            found.sort_by(|one: &Listed, other| one.key.cmp(&other.key));
+            Ok(found)
+        })
+        .await
+    }
+}
+
+impl Shared {
+    /// Runs `work` while no other process and no other thread changes an object.
+    fn locked<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.lock().map_err(|error| busy(&self.root, &error))?;
+        let result = work();
+        // Closing would do; an error here leaves the lock to the next holder of the mutex, who takes it again.
+        let _ = lock.unlock();
+        result
+    }
+
+    fn put(&self, key: &str, body: &[u8], condition: &PutCondition) -> Result<ETag, StoreError> {
+        let path = self.root.join(key);
+        let folder = path.parent().unwrap_or(&self.root).to_owned();
+        self.ensure_folder(&folder).map_err(|error| busy(&folder, &error))?;
+        let mut etag = [0; ETAG_BYTES];
+        self.random.fill(&mut etag);
+        if *condition == PutCondition::CreateOnly {
+            if path.exists() {
+                return Err(StoreError::PreconditionFailed);
+            }
+            // A link is created or it is not, for all processes alike: no lock, so many chunks can be on their way at once.
+            let temporary = self.write_temporary(&folder, etag, body)?;
+            let linked = fs::hard_link(&temporary, &path);
+            let _ = fs::remove_file(&temporary);
+            match linked {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(StoreError::PreconditionFailed),
+                other => other.map_err(|error| busy(&path, &error))?,
+            }
+            sync_folder(&folder).map_err(|error| unknown(&folder, &error))?;
+            return Ok(ETag::new(etag.to_vec()));
+        }
+        self.locked(|| {
+            if let PutCondition::Match(wanted) = condition {
+                let current = open_object(&path)?;
+                if current.is_none_or(|(_, header)| header[..ETAG_BYTES] != *wanted.as_bytes()) {
+                    return Err(StoreError::PreconditionFailed);
+                }
+            }
+            let temporary = self.write_temporary(&folder, etag, body)?;
+            fs::rename(&temporary, &path).map_err(|error| {
+                let _ = fs::remove_file(&temporary);
+                busy(&path, &error)
+            })?;
+            sync_folder(&folder).map_err(|error| unknown(&folder, &error))?;
+            Ok(ETag::new(etag.to_vec()))
+        })
+    }
+
+    /// A durable file that no key names yet. Nothing landed where this fails.
+    fn write_temporary(&self, folder: &Path, etag: [u8; ETAG_BYTES], body: &[u8]) -> Result<PathBuf, StoreError> {
+        let path = folder.join(format!("{TEMPORARY_PREFIX}{}", hex_16(&*self.random)));
+        let mut header = [0; HEADER_BYTES];
+        header[..ETAG_BYTES].copy_from_slice(&etag);
+        header[ETAG_BYTES..].copy_from_slice(&self.clock.unix_ms().to_le_bytes());
+        let written = File::create_new(&path).and_then(|mut file| {
+            file.write_all(&header)?;
+            file.write_all(body)?;
+            file.sync_data()
+        });
+        match written {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                let _ = fs::remove_file(&path);
+                Err(busy(&path, &error))
+            }
+        }
+    }
+
+    fn ensure_folder(&self, folder: &Path) -> std::io::Result<()> {
+        let mut known = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(folder) {
+            create_folder(folder)?;
+            known.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Creates a folder and its parents, each durable in its parent.
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        create_folder(parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_folder(parent.unwrap_or(Path::new(".")))
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// The file of an object and its header, or nothing where there is no such object.
+fn open_object(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreError> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| unknown(path, &error))?,
+    };
+    let mut header = [0; HEADER_BYTES];
+    match file.read_exact(&mut header) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(StoreError::Damaged(format!(
+            "{} is shorter than its header: restore it from a backup",
+            path.display()
+        ))),
+        other => other
+            .map(|()| Some((file, header)))
+            .map_err(|error| unknown(path, &error)),
+    }
+}
+
+fn read_body(
+    file: &File,
+    header: &[u8; HEADER_BYTES],
+    date_ms: u64,
+    offset: u64,
+    length: u64,
+) -> std::io::Result<Object> {
+    let whole = file.metadata()?.len().saturating_sub(HEADER_BYTES as u64);
+    let wanted = whole.saturating_sub(offset).min(length);
+    let mut body = vec![0; usize::try_from(wanted).map_err(std::io::Error::other)?];
+    file.read_exact_at(&mut body, offset.saturating_add(HEADER_BYTES as u64))?;
+    let (etag, put_ms) = header.split_at(ETAG_BYTES);
+    let put_ms = put_ms.try_into().map_or(0, u64::from_le_bytes);
+    Ok(Object {
+        etag: ETag::new(etag.to_vec()),
+        body: body.into(),
+        date_ms,
+        last_modified_ms: put_ms,
+    })
+}
+
+fn list_folder(folder: &Path, above: &str, prefix: &str, found: &mut Vec<Listed>) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder).map_err(|error| unknown(folder, &error))? {
+        let entry = entry.map_err(|error| unknown(folder, &error))?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let (key, path) = (format!("{above}{name}"), entry.path());
+        if path.is_dir() {
+            let inside = format!("{key}/");
+            if inside.starts_with(prefix) || prefix.starts_with(&inside) {
+                list_folder(&path, &inside, prefix, found)?;
+            }
+        } else if key.starts_with(prefix)
+            && let Some((file, header)) = open_object(&path)?
+        {
+            let bytes = file.metadata().map_err(|error| unknown(&path, &error))?.len();
+            let last_modified_ms = header[ETAG_BYTES..].try_into().map_or(0, u64::from_le_bytes);
+            found.push(Listed {
+                key,
+                bytes: bytes - HEADER_BYTES as u64,
+                last_modified_ms,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Runs `work` on a thread for blocking work. It runs to its end even where the caller does not wait for it.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(StoreError::Unknown(error.to_string())),
+    }
+}
+
+fn busy(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Busy(format!("{}: {error}", path.display()))
+}
+
+fn unknown(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Unknown(format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,363 @@
+//! The task that writes: one for each engine, fed by a queue, so that no caller who goes away cancels a write. What waits while
+//! a PUT is under way shares the next commit.
+
+use std::sync::Arc;
+
+use serde_json::Map;
+use tokio::sync::mpsc;
+
+use crate::commit::Refusal;
+use crate::environment::{below, hex_16};
+use crate::error::Error;
+use crate::head::Lock;
+use crate::job::Waiting;
+use crate::limits::{
+    BACKOFF_MAX_MS, BACKOFF_MIN_MS, BATCH_MAX, LOCK_MS, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK,
+    RERUN_MAX_MS,
+};
+use crate::plan;
+use crate::replica::{Known, Replica};
+use crate::session::Session;
+use crate::stage::{Stage, Staged, stage};
+
+/// What stands in the queue.
+pub(crate) enum Message {
+    Write(Waiting),
+    Close,
+}
+
+pub(crate) struct Writer {
+    replica: Arc<Replica>,
+    session: Session,
+    /// Names this process in a lock.
+    owner: String,
+    /// Set as soon as a lock may be ours.
+    lock_token: Option<String>,
+}
+
+/// What an attempt came to.
+enum Attempt {
+    Done,
+    /// Each write has to run alone; where there is only one, this is its error.
+    Left(Error),
+    /// Somebody else holds the lock.
+    Locked,
+    Refused(Refusal),
+}
+
+impl From<Error> for Attempt {
+    fn from(error: Error) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Refusal> for Attempt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// How long a batch has been at it.
+struct Patience {
+    losses: u32,
+    lock_wait_ms: u64,
+    backoff_ms: u64,
+    /// Why the last attempt failed, for the log.
+    last: String,
+}
+
+impl Writer {
+    pub(crate) fn new(replica: Arc<Replica>) -> Self {
+        let owner = hex_16(&*replica.random);
+        Self {
+            replica,
+            session: Session::default(),
+            owner,
+            lock_token: None,
+        }
+    }
+
+    /// Serves the queue until it is closed, or nobody is left who could fill it.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut open = true;
+        while open {
+            let mut batch = Vec::new();
+            let mut next = queue.recv().await;
+            loop {
+                match next {
+                    Some(Message::Write(waiting)) => batch.push(waiting),
+                    Some(Message::Close) | None => {
+                        open = false;
+                        break;
+                    }
+                }
+                if batch.len() >= BATCH_MAX {
+                    break;
+                }
+                match queue.try_recv() {
+                    Ok(message) => next = Some(message),
+                    Err(_) => break,
+                }
+            }
+            self.serve(batch).await;
+        }
+    }
+
+    /// Brings every write of a batch to an answer.
+    async fn serve(&mut self, batch: Vec<Waiting>) {
+        let mut groups = vec![batch];
+        while let Some(mut group) = groups.pop() {
+            if group.is_empty() {
+                continue;
+            }
+            let left = self.drive(&mut group).await;
+            self.release_lock().await;
+            match left {
+                Some(_) if group.len() > 1 => groups.extend(group.into_iter().rev().map(|waiting| vec![waiting])),
+                Some(error) => {
+                    for waiting in &mut group {
+                        waiting.job.reject(unshared(&error));
+                    }
+                    self.answer(group);
+                }
+                None => self.answer(group),
+            }
+        }
+    }
+
+    fn answer(&self, group: Vec<Waiting>) {
+        let version = self.replica.known.load().version();
+        for waiting in group {
+            waiting.job.answer(version);
+        }
+    }
+
+    /// Tries until the batch is committed or refused, or out of time. Returns why its transaction was left, if it was.
+    async fn drive(&mut self, group: &mut Vec<Waiting>) -> Option<Error> {
+        let mut patience = Patience {
+            losses: 0,
+            lock_wait_ms: LOCK_WAIT_MIN_MS,
+            backoff_ms: BACKOFF_MIN_MS,
+            last: String::new(),
+        };
+        loop {
+            self.expire(group, &patience.last).await;
+            if group.is_empty() {
+                return None;
+            }
+            match self.attempt(group, &patience).await {
+                Attempt::Done => return None,
+                Attempt::Left(error) => return Some(error),
+                Attempt::Locked => {
+                    "somebody else holds the lock".clone_into(&mut patience.last);
+                    self.pause(patience.lock_wait_ms).await;
+                    patience.lock_wait_ms = (patience.lock_wait_ms * 3 / 2).min(LOCK_WAIT_MAX_MS);
+                }
+                Attempt::Refused(Refusal::Lost(detail)) => {
+                    patience.losses += 1;
+                    patience.last = detail;
+                }
+                Attempt::Refused(Refusal::Busy(detail)) => {
+                    patience.last = detail;
+                    self.pause(patience.backoff_ms).await;
+                    patience.backoff_ms = (patience.backoff_ms * 2).min(BACKOFF_MAX_MS);
+                }
+                Attempt::Refused(Refusal::Failed(error)) => {
+                    for waiting in group.iter_mut() {
+                        waiting.job.reject(unshared(&error));
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Between half of `ms` and all of it.
+    async fn pause(&mut self, ms: u64) {
+        let jitter = below(&*self.replica.random, ms / 2 + 1);
+        self.replica.clock.sleep(ms - jitter).await;
+    }
+
+    /// Answers the writes whose time is over: their outcome is unknown.
+    async fn expire(&mut self, group: &mut Vec<Waiting>, why: &str) {
+        let now_us = self.replica.clock.monotonic_us();
+        let mut expired: Vec<_> = group.extract_if(.., |waiting| now_us >= waiting.deadline_us).collect();
+        for waiting in &mut expired {
+            waiting.job.reject(Error::unavailable(format!(
+                "out of time, the outcome is unknown: {why}"
+            )));
+        }
+        if group.is_empty() && !expired.is_empty() {
+            // Nothing may run after the last answer.
+            self.release_lock().await;
+        }
+        self.answer(expired);
+    }
+
+    async fn attempt(&mut self, group: &mut Vec<Waiting>, patience: &Patience) -> Attempt {
+        match self.attempt_or(group, patience).await {
+            Ok(attempt) | Err(attempt) => attempt,
+        }
+    }
+
+    async fn attempt_or(&mut self, group: &mut Vec<Waiting>, patience: &Patience) -> Result<Attempt, Attempt> {
+        let date_ms = self.replica.refresh().await?;
+        self.forget_the_old(group, date_ms);
+        let mut known = self.replica.known.load_full();
+        self.check_writable(&known)?;
+        if self.is_locked_out(&known, date_ms) {
+            return Ok(Attempt::Locked);
+        }
+        if patience.losses >= LOSSES_BEFORE_LOCK && !self.holds(&known) {
+            known = self.take_lock(&known, date_ms).await?;
+        }
+        let staged = match self.stage(group, &known, date_ms).await? {
+            Stage::Staged(staged) => Arc::new(*staged),
+            Stage::Unchanged => return Ok(Attempt::Done),
+            Stage::Left(error) => return Ok(Attempt::Left(error)),
+            Stage::Moved => return Err(Refusal::Lost("the local copy moved on".to_owned()).into()),
+        };
+        match self.replica.commit(&known, &staged, date_ms).await {
+            Ok(committed) => {
+                // The PUT that committed cleared the lock.
+                self.lock_token = None;
+                self.accept(staged, committed).await;
+                Ok(Attempt::Done)
+            }
+            Err(refusal) => {
+                self.session.discard()?;
+                Err(refusal.into())
+            }
+        }
+    }
+
+    /// Nothing is run again that long after its first attempt: what would tell that it landed may have been purged.
+    fn forget_the_old(&self, group: &mut Vec<Waiting>, date_ms: u64) {
+        for waiting in group.iter_mut() {
+            waiting.first_attempt_ms.get_or_insert(date_ms);
+        }
+        let is_old = |waiting: &mut Waiting| {
+            waiting
+                .first_attempt_ms
+                .is_some_and(|first_ms| date_ms.saturating_sub(first_ms) > RERUN_MAX_MS)
+        };
+        let mut old: Vec<_> = group.extract_if(.., is_old).collect();
+        for waiting in &mut old {
+            waiting.job.reject(Error::unavailable(
+                "it began too long ago to be run again, the outcome is unknown",
+            ));
+        }
+        self.answer(old);
+    }
+
+    fn check_writable(&self, known: &Known) -> Result<(), Error> {
+        let (needed, have) = (known.head.json.min_writer, self.replica.code_version);
+        if needed > have {
+            return Err(Error::Unsupported(format!(
+                "it is written from schema {needed} on, this code knows {have}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Runs the closures and stages what they changed, on a thread for blocking work.
+    async fn stage(&mut self, group: &mut Vec<Waiting>, known: &Arc<Known>, date_ms: u64) -> Result<Stage, Error> {
+        let (mut session, mut batch) = (std::mem::take(&mut self.session), std::mem::take(group));
+        let (replica, known) = (Arc::clone(&self.replica), Arc::clone(known));
+        let work = move || {
+            let result = stage(&replica, &mut session, &mut batch, &known, date_ms);
+            (session, batch, result)
+        };
+        let Ok((session, batch, result)) = tokio::task::spawn_blocking(work).await else {
+            return Err(Error::Closed);
+        };
+        (self.session, *group) = (session, batch);
+        result
+    }
+
+    async fn accept(&mut self, staged: Arc<Staged>, committed: Arc<Known>) {
+        let (replica, mut session) = (Arc::clone(&self.replica), std::mem::take(&mut self.session));
+        let work = move || {
+            replica.accept(&mut session, &staged, &committed);
+            session
+        };
+        if let Ok(session) = tokio::task::spawn_blocking(work).await {
+            self.session = session;
+        }
+    }
+
+    fn holds(&self, known: &Known) -> bool {
+        let lock = known.head.json.lock.as_ref();
+        lock.is_some_and(|lock| Some(&lock.token) == self.lock_token.as_ref())
+    }
+
+    /// Whether somebody else holds a lock that is still young. Both times are the store's; a negative age counts as expired.
+    fn is_locked_out(&self, known: &Known, date_ms: u64) -> bool {
+        let young = date_ms
+            .checked_sub(known.last_modified_ms)
+            .is_some_and(|age_ms| age_ms < LOCK_MS);
+        known.head.json.lock.is_some() && young && !self.holds(known)
+    }
+
+    async fn take_lock(&mut self, known: &Known, date_ms: u64) -> Result<Arc<Known>, Refusal> {
+        let token = hex_16(&*self.replica.random);
+        self.lock_token = Some(token.clone());
+        let lock = Lock {
+            owner: self.owner.clone(),
+            token,
+            unknown: Map::new(),
+        };
+        let head = plan::with_lock(&known.head, Some(lock), hex_16(&*self.replica.random));
+        let locked = self.replica.put_head(head, &known.etag, date_ms).await?;
+        self.replica.publish(&locked);
+        Ok(locked)
+    }
+
+    /// Clears the lock where it may be ours. Where that cannot be done, it expires.
+    async fn release_lock(&mut self) {
+        if self.lock_token.is_none() {
+            return;
+        }
+        for _ in 0..=LOSSES_BEFORE_LOCK {
+            let Ok(date_ms) = self.replica.refresh().await else {
+                continue;
+            };
+            let known = self.replica.known.load_full();
+            if !self.holds(&known) {
+                break;
+            }
+            let head = plan::with_lock(&known.head, None, hex_16(&*self.replica.random));
+            if let Ok(unlocked) = self.replica.put_head(head, &known.etag, date_ms).await {
+                self.replica.publish(&unlocked);
+                break;
+            }
+        }
+        self.lock_token = None;
+    }
+}
+
+/// The same error for each write of a batch.
+fn unshared(error: &Error) -> Error {
+    match error {
+        Error::Refused(text) => Error::Refused(text.clone()),
+        Error::Unsupported(text) => Error::Unsupported(text.clone()),
+        Error::Corrupt(text) => Error::Corrupt(text.clone()),
+        Error::LeftTransaction(text) => Error::LeftTransaction(text.clone()),
+        Error::TooLarge { what, bytes, limit } => Error::TooLarge {
+            what,
+            bytes: *bytes,
+            limit: *limit,
+        },
+        Error::Closed => Error::Closed,
+        Error::ReadTimeout { limit_ms } => Error::ReadTimeout { limit_ms: *limit_ms },
+        Error::Local(error) => Error::Local(std::io::Error::new(error.kind(), error.to_string())),
+        Error::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
+            Error::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
+        }
+        Error::Sqlite(other) => Error::Local(std::io::Error::other(other.to_string())),
+        Error::Unavailable { retry_after_ms, detail } => Error::Unavailable {
+            retry_after_ms: *retry_after_ms,
+            detail: detail.clone(),
+        },
+    }
+}

@@ -1,0 +1,455 @@
+//! The engine on one store, as its users see it.
+
+mod support;
+
+use std::sync::Arc;
+
+use bespoke_storage::{CommitId, Engine, Error, Freshness, Migration, Options, Version, rusqlite};
+use support::{Place, add, count, id, open, stores, total};
+
+#[tokio::test]
+async fn writes_are_read_back_here_and_elsewhere() {
+    for store in stores() {
+        let place = Place::new();
+        let one = open(&store, &place).await;
+        let two = open(&store, &place).await;
+        let committed = add(&one, "a", 3).await.unwrap();
+        assert!(!committed.replayed);
+        assert_eq!(one.version(), committed.version);
+        let read = two.read(Freshness::Strict, |c| count(c, "a")).await.unwrap();
+        assert_eq!((read.value, read.version), (3, committed.version));
+        add(&two, "a", 4).await.unwrap();
+        assert_eq!(one.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 3);
+        assert_eq!(one.read(Freshness::Strict, |c| count(c, "a")).await.unwrap().value, 7);
+        let later = open(&store, &place).await;
+        assert_eq!(total(&later).await, 7);
+    }
+}
+
+#[tokio::test]
+async fn the_same_commit_id_takes_effect_once_and_answers_alike() {
+    for store in stores() {
+        let place = Place::new();
+        let (one, two) = (open(&store, &place).await, open(&store, &place).await);
+        let write = |engine: Engine| async move {
+            engine
+                .write::<i64, Error>(id("once"), |c| {
+                    c.execute(
+                        "INSERT INTO counter VALUES ('a', 1) ON CONFLICT DO UPDATE SET n = n + 1",
+                        [],
+                    )?;
+                    count(c, "a")
+                })
+                .await
+                .unwrap()
+        };
+        let first = write(one.clone()).await;
+        assert_eq!((first.value, first.replayed), (1, false));
+        for engine in [&one, &two] {
+            let again = write(engine.clone()).await;
+            assert_eq!((again.value, again.replayed), (1, true));
+        }
+        assert_eq!(total(&two).await, 1);
+        let other = one
+            .write::<String, Error>(id("once"), |_| Ok("another type".to_owned()))
+            .await;
+        assert!(matches!(other, Err(Error::Refused(_))), "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_changes_nothing_commits_nothing() {
+    for store in stores() {
+        let place = Place::new();
+        let engine = open(&store, &place).await;
+        let before = engine.version();
+        let look = engine.write::<i64, Error>(id("look"), |c| count(c, "a")).await.unwrap();
+        assert_eq!((look.value, look.version), (0, before));
+        let none = engine
+            .write::<usize, Error>(id("none"), |c| {
+                Ok(c.execute("UPDATE counter SET n = 1 WHERE name = 'nobody'", [])?)
+            })
+            .await
+            .unwrap();
+        assert_eq!((none.value, none.version), (0, before));
+        let failed = engine
+            .write::<(), Error>(id("failed"), |c| {
+                c.execute("INSERT INTO counter VALUES ('a', 1)", [])?;
+                Err(Error::Refused("changed my mind".to_owned()))
+            })
+            .await;
+        assert!(matches!(failed, Err(Error::Refused(_))));
+        assert_eq!((engine.version(), total(&engine).await), (before, 0));
+        // What rows do not count is seen all the same.
+        for (name, sql) in [("pragma", "PRAGMA user_version = 7"), ("ddl", "CREATE TABLE more (x)")] {
+            let before = engine.version();
+            engine
+                .write::<(), Error>(id(name), move |c| Ok(c.execute_batch(sql)?))
+                .await
+                .unwrap();
+            assert!(engine.version() > before, "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_closure_cannot_leave_its_transaction() {
+    let place = Place::new();
+    let store = stores().remove(0);
+    let engine = open(&store, &place).await;
+    let before = engine.version();
+    for sql in [
+        "COMMIT",
+        "ROLLBACK",
+        "END",
+        "BEGIN",
+        "RELEASE _commits_savepoint",
+        "ROLLBACK TO _COMMITS_savepoint",
+        "ATTACH ':memory:' AS other",
+        "PRAGMA journal_mode = DELETE",
+        "PRAGMA locking_mode = NORMAL",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA writable_schema = 1",
+        "VACUUM",
+        "DELETE FROM _commits",
+        "DROP TABLE _commits",
+        "CREATE TEMP TABLE t (x)",
+    ] {
+        let result = engine
+            .write::<(), Error>(id(sql), move |c| Ok(c.execute_batch(sql)?))
+            .await;
+        assert!(matches!(result, Err(Error::Sqlite(_))), "{sql}: {result:?}");
+    }
+    let result = engine
+        .write::<(), Error>(id("or rollback"), |c| {
+            c.execute_batch("INSERT INTO counter VALUES ('a', 1)")?;
+            let _ = c.execute_batch("INSERT OR ROLLBACK INTO counter VALUES ('a', 2)");
+            // Were this let through, it would commit by itself.
+            c.execute_batch("INSERT INTO counter VALUES ('a', 3)")?;
+            Ok(())
+        })
+        .await;
+    assert!(matches!(result, Err(Error::LeftTransaction(_))), "{result:?}");
+    let result = engine
+        .write::<(), Error>(id("or rollback, then a transaction of its own"), |c| {
+            c.execute_batch("INSERT INTO counter VALUES ('a', 1)")?;
+            let _ = c.execute_batch("INSERT OR ROLLBACK INTO counter VALUES ('a', 2)");
+            c.execute_batch("SAVEPOINT mine; INSERT INTO counter VALUES ('a', 3)")?;
+            Ok(())
+        })
+        .await;
+    assert!(matches!(result, Err(Error::LeftTransaction(_))), "{result:?}");
+    assert_eq!((engine.version(), total(&engine).await), (before, 0));
+    // Savepoints of its own are fine.
+    engine
+        .write::<(), Error>(id("own savepoint"), |c| {
+            c.execute_batch(
+                "INSERT INTO counter VALUES ('a', 1); SAVEPOINT s; INSERT INTO counter VALUES ('b', 1); ROLLBACK TO s; RELEASE s",
+            )?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(total(&engine).await, 1);
+}
+
+#[tokio::test]
+async fn too_long_values_and_ids_are_refused() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    let before = engine.version();
+    let long = engine
+        .write::<String, Error>(id("long"), |c| {
+            c.execute("INSERT INTO counter VALUES ('a', 1)", [])?;
+            Ok("x".repeat(255))
+        })
+        .await;
+    assert!(
+        matches!(
+            long,
+            Err(Error::TooLarge {
+                bytes: 257,
+                limit: 256,
+                ..
+            })
+        ),
+        "{long:?}"
+    );
+    assert_eq!((engine.version(), total(&engine).await), (before, 0));
+    assert!(matches!(CommitId::new("x".repeat(65)), Err(Error::TooLarge { .. })));
+    assert!(matches!(CommitId::new(""), Err(Error::Refused(_))));
+}
+
+#[tokio::test]
+async fn a_panic_is_the_callers_and_nobody_elses() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    let bold = engine.clone();
+    let panicked = tokio::spawn(async move {
+        bold.write::<(), Error>(id("panic"), |c| {
+            c.execute("INSERT INTO counter VALUES ('a', 1)", [])?;
+            panic!("on purpose")
+        })
+        .await
+    });
+    assert!(panicked.await.unwrap_err().is_panic());
+    assert_eq!(total(&engine).await, 0);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(total(&engine).await, 1);
+}
+
+#[tokio::test]
+async fn a_deferred_constraint_is_the_error_of_the_write_that_breaks_it() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    engine
+        .write::<(), Error>(id("tables"), |c| {
+            Ok(c.execute_batch(
+                "CREATE TABLE parent (id INTEGER PRIMARY KEY);
+                 CREATE TABLE child (parent REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+            )?)
+        })
+        .await
+        .unwrap();
+    let before = engine.version();
+    let orphan = engine
+        .write::<(), Error>(id("orphan"), |c| Ok(c.execute_batch("INSERT INTO child VALUES (7)")?))
+        .await;
+    assert!(matches!(orphan, Err(Error::Sqlite(_))), "{orphan:?}");
+    assert_eq!(engine.version(), before);
+}
+
+#[tokio::test]
+async fn a_read_that_runs_too_long_is_stopped() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.read_timeout_ms = 20;
+    let engine = Engine::open(stores().remove(0), options).await.unwrap();
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    let stopped = engine
+        .read::<i64, Error>(Freshness::Local, |c| Ok(c.query_row(endless, [], |row| row.get(0))?))
+        .await;
+    assert!(
+        matches!(stopped, Err(Error::ReadTimeout { limit_ms: 20 })),
+        "{stopped:?}"
+    );
+    assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 0);
+}
+
+#[tokio::test]
+async fn a_write_that_runs_too_long_is_stopped_and_leaves_nothing() {
+    let place = Place::new();
+    let store = stores().remove(0);
+    drop(open(&store, &place).await);
+    let mut options = place.options();
+    options.write_deadline_ms = 50;
+    let engine = Engine::open(store, options).await.unwrap();
+    let endless =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO counter SELECT i, i FROM n";
+    let stopped = engine
+        .write::<(), Error>(id("endless"), move |c| Ok(c.execute_batch(endless)?))
+        .await;
+    assert!(matches!(stopped, Err(Error::Unavailable { .. })), "{stopped:?}");
+    assert_eq!(total(&engine).await, 0);
+}
+
+#[tokio::test]
+async fn reads_cannot_write() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    let read = engine
+        .read::<(), Error>(Freshness::Local, |c| {
+            Ok(c.execute_batch("INSERT INTO counter VALUES ('a', 1)")?)
+        })
+        .await;
+    assert!(matches!(read, Err(Error::Sqlite(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn statements_are_cached_between_reads_and_a_left_transaction_is_not_inherited() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    engine
+        .read::<(), Error>(Freshness::Local, |c| Ok(c.execute_batch("BEGIN; SELECT 1")?))
+        .await
+        .unwrap();
+    engine
+        .read::<(), Error>(Freshness::Local, |c| {
+            assert!(c.is_autocommit());
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_engine_says_so() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    let clone = engine.clone();
+    add(&engine, "a", 1).await.unwrap();
+    engine.close().await;
+    assert!(matches!(add(&clone, "a", 1).await, Err(Error::Closed)));
+}
+
+#[tokio::test]
+async fn a_dropped_engine_removes_its_folder() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    assert_eq!(place.copies(), 1);
+    engine.close().await;
+    assert_eq!(place.copies(), 0);
+}
+
+#[tokio::test]
+async fn schema_steps_run_once_and_old_code_is_refused() {
+    const OLD: &[Migration] = &[Migration {
+        version: 1,
+        sql: "CREATE TABLE a (x)",
+        min_reader: 0,
+        min_writer: 0,
+    }];
+    const NO_WRITE: &[Migration] = &[
+        OLD[0],
+        Migration {
+            version: 2,
+            sql: "CREATE TABLE b (x)",
+            min_reader: 0,
+            min_writer: 2,
+        },
+    ];
+    const NO_READ: &[Migration] = &[
+        NO_WRITE[0],
+        NO_WRITE[1],
+        Migration {
+            version: 3,
+            sql: "CREATE TABLE c (x)",
+            min_reader: 3,
+            min_writer: 3,
+        },
+    ];
+    for store in stores() {
+        let place = Place::new();
+        let with = |migrations| Options {
+            migrations,
+            ..place.options()
+        };
+        let old = Engine::open(Arc::clone(&store), with(OLD)).await.unwrap();
+        let insert = |engine: &Engine, name: &str| {
+            let (engine, name) = (engine.clone(), id(name));
+            async move {
+                engine
+                    .write::<(), Error>(name, |c| Ok(c.execute_batch("INSERT INTO a VALUES (1)")?))
+                    .await
+            }
+        };
+        let rows = |engine: &Engine| {
+            let engine = engine.clone();
+            async move {
+                let read = engine.read::<i64, Error>(Freshness::Strict, |c| {
+                    Ok(c.query_row("SELECT count(*) FROM a", [], |row| row.get(0))?)
+                });
+                read.await.map(|read| read.value)
+            }
+        };
+        insert(&old, "1").await.unwrap();
+        let newer = Engine::open(Arc::clone(&store), with(NO_WRITE)).await.unwrap();
+        assert_eq!(newer.version().seq, old.version().seq + 1);
+        assert_eq!(rows(&old).await.unwrap(), 1);
+        assert!(matches!(insert(&old, "2").await, Err(Error::Unsupported(_))));
+        insert(&newer, "3").await.unwrap();
+        drop(Engine::open(Arc::clone(&store), with(NO_READ)).await.unwrap());
+        assert!(matches!(rows(&old).await, Err(Error::Unsupported(_))));
+        assert!(matches!(rows(&newer).await, Err(Error::Unsupported(_))));
+        assert!(matches!(
+            Engine::open(Arc::clone(&store), with(OLD)).await,
+            Err(Error::Unsupported(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledged_version_is_read_by_a_strict_read_that_begins_later() {
+    let place = Place::new();
+    let store = stores().remove(1);
+    let (one, two) = (open(&store, &place).await, open(&store, &place).await);
+    let mut last = Version::default();
+    for n in 1..50 {
+        let (writer, reader) = if n % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        let committed = add(writer, "a", 1).await.unwrap();
+        assert!(committed.version > last);
+        last = committed.version;
+        let read = reader.read(Freshness::Strict, |c| count(c, "a")).await.unwrap();
+        assert_eq!((read.value, read.version), (n, last));
+    }
+}
+
+#[test]
+fn works_on_one_thread_and_lets_the_runtime_end() {
+    let place = Place::new();
+    let store = stores().remove(1);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let engine = runtime.block_on(async {
+        let engine = open(&store, &place).await;
+        add(&engine, "a", 1).await.unwrap();
+        assert_eq!(total(&engine).await, 1);
+        engine
+    });
+    drop(runtime);
+    drop(engine);
+    assert_eq!(place.copies(), 0);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_cancel_its_write() {
+    let place = Place::new();
+    let engine = open(&stores()[1], &place).await;
+    {
+        let mut write = Box::pin(add(&engine, "a", 1));
+        // Polled once, it is in the queue; then its caller is gone.
+        std::future::poll_fn(|context| {
+            assert!(write.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    }
+    engine.clone().close().await;
+    assert_eq!(total(&engine).await, 1);
+}
+
+#[tokio::test]
+async fn bad_sql_is_the_callers_error() {
+    let place = Place::new();
+    let engine = open(&stores()[0], &place).await;
+    let read = engine
+        .read::<(), rusqlite_or::Mine>(Freshness::Local, |c| Ok(c.execute_batch("nonsense")?))
+        .await;
+    assert!(matches!(read, Err(rusqlite_or::Mine::Sqlite(_))));
+}
+
+/// An error type like that of a caller.
+mod rusqlite_or {
+    use super::{Error, rusqlite};
+
+    pub(crate) enum Mine {
+        Sqlite(#[expect(dead_code, reason = "only its kind is looked at")] rusqlite::Error),
+        #[expect(dead_code, reason = "the bound asks for it")]
+        Engine(Error),
+    }
+
+    impl From<rusqlite::Error> for Mine {
+        fn from(error: rusqlite::Error) -> Self {
+            Self::Sqlite(error)
+        }
+    }
+
+    impl From<Error> for Mine {
+        fn from(error: Error) -> Self {
+            Self::Engine(error)
+        }
+    }
+}
