@@ -1,2 +1,67 @@
 //! The command `bespoke`.
-fn main() {}
+//!
+//! **What it is for.** Everything a person does with an installation: run it, try it, look after it.
+//!
+//! **What it must not know.** How a route answers, or what a table looks like: it calls the functions and repositories.
+//!
+//! **How to add one more.** A module with its arguments as a `clap::Args` and a `run`, and a line in [`Command`].
+
+mod bench_seed;
+mod demo;
+mod functions;
+mod invoke;
+mod serve;
+mod start;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BESPOKE_COMMIT"), ")");
+
+/// The FreeSewing backend as a bundle of small functions, on your machine.
+#[derive(Parser)]
+#[command(name = "bespoke", version = VERSION)]
+struct Arguments {
+    /// Folder of the bucket, the keys and the outbox [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the whole API in one process (this is what happens without a command)
+    Serve(serve::Arguments),
+    /// Answer one gateway event as the Lambda function for its path would, and print the answer
+    Invoke(invoke::Arguments),
+    /// Make the account, key and set that the sample events use
+    Demo,
+    /// Look after accounts
+    #[command(subcommand)]
+    User(user::Command),
+    /// Fill an installation with keys and sets to measure with
+    #[command(hide = true)]
+    BenchSeed(bench_seed::Arguments),
+}
+
+fn main() -> ExitCode {
+    let Arguments { data, command } = Arguments::parse();
+    let result = match command.unwrap_or_else(|| Command::Serve(serve::Arguments::default())) {
+        Command::Serve(arguments) => serve::run(arguments, data),
+        Command::Invoke(arguments) => invoke::run(&arguments, data),
+        Command::Demo => demo::run(data),
+        Command::User(command) => user::run(command, data),
+        Command::BenchSeed(arguments) => bench_seed::run(&arguments, data),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bespoke: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -3,6 +3,11 @@
 //! `/fail`, `/panic`, `/exit`, `/large`, `/binary` do what they say; any other path is answered with what arrived and how many
 //! events arrived before it. With `ECHO_STREAMING` it answers in a stream, with `ECHO_NO_INIT` it dies before the first event.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests tell it through the environment what to do"
+)]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lambda_http::{Body, Error, Request, Response, service_fn};

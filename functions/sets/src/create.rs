@@ -5,6 +5,7 @@ use bespoke_core::entity::set::SetContent;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
+use serde_json::Value;
 
 use crate::content::Changes;
 
@@ -14,11 +15,8 @@ const NO_NOTES: &str = "--";
 /// Stores a new set of the caller.
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
-    if !body
-        .get("name")
-        .and_then(|name| name.as_str())
-        .is_some_and(|name| !name.is_empty())
-    {
+    let name = body.get("name").and_then(Value::as_str);
+    if name.is_none_or(str::is_empty) {
         return Err(Error::bad_request("nameMissing"));
     }
     let mut content = SetContent {

@@ -107,7 +107,7 @@ impl Database {
 
     /// A commit id for a write that nobody will repeat from outside.
     pub fn fresh_commit_id(&self) -> CommitId {
-        CommitId::from(self.vault.random().uuid().to_string())
+        CommitId::new(self.vault.random().uuid().to_string()).expect("a UUID is short enough for an id")
     }
 
     /// What seals and opens the encrypted columns.

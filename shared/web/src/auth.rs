@@ -4,6 +4,7 @@ mod credentials;
 
 use axum::extract::FromRequestParts;
 use bespoke_core::Level;
+use bespoke_core::entity::api_key::DEMO_KEY;
 use bespoke_core::entity::user::{Standing, Unusable};
 use bespoke_core::permission::Actor;
 use bespoke_database::{api_keys, users};
@@ -172,6 +173,9 @@ async fn by_key(parts: &mut Parts, context: &Context) -> Result<Identity> {
     let refused = || Error::unauthorized("unauthorized");
     // A mistyped secret is refused here, without a look at the database.
     let KeyCredentials { id, secret } = key_credentials(&parts.headers)?;
+    if id == DEMO_KEY && !context.config().demo_key {
+        return Err(refused());
+    }
     let session = Session::from_request_parts(parts, context).await?;
     let (key, standing) = session
         .read(|db| Ok(api_keys::with_owner(db, id)?))

@@ -52,8 +52,6 @@ pub struct Website {
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Port of `bespoke serve`.
-    pub port: u16,
     /// URL of the API, without a slash at its end.
     pub url: String,
     /// Name of this instance; keys and tokens of another are refused.
@@ -68,6 +66,8 @@ pub struct Config {
     pub max_key_life_days: i64,
     /// Domain of the addresses for which test mode works; `None` when test mode is off.
     pub test_domain: Option<String>,
+    /// Whether the demonstration key is taken; it is published, so never where somebody else can call.
+    pub demo_key: bool,
     /// What a password hash costs.
     pub passwords: PasswordSettings,
     /// Origins that browsers may call from; `None` allows all.
@@ -95,14 +95,13 @@ impl Config {
         let env = &mut environment;
         env.check_dot_env()?;
         let data_dir = env.data_dir();
-        let port = env.parse("BACKEND_PORT", 3000)?;
+        let port = env.parse("BACKEND_PORT", environment::DEFAULT_PORT)?;
         let url = env
             .text("BACKEND_URL")
             .unwrap_or_else(|| format!("http://localhost:{port}"));
         let url = url.trim_end_matches('/').to_owned();
         let instance = env.text("BACKEND_INSTANCE").unwrap_or_else(|| "bespoke".to_owned());
         let config = Self {
-            port,
             tokens: TokenSettings {
                 issuer: env.text("BACKEND_JWT_ISSUER").unwrap_or_else(|| url.clone()),
                 audience: format!("{url}/{instance}"),
@@ -123,6 +122,7 @@ impl Config {
                 },
             )?,
             test_domain: env.test_domain()?,
+            demo_key: env.allows_demo_key() || env.test_domain()?.is_some(),
             passwords: env.passwords()?,
             cors_origins: env.list("BACKEND_CORS_ORIGINS"),
             default_set_image: env

@@ -28,7 +28,8 @@ impl std::ops::Deref for Session {
 }
 
 impl Session {
-    pub(crate) fn new(context: Context) -> Self {
+    /// A session for one request, or for a piece of work like one.
+    pub fn new(context: Context) -> Self {
         Self {
             context,
             checked: Arc::default(),

@@ -8,6 +8,10 @@ use crate::{Level, SecretDigest, Timestamp};
 /// How long a key may live when nothing else is set, in days (decisions: two years and a leap day more).
 pub const DEFAULT_MAX_LIFE_DAYS: i64 = 732;
 
+/// UUID of the demonstration key, whose secret is published with the sample events. It is refused unless test mode is
+/// on.
+pub const DEMO_KEY: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0002);
+
 /// An API key, without its secret: that is shown once and never kept.
 #[derive(Debug, Clone)]
 pub struct ApiKey {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -11,6 +12,7 @@ use super::{ConfigError, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::key_file;
 
 const PREFIX: &str = "BACKEND_";
+pub(super) const DEFAULT_PORT: u16 = 3000;
 
 /// What the command line says; it wins over the environment.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,8 @@ pub struct Overrides {
     pub port: Option<u16>,
     /// Folder of the data.
     pub data_dir: Option<PathBuf>,
+    /// Take the demonstration key also where test mode is off.
+    pub allow_demo_key: bool,
 }
 
 /// The variables of the environment and of `.env` that are ours. The environment wins.
@@ -26,6 +30,7 @@ pub struct Overrides {
 pub struct Environment {
     variables: BTreeMap<String, String>,
     on_lambda: bool,
+    allow_demo_key: bool,
     dot_env_problem: Option<String>,
 }
 
@@ -73,6 +78,7 @@ impl Environment {
         Self {
             variables,
             on_lambda,
+            allow_demo_key: overrides.allow_demo_key,
             dot_env_problem: None,
         }
     }
@@ -82,12 +88,22 @@ impl Environment {
         self.variables.get("BACKEND_LOG").map_or("info", String::as_str)
     }
 
-    /// The port of the server, before the rest is read: it is bound first.
+    /// The address of the server, before the rest is read: it is bound first.
     ///
     /// # Errors
     /// [`ConfigError::Invalid`]
-    pub fn port(&self) -> Result<u16, ConfigError> {
-        self.parse("BACKEND_PORT", 3000)
+    pub fn address(&self) -> Result<SocketAddr, ConfigError> {
+        let host = self.parse("BACKEND_HOST", IpAddr::from([127, 0, 0, 1]))?;
+        Ok((host, self.parse("BACKEND_PORT", DEFAULT_PORT)?).into())
+    }
+
+    /// Takes over the port that was bound: that is known only afterwards when any would do.
+    pub fn set_port(&mut self, port: u16) {
+        self.variables.insert("BACKEND_PORT".into(), port.to_string());
+    }
+
+    pub(super) fn allows_demo_key(&self) -> bool {
+        self.allow_demo_key
     }
 
     /// Folder of the data.
@@ -247,8 +263,8 @@ mod tests {
     fn load(variables: &[(&str, &str)]) -> Result<Config, String> {
         let dir = tempfile::tempdir().unwrap();
         let overrides = Overrides {
-            port: None,
             data_dir: Some(dir.path().into()),
+            ..Overrides::default()
         };
         let variables = variables
             .iter()
@@ -301,8 +317,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let load = || {
             let overrides = Overrides {
-                port: None,
                 data_dir: Some(dir.path().into()),
+                ..Overrides::default()
             };
             Config::load(Environment::of([], overrides), &SystemRandom)
                 .unwrap()

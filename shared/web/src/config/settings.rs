@@ -17,6 +17,11 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 
 /// Every setting that has an effect.
 pub const SETTINGS: &[Setting] = &[
+    setting(
+        "BACKEND_HOST",
+        "127.0.0.1",
+        "IP address that `bespoke serve` listens on; 0.0.0.0 for all.",
+    ),
     setting("BACKEND_PORT", "3000", "Port that `bespoke serve` listens on."),
     setting(
         "BACKEND_URL",

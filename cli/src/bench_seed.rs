@@ -1,0 +1,139 @@
+//! `bespoke bench-seed`: an installation to measure with.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use bespoke_core::entity::api_key::ApiKey;
+use bespoke_core::entity::set::{DEFAULT_IMAGE, SetContent};
+use bespoke_core::entity::user::{Consent, Status};
+use bespoke_core::measurement;
+use bespoke_core::validate::Language;
+use bespoke_core::{EntityId, KeySecret, Level, Role};
+use bespoke_database::users::NewUser;
+use bespoke_database::{Db, api_keys, sets, users};
+use bespoke_web::config::Environment;
+use bespoke_web::{Error, Overrides, Session, Surroundings, logging};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::start;
+
+const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1000;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many sets
+    #[arg(long)]
+    sets: usize,
+    /// How many accounts, each with one key; the sets are dealt out among them
+    #[arg(long)]
+    keys: usize,
+    /// File for one JSON line a set: key, secret, set, set_uuid
+    #[arg(long)]
+    out: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    let environment = Environment::read(Overrides {
+        data_dir,
+        ..Overrides::default()
+    });
+    logging::start(environment.log_filter());
+    start::block_on(async {
+        let context = start::open(environment, Surroundings::system()).await?;
+        let session = Session::new(context.clone());
+        let mut out = BufWriter::new(File::create(&arguments.out)?);
+        for number in 0..arguments.keys {
+            let count = arguments.sets / arguments.keys + usize::from(number < arguments.sets % arguments.keys);
+            let account = Account::new(&session, number, count);
+            let secret = account.secret.expose().to_owned();
+            let (key, set_uuids) = (account.key, account.sets.clone());
+            let writer = session.clone();
+            let stored = session.write(move |db| account.store(db, &writer)).await;
+            let last = stored.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
+            for (set_uuid, set) in set_uuids.iter().zip(last + 1 - count as i64..) {
+                writeln!(
+                    out,
+                    "{}",
+                    json!({ "key": key, "secret": secret, "set": set, "set_uuid": set_uuid })
+                )?;
+            }
+        }
+        out.flush()?;
+        context.database().clone().close().await;
+        Ok(())
+    })
+}
+
+/// An account with one key and some sets.
+struct Account {
+    number: usize,
+    uuid: Uuid,
+    key: Uuid,
+    secret: KeySecret,
+    sets: Vec<Uuid>,
+}
+
+impl Account {
+    fn new(session: &Session, number: usize, sets: usize) -> Self {
+        let random = session.random();
+        Self {
+            number,
+            uuid: random.uuid(),
+            key: random.uuid(),
+            secret: KeySecret::generate(random),
+            sets: (0..sets).map(|_| random.uuid()).collect(),
+        }
+    }
+
+    /// Gives the integer id of the last set.
+    fn store(&self, db: &Db<'_>, session: &Session) -> Result<i64, Error> {
+        let now = session.now();
+        let new = NewUser {
+            uuid: self.uuid,
+            email: format!("bench-{}@example.com", self.number),
+            ihash: session.random().hex::<32>(),
+            password: String::new(),
+            role: Role::User,
+            language: Language::En,
+            created_at: now,
+        };
+        let user_id = users::insert(db, &new)?;
+        let mut user = users::by_id(db, EntityId::Integer(user_id))?.ok_or_else(Error::not_found)?;
+        user.standing.status = Status::Active;
+        user.standing.consent = Consent::Measurements;
+        users::update(db, &user)?;
+        let key = ApiKey {
+            uuid: self.key,
+            user_id,
+            user_uuid: self.uuid,
+            name: json!("bench"),
+            level: Level::WRITE_SOME,
+            secret: self.secret.digest(),
+            instance: session.config().instance.clone(),
+            calls: 0,
+            created_at: now,
+            expires_at: now.plus_ms(YEAR_MS),
+            last_seen: None,
+        };
+        api_keys::insert(db, &key)?;
+        let measies = measurement::NAMES.iter().enumerate();
+        let content = SetContent {
+            name: format!("Set of account {}", self.number),
+            notes: "--".to_owned(),
+            imperial: false,
+            public: false,
+            measies: measies
+                .map(|(index, name)| ((*name).to_owned(), json!(100 + 20 * index)))
+                .collect(),
+            img: Some(DEFAULT_IMAGE.to_owned()),
+        };
+        let mut last = 0;
+        for uuid in &self.sets {
+            last = sets::insert(db, *uuid, user_id, &content, now)?;
+        }
+        Ok(last)
+    }
+}

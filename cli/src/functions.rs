@@ -1,0 +1,49 @@
+//! The functions of the bundle.
+
+use bespoke_web::{Route, Routes};
+
+/// All of them.
+pub(crate) fn all() -> Vec<Routes> {
+    vec![account::router(), apikeys::router(), info::router(), sets::router()]
+}
+
+/// The function that the gateway would call for a path: the one with the longest fixed beginning that the path has;
+/// `info` when none has one.
+pub(crate) fn for_path(path: &str) -> Routes {
+    let path = path.to_ascii_lowercase();
+    let claim = |routes: &Routes| routes.iter().filter_map(|route| claims(route, &path)).max();
+    let best = all()
+        .into_iter()
+        .filter_map(|routes| Some((claim(&routes)?, routes)))
+        .max_by_key(|(length, _)| *length);
+    best.map_or_else(info::router, |(_, routes)| routes)
+}
+
+/// Length of the route's fixed beginning, when the path begins with it.
+fn claims(route: &Route, path: &str) -> Option<usize> {
+    let fixed = route.path.split('{').next().unwrap_or_default();
+    let rest = path.strip_prefix(fixed)?;
+    (rest.is_empty() || rest.starts_with('/') || fixed.ends_with('/')).then_some(fixed.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_finds_its_function() {
+        for (path, function) in [
+            ("/whoami/jwt", "account"),
+            ("/whoami/key", "apikeys"),
+            ("/Sets/1/KEY", "sets"),
+            ("/sets/1.json", "sets"),
+            ("/sets/jwt/", "sets"),
+            ("/confirm/signup/x", "account"),
+            ("/healthz", "info"),
+            ("/setsx", "info"),
+            ("/", "info"),
+        ] {
+            assert_eq!(for_path(path).function(), function, "{path}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `bespoke invoke`: one event, as the Lambda function for its path would answer it.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use bespoke_web::config::Environment;
+use bespoke_web::{Gateway, Overrides, Surroundings, lambda, logging};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, LambdaEvent, Service, service_fn};
+use serde_json::Value;
+
+use crate::{functions, start};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// File with an API Gateway event (HTTP API, payload version 2.0); `-` reads standard input
+    #[arg(value_name = "EVENT.json")]
+    event: PathBuf,
+}
+
+/// Prints the gateway's answer and nothing else. Succeeds whenever the function answered, whatever the status.
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    let environment = Environment::read(Overrides {
+        data_dir,
+        allow_demo_key: true,
+        port: None,
+    });
+    logging::start(environment.log_filter());
+    let event = read(arguments).with_context(|| format!("cannot read {}", arguments.event.display()))?;
+    let event: Value = serde_json::from_str(&event).context("the event is no JSON")?;
+    let path = event["rawPath"]
+        .as_str()
+        .context("the event has no rawPath: not a gateway event of version 2.0")?;
+    let routes = functions::for_path(path);
+    let request: LambdaRequest = serde_json::from_value(event).context("the event is none of API Gateway's")?;
+    start::block_on(async {
+        let context = start::open(environment, Surroundings::system()).await?;
+        let gateway = Gateway::new(context.clone(), [routes]);
+        let mut function = Adapter::from(service_fn(|event| lambda::answer(&gateway, event)));
+        let Ok(answer) = function
+            .call(LambdaEvent::new(request, lambda_http::Context::default()))
+            .await;
+        println!("{}", serde_json::to_string(&answer)?);
+        context.database().clone().close().await;
+        Ok(())
+    })
+}
+
+fn read(arguments: &Arguments) -> std::io::Result<String> {
+    if arguments.event.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(&arguments.event)
+}

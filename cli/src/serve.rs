@@ -1,0 +1,125 @@
+//! `bespoke serve`: all functions in one process.
+
+use std::convert::Infallible;
+use std::io::{ErrorKind, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use axum::extract::Request;
+use axum::serve::ListenerExt;
+use bespoke_core::entity::mail::OutboxMail;
+use bespoke_web::config::Environment;
+use bespoke_web::{Context, Gateway, Overrides, Session, Surroundings, logging};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tower::make::Shared;
+use tower::service_fn;
+
+use crate::{functions, start};
+
+/// How long requests under way may take after a signal to stop, in seconds.
+const GRACE_S: u64 = 20;
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Arguments {
+    /// Port to listen on; 0 for any that is free [default: BACKEND_PORT, or 3000]
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+pub(crate) fn run(arguments: Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    let environment = Environment::read(Overrides {
+        port: arguments.port,
+        data_dir,
+        ..Overrides::default()
+    });
+    logging::start(environment.log_filter());
+    start::block_on(serve(environment))
+}
+
+async fn serve(mut environment: Environment) -> Result<()> {
+    let address = environment.address()?;
+    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow!("port {} is in use; choose another with --port", address.port()),
+        _ => anyhow!("cannot listen on {address}: {error}"),
+    })?;
+    environment.set_port(listener.local_addr()?.port());
+    let announce = std::io::stdout().is_terminal().then_some(announce as fn(&OutboxMail));
+    let context = start::open(
+        environment,
+        Surroundings {
+            announce,
+            ..Surroundings::system()
+        },
+    )
+    .await?;
+    // What was queued by a process that ended before it was delivered.
+    Session::new(context.clone()).deliver_mail().await;
+    welcome(&context);
+    let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
+    let service = service_fn(move |request: Request| {
+        let gateway = Arc::clone(&gateway);
+        async move { Ok::<_, Infallible>(gateway.handle(request).await) }
+    });
+    let listener = listener.tap_io(|stream| {
+        // Small answers must not wait for more to send; a socket that cannot be told so still works.
+        let _ = stream.set_nodelay(true);
+    });
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let mut stop = stop_signal()?;
+    let server = axum::serve(listener, Shared::new(service)).with_graceful_shutdown(async move {
+        stop.recv().await;
+        let _ = stopping.send(());
+    });
+    let out_of_time = async {
+        let _ = stopped.await;
+        tokio::time::sleep(Duration::from_secs(GRACE_S)).await;
+    };
+    tokio::select! {
+        result = server => result.context("the server failed")?,
+        () = out_of_time => eprintln!("bespoke: stopping; some requests did not end within {GRACE_S} s"),
+    }
+    context.database().clone().close().await;
+    Ok(())
+}
+
+/// Gets a message at the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<tokio::sync::mpsc::Receiver<()>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        let _ = sender.send(()).await;
+    });
+    Ok(receiver)
+}
+
+fn welcome(context: &Context) {
+    let config = context.config();
+    let (url, store) = (&config.url, config.store_dir.display());
+    let outbox = config.data_dir.join("outbox");
+    println!(
+        "Bespoke serves {url}
+  bucket  {store}
+  keys    {}
+  mails   {}
+
+Try:
+  curl {url}/healthz
+  curl -H 'Content-Type: application/json' -d '{{\"email\":\"you@example.com\",\"language\":\"en\"}}' {url}/signup
+  cat {}/*.eml",
+        config.data_dir.join("keys").display(),
+        outbox.display(),
+        outbox.display(),
+    );
+}
+
+/// Shows a mail's link to the person at the terminal, and to nobody else.
+fn announce(mail: &OutboxMail) {
+    match &mail.action_url {
+        Some(link) => println!("Mail for {}: {link}", mail.to),
+        None => println!("Mail for {}", mail.to),
+    }
+}

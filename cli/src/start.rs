@@ -1,0 +1,22 @@
+//! What every command begins with.
+
+use std::future::Future;
+
+use anyhow::{Context as _, Result};
+use bespoke_web::config::Environment;
+use bespoke_web::{Config, Context, Surroundings};
+
+/// Runs a future to its end on a runtime of its own.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start threads")?.block_on(future)
+}
+
+/// Reads the configuration and opens the bucket.
+pub(crate) async fn open(environment: Environment, surroundings: Surroundings) -> Result<Context> {
+    let config = Config::load(environment, &*surroundings.random)?;
+    let store = config.store_dir.display().to_string();
+    Context::open(config, surroundings)
+        .await
+        .with_context(|| format!("cannot open the bucket in {store}"))
+}
