@@ -130,9 +130,6 @@ mod tests {
             stored,
             object(&json!({"ankle": 200, "neck": null, "chest": 940, "tail": 3})),
         );
-        assert_eq!(
-            serde_json::to_string(&result).unwrap(),
-            r#"{"chest":940,"ankle":200}"#
-        );
+        assert_eq!(serde_json::to_string(&result).unwrap(), r#"{"chest":940,"ankle":200}"#);
     }
 }

@@ -1,7 +1,9 @@
 //! What a test needs around it: built binaries, and the hosts that run them.
 
+pub mod app;
 pub mod built;
 pub mod runtime_api;
 
+pub use app::{Answer, App, Key, Person, functions};
 pub use built::{binary, example};
 pub use runtime_api::{Exit, Function, InvokeError, RuntimeApi};

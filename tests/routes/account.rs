@@ -1,0 +1,259 @@
+//! `GET|PATCH /account/{auth}`, `POST /available/username/{auth}`
+
+use bespoke_tests::support::App;
+use serde_json::json;
+
+#[tokio::test]
+async fn every_field_that_can_change_is_changed_and_echoed() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for method in ["jwt", "key"] {
+        for (field, value) in [
+            ("bio", json!(format!("I sew by {method} 🧵"))),
+            ("consent", json!(1)),
+            ("control", json!(5)),
+            ("imperial", json!(method == "jwt")),
+            ("compare", json!(method == "key")),
+            ("newsletter", json!(method == "jwt")),
+            ("language", json!(if method == "jwt" { "nl" } else { "uk" })),
+            ("username", json!(format!("JANE {method}"))),
+        ] {
+            let path = format!("/account/{method}");
+            let answer = app
+                .patch(&path)
+                .auth(&person, method)
+                .json(&json!({ field: value }))
+                .send()
+                .await;
+            let answer = answer.expect_status(200);
+            assert_eq!(
+                (&answer["result"], &answer["ignored"]),
+                (&json!("success"), &json!([])),
+                "{field}"
+            );
+            assert_eq!(answer["account"][field], value);
+            let read = app.get(&path).auth(&person, method).send().await.expect_status(200);
+            assert_eq!(read["account"], answer["account"]);
+        }
+        let read = app
+            .get("/account/jwt")
+            .jwt(&person.token)
+            .send()
+            .await
+            .expect_status(200);
+        assert_eq!(read["account"]["lusername"], format!("jane {method}"));
+    }
+}
+
+#[tokio::test]
+async fn data_is_merged_and_keeps_its_order() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let patch = async |data| {
+        let answer = app
+            .patch("/account/jwt")
+            .jwt(&person.token)
+            .json(&json!({ "data": data }))
+            .send()
+            .await;
+        answer.expect_status(200)["account"]["data"].to_string()
+    };
+    let first = patch(json!({ "githubUsername": "jane", "githubEmail": "jane@example.com" })).await;
+    assert_eq!(first, r#"{"githubUsername":"jane","githubEmail":"jane@example.com"}"#);
+    let second = patch(json!({ "note": { "b": 1, "a": [2] }, "githubUsername": "jd" })).await;
+    assert_eq!(
+        second,
+        r#"{"githubUsername":"jd","githubEmail":"jane@example.com","note":{"b":1,"a":[2]}}"#
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_is_listed_and_the_rest_is_stored() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    app.person("other").await;
+    let body = json!({ "bio": 7, "consent": 4, "control": 6, "language": "xx", "compare": "yes", "imperial": 1,
+        "newsletter": null, "data": [1], "password": "", "username": "a", "role": "admin", "status": -2, "id": 99,
+        "email": "eve@example.com", "unheardOf": true, "test": true });
+    let answer = app
+        .patch("/account/jwt")
+        .jwt(&person.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200);
+    let mut expected: Vec<_> = body.as_object().unwrap().keys().filter(|key| *key != "test").collect();
+    let mut ignored: Vec<_> = answer["ignored"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    expected.sort();
+    ignored.sort_unstable();
+    assert_eq!(ignored, expected);
+    assert_eq!(
+        (&answer["account"]["role"], &answer["account"]["email"]),
+        (&json!("user"), &json!(person.email))
+    );
+
+    let body = json!({ "bio": "kept", "username": " USER-2 " });
+    let answer = app
+        .patch("/account/jwt")
+        .jwt(&person.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200);
+    // Defect D77: a name that differed in letter case only lost the whole update.
+    assert_eq!(
+        (&answer["ignored"], &answer["account"]["bio"]),
+        (&json!(["username"]), &json!("kept"))
+    );
+    assert_eq!(answer["account"]["username"], "user-1");
+    let empty = app
+        .patch("/account/jwt")
+        .jwt(&person.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(empty["account"], answer["account"]);
+}
+
+#[tokio::test]
+async fn names_that_could_be_taken_for_an_address_or_an_id_are_refused() {
+    // Defect D48.
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for name in [
+        "1",
+        "eve@example.com",
+        "6f9619ff-8b86-4011-b42d-00c04fc964ff",
+        "  ",
+        "a\nb",
+        &"x".repeat(65),
+    ] {
+        let body = json!({ "username": name });
+        let answer = app
+            .patch("/account/jwt")
+            .jwt(&person.token)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200);
+        assert_eq!(answer["ignored"], json!(["username"]), "{name}");
+    }
+    let own = app
+        .patch("/account/jwt")
+        .jwt(&person.token)
+        .json(&json!({ "username": "USER-1" }))
+        .send()
+        .await;
+    assert_eq!(own.expect_status(200)["account"]["username"], "USER-1");
+}
+
+#[tokio::test]
+async fn the_password_changes_and_tokens_stay() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let sign_in = async |password: &str| {
+        app.post("/signin")
+            .json(&json!({ "username": person.email, "password": password }))
+            .send()
+            .await
+            .status
+    };
+    for (method, password) in [("jwt", "first"), ("key", "second")] {
+        let path = format!("/account/{method}");
+        app.patch(&path)
+            .auth(&person, method)
+            .json(&json!({ "password": password }))
+            .send()
+            .await
+            .expect_status(200);
+        assert_eq!(sign_in(password).await, 200);
+    }
+    assert_eq!(sign_in("first").await, 401);
+    app.get("/account/jwt")
+        .jwt(&person.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(
+        app.mails()
+            .iter()
+            .filter(|mail| mail.contains("password was changed"))
+            .count(),
+        2
+    );
+    // The current password need not be sent; when it is, it is checked.
+    let change = async |current| {
+        let body = json!({ "password": "third", "currentPassword": current });
+        app.patch("/account/jwt").jwt(&person.token).json(&body).send().await
+    };
+    change(json!("first")).await.expect_error(401, "authenticationFailed");
+    change(json!(7)).await.expect_error(401, "authenticationFailed");
+    assert_eq!(sign_in("second").await, 200);
+    change(json!("second")).await.expect_status(200);
+    assert_eq!(sign_in("third").await, 200);
+}
+
+#[tokio::test]
+async fn password_and_consent_need_level_4() {
+    // Defect D39.
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let key = app.key(&person, 3).await;
+    for body in [json!({ "password": "taken over" }), json!({ "consent": 0 })] {
+        app.patch("/account/key")
+            .key(&key)
+            .json(&body)
+            .send()
+            .await
+            .expect_error(403, "insufficientAccessLevel");
+    }
+    app.patch("/account/key")
+        .key(&key)
+        .json(&json!({ "bio": "fine" }))
+        .send()
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn a_user_name_is_taken_or_free() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for method in ["jwt", "key"] {
+        let ask = async |username| {
+            let path = format!("/available/username/{method}");
+            app.post(&path)
+                .auth(&person, method)
+                .json(&json!({ "username": username }))
+                .send()
+                .await
+        };
+        for taken in ["user-1", "USER-1", " user-1", "a", "", "12"] {
+            let expected = json!({ "result": "success", "username": taken, "available": false });
+            assert_eq!(ask(json!(taken)).await.expect_status(200), expected);
+        }
+        ask(json!("free name")).await.expect_missing();
+        // Defect D25: these ended the process.
+        ask(json!(null)).await.expect_error(400, "usernameMissing");
+        ask(json!(7)).await.expect_error(400, "usernameMissing");
+    }
+}
+
+#[tokio::test]
+async fn two_processes_race_for_one_user_name_and_one_wins() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let (jane, john) = (app.person("jane").await, app.person("john").await);
+    let body = json!({ "username": "wanted" });
+    let (one, two) = tokio::join!(
+        app.patch("/account/jwt").jwt(&jane.token).json(&body).send(),
+        other.patch("/account/jwt").jwt(&john.token).json(&body).send()
+    );
+    let won = [one, two].map(|answer| answer.expect_status(200)["account"]["username"] == "wanted");
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+}

@@ -1,0 +1,262 @@
+//! Every route is closed: the table of routes is walked without credentials, at each level, and as a stranger.
+
+use bespoke_tests::support::{App, Key, Person, functions};
+use bespoke_web::{Access, Route, Scheme};
+use serde_json::json;
+
+/// What each route is open to, written down a second time: a route that is missing here, or that says something else
+/// in its handler, fails. `None` is everybody; a number is the lowest level. The list of public routes may only shrink.
+const EXPECTED: &[(&str, &str, Option<u8>)] = &[
+    ("POST", "/signup", None),
+    ("POST", "/confirm/signup/{id}", None),
+    ("POST", "/signin", None),
+    ("POST", "/signinlink/{id}", None),
+    ("POST", "/signinlink/{id}/{check}", None),
+    ("GET", "/sets/{id}.json", None),
+    ("GET", "/sets/{id}.yaml", None),
+    ("GET", "/healthz", None),
+    ("GET", "/readyz", None),
+    ("GET", "/whoami/jwt", Some(1)),
+    ("GET", "/whoami/key", Some(0)),
+    ("GET", "/account/{auth}", Some(1)),
+    ("PATCH", "/account/{auth}", Some(3)),
+    ("PATCH", "/consent/jwt", Some(3)),
+    ("POST", "/available/username/{auth}", Some(1)),
+    ("POST", "/apikeys/{auth}", Some(4)),
+    ("GET", "/apikeys/{auth}", Some(1)),
+    ("GET", "/apikeys/{id}/{auth}", Some(1)),
+    ("DELETE", "/apikeys/{id}/{auth}", Some(4)),
+    ("POST", "/sets/{auth}", Some(3)),
+    ("GET", "/sets/{auth}", Some(1)),
+    ("GET", "/sets/{id}/{auth}", Some(1)),
+    ("PATCH", "/sets/{id}/{auth}", Some(3)),
+    ("DELETE", "/sets/{id}/{auth}", Some(3)),
+    ("POST", "/sets/{id}/clone/{auth}", Some(3)),
+];
+
+fn routes() -> Vec<Route> {
+    functions()
+        .iter()
+        .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
+        .collect()
+}
+
+fn expected(route: &Route) -> Option<u8> {
+    let both = route.scheme.map(|scheme| {
+        let stem = route
+            .path
+            .strip_suffix(scheme.segment())
+            .expect("the path ends in its scheme");
+        format!("{stem}{{auth}}")
+    });
+    let row = EXPECTED.iter().find(|(method, path, _)| {
+        *method == route.method.as_str() && (*path == route.path || Some(*path) == both.as_deref())
+    });
+    row.unwrap_or_else(|| panic!("{} {} is not in the list", route.method, route.path))
+        .2
+}
+
+/// The path with ids of things that belong to `owner`.
+fn path_to(route: &Route, owner: &Owner) -> String {
+    let id = if route.path.starts_with("/apikeys") {
+        &owner.person.key.id
+    } else {
+        &owner.set
+    };
+    route.path.replace("{id}", id).replace("{check}", "0123456789abcdef")
+}
+
+struct Owner {
+    person: Person,
+    set: String,
+}
+
+async fn owner(app: &App) -> Owner {
+    let person = app.person("owner").await;
+    let body = json!({ "name": "Owner's", "measies": { "chest": 930 } });
+    let made = app
+        .post("/sets/jwt")
+        .jwt(&person.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(201);
+    Owner {
+        person,
+        set: made["set"]["uuid"].as_str().unwrap().to_owned(),
+    }
+}
+
+#[test]
+fn the_table_is_the_list() {
+    for route in routes() {
+        let access = match route.access {
+            Access::Public => None,
+            Access::Guest(level) | Access::Level(level) => Some(level),
+        };
+        assert_eq!(access, expected(&route), "{} {}", route.method, route.path);
+    }
+    let count: usize = EXPECTED
+        .iter()
+        .map(|(_, path, _)| if path.ends_with("{auth}") { 2 } else { 1 })
+        .sum();
+    assert_eq!(count, routes().len(), "the list has routes that are gone");
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_but_the_public_routes_answers() {
+    let app = App::new().await;
+    let owner = owner(&app).await;
+    for route in routes() {
+        let answer = app
+            .request(route.method.as_str(), &path_to(&route, &owner))
+            .json(&json!({ "name": "x" }))
+            .send()
+            .await;
+        match expected(&route) {
+            None => assert_ne!(answer.status, 401, "{} {}", route.method, route.path),
+            Some(_) => answer.expect_error(401, "unauthorized"),
+        }
+    }
+    let sets = app
+        .get("/sets/jwt")
+        .jwt(&owner.person.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(sets["sets"].as_array().unwrap().len(), 1, "and nothing has changed");
+}
+
+#[tokio::test]
+async fn each_level_opens_what_the_list_says_and_nothing_else() {
+    let app = App::new().await;
+    let owner = owner(&app).await;
+    let keys = keys_of_every_level(&app, &owner.person).await;
+    for route in routes().iter().filter(|route| route.scheme == Some(Scheme::Key)) {
+        let required = expected(route).expect("a route with a scheme has a level");
+        for (level, key) in (0..).zip(&keys).take(usize::from(required)) {
+            let answer = app
+                .request(route.method.as_str(), &path_to(route, &owner))
+                .key(key)
+                .json(&json!({}))
+                .send()
+                .await;
+            assert_eq!(
+                (answer.status, &answer.json()["error"]),
+                (403, &json!("insufficientAccessLevel")),
+                "{level}: {} {}",
+                route.method,
+                route.path
+            );
+        }
+        if route.method != "DELETE" {
+            let key = &keys[usize::from(required)];
+            let answer = app
+                .request(route.method.as_str(), &path_to(route, &owner))
+                .key(key)
+                .json(&json!({}))
+                .send()
+                .await;
+            assert!(
+                ![401, 403].contains(&answer.status),
+                "{required}: {} {} {}",
+                route.method,
+                route.path,
+                answer.status
+            );
+        }
+    }
+}
+
+async fn keys_of_every_level(app: &App, person: &Person) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for level in 0..=4 {
+        keys.push(app.key(person, level).await);
+    }
+    keys
+}
+
+#[tokio::test]
+async fn a_stranger_reaches_nothing_of_somebody_elses() {
+    let app = App::new().await;
+    let owner = owner(&app).await;
+    let stranger = app.person("stranger").await;
+    for route in routes()
+        .iter()
+        .filter(|route| route.path.contains("{id}") && route.scheme.is_some())
+    {
+        let method = route.scheme.expect("filtered").segment();
+        let body = json!({ "name": "x", "measies": { "chest": 1 } });
+        let path = path_to(route, &owner);
+        let answer = app
+            .request(route.method.as_str(), &path)
+            .auth(&stranger, method)
+            .json(&body)
+            .send()
+            .await;
+        answer.expect_error(403, "insufficientAccessLevel");
+    }
+    let set = app
+        .get(&format!("/sets/{}/jwt", owner.set))
+        .jwt(&owner.person.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(
+        (&set["set"]["name"], &set["set"]["measies"]),
+        (&json!("Owner's"), &json!({ "chest": 930 }))
+    );
+    app.get("/whoami/key")
+        .key(&owner.person.key)
+        .send()
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn a_demoted_or_blocked_owners_tokens_and_keys_lose_what_he_lost() {
+    // Defects D35 and D36.
+    let app = App::new().await;
+    let admin = app.person_as("root", "admin").await;
+    let key = app.key(&admin, 9).await;
+    let victim = owner(&app).await;
+    let theirs = |method| format!("/sets/{}/{method}", victim.set);
+    app.get(&theirs("jwt"))
+        .jwt(&admin.token)
+        .send()
+        .await
+        .expect_status(200);
+    app.get(&theirs("key")).key(&key).send().await.expect_status(200);
+    set_role(&app, admin.id, "user").await;
+    app.get(&theirs("jwt"))
+        .jwt(&admin.token)
+        .send()
+        .await
+        .expect_error(403, "insufficientAccessLevel");
+    app.get(&theirs("key"))
+        .key(&key)
+        .send()
+        .await
+        .expect_error(403, "insufficientAccessLevel");
+    set_role(&app, admin.id, "blocked").await;
+    app.get("/account/jwt")
+        .jwt(&admin.token)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+    app.get("/account/key")
+        .key(&key)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+}
+
+async fn set_role(app: &App, id: i64, role: &'static str) {
+    let database = app.context().database();
+    let write = database.write::<_, bespoke_web::Error>(database.fresh_commit_id(), move |db| {
+        let mut user = bespoke_database::users::by_id(db, bespoke_core::EntityId::Integer(id))?.expect("the account");
+        user.standing.role = bespoke_core::Role::from_name(role);
+        Ok(bespoke_database::users::update(db, &user)?)
+    });
+    write.await.expect("a write");
+}

@@ -1,0 +1,11 @@
+//! The contract over HTTP, laid out like the URL tree.
+
+mod account;
+mod apikeys;
+mod closed;
+mod confirm;
+mod info;
+mod protocol;
+mod sets;
+mod signin;
+mod signup;

@@ -1,0 +1,180 @@
+//! What holds for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
+
+use bespoke_tests::support::App;
+use serde_json::json;
+
+#[tokio::test]
+async fn paths_match_in_any_letter_case_and_with_a_slash_behind() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for path in [
+        "/account/jwt",
+        "/ACCOUNT/JWT",
+        "/Account/jwt/",
+        "/account/jwt?ignored=yes",
+    ] {
+        app.get(path).jwt(&person.token).send().await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn malformed_percent_encoding_is_a_bad_request() {
+    let app = App::new().await;
+    for path in ["/sets/%zz.json", "/sets/%.json", "/sets/%f.json", "/sets/%ff.json"] {
+        app.get(path).send().await.expect_error(400, "badRequest");
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let app = App::new().await;
+    let get = app.get("/healthz").send().await;
+    let head = app.request("HEAD", "/healthz").send().await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    for name in ["content-type", "content-length", "etag"] {
+        assert_eq!(head.header(name), get.header(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_body_gets_304() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let first = app.get("/account/jwt").jwt(&person.token).send().await;
+    let tag = first.header("etag").to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    for sent in [
+        tag.as_str(),
+        "*",
+        &format!("\"other\", {tag}"),
+        tag.trim_start_matches("W/"),
+    ] {
+        let again = app
+            .get("/account/jwt")
+            .jwt(&person.token)
+            .header("if-none-match", sent)
+            .send()
+            .await;
+        assert_eq!(
+            (again.status, again.body.len(), again.header("etag")),
+            (304, 0, tag.as_str()),
+            "{sent}"
+        );
+    }
+    let change = json!({ "bio": "new" });
+    app.patch("/account/jwt")
+        .jwt(&person.token)
+        .json(&change)
+        .send()
+        .await
+        .expect_status(200);
+    app.get("/account/jwt")
+        .jwt(&person.token)
+        .header("if-none-match", &tag)
+        .send()
+        .await
+        .expect_status(200);
+    // Only what would have been a 200 can be a 304.
+    let refused = app.get("/account/jwt").header("if-none-match", "*").send().await;
+    refused.expect_error(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn browsers_may_call_from_everywhere_unless_a_list_says_otherwise() {
+    let app = App::new().await;
+    let preflight = app
+        .request("OPTIONS", "/sets/jwt")
+        .header("origin", "https://sewing.example")
+        .header("access-control-request-method", "PUT")
+        .header("access-control-request-headers", "content-type,headers")
+        .send()
+        .await;
+    assert_eq!((preflight.status, preflight.body.len()), (204, 0));
+    for (name, value) in [
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE"),
+        ("access-control-allow-headers", "content-type,headers"),
+        ("access-control-max-age", "7200"),
+        ("vary", "Access-Control-Request-Headers"),
+    ] {
+        assert_eq!(preflight.header(name), value, "{name}");
+    }
+    // Errors too, those of the parser included (defect D105).
+    let error = app.post("/signup").body("application/json", "{").send().await;
+    assert_eq!(error.header("access-control-allow-origin"), "*");
+    error.expect_error(400, "badRequest");
+
+    let closed = App::with(&[("BACKEND_CORS_ORIGINS", "https://sewing.example, https://other.example")]).await;
+    let allowed = closed
+        .get("/healthz")
+        .header("origin", "https://other.example")
+        .send()
+        .await;
+    assert_eq!(
+        (allowed.header("access-control-allow-origin"), allowed.header("vary")),
+        ("https://other.example", "Origin")
+    );
+    let foreign = closed
+        .get("/healthz")
+        .header("origin", "https://evil.example")
+        .send()
+        .await;
+    assert_eq!(
+        (foreign.header("access-control-allow-origin"), foreign.header("vary")),
+        ("", "Origin")
+    );
+}
+
+#[tokio::test]
+async fn tokens_that_are_none_are_refused_and_the_process_lives() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for value in [
+        String::new(),
+        "Bearer".into(),
+        "Bearer ".into(),
+        "Bearer x".into(),
+        format!("Bearer: {}", person.token),
+        format!("Token {}", person.token),
+        format!("Bearer {}x", person.token),
+        format!("Bearer {}", "x".repeat(100_000)),
+    ] {
+        app.get("/account/jwt")
+            .header("authorization", &value)
+            .send()
+            .await
+            .expect_error(401, "unauthorized");
+    }
+    let two = app
+        .get("/account/jwt")
+        .jwt(&person.token)
+        .jwt(&person.token)
+        .send()
+        .await;
+    two.expect_error(401, "unauthorized");
+    app.get("/account/jwt")
+        .header("authorization", &format!("bEARER {}", person.token))
+        .send()
+        .await
+        .expect_status(200);
+    // Seven days.
+    app.clock.advance_ms(7 * 24 * 60 * 60 * 1000);
+    app.get("/account/jwt")
+        .jwt(&person.token)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id() {
+    let app = App::new().await;
+    let ours = app.get("/healthz").send().await;
+    assert_eq!(ours.header("x-request-id").len(), 36);
+    let theirs = app.get("/nope").header("x-request-id", "Trace-17").send().await;
+    assert_eq!(theirs.header("x-request-id"), "Trace-17");
+    for bad in ["", "a b", "a\"b", &"x".repeat(65)] {
+        let answer = app.get("/healthz").header("x-request-id", bad).send().await;
+        assert_eq!(answer.header("x-request-id").len(), 36, "{bad}");
+    }
+}

@@ -1,0 +1,169 @@
+//! `POST /signin`
+
+use bespoke_tests::support::{App, Person};
+use serde_json::{Value, json};
+
+async fn with_password(app: &App) -> Person {
+    let person = app.person("jane").await;
+    let body = json!({ "password": "secret words", "username": "Jane" });
+    app.patch("/account/jwt")
+        .jwt(&person.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200);
+    person
+}
+
+#[tokio::test]
+async fn missing_fields_are_named_and_wrong_ones_are_all_the_same() {
+    let app = App::new().await;
+    let person = with_password(&app).await;
+    for (body, code) in [
+        (json!({}), "postBodyMissing"),
+        (json!({ "password": "x" }), "usernameMissing"),
+        (json!({ "username": "", "password": "x" }), "usernameMissing"),
+        (json!({ "username": "jane" }), "passwordMissing"),
+        (json!({ "username": "jane", "password": "" }), "passwordMissing"),
+    ] {
+        app.post("/signin").json(&body).send().await.expect_error(400, code);
+    }
+    for (username, password) in [
+        (json!("jane"), json!("secret")),
+        (json!("jane"), json!("Secret words")),
+        // Defect D7: this ended the process.
+        (json!("jane"), json!(7)),
+        (json!("jane"), json!({ "$ne": null })),
+        (json!(person.id), json!(["secret words"])),
+        (json!("nobody"), json!("secret words")),
+        (json!(["jane"]), json!("secret words")),
+        (json!({}), json!("secret words")),
+        (json!(999_999), json!("secret words")),
+        // Defect D48: leading digits were taken for an id.
+        (json!(format!("{}abc", person.id)), json!("secret words")),
+        (json!("jane"), json!("x".repeat(100_000))),
+    ] {
+        let body = json!({ "username": username, "password": password });
+        app.post("/signin")
+            .json(&body)
+            .send()
+            .await
+            .expect_error(401, "signInFailed");
+    }
+}
+
+#[tokio::test]
+async fn one_signs_in_by_name_address_and_id() {
+    let app = App::new().await;
+    let person = with_password(&app).await;
+    for username in [
+        json!("Jane"),
+        json!("jANE"),
+        json!(" jane "),
+        json!(person.email),
+        json!(person.email.to_uppercase()),
+        json!(person.id),
+        json!(person.id.to_string()),
+        json!(person.uuid),
+    ] {
+        let body = json!({ "username": username, "password": "secret words" });
+        let answer = app.post("/signin").json(&body).send().await.expect_status(200);
+        assert_eq!(answer["result"], "success");
+        let account = &answer["account"];
+        assert_eq!(
+            (&account["id"], &account["email"]),
+            (&json!(person.id), &json!(person.email)),
+            "{username}"
+        );
+        assert_eq!(
+            (&account["username"], &account["lusername"]),
+            (&json!("Jane"), &json!("jane"))
+        );
+        let token = answer["token"].as_str().unwrap();
+        app.get("/account/jwt").jwt(token).send().await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn nobody_signs_in_without_having_set_a_password() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let body = json!({ "username": person.email, "password": " " });
+    app.post("/signin")
+        .json(&body)
+        .send()
+        .await
+        .expect_error(401, "signInFailed");
+}
+
+#[tokio::test]
+async fn an_account_that_was_never_confirmed_says_so_only_to_who_knows_the_password() {
+    let app = App::new().await;
+    app.post("/signup")
+        .json(&json!({ "email": "jane@example.com", "language": "en" }))
+        .send()
+        .await
+        .expect_status(201);
+    let body = json!({ "username": "jane@example.com", "password": "guess" });
+    app.post("/signin")
+        .json(&body)
+        .send()
+        .await
+        .expect_error(401, "signInFailed");
+}
+
+#[tokio::test]
+async fn who_has_withdrawn_consent_signs_in_and_gives_it_again() {
+    let app = App::new().await;
+    let person = with_password(&app).await;
+    app.patch("/consent/jwt")
+        .jwt(&person.token)
+        .json(&json!({ "consent": 0 }))
+        .send()
+        .await
+        .expect_status(200);
+    let signed_in = app
+        .post("/signin")
+        .json(&json!({ "username": "jane", "password": "secret words" }))
+        .send()
+        .await;
+    let token = signed_in.expect_status(200)["token"].as_str().unwrap().to_owned();
+    app.get("/account/jwt")
+        .jwt(&token)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+    app.get("/account/key")
+        .key(&person.key)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+    let whoami = app.get("/whoami/jwt").jwt(&token).send().await;
+    assert_eq!(
+        whoami.expect_status(451),
+        json!({ "result": "error", "error": { "error": "consentLacking" } })
+    );
+    let given = app
+        .patch("/consent/jwt")
+        .jwt(&token)
+        .json(&json!({ "consent": 3 }))
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(given["account"]["consent"], 3);
+    app.get("/account/jwt")
+        .jwt(given["token"].as_str().unwrap())
+        .send()
+        .await
+        .expect_status(200);
+    app.get("/account/key").key(&person.key).send().await.expect_status(200);
+    for consent in [json!(4), json!(-1), json!("1"), Value::Null] {
+        let answer = app
+            .patch("/consent/jwt")
+            .jwt(&token)
+            .json(&json!({ "consent": consent }))
+            .send()
+            .await;
+        answer.expect_error(400, "consentInvalid");
+    }
+}

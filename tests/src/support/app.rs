@@ -1,0 +1,365 @@
+//! The whole API in one process, on a bucket in memory, with a clock that is set by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bespoke_core::{Clock, Timestamp};
+use bespoke_storage::{MemoryStore, ObjectStore};
+use bespoke_web::config::Environment;
+use bespoke_web::{Config, Context, Gateway, Overrides, Routes, Surroundings, SystemRandom};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// When the tests begin: 2026-01-01T00:00:00Z.
+const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+/// What every test's installation is configured with: test mode, and passwords that cost nothing.
+const SETTINGS: &[(&str, &str)] = &[
+    ("BACKEND_ENC_KEY", "a passphrase for tests, and for nothing else"),
+    ("BACKEND_ENABLE_TESTS", "yes"),
+    ("BACKEND_PASSWORD_MEMORY_KIB", "8"),
+    ("BACKEND_PASSWORD_ITERATIONS", "1"),
+];
+
+/// A clock that stands until it is moved.
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// Moves the clock; backwards with a negative number. Milliseconds.
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// All functions of the bundle.
+pub fn functions() -> Vec<Routes> {
+    vec![account::router(), apikeys::router(), info::router(), sets::router()]
+}
+
+/// One process that serves the whole API.
+pub struct App {
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    gateway: Gateway,
+    bucket: MemoryStore,
+    folder: TempDir,
+}
+
+impl App {
+    /// A fresh installation.
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A fresh installation with these settings beside those of every test.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::on(MemoryStore::new(), settings).await
+    }
+
+    /// A process of its own on a bucket that others may use too.
+    pub async fn on(bucket: MemoryStore, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let overrides = Overrides {
+            data_dir: Some(folder.path().into()),
+            ..Overrides::default()
+        };
+        let all = SETTINGS
+            .iter()
+            .chain(settings)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::load(Environment::of(all, overrides), &SystemRandom).expect("valid settings");
+        let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
+        let store: Arc<dyn ObjectStore> = Arc::new(bucket.clone());
+        let surroundings = Surroundings {
+            clock: clock.clone(),
+            store: Some(store),
+            ..Surroundings::system()
+        };
+        let context = Context::open(config, surroundings).await.expect("the bucket opens");
+        Self {
+            clock,
+            gateway: Gateway::new(context, functions()),
+            bucket,
+            folder,
+        }
+    }
+
+    /// Another process on the same bucket, with the settings of every test.
+    pub async fn another(&self) -> Self {
+        Self::on(self.bucket.clone(), &[]).await
+    }
+
+    /// The context, for what is stored.
+    pub fn context(&self) -> &Context {
+        self.gateway.context()
+    }
+
+    /// The mails in the outbox folder, oldest first.
+    pub fn mails(&self) -> Vec<String> {
+        let Ok(files) = std::fs::read_dir(self.folder.path().join("outbox")) else {
+            return Vec::new();
+        };
+        let mut files: Vec<_> = files
+            .map(|file| {
+                file.and_then(|file| Ok((file.metadata()?.modified()?, file.path())))
+                    .expect("a readable folder")
+            })
+            .collect();
+        files.sort();
+        files
+            .iter()
+            .map(|(_, path)| std::fs::read_to_string(path).expect("a readable mail"))
+            .collect()
+    }
+
+    /// A request with that method and path.
+    pub fn request(&self, method: &str, path: &str) -> Request<'_> {
+        Request {
+            app: self,
+            builder: http::Request::builder().method(method).uri(path),
+            body: Vec::new(),
+        }
+    }
+
+    /// A GET request.
+    pub fn get(&self, path: &str) -> Request<'_> {
+        self.request("GET", path)
+    }
+
+    /// A POST request.
+    pub fn post(&self, path: &str) -> Request<'_> {
+        self.request("POST", path)
+    }
+
+    /// A PATCH request.
+    pub fn patch(&self, path: &str) -> Request<'_> {
+        self.request("PATCH", path)
+    }
+
+    /// A DELETE request.
+    pub fn delete(&self, path: &str) -> Request<'_> {
+        self.request("DELETE", path)
+    }
+
+    /// Somebody with an account of the role `user`, signed up and confirmed over HTTP, with a password and a key of
+    /// level 4.
+    pub async fn person(&self, name: &str) -> Person {
+        self.person_as(name, "user").await
+    }
+
+    /// The same with another role.
+    pub async fn person_as(&self, name: &str, role: &str) -> Person {
+        let email = format!("{name}@freesewing.dev");
+        let body = json!({ "email": email, "language": "en", "test": true, "role": role });
+        let signup = self.post("/signup").json(&body).send().await.expect_status(201);
+        let confirm = format!(
+            "/confirm/signup/{}",
+            signup["confirmation"].as_str().expect("test mode")
+        );
+        let confirmed = self
+            .post(&confirm)
+            .json(&json!({ "consent": 2 }))
+            .send()
+            .await
+            .expect_status(200);
+        let mut person = Person {
+            id: confirmed["account"]["id"].as_i64().expect("an id"),
+            uuid: confirmed["account"]["uuid"].as_str().expect("a UUID").to_owned(),
+            email,
+            token: confirmed["token"].as_str().expect("a token").to_owned(),
+            key: Key::default(),
+        };
+        person.key = self.key(&person, 4.min(confirmed_level(role))).await;
+        person
+    }
+
+    /// A new key of somebody's, over HTTP, that lives a day.
+    pub async fn key(&self, person: &Person, level: u8) -> Key {
+        let body = json!({ "name": "test", "level": level, "expiresIn": 86_400 });
+        let made = self.post("/apikeys/jwt").jwt(&person.token).json(&body).send().await;
+        if made.status != 201 {
+            // Roles below level 4 make no keys.
+            return Key::default();
+        }
+        let made = made.expect_status(201);
+        let text = |field: &str| made["apikey"][field].as_str().expect("a text").to_owned();
+        Key {
+            id: text("key"),
+            secret: text("secret"),
+        }
+    }
+}
+
+fn confirmed_level(role: &str) -> u8 {
+    bespoke_core::Role::from_name(role).level().number()
+}
+
+/// Somebody with an account.
+pub struct Person {
+    /// Integer id.
+    pub id: i64,
+    /// UUID.
+    pub uuid: String,
+    /// Address.
+    pub email: String,
+    /// A valid token.
+    pub token: String,
+    /// A key of level 4.
+    pub key: Key,
+}
+
+/// An API key.
+#[derive(Clone, Default)]
+pub struct Key {
+    /// UUID.
+    pub id: String,
+    /// Secret.
+    pub secret: String,
+}
+
+/// A request that is being put together.
+#[must_use]
+pub struct Request<'a> {
+    app: &'a App,
+    builder: http::request::Builder,
+    body: Vec<u8>,
+}
+
+impl Request<'_> {
+    /// With a token.
+    pub fn jwt(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// With an API key.
+    pub fn key(self, key: &Key) -> Self {
+        let credentials = STANDARD.encode(format!("{}:{}", key.id, key.secret));
+        self.header("authorization", &format!("Basic {credentials}"))
+    }
+
+    /// By somebody, with the method that the last segment of a path asks for: `jwt` or `key`.
+    pub fn auth(self, person: &Person, method: &str) -> Self {
+        match method {
+            "jwt" => self.jwt(&person.token),
+            _ => self.key(&person.key),
+        }
+    }
+
+    /// With a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.builder = self.builder.header(name, value);
+        self
+    }
+
+    /// With a JSON body.
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// With any body.
+    pub fn body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let mut request = self.header("content-type", content_type);
+        request.body = body.into();
+        request
+    }
+
+    /// Sends it.
+    pub async fn send(self) -> Answer {
+        let request = self.builder.body(self.body.into()).expect("a valid request");
+        let response = self.app.gateway.handle(request).await;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.into(),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// Headers.
+    pub headers: http::HeaderMap,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("a text")
+    }
+
+    /// The body as JSON; null when there is none.
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&self.body).expect("a JSON body")
+        }
+    }
+
+    /// A header, empty when it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("a text"))
+    }
+
+    /// The body, after making sure of the status.
+    ///
+    /// # Panics
+    /// When the status is another.
+    #[track_caller]
+    pub fn expect_status(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        if self.header("content-type").starts_with("application/json") {
+            self.json()
+        } else {
+            Value::Null
+        }
+    }
+
+    /// Makes sure that this is an error in the envelope.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, code: &str) {
+        assert_eq!(
+            self.header("content-type"),
+            "application/json; charset=utf-8",
+            "{}",
+            self.text()
+        );
+        assert_eq!(
+            (self.status, self.json()),
+            (status, json!({ "result": "error", "error": code }))
+        );
+    }
+
+    /// Makes sure that this is the 404 of a missing record: no body, no Content-Type.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    #[track_caller]
+    pub fn expect_missing(self) {
+        assert_eq!(
+            (self.status, self.header("content-type"), self.text().as_str()),
+            (404, "", "")
+        );
+    }
+}
