@@ -1,5 +1,7 @@
 //! One thing goes wrong, on purpose.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
 mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -343,7 +345,7 @@ async fn a_lock_is_waited_for_and_taken_over_when_it_is_ten_seconds_old() {
     let (engine, clock, store) = on_virtual_time(&place).await;
     add(&engine, "a", 1).await.unwrap();
     edit_head(&store, |head| {
-        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" })
+        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" });
     })
     .await;
     let before_ms = clock.unix_ms();
@@ -353,7 +355,7 @@ async fn a_lock_is_waited_for_and_taken_over_when_it_is_ten_seconds_old() {
     assert!(head_of(&store).await["lock"].is_null());
     // Reads do not wait.
     edit_head(&store, |head| {
-        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" })
+        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" });
     })
     .await;
     let before_ms = clock.unix_ms();
@@ -373,7 +375,7 @@ async fn a_lock_that_outlasts_the_deadline_is_unavailable() {
     drop(engine);
     let engine = Engine::open(Arc::new(store.clone()), options).await.unwrap();
     edit_head(&store, |head| {
-        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" })
+        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" });
     })
     .await;
     let result = add(&engine, "a", 1).await;

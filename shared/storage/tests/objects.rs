@@ -1,5 +1,7 @@
 //! What lies in the store: spills, bases, damage.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
 mod support;
 
 use std::sync::Arc;

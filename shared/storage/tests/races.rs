@@ -1,5 +1,7 @@
 //! Many engines, one database: nothing is lost, nothing is doubled.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
 mod support;
 
 use std::io::{BufRead, BufReader};
