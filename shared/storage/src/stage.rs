@@ -12,6 +12,7 @@ use crate::guard::{COMMITS_TABLE, SAVEPOINT};
 use crate::head::Head;
 use crate::job::{Ran, SchemaEdit, Waiting};
 use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT, RESULT_MAX_BYTES};
+use crate::plan;
 use crate::replica::{Known, Replica};
 use crate::session::{Session, WriteConnection};
 use crate::wal;
@@ -19,7 +20,7 @@ use crate::wal;
 /// A local COMMIT that the store has not accepted yet.
 pub(crate) struct Staged {
     pub(crate) delta: Delta,
-    /// The delta as the store gets it.
+    /// The delta as the store gets it; empty where a new base takes its place.
     pub(crate) encoded: Bytes,
     pub(crate) checksum: u64,
     /// Of the local copy that it stands on.
@@ -100,7 +101,11 @@ pub(crate) fn stage(
     }
     delta.fill_growth(local.page_count);
     let checksum = local.checksum_after(&delta)?;
-    let encoded = delta.encode()?;
+    let encoded = if plan::is_huge(&delta) {
+        Bytes::new()
+    } else {
+        delta.encode()?
+    };
     Ok(Stage::Staged(Box::new(Staged {
         delta,
         encoded,

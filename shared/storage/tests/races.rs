@@ -10,10 +10,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use bespoke_storage::{
-    CommitId, DirectoryStore, Engine, Error, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Options,
-    Rates,
+    Clock, CommitId, DirectoryStore, Engine, Error, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore,
+    Options, Rates,
 };
-use support::{Place, add, add_now, count, fresh_id, head_of, id, open, stores, total};
+use support::{FastClock, Place, add, add_now, count, fresh_id, head_of, id, open, stores, total};
 
 const ENGINES: usize = 5;
 const WRITES: i64 = 30;
@@ -89,12 +89,17 @@ async fn nothing_is_lost_or_doubled_on_a_bad_network() {
         unavailable: 40,
     };
     for seed in 0..4 {
-        let (place, memory) = (Place::new(), MemoryStore::new());
+        let (place, clock) = (Place::new(), FastClock::new());
+        let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
         let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
         drop(open(&honest, &place).await);
         let mut tasks = tokio::task::JoinSet::new();
         for n in 0..4 {
-            let (faulty, options) = (FaultyStore::new(memory.clone(), seed * 10 + n, rates), place.options());
+            let faulty = FaultyStore::new(memory.clone(), seed * 10 + n, rates);
+            let options = Options {
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                ..place.options()
+            };
             tasks.spawn(async move {
                 let store: Arc<dyn ObjectStore> = Arc::new(faulty);
                 let engine = loop {
