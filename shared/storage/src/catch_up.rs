@@ -142,8 +142,8 @@ impl Replica {
                 return Err(Stumble::Again);
             }
             replica.pool.clear();
-            for delta in &deltas {
-                local.apply(delta)?;
+            if let Some(delta) = Delta::merge(deltas) {
+                local.apply(&delta)?;
             }
             let wanted = (target.head.json.page_count, target.head.json.checksum);
             if (local.page_count, local.checksum) != wanted {
@@ -171,8 +171,8 @@ impl Replica {
             let mut deltas = decode_segments(&segments, &bodies)?;
             deltas.extend(target.head.tail_after(target.head.json.base.seq)?);
             check_page_size(&target, &deltas)?;
-            for delta in &deltas {
-                image.apply(delta)?;
+            if let Some(delta) = Delta::merge(deltas) {
+                image.apply(&delta)?;
             }
             let sum = image.checksum()?;
             if (image.page_count(), sum) != (target.head.json.page_count, target.head.json.checksum) {

@@ -58,7 +58,7 @@ impl Replica {
         date_ms: u64,
     ) -> Result<Arc<Known>, Refusal> {
         let page_count = staged.delta.page_count;
-        let moved = match plan::way(&known.head, staged.delta.raw_bytes(), staged.encoded.len(), page_count) {
+        let moved = match plan::way(&known.head, &staged.delta, staged.encoded.len()) {
             Way::Inline => Moved::Nothing,
             Way::SpillTail => Moved::Tail(self.spill(known, None).await?),
             Way::SpillAll => Moved::All(self.spill(known, Some(staged)).await?),
