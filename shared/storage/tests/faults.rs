@@ -516,6 +516,7 @@ async fn an_answer_that_comes_after_a_newer_version_changes_nothing() {
     assert_eq!(total(&engine).await, 2);
     gate.add_permits(100);
     assert_eq!(write.await.unwrap().unwrap().value, 1);
+    assert_eq!(engine.version(), rival.version(), "what is known never goes back");
     assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 2);
     assert!(database_of(&place) == database_of(&elsewhere));
     let puts = landed.load(Ordering::SeqCst);
