@@ -211,7 +211,7 @@ impl Replica {
             if under_way.len() >= PARALLEL_OBJECTS {
                 one_done(&mut under_way).await?;
             }
-            let (replica, file, raw_bytes) = (Arc::clone(self), image.handle()?, table.raw_bytes_of(index));
+            let (replica, file, raw_bytes) = (Arc::clone(self), image.handle(), table.raw_bytes_of(index));
             under_way.spawn(async move {
                 let stored = replica.fetch(&row.key()).await?;
                 blocking(move || {

@@ -206,8 +206,10 @@ impl Replica {
     pub(crate) fn accept(&self, session: &mut Session, staged: &Staged, known: &Arc<Known>) {
         let mut local = self.local_mut();
         if local.generation != staged.generation || local.dirty {
-            // A reader met our own commit in `head` before its answer came, and has applied it, or something newer.
+            // A reader met our own commit in `head` before its answer came, and has applied it, or something newer. Where the
+            // copy moved for any other reason, it lacks the commit, and must not be read before it is fetched.
             let _ = session.discard();
+            local.dirty |= local.version < known.version();
             self.publish(known);
             return;
         }

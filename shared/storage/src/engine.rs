@@ -119,6 +119,11 @@ impl Engine {
     /// [`Error::Unsupported`] where this code is too old, [`Error::Refused`] and [`Error::Corrupt`] where the store's content is
     /// not a database, and whatever [`Engine::write`] fails with for a migration.
     pub async fn open(store: Arc<dyn ObjectStore>, options: Options) -> Result<Self, Error> {
+        if !options.migrations.is_sorted_by(|one, next| one.version < next.version) {
+            return Err(Error::Refused(
+                "migrations stand in the order of their versions".to_owned(),
+            ));
+        }
         let folder = LocalFolder::claim(&options.local_dir, &*options.random)?;
         let parts = Parts {
             store,

@@ -135,10 +135,9 @@ mod tests {
         }
 
         /// What our own patching makes of the file from before the log.
-        fn patched(&self, delta: &Delta) -> PathBuf {
+        fn patched(&self, delta: &Delta) -> Image {
             let path = self.folder.path().join("patched");
-            let _ = fs::remove_file(&path);
-            let mut image = Image::create(path.clone(), delta.page_size).unwrap();
+            let mut image = Image::create(path, delta.page_size).unwrap();
             let size = delta.page_size as usize;
             let before = self
                 .before
@@ -154,7 +153,7 @@ mod tests {
                 })
                 .unwrap();
             image.apply(delta).unwrap();
-            path
+            image
         }
 
         /// Lets SQLite do it.
@@ -215,7 +214,8 @@ mod tests {
             let patched = delta.as_ref().map(|delta| logged.patched(delta));
             let wanted = logged.checkpointed();
             match patched {
-                Some(path) => {
+                Some(_image) => {
+                    let path = logged.folder.path().join("patched");
                     prop_assert!(fs::read(&path).unwrap() == wanted, "{page_size} {auto_vacuum} {sql:?}");
                     prop_assert_eq!(integrity(&path), "ok");
                 }

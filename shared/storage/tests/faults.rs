@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bespoke_storage::{
-    Ablation, Clock, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, ObjectStore, Operation, Options, Rates,
+    Ablation, Clock, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Operation,
+    Options, Rates,
 };
 use support::{
-    Hooked, Place, VirtualClock, add, add_now, count, database_of, edit_head, files_of, fresh_id, head_of, id, json_of,
-    open, total,
+    COUNTERS, Hooked, Place, VirtualClock, add, add_now, count, database_of, edit_head, files_of, fresh_id, head_of,
+    id, json_of, open, total,
 };
 use tokio::sync::Semaphore;
 
@@ -128,8 +129,8 @@ async fn gated(place: &Place) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, Faulty
         Box::pin(async move { gate.acquire().await.unwrap().forget() })
     });
     let store = Hooked {
-        inner: Arc::new(faulty.clone()),
         before_put,
+        ..Hooked::new(Arc::new(faulty.clone()))
     };
     let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
     (engine, gate, puts, faulty)
@@ -269,8 +270,8 @@ async fn contested(place: &Place) -> Contested {
         })
     });
     let store = Hooked {
-        inner: Arc::clone(&honest),
         before_put,
+        ..Hooked::new(Arc::clone(&honest))
     };
     let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
     Contested {
@@ -435,8 +436,8 @@ async fn nothing_is_run_again_twelve_hours_after_its_first_attempt() {
         Box::pin(async {})
     });
     let store = Hooked {
-        inner: Arc::new(faulty.clone()),
         before_put,
+        ..Hooked::new(Arc::new(faulty.clone()))
     };
     // The process's own clock stood still, as it does in a frozen one.
     let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
@@ -486,4 +487,86 @@ async fn a_local_copy_that_no_longer_fits_is_fetched_anew() {
         Ok(c.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)
     });
     assert_eq!(check.await.unwrap().value, "ok");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_a_newer_version_changes_nothing() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    let honest: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let rival = open(&honest, &elsewhere).await;
+    let (gate, landed) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
+    let (hook_gate, hook_landed) = (Arc::clone(&gate), Arc::clone(&landed));
+    let after_put: support::Hook = Box::new(move |_, _| {
+        hook_landed.fetch_add(1, Ordering::SeqCst);
+        let gate = Arc::clone(&hook_gate);
+        Box::pin(async move { gate.acquire().await.unwrap().forget() })
+    });
+    let store = Hooked {
+        after_put,
+        ..Hooked::new(Arc::clone(&honest))
+    };
+    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    let writer = engine.clone();
+    let write = tokio::spawn(async move { add(&writer, "a", 1).await });
+    while landed.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // It landed, and nobody told us. Others build on it, and we read what they made.
+    assert_eq!(add(&rival, "a", 1).await.unwrap().value, 2);
+    assert_eq!(total(&engine).await, 2);
+    gate.add_permits(100);
+    assert_eq!(write.await.unwrap().unwrap().value, 1);
+    assert_eq!(engine.version(), rival.version(), "what is known never goes back");
+    assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 2);
+    assert!(database_of(&place) == database_of(&elsewhere));
+    let puts = landed.load(Ordering::SeqCst);
+    assert_eq!(add(&engine, "a", 1).await.unwrap().value, 3);
+    assert_eq!(landed.load(Ordering::SeqCst), puts + 1, "it knew the newest version");
+    assert_eq!(total(&rival).await, 3);
+    assert!(database_of(&place) == database_of(&elsewhere));
+}
+
+#[tokio::test]
+async fn a_schema_step_that_somebody_else_ran_is_not_run_again_even_after_a_day() {
+    const STEPS: &[Migration] = &[
+        COUNTERS[0],
+        Migration {
+            version: 2,
+            sql: "CREATE TABLE two (x)",
+            min_reader: 0,
+            min_writer: 0,
+        },
+    ];
+    let place = Place::new();
+    // Only the store's date leaps; a process on such a clock would think that its calls took all that time.
+    let clock = VirtualClock::new();
+    let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let first = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &place).await;
+    let options = Options {
+        migrations: STEPS,
+        ..place.options()
+    };
+    let gets = AtomicU32::new(0);
+    let (hook_memory, hook_options) = (memory.clone(), options.clone());
+    let before_get: support::Hook = Box::new(move |_, _| {
+        // The first GET opens the database; before the second, the step is run elsewhere, and its commit id purged.
+        let second = gets.fetch_add(1, Ordering::SeqCst) == 1;
+        let (memory, options, clock) = (hook_memory.clone(), hook_options.clone(), Arc::clone(&clock));
+        Box::pin(async move {
+            if second {
+                let other = Engine::open(Arc::new(memory), options).await.unwrap();
+                clock.advance(25 * 60 * 60 * 1_000);
+                for _ in 0..5 {
+                    add(&other, "a", 1).await.unwrap();
+                }
+            }
+        })
+    });
+    let store = Hooked {
+        before_get,
+        ..Hooked::new(Arc::new(memory.clone()))
+    };
+    let engine = Engine::open(Arc::new(store), options).await.unwrap();
+    assert_eq!(head_of(&memory).await["schema"], 2);
+    assert_eq!((total(&engine).await, total(&first).await), (5, 5));
 }

@@ -5,9 +5,12 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bespoke_storage::{Engine, Error, Freshness, MemoryStore, Migration, ObjectStore, Options, PutCondition, limits};
-use support::{Place, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total};
+use support::{
+    Hooked, Place, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total,
+};
 
 const BLOBS: &[Migration] = &[Migration {
     version: 1,
@@ -359,4 +362,30 @@ async fn a_commit_in_head_costs_one_put_and_little_room() {
         .unwrap();
     assert!(tail < 6_000, "{tail} bytes for one row and its commit id");
     assert_eq!(total(&engine).await, 201);
+}
+
+#[tokio::test]
+async fn an_object_that_vanishes_because_head_moved_is_no_damage() {
+    let (memory, head) = full_store().await;
+    let elsewhere = Place::new();
+    let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
+    let rival = open_blobs(&honest, &elsewhere).await;
+    let segment = head["segments"][0]["key"].as_str().unwrap().to_owned();
+    let moved = Arc::new(AtomicBool::new(false));
+    let before_get: support::Hook = Box::new(move |key, _| {
+        let (rival, memory, segment, moved) = (rival.clone(), memory.clone(), segment.clone(), Arc::clone(&moved));
+        Box::pin(async move {
+            if key == segment && !moved.swap(true, Ordering::SeqCst) {
+                insert(&rival, 3_000_000, 7).await;
+                memory.delete(&segment).await.unwrap();
+            }
+        })
+    });
+    let store: Arc<dyn ObjectStore> = Arc::new(Hooked {
+        before_get,
+        ..Hooked::new(honest)
+    });
+    let place = Place::new();
+    let _engine = open_blobs(&store, &place).await;
+    assert!(database_of(&place) == database_of(&elsewhere));
 }

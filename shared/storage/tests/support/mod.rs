@@ -68,8 +68,8 @@ pub(crate) fn stores() -> Vec<Arc<dyn ObjectStore>> {
     vec![
         Arc::new(MemoryStore::new()),
         Arc::new(Hooked {
-            inner: directory,
             before_put,
+            ..Hooked::new(directory)
         }),
     ]
 }
@@ -117,18 +117,33 @@ pub(crate) async fn total(engine: &Engine) -> i64 {
     engine.read(Freshness::Strict, sum).await.unwrap().value
 }
 
-/// A hook of a [`Hooked`] store: awaited before every PUT, with its key and body.
+/// A hook of a [`Hooked`] store: awaited around a call, with the key and, for a PUT, the body.
 pub(crate) type Hook = Box<dyn Fn(String, bytes::Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// A store that calls a hook before every PUT.
+/// A store that calls hooks before every GET, before every PUT, and after every PUT.
 pub(crate) struct Hooked {
     pub(crate) inner: Arc<dyn ObjectStore>,
+    pub(crate) before_get: Hook,
     pub(crate) before_put: Hook,
+    pub(crate) after_put: Hook,
+}
+
+impl Hooked {
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
+        let nothing = || -> Hook { Box::new(|_, _| Box::pin(async {})) };
+        Self {
+            inner,
+            before_get: nothing(),
+            before_put: nothing(),
+            after_put: nothing(),
+        }
+    }
 }
 
 #[async_trait::async_trait]
 impl ObjectStore for Hooked {
     async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        (self.before_get)(key.to_owned(), bytes::Bytes::new()).await;
         self.inner.get(key, if_none_match).await
     }
 
@@ -138,7 +153,9 @@ impl ObjectStore for Hooked {
 
     async fn put(&self, key: &str, body: bytes::Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
         (self.before_put)(key.to_owned(), body.clone()).await;
-        self.inner.put(key, body, condition).await
+        let answer = self.inner.put(key, body.clone(), condition).await;
+        (self.after_put)(key.to_owned(), body).await;
+        answer
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
