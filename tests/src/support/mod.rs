@@ -3,7 +3,9 @@
 pub mod app;
 pub mod built;
 pub mod runtime_api;
+pub mod server;
 
 pub use app::{Answer, App, Key, Person, functions};
 pub use built::{binary, example};
 pub use runtime_api::{Exit, Function, InvokeError, RuntimeApi};
+pub use server::{Server, bespoke};

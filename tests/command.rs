@@ -1,0 +1,170 @@
+//! The command `bespoke`, as processes.
+
+use std::process::Stdio;
+
+use bespoke_tests::support::{Server, bespoke};
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+/// Signs up and confirms; gives a token.
+fn sign_up(server: &Server, email: &str) -> String {
+    let body = json!({ "email": email, "language": "en", "test": true });
+    let (status, answer) = server.call("POST", "/signup", "", &body);
+    assert_eq!(status, 201, "{answer}");
+    let path = format!("/confirm/signup/{}", answer["confirmation"].as_str().unwrap());
+    let (status, answer) = server.call("POST", &path, "", &json!({ "consent": 2 }));
+    assert_eq!(status, 200, "{answer}");
+    format!("Bearer {}", answer["token"].as_str().unwrap())
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let sign_in = json!({ "username": "jane@freesewing.dev", "password": "secret words" });
+    let token = sign_up(&server, "jane@freesewing.dev");
+    let (status, _) = server.call("PATCH", "/account/jwt", &token, &json!({ "password": "secret words" }));
+    assert_eq!(status, 200);
+    let mut ids = Vec::new();
+    let mut server = Some(server);
+    for round in 0..3 {
+        let name = format!("Round {round}");
+        let running = server.take().unwrap_or_else(|| Server::start(folder.path()));
+        let (status, answer) = running.call("POST", "/signin", "", &sign_in);
+        assert_eq!(status, 200, "{answer}");
+        let token = format!("Bearer {}", answer["token"].as_str().unwrap());
+        let (status, answer) = running.call("POST", "/sets/jwt", &token, &json!({ "name": name }));
+        running.kill();
+        assert_eq!(status, 201, "{answer}");
+        ids.push(answer["set"]["id"].clone());
+    }
+    let server = Server::start(folder.path());
+    let (_, answer) = server.call("POST", "/signin", "", &sign_in);
+    let token = format!("Bearer {}", answer["token"].as_str().unwrap());
+    let (_, list) = server.call("GET", "/sets/jwt", &token, &Value::Null);
+    let found: Vec<_> = list["sets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|set| set["id"].clone())
+        .collect();
+    assert_eq!(found, ids);
+}
+
+#[test]
+fn two_servers_on_one_folder_are_one_installation() {
+    let folder = tempdir().unwrap();
+    let (one, two) = (Server::start(folder.path()), Server::start(folder.path()));
+    sign_up(&one, "jane@freesewing.dev");
+    let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
+    // Known at once: the confirmation is for an account that is active, so it confirms nothing.
+    let (_, answer) = two.call("POST", "/signup", "", &body);
+    let path = format!("/confirm/signup/{}", answer["confirmation"].as_str().unwrap());
+    assert_eq!(two.call("POST", &path, "", &json!({ "consent": 1 })).0, 404);
+    let (_, before) = one.call("GET", "/readyz", "", &Value::Null);
+    let (_, other) = two.call("GET", "/readyz", "", &Value::Null);
+    assert_eq!(before["database"], other["database"]);
+}
+
+#[test]
+fn a_server_stops_when_it_is_asked_to() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    sign_up(&server, "jane@freesewing.dev");
+    assert!(server.terminate().success());
+    let left = std::fs::read_dir(folder.path().join("cache")).unwrap().map(|entry| entry.unwrap().file_name());
+    let copies = left.filter(|name| name.to_string_lossy().starts_with("copy-")).count();
+    assert_eq!(copies, 0, "the local copy goes with the process");
+}
+
+/// Runs the command to its end; gives whether it succeeded, standard output and standard error.
+fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String, String) {
+    let folder = tempdir().unwrap();
+    let mut command = bespoke(folder.path());
+    let output = command
+        .args(arguments)
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn what_cannot_start_says_why_in_one_line() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (arguments, settings, expected) in [
+        (
+            &["serve", "--port", &port][..],
+            &[][..],
+            &*format!("bespoke: port {port} is in use; choose another with --port\n"),
+        ),
+        (
+            &["serve"],
+            &[("BACKEND_PROT", "1")],
+            "BACKEND_PROT is no setting of Bespoke",
+        ),
+        (
+            &["serve"],
+            &[("BACKEND_ENC_KEY", "short"), ("BACKEND_PORT", "0")],
+            "BACKEND_ENC_KEY: a passphrase needs at least 16 bytes",
+        ),
+        (
+            &["serve"],
+            &[("BACKEND_STORE", "dir:/proc/nowhere"), ("BACKEND_PORT", "0")],
+            "cannot open the bucket in /proc/nowhere",
+        ),
+        (&["user", "create", "nobody"], &[], "`nobody` is no e-mail address"),
+        (
+            &["user", "create", "a@example.com", "--role", "king"],
+            &[],
+            "`king` is no role; there are readNone, readSome",
+        ),
+    ] {
+        let (success, stdout, stderr) = run(arguments, settings);
+        assert!(!success && stdout.is_empty(), "{arguments:?}: {stdout}");
+        assert!(stderr.contains(expected), "{expected} in {stderr}");
+        assert_eq!(stderr.trim().lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn an_operator_makes_accounts_that_sign_in() {
+    let folder = tempdir().unwrap();
+    let create = |email: &str, more: &[&str]| {
+        let output = bespoke(folder.path())
+            .args(["user", "create", email])
+            .args(more)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (success, output) = create("Root@Example.com", &["--role", "admin", "--username", "Root"]);
+    assert!(success, "{output}");
+    let password = output.lines().find_map(|line| line.strip_prefix("password  ")).unwrap();
+    assert!(!create("root@example.com", &[]).0, "the address is taken");
+    assert!(
+        !create("other@example.com", &["--username", "ROOT"]).0,
+        "the name is taken"
+    );
+    let server = Server::start(folder.path());
+    let (status, answer) = server.call(
+        "POST",
+        "/signin",
+        "",
+        &json!({ "username": "root", "password": password }),
+    );
+    assert_eq!((status, &answer["account"]["role"]), (200, &json!("admin")));
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let (success, output, _) = run(&["--version"], &[]);
+    let version = output.trim();
+    assert!(
+        success && version.starts_with("bespoke ") && version.ends_with(')'),
+        "{version}"
+    );
+}

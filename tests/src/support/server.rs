@@ -1,0 +1,124 @@
+//! `bespoke serve` as a process of its own, the way a user starts it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::binary;
+
+/// How long a server may take to start, in seconds. It is only reached when it does not.
+const START_LIMIT_S: u64 = 60;
+
+/// A running server; it is killed when this is dropped.
+pub struct Server {
+    child: Child,
+    /// Port on which it listens.
+    pub port: u16,
+}
+
+/// The command `bespoke` with an environment of its own and passwords that cost little.
+pub fn bespoke(data: &Path) -> Command {
+    let mut command = Command::new(binary("bespoke"));
+    command
+        .env_clear()
+        .env("BACKEND_PASSWORD_MEMORY_KIB", "8")
+        .env("BACKEND_ENABLE_TESTS", "yes");
+    command.arg("--data").arg(data).stdin(Stdio::null());
+    command
+}
+
+impl Server {
+    /// Starts a server on that data, on any free port, and waits until it says where it listens.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(data: &Path) -> Self {
+        let mut command = bespoke(data);
+        let mut child = command
+            .args(["serve", "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bespoke runs");
+        let output = BufReader::new(child.stdout.take().expect("its standard output"));
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            // Reads to the end, so that the server never waits for a full pipe.
+            for line in output.lines().map_while(Result::ok) {
+                let port = line
+                    .strip_prefix("Bespoke serves http://localhost:")
+                    .and_then(|port| port.parse().ok());
+                if let Some(port) = port {
+                    let _ = sender.send(port);
+                }
+            }
+        });
+        let port = receiver
+            .recv_timeout(Duration::from_secs(START_LIMIT_S))
+            .expect("the server says where it listens");
+        Self { child, port }
+    }
+
+    /// Sends a request on a connection of its own; gives status and JSON body.
+    ///
+    /// # Panics
+    /// When there is no whole answer.
+    pub fn call(&self, method: &str, path: &str, authorization: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nAuthorization: {authorization}\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
+        stream.write_all(request.as_bytes()).expect("the server reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the server answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .expect("a status");
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    /// Kills it at once, as a crash of the machine would.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(mut self) {
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .expect("the server dies");
+    }
+
+    /// Asks it to stop and waits until it has.
+    ///
+    /// # Panics
+    /// When it cannot be asked.
+    pub fn terminate(mut self) -> ExitStatus {
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .expect("kill runs");
+        assert!(asked.success());
+        self.child.wait().expect("the server ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
