@@ -43,6 +43,8 @@ enum Command {
     /// Look after accounts
     #[command(subcommand)]
     User(user::Command),
+    /// Print every setting, as docs/configuration.md has them
+    Settings,
     /// Fill an installation with keys and sets to measure with
     #[command(hide = true)]
     BenchSeed(bench_seed::Arguments),
@@ -55,6 +57,10 @@ fn main() -> ExitCode {
         Command::Invoke(arguments) => invoke::run(&arguments, data),
         Command::Demo => demo::run(data),
         Command::User(command) => user::run(command, data),
+        Command::Settings => {
+            print!("{}", bespoke_web::config::page());
+            Ok(())
+        }
         Command::BenchSeed(arguments) => bench_seed::run(&arguments, data),
     };
     match result {

@@ -149,9 +149,9 @@ async fn other_peoples_sets_are_theirs() {
                 .expect_error(403, denied);
             let cloned = app.post(&clone).auth(&eve, method).send().await;
             if public {
-                assert_eq!(cloned.status, 201)
+                cloned.expect_status(201);
             } else {
-                cloned.expect_error(403, denied)
+                cloned.expect_error(403, denied);
             }
         }
         let one = format!("/sets/{}/jwt", set["uuid"].as_str().unwrap());

@@ -142,8 +142,8 @@ impl Replica {
                 return Err(Stumble::Again);
             }
             replica.pool.clear();
-            for delta in &deltas {
-                local.apply(delta)?;
+            if let Some(delta) = Delta::merge(deltas) {
+                local.apply(&delta)?;
             }
             let wanted = (target.head.json.page_count, target.head.json.checksum);
             if (local.page_count, local.checksum) != wanted {
@@ -171,8 +171,8 @@ impl Replica {
             let mut deltas = decode_segments(&segments, &bodies)?;
             deltas.extend(target.head.tail_after(target.head.json.base.seq)?);
             check_page_size(&target, &deltas)?;
-            for delta in &deltas {
-                image.apply(delta)?;
+            if let Some(delta) = Delta::merge(deltas) {
+                image.apply(&delta)?;
             }
             let sum = image.checksum()?;
             if (image.page_count(), sum) != (target.head.json.page_count, target.head.json.checksum) {
@@ -211,7 +211,7 @@ impl Replica {
             if under_way.len() >= PARALLEL_OBJECTS {
                 one_done(&mut under_way).await?;
             }
-            let (replica, file, raw_bytes) = (Arc::clone(self), image.handle()?, table.raw_bytes_of(index));
+            let (replica, file, raw_bytes) = (Arc::clone(self), image.handle(), table.raw_bytes_of(index));
             under_way.spawn(async move {
                 let stored = replica.fetch(&row.key()).await?;
                 blocking(move || {

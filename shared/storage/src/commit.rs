@@ -58,7 +58,7 @@ impl Replica {
         date_ms: u64,
     ) -> Result<Arc<Known>, Refusal> {
         let page_count = staged.delta.page_count;
-        let moved = match plan::way(&known.head, staged.delta.raw_bytes(), staged.encoded.len(), page_count) {
+        let moved = match plan::way(&known.head, &staged.delta, staged.encoded.len()) {
             Way::Inline => Moved::Nothing,
             Way::SpillTail => Moved::Tail(self.spill(known, None).await?),
             Way::SpillAll => Moved::All(self.spill(known, Some(staged)).await?),
@@ -206,8 +206,10 @@ impl Replica {
     pub(crate) fn accept(&self, session: &mut Session, staged: &Staged, known: &Arc<Known>) {
         let mut local = self.local_mut();
         if local.generation != staged.generation || local.dirty {
-            // A reader met our own commit in `head` before its answer came, and has applied it, or something newer.
+            // A reader met our own commit in `head` before its answer came, and has applied it, or something newer. Where the
+            // copy moved for any other reason, it lacks the commit, and must not be read before it is fetched.
             let _ = session.discard();
+            local.dirty |= local.version < known.version();
             self.publish(known);
             return;
         }

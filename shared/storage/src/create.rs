@@ -68,12 +68,9 @@ fn build(parts: &Parts, page_size: u32) -> Result<FullHead, Error> {
     }
     let delta = first_delta(&parts.folder, page_size)?;
     let blob = delta.encode()?;
-    let image_path = parts.folder.fresh_file();
-    let mut image = Image::create(image_path.clone(), page_size)?;
+    let mut image = Image::create(parts.folder.fresh_file(), page_size)?;
     image.apply(&delta)?;
     let checksum = image.checksum()?;
-    drop(image);
-    fs::remove_file(image_path)?;
     let base = Base {
         id: fresh_ulid(&*parts.clock, &*parts.random).to_string(),
         seq: 0,

@@ -5,10 +5,11 @@
 //! Encoded: length of the raw bytes (8 bytes), then zstd over: magic (4), page size (4), page count (4), number of pages n (4),
 //! n page numbers (4 each, ascending), n pages. All numbers little-endian.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 
 use bytes::Bytes;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::checksum::is_lock_page;
 use crate::limits::ZSTD_LEVEL;
@@ -18,6 +19,12 @@ const MAGIC: u32 = u32::from_le_bytes(*b"BSD1");
 const HEADER_BYTES: usize = 16;
 /// The length in front. Bytes.
 const LENGTH_BYTES: usize = 8;
+
+thread_local! {
+    /// Making these costs more than using them on one small delta.
+    static PACKER: RefCell<std::io::Result<Compressor<'static>>> = RefCell::new(Compressor::new(ZSTD_LEVEL));
+    static UNPACKER: RefCell<std::io::Result<Decompressor<'static>>> = RefCell::new(Decompressor::new());
+}
 
 /// The last image of each page that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,19 +65,26 @@ impl Delta {
 
     pub(crate) fn encode(&self) -> std::io::Result<Bytes> {
         let count = u32::try_from(self.pages.len()).map_err(std::io::Error::other)?;
-        let raw_length = HEADER_BYTES as u64 + self.pages.len() as u64 * 4 + self.raw_bytes();
-        let mut encoder = zstd::stream::write::Encoder::new(raw_length.to_le_bytes().to_vec(), ZSTD_LEVEL)?;
-        encoder.set_pledged_src_size(Some(raw_length))?;
-        for number in [MAGIC, self.page_size, self.page_count, count] {
-            encoder.write_all(&number.to_le_bytes())?;
-        }
-        for number in self.pages.keys() {
-            encoder.write_all(&number.to_le_bytes())?;
+        let mut raw = Vec::with_capacity(HEADER_BYTES + self.pages.len() * (4 + self.page_size as usize));
+        for number in [MAGIC, self.page_size, self.page_count, count]
+            .iter()
+            .chain(self.pages.keys())
+        {
+            raw.extend(number.to_le_bytes());
         }
         for page in self.pages.values() {
-            encoder.write_all(page)?;
+            raw.extend_from_slice(page);
         }
-        encoder.finish().map(Bytes::from)
+        let mut encoded = vec![0; LENGTH_BYTES + zstd::zstd_safe::compress_bound(raw.len())];
+        let (length, packed) = encoded.split_at_mut(LENGTH_BYTES);
+        length.copy_from_slice(&(raw.len() as u64).to_le_bytes());
+        let bytes = PACKER.with(|packer| match &mut *packer.borrow_mut() {
+            Ok(packer) => packer.compress_to_buffer(&raw, packed),
+            Err(error) => Err(std::io::Error::other(error.to_string())),
+        })?;
+        encoded.truncate(LENGTH_BYTES + bytes);
+        encoded.shrink_to_fit();
+        Ok(encoded.into())
     }
 
     /// # Errors
@@ -79,15 +93,17 @@ impl Delta {
         let (length, packed) = bytes
             .split_first_chunk::<LENGTH_BYTES>()
             .ok_or("a delta without a length")?;
-        let length = u64::from_le_bytes(*length);
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|error| error.to_string())?;
         let mut raw = Vec::new();
-        let decoder = zstd::stream::read::Decoder::new(packed).map_err(|error| error.to_string())?;
-        decoder
-            .take(length.saturating_add(1))
-            .read_to_end(&mut raw)
-            .map_err(|error| error.to_string())?;
-        if raw.len() as u64 != length {
-            return Err(format!("a delta of {} bytes that announces {length}", raw.len()));
+        raw.try_reserve_exact(length).map_err(|error| error.to_string())?;
+        let unpacked = UNPACKER.with(|unpacker| match &mut *unpacker.borrow_mut() {
+            Ok(unpacker) => unpacker
+                .decompress_to_buffer(packed, &mut raw)
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        })?;
+        if unpacked != length {
+            return Err(format!("a delta of {unpacked} bytes that announces {length}"));
         }
         Self::parse(&Bytes::from(raw))
     }

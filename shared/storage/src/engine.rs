@@ -52,6 +52,18 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Ids, nonces, jitter.
     pub random: Arc<dyn Random>,
+    /// A rule of the protocol left out, so that a test can show what it is for. Never outside a test.
+    #[doc(hidden)]
+    pub ablation: Option<Ablation>,
+}
+
+/// A rule that a test leaves out.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ablation {
+    /// A write is run without a look into `_commits`.
+    NoCommitsTest,
 }
 
 impl Options {
@@ -66,6 +78,7 @@ impl Options {
             page_size: PAGE_SIZE,
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom),
+            ablation: None,
         }
     }
 }
@@ -106,6 +119,11 @@ impl Engine {
     /// [`Error::Unsupported`] where this code is too old, [`Error::Refused`] and [`Error::Corrupt`] where the store's content is
     /// not a database, and whatever [`Engine::write`] fails with for a migration.
     pub async fn open(store: Arc<dyn ObjectStore>, options: Options) -> Result<Self, Error> {
+        if !options.migrations.is_sorted_by(|one, next| one.version < next.version) {
+            return Err(Error::Refused(
+                "migrations stand in the order of their versions".to_owned(),
+            ));
+        }
         let folder = LocalFolder::claim(&options.local_dir, &*options.random)?;
         let parts = Parts {
             store,
@@ -114,6 +132,7 @@ impl Engine {
             read_timeout_ms: options.read_timeout_ms,
             code_version: options.migrations.last().map_or(0, |last| last.version),
             folder,
+            ablation: options.ablation,
         };
         let known = first_head(&parts, options.page_size).await?;
         let replica = Replica::new(parts, Arc::clone(&known));

@@ -53,6 +53,8 @@ mod version;
 mod wal;
 mod writer;
 
+#[doc(hidden)]
+pub use engine::Ablation;
 pub use engine::{Engine, Freshness, Migration, Options, Read};
 pub use environment::{Clock, Random};
 pub use error::Error;

@@ -139,13 +139,13 @@ impl LocalCopy {
     }
 
     /// Replaces the file by `image`.
-    pub(crate) fn install(&mut self, image: Image, version: Version, sum: u64) {
+    pub(crate) fn install(&mut self, mut image: Image, version: Version, sum: u64) {
         if self.file.is_some() {
             let _ = fs::remove_file(&self.path);
         }
         self.page_count = image.page_count;
-        self.path = image.path;
-        self.file = Some(Arc::new(image.file));
+        self.path = std::mem::take(&mut image.path);
+        self.file = Some(Arc::clone(&image.file));
         self.version = version;
         self.checksum = sum;
         self.dirty = false;
@@ -162,9 +162,18 @@ impl LocalCopy {
 /// A database file under construction.
 pub(crate) struct Image {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     page_size: u32,
     page_count: u32,
+}
+
+impl Drop for Image {
+    /// Removes the file, unless it became the local copy.
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Image {
@@ -172,15 +181,15 @@ impl Image {
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
         Ok(Self {
             path,
-            file,
+            file: Arc::new(file),
             page_size,
             page_count: 0,
         })
     }
 
     /// A second handle, for writing chunks from several threads.
-    pub(crate) fn handle(&self) -> io::Result<File> {
-        self.file.try_clone()
+    pub(crate) fn handle(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 
     pub(crate) fn set_length(&mut self, bytes: u64) -> io::Result<()> {

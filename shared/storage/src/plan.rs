@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Map;
 
+use crate::delta::Delta;
 use crate::head::{Base, FullHead, Lock, Segment, TailEntry};
 use crate::job::SchemaEdit;
 use crate::limits::{BASE_SWITCH_MIN_BYTES, BASE_SWITCH_PERCENT, INLINE_DELTA_MAX_BYTES, SEGMENTS_MAX, TAIL_MAX_BYTES};
@@ -39,12 +40,17 @@ pub(crate) struct Change {
     pub(crate) nonce: String,
 }
 
-/// Chooses by the size of the delta: raw for a new base, encoded for a segment. Bytes.
-pub(crate) fn way(head: &FullHead, raw_bytes: u64, encoded_bytes: usize, page_count: u32) -> Way {
-    let database_bytes = u64::from(page_count) * u64::from(head.json.page_size);
-    let huge = raw_bytes > BASE_SWITCH_MIN_BYTES && raw_bytes * 100 > database_bytes * BASE_SWITCH_PERCENT;
+/// Whether a delta is worth a new base: then nobody needs it encoded.
+pub(crate) fn is_huge(delta: &Delta) -> bool {
+    let database_bytes = u64::from(delta.page_count) * u64::from(delta.page_size);
+    let raw_bytes = delta.raw_bytes();
+    raw_bytes > BASE_SWITCH_MIN_BYTES && raw_bytes * 100 > database_bytes * BASE_SWITCH_PERCENT
+}
+
+/// Chooses by the size of the delta.
+pub(crate) fn way(head: &FullHead, delta: &Delta, encoded_bytes: usize) -> Way {
     let tail_bytes: usize = head.blobs.iter().map(Bytes::len).sum();
-    if huge {
+    if is_huge(delta) {
         return Way::NewBase;
     }
     let way = if encoded_bytes > INLINE_DELTA_MAX_BYTES {

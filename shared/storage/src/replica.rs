@@ -8,6 +8,7 @@ use std::task::Poll;
 use arc_swap::ArcSwap;
 use rusqlite::Connection;
 
+use crate::engine::Ablation;
 use crate::environment::{Clock, Random};
 use crate::error::Error;
 use crate::guard::Deadline;
@@ -53,6 +54,7 @@ pub(crate) struct Replica {
     pub(crate) read_timeout_ms: u64,
     /// The newest schema that this code knows.
     pub(crate) code_version: u32,
+    pub(crate) ablation: Option<Ablation>,
     pub(crate) pool: Pool,
     /// Never ahead of the local copy, unless that is dirty.
     pub(crate) known: ArcSwap<Known>,
@@ -71,6 +73,7 @@ pub(crate) struct Parts {
     pub(crate) read_timeout_ms: u64,
     pub(crate) code_version: u32,
     pub(crate) folder: LocalFolder,
+    pub(crate) ablation: Option<Ablation>,
 }
 
 /// A read that found its copy of the database.
@@ -91,6 +94,7 @@ impl Replica {
             read_timeout_ms,
             code_version,
             folder,
+            ablation,
         } = parts;
         Arc::new(Self {
             store,
@@ -98,6 +102,7 @@ impl Replica {
             random,
             read_timeout_ms,
             code_version,
+            ablation,
             pool: Pool::default(),
             known: ArcSwap::new(known),
             local: RwLock::new(LocalCopy::none()),

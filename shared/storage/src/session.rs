@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::guard::{Deadline, Guard};
 use crate::limits::{PAGE_CACHE_KIB, STATEMENTS_CACHED};
 use crate::local::LocalCopy;
+use crate::reader::keep_plans;
 
 /// An open connection to one generation of the local copy.
 pub(crate) struct WriteConnection {
@@ -86,6 +87,7 @@ impl WriteConnection {
     fn open(path: &Path, generation: u64, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
+        keep_plans(&connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.execute_batch(&format!(

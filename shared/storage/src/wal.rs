@@ -84,3 +84,200 @@ pub(crate) fn read(log: &Bytes) -> Option<Delta> {
     delta.pages.split_off(&delta.page_count.saturating_add(1));
     Some(delta)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+    use rusqlite::config::DbConfig;
+
+    use super::*;
+    use crate::local::Image;
+
+    /// A database in WAL mode whose log is kept, and a copy of its file from before the log.
+    struct Logged {
+        connection: Connection,
+        path: PathBuf,
+        before: Vec<u8>,
+        folder: tempfile::TempDir,
+    }
+
+    impl Logged {
+        fn new(page_size: u32, auto_vacuum: u32) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("db");
+            let connection = Connection::open(&path).unwrap();
+            let setup = format!(
+                "PRAGMA page_size = {page_size}; PRAGMA auto_vacuum = {auto_vacuum}; PRAGMA synchronous = OFF;
+                 CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB, word TEXT); CREATE INDEX by_word ON t (word);
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+                 INSERT INTO t SELECT i, zeroblob(i * 40), 'word ' || i FROM n;
+                 PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
+            );
+            connection.execute_batch(&setup).unwrap();
+            connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+                .unwrap();
+            let before = fs::read(&path).unwrap();
+            Self {
+                connection,
+                path,
+                before,
+                folder,
+            }
+        }
+
+        fn log(&self) -> Bytes {
+            fs::read(self.folder.path().join("db-wal")).unwrap_or_default().into()
+        }
+
+        /// What our own patching makes of the file from before the log.
+        fn patched(&self, delta: &Delta) -> Image {
+            let path = self.folder.path().join("patched");
+            let mut image = Image::create(path, delta.page_size).unwrap();
+            let size = delta.page_size as usize;
+            let before = self
+                .before
+                .chunks_exact(size)
+                .zip(1..)
+                .map(|(page, n)| (n, Bytes::copy_from_slice(page)));
+            let page_count = u32::try_from(self.before.len() / size).unwrap();
+            image
+                .apply(&Delta {
+                    page_size: delta.page_size,
+                    page_count,
+                    pages: before.collect(),
+                })
+                .unwrap();
+            image.apply(delta).unwrap();
+            image
+        }
+
+        /// Lets SQLite do it.
+        fn checkpointed(&self) -> Vec<u8> {
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .unwrap();
+            fs::read(&self.path).unwrap()
+        }
+    }
+
+    fn integrity(path: &Path) -> String {
+        let connection = Connection::open(path).unwrap();
+        connection
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .unwrap()
+    }
+
+    fn statements() -> impl Strategy<Value = String> {
+        prop_oneof![
+            (1..200_u32, 0..9_000_u32).prop_map(|(id, bytes)| format!(
+                "INSERT OR REPLACE INTO t VALUES ({id}, randomblob({bytes}), 'new {id}')"
+            )),
+            (1..90_u32).prop_map(|id| format!("DELETE FROM t WHERE id % 7 = {id} % 7 AND id < {id}")),
+            (1..90_u32).prop_map(|id| format!("UPDATE t SET word = word || 'x' WHERE id = {id}")),
+            Just("DELETE FROM t".to_owned()),
+            Just("ALTER TABLE t ADD COLUMN more INTEGER DEFAULT 7".to_owned()),
+            Just("CREATE TABLE IF NOT EXISTS other (a, b, UNIQUE (a, b))".to_owned()),
+            Just("DROP TABLE IF EXISTS other".to_owned()),
+            Just("REINDEX".to_owned()),
+            Just("ANALYZE".to_owned()),
+            Just("PRAGMA incremental_vacuum(3)".to_owned()),
+            Just("VACUUM".to_owned()),
+            Just("BEGIN; DELETE FROM t WHERE id > 30; INSERT INTO t (word) VALUES ('kept'); COMMIT".to_owned()),
+            Just("BEGIN; DELETE FROM t; ROLLBACK".to_owned()),
+        ]
+    }
+
+    fn page_sizes() -> impl Strategy<Value = u32> {
+        (9_u32..=16).prop_map(|power| 1 << power)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn does_what_a_checkpoint_does(
+            page_size in page_sizes(),
+            auto_vacuum in 0_u32..3,
+            sql in proptest::collection::vec(statements(), 1..12),
+        ) {
+            let logged = Logged::new(page_size, auto_vacuum);
+            for statement in &sql {
+                // A column that is there already is an error of the statement, and changes nothing.
+                let _ = logged.connection.execute_batch(statement);
+            }
+            let delta = read(&logged.log());
+            let patched = delta.as_ref().map(|delta| logged.patched(delta));
+            let wanted = logged.checkpointed();
+            match patched {
+                Some(_image) => {
+                    let path = logged.folder.path().join("patched");
+                    prop_assert!(fs::read(&path).unwrap() == wanted, "{page_size} {auto_vacuum} {sql:?}");
+                    prop_assert_eq!(integrity(&path), "ok");
+                }
+                None => prop_assert!(logged.before == wanted),
+            }
+        }
+
+        #[test]
+        fn a_damaged_or_cut_log_ends_at_the_last_whole_commit(
+            page_size in page_sizes(),
+            sql in proptest::collection::vec(statements(), 1..6),
+            at in any::<prop::sample::Index>(),
+            bit in 0_u8..8,
+        ) {
+            let logged = Logged::new(page_size, 0);
+            let mut prefixes = vec![(HEADER_BYTES, None)];
+            for statement in &sql {
+                let _ = logged.connection.execute_batch(statement);
+                let log = logged.log();
+                if let Some(delta) = read(&log) {
+                    prefixes.push((log.len(), Some(delta)));
+                }
+            }
+            let log = logged.log();
+            prop_assume!(!log.is_empty());
+            let at = at.index(log.len());
+            let wanted = |end: usize| {
+                let whole = prefixes.iter().rev().find(|(bytes, _)| *bytes <= end);
+                whole.and_then(|(_, delta)| delta.clone())
+            };
+            prop_assert_eq!(read(&log.slice(..at)), wanted(at), "cut");
+            let mut damaged = log.to_vec();
+            damaged[at] ^= 1 << bit;
+            prop_assert_eq!(read(&damaged.into()), wanted(at), "damaged");
+        }
+
+        #[test]
+        fn never_panics(noise in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+            prop_assert_eq!(read(&noise.into()), None);
+        }
+    }
+
+    #[test]
+    fn frames_of_an_older_generation_do_not_count() {
+        let logged = Logged::new(4_096, 0);
+        logged
+            .connection
+            .execute_batch("UPDATE t SET body = randomblob(3000)")
+            .unwrap();
+        let longer = logged.log();
+        // Starts the log again from its beginning, with new salts, over the old frames.
+        logged
+            .connection
+            .query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
+            .unwrap();
+        logged
+            .connection
+            .execute_batch("UPDATE t SET word = 'one' WHERE id = 1")
+            .unwrap();
+        let log = logged.log();
+        assert_eq!(log.len(), longer.len(), "the old frames are still there");
+        let delta = read(&log).unwrap();
+        assert!(delta.pages.len() < 6, "{}", delta.pages.len());
+    }
+}

@@ -370,6 +370,35 @@ async fn schema_steps_run_once_and_old_code_is_refused() {
 }
 
 #[tokio::test]
+async fn schema_steps_out_of_order_are_refused() {
+    const STEPS: &[Migration] = &[
+        Migration {
+            version: 2,
+            sql: "CREATE TABLE b (x)",
+            min_reader: 0,
+            min_writer: 0,
+        },
+        Migration {
+            version: 1,
+            sql: "CREATE TABLE a (x)",
+            min_reader: 0,
+            min_writer: 0,
+        },
+    ];
+    let place = Place::new();
+    let refused = Engine::open(
+        stores().remove(0),
+        Options {
+            migrations: STEPS,
+            ..place.options()
+        },
+    )
+    .await
+    .map(drop);
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+}
+
+#[tokio::test]
 async fn an_acknowledged_version_is_read_by_a_strict_read_that_begins_later() {
     let place = Place::new();
     let store = stores().remove(1);

@@ -11,7 +11,7 @@ use bespoke_core::{KeyRing, PasswordSettings, Random, TokenSettings, parse_durat
 use lettre::message::Mailbox;
 
 pub use environment::{Environment, Overrides};
-pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT};
+pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
 
 /// A configuration that cannot be used; says which setting and what it takes.
 #[derive(Debug, thiserror::Error)]

@@ -3,13 +3,17 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bespoke_storage::environment::{SeededRandom, Sleep, SystemClock};
 use bespoke_storage::rusqlite::{self, Connection, OptionalExtension};
 use bespoke_storage::{
-    CommitId, Committed, DirectoryStore, Engine, Error, Freshness, MemoryStore, Migration, ObjectStore, Options,
+    Clock, CommitId, Committed, DirectoryStore, ETag, Engine, Error, Fetched, Freshness, Listed, MemoryStore,
+    Migration, ObjectStore, Options, PutCondition, Random, StoreError,
 };
 
 /// One table of counters.
@@ -52,54 +56,22 @@ impl Place {
     }
 }
 
-/// A directory that lives as long as the store in it.
-pub(crate) struct Kept<S>(
-    pub(crate) S,
-    #[expect(dead_code, reason = "kept for its end")] tempfile::TempDir,
-);
-
-#[async_trait::async_trait]
-impl<S: ObjectStore> ObjectStore for Kept<S> {
-    async fn get(
-        &self,
-        key: &str,
-        if_none_match: Option<&bespoke_storage::ETag>,
-    ) -> Result<bespoke_storage::Fetched, bespoke_storage::StoreError> {
-        self.0.get(key, if_none_match).await
-    }
-
-    async fn get_range(
-        &self,
-        key: &str,
-        offset: u64,
-        length: u64,
-    ) -> Result<bespoke_storage::Fetched, bespoke_storage::StoreError> {
-        self.0.get_range(key, offset, length).await
-    }
-
-    async fn put(
-        &self,
-        key: &str,
-        body: bytes::Bytes,
-        condition: bespoke_storage::PutCondition,
-    ) -> Result<bespoke_storage::ETag, bespoke_storage::StoreError> {
-        self.0.put(key, body, condition).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), bespoke_storage::StoreError> {
-        self.0.delete(key).await
-    }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<bespoke_storage::Listed>, bespoke_storage::StoreError> {
-        self.0.list(prefix).await
-    }
-}
-
 /// An empty store of each kind: memory, then directory.
 pub(crate) fn stores() -> Vec<Arc<dyn ObjectStore>> {
     let folder = tempfile::tempdir().unwrap();
-    let directory = DirectoryStore::open(folder.path().join("bucket")).unwrap();
-    vec![Arc::new(MemoryStore::new()), Arc::new(Kept(directory, folder))]
+    let directory = Arc::new(DirectoryStore::open(folder.path().join("bucket")).unwrap());
+    // The hook keeps the folder as long as the store.
+    let before_put: Hook = Box::new(move |_, _| {
+        let _ = &folder;
+        Box::pin(async {})
+    });
+    vec![
+        Arc::new(MemoryStore::new()),
+        Arc::new(Hooked {
+            before_put,
+            ..Hooked::new(directory)
+        }),
+    ]
 }
 
 pub(crate) async fn open(store: &Arc<dyn ObjectStore>, place: &Place) -> Engine {
@@ -143,4 +115,174 @@ pub(crate) async fn total(engine: &Engine) -> i64 {
         Ok::<i64, Error>(c.query_row("SELECT coalesce(sum(n), 0) FROM counter", [], |row| row.get(0))?)
     };
     engine.read(Freshness::Strict, sum).await.unwrap().value
+}
+
+/// A hook of a [`Hooked`] store: awaited around a call, with the key and, for a PUT, the body.
+pub(crate) type Hook = Box<dyn Fn(String, bytes::Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// A store that calls hooks before every GET, before every PUT, and after every PUT.
+pub(crate) struct Hooked {
+    pub(crate) inner: Arc<dyn ObjectStore>,
+    pub(crate) before_get: Hook,
+    pub(crate) before_put: Hook,
+    pub(crate) after_put: Hook,
+}
+
+impl Hooked {
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
+        let nothing = || -> Hook { Box::new(|_, _| Box::pin(async {})) };
+        Self {
+            inner,
+            before_get: nothing(),
+            before_put: nothing(),
+            after_put: nothing(),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Hooked {
+    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        (self.before_get)(key.to_owned(), bytes::Bytes::new()).await;
+        self.inner.get(key, if_none_match).await
+    }
+
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
+        self.inner.get_range(key, offset, length).await
+    }
+
+    async fn put(&self, key: &str, body: bytes::Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
+        (self.before_put)(key.to_owned(), body.clone()).await;
+        let answer = self.inner.put(key, body.clone(), condition).await;
+        (self.after_put)(key.to_owned(), body).await;
+        answer
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.inner.list(prefix).await
+    }
+}
+
+/// A clock that stands still, except that a sleep moves it on at once.
+pub(crate) struct VirtualClock(AtomicU64);
+
+impl VirtualClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(1_800_000_000_000)))
+    }
+
+    pub(crate) fn advance(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for VirtualClock {
+    fn unix_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.unix_ms() * 1_000
+    }
+
+    fn sleep(&self, ms: u64) -> Sleep<'_> {
+        Box::pin(async move { self.advance(ms) })
+    }
+}
+
+/// The system's clock, fifty times as fast: back-off, locks and deadlines pass in a fiftieth of their time.
+pub(crate) struct FastClock(SystemClock);
+
+impl FastClock {
+    const TIMES: u64 = 50;
+
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(SystemClock::new()))
+    }
+}
+
+impl Clock for FastClock {
+    fn unix_ms(&self) -> u64 {
+        1_800_000_000_000 + self.monotonic_us() / 1_000
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.0.monotonic_us() * Self::TIMES
+    }
+
+    fn sleep(&self, ms: u64) -> Sleep<'_> {
+        Box::pin(tokio::time::sleep(std::time::Duration::from_micros(
+            ms * 1_000 / Self::TIMES,
+        )))
+    }
+}
+
+pub(crate) async fn body_of(store: &dyn ObjectStore, key: &str) -> bytes::Bytes {
+    match store.get(key, None).await.unwrap() {
+        Fetched::Found(object) => object.body,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+/// The JSON of a `head`.
+pub(crate) fn json_of(body: &[u8]) -> serde_json::Value {
+    let length = u32::from_le_bytes(body[..4].try_into().unwrap()) as usize;
+    serde_json::from_slice(&body[12..12 + length]).unwrap()
+}
+
+pub(crate) async fn head_of(store: &dyn ObjectStore) -> serde_json::Value {
+    json_of(&body_of(store, "head").await)
+}
+
+/// Replaces the JSON of `head`, with a digest that fits.
+pub(crate) async fn edit_head(store: &dyn ObjectStore, edit: impl FnOnce(&mut serde_json::Value)) {
+    let body = body_of(store, "head").await;
+    let mut json = json_of(&body);
+    let rest = 12 + u32::from_le_bytes(body[..4].try_into().unwrap()) as usize;
+    edit(&mut json);
+    let json = serde_json::to_vec(&json).unwrap();
+    let content = [json.as_slice(), &body[rest..]].concat();
+    let mut edited = u32::try_from(json.len()).unwrap().to_le_bytes().to_vec();
+    edited.extend(xxhash_rust::xxh3::xxh3_64(&content).to_le_bytes());
+    edited.extend(content);
+    store.put("head", edited.into(), PutCondition::None).await.unwrap();
+}
+
+/// The files below the folder for local copies: path and bytes, without locks.
+pub(crate) fn files_of(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for copy in std::fs::read_dir(place.path()).unwrap() {
+        let copy = copy.unwrap().path();
+        if copy.is_dir() {
+            let paths = std::fs::read_dir(copy).unwrap().map(|entry| entry.unwrap().path());
+            files.extend(paths.filter(|path| !path.ends_with("alive")).map(|path| {
+                let bytes = std::fs::read(&path).unwrap();
+                (path, bytes)
+            }));
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The only database file below `place`, byte for byte.
+pub(crate) fn database_of(place: &Place) -> Vec<u8> {
+    let files = files_of(place);
+    let mut databases = files
+        .into_iter()
+        .filter(|(path, _)| path.extension().is_some_and(|name| name == "sqlite"));
+    let (_, bytes) = databases.next().unwrap();
+    assert!(databases.next().is_none(), "more than one database file");
+    bytes
+}
+
+/// Bytes that do not compress.
+pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut noise = vec![0; bytes];
+    SeededRandom::new(seed).fill(&mut noise);
+    noise
 }

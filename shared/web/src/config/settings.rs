@@ -176,3 +176,37 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "BACKEND_ENABLE_PAYMENTS",
     "BACKEND_ENABLE_DUMP_CONFIG_AT_STARTUP",
 ];
+
+/// The page docs/configuration.md, made from the list.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Configuration\n\n\
+         Settings are environment variables, or lines of the file `.env` in the working folder; the environment wins, and\n\
+         what the command line says wins over both. A name that begins with `BACKEND_` and is none of these, or a value\n\
+         that a setting does not take, refuses to start and says so.\n\n\
+         This page is made from the code: `cargo run -q -- settings > docs/configuration.md`.\n\n\
+         | Setting | Default | Meaning |\n| --- | --- | --- |\n",
+    );
+    for Setting { name, default, meaning } in SETTINGS {
+        page.push_str(&format!("| `{name}` | {default} | {meaning} |\n"));
+    }
+    page.push_str("\nKnown from the original backend, and without effect here (yet): a configuration that is moved over starts.\n\n");
+    let names: Vec<_> = WITHOUT_EFFECT.iter().map(|name| format!("`{name}`")).collect();
+    page.push_str(&names.join(",\n"));
+    page.push_str(".\n");
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_says_what_the_code_does() {
+        let written = include_str!("../../../../docs/configuration.md");
+        assert!(
+            written == page(),
+            "run: cargo run -q -- settings > docs/configuration.md"
+        );
+    }
+}

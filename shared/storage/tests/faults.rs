@@ -1,0 +1,572 @@
+//! One thing goes wrong, on purpose.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
+mod support;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bespoke_storage::{
+    Ablation, Clock, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Operation,
+    Options, Rates,
+};
+use support::{
+    COUNTERS, Hooked, Place, VirtualClock, add, add_now, count, database_of, edit_head, files_of, fresh_id, head_of,
+    id, json_of, open, total,
+};
+use tokio::sync::Semaphore;
+
+/// An engine on a store that can be scripted, and the honest store behind it.
+async fn scripted(place: &Place, options: Options) -> (Engine, FaultyStore, Arc<dyn ObjectStore>) {
+    let memory = MemoryStore::new();
+    let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
+    drop(open(&honest, place).await);
+    let faulty = FaultyStore::new(memory, 0, Rates::default());
+    let engine = Engine::open(Arc::new(faulty.clone()), options).await.unwrap();
+    (engine, faulty, honest)
+}
+
+#[tokio::test]
+async fn whatever_happens_to_the_put_the_write_lands_once() {
+    for (fault, replayed) in [
+        (Fault::LostRequest, false),
+        (Fault::LostReply, true),
+        (Fault::LateArrival, true),
+        (Fault::Conflict, false),
+        (Fault::Unavailable, false),
+    ] {
+        let place = Place::new();
+        let (engine, faulty, honest) = scripted(&place, place.options()).await;
+        faulty.script(Operation::Put, "head", fault);
+        let committed = add(&engine, "a", 1).await.unwrap();
+        assert_eq!((committed.value, committed.replayed), (1, replayed), "{fault:?}");
+        assert_eq!(total(&engine).await, 1, "{fault:?}");
+        assert_eq!(total(&open(&honest, &place).await).await, 1, "{fault:?}");
+        assert!(head_of(&*honest).await["lock"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn without_the_look_into_commits_a_lost_reply_applies_a_write_twice() {
+    let place = Place::new();
+    let options = Options {
+        ablation: Some(Ablation::NoCommitsTest),
+        ..place.options()
+    };
+    let (engine, faulty, _) = scripted(&place, options).await;
+    faulty.script(Operation::Put, "head", Fault::LostReply);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(total(&engine).await, 2, "this is what `_commits` is for");
+}
+
+#[tokio::test]
+async fn a_refused_put_leaves_the_file_exactly_as_it_was() {
+    let place = Place::new();
+    let memory = MemoryStore::new();
+    let faulty = FaultyStore::new(memory, 0, Rates::default());
+    let engine = Engine::open(Arc::new(faulty.clone()), place.options()).await.unwrap();
+    add(&engine, "a", 1).await.unwrap();
+    let before = files_of(&place);
+    for sql in [
+        "INSERT INTO counter SELECT value, value FROM json_each('[1,2,3]')",
+        "CREATE TABLE more (x); INSERT INTO more VALUES (zeroblob(500000))",
+        "DROP TABLE counter",
+    ] {
+        faulty.script(Operation::Put, "head", Fault::Forbidden);
+        let refused = engine
+            .write::<(), Error>(fresh_id(), move |c| Ok(c.execute_batch(sql)?))
+            .await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+        let after: Vec<_> = files_of(&place)
+            .into_iter()
+            .filter(|(_, bytes)| !bytes.is_empty())
+            .collect();
+        let before: Vec<_> = before.iter().filter(|(_, bytes)| !bytes.is_empty()).cloned().collect();
+        assert!(after == before, "{sql}: the files differ");
+    }
+    assert_eq!(total(&engine).await, 1);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(total(&engine).await, 2);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_unavailable_and_says_when_to_come_back() {
+    let place = Place::new();
+    let mut options = place.options();
+    options.write_deadline_ms = 60;
+    let (engine, faulty, _) = scripted(&place, options).await;
+    for _ in 0..20 {
+        faulty.script(Operation::Get, "head", Fault::Unavailable);
+    }
+    let write = add(&engine, "a", 1).await;
+    assert!(
+        matches!(
+            write,
+            Err(Error::Unavailable {
+                retry_after_ms: 1..,
+                ..
+            })
+        ),
+        "{write:?}"
+    );
+    let read = engine.read(Freshness::Strict, |c| count(c, "a")).await;
+    assert!(matches!(read, Err(Error::Unavailable { .. })), "{read:?}");
+    assert!(matches!(engine.ping().await, Err(Error::Unavailable { .. })));
+    assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 0);
+}
+
+/// An engine whose store blocks every PUT of `head` until it is given a permit; and counts them.
+async fn gated(place: &Place) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, FaultyStore) {
+    let memory = MemoryStore::new();
+    drop(open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), place).await);
+    let faulty = FaultyStore::new(memory, 0, Rates::default());
+    let (gate, puts) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
+    let (hook_gate, hook_puts) = (Arc::clone(&gate), Arc::clone(&puts));
+    let before_put: support::Hook = Box::new(move |_, _| {
+        hook_puts.fetch_add(1, Ordering::SeqCst);
+        let gate = Arc::clone(&hook_gate);
+        Box::pin(async move { gate.acquire().await.unwrap().forget() })
+    });
+    let store = Hooked {
+        before_put,
+        ..Hooked::new(Arc::new(faulty.clone()))
+    };
+    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    (engine, gate, puts, faulty)
+}
+
+#[tokio::test]
+async fn writes_that_wait_share_one_commit_and_one_that_fails_harms_nobody() {
+    let place = Place::new();
+    let (engine, gate, puts, faulty) = gated(&place).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let mut good = tokio::task::JoinSet::new();
+    for n in 0..10 {
+        let (engine, runs) = (engine.clone(), Arc::clone(&runs));
+        good.spawn(async move {
+            let write = engine.write::<i64, Error>(id(&n.to_string()), move |c| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                Ok(add_now(c, "a", 1)?)
+            });
+            write.await.unwrap()
+        });
+    }
+    let failing = engine.clone();
+    let mut bad = tokio::spawn(async move {
+        let write = failing.write::<(), Error>(id("bad"), |c| {
+            add_now(c, "a", 100)?;
+            Err(Error::Refused("changed my mind".to_owned()))
+        });
+        write.await
+    });
+    while puts.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Its error is known by now, and stays in until the store has accepted what it saw.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!bad.is_finished());
+    let before = engine.version();
+    // The first PUT is refused: all run again.
+    faulty.script(Operation::Put, "head", Fault::Conflict);
+    gate.add_permits(1);
+    while puts.load(Ordering::SeqCst) == 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!bad.is_finished());
+    gate.add_permits(1);
+    assert!(matches!((&mut bad).await.unwrap(), Err(Error::Refused(_))));
+    let answers = good.join_all().await;
+    assert!(
+        answers.iter().all(|answer| answer.version.seq == before.seq + 1),
+        "{answers:?}"
+    );
+    assert_eq!(puts.load(Ordering::SeqCst), 2, "eleven writes, one commit, sent twice");
+    assert_eq!(runs.load(Ordering::SeqCst), 20);
+    assert_eq!(total(&engine).await, 10);
+}
+
+#[tokio::test]
+async fn one_that_rolls_everything_back_makes_each_run_alone() {
+    let place = Place::new();
+    let (engine, gate, puts, _) = gated(&place).await;
+    gate.add_permits(100);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..6 {
+        let engine = engine.clone();
+        tasks.spawn(async move {
+            let write = engine.write::<i64, Error>(id(&n.to_string()), move |c| {
+                let value = add_now(c, "a", 1)?;
+                if n == 3 {
+                    c.execute("INSERT OR ROLLBACK INTO counter VALUES ('a', 0)", [])?;
+                }
+                Ok(value)
+            });
+            (n, write.await)
+        });
+    }
+    for (n, result) in tasks.join_all().await {
+        match result {
+            Ok(_) => assert_ne!(n, 3),
+            Err(error) => assert!(n == 3 && matches!(error, Error::LeftTransaction(_)), "{n}: {error}"),
+        }
+    }
+    assert_eq!((total(&engine).await, puts.load(Ordering::SeqCst)), (5, 5));
+}
+
+#[tokio::test]
+async fn a_deferred_constraint_in_a_batch_hits_only_the_one_that_breaks_it() {
+    let place = Place::new();
+    let (engine, gate, ..) = gated(&place).await;
+    gate.add_permits(100);
+    let tables = "CREATE TABLE parent (id INTEGER PRIMARY KEY);
+                  CREATE TABLE child (parent REFERENCES parent DEFERRABLE INITIALLY DEFERRED)";
+    engine
+        .write::<(), Error>(id("tables"), move |c| Ok(c.execute_batch(tables)?))
+        .await
+        .unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for sql in [
+        "INSERT INTO parent VALUES (1)",
+        "INSERT INTO child VALUES (7)",
+        "INSERT INTO parent VALUES (2)",
+    ] {
+        let engine = engine.clone();
+        tasks.spawn(async move {
+            engine
+                .write::<(), Error>(id(sql), move |c| Ok(c.execute_batch(sql)?))
+                .await
+                .is_ok()
+                == sql.contains("parent V")
+        });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|as_expected| as_expected));
+}
+
+/// A store on which somebody else commits before each of the first `losses` PUTs of `head`; and the lock in every such PUT.
+struct Contested {
+    engine: Engine,
+    honest: Arc<dyn ObjectStore>,
+    locks: Arc<Mutex<Vec<bool>>>,
+    losses: Arc<AtomicU32>,
+}
+
+async fn contested(place: &Place) -> Contested {
+    let honest: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let rival = open(&honest, place).await;
+    let (locks, losses) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU32::new(0)));
+    let (hook_locks, hook_losses) = (Arc::clone(&locks), Arc::clone(&losses));
+    let before_put: support::Hook = Box::new(move |key, body| {
+        assert_eq!(key, "head");
+        hook_locks.lock().unwrap().push(!json_of(&body)["lock"].is_null());
+        let (rival, losses) = (rival.clone(), Arc::clone(&hook_losses));
+        Box::pin(async move {
+            if losses.load(Ordering::SeqCst) > 0 {
+                losses.fetch_sub(1, Ordering::SeqCst);
+                add(&rival, "rival", 1).await.unwrap();
+            }
+        })
+    });
+    let store = Hooked {
+        before_put,
+        ..Hooked::new(Arc::clone(&honest))
+    };
+    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    Contested {
+        engine,
+        honest,
+        locks,
+        losses,
+    }
+}
+
+#[tokio::test]
+async fn after_two_losses_the_lock_is_taken_and_the_commit_clears_it() {
+    let place = Place::new();
+    let Contested {
+        engine,
+        honest,
+        locks,
+        losses,
+    } = contested(&place).await;
+    losses.store(1, Ordering::SeqCst);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(*locks.lock().unwrap(), [false, false], "one loss is no reason");
+    locks.lock().unwrap().clear();
+    losses.store(2, Ordering::SeqCst);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(*locks.lock().unwrap(), [false, false, true, false]);
+    assert!(head_of(&*honest).await["lock"].is_null());
+    assert_eq!(total(&engine).await, 5);
+}
+
+#[tokio::test]
+async fn a_write_that_ends_without_a_commit_clears_its_lock_before_it_answers() {
+    let place = Place::new();
+    let Contested {
+        engine,
+        honest,
+        locks,
+        losses,
+    } = contested(&place).await;
+    losses.store(2, Ordering::SeqCst);
+    let result = engine
+        .write::<(), Error>(id("gives up"), |c| {
+            add_now(c, "a", 1)?;
+            if count(c, "rival")? == 2 {
+                Err(Error::Refused("too late".to_owned()))
+            } else {
+                Ok(())
+            }
+        })
+        .await;
+    assert!(matches!(result, Err(Error::Refused(_))));
+    assert_eq!(*locks.lock().unwrap(), [false, false, true, false]);
+    assert!(head_of(&*honest).await["lock"].is_null());
+    assert_eq!(total(&engine).await, 2);
+}
+
+/// An engine and its store on one clock that only moves when somebody sleeps.
+async fn on_virtual_time(place: &Place) -> (Engine, Arc<VirtualClock>, MemoryStore) {
+    let clock = VirtualClock::new();
+    let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let options = Options {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        ..place.options()
+    };
+    let engine = Engine::open(Arc::new(store.clone()), options).await.unwrap();
+    (engine, clock, store)
+}
+
+#[tokio::test]
+async fn a_lock_is_waited_for_and_taken_over_when_it_is_ten_seconds_old() {
+    let place = Place::new();
+    let (engine, clock, store) = on_virtual_time(&place).await;
+    add(&engine, "a", 1).await.unwrap();
+    edit_head(&store, |head| {
+        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" });
+    })
+    .await;
+    let before_ms = clock.unix_ms();
+    add(&engine, "a", 1).await.unwrap();
+    let waited_ms = clock.unix_ms() - before_ms;
+    assert!((10_000..10_500).contains(&waited_ms), "{waited_ms} ms");
+    assert!(head_of(&store).await["lock"].is_null());
+    // Reads do not wait.
+    edit_head(&store, |head| {
+        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" });
+    })
+    .await;
+    let before_ms = clock.unix_ms();
+    assert_eq!(total(&engine).await, 2);
+    assert_eq!(clock.unix_ms(), before_ms);
+}
+
+#[tokio::test]
+async fn a_lock_that_outlasts_the_deadline_is_unavailable() {
+    let place = Place::new();
+    let (engine, clock, store) = on_virtual_time(&place).await;
+    let options = Options {
+        clock,
+        write_deadline_ms: 3_000,
+        ..place.options()
+    };
+    drop(engine);
+    let engine = Engine::open(Arc::new(store.clone()), options).await.unwrap();
+    edit_head(&store, |head| {
+        head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" });
+    })
+    .await;
+    let result = add(&engine, "a", 1).await;
+    assert!(
+        matches!(&result, Err(Error::Unavailable { detail, .. }) if detail.contains("lock")),
+        "{result:?}"
+    );
+    assert!(!head_of(&store).await["lock"].is_null(), "it is not ours to clear");
+}
+
+#[tokio::test]
+async fn commit_ids_are_remembered_for_a_day_by_the_stores_clock() {
+    const HOUR_MS: u64 = 60 * 60 * 1_000;
+    let place = Place::new();
+    let (engine, clock, _) = on_virtual_time(&place).await;
+    let known = |engine: &Engine| {
+        let engine = engine.clone();
+        async move {
+            let sql = "SELECT count(*) FROM _commits WHERE id LIKE 'old %'";
+            let read = engine.read::<i64, Error>(Freshness::Strict, |c| Ok(c.query_row(sql, [], |row| row.get(0))?));
+            read.await.unwrap().value
+        }
+    };
+    for n in 0..10 {
+        engine
+            .write::<i64, Error>(id(&format!("old {n}")), |c| Ok(add_now(c, "a", 1)?))
+            .await
+            .unwrap();
+    }
+    clock.advance(23 * HOUR_MS);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(known(&engine).await, 10);
+    let again = engine
+        .write::<i64, Error>(id("old 3"), |c| Ok(add_now(c, "a", 1)?))
+        .await
+        .unwrap();
+    assert!(again.replayed);
+    clock.advance(2 * HOUR_MS);
+    for _ in 0..3 {
+        add(&engine, "a", 1).await.unwrap();
+    }
+    assert_eq!(known(&engine).await, 0, "each commit removes a few");
+}
+
+#[tokio::test]
+async fn nothing_is_run_again_twelve_hours_after_its_first_attempt() {
+    let place = Place::new();
+    let date = VirtualClock::new();
+    let memory = MemoryStore::with_clock(Arc::clone(&date) as Arc<dyn Clock>);
+    let faulty = FaultyStore::new(memory.clone(), 0, Rates::default());
+    let stall = Arc::new(OnceLock::new());
+    let hook_stall = Arc::clone(&stall);
+    let before_put: support::Hook = Box::new(move |_, _| {
+        if let Some(ms) = hook_stall.get() {
+            date.advance(*ms);
+        }
+        Box::pin(async {})
+    });
+    let store = Hooked {
+        before_put,
+        ..Hooked::new(Arc::new(faulty.clone()))
+    };
+    // The process's own clock stood still, as it does in a frozen one.
+    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    stall.set(12 * 60 * 60 * 1_000 + 1).unwrap();
+    faulty.script(Operation::Put, "head", Fault::LostRequest);
+    let result = add(&engine, "a", 1).await;
+    assert!(
+        matches!(&result, Err(Error::Unavailable { detail, .. }) if detail.contains("too long ago")),
+        "{result:?}"
+    );
+    assert_eq!(total(&engine).await, 0);
+}
+
+#[tokio::test]
+async fn a_local_copy_that_no_longer_fits_is_fetched_anew() {
+    let place = Place::new();
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let engine = open(&store, &place).await;
+    for n in 0..50 {
+        add(&engine, &format!("row {n}"), 1).await.unwrap();
+    }
+    let good = database_of(&place);
+    // Damage to the page that the next commit replaces shows in the checksum.
+    let (path, mut bytes) = files_of(&place)
+        .into_iter()
+        .find(|(_, bytes)| !bytes.is_empty())
+        .unwrap();
+    let elsewhere = Place::new();
+    let other = open(&store, &elsewhere).await;
+    let changed = {
+        add(&other, "row 7", 1).await.unwrap();
+        let read = engine.version();
+        assert!(read < other.version());
+        let page = bytes.windows(5).position(|window| window == b"row 7").unwrap() / 4_096;
+        bytes[page * 4_096 + 4_095] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        page
+    };
+    assert_eq!(total(&engine).await, 51);
+    assert_ne!(database_of(&place), good);
+    assert_ne!(
+        files_of(&place)[0].0,
+        path,
+        "page {changed} was damaged: there is a new file"
+    );
+    let check = engine.read::<String, Error>(Freshness::Local, |c| {
+        Ok(c.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)
+    });
+    assert_eq!(check.await.unwrap().value, "ok");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_a_newer_version_changes_nothing() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    let honest: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let rival = open(&honest, &elsewhere).await;
+    let (gate, landed) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
+    let (hook_gate, hook_landed) = (Arc::clone(&gate), Arc::clone(&landed));
+    let after_put: support::Hook = Box::new(move |_, _| {
+        hook_landed.fetch_add(1, Ordering::SeqCst);
+        let gate = Arc::clone(&hook_gate);
+        Box::pin(async move { gate.acquire().await.unwrap().forget() })
+    });
+    let store = Hooked {
+        after_put,
+        ..Hooked::new(Arc::clone(&honest))
+    };
+    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    let writer = engine.clone();
+    let write = tokio::spawn(async move { add(&writer, "a", 1).await });
+    while landed.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // It landed, and nobody told us. Others build on it, and we read what they made.
+    assert_eq!(add(&rival, "a", 1).await.unwrap().value, 2);
+    assert_eq!(total(&engine).await, 2);
+    gate.add_permits(100);
+    assert_eq!(write.await.unwrap().unwrap().value, 1);
+    assert_eq!(engine.version(), rival.version(), "what is known never goes back");
+    assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 2);
+    assert!(database_of(&place) == database_of(&elsewhere));
+    let puts = landed.load(Ordering::SeqCst);
+    assert_eq!(add(&engine, "a", 1).await.unwrap().value, 3);
+    assert_eq!(landed.load(Ordering::SeqCst), puts + 1, "it knew the newest version");
+    assert_eq!(total(&rival).await, 3);
+    assert!(database_of(&place) == database_of(&elsewhere));
+}
+
+#[tokio::test]
+async fn a_schema_step_that_somebody_else_ran_is_not_run_again_even_after_a_day() {
+    const STEPS: &[Migration] = &[
+        COUNTERS[0],
+        Migration {
+            version: 2,
+            sql: "CREATE TABLE two (x)",
+            min_reader: 0,
+            min_writer: 0,
+        },
+    ];
+    let place = Place::new();
+    // Only the store's date leaps; a process on such a clock would think that its calls took all that time.
+    let clock = VirtualClock::new();
+    let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let first = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &place).await;
+    let options = Options {
+        migrations: STEPS,
+        ..place.options()
+    };
+    let gets = AtomicU32::new(0);
+    let (hook_memory, hook_options) = (memory.clone(), options.clone());
+    let before_get: support::Hook = Box::new(move |_, _| {
+        // The first GET opens the database; before the second, the step is run elsewhere, and its commit id purged.
+        let second = gets.fetch_add(1, Ordering::SeqCst) == 1;
+        let (memory, options, clock) = (hook_memory.clone(), hook_options.clone(), Arc::clone(&clock));
+        Box::pin(async move {
+            if second {
+                let other = Engine::open(Arc::new(memory), options).await.unwrap();
+                clock.advance(25 * 60 * 60 * 1_000);
+                for _ in 0..5 {
+                    add(&other, "a", 1).await.unwrap();
+                }
+            }
+        })
+    });
+    let store = Hooked {
+        before_get,
+        ..Hooked::new(Arc::new(memory.clone()))
+    };
+    let engine = Engine::open(Arc::new(store), options).await.unwrap();
+    assert_eq!(head_of(&memory).await["schema"], 2);
+    assert_eq!((total(&engine).await, total(&first).await), (5, 5));
+}

@@ -1,0 +1,391 @@
+//! What lies in the store: spills, bases, damage.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bespoke_storage::{Engine, Error, Freshness, MemoryStore, Migration, ObjectStore, Options, PutCondition, limits};
+use support::{
+    Hooked, Place, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total,
+};
+
+const BLOBS: &[Migration] = &[Migration {
+    version: 1,
+    sql: "CREATE TABLE blob (id INTEGER PRIMARY KEY, body BLOB)",
+    min_reader: 0,
+    min_writer: 0,
+}];
+
+async fn open_blobs(store: &Arc<dyn ObjectStore>, place: &Place) -> Engine {
+    Engine::open(
+        Arc::clone(store),
+        Options {
+            migrations: BLOBS,
+            ..place.options()
+        },
+    )
+    .await
+    .unwrap()
+}
+
+async fn insert(engine: &Engine, bytes: usize, seed: u64) {
+    let body = noise(bytes, seed);
+    let write = engine.write::<(), Error>(fresh_id(), move |c| {
+        c.execute("INSERT INTO blob (body) VALUES (?1)", [&body])?;
+        Ok(())
+    });
+    write.await.unwrap();
+}
+
+async fn sql(engine: &Engine, sql: &'static str) {
+    engine
+        .write::<(), Error>(fresh_id(), move |c| Ok(c.execute_batch(sql)?))
+        .await
+        .unwrap();
+}
+
+/// A cold engine has the same file, byte for byte, and it is whole.
+async fn same_from_scratch(store: &Arc<dyn ObjectStore>, writer: &Place) {
+    let cold = Place::new();
+    let engine = open_blobs(store, &cold).await;
+    assert!(database_of(&cold) == database_of(writer), "the files differ");
+    let check = engine.read::<String, Error>(Freshness::Local, |c| {
+        Ok(c.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)
+    });
+    assert_eq!(check.await.unwrap().value, "ok");
+}
+
+fn length(json: &serde_json::Value) -> usize {
+    json.as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn deltas_ride_in_head_until_they_no_longer_fit() {
+    for store in stores() {
+        let place = Place::new();
+        let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
+        let follower = open_blobs(&store, &follower_place).await;
+        // 20 KB each: the sixth does not fit beside the others.
+        for n in 0..20 {
+            insert(&engine, 20_000, n).await;
+            assert!(body_of(&*store, "head").await.len() <= limits::HEAD_MAX_BYTES);
+            if n % 7 == 0 {
+                follower.ping().await.unwrap();
+                assert!(database_of(&follower_place) == database_of(&place));
+            }
+        }
+        let head = head_of(&*store).await;
+        assert_eq!(length(&head["segments"]), 3);
+        assert_eq!(store.list("segment/").await.unwrap().len(), 3);
+        same_from_scratch(&store, &place).await;
+        // One that is too large for `head` by itself takes the tail with it.
+        insert(&engine, 100_000, 99).await;
+        let head = head_of(&*store).await;
+        assert_eq!((length(&head["segments"]), length(&head["tail"])), (4, 0));
+        insert(&engine, 100_000, 100).await;
+        sql(&engine, "DELETE FROM blob WHERE id % 3 = 0; PRAGMA user_version = 3").await;
+        same_from_scratch(&store, &place).await;
+        follower.ping().await.unwrap();
+        assert!(database_of(&follower_place) == database_of(&place));
+        assert!(head["base"]["table"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn a_huge_delta_becomes_a_new_base() {
+    for store in stores() {
+        let place = Place::new();
+        let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
+        let follower = open_blobs(&store, &follower_place).await;
+        insert(&engine, 3_500_000, 1).await;
+        let head = head_of(&*store).await;
+        let first_base = head["base"].clone();
+        assert_eq!((length(&head["segments"]), length(&head["tail"])), (0, 0));
+        assert_eq!(first_base["seq"], head["seq"]);
+        assert_eq!(store.list("chunk/").await.unwrap().len(), 4);
+        assert!(body_of(&*store, first_base["table"].as_str().unwrap()).await.len() == 16 + 4 * 28 + 8);
+        same_from_scratch(&store, &place).await;
+        // Less than a quarter: a segment on top of the base.
+        insert(&engine, 700_000, 2).await;
+        let head = head_of(&*store).await;
+        assert_eq!((length(&head["segments"]), &head["base"]), (1, &first_base));
+        same_from_scratch(&store, &place).await;
+        follower.ping().await.unwrap();
+        assert!(database_of(&follower_place) == database_of(&place));
+        insert(&engine, 2_500_000, 3).await;
+        assert_ne!(head_of(&*store).await["base"]["id"], first_base["id"]);
+        same_from_scratch(&store, &place).await;
+        // From before the base, a follower fetches everything.
+        follower.ping().await.unwrap();
+        assert!(database_of(&follower_place) == database_of(&place));
+    }
+}
+
+#[tokio::test]
+async fn too_many_segments_become_a_new_base() {
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let place = Place::new();
+    let engine = open_blobs(&store, &place).await;
+    for n in 0..limits::SEGMENTS_MAX as u64 {
+        insert(&engine, 66_000, n).await;
+    }
+    let head = head_of(&*store).await;
+    assert_eq!(length(&head["segments"]), limits::SEGMENTS_MAX);
+    insert(&engine, 66_000, 99).await;
+    let head = head_of(&*store).await;
+    assert_eq!(length(&head["segments"]), 0);
+    assert_eq!(head["base"]["seq"], head["seq"]);
+    same_from_scratch(&store, &place).await;
+}
+
+#[tokio::test]
+async fn a_file_that_shrinks_and_grows_again_is_the_same_everywhere() {
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let (place, follower_place) = (Place::new(), Place::new());
+    let (engine, follower) = (
+        open_blobs(&store, &place).await,
+        open_blobs(&store, &follower_place).await,
+    );
+    sql(&engine, "PRAGMA user_version = 1").await;
+    for n in 0..6 {
+        insert(&engine, 300_000, n).await;
+        // Pages that are allocated and freed in one commit are never written by SQLite.
+        sql(
+            &engine,
+            "INSERT INTO blob VALUES (1000, zeroblob(200000)); DELETE FROM blob WHERE id = 1000;
+             DELETE FROM blob WHERE id % 2 = 0",
+        )
+        .await;
+        follower.ping().await.unwrap();
+        assert!(database_of(&follower_place) == database_of(&place), "{n}");
+    }
+    same_from_scratch(&store, &place).await;
+}
+
+/// A store with a base, segments and a tail.
+async fn full_store() -> (MemoryStore, serde_json::Value) {
+    let memory = MemoryStore::new();
+    let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
+    let place = Place::new();
+    let engine = open_blobs(&store, &place).await;
+    insert(&engine, 1_500_000, 1).await;
+    insert(&engine, 90_000, 2).await;
+    insert(&engine, 90_000, 3).await;
+    insert(&engine, 1_000, 4).await;
+    let head = head_of(&memory).await;
+    assert_eq!((length(&head["segments"]), length(&head["tail"])), (2, 1));
+    (memory, head)
+}
+
+async fn try_open(memory: &MemoryStore) -> Result<(), Error> {
+    let place = Place::new();
+    let options = Options {
+        migrations: BLOBS,
+        ..place.options()
+    };
+    Engine::open(Arc::new(memory.clone()), options).await.map(drop)
+}
+
+#[tokio::test]
+async fn damage_to_any_object_is_an_error_that_names_it() {
+    let (memory, head) = full_store().await;
+    try_open(&memory).await.unwrap();
+    let chunks = memory.list("chunk/").await.unwrap();
+    let table = head["base"]["table"].as_str().unwrap().to_owned();
+    let mut keys = vec![
+        "head".to_owned(),
+        table,
+        head["segments"][1]["key"].as_str().unwrap().to_owned(),
+    ];
+    keys.extend(chunks.into_iter().map(|line| line.key));
+    for key in keys {
+        let whole = body_of(&memory, &key).await;
+        let mut flipped = whole.to_vec();
+        flipped[whole.len() / 2] ^= 1;
+        for damaged in [
+            flipped.into(),
+            whole.slice(..whole.len() / 2),
+            whole.slice(..0),
+            whole.slice(1..),
+        ] {
+            memory.put(&key, damaged, PutCondition::None).await.unwrap();
+            let error = try_open(&memory).await.unwrap_err();
+            assert!(
+                matches!(&error, Error::Corrupt(text) if text.contains(&key)),
+                "{key}: {error}"
+            );
+        }
+        if key != "head" {
+            memory.delete(&key).await.unwrap();
+            let error = try_open(&memory).await.unwrap_err();
+            assert!(
+                matches!(&error, Error::Corrupt(text) if text.contains(&key)),
+                "{key}: {error}"
+            );
+        }
+        memory.put(&key, whole, PutCondition::None).await.unwrap();
+    }
+    try_open(&memory).await.unwrap();
+    // Two objects of the right form in the wrong places do not pass either: the checksum of the database tells.
+    edit_head(&memory, |head| head["checksum"] = "0123456789abcdef".into()).await;
+    let error = try_open(&memory).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Corrupt(text) if text.contains("checksum")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_higher_format_is_refused() {
+    let (memory, _) = full_store().await;
+    edit_head(&memory, |head| head["format"] = 2.into()).await;
+    let error = try_open(&memory).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Unsupported(text) if text.contains("format 2")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_lost_its_head_gets_no_other() {
+    let (memory, _) = full_store().await;
+    let place = Place::new();
+    let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
+    let engine = open_blobs(&store, &place).await;
+    let head = body_of(&memory, "head").await;
+    memory.delete("head").await.unwrap();
+    assert!(matches!(try_open(&memory).await, Err(Error::Refused(_))));
+    assert!(matches!(engine.ping().await, Err(Error::Corrupt(_))));
+    let write = engine
+        .write::<(), Error>(fresh_id(), |c| Ok(c.execute_batch("INSERT INTO blob VALUES (77, 1)")?))
+        .await;
+    assert!(matches!(write, Err(Error::Corrupt(_))), "{write:?}");
+    memory.put("head", head, PutCondition::CreateOnly).await.unwrap();
+    engine.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn another_database_under_the_same_name_is_refused() {
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let other: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let place = Place::new();
+    let engine = open(&store, &place).await;
+    let stranger = open(&other, &place).await;
+    for _ in 0..3 {
+        add(&stranger, "a", 1).await.unwrap();
+    }
+    store
+        .put("head", body_of(&*other, "head").await, PutCondition::None)
+        .await
+        .unwrap();
+    assert!(matches!(engine.ping().await, Err(Error::Refused(_))));
+}
+
+#[tokio::test]
+async fn a_commit_keeps_the_fields_it_does_not_know() {
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+    let place = Place::new();
+    let engine = open(&store, &place).await;
+    edit_head(&*store, |head| {
+        head["future"] = serde_json::json!({ "deep": [1, 2] });
+        head["base"]["future"] = 7.into();
+        head["floor_ms"] = 12_345.into();
+    })
+    .await;
+    add(&engine, "a", 1).await.unwrap();
+    let head = json_of(&body_of(&*store, "head").await);
+    assert_eq!(head["future"]["deep"][1], 2);
+    assert_eq!(head["base"]["future"], 7);
+    assert_eq!(head["floor_ms"], 12_345);
+}
+
+#[tokio::test]
+async fn another_epoch_means_another_history() {
+    let (memory, _) = full_store().await;
+    let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
+    let place = Place::new();
+    let engine = open_blobs(&store, &place).await;
+    let old = body_of(&memory, "head").await;
+    insert(&engine, 500, 9).await;
+    insert(&engine, 500, 10).await;
+    let newest = engine.version();
+    // What a restore does: an earlier state, a new epoch.
+    memory.put("head", old, PutCondition::None).await.unwrap();
+    edit_head(&memory, |head| head["epoch"] = 2.into()).await;
+    let version = engine.ping().await.unwrap();
+    assert_eq!((version.epoch, version.seq), (2, newest.seq - 2));
+    same_from_scratch(&store, &place).await;
+    insert(&engine, 500, 11).await;
+    same_from_scratch(&store, &place).await;
+}
+
+#[tokio::test]
+async fn every_page_size_works_and_another_is_refused() {
+    for page_size in [512, 1_024, 4_096, 65_536] {
+        let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
+        let place = Place::new();
+        let options = Options {
+            migrations: BLOBS,
+            page_size,
+            ..place.options()
+        };
+        let engine = Engine::open(Arc::clone(&store), options).await.unwrap();
+        insert(&engine, 200_000, 1).await;
+        insert(&engine, 1_300_000, 2).await;
+        insert(&engine, 2_000, 3).await;
+        assert_eq!(head_of(&*store).await["page_size"], page_size);
+        same_from_scratch(&store, &place).await;
+    }
+    let options = Options {
+        page_size: 1_000,
+        ..Place::new().options()
+    };
+    let refused = Engine::open(Arc::new(MemoryStore::new()), options).await.map(drop);
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_commit_in_head_costs_one_put_and_little_room() {
+    let memory = MemoryStore::new();
+    let store: Arc<dyn ObjectStore> = Arc::new(memory);
+    let place = Place::new();
+    let engine = open(&store, &place).await;
+    for n in 0..200 {
+        add(&engine, &format!("user {n}"), 1).await.unwrap();
+    }
+    add(&engine, "user 7", 1).await.unwrap();
+    let tail = head_of(&*store).await["tail"].as_array().unwrap().last().unwrap()["len"]
+        .as_u64()
+        .unwrap();
+    assert!(tail < 6_000, "{tail} bytes for one row and its commit id");
+    assert_eq!(total(&engine).await, 201);
+}
+
+#[tokio::test]
+async fn an_object_that_vanishes_because_head_moved_is_no_damage() {
+    let (memory, head) = full_store().await;
+    let elsewhere = Place::new();
+    let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
+    let rival = open_blobs(&honest, &elsewhere).await;
+    let segment = head["segments"][0]["key"].as_str().unwrap().to_owned();
+    let moved = Arc::new(AtomicBool::new(false));
+    let before_get: support::Hook = Box::new(move |key, _| {
+        let (rival, memory, segment, moved) = (rival.clone(), memory.clone(), segment.clone(), Arc::clone(&moved));
+        Box::pin(async move {
+            if key == segment && !moved.swap(true, Ordering::SeqCst) {
+                insert(&rival, 3_000_000, 7).await;
+                memory.delete(&segment).await.unwrap();
+            }
+        })
+    });
+    let store: Arc<dyn ObjectStore> = Arc::new(Hooked {
+        before_get,
+        ..Hooked::new(honest)
+    });
+    let place = Place::new();
+    let _engine = open_blobs(&store, &place).await;
+    assert!(database_of(&place) == database_of(&elsewhere));
+}
