@@ -2,21 +2,34 @@
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::user::Standing;
-use bespoke_core::{Level, SecretDigest};
-use rusqlite::{Row, named_params};
+use bespoke_core::{Level, SecretDigest, Timestamp};
+use rusqlite::named_params;
 use uuid::Uuid;
 
-use crate::row::{maybe_timestamp, timestamp};
-use crate::users::{STANDING, standing_from_row};
+use crate::row::Columns;
+use crate::users::standing_from_row;
 use crate::{Db, Result};
 
 const TABLE: &str = "api_keys";
 
-fn select(condition: &str) -> String {
-    format!(
-        "SELECT api_keys.*, {STANDING} FROM api_keys JOIN users ON users.id = api_keys.user_id \
-         WHERE {condition} ORDER BY api_keys.id"
-    )
+/// In the order in which `from_row` takes them.
+const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_keys.name, api_keys.level, api_keys.secret, \
+     api_keys.instance, api_keys.calls, api_keys.created_at, api_keys.expires_at, api_keys.last_seen \
+     FROM api_keys JOIN users ON users.id = api_keys.user_id";
+
+/// What a call by key has to know: the key without its name, and the standing of its owner.
+#[derive(Debug)]
+pub struct Credential {
+    /// SHA-256 of the secret.
+    pub secret: SecretDigest,
+    /// Highest level of the key.
+    pub level: Level,
+    /// The instance that the key was made on.
+    pub instance: String,
+    /// From this moment on it is refused.
+    pub expires_at: Timestamp,
+    /// The owner.
+    pub owner: Standing,
 }
 
 /// Stores a new key.
@@ -41,13 +54,22 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
     Ok(())
 }
 
-/// A key and the standing of its owner: all that a call by key has to know, in one query.
+/// What a call by that key has to know, in one query that opens nothing.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn with_owner(db: &Db<'_>, uuid: Uuid) -> Result<Option<(ApiKey, Standing)>> {
-    db.first(&select("api_keys.uuid = ?1"), [uuid], |db, row| {
-        Ok((from_row(db, row)?, standing_from_row(db, row)?))
+pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
+    let sql = "SELECT api_keys.secret, api_keys.level, api_keys.instance, api_keys.expires_at, \
+         users.id, users.uuid, users.role, users.status, users.consent \
+         FROM api_keys JOIN users ON users.id = api_keys.user_id WHERE api_keys.uuid = ?1";
+    db.first(sql, [uuid], |db, row| {
+        Ok(Credential {
+            secret: SecretDigest::from_bytes(row.take()?),
+            level: Level::new(row.take()?).ok_or_else(|| db.vault.row(TABLE, uuid).unknown("level"))?,
+            instance: row.take()?,
+            expires_at: row.timestamp()?,
+            owner: standing_from_row(db, row)?,
+        })
     })
 }
 
@@ -56,7 +78,7 @@ pub fn with_owner(db: &Db<'_>, uuid: Uuid) -> Result<Option<(ApiKey, Standing)>>
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<ApiKey>> {
-    db.first(&select("api_keys.uuid = ?1"), [uuid], from_row)
+    db.first(&format!("{SELECT} WHERE api_keys.uuid = ?1"), [uuid], from_row)
 }
 
 /// All keys of an account, oldest first.
@@ -64,7 +86,11 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<ApiKey>> {
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
 pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<ApiKey>> {
-    db.all(&select("api_keys.user_id = ?1"), [user_id], from_row)
+    db.all(
+        &format!("{SELECT} WHERE api_keys.user_id = ?1 ORDER BY api_keys.id"),
+        [user_id],
+        from_row,
+    )
 }
 
 /// Ends a key.
@@ -76,20 +102,20 @@ pub fn delete(db: &Db<'_>, uuid: Uuid) -> Result<()> {
     Ok(())
 }
 
-fn from_row(db: &Db<'_>, row: &Row<'_>) -> Result<ApiKey> {
-    let uuid = row.get("uuid")?;
+fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<ApiKey> {
+    let uuid = row.take()?;
     let vault = db.vault.row(TABLE, uuid);
     Ok(ApiKey {
         uuid,
-        user_id: row.get("user_id")?,
-        user_uuid: row.get("owner_uuid")?,
-        name: vault.open_json("name", row.get_ref("name")?.as_blob().unwrap_or_default())?,
-        level: Level::new(row.get("level")?).ok_or_else(|| vault.unknown("level"))?,
-        secret: SecretDigest::from_bytes(row.get("secret")?),
-        instance: row.get("instance")?,
-        calls: row.get("calls")?,
-        created_at: timestamp(row, "created_at")?,
-        expires_at: timestamp(row, "expires_at")?,
-        last_seen: maybe_timestamp(row, "last_seen")?,
+        user_id: row.take()?,
+        user_uuid: row.take()?,
+        name: vault.open_json("name", row)?,
+        level: Level::new(row.take()?).ok_or_else(|| vault.unknown("level"))?,
+        secret: SecretDigest::from_bytes(row.take()?),
+        instance: row.take()?,
+        calls: row.take()?,
+        created_at: row.timestamp()?,
+        expires_at: row.timestamp()?,
+        last_seen: row.maybe_timestamp()?,
     })
 }

@@ -1,10 +1,10 @@
 //! Confirmations.
 
 use bespoke_core::entity::confirmation::{Confirmation, Kind};
-use rusqlite::{Row, named_params};
+use rusqlite::named_params;
 use uuid::Uuid;
 
-use crate::row::timestamp;
+use crate::row::Columns;
 use crate::{Db, Result};
 
 const TABLE: &str = "confirmations";
@@ -36,7 +36,11 @@ pub fn insert(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Confirmation>> {
-    db.first("SELECT * FROM confirmations WHERE uuid = ?1", [uuid], from_row)
+    db.first(
+        "SELECT uuid, kind, user_id, secret, data, created_at FROM confirmations WHERE uuid = ?1",
+        [uuid],
+        from_row,
+    )
 }
 
 /// Removes a confirmation: it was used.
@@ -60,15 +64,15 @@ pub fn delete_kind(db: &Db<'_>, user_id: i64, kind: Kind) -> Result<()> {
     Ok(())
 }
 
-fn from_row(db: &Db<'_>, row: &Row<'_>) -> Result<Confirmation> {
-    let uuid = row.get("uuid")?;
+fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Confirmation> {
+    let uuid = row.take()?;
     let vault = db.vault.row(TABLE, uuid);
     Ok(Confirmation {
         uuid,
-        kind: Kind::from_name(&row.get::<_, String>("kind")?).ok_or_else(|| vault.unknown("kind"))?,
-        user_id: row.get("user_id")?,
-        check: vault.open("secret", row.get_ref("secret")?.as_blob().unwrap_or_default())?,
-        data: vault.open_json("data", row.get_ref("data")?.as_blob().unwrap_or_default())?,
-        created_at: timestamp(row, "created_at")?,
+        kind: Kind::from_name(&row.take::<String>()?).ok_or_else(|| vault.unknown("kind"))?,
+        user_id: row.take()?,
+        check: vault.open("secret", row)?,
+        data: vault.open_json("data", row)?,
+        created_at: row.timestamp()?,
     })
 }

@@ -2,11 +2,11 @@
 //! mail has gone.
 
 use bespoke_core::entity::mail::{OutboxMail, Template};
-use rusqlite::{Row, named_params};
+use rusqlite::named_params;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::row::timestamp;
+use crate::row::Columns;
 use crate::{Db, Result};
 
 const TABLE: &str = "outbox";
@@ -37,7 +37,8 @@ pub fn insert(db: &Db<'_>, mail: &OutboxMail) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
 pub fn oldest(db: &Db<'_>, limit: u32) -> Result<Vec<OutboxMail>> {
-    db.all("SELECT * FROM outbox ORDER BY id LIMIT ?1", [limit], from_row)
+    let sql = "SELECT uuid, template, recipient, language, action_url, created_at FROM outbox ORDER BY id LIMIT ?1";
+    db.all(sql, [limit], from_row)
 }
 
 /// Removes mails that have gone.
@@ -51,23 +52,16 @@ pub fn delete(db: &Db<'_>, uuids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-fn from_row(db: &Db<'_>, row: &Row<'_>) -> Result<OutboxMail> {
-    let uuid = row.get("uuid")?;
+fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<OutboxMail> {
+    let uuid = row.take()?;
     let vault = db.vault.row(TABLE, uuid);
-    let template = Value::String(row.get("template")?);
-    let action_url = match row.get_ref("action_url")? {
-        rusqlite::types::ValueRef::Blob(field) => Some(vault.open("action_url", field)?),
-        _ => None,
-    };
+    let template = Value::String(row.take()?);
     Ok(OutboxMail {
         uuid,
         template: serde_json::from_value::<Template>(template).map_err(|_| vault.unknown("template"))?,
-        to: vault.open("recipient", row.get_ref("recipient")?.as_blob().unwrap_or_default())?,
-        language: row
-            .get::<_, String>("language")?
-            .parse()
-            .map_err(|_| vault.unknown("language"))?,
-        action_url,
-        created_at: timestamp(row, "created_at")?,
+        to: vault.open("recipient", row)?,
+        language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
+        action_url: vault.maybe_open("action_url", row)?,
+        created_at: row.timestamp()?,
     })
 }

@@ -1,18 +1,49 @@
 //! Small steps that the repositories share.
 
 use bespoke_core::{EntityId, Timestamp};
+use rusqlite::types::FromSql;
 use rusqlite::{Params, Row};
 
 use crate::{Db, Result};
 
-/// A moment as it stands in a column.
-pub(crate) fn timestamp(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
-    row.get(column).map(Timestamp::from_millis)
+/// Takes the columns of a row one after the other, in the order of the SELECT. (By name, SQLite would be asked for the
+/// name of each column, each time.)
+pub(crate) struct Columns<'a> {
+    row: &'a Row<'a>,
+    next: usize,
 }
 
-/// A moment, or none.
-pub(crate) fn maybe_timestamp(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+impl<'a> Columns<'a> {
+    pub(crate) fn of(row: &'a Row<'a>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    fn advance(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// The next column.
+    pub(crate) fn take<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        let index = self.advance();
+        self.row.get(index)
+    }
+
+    /// The next column, a moment.
+    pub(crate) fn timestamp(&mut self) -> rusqlite::Result<Timestamp> {
+        self.take().map(Timestamp::from_millis)
+    }
+
+    /// The next column, a moment or NULL.
+    pub(crate) fn maybe_timestamp(&mut self) -> rusqlite::Result<Option<Timestamp>> {
+        Ok(self.take::<Option<i64>>()?.map(Timestamp::from_millis))
+    }
+
+    /// The next column, a sealed field; NULL is `None`.
+    pub(crate) fn sealed(&mut self) -> rusqlite::Result<Option<&'a [u8]>> {
+        let index = self.advance();
+        Ok(self.row.get_ref(index)?.as_blob_or_null()?)
+    }
 }
 
 impl Db<'_> {
@@ -21,11 +52,11 @@ impl Db<'_> {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Self, &Row<'_>) -> Result<T>,
+        read: impl FnOnce(&Self, &mut Columns<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
-        rows.next()?.map(|row| read(self, row)).transpose()
+        rows.next()?.map(|row| read(self, &mut Columns::of(row))).transpose()
     }
 
     /// The row with that id of either kind. `sql` ends where the name of the id's column follows.
@@ -34,7 +65,7 @@ impl Db<'_> {
         select: &str,
         table: &str,
         id: EntityId,
-        read: impl FnOnce(&Self, &Row<'_>) -> Result<T>,
+        read: impl FnOnce(&Self, &mut Columns<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
         match id {
             EntityId::Integer(id) => self.first(&format!("{select} WHERE {table}.id = ?1"), [id], read),
@@ -47,13 +78,13 @@ impl Db<'_> {
         &self,
         sql: &str,
         params: impl Params,
-        read: impl Fn(&Self, &Row<'_>) -> Result<T>,
+        read: impl Fn(&Self, &mut Columns<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
         let mut result = Vec::new();
         while let Some(row) = rows.next()? {
-            result.push(read(self, row)?);
+            result.push(read(self, &mut Columns::of(row))?);
         }
         Ok(result)
     }

@@ -2,14 +2,17 @@
 
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::{EntityId, Timestamp};
-use rusqlite::{Row, named_params};
+use rusqlite::named_params;
 use uuid::Uuid;
 
-use crate::row::timestamp;
+use crate::row::Columns;
 use crate::{Db, Result};
 
 const TABLE: &str = "sets";
-const SELECT: &str = "SELECT sets.*, users.uuid AS owner_uuid FROM sets JOIN users ON users.id = sets.user_id";
+/// In the order in which `from_row` takes them.
+const SELECT: &str = "SELECT sets.id, sets.uuid, sets.user_id, users.uuid, sets.created_at, sets.updated_at, sets.name, \
+     sets.notes, sets.imperial, sets.public, sets.measies, sets.img \
+     FROM sets JOIN users ON users.id = sets.user_id";
 
 /// Stores a new set of an account; gives its integer id.
 ///
@@ -86,24 +89,23 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-fn from_row(db: &Db<'_>, row: &Row<'_>) -> Result<MeasurementSet> {
-    let uuid = row.get("uuid")?;
+fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<MeasurementSet> {
+    let (id, uuid) = (row.take()?, row.take()?);
     let vault = db.vault.row(TABLE, uuid);
-    let text = |column: &'static str| vault.open(column, row.get_ref(column)?.as_blob().unwrap_or_default());
     Ok(MeasurementSet {
-        id: row.get("id")?,
+        id,
         uuid,
-        user_id: row.get("user_id")?,
-        user_uuid: row.get("owner_uuid")?,
-        created_at: timestamp(row, "created_at")?,
-        updated_at: timestamp(row, "updated_at")?,
+        user_id: row.take()?,
+        user_uuid: row.take()?,
+        created_at: row.timestamp()?,
+        updated_at: row.timestamp()?,
         content: SetContent {
-            name: text("name")?,
-            notes: text("notes")?,
-            imperial: row.get("imperial")?,
-            public: row.get("public")?,
-            measies: vault.open_json("measies", row.get_ref("measies")?.as_blob().unwrap_or_default())?,
-            img: row.get("img")?,
+            name: vault.open("name", row)?,
+            notes: vault.open("notes", row)?,
+            imperial: row.take()?,
+            public: row.take()?,
+            measies: vault.open_json("measies", row)?,
+            img: row.take()?,
         },
     })
 }

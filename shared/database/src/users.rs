@@ -3,16 +3,17 @@
 use bespoke_core::entity::user::{Consent, Standing, Status, User};
 use bespoke_core::validate::{Language, clean_email, fold_username};
 use bespoke_core::{EntityId, Role, Timestamp};
-use rusqlite::{Row, named_params};
+use rusqlite::named_params;
 use uuid::Uuid;
 
-use crate::row::{maybe_timestamp, timestamp};
+use crate::row::Columns;
 use crate::{Db, Result};
 
 const TABLE: &str = "users";
-const SELECT: &str = "SELECT * FROM users";
-pub(crate) const STANDING: &str = "users.id AS owner_id, users.uuid AS owner_uuid, users.role AS owner_role, users.status AS owner_status, \
-     users.consent AS owner_consent";
+/// In the order in which `from_row` takes them.
+const SELECT: &str = "SELECT id, uuid, role, status, consent, bio, compare, control, created_at, email, data, ihash, \
+     initial, imperial, jwt_calls, key_calls, language, last_seen, mfa_enabled, newsletter, patron, updated_at, \
+     username, lusername, password FROM users";
 
 /// What a new account starts with; the rest has defaults.
 #[derive(Debug, Clone)]
@@ -86,7 +87,7 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<User>> {
 /// [`crate::Error`] when the row cannot be read.
 pub fn by_email(db: &Db<'_>, address: &str) -> Result<Option<User>> {
     db.first(
-        "SELECT * FROM users WHERE email_index = ?1",
+        &format!("{SELECT} WHERE email_index = ?1"),
         [db.vault.index().email(address)],
         from_row,
     )
@@ -104,7 +105,7 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
     } else if let Some(id) = EntityId::parse(&cleaned) {
         by_id(db, id)
     } else {
-        db.first("SELECT * FROM users WHERE lusername = ?1", [cleaned], from_row)
+        db.first(&format!("{SELECT} WHERE lusername = ?1"), [cleaned], from_row)
     }
 }
 
@@ -114,10 +115,9 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
 /// [`crate::Error`] when the row cannot be read.
 pub fn standing(db: &Db<'_>, id: i64) -> Result<Option<Standing>> {
     db.first(
-        "SELECT id AS owner_id, uuid AS owner_uuid, role AS owner_role, status AS owner_status,
-           consent AS owner_consent FROM users WHERE id = ?1",
+        "SELECT id, uuid, role, status, consent FROM users WHERE id = ?1",
         [id],
-        |db, row| standing_from_row(db, row),
+        standing_from_row,
     )
 }
 
@@ -178,54 +178,43 @@ pub fn set_password(db: &Db<'_>, id: i64, password: &str) -> Result<()> {
     Ok(())
 }
 
-/// Reads the columns that [`STANDING`] selects.
-pub(crate) fn standing_from_row(db: &Db<'_>, row: &Row<'_>) -> Result<Standing> {
-    let uuid = row.get("owner_uuid")?;
-    let unknown = |column| db.vault.row(TABLE, uuid).unknown(column);
+/// Takes the columns id, uuid, role, status and consent.
+pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Standing> {
+    let (id, uuid) = (row.take()?, row.take()?);
+    let vault = db.vault.row(TABLE, uuid);
     Ok(Standing {
-        id: row.get("owner_id")?,
+        id,
         uuid,
-        role: Role::from_name(row.get_ref("owner_role")?.as_str().map_err(|_| unknown("role"))?),
-        status: Status::from_number(row.get("owner_status")?).ok_or_else(|| unknown("status"))?,
-        consent: Consent::from_number(row.get("owner_consent")?).ok_or_else(|| unknown("consent"))?,
+        role: Role::from_name(&row.take::<String>()?),
+        status: Status::from_number(row.take()?).ok_or_else(|| vault.unknown("status"))?,
+        consent: Consent::from_number(row.take()?).ok_or_else(|| vault.unknown("consent"))?,
     })
 }
 
-fn from_row(db: &Db<'_>, row: &Row<'_>) -> Result<User> {
-    let uuid = row.get("uuid")?;
-    let vault = db.vault.row(TABLE, uuid);
-    let text = |column: &'static str| vault.open(column, row.get_ref(column)?.as_blob().unwrap_or_default());
-    let data = vault.open_json("data", row.get_ref("data")?.as_blob().unwrap_or_default())?;
+fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<User> {
+    let standing = standing_from_row(db, row)?;
+    let vault = db.vault.row(TABLE, standing.uuid);
     Ok(User {
-        standing: Standing {
-            id: row.get("id")?,
-            uuid,
-            role: Role::from_name(&row.get::<_, String>("role")?),
-            status: Status::from_number(row.get("status")?).ok_or_else(|| vault.unknown("status"))?,
-            consent: Consent::from_number(row.get("consent")?).ok_or_else(|| vault.unknown("consent"))?,
-        },
-        bio: text("bio")?,
-        compare: row.get("compare")?,
-        control: row.get("control")?,
-        created_at: timestamp(row, "created_at")?,
-        email: text("email")?,
-        data,
-        ihash: row.get("ihash")?,
-        initial: text("initial")?,
-        imperial: row.get("imperial")?,
-        jwt_calls: row.get("jwt_calls")?,
-        key_calls: row.get("key_calls")?,
-        language: row
-            .get::<_, String>("language")?
-            .parse()
-            .map_err(|_| vault.unknown("language"))?,
-        last_seen: maybe_timestamp(row, "last_seen")?,
-        mfa_enabled: row.get("mfa_enabled")?,
-        newsletter: row.get("newsletter")?,
-        patron: row.get("patron")?,
-        updated_at: timestamp(row, "updated_at")?,
-        username: row.get("username")?,
-        lusername: row.get("lusername")?,
-        password: row.get("password")?,
+        standing,
+        bio: vault.open("bio", row)?,
+        compare: row.take()?,
+        control: row.take()?,
+        created_at: row.timestamp()?,
+        email: vault.open("email", row)?,
+        data: vault.open_json("data", row)?,
+        ihash: row.take()?,
+        initial: vault.open("initial", row)?,
+        imperial: row.take()?,
+        jwt_calls: row.take()?,
+        key_calls: row.take()?,
+        language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
+        last_seen: row.maybe_timestamp()?,
+        mfa_enabled: row.take()?,
+        newsletter: row.take()?,
+        patron: row.take()?,
+        updated_at: row.timestamp()?,
+        username: row.take()?,
+        lusername: row.take()?,
+        password: row.take()?,
     })
 }

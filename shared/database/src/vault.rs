@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::row::Columns;
 use crate::{Error, Result};
 
 /// The data key, the index key and the randomness for sealing.
@@ -83,11 +84,22 @@ impl RowVault<'_> {
         })
     }
 
-    pub(crate) fn open(&self, column: &'static str, field: &[u8]) -> Result<String> {
-        String::from_utf8(self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
+    /// Opens the next column of the row, a text.
+    pub(crate) fn open(&self, column: &'static str, row: &mut Columns<'_>) -> Result<String> {
+        self.maybe_open(column, row)?.ok_or_else(|| self.unknown(column))
     }
 
-    pub(crate) fn open_json<T: DeserializeOwned>(&self, column: &'static str, field: &[u8]) -> Result<T> {
+    /// Opens the next column of the row, a text or NULL.
+    pub(crate) fn maybe_open(&self, column: &'static str, row: &mut Columns<'_>) -> Result<Option<String>> {
+        let Some(field) = row.sealed()? else { return Ok(None) };
+        String::from_utf8(self.open_bytes(column, field)?)
+            .map(Some)
+            .map_err(|_| self.unknown(column))
+    }
+
+    /// Opens the next column of the row, a JSON value.
+    pub(crate) fn open_json<T: DeserializeOwned>(&self, column: &'static str, row: &mut Columns<'_>) -> Result<T> {
+        let field = row.sealed()?.ok_or_else(|| self.unknown(column))?;
         serde_json::from_slice(&self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
     }
 

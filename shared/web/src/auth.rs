@@ -177,24 +177,25 @@ async fn by_key(parts: &mut Parts, context: &Context) -> Result<Identity> {
         return Err(refused());
     }
     let session = Session::from_request_parts(parts, context).await?;
-    let (key, standing) = session
-        .read(|db| Ok(api_keys::with_owner(db, id)?))
+    let credential = session
+        .read(|db| Ok(api_keys::credential(db, id)?))
         .await?
         .ok_or_else(refused)?;
-    if !key.secret.matches(&secret) || key.instance != context.config().instance {
+    if !credential.secret.matches(&secret) || credential.instance != context.config().instance {
         return Err(refused());
     }
     // From here on the caller holds the secret, so it may be told why the key is refused.
-    if key.expired(context.now()) {
+    if context.now() >= credential.expires_at {
         return Err(Error::unauthorized("keyExpired"));
     }
+    let standing = credential.owner;
     let actor = Actor {
         user_id: standing.id,
-        level: Actor::key_level(key.level, &standing.role),
+        level: Actor::key_level(credential.level, &standing.role),
     };
     Ok(Identity {
         actor,
         standing,
-        via: Via::Key(key.uuid),
+        via: Via::Key(id),
     })
 }

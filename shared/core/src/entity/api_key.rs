@@ -38,10 +38,3 @@ pub struct ApiKey {
     /// Last call.
     pub last_seen: Option<Timestamp>,
 }
-
-impl ApiKey {
-    /// Whether its time is over.
-    pub fn expired(&self, now: Timestamp) -> bool {
-        now >= self.expires_at
-    }
-}
