@@ -7,7 +7,8 @@
 //! `bespoke-core`, the asking in the handlers.
 //!
 //! **How to add one more.** A table is a migration at the end of [`migrations`](MIGRATIONS) and a module with one
-//! function per question a handler asks, each taking [`Db`]; every lookup has an index, which the tests check.
+//! function per question a handler asks, each taking [`Db`]; every lookup has an index: debug builds stop at a
+//! statement that looks through a whole table.
 
 mod error;
 mod migrations;

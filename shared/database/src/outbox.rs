@@ -37,7 +37,8 @@ pub fn insert(db: &Db<'_>, mail: &OutboxMail) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
 pub fn oldest(db: &Db<'_>, limit: u32) -> Result<Vec<OutboxMail>> {
-    let sql = "SELECT uuid, template, recipient, language, action_url, created_at FROM outbox ORDER BY id LIMIT ?1";
+    let sql = "SELECT uuid, template, recipient, language, action_url, created_at FROM outbox \
+         WHERE id > 0 ORDER BY id LIMIT ?1";
     db.all(sql, [limit], from_row)
 }
 

@@ -2,7 +2,7 @@
 
 use bespoke_core::{EntityId, Timestamp};
 use rusqlite::types::FromSql;
-use rusqlite::{Params, Row};
+use rusqlite::{Params, Row, Statement, StatementStatus};
 
 use crate::{Db, Result};
 
@@ -56,7 +56,10 @@ impl Db<'_> {
     ) -> Result<Option<T>> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
-        rows.next()?.map(|row| read(self, &mut Columns::of(row))).transpose()
+        let result = rows.next()?.map(|row| read(self, &mut Columns::of(row))).transpose();
+        drop(rows);
+        assert_indexed(&statement, sql);
+        result
     }
 
     /// The row with that id of either kind. `sql` ends where the name of the id's column follows.
@@ -86,16 +89,31 @@ impl Db<'_> {
         while let Some(row) = rows.next()? {
             result.push(read(self, &mut Columns::of(row))?);
         }
+        drop(rows);
+        assert_indexed(&statement, sql);
         Ok(result)
     }
 
     /// Runs a statement; gives how many rows it changed.
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
-        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let changed = statement.execute(params)?;
+        assert_indexed(&statement, sql);
+        Ok(changed)
     }
 
     /// Runs an INSERT; gives the integer id of the new row.
     pub(crate) fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
         Ok(self.connection.prepare_cached(sql)?.insert(params)?)
     }
+}
+
+/// Makes sure, in debug builds and so in every test, that a statement has not looked through a whole table: each lookup
+/// has an index.
+fn assert_indexed(statement: &Statement<'_>, sql: &str) {
+    debug_assert_eq!(
+        statement.get_status(StatementStatus::FullscanStep),
+        0,
+        "no index for: {sql}"
+    );
 }
