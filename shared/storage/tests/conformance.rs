@@ -282,7 +282,6 @@ fn start(name: &str, folder: &Path) -> Child {
 
 #[tokio::test]
 #[ignore = "run by its parent, as another process"]
-#[expect(clippy::disallowed_methods, reason = "how its parent names the folder")]
 async fn racing_process() {
     let Some(folder) = std::env::var_os("STORE_FOLDER").map(PathBuf::from) else {
         return;

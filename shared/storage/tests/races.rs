@@ -155,7 +155,6 @@ fn start(name: &str, folder: &Path) -> Child {
 }
 
 /// What a child works on; nothing where the test was not started by its parent.
-#[expect(clippy::disallowed_methods, reason = "how its parent names the folder")]
 fn child_options() -> Option<(Arc<dyn ObjectStore>, Options)> {
     let folder = PathBuf::from(std::env::var_os("STORE_FOLDER")?);
     let store: Arc<dyn ObjectStore> = Arc::new(DirectoryStore::open(folder.join("bucket")).unwrap());
