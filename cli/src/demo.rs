@@ -21,7 +21,7 @@ const USER: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
 const SET: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0003);
 const EMAIL: &str = "demo@example.com";
 /// The secret of the demonstration key: published here, and so in every copy of the sample events.
-const SECRET: &str = "fsk_BespokeDemonstrationKeyNobodyShouldEverTrust0SECRET";
+const SECRET: &str = "fsk_BespokeDemonstrationKeyThatNobodyEverTrusts1MK5lt";
 const LIFE_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
 
 pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
@@ -98,4 +98,14 @@ fn store(db: &Db<'_>, session: &Session, secret: &KeySecret) -> Result<bool, Err
     };
     sets::insert(db, SET, user_id, &content, now)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_secret_is_a_secret() {
+        assert!(KeySecret::parse(SECRET).is_ok());
+    }
 }

@@ -1,9 +1,10 @@
 //! `bespoke invoke`: one event, as the Lambda function for its path would answer it.
 
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use bespoke_web::config::Environment;
 use bespoke_web::{Gateway, Overrides, Surroundings, lambda, logging};
 use lambda_http::request::LambdaRequest;
@@ -38,8 +39,11 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         let context = start::open(environment, Surroundings::system()).await?;
         let gateway = Gateway::new(context.clone(), [routes]);
         let mut function = Adapter::from(service_fn(|event| lambda::answer(&gateway, event)));
-        let Ok(answer) = function
-            .call(LambdaEvent::new(request, lambda_http::Context::default()))
+        let event = LambdaEvent::new(request, lambda_http::Context::default());
+        // The runtime's crate panics on what no gateway sends: a body that is not base64, a host that is none.
+        let call = catch_unwind(AssertUnwindSafe(|| function.call(event)));
+        let Ok(answer) = call
+            .map_err(|_| anyhow!("the event cannot be turned into a request"))?
             .await;
         println!("{}", serde_json::to_string(&answer)?);
         context.database().clone().close().await;

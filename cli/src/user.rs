@@ -29,7 +29,7 @@ pub(crate) struct Create {
     /// Role: user, curator, bughunter, support or admin, for example
     #[arg(long, default_value = "user")]
     role: String,
-    /// User name [default: user-<id>]
+    /// User name [default: user-ID]
     #[arg(long)]
     username: Option<String>,
 }

@@ -61,7 +61,7 @@ pub fn unit(name: &str) -> Option<Unit> {
     }
 }
 
-/// A body's measurements by name: numbers above zero, in the unit of [`unit`]. Keeps the order in which they came.
+/// A body's measurements by name: numbers above zero, in the unit of [`unit()`]. Keeps the order in which they came.
 pub type Measurements = Map<String, Value>;
 
 /// Whether a value can be stored under that name: a known measurement, a number above zero.

@@ -259,12 +259,24 @@ impl Function {
     /// # Panics
     /// When the process survives the SIGTERM.
     pub async fn terminate(self) -> Exit {
-        // The standard library knows no signal but SIGKILL.
+        self.signalled("TERM").await
+    }
+
+    /// Ends the process as a machine that fails would: SIGKILL, at once.
+    ///
+    /// # Panics
+    /// When the process survives that.
+    pub async fn kill(self) -> Exit {
+        self.signalled("KILL").await
+    }
+
+    async fn signalled(&self, signal: &str) -> Exit {
+        // The standard library has no signals, and kills only a child that it holds.
         let kill = Command::new("/bin/sh")
-            .args(["-c", &format!("kill -TERM {}", self.pid)])
+            .args(["-c", &format!("kill -{signal} {}", self.pid)])
             .status();
         let exit = timeout(INVOCATION_LIMIT, async { tokio::join!(kill, self.ended()).1 });
-        exit.await.expect("the process ends on SIGTERM")
+        exit.await.expect("the process ends on a signal")
     }
 
     async fn ended(&self) -> Exit {

@@ -1,3 +1,5 @@
+use std::os::unix::process::ExitStatusExt;
+
 use super::*;
 use crate::support::example;
 
@@ -125,6 +127,15 @@ async fn the_shutdown_hook_runs() {
     let exit = function.terminate().await;
     assert!(exit.status.success(), "{exit:?}");
     assert!(exit.log.contains("the hook ran"), "{exit:?}");
+}
+
+#[tokio::test]
+async fn a_killed_process_has_no_time_for_its_hook() {
+    let function = echo(&[]).await;
+    function.invoke(event("GET", "/")).await.unwrap();
+    let exit = function.kill().await;
+    assert_eq!(exit.status.signal(), Some(9), "{exit:?}");
+    assert!(!exit.log.contains("the hook ran"), "{exit:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,148 @@
+//! An answer, whichever way it came, and what two answers to the same request may differ in.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// Headers that belong to the connection or to the moment. Of a body's length the gateway takes its own measure.
+const OF_THE_CONNECTION: [&str; 3] = ["connection", "content-length", "date"];
+
+/// What the ids of the demonstration begin with: they are always the same.
+const FIXED_IDS: &str = "00000000-0000-4000-8000-";
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// From what a function hands to the gateway.
+    pub(super) fn from_function(answer: &Value) -> Self {
+        let headers = answer["headers"].as_object().expect("headers");
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().expect("one value").to_owned()));
+        let body = answer["body"].as_str().unwrap_or_default().to_owned();
+        let body = match answer["isBase64Encoded"].as_bool().expect("a flag") {
+            true => String::from_utf8(STANDARD.decode(body).expect("base64")).expect("a text"),
+            false => body,
+        };
+        // The gateway ignores these in version 2.0, or makes headers of them that nobody asked for.
+        assert_eq!(answer["multiValueHeaders"], serde_json::json!({}));
+        assert_eq!(answer["cookies"], serde_json::json!([]));
+        let status = answer["statusCode"]
+            .as_u64()
+            .and_then(|status| u16::try_from(status).ok());
+        Self {
+            status: status.expect("a status"),
+            headers: headers.collect(),
+            body,
+        }
+    }
+
+    /// From all that came over a connection that was closed behind it.
+    pub(super) fn from_http(bytes: &[u8]) -> Self {
+        let text = std::str::from_utf8(bytes).expect("a text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1));
+        let mut headers = BTreeMap::<String, String>::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").expect("a header");
+            // Several lines of one name mean the same as one.
+            headers
+                .entry(name.to_ascii_lowercase())
+                .and_modify(|before| *before = format!("{before}, {value}"))
+                .or_insert_with(|| value.to_owned());
+        }
+        assert!(
+            !headers.contains_key("transfer-encoding"),
+            "this client reads no chunks"
+        );
+        Self {
+            status: status.and_then(|status| status.parse().ok()).expect("a status"),
+            headers,
+            body: body.to_owned(),
+        }
+    }
+
+    /// The body as JSON; null when there is none.
+    fn json(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// Makes sure of the status; gives the body.
+    #[track_caller]
+    pub(super) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.json()
+    }
+
+    /// The answer with marks in place of what is new in each: times, ids, secrets, tokens, and the tag of such a body.
+    pub(super) fn masked(mut self) -> Self {
+        for name in OF_THE_CONNECTION {
+            self.headers.remove(name);
+        }
+        if let Some(id) = self.headers.get_mut("x-request-id") {
+            *id = mask(id).to_owned();
+        }
+        if let Ok(mut body) = serde_json::from_str(&self.body) {
+            mask_all(&mut body);
+            let masked = body.to_string();
+            if masked != self.body {
+                self.body = masked;
+                self.headers
+                    .entry("etag".into())
+                    .and_modify(|tag| *tag = "<tag>".into());
+            }
+        }
+        self
+    }
+}
+
+fn mask_all(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = mask(text).to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(mask_all),
+        Value::Object(fields) => fields.values_mut().for_each(mask_all),
+        _ => {}
+    }
+}
+
+fn mask(text: &str) -> &str {
+    let is_id = text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && !text.starts_with(FIXED_IDS);
+    let is_time = text.len() == 24 && text.ends_with('Z') && text.as_bytes()[10] == b'T';
+    match text {
+        _ if is_id => "<id>",
+        _ if is_time => "<time>",
+        _ if text.starts_with("fsk_") => "<secret>",
+        _ if text.starts_with("eyJ") => "<token>",
+        _ => text,
+    }
+}
+
+#[test]
+fn only_what_is_new_each_time_is_masked() {
+    let body = serde_json::json!({ "uuid": "6f9619ff-8b86-4011-b42d-00c04fc964ff", "id": format!("{FIXED_IDS}000000000003"),
+        "at": ["2026-01-01T00:00:00.000Z"], "secret": "fsk_x", "token": "eyJ.x.y", "name": "Jane", "count": 3 });
+    let mut answer = Answer {
+        status: 200,
+        headers: BTreeMap::from([("etag".into(), "W/x".into()), ("date".into(), "now".into())]),
+        body: body.to_string(),
+    };
+    let masked = answer.clone().masked();
+    assert_eq!(
+        masked.body,
+        r#"{"uuid":"<id>","id":"00000000-0000-4000-8000-000000000003","at":["<time>"],"secret":"<secret>","token":"<token>","name":"Jane","count":3}"#
+    );
+    assert_eq!(masked.headers, BTreeMap::from([("etag".into(), "<tag>".into())]));
+    answer.body = r#"{"name":"Jane"}"#.into();
+    assert_eq!(answer.masked().headers["etag"], "W/x");
+}

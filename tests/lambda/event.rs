@@ -1,0 +1,162 @@
+//! Events: the samples of the folder events/, and those that a test makes up.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bespoke_tests::support::Key;
+use serde_json::{Value, json};
+
+/// A sample, and the status of its answer: with the demonstration's key as it is written, and with a key that may write
+/// instead of that. The first part of a name is the function.
+pub(super) struct Sample {
+    pub(super) name: &'static str,
+    pub(super) status: u16,
+    pub(super) status_of_writer: u16,
+}
+
+const fn sample(name: &'static str, status: u16, status_of_writer: u16) -> Sample {
+    Sample {
+        name,
+        status,
+        status_of_writer,
+    }
+}
+
+/// Every sample.
+pub(super) const SAMPLES: &[Sample] = &[
+    sample("account.available.multiquery", 200, 200),
+    sample("account.consent.preflight", 204, 204),
+    sample("account.read.anonymous", 401, 401),
+    sample("account.read.case", 200, 200),
+    sample("account.read.key", 200, 200),
+    sample("account.signin.refused", 401, 401),
+    sample("account.signup.base64", 201, 201),
+    sample("apikeys.create.base64", 403, 201),
+    sample("apikeys.delete.preflight", 204, 204),
+    sample("apikeys.list.anonymous", 401, 401),
+    sample("apikeys.list.multiquery", 200, 200),
+    sample("apikeys.read.case", 200, 403),
+    sample("apikeys.whoami.key", 200, 200),
+    sample("info.health", 200, 200),
+    sample("info.health.case", 200, 200),
+    sample("info.health.multiquery", 200, 200),
+    sample("info.ready", 200, 200),
+    sample("info.unknown", 404, 404),
+    sample("info.unknown.base64", 404, 404),
+    sample("info.unknown.preflight", 204, 204),
+    sample("sets.clone.key", 403, 201),
+    sample("sets.create.base64", 403, 201),
+    sample("sets.list.multiquery", 200, 200),
+    sample("sets.public.json", 200, 200),
+    sample("sets.public.missing.yaml", 404, 404),
+    sample("sets.public.yaml", 200, 200),
+    sample("sets.read.anonymous", 401, 401),
+    sample("sets.read.case", 200, 403),
+    sample("sets.read.decoded", 404, 404),
+    sample("sets.read.head", 200, 403),
+    sample("sets.read.key", 200, 403),
+    sample("sets.read.slash", 200, 403),
+    sample("sets.read.unchanged", 304, 403),
+    sample("sets.update.preflight", 204, 204),
+];
+
+impl Sample {
+    pub(super) fn function(&self) -> &'static str {
+        self.name.split('.').next().expect("a split has a first part")
+    }
+
+    pub(super) fn file(&self) -> PathBuf {
+        folder().join(format!("{}.json", self.name))
+    }
+
+    pub(super) fn event(&self) -> Value {
+        let text = std::fs::read_to_string(self.file()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// The event with that key where it has one.
+    pub(super) fn event_with(&self, key: &Key) -> Value {
+        let mut event = self.event();
+        if let Some(authorization) = event["headers"].get_mut("authorization") {
+            *authorization = basic(key).into();
+        }
+        event
+    }
+}
+
+/// The folder of the samples.
+pub(super) fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))
+}
+
+pub(super) fn basic(key: &Key) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", key.id, key.secret)))
+}
+
+/// An event with a body (unless it is null), by the holder of a token (unless that is empty).
+pub(super) fn event(method: &str, path: &str, token: &str, body: &Value) -> Value {
+    let mut event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+        "headers": { "host": "api.example.com", "x-forwarded-proto": "https" },
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "test", "domainName": "api.example.com", "domainPrefix": "api",
+            "requestId": "test", "routeKey": "$default", "stage": "$default",
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "test" },
+            "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": 1_767_225_600_000_i64
+        },
+        "isBase64Encoded": false
+    });
+    if !token.is_empty() {
+        event["headers"]["authorization"] = format!("Bearer {token}").into();
+    }
+    if !body.is_null() {
+        event["headers"]["content-type"] = "application/json".into();
+        event["body"] = STANDARD.encode(body.to_string()).into();
+        event["isBase64Encoded"] = true.into();
+    }
+    event
+}
+
+/// The request that a client wrote, to which the gateway gave the form of this event.
+pub(super) fn http_request(event: &Value) -> Vec<u8> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let mut target = String::new();
+    for byte in text(&event["rawPath"]).bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+            target.push(char::from(byte));
+        } else {
+            target.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    let query = text(&event["rawQueryString"]);
+    if !query.is_empty() {
+        target = format!("{target}?{query}");
+    }
+    let body = event["body"].as_str().unwrap_or_default();
+    let body = match event["isBase64Encoded"].as_bool().expect("a flag") {
+        true => STANDARD.decode(body).expect("base64"),
+        false => body.as_bytes().to_owned(),
+    };
+    let mut head = format!(
+        "{} {target} HTTP/1.1\r\n",
+        text(&event["requestContext"]["http"]["method"])
+    );
+    for (name, value) in event["headers"].as_object().expect("headers") {
+        if name != "content-length" {
+            head += &format!("{name}: {}\r\n", text(value));
+        }
+    }
+    head += &format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    [head.into_bytes(), body].concat()
+}
+
+#[test]
+fn the_list_of_samples_is_that_of_the_folder() {
+    let files = std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    assert_eq!(files, SAMPLES.iter().map(|sample| sample.name).collect::<Vec<_>>());
+}

@@ -1,0 +1,133 @@
+//! `bespoke invoke` as somebody at a terminal sees it.
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::event::{SAMPLES, event, folder};
+use super::installation::{Installation, Settings};
+
+/// The one answer that `bespoke invoke` prints.
+pub(super) async fn printed(on: &Installation, arguments: &[&str], settings: Settings<'_>, event: &Value) -> Answer {
+    let outcome = on.bespoke(arguments, settings, Some(&event.to_string())).await;
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let line = outcome.stdout.strip_suffix('\n').expect("a line");
+    assert!(!line.contains('\n'), "more than one line: {line}");
+    Answer::from_function(&serde_json::from_str(line).expect("the answer and nothing else"))
+}
+
+fn file(name: &str) -> String {
+    folder()
+        .join(name)
+        .to_str()
+        .expect("a path of the workspace")
+        .to_owned()
+}
+
+const READ: &str = "sets.read.key.json";
+/// Everything is logged, so that what goes astray is seen.
+const LOUD: Settings<'static> = &[("BACKEND_LOG", "trace")];
+
+#[tokio::test]
+async fn every_sample_is_answered_from_its_file() {
+    let installation = Installation::demonstration().await;
+    for sample in SAMPLES {
+        let answer = printed(
+            &installation,
+            &["invoke", &file(&format!("{}.json", sample.name))],
+            LOUD,
+            &Value::Null,
+        )
+        .await;
+        assert_eq!(answer.status, sample.status, "{}: {answer:?}", sample.name);
+    }
+}
+
+#[tokio::test]
+async fn the_demonstration_set_is_read_outside_of_test_mode_too() {
+    let installation = Installation::demonstration().await;
+    let settings = [LOUD, &[("BACKEND_ENABLE_TESTS", "no")]].concat();
+    let set = printed(&installation, &["invoke", &file(READ)], &settings, &Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(
+        set["set"]["measies"],
+        json!({ "chest": 925, "hips": 900, "waist": 750, "neck": 340, "shoulderSlope": 13 })
+    );
+}
+
+#[tokio::test]
+async fn without_the_demonstration_its_key_is_refused() {
+    let installation = Installation::empty();
+    let refused = printed(&installation, &["invoke", &file(READ)], &[], &Value::Null)
+        .await
+        .expect(401);
+    assert_eq!(refused["error"], "unauthorized");
+}
+
+#[tokio::test]
+async fn logs_go_to_standard_error() {
+    let installation = Installation::demonstration().await;
+    let outcome = installation.bespoke(&["invoke", &file(READ)], LOUD, None).await;
+    assert!(
+        serde_json::from_str::<Value>(&outcome.stdout).is_ok(),
+        "{}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stderr.contains(r#""route":"/sets/{id}/key""#),
+        "{}",
+        outcome.stderr
+    );
+    for line in outcome.stderr.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_refused_in_one_line() {
+    let installation = Installation::empty();
+    let mut without_path = event("GET", "/healthz", "", &Value::Null);
+    without_path.as_object_mut().unwrap().remove("rawPath");
+    let mut not_base64 = event("POST", "/signup", "", &json!({}));
+    not_base64["body"] = "!".into();
+    let missing = installation.path().join("missing.json");
+    let missing = missing.to_str().unwrap();
+    for (argument, input, expected) in [
+        (missing, String::new(), "cannot read"),
+        (missing, String::new(), "missing.json: No such file or directory"),
+        (".", String::new(), "cannot read .: Is a directory"),
+        ("-", String::new(), "the event is no JSON"),
+        ("-", "{".into(), "the event is no JSON"),
+        ("-", "hello".into(), "the event is no JSON"),
+        (
+            "-",
+            "[1]".into(),
+            "the event has no rawPath: not a gateway event of version 2.0",
+        ),
+        (
+            "-",
+            without_path.to_string(),
+            "the event has no rawPath: not a gateway event of version 2.0",
+        ),
+        (
+            "-",
+            r#"{"rawPath":7}"#.into(),
+            "the event has no rawPath: not a gateway event of version 2.0",
+        ),
+        (
+            "-",
+            r#"{"rawPath":"/healthz"}"#.into(),
+            "the event is none of API Gateway's",
+        ),
+        ("-", not_base64.to_string(), "the event cannot be turned into a request"),
+    ] {
+        let outcome = installation.bespoke(&["invoke", argument], &[], Some(&input)).await;
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{input}");
+        let said: Vec<_> = outcome.stderr.lines().filter(|line| !line.starts_with('{')).collect();
+        assert!(
+            said.len() == 1 && said[0].starts_with("bespoke: ") && said[0].contains(expected),
+            "{input}: {}",
+            outcome.stderr
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The functions as Lambda runs them: each in a process of its own, behind events of API Gateway.
+
+mod answer;
+mod event;
+mod installation;
+mod invoke;
+mod processes;
+mod same_answers;
+mod template;

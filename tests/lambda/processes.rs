@@ -1,0 +1,144 @@
+//! Several processes on one bucket, and what is left when one dies.
+
+use std::os::unix::process::ExitStatusExt;
+
+use bespoke_tests::support::Function;
+use serde_json::{Value, json};
+
+use super::event::event;
+use super::installation::{Installation, answer};
+
+async fn call(function: &Function, method: &str, path: &str, token: &str, body: &Value, status: u16) -> Value {
+    answer(function, event(method, path, token, body)).await.expect(status)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// Somebody signs up and confirms, both over the function `account`; gives the token.
+async fn signed_up(account: &Function, name: &str) -> String {
+    let body = json!({ "email": format!("{name}@freesewing.dev"), "language": "en", "test": true });
+    let signup = call(account, "POST", "/signup", "", &body, 201).await;
+    let path = format!("/confirm/signup/{}", text(&signup["confirmation"]));
+    let confirmed = call(account, "POST", &path, "", &json!({ "consent": 2 }), 200).await;
+    text(&confirmed["token"]).to_owned()
+}
+
+#[tokio::test]
+async fn a_mail_is_sent_and_what_was_answered_outlives_a_kill() {
+    let installation = Installation::empty();
+    let account = installation.function("account", "first", &[]).await;
+    let body = json!({ "email": "jane@example.com", "language": "en" });
+    let signup = call(&account, "POST", "/signup", "", &body, 201).await;
+    assert_eq!(signup, json!({ "result": "created", "email": "jane@example.com" }));
+    let exit = account.kill().await;
+    assert_eq!(exit.status.signal(), Some(9), "{exit:?}");
+
+    let mails = installation.mails();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].contains("To: jane@example.com\r\n"), "{}", mails[0]);
+    let link = mails[0].split("/confirm/signup?id=").nth(1).expect("a link");
+    let (id, check) = link.split_once("&check=").expect("a check");
+    let check: String = check.chars().take_while(char::is_ascii_hexdigit).collect();
+
+    // A process with what the dead one left in its folder.
+    let account = installation.function("account", "first", &[]).await;
+    let body = json!({ "consent": 2, "check": check });
+    let confirmed = call(&account, "POST", &format!("/confirm/signup/{id}"), "", &body, 200).await;
+    let exit = account.kill().await;
+    assert_eq!(exit.status.signal(), Some(9), "{exit:?}");
+
+    // And one that has nothing but the bucket.
+    let account = installation.function("account", "second", &[]).await;
+    let read = call(
+        &account,
+        "GET",
+        "/account/jwt",
+        text(&confirmed["token"]),
+        &Value::Null,
+        200,
+    )
+    .await;
+    assert_eq!(read["account"]["email"], "jane@example.com");
+    assert_eq!(read["account"]["status"], 1);
+    call(&account, "POST", &format!("/confirm/signup/{id}"), "", &body, 404).await;
+}
+
+#[tokio::test]
+async fn processes_see_each_others_writes_at_once() {
+    let installation = Installation::empty();
+    let account = installation.function("account", "account", &[]).await;
+    let (sets, more_sets) = tokio::join!(
+        installation.function("sets", "sets", &[]),
+        installation.function("sets", "more sets", &[])
+    );
+    // Both have a copy of the database from before the account was made.
+    for function in [&sets, &more_sets] {
+        call(function, "GET", "/sets/jwt", "no token", &Value::Null, 401).await;
+    }
+    let token = &signed_up(&account, "jane").await;
+
+    let made = call(
+        &sets,
+        "POST",
+        "/sets/jwt",
+        token,
+        &json!({ "name": "one", "measies": { "chest": 900 } }),
+        201,
+    )
+    .await;
+    let path = format!("/sets/{}/jwt", made["set"]["id"]);
+    let seen = call(&more_sets, "GET", &path, token, &Value::Null, 200).await;
+    assert_eq!(seen["set"], made["set"]);
+    let change = json!({ "measies": { "chest": 910 } });
+    call(&more_sets, "PATCH", &path, token, &change, 200).await;
+    let seen = call(&sets, "GET", &path, token, &Value::Null, 200).await;
+    assert_eq!(seen["set"]["measies"], json!({ "chest": 910 }));
+
+    call(&account, "PATCH", "/consent/jwt", token, &json!({ "consent": 0 }), 200).await;
+    call(&sets, "GET", &path, token, &Value::Null, 401).await;
+    call(&account, "PATCH", "/consent/jwt", token, &json!({ "consent": 1 }), 200).await;
+    call(&more_sets, "DELETE", &path, token, &Value::Null, 204).await;
+    call(&sets, "GET", &path, token, &Value::Null, 404).await;
+}
+
+#[tokio::test]
+async fn processes_that_write_together_lose_nothing() {
+    const WRITES: usize = 12;
+    let installation = Installation::empty();
+    let account = installation.function("account", "account", &[]).await;
+    let sets = installation.function("sets", "sets", &[]).await;
+    let token = &signed_up(&account, "jane").await;
+    let accounts = async {
+        for number in 0..WRITES {
+            signed_up(&account, &format!("writer-{number}")).await;
+        }
+    };
+    let creations = async {
+        for number in 0..WRITES {
+            let body = json!({ "name": format!("set {number}") });
+            call(&sets, "POST", "/sets/jwt", token, &body, 201).await;
+        }
+    };
+    tokio::join!(accounts, creations);
+
+    let list = call(&sets, "GET", "/sets/jwt", token, &Value::Null, 200).await;
+    let names: Vec<_> = list["sets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|set| text(&set["name"]))
+        .collect();
+    assert_eq!(
+        names,
+        (0..WRITES).map(|number| format!("set {number}")).collect::<Vec<_>>()
+    );
+    for number in 0..WRITES {
+        // A name that is taken is answered with 200, a free one with 404. Jane has the first.
+        let body = json!({ "username": format!("user-{}", number + 2) });
+        call(&account, "POST", "/available/username/jwt", token, &body, 200).await;
+    }
+    let body = json!({ "username": format!("user-{}", WRITES + 2) });
+    call(&account, "POST", "/available/username/jwt", token, &body, 404).await;
+}

@@ -1,0 +1,74 @@
+//! Each sample gets the same answer from the function's own binary, from `bespoke serve` with all functions, and from
+//! `bespoke invoke`; each of the three works on a copy of the same installation.
+
+use serde_json::Value;
+
+use super::event::{SAMPLES, Sample};
+use super::installation::{Installation, Settings, answer};
+use super::invoke::printed;
+
+/// A browser's origin in the samples.
+const ORIGIN: &str = "https://freesewing.example";
+
+async fn same(function: &str) {
+    let origin = Installation::demonstration().await;
+    let serve = origin.serve(&[]).await;
+    let writer = serve.writer().await;
+    drop(serve);
+
+    let with_demonstration = |sample: &Sample| (sample.event(), sample.status);
+    compare(function, &origin, &[], with_demonstration).await;
+    let with_writer = |sample: &Sample| (sample.event_with(&writer), sample.status_of_writer);
+    compare(function, &origin, &[("BACKEND_CORS_ORIGINS", ORIGIN)], with_writer).await;
+}
+
+async fn compare(function: &str, origin: &Installation, settings: Settings<'_>, of: impl Fn(&Sample) -> (Value, u16)) {
+    let copies = [origin.copy(), origin.copy(), origin.copy()];
+    let serve = copies[0].serve(settings).await;
+    // Its port is in its URL, and so in tokens and links.
+    let settings = &[settings, &[("BACKEND_URL", &serve.url)]].concat();
+    let lambda = copies[1].function(function, "a", settings).await;
+    let mut compared = 0;
+    for sample in SAMPLES.iter().filter(|sample| sample.function() == function) {
+        let (event, status) = of(sample);
+        let served = serve.answer(&event).await;
+        assert_eq!(served.status, status, "{}: {served:?}", sample.name);
+        if event["headers"].get("x-request-id").is_some() {
+            assert_eq!(served.headers["x-request-id"], event["headers"]["x-request-id"]);
+        }
+        let (served, answered) = (served.masked(), answer(&lambda, event.clone()).await.masked());
+        assert_eq!(
+            answered, served,
+            "{}: the function on the left, serve on the right",
+            sample.name
+        );
+        let invoked = printed(&copies[2], &["invoke", "-"], settings, &event).await.masked();
+        assert_eq!(
+            invoked, served,
+            "{}: invoke on the left, serve on the right",
+            sample.name
+        );
+        compared += 1;
+    }
+    assert!(compared >= 6, "{function} has too few samples");
+}
+
+#[tokio::test]
+async fn account() {
+    same("account").await;
+}
+
+#[tokio::test]
+async fn apikeys() {
+    same("apikeys").await;
+}
+
+#[tokio::test]
+async fn info() {
+    same("info").await;
+}
+
+#[tokio::test]
+async fn sets() {
+    same("sets").await;
+}
