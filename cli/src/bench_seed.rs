@@ -10,7 +10,7 @@ use bespoke_core::entity::set::{DEFAULT_IMAGE, SetContent};
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::measurement;
 use bespoke_core::validate::Language;
-use bespoke_core::{EntityId, KeySecret, Level, Role};
+use bespoke_core::{KeySecret, Level, Role};
 use bespoke_database::users::NewUser;
 use bespoke_database::{Db, api_keys, sets, users};
 use bespoke_web::config::Environment;
@@ -94,17 +94,14 @@ impl Account {
         let new = NewUser {
             uuid: self.uuid,
             email: format!("bench-{}@example.com", self.number),
-            ihash: session.random().hex::<32>(),
             password: String::new(),
             role: Role::User,
+            status: Status::Active,
+            consent: Consent::Measurements,
             language: Language::En,
             created_at: now,
         };
         let user_id = users::insert(db, &new)?;
-        let mut user = users::by_id(db, EntityId::Integer(user_id))?.ok_or_else(Error::not_found)?;
-        user.standing.status = Status::Active;
-        user.standing.consent = Consent::Measurements;
-        users::update(db, &user)?;
         let key = ApiKey {
             uuid: self.key,
             user_id,

@@ -62,17 +62,14 @@ fn store(db: &Db<'_>, session: &Session, secret: &KeySecret) -> Result<bool, Err
     let new = NewUser {
         uuid: USER,
         email: EMAIL.to_owned(),
-        ihash: session.random().hex::<32>(),
         password: String::new(),
         role: Role::User,
+        status: Status::Active,
+        consent: Consent::Measurements,
         language: Language::En,
         created_at: now,
     };
     let user_id = users::insert(db, &new)?;
-    let mut user = users::by_id(db, EntityId::Integer(user_id))?.ok_or_else(Error::not_found)?;
-    user.standing.status = Status::Active;
-    user.standing.consent = Consent::Measurements;
-    users::update(db, &user)?;
     let key = ApiKey {
         uuid: DEMO_KEY,
         user_id,

@@ -71,9 +71,10 @@ async fn make(session: &Session, create: Create) -> Result<()> {
     let new = NewUser {
         uuid: session.random().uuid(),
         email: email.clone(),
-        ihash: session.random().hex::<32>(),
         password: hash,
         role,
+        status: Status::Active,
+        consent: Consent::Account,
         language: Language::En,
         created_at: session.now(),
     };
@@ -98,16 +99,13 @@ fn store(db: &Db<'_>, new: &NewUser, username: Option<&str>) -> Result<i64, Erro
         return Err(Error::conflict("emailTaken"));
     }
     let id = users::insert(db, new)?;
-    let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
-    if let Some(name) = username {
-        if users::username_taken(db, name, id)? {
-            return Err(Error::conflict("usernameTaken"));
-        }
-        name.clone_into(&mut user.username);
-        user.lusername = fold_username(name);
+    let Some(name) = username else { return Ok(id) };
+    if users::username_taken(db, name, id)? {
+        return Err(Error::conflict("usernameTaken"));
     }
-    user.standing.status = Status::Active;
-    user.standing.consent = Consent::Account;
+    let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
+    name.clone_into(&mut user.username);
+    user.lusername = fold_username(name);
     users::update(db, &user)?;
     Ok(id)
 }

@@ -131,9 +131,7 @@ async fn the_link_for_somebody_who_has_an_account_signs_in_once() {
 
     let body = json!({ "email": person.email, "language": "en" });
     app.post("/signup").json(&body).send().await.expect_status(201);
-    let mail = app.mails().pop().unwrap();
-    let link = mail.lines().find(|line| line.starts_with("http")).unwrap();
-    let (id, check) = link.split_once("?id=").unwrap().1.split_once("&check=").unwrap();
+    let (id, check) = app.newest_link();
     let signed_in = app
         .post(&format!("/signinlink/{id}"))
         .json(&json!({ "check": check }))
@@ -155,9 +153,7 @@ async fn an_old_link_no_longer_signs_in() {
         .send()
         .await
         .expect_status(201);
-    let mail = app.mails().pop().unwrap();
-    let link = mail.lines().find(|line| line.starts_with("http")).unwrap();
-    let (id, check) = link.split_once("?id=").unwrap().1.split_once("&check=").unwrap();
+    let (id, check) = app.newest_link();
     app.clock.advance_ms(60 * 60 * 1000);
     app.post(&format!("/signinlink/{id}/{check}"))
         .send()
@@ -180,8 +176,7 @@ async fn test_mode_needs_the_setting_the_flag_and_the_domain() {
     assert!(sign_up(&on, "e@evil-freesewing.dev", json!(true)).await["confirmation"].is_null());
     let off = App::with(&[("BACKEND_ENABLE_TESTS", "no")]).await;
     assert!(sign_up(&off, "a@freesewing.dev", json!(true)).await["confirmation"].is_null());
-    let mail = off.mails().pop().unwrap();
-    let id = mail.split_once("?id=").unwrap().1.split_once('&').unwrap().0;
+    let (id, _) = off.newest_link();
     let body = json!({ "consent": 1 });
     let confirmed = off
         .post(&format!("/confirm/signup/{id}"))

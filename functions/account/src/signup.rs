@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::Role;
 use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, Kind};
 use bespoke_core::entity::mail::Template;
-use bespoke_core::entity::user::{Status, User};
+use bespoke_core::entity::user::{Consent, Status, User};
 use bespoke_core::validate::{Language, clean_email, is_email};
 use bespoke_database::users::NewUser;
 use bespoke_database::{Db, confirmations, outbox, users};
@@ -13,8 +13,6 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Bytes of the random name of an account's image.
-const IHASH_BYTES: usize = 32;
 /// What stands for the password that nobody knows until the owner sets one: it is no hash, so nothing verifies.
 const NO_PASSWORD: &str = "";
 
@@ -71,9 +69,10 @@ fn new_user(session: &Session, email: &str, language: Language, test: Option<&Js
     NewUser {
         uuid: session.random().uuid(),
         email: email.to_owned(),
-        ihash: session.random().hex::<IHASH_BYTES>(),
         password: NO_PASSWORD.to_owned(),
         role: role.map_or(Role::User, Role::from_name),
+        status: Status::Inactive,
+        consent: Consent::None,
         language,
         created_at: session.now(),
     }

@@ -22,19 +22,24 @@ pub struct NewUser {
     pub uuid: Uuid,
     /// The address, cleaned.
     pub email: String,
-    /// Random name of the account's image.
-    pub ihash: String,
     /// Stored password; text that is no hash never verifies.
     pub password: String,
     /// Role.
     pub role: Role,
+    /// Status.
+    pub status: Status,
+    /// Consent.
+    pub consent: Consent,
     /// Language.
     pub language: Language,
     /// When.
     pub created_at: Timestamp,
 }
 
-/// Stores a new account, inactive and without consent, under a user name `user-<id>`; when somebody already has that,
+/// Bytes of the random name of an account's image.
+const IHASH_BYTES: usize = 32;
+
+/// Stores a new account under a user name `user-<id>`; when somebody already has that,
 /// its UUID. Gives the integer id.
 ///
 /// # Errors
@@ -47,7 +52,7 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
            status, consent, control, compare, imperial, newsletter, language, patron, mfa_enabled, jwt_calls,
            key_calls, last_seen, created_at, updated_at)
          VALUES (:uuid, :username, :username, :email_index, :email, :initial, :bio, :data, :ihash, :password, :role,
-           0, 0, 1, 1, 0, 0, :language, 0, 0, 0, 0, NULL, :now, :now)",
+           :status, :consent, 1, 1, 0, 0, :language, 0, 0, 0, 0, NULL, :now, :now)",
         named_params! {
             ":uuid": new.uuid,
             ":username": placeholder,
@@ -56,9 +61,11 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
             ":initial": vault.seal("initial", &new.email),
             ":bio": vault.seal("bio", ""),
             ":data": vault.seal_json("data", &serde_json::Map::new()),
-            ":ihash": new.ihash,
+            ":ihash": db.vault.random().hex::<IHASH_BYTES>(),
             ":password": new.password,
             ":role": new.role.name(),
+            ":status": new.status as i64,
+            ":consent": new.consent as i64,
             ":language": new.language.code(),
             ":now": new.created_at.as_millis(),
         },

@@ -121,6 +121,14 @@ impl App {
             .collect()
     }
 
+    /// The confirmation and the check in the link of the newest mail.
+    pub fn newest_link(&self) -> (String, String) {
+        let mail = self.mails().pop().expect("a mail");
+        let query = mail.split_once("?id=").expect("a link").1;
+        let (id, rest) = query.split_once("&check=").expect("a check");
+        (id.to_owned(), rest.lines().next().unwrap_or_default().to_owned())
+    }
+
     /// A request with that method and path.
     pub fn request(&self, method: &str, path: &str) -> Request<'_> {
         Request {
