@@ -133,6 +133,23 @@ fn what_cannot_start_says_why_in_one_line() {
 }
 
 #[test]
+fn settings_are_read_from_a_file_and_the_environment_wins() {
+    let folder = tempdir().unwrap();
+    let start = |lines: &str, port: &str| {
+        std::fs::write(folder.path().join(".env"), lines).unwrap();
+        let mut command = bespoke(folder.path());
+        command
+            .arg("serve")
+            .env("BACKEND_PORT", port)
+            .current_dir(folder.path());
+        String::from_utf8(command.output().unwrap().stderr).unwrap()
+    };
+    assert!(start("BACKEND_INSTANCES=one\n", "0").contains("BACKEND_INSTANCES is no setting"));
+    assert!(start("BACKEND_PORT=nonsense\nBACKEND_HOST=nonsense\n", "0").contains("BACKEND_HOST: invalid IP address"));
+    assert!(start("this is no setting\n", "0").contains(".env: a line is no NAME=value"));
+}
+
+#[test]
 fn an_operator_makes_accounts_that_sign_in() {
     let folder = tempdir().unwrap();
     let create = |email: &str, more: &[&str]| {

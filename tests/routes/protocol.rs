@@ -1,6 +1,8 @@
 //! What holds for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
 
+use axum::response::Response;
 use bespoke_tests::support::App;
+use bespoke_web::{Error, Gateway, Public, Routes};
 use serde_json::json;
 
 #[tokio::test]
@@ -176,5 +178,28 @@ async fn every_answer_has_a_request_id() {
     for bad in ["", "a b", "a\"b", &"x".repeat(65)] {
         let answer = app.get("/healthz").header("x-request-id", bad).send().await;
         assert_eq!(answer.header("x-request-id").len(), 36, "{bad}");
+    }
+}
+
+async fn boom(_: Public) -> Response {
+    panic!("a secret that must not get out")
+}
+
+async fn at_fault(_: Public) -> Result<Response, Error> {
+    Err(Error::internal("a secret that must not get out"))
+}
+
+#[tokio::test]
+async fn what_is_our_fault_is_a_500_without_details_and_the_process_lives() {
+    let app = App::new().await;
+    let routes = Routes::new("broken").get("/boom", boom).get("/fault", at_fault);
+    let broken = Gateway::new(app.context().clone(), [routes]);
+    for path in ["/boom", "/fault", "/boom"] {
+        let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let answer = broken.handle(request).await;
+        assert_eq!(answer.status(), 500);
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+        let body = axum::body::to_bytes(answer.into_body(), 1000).await.unwrap();
+        assert_eq!(body, r#"{"result":"error","error":"internalError"}"#);
     }
 }
