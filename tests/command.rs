@@ -72,7 +72,9 @@ fn a_server_stops_when_it_is_asked_to() {
     let server = Server::start(folder.path());
     sign_up(&server, "jane@freesewing.dev");
     assert!(server.terminate().success());
-    let left = std::fs::read_dir(folder.path().join("cache")).unwrap().map(|entry| entry.unwrap().file_name());
+    let left = std::fs::read_dir(folder.path().join("cache"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
     let copies = left.filter(|name| name.to_string_lossy().starts_with("copy-")).count();
     assert_eq!(copies, 0, "the local copy goes with the process");
 }
