@@ -83,7 +83,7 @@ impl Installation {
         RuntimeApi::start().await.spawn(&binary(name), &env)
     }
 
-    /// Runs `bespoke` to its end, with `input` on standard input.
+    /// Runs `bespoke` to its end, with `input` on standard input: only for a command that reads it.
     pub(super) async fn bespoke(&self, arguments: &[&str], settings: Settings<'_>, input: Option<&str>) -> Outcome {
         let mut command = self.command(arguments, settings);
         command
@@ -123,7 +123,7 @@ impl Installation {
         Serve {
             port: port.expect("a port"),
             url,
-            _child: child,
+            child,
             _stdout: stdout,
         }
     }
@@ -163,12 +163,17 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
 pub(super) struct Serve {
     pub(super) url: String,
     port: u16,
-    _child: Child,
+    child: Child,
     /// Closed, it would make the process fail at its next word.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Serve {
+    /// Ends the process, and waits until it is gone.
+    pub(super) async fn stop(mut self) {
+        self.child.kill().await.expect("a child of ours can be killed");
+    }
+
     /// Sends what a client must have sent for the gateway to make this event.
     pub(super) async fn answer(&self, event: &Value) -> Answer {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("it listens");

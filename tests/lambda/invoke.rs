@@ -6,9 +6,15 @@ use super::answer::Answer;
 use super::event::{SAMPLES, event, folder};
 use super::installation::{Installation, Settings};
 
-/// The one answer that `bespoke invoke` prints.
-pub(super) async fn printed(on: &Installation, arguments: &[&str], settings: Settings<'_>, event: &Value) -> Answer {
-    let outcome = on.bespoke(arguments, settings, Some(&event.to_string())).await;
+/// The one answer that `bespoke invoke` prints. `event` is what it finds on standard input.
+pub(super) async fn printed(
+    on: &Installation,
+    arguments: &[&str],
+    settings: Settings<'_>,
+    event: Option<&Value>,
+) -> Answer {
+    let event = event.map(Value::to_string);
+    let outcome = on.bespoke(arguments, settings, event.as_deref()).await;
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let line = outcome.stdout.strip_suffix('\n').expect("a line");
     assert!(!line.contains('\n'), "more than one line: {line}");
@@ -35,7 +41,7 @@ async fn every_sample_is_answered_from_its_file() {
             &installation,
             &["invoke", &file(&format!("{}.json", sample.name))],
             LOUD,
-            &Value::Null,
+            None,
         )
         .await;
         assert_eq!(answer.status, sample.status, "{}: {answer:?}", sample.name);
@@ -46,7 +52,7 @@ async fn every_sample_is_answered_from_its_file() {
 async fn the_demonstration_set_is_read_outside_of_test_mode_too() {
     let installation = Installation::demonstration().await;
     let settings = [LOUD, &[("BACKEND_ENABLE_TESTS", "no")]].concat();
-    let set = printed(&installation, &["invoke", &file(READ)], &settings, &Value::Null)
+    let set = printed(&installation, &["invoke", &file(READ)], &settings, None)
         .await
         .expect(200);
     assert_eq!(
@@ -58,7 +64,7 @@ async fn the_demonstration_set_is_read_outside_of_test_mode_too() {
 #[tokio::test]
 async fn without_the_demonstration_its_key_is_refused() {
     let installation = Installation::empty();
-    let refused = printed(&installation, &["invoke", &file(READ)], &[], &Value::Null)
+    let refused = printed(&installation, &["invoke", &file(READ)], &[], None)
         .await
         .expect(401);
     assert_eq!(refused["error"], "unauthorized");

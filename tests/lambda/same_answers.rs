@@ -14,7 +14,7 @@ async fn same(function: &str) {
     let origin = Installation::demonstration().await;
     let serve = origin.serve(&[]).await;
     let writer = serve.writer().await;
-    drop(serve);
+    serve.stop().await;
 
     let with_demonstration = |sample: &Sample| (sample.event(), sample.status);
     compare(function, &origin, &[], with_demonstration).await;
@@ -42,7 +42,9 @@ async fn compare(function: &str, origin: &Installation, settings: Settings<'_>, 
             "{}: the function on the left, serve on the right",
             sample.name
         );
-        let invoked = printed(&copies[2], &["invoke", "-"], settings, &event).await.masked();
+        let invoked = printed(&copies[2], &["invoke", "-"], settings, Some(&event))
+            .await
+            .masked();
         assert_eq!(
             invoked, served,
             "{}: invoke on the left, serve on the right",
