@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{ErrorKind, IsTerminal};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
     .await?;
     // What was queued by a process that ended before it was delivered.
     Session::new(context.clone()).deliver_mail().await;
-    welcome(&context);
+    welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
     let service = service_fn(move |request: Request| {
         let gateway = Arc::clone(&gateway);
@@ -96,12 +97,13 @@ fn stop_signal() -> Result<tokio::sync::mpsc::Receiver<()>> {
     Ok(receiver)
 }
 
-fn welcome(context: &Context) {
+fn welcome(context: &Context, address: SocketAddr) {
     let config = context.config();
     let (url, store) = (&config.url, config.store_dir.display());
     let outbox = config.data_dir.join("outbox");
     println!(
         "Bespoke serves {url}
+  listens {address}
   bucket  {store}
   keys    {}
   mails   {}
