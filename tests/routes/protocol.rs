@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bespoke_tests::support::App;
-use bespoke_web::{Error, Gateway, Public, Routes};
+use bespoke_web::{Error, Gateway, Public, Routes, route};
 use serde_json::json;
 
 #[tokio::test]
@@ -181,10 +181,12 @@ async fn every_answer_has_a_request_id() {
     }
 }
 
+#[utoipa::path(get, path = "/boom", responses((status = 200, description = "Never.")))]
 async fn boom(_: Public) -> Response {
     panic!("a secret that must not get out")
 }
 
+#[utoipa::path(get, path = "/fault", responses((status = 200, description = "Never.")))]
 async fn at_fault(_: Public) -> Result<Response, Error> {
     Err(Error::internal("a secret that must not get out"))
 }
@@ -192,7 +194,7 @@ async fn at_fault(_: Public) -> Result<Response, Error> {
 #[tokio::test]
 async fn what_is_our_fault_is_a_500_without_details_and_the_process_lives() {
     let app = App::new().await;
-    let routes = Routes::new("broken").get("/boom", boom).get("/fault", at_fault);
+    let routes = Routes::new("broken").with(route!(boom)).with(route!(at_fault));
     let broken = Gateway::new(app.context().clone(), [routes]);
     for path in ["/boom", "/fault", "/boom"] {
         let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();

@@ -6,7 +6,12 @@ use bespoke_web::{Caller, Outcome, Result, Session, ok};
 
 use crate::AccountAnswer;
 
-/// The account of the caller.
+/// Read one's account
+#[utoipa::path(get, path = "/account/{auth}", tag = "Accounts", operation_id = "readAccount",
+    responses(
+        (status = 200, description = "The account.", body = AccountAnswer),
+        (status = 404, description = "The account was removed while the call was under way."),
+    ))]
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
     answer(&session, caller.actor.user_id).await
 }
@@ -16,8 +21,6 @@ pub(crate) async fn answer(session: &Session, id: i64) -> Result<Response> {
     let account = crate::load(session, id).await?.into();
     Ok(ok(&AccountAnswer {
         result: Outcome::Success,
-        token: None,
         account,
-        ignored: None,
     }))
 }

@@ -6,9 +6,32 @@ use bespoke_core::entity::confirmation::{Confirmation, Kind};
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_database::{Db, confirmations, users};
 use bespoke_web::{Body, Error, Id, JsonObject, Public, Result, Session};
+use utoipa::ToSchema;
 
-/// Activates a new account with the consent that its owner gives, and signs in. (Only an account that was never active:
-/// otherwise an old link could bring back one that was blocked, defect D42.)
+use crate::SignedIn;
+
+/// What confirms an account.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct ConfirmSignUp {
+    /// What may be kept: 1 account data, 2 measurements too, 3 and anonymised measurements may be published.
+    #[schema(minimum = 1, maximum = 3, example = 2)]
+    consent: u8,
+    /// The check of the link in the mail. It is verified when it is sent.
+    check: Option<String>,
+}
+
+/// Confirm a new account
+///
+/// Activates it with the consent that its owner gives, and signs in. Works once, within seven days.
+// Only an account that was never active: otherwise an old link could bring back one that was blocked, defect D42.
+#[utoipa::path(post, path = "/confirm/signup/{id}", tag = "Accounts", operation_id = "confirmSignUp",
+    params(("id" = Uuid, Path, description = "The id in the link of the mail.")), request_body = ConfirmSignUp,
+    responses(
+        (status = 200, description = "The account, and a token.", body = SignedIn),
+        (status = 400, description = "`postBodyMissing`, `consentRequired`: consent has to be 1, 2 or 3."),
+        (status = 404, description = "The link is no longer open, or its check is wrong."),
+    ))]
 pub(crate) async fn signup(_: Public, session: Session, id: Id, body: Body) -> Result<Response> {
     let body = body.required()?;
     let consent = crate::consent_of(body.get("consent")).filter(|consent| *consent >= Consent::Account);

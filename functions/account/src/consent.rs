@@ -6,9 +6,29 @@ use bespoke_core::entity::user::{Consent, Status};
 use bespoke_database::users;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Error, Guest, Result, Session};
+use utoipa::ToSchema;
 
-/// Stores what the owner consents to, also for an account that cannot be used because that is missing; gives a fresh
-/// token. A new account becomes active with it.
+use crate::SignedIn;
+
+/// What is consented to.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct ConsentChange {
+    /// 0 nothing (the account cannot be used then), 1 account data, 2 measurements too, 3 and anonymised measurements may
+    /// be published.
+    #[schema(minimum = 0, maximum = 3, example = 2)]
+    consent: u8,
+}
+
+/// Give or withdraw consent
+///
+/// Also for an account that cannot be used because consent is missing. A new account becomes active with it.
+#[utoipa::path(patch, path = "/consent/jwt", tag = "Accounts", operation_id = "setConsent", request_body = ConsentChange,
+    responses(
+        (status = 200, description = "The account, and a fresh token.", body = SignedIn),
+        (status = 400, description = "`consentInvalid`: consent has to be 0, 1, 2 or 3."),
+        (status = 404, description = "The account was removed while the call was under way."),
+    ))]
 pub(crate) async fn consent(guest: Guest<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let consent = crate::consent_of(body.0.get("consent")).ok_or(Error::bad_request("consentInvalid"))?;
     let (id, now) = (guest.identity.actor.user_id, session.now());

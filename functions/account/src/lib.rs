@@ -15,33 +15,68 @@ use bespoke_core::entity::user::{Status, User};
 use bespoke_core::validate::email_domain;
 use bespoke_core::{Role, entity::user::Consent};
 use bespoke_database::users;
-use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, truthy, view};
+use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, route, truthy, view};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("account")
-        .post("/signup", signup::signup)
-        .post("/confirm/signup/{id}", confirm::signup)
-        .post("/signin", signin::password)
-        .post("/signinlink/{id}", signin::link)
-        .post("/signinlink/{id}/{check}", signin::link)
-        .get("/whoami/jwt", whoami::whoami)
-        .get("/account/{auth}", account::read)
-        .patch("/account/{auth}", update::update)
-        .patch("/consent/jwt", consent::consent)
-        .post("/available/username/{auth}", available::username)
+        .with(route!(signup::signup))
+        .with(route!(confirm::signup))
+        .with(route!(signin::password))
+        .with(route!(signin::link))
+        .with(route!(signin::link_with_check))
+        .with(route!(whoami::whoami))
+        .with(route!(account::read))
+        .with(route!(update::update))
+        .with(route!(consent::consent))
+        .with(route!(available::username))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct AccountAnswer {
     result: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
     account: view::Account,
-    /// Names of the fields that were sent and not taken.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ignored: Option<Vec<String>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SignedIn {
+    result: Outcome,
+    /// Goes into `Authorization: Bearer` of calls to paths that end in `/jwt`.
+    token: String,
+    account: view::Account,
+}
+
+/// An error whose code stands one object deeper than elsewhere: its clients read it so.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes an answer")]
+struct NestedError {
+    /// Always `error`.
+    #[schema(pattern = "^error$")]
+    result: String,
+    #[schema(inline)]
+    error: NestedCode,
+}
+
+/// An error whose code stands where it always does, or one object deeper.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes an answer")]
+struct EitherError {
+    /// Always `error`.
+    #[schema(pattern = "^error$")]
+    result: String,
+    /// The code of the error, or an object with that code in `error`.
+    #[schema(value_type = Value)]
+    error: serde_json::Value,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes an answer")]
+struct NestedCode {
+    /// The code of the error.
+    #[schema(example = "consentLacking")]
+    error: String,
 }
 
 /// The account of that integer id, or 404.
@@ -58,11 +93,10 @@ fn signed_in(session: &Session, user: User) -> Response {
     let token = session
         .tokens()
         .sign(standing.id, &user.username, role, status, session.now());
-    ok(&AccountAnswer {
+    ok(&SignedIn {
         result: Outcome::Success,
-        token: Some(token),
+        token,
         account: user.into(),
-        ignored: None,
     })
 }
 

@@ -7,9 +7,33 @@ use bespoke_core::entity::user::User;
 use bespoke_database::{confirmations, users};
 use bespoke_web::{Body, Error, Id, Params, Public, Result, Session, Verified, truthy};
 use serde_json::Value;
+use utoipa::ToSchema;
 
-/// Signs in by user name, address or id, and password. One password hash is run on every path, so that the time of the
-/// answer does not tell whether there is such an account (defect D58).
+use crate::SignedIn;
+
+/// Who signs in.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct SignIn {
+    /// User name, e-mail address or id, in any letter case.
+    #[schema(example = "jane@example.com")]
+    username: String,
+    /// Password.
+    #[schema(example = "correct horse")]
+    password: String,
+}
+
+/// Sign in
+///
+/// The answer is the same for an account that does not exist and for a wrong password.
+// One password hash is run on every path, so that the time of the answer does not tell either (defect D58).
+#[utoipa::path(post, path = "/signin", tag = "Accounts", operation_id = "signIn", request_body = SignIn,
+    responses(
+        (status = 200, description = "The account, and a token.", body = SignedIn),
+        (status = 400, description = "`postBodyMissing`, `usernameMissing`, `passwordMissing`: the field is missing."),
+        (status = 401, description = "`signInFailed`: no such account, or another password."),
+        (status = 403, description = "`statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
+    ))]
 pub(crate) async fn password(_: Public, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
     let username = body
@@ -48,15 +72,47 @@ async fn verify(session: &Session, user: Option<&User>, password: &Value) -> Res
         .await
 }
 
-/// Signs in by the link of a mail: its id and its check, which stands in the path or in the body. A link works once.
-pub(crate) async fn link(_: Public, session: Session, id: Id, params: Params, body: Body) -> Result<Response> {
-    let in_body = || body.0.get("check").and_then(Value::as_str).unwrap_or_default();
-    let check = if params.get("check").is_empty() {
-        in_body()
-    } else {
-        params.get("check")
-    }
-    .to_owned();
+/// The check of a link.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct LinkCheck {
+    /// The check of the link in the mail.
+    check: String,
+}
+
+/// Sign in by the link of a mail
+///
+/// Works once, within an hour.
+#[utoipa::path(post, path = "/signinlink/{id}", tag = "Accounts", operation_id = "signInByLink", request_body = LinkCheck,
+    params(("id" = Uuid, Path, description = "The id in the link of the mail.")),
+    responses(
+        (status = 200, description = "The account, and a token.", body = SignedIn),
+        (status = 403, description = "`statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
+        (status = 404, description = "The link is no longer open, or its check is wrong."),
+    ))]
+pub(crate) async fn link(_: Public, session: Session, id: Id, body: Body) -> Result<Response> {
+    let check = body.0.get("check").and_then(Value::as_str).unwrap_or_default();
+    by_link(session, id, check.to_owned()).await
+}
+
+/// Sign in by the link of a mail, its check in the path
+///
+/// As clients of the first generation do. Works once, within an hour.
+#[utoipa::path(post, path = "/signinlink/{id}/{check}", tag = "Accounts", operation_id = "signInByWholeLink",
+    params(
+        ("id" = Uuid, Path, description = "The id in the link of the mail."),
+        ("check" = String, Path, description = "The check of the link in the mail."),
+    ),
+    responses(
+        (status = 200, description = "The account, and a token.", body = SignedIn),
+        (status = 403, description = "`statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
+        (status = 404, description = "The link is no longer open, or its check is wrong."),
+    ))]
+pub(crate) async fn link_with_check(_: Public, session: Session, id: Id, params: Params) -> Result<Response> {
+    by_link(session, id, params.get("check").to_owned()).await
+}
+
+async fn by_link(session: Session, id: Id, check: String) -> Result<Response> {
     let now = session.now();
     let user_id = session
         .write(move |db| {

@@ -11,13 +11,15 @@ use bespoke_database::{Db, confirmations, outbox, users};
 use bespoke_web::{Body, Error, JsonObject, Outcome, Public, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What stands for the password that nobody knows until the owner sets one: it is no hash, so nothing verifies.
 const NO_PASSWORD: &str = "";
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedUp)]
+pub(crate) struct Answer {
     result: Outcome,
     email: String,
     /// Only in test mode.
@@ -25,8 +27,28 @@ struct Answer {
     confirmation: Option<Uuid>,
 }
 
-/// Makes an inactive account and mails a link that confirms it. For an address that has an account the answer is the
-/// same; what the mail says differs.
+/// Who signs up.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct SignUp {
+    /// E-mail address.
+    #[schema(example = "jane@example.com")]
+    email: String,
+    /// Language of the mails: en, de, es, fr, nl or uk.
+    #[schema(example = "en")]
+    language: String,
+}
+
+/// Sign up
+///
+/// Makes an inactive account and mails a link that confirms it. For an address that has an account already the answer is
+/// the same; what the mail says differs.
+#[utoipa::path(post, path = "/signup", tag = "Accounts", operation_id = "signUp", request_body = SignUp,
+    responses(
+        (status = 201, description = "A mail is under way. `confirmation` is there in test mode only.", body = Answer),
+        (status = 400, description = "`postBodyMissing`, `emailMissing`, `emailInvalid`, `languageMissing`, \
+            `unsupportedLanguage`: the field is missing or not what it has to be."),
+    ))]
 pub(crate) async fn signup(_: Public, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
     let (email, language) = check(&body)?;

@@ -8,10 +8,10 @@ use bespoke_core::validate::{Language, clean_username, fold_username};
 use bespoke_core::{EntityId, Level, MAX_PASSWORD_BYTES};
 use bespoke_database::{outbox, users};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, ok};
+use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, ok, view};
+use serde::Serialize;
 use serde_json::Value;
-
-use crate::AccountAnswer;
+use utoipa::ToSchema;
 
 /// Highest `control`: everything is shown.
 const MAX_CONTROL: f64 = 5.0;
@@ -33,7 +33,58 @@ struct Changes {
     password: Option<String>,
 }
 
-/// Changes the caller's account. What cannot be taken never fails the request: it is listed as ignored.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedAccount)]
+pub(crate) struct Answer {
+    result: Outcome,
+    account: view::Account,
+    /// Names of the fields that were sent and not taken.
+    ignored: Vec<String>,
+}
+
+/// Changes of an account; what is left out stays.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct AccountChanges {
+    /// About oneself, as Markdown.
+    bio: Option<String>,
+    /// Level 4: see `PATCH /consent/jwt`.
+    #[schema(maximum = 3)]
+    consent: Option<u8>,
+    /// How much of the interface to show.
+    #[schema(minimum = 1, maximum = 5)]
+    control: Option<u8>,
+    /// Language of mails: en, de, es, fr, nl or uk.
+    #[schema(example = "nl")]
+    language: Option<String>,
+    /// Whether to be compared with others' measurements.
+    compare: Option<bool>,
+    /// Whether one measures in inches.
+    imperial: Option<bool>,
+    /// Whether one wants the newsletter.
+    newsletter: Option<bool>,
+    /// Whatever a client keeps; merged over what is there.
+    #[schema(value_type = Option<Object>, additional_properties)]
+    data: Option<JsonObject>,
+    /// 2 to 64 characters, no `@`, not digits alone. Left out when somebody has it.
+    #[schema(example = "Jane")]
+    username: Option<String>,
+    /// Level 4: at most 1024 bytes.
+    password: Option<String>,
+    /// Verified when it is sent with a new password.
+    current_password: Option<String>,
+}
+
+/// Change one's account
+///
+/// What cannot be taken never fails the request: `ignored` names it. Password and consent need level 4.
+#[utoipa::path(patch, path = "/account/{auth}", tag = "Accounts", operation_id = "updateAccount", request_body = AccountChanges,
+    responses(
+        (status = 200, description = "The account as it is now.", body = Answer),
+        (status = 401, description = "`authenticationFailed`: the current password is another."),
+        (status = 404, description = "The account was removed while the call was under way."),
+    ))]
 pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let current_password = body.0.get("currentPassword").cloned();
     let (mut changes, mut ignored) = Changes::read(body.0);
@@ -57,11 +108,10 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, body: B
         session.deliver_mail().await;
     }
     let account = crate::load(&session, id).await?.into();
-    Ok(ok(&AccountAnswer {
+    Ok(ok(&Answer {
         result: Outcome::Success,
-        token: None,
         account,
-        ignored: Some(ignored),
+        ignored,
     }))
 }
 

@@ -5,7 +5,16 @@ use bespoke_core::entity::user::Unusable;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Error, Guest, Result, Session};
 
-/// The account of the caller, or why it cannot be used: one object deeper than other errors, as clients read it.
+use crate::{AccountAnswer, EitherError, NestedError};
+
+/// One's account, or why it cannot be used
+#[utoipa::path(get, path = "/whoami/jwt", tag = "Accounts", operation_id = "whoami",
+    responses(
+        (status = 200, description = "The account.", body = AccountAnswer),
+        (status = 403, description = "`accountDisabled`, `accountBlocked`, `accountInactive`, one object deeper than elsewhere; \
+            `insufficientAccessLevel` as everywhere.", body = EitherError),
+        (status = 451, description = "`consentLacking`, one object deeper than elsewhere.", body = NestedError),
+    ))]
 pub(crate) async fn whoami(guest: Guest<READ_SOME>, session: Session) -> Result<Response> {
     guest.usable.map_err(|reason| {
         let error = match reason {

@@ -8,25 +8,32 @@ use bespoke_web::level::USER;
 use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 const DAY_S: f64 = 24.0 * 60.0 * 60.0;
 const SECOND_MS: f64 = 1000.0;
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewApiKeyAnswer)]
+pub(crate) struct Answer<'a> {
     result: Outcome,
     apikey: NewKey<'a>,
 }
 
 /// A new key: the only answer that ever shows its secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = NewApiKey)]
 struct NewKey<'a> {
     key: Uuid,
+    #[schema(pattern = "^fsk_[0-9A-Za-z]{49}$")]
     secret: &'a str,
+    #[schema(value_type = u8, maximum = 9)]
     level: Level,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     name: &'a Value,
     user_id: i64,
@@ -41,7 +48,33 @@ struct Wanted {
     life_ms: i64,
 }
 
-/// Makes a key for the caller. Its level is at most that of the caller, and so of the owner's role now.
+/// What a key is asked for with.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct ApiKeyRequest {
+    /// What its owner calls it.
+    #[schema(example = "my script")]
+    name: String,
+    /// Highest level that calls with it have.
+    #[schema(maximum = 9, example = 2)]
+    level: u8,
+    /// How long it works, in seconds.
+    #[schema(exclusive_minimum = 0, example = 2_592_000)]
+    expires_in: f64,
+}
+
+/// Make an API key
+///
+/// Its level is at most that of the caller, and so that of the owner's role now. The secret is shown in this answer and
+/// never again.
+#[utoipa::path(post, path = "/apikeys/{auth}", tag = "API keys", operation_id = "createApiKey", request_body = ApiKeyRequest,
+    responses(
+        (status = 201, description = "The key and its secret.", body = Answer),
+        (status = 400, description = "`postBodyMissing`, `nameMissing`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
+            `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or not what it has to be. \
+            `keyLevelExceedsRoleLevel`: the level is above the caller's."),
+    ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let Wanted { name, level, life_ms } = check(&body.required()?, session.config().max_key_life_days)?;
     caller.actor.may_issue_key(level)?;

@@ -7,28 +7,33 @@ use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, Level, Timestamp};
 use bespoke_database::{Db, api_keys};
 use bespoke_web::level::{READ_NONE, READ_SOME, USER};
-use bespoke_web::{Caller, Error, Id, Outcome, Result, Routes, Session, Via, no_content, ok};
+use bespoke_web::{Caller, Error, Id, Outcome, Result, Routes, Session, Via, no_content, ok, route};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("apikeys")
-        .post("/apikeys/{auth}", create::create)
-        .get("/apikeys/{auth}", list)
-        .get("/apikeys/{id}/{auth}", read)
-        .delete("/apikeys/{id}/{auth}", delete)
-        .get("/whoami/key", whoami)
+        .with(route!(create::create))
+        .with(route!(list))
+        .with(route!(read))
+        .with(route!(delete))
+        .with(route!(whoami))
 }
 
-/// A key as reads of one key show it; `id` and `key` are the same (defect D115).
-#[derive(Serialize)]
+/// An API key. `id` and `key` are the same.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ApiKey)]
 struct KeyView {
     key: Uuid,
+    #[schema(value_type = u8, maximum = 9)]
     level: Level,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     name: Value,
     user_id: i64,
@@ -51,16 +56,21 @@ impl From<ApiKey> for KeyView {
     }
 }
 
-/// A key as lists show it.
-#[derive(Serialize)]
+/// An API key in a list. `id` and `key` are the same.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ApiKeyListItem)]
 struct KeyListItem {
     id: Uuid,
     calls: i64,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     name: Value,
+    #[schema(value_type = Option<String>, format = DateTime)]
     last_seen: Option<Timestamp>,
+    #[schema(value_type = u8, maximum = 9)]
     level: Level,
     user_id: i64,
     user_uuid: Uuid,
@@ -84,13 +94,15 @@ impl From<ApiKey> for KeyListItem {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiKeyAnswer)]
 struct KeyAnswer {
     result: Outcome,
     apikey: KeyView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiKeyList)]
 struct KeyList {
     result: Outcome,
     apikeys: Vec<KeyListItem>,
@@ -103,7 +115,9 @@ fn key_answer(key: ApiKey) -> Response {
     })
 }
 
-/// Lists the caller's keys.
+/// List one's API keys
+#[utoipa::path(get, path = "/apikeys/{auth}", tag = "API keys", operation_id = "listApiKeys",
+    responses((status = 200, description = "The keys of the caller, oldest first.", body = KeyList)))]
 async fn list(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
     let keys = session
         .read(|db| Ok(api_keys::by_user(db, caller.actor.user_id)?))
@@ -115,14 +129,30 @@ async fn list(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
     }))
 }
 
-/// Reads a key of the caller, or of anybody at level 9.
+/// Read an API key
+///
+/// One's own, or anybody's at level 9.
+#[utoipa::path(get, path = "/apikeys/{id}/{auth}", tag = "API keys", operation_id = "readApiKey",
+    params(("id" = Uuid, Path, description = "UUID of the key.")),
+    responses(
+        (status = 200, description = "The key, without its secret.", body = KeyAnswer),
+        (status = 404, description = "There is no such key."),
+    ))]
 async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let key = session.read(|db| find(db, id)).await?;
     caller.actor.may_manage_key(key.user_id)?;
     Ok(key_answer(key))
 }
 
-/// Ends a key of the caller, or of anybody at level 9. A key may end itself.
+/// End an API key
+///
+/// One's own, or anybody's at level 9. A key may end itself. It is refused from then on, everywhere.
+#[utoipa::path(delete, path = "/apikeys/{id}/{auth}", tag = "API keys", operation_id = "deleteApiKey",
+    params(("id" = Uuid, Path, description = "UUID of the key.")),
+    responses(
+        (status = 204, description = "The key has ended."),
+        (status = 404, description = "There is no such key."),
+    ))]
 async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Response> {
     let actor = caller.actor;
     session
@@ -135,7 +165,12 @@ async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Respon
     Ok(no_content())
 }
 
-/// Describes the key that the call is made with.
+/// Describe the API key of this call
+#[utoipa::path(get, path = "/whoami/key", tag = "API keys", operation_id = "whoamiByKey",
+    responses(
+        (status = 200, description = "The key that the call was made with.", body = KeyAnswer),
+        (status = 404, description = "The key was ended while the call was under way."),
+    ))]
 async fn whoami(caller: Caller<READ_NONE>, session: Session) -> Result<Response> {
     let Via::Key(uuid) = caller.via else {
         return Err(Error::not_found());

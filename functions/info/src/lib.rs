@@ -1,21 +1,25 @@
 //! Health and readiness; and, as the function of the gateway's `$default` route, the 404 of every unknown one.
 
 use axum::response::Response;
-use bespoke_web::{Outcome, Public, Result, Routes, Session, ok};
+use bespoke_web::{Outcome, Public, Result, Routes, Session, ok, route};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The routes of this function.
 pub fn router() -> Routes {
-    Routes::new("info").get("/healthz", healthz).get("/readyz", readyz)
+    Routes::new("info").with(route!(healthz)).with(route!(readyz))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Health {
     result: Outcome,
+    /// Version of the software.
     version: &'static str,
 }
 
-/// The process answers.
+/// Whether the process answers
+#[utoipa::path(get, path = "/healthz", tag = "Service", operation_id = "health",
+    responses((status = 200, description = "It does.", body = Health)))]
 async fn healthz(_: Public) -> Response {
     ok(&Health {
         result: Outcome::Success,
@@ -23,13 +27,17 @@ async fn healthz(_: Public) -> Response {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Readiness {
     result: Outcome,
+    /// Version of the database, `<epoch>-<seq>`.
+    #[schema(example = "1-42")]
     database: String,
 }
 
-/// The bucket answers too; gives the version of the database.
+/// Whether the storage answers too
+#[utoipa::path(get, path = "/readyz", tag = "Service", operation_id = "readiness",
+    responses((status = 200, description = "It does.", body = Readiness)))]
 async fn readyz(_: Public, session: Session) -> Result<Response> {
     let version = session.database().ping().await?;
     Ok(ok(&Readiness {

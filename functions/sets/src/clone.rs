@@ -5,8 +5,17 @@ use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Outcome, Result, Session};
 
-/// Copies a set into a new, private one of the caller: one's own, a public one, or any at level 8. (The original left
-/// the copy with the owner of the source: defect D51.)
+use crate::SetAnswer;
+
+/// Copy a measurements set into one's own
+///
+/// The source is one's own, a public one, or any at level 8. The copy is private.
+// The original left the copy with the owner of the source: defect D51.
+#[utoipa::path(post, path = "/sets/{id}/clone/{auth}", tag = "Sets", operation_id = "cloneSet",
+    responses(
+        (status = 201, description = "The copy.", body = SetAnswer),
+        (status = 404, description = "There is no such set."),
+    ))]
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let (actor, uuid, now) = (caller.actor, session.random().uuid(), session.now());
     let image = session.config().default_set_image.clone();

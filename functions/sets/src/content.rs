@@ -4,9 +4,44 @@ use bespoke_core::entity::set::SetContent;
 use bespoke_core::measurement::{self, is_valid};
 use bespoke_web::JsonObject;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// Fields that clients send for other reasons, and that are no mistake.
 const SILENT: [&str; 1] = ["test"];
+
+/// A new set.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct NewSet {
+    /// Name.
+    #[schema(example = "Jane")]
+    name: String,
+    /// Notes, as Markdown.
+    notes: Option<String>,
+    /// Whether clients show inches. What is sent and stored is millimetres either way.
+    imperial: Option<bool>,
+    /// Whether anybody may read it.
+    public: Option<bool>,
+    #[schema(value_type = Option<bespoke_web::view::schema::Measurements>)]
+    measies: Option<JsonObject>,
+}
+
+/// Changes of a set; what is left out stays.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct SetChanges {
+    /// Name.
+    name: Option<String>,
+    /// Notes, as Markdown.
+    notes: Option<String>,
+    /// Whether clients show inches.
+    imperial: Option<bool>,
+    /// Whether anybody may read it.
+    public: Option<bool>,
+    /// Measurements to add or change; `null` takes one out.
+    #[schema(value_type = Option<Object>, additional_properties, example = json!({ "chest": 930, "neck": null }))]
+    measies: Option<JsonObject>,
+}
 
 /// The fields of a request that can be taken.
 #[derive(Debug, Default)]

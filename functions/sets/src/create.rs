@@ -7,12 +7,21 @@ use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
 use serde_json::Value;
 
-use crate::content::Changes;
+use crate::SetAnswer;
+use crate::content::{Changes, NewSet};
 
 /// What the notes say when nothing was sent.
 const NO_NOTES: &str = "--";
 
-/// Stores a new set of the caller.
+/// Store a measurements set
+///
+/// Measurements that are unknown or no number above zero are left out; `ignored` names them, and every field that was not
+/// taken.
+#[utoipa::path(post, path = "/sets/{auth}", tag = "Sets", operation_id = "createSet", request_body = NewSet,
+    responses(
+        (status = 201, description = "The set.", body = SetAnswer),
+        (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing."),
+    ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
     let name = body.get("name").and_then(Value::as_str);

@@ -5,7 +5,14 @@ use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
 
-/// Removes a set of the caller, or of anybody at level 9.
+/// Remove a measurements set
+///
+/// One's own, or anybody's at level 9.
+#[utoipa::path(delete, path = "/sets/{id}/{auth}", tag = "Sets", operation_id = "deleteSet",
+    responses(
+        (status = 204, description = "The set is gone."),
+        (status = 404, description = "There is no such set."),
+    ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let actor = caller.actor;
     session

@@ -12,23 +12,24 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_database::{Db, sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, Session, created, ok, view};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, Session, created, ok, route, view};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("sets")
-        .post("/sets/{auth}", create::create)
-        .get("/sets/{auth}", read::list)
-        .get("/sets/{id}/{auth}", read::read)
-        .patch("/sets/{id}/{auth}", update::update)
-        .delete("/sets/{id}/{auth}", delete::delete)
-        .post("/sets/{id}/clone/{auth}", clone::clone)
-        .get("/sets/{id}.json", public::json)
-        .get("/sets/{id}.yaml", public::yaml)
+        .with(route!(create::create))
+        .with(route!(read::list))
+        .with(route!(read::read))
+        .with(route!(update::update))
+        .with(route!(delete::delete))
+        .with(route!(clone::clone))
+        .with(route!(public::json))
+        .with(route!(public::yaml))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SetAnswer {
     result: Outcome,
     set: view::Set,

@@ -7,28 +7,35 @@ use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::sets;
 use bespoke_web::{Error, Outcome, Params, Public, Result, Session, ok};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 const AUTHOR: &str = "FreeSewing.org";
 const ABOUT: &str = "Measurements of one body. Lengths are in millimetres, shoulderSlope is in degrees.";
 
 /// A public set. What concerns its owner alone is left out.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Document {
+#[schema(as = PublicSet)]
+pub(crate) struct Document {
     result: Outcome,
     author: &'static str,
     r#type: &'static str,
     about: &'static str,
     id: i64,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     img: Option<String>,
     name: String,
     notes: String,
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     uuid: Uuid,
     image: Option<String>,
+    #[schema(value_type = bespoke_web::view::schema::Measurements)]
     measurements: Measurements,
+    /// What its owner wants to see; the values are millimetres either way.
+    #[schema(pattern = "^(metric|imperial)$")]
     units: &'static str,
 }
 
@@ -53,13 +60,23 @@ impl From<MeasurementSet> for Document {
     }
 }
 
-/// The public set as JSON; 404 when it is not public.
+/// Read a public measurements set, as JSON
+#[utoipa::path(get, path = "/sets/{id}.json", tag = "Sets", operation_id = "readPublicSet",
+    responses(
+        (status = 200, description = "The set.", body = Document),
+        (status = 404, description = "There is no such set, or it is private."),
+    ))]
 pub(crate) async fn json(_: Public, session: Session, params: Params) -> Result<Response> {
     let document = find(&session, &params).await?.ok_or_else(Error::not_found)?;
     Ok(ok(&document))
 }
 
-/// The public set as YAML; 404 with the text `null` when it is not public.
+/// Read a public measurements set, as YAML
+#[utoipa::path(get, path = "/sets/{id}.yaml", tag = "Sets", operation_id = "readPublicSetAsYaml",
+    responses(
+        (status = 200, description = "The set.", body = String, content_type = "text/yaml"),
+        (status = 404, description = "There is no such set, or it is private.", body = String, content_type = "text/yaml"),
+    ))]
 pub(crate) async fn yaml(_: Public, session: Session, params: Params) -> Result<Response> {
     bespoke_web::yaml(find(&session, &params).await?.as_ref())
 }

@@ -5,16 +5,19 @@ use bespoke_database::sets;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Caller, Id, Outcome, Result, Session, ok, view};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::SetAnswer;
 
-#[derive(Serialize)]
-struct SetList {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SetList {
     result: Outcome,
     sets: Vec<view::Set>,
 }
 
-/// Lists the caller's sets, in the order in which they were made.
+/// List one's measurements sets
+#[utoipa::path(get, path = "/sets/{auth}", tag = "Sets", operation_id = "listSets",
+    responses((status = 200, description = "The sets of the caller, in the order in which they were made.", body = SetList)))]
 pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
     let sets = session.read(|db| Ok(sets::by_user(db, caller.actor.user_id)?)).await?;
     Ok(ok(&SetList {
@@ -23,7 +26,14 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session) -> Result<
     }))
 }
 
-/// Reads a set of the caller, or of anybody at level 6.
+/// Read a measurements set
+///
+/// One's own, or anybody's at level 6. That a set is public makes no difference here.
+#[utoipa::path(get, path = "/sets/{id}/{auth}", tag = "Sets", operation_id = "readSet",
+    responses(
+        (status = 200, description = "The set.", body = SetAnswer),
+        (status = 404, description = "There is no such set."),
+    ))]
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let set = session.read(|db| crate::find(db, id)).await?;
     caller.actor.may_read(set.user_id)?;

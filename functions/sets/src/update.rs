@@ -5,9 +5,18 @@ use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 
-use crate::content::Changes;
+use crate::SetAnswer;
+use crate::content::{Changes, SetChanges};
 
-/// Changes a set of the caller, or of anybody at level 9. Measurements are merged over those that are there.
+/// Change a measurements set
+///
+/// One's own, or anybody's at level 9. Measurements are merged over those that are there. What cannot be taken never fails
+/// the request: `ignored` names it.
+#[utoipa::path(patch, path = "/sets/{id}/{auth}", tag = "Sets", operation_id = "updateSet", request_body = SetChanges,
+    responses(
+        (status = 200, description = "The set as it is now.", body = SetAnswer),
+        (status = 404, description = "There is no such set."),
+    ))]
 pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
     let (actor, now) = (caller.actor, session.now());
     let (changes, ignored) = Changes::read(body.0);

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Error;
 
@@ -11,7 +12,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=ut
 const YAML: HeaderValue = HeaderValue::from_static("text/yaml; charset=utf-8");
 
 /// The first field of every answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Goes with status 200.

@@ -65,6 +65,11 @@ impl Gateway {
         &self.context
     }
 
+    /// The route that would answer; `None` when there is none.
+    pub fn route_of(&self, method: &Method, uri: &Uri) -> Option<Route> {
+        self.find(method, uri).ok().map(|target| target.route)
+    }
+
     /// Answers a request. Whatever happens, there is an answer: a panic in a handler is a 500.
     pub async fn handle(&self, mut request: Request) -> Response {
         let id = self.request_id(&request);

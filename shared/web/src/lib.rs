@@ -20,6 +20,7 @@ mod gateway;
 mod key_file;
 pub mod lambda;
 pub mod logging;
+pub mod openapi;
 mod outbox;
 mod params;
 mod routes;
@@ -35,6 +36,8 @@ pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
 pub use params::{Id, Params};
-pub use routes::{Route, Routes, Scheme};
+#[doc(hidden)]
+pub use pastey;
+pub use routes::{Described, Description, Route, Routes, Scheme};
 pub use session::Session;
 pub use surroundings::{Surroundings, SystemClock, SystemRandom};

@@ -1,6 +1,7 @@
-//! The table of routes: what a function serves, and who may call it.
+//! The table of routes: what a function serves, who may call it, and how it describes itself.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -8,6 +9,9 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
 use http::Method;
+use utoipa::__dev::SchemaReferences;
+use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::Context;
 use crate::auth::{Access, Gate};
@@ -22,7 +26,8 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    const BOTH: [Self; 2] = [Self::Jwt, Self::Key];
+    /// Both, as a path that ends in `/{auth}` has them.
+    pub const BOTH: [Self; 2] = [Self::Jwt, Self::Key];
 
     /// The last segment.
     pub const fn segment(self) -> &'static str {
@@ -42,6 +47,14 @@ impl Scheme {
 pub(crate) type BoxedHandler =
     Arc<dyn Fn(Request, Context) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
 
+/// How a route describes itself: the operation, and the schemas that it refers to.
+pub struct Description {
+    /// The operation, as its handler's `#[utoipa::path]` has it.
+    pub operation: Operation,
+    /// The schemas, by name.
+    pub schemas: Vec<(String, RefOr<Schema>)>,
+}
+
 /// One route.
 #[derive(Clone)]
 pub struct Route {
@@ -51,11 +64,57 @@ pub struct Route {
     pub method: Method,
     /// Path as clients write it, `{name}` for its variable parts, in lower case where it is fixed.
     pub path: String,
+    /// Path as it stands in the description: one that ends in `/{auth}` is two routes.
+    pub described_path: String,
     /// How callers prove who they are.
     pub scheme: Option<Scheme>,
     /// Who may call it.
     pub access: Access,
+    /// Describes it; made only when somebody asks.
+    pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
+}
+
+/// A handler together with its description. Made by [`crate::route!`].
+pub struct Described<H, T> {
+    handler: H,
+    methods: Vec<HttpMethod>,
+    path: String,
+    describe: fn() -> Description,
+    arguments: PhantomData<fn(T)>,
+}
+
+impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
+    /// A handler that `P`, made by `#[utoipa::path]`, describes.
+    pub fn new<P: utoipa::Path + SchemaReferences>(_: P, handler: H) -> Self {
+        let describe = || {
+            let mut schemas = Vec::new();
+            P::schemas(&mut schemas);
+            Description {
+                operation: P::operation(),
+                schemas,
+            }
+        };
+        Self {
+            handler,
+            methods: P::methods(),
+            path: P::path(),
+            describe,
+            arguments: PhantomData,
+        }
+    }
+}
+
+/// A handler and what its `#[utoipa::path]` says of it: `route!(create)` or `route!(create::create)`. A handler without
+/// that attribute does not compile here.
+#[macro_export]
+macro_rules! route {
+    ($handler:ident) => {
+        $crate::pastey::paste! { $crate::Described::new([<__path_ $handler>], $handler) }
+    };
+    ($module:ident::$handler:ident) => {
+        $crate::pastey::paste! { $crate::Described::new($module::[<__path_ $handler>], $module::$handler) }
+    };
 }
 
 /// The routes of one function.
@@ -84,29 +143,32 @@ impl Routes {
         self.routes.iter()
     }
 
-    /// Registers a handler for a method and path. A path that ends in `/{auth}` gives two routes, `/jwt` and `/key`,
-    /// from the one handler. The first argument of the handler says who may call: [`crate::Public`],
-    /// [`crate::Guest`] or [`crate::Caller`]; without one it does not compile.
+    /// Registers a handler where its description says: `.with(route!(create))`. A path that ends in `/{auth}` gives two
+    /// routes, `/jwt` and `/key`, from the one handler. The first argument of the handler says who may call:
+    /// [`crate::Public`], [`crate::Guest`] or [`crate::Caller`]; without one it does not compile.
     ///
     /// # Panics
     /// When a public route has an authentication scheme, or one for callers has none: a mistake in the table.
     #[must_use]
     #[expect(private_bounds, reason = "only the extractors of this crate can be a gate")]
-    pub fn route<H, T>(mut self, method: &Method, path: &str, handler: H) -> Self
-    where
-        H: Handler<T, Context>,
-        T: Gated + 'static,
-    {
+    pub fn with<H: Handler<T, Context>, T: Gated + 'static>(mut self, described: Described<H, T>) -> Self {
+        let Described {
+            handler,
+            methods,
+            path: described_path,
+            describe,
+            ..
+        } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
             let handler = handler.clone();
             Box::pin(handler.call(request, context))
         });
-        let paths = match path.strip_suffix("{auth}") {
+        let paths = match described_path.strip_suffix("{auth}") {
             Some(stem) => Scheme::BOTH
                 .iter()
                 .map(|scheme| format!("{stem}{}", scheme.segment()))
                 .collect(),
-            None => vec![path.to_owned()],
+            None => vec![described_path.clone()],
         };
         for path in paths {
             let scheme = Scheme::of(&path);
@@ -115,45 +177,33 @@ impl Routes {
                 T::ACCESS == Access::Public,
                 "{path}: gate and path disagree"
             );
-            let (method, handler) = (method.clone(), Arc::clone(&handler));
-            self.routes.push(Route {
-                function: self.function,
-                method,
-                path,
-                scheme,
-                access: T::ACCESS,
-                handler,
-            });
+            for method in &methods {
+                self.routes.push(Route {
+                    function: self.function,
+                    method: method_of(method),
+                    path: path.clone(),
+                    described_path: described_path.clone(),
+                    scheme,
+                    access: T::ACCESS,
+                    describe,
+                    handler: Arc::clone(&handler),
+                });
+            }
         }
         self
     }
+}
 
-    /// Registers a GET route.
-    #[must_use]
-    #[expect(private_bounds, reason = "see `route`")]
-    pub fn get<H: Handler<T, Context>, T: Gated + 'static>(self, path: &str, handler: H) -> Self {
-        self.route(&Method::GET, path, handler)
-    }
-
-    /// Registers a POST route.
-    #[must_use]
-    #[expect(private_bounds, reason = "see `route`")]
-    pub fn post<H: Handler<T, Context>, T: Gated + 'static>(self, path: &str, handler: H) -> Self {
-        self.route(&Method::POST, path, handler)
-    }
-
-    /// Registers a PATCH route.
-    #[must_use]
-    #[expect(private_bounds, reason = "see `route`")]
-    pub fn patch<H: Handler<T, Context>, T: Gated + 'static>(self, path: &str, handler: H) -> Self {
-        self.route(&Method::PATCH, path, handler)
-    }
-
-    /// Registers a DELETE route.
-    #[must_use]
-    #[expect(private_bounds, reason = "see `route`")]
-    pub fn delete<H: Handler<T, Context>, T: Gated + 'static>(self, path: &str, handler: H) -> Self {
-        self.route(&Method::DELETE, path, handler)
+fn method_of(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
     }
 }
 

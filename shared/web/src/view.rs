@@ -8,33 +8,43 @@ use bespoke_core::validate::Language;
 use bespoke_core::{Role, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The account object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the entity")]
 pub struct Account {
     pub id: i64,
     pub bio: String,
     pub compare: bool,
+    #[schema(minimum = 0, maximum = 3)]
     pub consent: i64,
+    #[schema(minimum = 1, maximum = 5)]
     pub control: i64,
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     pub email: String,
+    #[schema(value_type = Object, additional_properties)]
     pub data: Map<String, Value>,
     pub ihash: String,
     pub imperial: bool,
     pub initial: String,
     pub jwt_calls: i64,
     pub key_calls: i64,
+    #[schema(value_type = String, pattern = "^(en|de|es|fr|nl|uk)$")]
     pub language: Language,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Timestamp>,
     pub mfa_enabled: bool,
     pub newsletter: bool,
     pub patron: i64,
+    #[schema(value_type = String, example = "user")]
     pub role: Role,
+    #[schema(minimum = -2, maximum = 1)]
     pub status: i64,
+    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     pub username: String,
     pub lusername: String,
@@ -78,19 +88,22 @@ impl From<User> for Account {
 }
 
 /// The set object. `image` repeats `img`: clients of the second generation read that.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the entity")]
 pub struct Set {
     pub id: i64,
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     pub img: Option<String>,
     pub imperial: bool,
     pub name: String,
     pub notes: String,
     pub user_id: i64,
+    #[schema(value_type = schema::Measurements)]
     pub measies: Measurements,
     pub public: bool,
+    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     pub uuid: Uuid,
     pub user_uuid: Uuid,
@@ -116,4 +129,38 @@ impl From<MeasurementSet> for Set {
             image: content.img,
         }
     }
+}
+
+/// Schemas of values whose types know nothing of descriptions.
+pub mod schema {
+    use bespoke_core::measurement::{NAMES, Unit, unit};
+    use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+    use utoipa::openapi::{Object, RefOr};
+    use utoipa::{PartialSchema, ToSchema};
+
+    /// The measurements of a body, by name.
+    pub struct Measurements;
+
+    impl PartialSchema for Measurements {
+        fn schema() -> RefOr<Schema> {
+            let mut measurements = ObjectBuilder::new()
+                .description(Some("The measurements of a body: numbers above zero."))
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+                .examples([serde_json::json!({ "chest": 925, "neck": 340.5, "shoulderSlope": 13 })]);
+            for name in NAMES {
+                let unit = match unit(name) {
+                    Some(Unit::Degree) => "Degrees.",
+                    _ => "Millimetres.",
+                };
+                let number = Object::builder()
+                    .schema_type(Type::Number)
+                    .exclusive_minimum(Some(0))
+                    .description(Some(unit));
+                measurements = measurements.property(name, number);
+            }
+            measurements.into()
+        }
+    }
+
+    impl ToSchema for Measurements {}
 }

@@ -13,6 +13,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::description;
+
 /// When the tests begin: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
@@ -283,14 +285,20 @@ impl Request<'_> {
     /// Sends it.
     pub async fn send(self) -> Answer {
         let request = self.builder.body(self.body.into()).expect("a valid request");
+        let route = self.app.gateway.route_of(request.method(), request.uri());
+        let method = request.method().clone();
         let response = self.app.gateway.handle(request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
-        Answer {
+        let answer = Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: body.into(),
+        };
+        if let Some(route) = route.filter(|route| route.method == method) {
+            description::check(&route, &answer);
         }
+        answer
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod built;
+pub mod description;
 pub mod runtime_api;
 pub mod server;
 

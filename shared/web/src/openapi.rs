@@ -1,0 +1,243 @@
+//! The OpenAPI 3.1 description, made from the tables of routes.
+//!
+//! A handler says what only it can know: its summary (the comment above it), its body, its answers, its own error codes
+//! (in backticks, in the description of the response that has them). What follows from the route (path parameters,
+//! authentication, level, the errors that every route of its kind can give) is added here, once.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::auth::Access;
+use crate::{Route, Routes, Scheme};
+
+/// The key under which a response lists the error codes that it can have.
+pub const CODES: &str = "x-error-codes";
+
+/// What the description says about the API as a whole.
+const ABOUT: &str = include_str!("openapi/about.md");
+
+/// What stands in `error`, and what it means, wherever it is not said at the route.
+const COMMON: &[(u16, &str, &str)] = &[
+    (
+        400,
+        "badRequest",
+        "The request cannot be read: its path, its `Authorization` header, or its JSON.",
+    ),
+    (
+        401,
+        "unauthorized",
+        "No valid credentials for an account that can be used.",
+    ),
+    (401, "keyExpired", "The API key has expired."),
+    (
+        403,
+        "insufficientAccessLevel",
+        "The level of the caller does not suffice, or the record is somebody else's.",
+    ),
+    (413, "bodyTooLarge", "The body is larger than 12 MiB."),
+    (
+        415,
+        "unsupportedMediaType",
+        "The body is JSON in a character set or encoding that cannot be read.",
+    ),
+    (500, "internalError", "The service is at fault."),
+    (
+        503,
+        "serviceUnavailable",
+        "The storage does not answer. For a write it is not known whether it took place; repeating is safe.",
+    ),
+];
+
+/// Every error, save that of a missing record (404 without a body).
+#[derive(ToSchema)]
+#[schema(title = "Error")]
+#[expect(dead_code, reason = "describes an answer")]
+struct Error {
+    /// Always `error`.
+    #[schema(pattern = "^error$")]
+    result: String,
+    /// The code of the error.
+    #[schema(example = "insufficientAccessLevel")]
+    error: String,
+}
+
+/// The description of these functions.
+///
+/// # Panics
+/// When two operations have one id: a mistake in the handlers.
+pub fn document(functions: &[Routes]) -> Value {
+    let mut schemas = Map::new();
+    add_schemas(&mut schemas, vec![(Error::name().into_owned(), Error::schema())]);
+    let mut paths = Map::new();
+    let mut ids = std::collections::BTreeSet::new();
+    for route in functions.iter().flat_map(Routes::iter) {
+        let path = paths.entry(&route.described_path).or_insert_with(|| json!({}));
+        let method = route.method.as_str().to_ascii_lowercase();
+        if path.get(&method).is_some() {
+            // The other of `/jwt` and `/key`.
+            continue;
+        }
+        let described = (route.describe)();
+        add_schemas(&mut schemas, described.schemas);
+        let operation = operation(route, to_json(&described.operation));
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        assert!(ids.insert(id.clone()), "two operations are called {id}");
+        path[&method] = operation;
+    }
+    schemas.sort_keys();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Bespoke",
+            "summary": "The FreeSewing backend: accounts, measurements and API keys.",
+            "description": ABOUT,
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": [{ "url": "/", "description": "This instance" }],
+        "paths": paths,
+        "components": { "schemas": schemas, "securitySchemes": security_schemes() },
+    })
+}
+
+fn to_json(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).expect("descriptions are plain data")
+}
+
+fn add_schemas(all: &mut Map<String, Value>, schemas: Vec<(String, RefOr<Schema>)>) {
+    for (name, schema) in schemas {
+        let schema = to_json(&schema);
+        if let Some(other) = all.get(&name) {
+            assert_eq!(*other, schema, "two schemas are called {name}");
+        }
+        all.insert(name, schema);
+    }
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "jwt": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The token that signing in gives. For paths that end in `/jwt`.",
+        },
+        "key": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "An API key: its id is the user name, its secret the password. For paths that end in `/key`. \
+                The same as one Bearer token, `<id>.<secret>`, is accepted too.",
+        },
+    })
+}
+
+/// Completes what a handler says of itself by what follows from its route.
+fn operation(route: &Route, mut operation: Value) -> Value {
+    let level = match route.access {
+        Access::Public => None,
+        Access::Guest(level) | Access::Level(level) => Some(level),
+    };
+    if let Some(level) = level {
+        let description = operation["description"].as_str().unwrap_or_default();
+        operation["description"] = format!("{description}\n\nNeeds level {level}.").trim().into();
+        operation["x-level"] = level.into();
+    }
+    operation["security"] = schemes(route).map(|scheme| json!({ scheme.segment(): [] })).collect();
+    operation["parameters"] = parameters(route, operation["parameters"].take());
+    let responses = operation["responses"]
+        .as_object_mut()
+        .expect("every handler describes its answers");
+    for (status, response) in responses.iter_mut() {
+        list_codes(status, response);
+    }
+    for (status, code, meaning) in common(route, level) {
+        let response = responses
+            .entry(status.to_string())
+            .or_insert_with(|| json!({ "description": "" }));
+        add_code(response, code, meaning);
+    }
+    if route.method == http::Method::GET {
+        responses.insert(
+            "304".into(),
+            json!({ "description": "The client has this body already (`If-None-Match`)." }),
+        );
+    }
+    responses.sort_keys();
+    operation
+}
+
+fn schemes(route: &Route) -> impl Iterator<Item = Scheme> {
+    let both = route.described_path.ends_with("{auth}");
+    let one = route.scheme;
+    Scheme::BOTH
+        .into_iter()
+        .filter(move |scheme| both || one == Some(*scheme))
+}
+
+/// The parameters that the path names and the handler does not describe.
+fn parameters(route: &Route, described: Value) -> Value {
+    let mut parameters = described.as_array().cloned().unwrap_or_default();
+    for part in route.described_path.split('{').skip(1) {
+        let name = part.split('}').next().unwrap_or_default();
+        if parameters.iter().any(|parameter| parameter["name"] == name) {
+            continue;
+        }
+        let (description, schema) = match name {
+            "auth" => (
+                "How the caller proves who it is.",
+                json!({ "type": "string", "enum": ["jwt", "key"] }),
+            ),
+            "id" => (
+                "Integer id, or UUID.",
+                json!({ "oneOf": [{ "type": "integer", "format": "int64", "minimum": 1 }, { "type": "string", "format": "uuid" }] }),
+            ),
+            other => panic!("{}: the parameter {other} is not described", route.described_path),
+        };
+        let parameter =
+            json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema });
+        parameters.push(parameter);
+    }
+    parameters.into()
+}
+
+/// The errors that every route of this kind can give.
+fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'static str, &'static str)> {
+    let has_body = route.method != http::Method::GET && route.method != http::Method::DELETE;
+    let by_key = schemes(route).any(|scheme| scheme == Scheme::Key);
+    COMMON
+        .iter()
+        .copied()
+        .filter(move |(status, code, _)| match (status, *code) {
+            (401, "keyExpired") => by_key,
+            (401, _) => level.is_some(),
+            (403, _) => level.is_some_and(|level| level > 0),
+            (413 | 415, _) => has_body,
+            _ => true,
+        })
+}
+
+/// Turns the codes in the description of an error into a list, and gives it the body that all errors have.
+fn list_codes(status: &str, response: &mut Value) {
+    if !status.starts_with(['4', '5']) || response.get("content").is_some() {
+        return;
+    }
+    let description = response["description"].as_str().unwrap_or_default().to_owned();
+    for code in description.split('`').skip(1).step_by(2) {
+        add_code(response, code, "");
+    }
+}
+
+fn add_code(response: &mut Value, code: &str, meaning: &str) {
+    if !meaning.is_empty() {
+        let description = response["description"].as_str().unwrap_or_default();
+        response["description"] = format!("{description} `{code}`: {meaning}").trim().into();
+    }
+    if response.get("content").is_none() {
+        response["content"] = json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } });
+    }
+    match response.get_mut(CODES).and_then(Value::as_array_mut) {
+        Some(codes) => codes.push(code.into()),
+        None => response[CODES] = json!([code]),
+    }
+}

@@ -1,0 +1,88 @@
+//! Compares what the API answers with what its description says that it answers. Every answer that a contract test gets
+//! passes through here.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use bespoke_web::Route;
+use bespoke_web::openapi::{CODES, document};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use super::{Answer, functions};
+
+/// The description of the whole API, stricter than what is published: an object has no properties that it does not name.
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
+    let mut description = document(&functions());
+    close(&mut description);
+    description
+});
+
+/// Forbids properties that are not named, in every object that names some.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("properties").is_some_and(Value::is_object) && fields.get("type") == Some(&json!("object")) {
+                fields.entry("additionalProperties").or_insert(false.into());
+            }
+            fields.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+/// Makes sure that the description of the route has this answer: its status, its kind of content, its error code, and
+/// the schema of its body.
+///
+/// # Panics
+/// When it has not.
+#[track_caller]
+pub fn check(route: &Route, answer: &Answer) {
+    let method = route.method.as_str().to_ascii_lowercase();
+    let place = format!("{} {} {}", route.method, route.described_path, answer.status);
+    let operation = &DESCRIPTION["paths"][&route.described_path][&method];
+    let response = &operation["responses"][answer.status.to_string()];
+    assert!(response.is_object(), "{place}: this status is not described");
+    if answer.body.is_empty() {
+        // A missing record, also where the same status can have an error's body.
+        let optional = answer.status == 404 || response.get("content").is_none();
+        assert!(optional, "{place}: a body is described and there is none");
+        return;
+    }
+    let kind = answer
+        .header("content-type")
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let content = &response["content"][&kind];
+    assert!(content.is_object(), "{place}: {kind} is not described");
+    if kind != "application/json" {
+        return;
+    }
+    let body = answer.json();
+    if let (Some(codes), Some(code)) = (response[CODES].as_array(), body["error"].as_str()) {
+        assert!(
+            codes.iter().any(|known| known == code),
+            "{place}: {code} is not described"
+        );
+    }
+    validate(&place, &content["schema"], &body);
+}
+
+#[track_caller]
+fn validate(place: &str, schema: &Value, body: &Value) {
+    static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);
+    let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let validator = validators.entry(place.to_owned()).or_insert_with(|| {
+        let mut root = schema.clone();
+        root["components"] = DESCRIPTION["components"].clone();
+        jsonschema::draft202012::new(&root).unwrap_or_else(|error| panic!("{place}: the schema is none: {error}"))
+    });
+    let errors: Vec<_> = validator
+        .iter_errors(body)
+        .map(|error| format!("{} {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{place}: {errors:#?} in {body:#}");
+}
