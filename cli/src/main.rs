@@ -45,6 +45,8 @@ enum Command {
     User(user::Command),
     /// Print every setting, as docs/configuration.md has them
     Settings,
+    /// Print the description of the API (OpenAPI 3.1, JSON)
+    Openapi,
     /// Fill an installation with keys and sets to measure with
     #[command(hide = true)]
     BenchSeed(bench_seed::Arguments),
@@ -59,6 +61,10 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(command, data),
         Command::Settings => {
             print!("{}", bespoke_web::config::page());
+            Ok(())
+        }
+        Command::Openapi => {
+            println!("{:#}", bespoke_web::openapi::document(&functions::all()));
             Ok(())
         }
         Command::BenchSeed(arguments) => bench_seed::run(&arguments, data),

@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
 use http::Method;
-use utoipa::__dev::SchemaReferences;
+use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
 
@@ -86,14 +86,12 @@ pub struct Described<H, T> {
 
 impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
     /// A handler that `P`, made by `#[utoipa::path]`, describes.
-    pub fn new<P: utoipa::Path + SchemaReferences>(_: P, handler: H) -> Self {
+    pub fn new<P: utoipa::Path + SchemaReferences + for<'t> Tags<'t>>(_: P, handler: H) -> Self {
         let describe = || {
-            let mut schemas = Vec::new();
+            let (mut operation, mut schemas) = (P::operation(), Vec::new());
             P::schemas(&mut schemas);
-            Description {
-                operation: P::operation(),
-                schemas,
-            }
+            operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
+            Description { operation, schemas }
         };
         Self {
             handler,
