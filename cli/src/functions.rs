@@ -4,7 +4,13 @@ use bespoke_web::{Route, Routes};
 
 /// All of them.
 pub(crate) fn all() -> Vec<Routes> {
-    vec![account::router(), apikeys::router(), info::router(), sets::router()]
+    vec![
+        account::router(),
+        apikeys::router(),
+        docs::router(),
+        info::router(),
+        sets::router(),
+    ]
 }
 
 /// The function that the gateway would call for a path: the one with the longest fixed beginning that the path has;

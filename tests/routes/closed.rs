@@ -14,6 +14,13 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/signinlink/{id}/{check}", None),
     ("GET", "/sets/{id}.json", None),
     ("GET", "/sets/{id}.yaml", None),
+    ("GET", "/", None),
+    ("GET", "/css/style.css", None),
+    ("GET", "/avatar.svg", None),
+    ("GET", "/docs", None),
+    ("GET", "/docs/{file}", None),
+    ("GET", "/openapi.json", None),
+    ("GET", "/openapi.yaml", None),
     ("GET", "/healthz", None),
     ("GET", "/readyz", None),
     ("GET", "/whoami/jwt", Some(1)),
@@ -63,7 +70,11 @@ fn path_to(route: &Route, owner: &Owner) -> String {
     } else {
         &owner.set
     };
-    route.path.replace("{id}", id).replace("{check}", "0123456789abcdef")
+    route
+        .path
+        .replace("{id}", id)
+        .replace("{check}", "0123456789abcdef")
+        .replace("{file}", "index.html")
 }
 
 struct Owner {

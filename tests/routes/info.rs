@@ -16,7 +16,6 @@ async fn the_process_and_the_bucket_answer() {
 async fn unknown_paths_and_methods_are_404_in_the_envelope() {
     let app = App::new().await;
     for (method, path) in [
-        ("GET", "/"),
         ("GET", "/nope"),
         ("POST", "/nope/jwt"),
         ("PUT", "/sets/1/jwt"),

@@ -4,6 +4,7 @@ mod account;
 mod apikeys;
 mod closed;
 mod confirm;
+mod docs;
 mod info;
 mod protocol;
 mod sets;

@@ -44,7 +44,13 @@ impl Clock for ManualClock {
 
 /// All functions of the bundle.
 pub fn functions() -> Vec<Routes> {
-    vec![account::router(), apikeys::router(), info::router(), sets::router()]
+    vec![
+        account::router(),
+        apikeys::router(),
+        docs::router(),
+        info::router(),
+        sets::router(),
+    ]
 }
 
 /// One process that serves the whole API.

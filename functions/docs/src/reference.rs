@@ -1,0 +1,63 @@
+//! `GET /docs/`: the interactive reference, Swagger UI from its package.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use bespoke_web::{Error, Params, Public, Result};
+use http::{HeaderValue, StatusCode, Uri, header};
+use utoipa_swagger_ui::Config;
+
+use crate::page;
+
+/// The interactive reference
+///
+/// `/docs` leads to `/docs/`.
+#[utoipa::path(get, path = "/docs", tag = "Service", operation_id = "reference",
+    responses(
+        (status = 200, description = "A page.", body = String, content_type = "text/html"),
+        (status = 301, description = "The page is at `/docs/`."),
+        (status = 404, description = "This version has no such page."),
+    ))]
+pub(crate) async fn index(_: Public, uri: Uri) -> Result<Response> {
+    if uri.path().ends_with('/') {
+        return serve("index.html");
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    // Relative, so that it also holds behind a path of somebody else's.
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::from_static("docs/"));
+    Ok(response)
+}
+
+/// A file of the interactive reference
+#[utoipa::path(get, path = "/docs/{file}", tag = "Service", operation_id = "referenceFile",
+    params(("file" = String, Path, description = "Name of the file.")),
+    responses(
+        (status = 200, description = "A script, a style sheet, an image or a page.", content(
+            (String = "text/javascript"), (String = "text/css"), (String = "text/html"), (String = "image/png"),
+            (String = "application/json"),
+        )),
+        (status = 404, description = "There is no such file."),
+    ))]
+pub(crate) async fn asset(_: Public, params: Params) -> Result<Response> {
+    serve(params.get("file"))
+}
+
+fn serve(name: &str) -> Result<Response> {
+    let config = Config::from("../openapi.json")
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .default_models_expand_depth(0)
+        .validator_url("none");
+    let file = utoipa_swagger_ui::serve(name, Arc::new(config)).map_err(Error::internal)?;
+    let file = file.ok_or_else(Error::not_found)?;
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    Ok(page::file(&file.content_type, bytes))
+}
