@@ -49,6 +49,8 @@ pub(crate) async fn asset(_: Public, params: Params) -> Result<Response> {
 
 fn serve(name: &str) -> Result<Response> {
     let config = Config::from("../openapi.json")
+        .use_base_layout()
+        .deep_linking(true)
         .try_it_out_enabled(true)
         .persist_authorization(false)
         .default_models_expand_depth(0)
