@@ -167,3 +167,29 @@ async fn who_has_withdrawn_consent_signs_in_and_gives_it_again() {
         answer.expect_error(400, "consentInvalid");
     }
 }
+
+#[tokio::test]
+async fn a_password_that_was_hashed_with_other_settings_is_hashed_anew() {
+    let bucket = bespoke_storage::MemoryStore::new();
+    let app = App::on(bucket.clone(), &[]).await;
+    let person = with_password(&app).await;
+    let stored = async |app: &App| {
+        let id = bespoke_core::EntityId::Integer(person.id);
+        let read = app
+            .context()
+            .database()
+            .read::<_, bespoke_web::Error>(bespoke_database::Freshness::Strict, move |db| {
+                Ok(bespoke_database::users::by_id(db, id)?)
+            });
+        read.await.unwrap().unwrap().password
+    };
+    let before = stored(&app).await;
+    let stronger = App::on(bucket, &[("BACKEND_PASSWORD_ITERATIONS", "2")]).await;
+    let body = json!({ "username": "jane", "password": "secret words" });
+    for _ in 0..2 {
+        stronger.post("/signin").json(&body).send().await.expect_status(200);
+        let after = stored(&stronger).await;
+        assert!(before.contains("t=1,") && after.contains("t=2,"), "{before} {after}");
+    }
+    app.post("/signin").json(&body).send().await.expect_status(200);
+}

@@ -56,10 +56,9 @@ pub(crate) async fn password(_: Public, session: Session, body: Body) -> Result<
     };
     crate::may_sign_in(&user)?;
     if let Some(rehashed) = verified.rehashed {
-        let id = user.standing.id;
-        session
-            .write(move |db| Ok(users::set_password(db, id, &rehashed)?))
-            .await?;
+        let (id, old) = (user.standing.id, user.password.clone());
+        let rehash = session.write(move |db| Ok(users::rehash_password(db, id, &old, &rehashed)?));
+        rehash.await?;
     }
     Ok(crate::signed_in(&session, user))
 }

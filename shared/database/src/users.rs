@@ -176,12 +176,15 @@ pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Stores a password that was hashed anew.
+/// Stores the same password, hashed anew, unless it has been changed meanwhile.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn set_password(db: &Db<'_>, id: i64, password: &str) -> Result<()> {
-    db.run("UPDATE users SET password = ?2 WHERE id = ?1", (id, password))?;
+pub fn rehash_password(db: &Db<'_>, id: i64, old: &str, new: &str) -> Result<()> {
+    db.run(
+        "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2",
+        (id, old, new),
+    )?;
     Ok(())
 }
 

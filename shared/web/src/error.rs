@@ -138,6 +138,9 @@ impl From<bespoke_database::Error> for Error {
             bespoke_database::Error::Storage(StorageError::Unavailable { retry_after_ms, detail }) => {
                 Self::unavailable(retry_after_ms.div_ceil(1000).max(RETRY_AFTER_S), detail)
             }
+            bespoke_database::Error::Storage(
+                error @ (StorageError::TooLarge { .. } | StorageError::LeftTransaction(_)),
+            ) => Self::internal(error),
             bespoke_database::Error::Storage(error) => Self::unavailable(RETRY_AFTER_S, error),
             error => Self::internal(error),
         }

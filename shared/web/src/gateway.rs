@@ -4,6 +4,7 @@ mod cors;
 mod etag;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -23,12 +24,12 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 /// Serves the routes of one function, or of several in one process.
 pub struct Gateway {
     context: Context,
-    table: matchit::Router<Vec<Route>>,
+    table: matchit::Router<Vec<Arc<Route>>>,
 }
 
 /// What a path leads to.
 struct Target {
-    route: Route,
+    route: Arc<Route>,
     params: Params,
 }
 
@@ -38,7 +39,7 @@ impl Gateway {
     /// # Panics
     /// When two routes are the same, or cannot be told apart: a mistake in the table.
     pub fn new(context: Context, functions: impl IntoIterator<Item = Routes>) -> Self {
-        let mut by_path = std::collections::BTreeMap::<String, Vec<Route>>::new();
+        let mut by_path = std::collections::BTreeMap::<String, Vec<Arc<Route>>>::new();
         for route in functions
             .into_iter()
             .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
@@ -49,7 +50,7 @@ impl Gateway {
                 "two routes for {}",
                 route.path
             );
-            same_path.push(route);
+            same_path.push(Arc::new(route));
         }
         let mut table = matchit::Router::new();
         for (path, routes) in by_path {
@@ -66,7 +67,7 @@ impl Gateway {
     }
 
     /// The route that would answer; `None` when there is none.
-    pub fn route_of(&self, method: &Method, uri: &Uri) -> Option<Route> {
+    pub fn route_of(&self, method: &Method, uri: &Uri) -> Option<Arc<Route>> {
         self.find(method, uri).ok().map(|target| target.route)
     }
 
@@ -147,7 +148,7 @@ impl Gateway {
             params.0.push((name.to_owned(), decode(sent)?));
         }
         Ok(Target {
-            route: route.clone(),
+            route: Arc::clone(route),
             params,
         })
     }
