@@ -93,6 +93,28 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String, String) 
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_kept_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let body = json!({ "email": "jane@example.com", "language": "en" });
+    assert_eq!(server.call("POST", "/signup", "", &body).0, 201);
+    let mut waiting = vec![data];
+    let mut seen = 0;
+    while let Some(path) = waiting.pop() {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+        seen += 1;
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(seen > 8, "{seen} files and folders");
+}
+
 #[test]
 fn what_cannot_start_says_why_in_one_line() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -46,7 +46,8 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
             }
         );
         println!(
-            "  key     {DEMO_KEY}\n  secret  {SECRET}\n  set     {SET}\nTry: bespoke invoke events/sets.read.key.json"
+            "  key     {DEMO_KEY}\n  secret  {SECRET}\n  set     {SET}\nTry: bespoke invoke --data {} events/sets.read.key.json",
+            context.config().data_dir.display(),
         );
         context.database().clone().close().await;
         Ok(())

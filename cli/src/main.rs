@@ -53,6 +53,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    bespoke_web::keep_files_private();
     let Arguments { data, command } = Arguments::parse();
     let result = match command.unwrap_or_else(|| Command::Serve(serve::Arguments::default())) {
         Command::Serve(arguments) => serve::run(arguments, data),
@@ -72,7 +73,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bespoke: {error:#}");
+            // The cause of the cause is in the cause's own text.
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            eprintln!("bespoke: {error}{cause}");
             ExitCode::FAILURE
         }
     }

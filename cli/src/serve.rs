@@ -23,6 +23,9 @@ use crate::{functions, start};
 /// How long requests under way may take after a signal to stop, in seconds.
 const GRACE_S: u64 = 20;
 
+/// How often mails that wait are tried again, in seconds.
+const DELIVERY_INTERVAL_S: u64 = 60;
+
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
     /// Port to listen on; 0 for any that is free [default: BACKEND_PORT, or 3000]
@@ -58,6 +61,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
     .await?;
     // What was queued by a process that ended before it was delivered.
     Session::new(context.clone()).deliver_mail().await;
+    tokio::spawn(deliver_now_and_then(context.clone()));
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
     let service = service_fn(move |request: Request| {
@@ -84,6 +88,14 @@ async fn serve(mut environment: Environment) -> Result<()> {
     }
     context.database().clone().close().await;
     Ok(())
+}
+
+/// Delivers what a request could not: the disk was full, or the process ended before it came to that.
+async fn deliver_now_and_then(context: Context) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(DELIVERY_INTERVAL_S)).await;
+        Session::new(context.clone()).deliver_mail().await;
+    }
 }
 
 /// Gets a message at the first SIGTERM or SIGINT.

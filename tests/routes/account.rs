@@ -257,3 +257,36 @@ async fn two_processes_race_for_one_user_name_and_one_wins() {
     let won = [one, two].map(|answer| answer.expect_status(200)["account"]["username"] == "wanted");
     assert_eq!(won.iter().filter(|won| **won).count(), 1);
 }
+
+#[tokio::test]
+async fn texts_have_limits() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let patch = async |body: serde_json::Value| {
+        app.patch("/account/jwt")
+            .jwt(&person.token)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200)
+    };
+    assert_eq!(
+        patch(json!({ "bio": "x".repeat(64 * 1024) })).await["ignored"],
+        json!([])
+    );
+    assert_eq!(
+        patch(json!({ "bio": "x".repeat(64 * 1024 + 1) })).await["ignored"],
+        json!(["bio"])
+    );
+    assert_eq!(
+        patch(json!({ "data": { "a": "x".repeat(200 * 1024) } })).await["ignored"],
+        json!([])
+    );
+    // Together with what is there it would be too large.
+    let refused = patch(json!({ "data": { "b": "x".repeat(100 * 1024) }, "control": 3 })).await;
+    assert_eq!(refused["ignored"], json!(["data"]));
+    assert_eq!(
+        (&refused["account"]["data"]["b"], &refused["account"]["control"]),
+        (&json!(null), &json!(3))
+    );
+}

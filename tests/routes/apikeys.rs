@@ -301,3 +301,54 @@ async fn a_key_that_another_process_ended_is_refused_at_once() {
         .await
         .expect_error(401, "unauthorized");
 }
+
+#[tokio::test]
+async fn a_key_that_ends_while_a_body_is_on_its_way_does_nothing_more() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for (method, path, body) in [
+        (
+            "POST",
+            "/apikeys/key",
+            json!({ "name": "thief's", "level": 4, "expiresIn": 60 }),
+        ),
+        ("POST", "/sets/key", json!({ "name": "thief's" })),
+        ("PATCH", "/account/key", json!({ "password": "thief's" })),
+    ] {
+        let key = app.key(&person, 4).await;
+        let credentials = STANDARD.encode(format!("{}:{}", key.id, key.secret));
+        let (send, sent) = tokio::sync::oneshot::channel::<()>();
+        let body = futures_util::stream::once(async move {
+            sent.await.unwrap();
+            Ok::<_, std::io::Error>(body.to_string())
+        });
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json");
+        let request = request.header("authorization", format!("Basic {credentials}"));
+        let request = request.body(axum::body::Body::from_stream(body)).unwrap();
+        let answer = app.gateway().handle(request);
+        let end = async {
+            app.delete(&format!("/apikeys/{}/jwt", key.id))
+                .jwt(&person.token)
+                .send()
+                .await
+                .expect_status(204);
+            send.send(()).unwrap();
+        };
+        let (answer, ()) = tokio::join!(answer, end);
+        assert_eq!(answer.status(), 401, "{method} {path}");
+    }
+    let keys = app
+        .get("/apikeys/jwt")
+        .jwt(&person.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(keys["apikeys"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        app.get("/sets/jwt").jwt(&person.token).send().await.json()["sets"],
+        json!([])
+    );
+}

@@ -115,6 +115,25 @@ async fn what_is_no_open_confirmation_is_missing() {
 }
 
 #[tokio::test]
+async fn a_setting_makes_the_check_mandatory() {
+    let app = App::with(&[("BACKEND_REQUIRE_SIGNUP_CHECK", "yes")]).await;
+    let body = json!({ "email": "jane@example.com", "language": "en" });
+    app.post("/signup").json(&body).send().await.expect_status(201);
+    let (id, check) = app.newest_link();
+    let confirm = format!("/confirm/signup/{id}");
+    app.post(&confirm)
+        .json(&json!({ "consent": 1 }))
+        .send()
+        .await
+        .expect_missing();
+    app.post(&confirm)
+        .json(&json!({ "consent": 1, "check": check }))
+        .send()
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
 async fn a_newer_link_voids_the_older_one() {
     let app = App::new().await;
     let (first, second) = (sign_up(&app).await, sign_up(&app).await);

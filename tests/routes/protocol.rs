@@ -205,3 +205,41 @@ async fn what_is_our_fault_is_a_500_without_details_and_the_process_lives() {
         assert_eq!(body, r#"{"result":"error","error":"internalError"}"#);
     }
 }
+
+#[tokio::test]
+async fn a_token_from_before_the_account_was_made_is_refused() {
+    // After a restore from a backup another account may have the same number.
+    let app = App::new().await;
+    app.clock.advance_ms(10_000);
+    let person = app.person("jane").await;
+    let early = bespoke_core::Timestamp::from_millis(1_767_225_600_000);
+    let token = app.context().tokens().sign(person.id, "mallory", "user", 1, early);
+    app.get("/account/jwt")
+        .jwt(&token)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_process_with_other_keys_does_not_start() {
+    let bucket = bespoke_storage::MemoryStore::new();
+    let app = App::on(bucket.clone(), &[]).await;
+    app.person("jane").await;
+    for name in ["BACKEND_ENC_KEY", "BACKEND_DATA_KEY", "BACKEND_INDEX_KEY"] {
+        let error = App::try_on(bucket.clone(), &[(name, "quite another passphrase")])
+            .await
+            .err()
+            .unwrap();
+        assert!(
+            error.to_string().starts_with("the database was made with other keys"),
+            "{name}: {error}"
+        );
+    }
+    // The key of tokens may change: who was signed in signs in again.
+    assert!(
+        App::try_on(bucket, &[("BACKEND_TOKEN_KEY", "quite another passphrase")])
+            .await
+            .is_ok()
+    );
+}

@@ -108,6 +108,16 @@ async fn a_new_set_needs_a_name_and_survives_odd_fields() {
             .await
             .expect_error(400, "nameMissing");
     }
+    post(json!({ "name": "n".repeat(1025) }))
+        .await
+        .expect_error(400, "nameTooLong");
+    let long = post(json!({ "name": "n", "notes": "x".repeat(64 * 1024 + 1) }))
+        .await
+        .expect_status(201);
+    assert_eq!(
+        (&long["ignored"], &long["set"]["notes"]),
+        (&json!(["notes"]), &json!("--"))
+    );
     // Defect D15: `measies: null` ended the process.
     let odd = json!({ "name": "n", "measies": null, "notes": 5, "public": "true", "imperial": 1, "img": { "a": 1 } });
     let made = post(odd).await.expect_status(201);

@@ -3,10 +3,10 @@
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::{Consent, User};
-use bespoke_core::permission::Denied;
+use bespoke_core::permission::{Actor, Denied};
 use bespoke_core::validate::{Language, clean_username, fold_username};
 use bespoke_core::{EntityId, Level, MAX_PASSWORD_BYTES};
-use bespoke_database::{outbox, users};
+use bespoke_database::{Db, outbox, users};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, ok, view};
 use serde::Serialize;
@@ -15,6 +15,11 @@ use utoipa::ToSchema;
 
 /// Highest `control`: everything is shown.
 const MAX_CONTROL: f64 = 5.0;
+/// The longest text about oneself, in bytes.
+const MAX_BIO_BYTES: usize = 64 * 1024;
+/// The largest `data` of an account, as JSON, in bytes.
+const MAX_DATA_BYTES: usize = 256 * 1024;
+const WRONG_PASSWORD: Error = Error::unauthorized("authenticationFailed");
 /// Fields that clients send beside others, and that are no mistake.
 const SILENT: [&str; 2] = ["test", "currentPassword"];
 
@@ -31,6 +36,8 @@ struct Changes {
     data: JsonObject,
     username: Option<String>,
     password: Option<String>,
+    /// The stored password that the current one was verified against.
+    verified: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -47,7 +54,7 @@ pub(crate) struct Answer {
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct AccountChanges {
-    /// About oneself, as Markdown.
+    /// About oneself, as Markdown, at most 64 KiB.
     bio: Option<String>,
     /// Level 4: see `PATCH /consent/jwt`.
     #[schema(maximum = 3)]
@@ -64,7 +71,7 @@ pub(crate) struct AccountChanges {
     imperial: Option<bool>,
     /// Whether one wants the newsletter.
     newsletter: Option<bool>,
-    /// Whatever a client keeps; merged over what is there.
+    /// Whatever a client keeps; merged over what is there, at most 256 KiB in all.
     #[schema(value_type = Option<Object>, additional_properties)]
     data: Option<JsonObject>,
     /// 2 to 64 characters, no `@`, not digits alone. Left out when somebody has it.
@@ -88,22 +95,19 @@ pub(crate) struct AccountChanges {
 pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let current_password = body.0.get("currentPassword").cloned();
     let (mut changes, mut ignored) = Changes::read(body.0);
-    // Who may sign in as the owner, and what the owner has agreed to, is not for keys that only write (defect D39).
-    let sensitive = changes.password.is_some() || changes.consent.is_some();
-    if sensitive && caller.actor.level < Level::USER {
-        return Err(Denied.into());
-    }
     let id = caller.actor.user_id;
+    changes.check_level(caller.actor)?;
     if let Some(password) = changes.password.take() {
-        verify_current(&session, id, current_password).await?;
+        changes.verified = verify_current(&session, id, current_password).await?;
         changes.password = Some(session.hash_password(password).await?);
     }
     let password_changed = changes.password.is_some();
     let writer = session.clone();
-    let username_taken = session.write(move |db| changes.store(db, &writer, id)).await?;
-    if username_taken {
-        ignored.push("username".to_owned());
-    }
+    ignored.extend(
+        caller
+            .write(&session, move |db, actor| changes.store(db, &writer, actor))
+            .await?,
+    );
     if password_changed {
         session.deliver_mail().await;
     }
@@ -115,13 +119,14 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, body: B
     }))
 }
 
-/// Nobody knows the random first password, so the current one need not be sent; when it is, it is checked.
-async fn verify_current(session: &Session, id: i64, current: Option<Value>) -> Result<()> {
-    let Some(current) = current else { return Ok(()) };
+/// Nobody knows the random first password, so the current one need not be sent; when it is, it is checked. Gives the
+/// stored text that it belongs to.
+async fn verify_current(session: &Session, id: i64, current: Option<Value>) -> Result<Option<String>> {
+    let Some(current) = current else { return Ok(None) };
     let stored = crate::load(session, id).await?.password;
     let current = current.as_str().unwrap_or_default().to_owned();
-    let verified = session.verify_password(current, Some(stored)).await?;
-    verified.map(|_| ()).ok_or(Error::unauthorized("authenticationFailed"))
+    let verified = session.verify_password(current, Some(stored.clone())).await?;
+    verified.map(|_| Some(stored)).ok_or(WRONG_PASSWORD)
 }
 
 impl Changes {
@@ -138,7 +143,7 @@ impl Changes {
 
     fn take(&mut self, field: &str, value: Value) -> bool {
         match (field, value) {
-            ("bio", Value::String(bio)) => self.bio = Some(bio),
+            ("bio", Value::String(bio)) if bio.len() <= MAX_BIO_BYTES => self.bio = Some(bio),
             ("consent", value) => {
                 self.consent = crate::consent_of(Some(&value));
                 return self.consent.is_some();
@@ -170,15 +175,42 @@ impl Changes {
         true
     }
 
-    /// Stores the changes; gives whether the user name is somebody else's and was left out.
-    fn store(&self, db: &bespoke_database::Db<'_>, session: &Session, id: i64) -> Result<bool> {
+    /// Who may sign in as the owner, and what the owner has agreed to, is not for keys that only write (defect D39).
+    fn check_level(&self, actor: Actor) -> Result<()> {
+        let sensitive = self.password.is_some() || self.consent.is_some();
+        if sensitive && actor.level < Level::USER {
+            Err(Denied.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Stores the changes; gives the names of the fields that the account as it is now does not let in.
+    fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<Vec<String>> {
+        self.check_level(actor)?;
+        let id = actor.user_id;
         let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
+        if self
+            .verified
+            .as_ref()
+            .is_some_and(|verified| *verified != user.password)
+        {
+            return Err(WRONG_PASSWORD);
+        }
         let before = user.clone();
-        let taken = match &self.username {
-            Some(name) => users::username_taken(db, name, id)?,
-            None => false,
-        };
-        self.apply(&mut user, taken);
+        let mut ignored = Vec::new();
+        if let Some(name) = &self.username {
+            if users::username_taken(db, name, id)? {
+                ignored.push("username".to_owned());
+            } else {
+                user.username.clone_from(name);
+                user.lusername = fold_username(name);
+            }
+        }
+        if !self.merge_data(&mut user) {
+            ignored.push("data".to_owned());
+        }
+        self.apply(&mut user);
         if user != before {
             user.updated_at = session.now();
             users::update(db, &user)?;
@@ -189,10 +221,23 @@ impl Changes {
                 &session.mail(Template::PasswordChanged, &user.email, user.language, None),
             )?;
         }
-        Ok(taken)
+        Ok(ignored)
     }
 
-    fn apply(&self, user: &mut User, username_taken: bool) {
+    /// Merges `data` over what is there; leaves that alone when the whole would be too large.
+    fn merge_data(&self, user: &mut User) -> bool {
+        let mut data = user.data.clone();
+        for (name, value) in &self.data {
+            data.insert(name.clone(), value.clone());
+        }
+        let fits = data == user.data || serde_json::to_string(&data).is_ok_and(|text| text.len() <= MAX_DATA_BYTES);
+        if fits {
+            user.data = data;
+        }
+        fits
+    }
+
+    fn apply(&self, user: &mut User) {
         if let Some(bio) = &self.bio {
             user.bio.clone_from(bio);
         }
@@ -202,13 +247,6 @@ impl Changes {
         user.compare = self.compare.unwrap_or(user.compare);
         user.imperial = self.imperial.unwrap_or(user.imperial);
         user.newsletter = self.newsletter.unwrap_or(user.newsletter);
-        for (name, value) in &self.data {
-            user.data.insert(name.clone(), value.clone());
-        }
-        if let Some(name) = self.username.as_ref().filter(|_| !username_taken) {
-            user.username.clone_from(name);
-            user.lusername = fold_username(name);
-        }
         if let Some(password) = &self.password {
             user.password.clone_from(password);
         }

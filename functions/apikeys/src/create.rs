@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 const DAY_S: f64 = 24.0 * 60.0 * 60.0;
 const SECOND_MS: f64 = 1000.0;
+/// The longest name of a key, as JSON, in bytes.
+const MAX_NAME_BYTES: usize = 1024;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = NewApiKeyAnswer)]
@@ -71,13 +73,12 @@ pub(crate) struct ApiKeyRequest {
 #[utoipa::path(post, path = "/apikeys/{auth}", tag = "API keys", operation_id = "createApiKey", request_body = ApiKeyRequest,
     responses(
         (status = 201, description = "The key and its secret.", body = Answer),
-        (status = 400, description = "`postBodyMissing`, `nameMissing`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
+        (status = 400, description = "`postBodyMissing`, `nameMissing`, `nameTooLong`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
             `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or not what it has to be. \
             `keyLevelExceedsRoleLevel`: the level is above the caller's."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let Wanted { name, level, life_ms } = check(&body.required()?, session.config().max_key_life_days)?;
-    caller.actor.may_issue_key(level)?;
     let secret = KeySecret::generate(session.random());
     let now = session.now();
     let key = ApiKey {
@@ -94,7 +95,11 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         last_seen: None,
     };
     let stored = key.clone();
-    session.write(move |db| Ok(api_keys::insert(db, &stored)?)).await?;
+    let make = caller.write(&session, move |db, actor| {
+        actor.may_issue_key(stored.level)?;
+        Ok(api_keys::insert(db, &stored)?)
+    });
+    make.await?;
     let apikey = NewKey {
         key: key.uuid,
         secret: secret.expose(),
@@ -117,6 +122,9 @@ fn check(body: &JsonObject, max_life_days: i64) -> Result<Wanted> {
         .get("name")
         .filter(|name| truthy(name))
         .ok_or(Error::bad_request("nameMissing"))?;
+    if name.to_string().len() > MAX_NAME_BYTES {
+        return Err(Error::bad_request("nameTooLong"));
+    }
     // Level 0 is a level (contract-2026 section 2), though JavaScript takes 0 for missing.
     let level = body.get("level").filter(|level| level.is_number() || truthy(level));
     let level = level.ok_or(Error::bad_request("levelMissing"))?;
@@ -162,6 +170,7 @@ mod tests {
         for (body, expected) in [
             (json!({}), Some("nameMissing")),
             (json!({ "name": "" }), Some("nameMissing")),
+            (json!({ "name": "n".repeat(1024) }), Some("nameTooLong")),
             (json!({ "name": "n" }), Some("levelMissing")),
             (json!({ "name": "n", "level": "" }), Some("levelMissing")),
             (json!({ "name": "n", "level": "4" }), Some("levelNotNumeric")),

@@ -154,14 +154,12 @@ async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Res
         (status = 404, description = "There is no such key."),
     ))]
 async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Response> {
-    let actor = caller.actor;
-    session
-        .write(move |db| {
-            let key = find(db, id)?;
-            actor.may_manage_key(key.user_id)?;
-            Ok(api_keys::delete(db, key.uuid)?)
-        })
-        .await?;
+    let end = caller.write(&session, move |db, actor| {
+        let key = find(db, id)?;
+        actor.may_manage_key(key.user_id)?;
+        Ok(api_keys::delete(db, key.uuid)?)
+    });
+    end.await?;
     Ok(no_content())
 }
 

@@ -6,6 +6,7 @@ use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Outcome, Result, Session};
 
 use crate::SetAnswer;
+use crate::content::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 
 /// Copy a measurements set into one's own
 ///
@@ -17,21 +18,33 @@ use crate::SetAnswer;
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
-    let (actor, uuid, now) = (caller.actor, session.random().uuid(), session.now());
+    let (uuid, now) = (session.random().uuid(), session.now());
     let image = session.config().default_set_image.clone();
-    let clone_id = session
-        .write(move |db| {
-            let source = crate::find(db, id)?;
-            actor.may_clone(source.user_id, source.content.public)?;
-            let mut content = source.content;
-            content.name.push_str(&format!(" (cloned from #{})", source.id));
-            content
-                .notes
-                .push_str(&format!(" (Note: this is a copy of set #{})", source.id));
-            content.public = false;
-            content.img = Some(image.clone());
-            Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
-        })
-        .await?;
+    let copy = caller.write(&session, move |db, actor| {
+        let source = crate::find(db, id)?;
+        actor.may_clone(source.user_id, source.content.public)?;
+        let mut content = source.content;
+        append(
+            &mut content.name,
+            &format!(" (cloned from #{})", source.id),
+            MAX_NAME_BYTES,
+        );
+        append(
+            &mut content.notes,
+            &format!(" (Note: this is a copy of set #{})", source.id),
+            MAX_NOTES_BYTES,
+        );
+        content.public = false;
+        content.img = Some(image.clone());
+        Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
+    });
+    let clone_id = copy.await?;
     crate::answer(&session, Outcome::Created, clone_id, None).await
+}
+
+/// Says where a text comes from, unless that would make it too long.
+fn append(text: &mut String, remark: &str, limit: usize) {
+    if text.len() + remark.len() <= limit {
+        text.push_str(remark);
+    }
 }

@@ -6,6 +6,10 @@ use bespoke_web::JsonObject;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+/// The longest name of a set, in bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 1024;
+/// The longest notes of a set, in bytes.
+pub(crate) const MAX_NOTES_BYTES: usize = 64 * 1024;
 /// Fields that clients send for other reasons, and that are no mistake.
 const SILENT: [&str; 1] = ["test"];
 
@@ -13,10 +17,10 @@ const SILENT: [&str; 1] = ["test"];
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct NewSet {
-    /// Name.
+    /// Name, at most 1024 bytes.
     #[schema(example = "Jane")]
     name: String,
-    /// Notes, as Markdown.
+    /// Notes, as Markdown, at most 64 KiB.
     notes: Option<String>,
     /// Whether clients show inches. What is sent and stored is millimetres either way.
     imperial: Option<bool>,
@@ -60,8 +64,8 @@ impl Changes {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         for (field, value) in body {
             match (field.as_str(), value) {
-                ("name", Value::String(name)) => changes.name = Some(name),
-                ("notes", Value::String(notes)) => changes.notes = Some(notes),
+                ("name", Value::String(name)) if name.len() <= MAX_NAME_BYTES => changes.name = Some(name),
+                ("notes", Value::String(notes)) if notes.len() <= MAX_NOTES_BYTES => changes.notes = Some(notes),
                 ("imperial", Value::Bool(imperial)) => changes.imperial = Some(imperial),
                 ("public", Value::Bool(public)) => changes.public = Some(public),
                 ("measies", Value::Object(measies)) => changes.measies = measies,

@@ -8,7 +8,7 @@ use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
 use serde_json::Value;
 
 use crate::SetAnswer;
-use crate::content::{Changes, NewSet};
+use crate::content::{Changes, MAX_NAME_BYTES, NewSet};
 
 /// What the notes say when nothing was sent.
 const NO_NOTES: &str = "--";
@@ -20,13 +20,17 @@ const NO_NOTES: &str = "--";
 #[utoipa::path(post, path = "/sets/{auth}", tag = "Sets", operation_id = "createSet", request_body = NewSet,
     responses(
         (status = 201, description = "The set.", body = SetAnswer),
-        (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing."),
+        (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
+            `nameTooLong`: the name has more than 1024 bytes."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
     let name = body.get("name").and_then(Value::as_str);
     if name.is_none_or(str::is_empty) {
         return Err(Error::bad_request("nameMissing"));
+    }
+    if name.is_some_and(|name| name.len() > MAX_NAME_BYTES) {
+        return Err(Error::bad_request("nameTooLong"));
     }
     let mut content = SetContent {
         name: String::new(),
@@ -38,9 +42,10 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     };
     let (changes, ignored) = Changes::read(body);
     changes.apply(&mut content);
-    let (uuid, user_id, now) = (session.random().uuid(), caller.actor.user_id, session.now());
-    let id = session
-        .write(move |db| Ok(sets::insert(db, uuid, user_id, &content, now)?))
-        .await?;
+    let (uuid, now) = (session.random().uuid(), session.now());
+    let make = caller.write(&session, move |db, actor| {
+        Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
+    });
+    let id = make.await?;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -14,13 +14,11 @@ use bespoke_web::{Caller, Id, Result, Session, no_content};
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
-    let actor = caller.actor;
-    session
-        .write(move |db| {
-            let set = crate::find(db, id)?;
-            actor.may_write(set.user_id)?;
-            Ok(sets::delete(db, set.id)?)
-        })
-        .await?;
+    let remove = caller.write(&session, move |db, actor| {
+        let set = crate::find(db, id)?;
+        actor.may_write(set.user_id)?;
+        Ok(sets::delete(db, set.id)?)
+    });
+    remove.await?;
     Ok(no_content())
 }

@@ -18,19 +18,18 @@ use crate::content::{Changes, SetChanges};
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
-    let (actor, now) = (caller.actor, session.now());
+    let now = session.now();
     let (changes, ignored) = Changes::read(body.0);
-    let set_id = session
-        .write(move |db| {
-            let mut set = crate::find(db, id)?;
-            actor.may_write(set.user_id)?;
-            let before = set.content.clone();
-            changes.apply(&mut set.content);
-            if set.content != before {
-                sets::update(db, set.id, set.uuid, &set.content, now)?;
-            }
-            Ok(set.id)
-        })
-        .await?;
+    let change = caller.write(&session, move |db, actor| {
+        let mut set = crate::find(db, id)?;
+        actor.may_write(set.user_id)?;
+        let before = set.content.clone();
+        changes.apply(&mut set.content);
+        if set.content != before {
+            sets::update(db, set.id, set.uuid, &set.content, now)?;
+        }
+        Ok(set.id)
+    });
+    let set_id = change.await?;
     crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
 }

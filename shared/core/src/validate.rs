@@ -69,11 +69,12 @@ pub fn clean_email(address: &str) -> String {
     address.trim().to_lowercase()
 }
 
-/// Whether a cleaned address has the syntax of one. That it exists is what a confirmation is for.
+/// Whether a cleaned address has the syntax of one. That it exists is what a confirmation is for. A quoted local part
+/// (`"a b"@example.com`) is none here: hardly a mail program takes one, and nobody has one.
 pub fn is_email(cleaned: &str) -> bool {
     let options = Options::default().without_display_text().without_domain_literal();
     EmailAddress::parse_with_options(cleaned, options).is_ok()
-        && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace())
+        && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"')
 }
 
 /// The domain of an address, in lower case; empty when there is none.
@@ -126,6 +127,8 @@ mod tests {
             "a b@example.com",
             "a@b@c.de",
             "Jane <jane@example.com>",
+            "\"p,1\"@example.com",
+            "\"a@b\"@example.com",
             "\"a\r\nBcc: x\"@b.de",
             &long,
         ] {

@@ -12,6 +12,12 @@ pub enum Error {
     /// The engine could not read or write.
     #[error(transparent)]
     Storage(#[from] bespoke_storage::Error),
+    /// The database was made with other keys than those of this process.
+    #[error(
+        "the database was made with other keys: put back the key file that it was made with, or set BACKEND_ENC_KEY (and \
+         BACKEND_DATA_KEY and BACKEND_INDEX_KEY, where they were set) to what it was"
+    )]
+    OtherKeys,
     /// A value that must be unique is there already; names the column.
     #[error("{0} is taken")]
     Taken(String),

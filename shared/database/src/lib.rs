@@ -11,6 +11,7 @@
 //! statement that looks through a whole table.
 
 mod error;
+mod installation;
 mod migrations;
 mod row;
 mod vault;
@@ -50,13 +51,21 @@ impl Database {
     /// Syncs the database from its bucket into `local_dir`, making or migrating it where needed.
     ///
     /// # Errors
-    /// [`Error::Storage`] when the bucket cannot be used.
+    /// [`Error::Storage`] when the bucket cannot be used, [`Error::OtherKeys`] when the database was made with other keys.
     pub async fn open(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
         let engine = Engine::open(store, Options::new(local_dir, MIGRATIONS)).await?;
-        Ok(Self {
+        let database = Self {
             engine,
             vault: Arc::new(vault),
-        })
+        };
+        if database
+            .read::<_, Error>(Freshness::Local, installation::check)
+            .await?
+            .is_none()
+        {
+            database.write(database.fresh_commit_id(), installation::claim).await?;
+        }
+        Ok(database)
     }
 
     /// Runs a read on the local copy, after making sure that it is as new as `freshness` asks. `f` may run again.

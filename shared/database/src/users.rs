@@ -11,7 +11,7 @@ use crate::{Db, Result};
 
 const TABLE: &str = "users";
 /// In the order in which `from_row` takes them.
-const SELECT: &str = "SELECT id, uuid, role, status, consent, bio, compare, control, created_at, email, data, ihash, \
+const SELECT: &str = "SELECT id, uuid, role, status, consent, created_at, bio, compare, control, email, data, ihash, \
      initial, imperial, jwt_calls, key_calls, language, last_seen, mfa_enabled, newsletter, patron, updated_at, \
      username, lusername, password FROM users";
 
@@ -122,7 +122,7 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
 /// [`crate::Error`] when the row cannot be read.
 pub fn standing(db: &Db<'_>, id: i64) -> Result<Option<Standing>> {
     db.first(
-        "SELECT id, uuid, role, status, consent FROM users WHERE id = ?1",
+        "SELECT id, uuid, role, status, consent, created_at FROM users WHERE id = ?1",
         [id],
         standing_from_row,
     )
@@ -188,7 +188,7 @@ pub fn rehash_password(db: &Db<'_>, id: i64, old: &str, new: &str) -> Result<()>
     Ok(())
 }
 
-/// Takes the columns id, uuid, role, status and consent.
+/// Takes the columns id, uuid, role, status, consent and created_at.
 pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Standing> {
     let (id, uuid) = (row.take()?, row.take()?);
     let vault = db.vault.row(TABLE, uuid);
@@ -198,6 +198,7 @@ pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<St
         role: Role::from_name(&row.take::<String>()?),
         status: Status::from_number(row.take()?).ok_or_else(|| vault.unknown("status"))?,
         consent: Consent::from_number(row.take()?).ok_or_else(|| vault.unknown("consent"))?,
+        created_at: row.timestamp()?,
     })
 }
 
@@ -209,7 +210,6 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<User> {
         bio: vault.open("bio", row)?,
         compare: row.take()?,
         control: row.take()?,
-        created_at: row.timestamp()?,
         email: vault.open("email", row)?,
         data: vault.open_json("data", row)?,
         ihash: row.take()?,

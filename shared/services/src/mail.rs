@@ -19,10 +19,10 @@ pub struct MailSettings {
     pub service: String,
 }
 
-/// A mail that could not be delivered; it stays in the outbox.
+/// A mail that could not be delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// The address is none that mail can be sent to.
+    /// The address is none that mail can be sent to: trying again does not help.
     #[error("the recipient's address is not valid")]
     Address,
     /// The deliverer failed.

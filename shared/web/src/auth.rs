@@ -3,12 +3,14 @@
 mod credentials;
 
 use axum::extract::FromRequestParts;
-use bespoke_core::Level;
 use bespoke_core::entity::api_key::DEMO_KEY;
 use bespoke_core::entity::user::{Standing, Unusable};
 use bespoke_core::permission::Actor;
-use bespoke_database::{api_keys, users};
+use bespoke_core::{Claims, KeySecret, Level};
+use bespoke_database::{Db, api_keys, users};
 use http::request::Parts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{Context, Error, Result, Scheme, Session};
@@ -62,7 +64,40 @@ pub struct Identity {
 /// A caller of level `LEVEL` or more; the rest is answered before the handler runs: 401 without valid credentials for
 /// an account that can be used, 403 below the level.
 #[derive(Debug)]
-pub struct Caller<const LEVEL: u8>(pub Identity);
+pub struct Caller<const LEVEL: u8> {
+    identity: Identity,
+    proof: Proof,
+}
+
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// Writes on behalf of the caller, who is looked at once more in the same transaction: between the first look and
+    /// the write lies the time that the body took to arrive, and the key may have ended meanwhile. `f` gets who acts,
+    /// at the level of that moment; otherwise as [`Session::write`].
+    ///
+    /// # Errors
+    /// 401 and 403 as before the handler, and those of [`Session::write`].
+    pub async fn write<T>(
+        &self,
+        session: &Session,
+        f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        session
+            .write(move |db| f(db, admit(&proof, LEVEL, db, &context)?.actor))
+            .await
+    }
+}
+
+/// Who that is now, if the account can be used and the level suffices.
+fn admit(proof: &Proof, level: u8, db: &Db<'_>, context: &Context) -> Result<Identity> {
+    let identity = proof.identity(db, context)?;
+    identity.standing.usable().map_err(|_| refused())?;
+    require(identity.actor.level, level)?;
+    Ok(identity)
+}
 
 /// A caller with a valid token of level `LEVEL` or more whose account may be unusable; says why it is.
 #[derive(Debug)]
@@ -81,7 +116,7 @@ impl<const LEVEL: u8> std::ops::Deref for Caller<LEVEL> {
     type Target = Identity;
 
     fn deref(&self) -> &Identity {
-        &self.0
+        &self.identity
     }
 }
 
@@ -115,7 +150,9 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
-        let identity = by_token(parts, context).await?;
+        let proof = Proof::of(parts, context)?;
+        let session = Session::from_request_parts(parts, context).await?;
+        let identity = session.read(|db| proof.identity(db, context)).await?;
         require(identity.actor.level, LEVEL)?;
         let usable = identity.standing.usable();
         Ok(Self { identity, usable })
@@ -126,17 +163,10 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
-        let identity = match parts.extensions.get::<Scheme>() {
-            Some(Scheme::Jwt) => by_token(parts, context).await?,
-            Some(Scheme::Key) => by_key(parts, context).await?,
-            None => return Err(Error::internal("a route for callers without an authentication scheme")),
-        };
-        identity
-            .standing
-            .usable()
-            .map_err(|_| Error::unauthorized("unauthorized"))?;
-        require(identity.actor.level, LEVEL)?;
-        Ok(Self(identity))
+        let proof = Proof::of(parts, context)?;
+        let session = Session::from_request_parts(parts, context).await?;
+        let identity = session.read(|db| admit(&proof, LEVEL, db, context)).await?;
+        Ok(Self { identity, proof })
     }
 }
 
@@ -148,15 +178,57 @@ fn require(level: Level, required: u8) -> Result<()> {
     }
 }
 
-async fn by_token(parts: &mut Parts, context: &Context) -> Result<Identity> {
-    let refused = || Error::unauthorized("unauthorized");
-    let token = bearer(&parts.headers).ok_or_else(refused)?;
-    let claims = context.tokens().verify(token, context.now()).map_err(|_| refused())?;
-    let session = Session::from_request_parts(parts, context).await?;
-    let standing = session
-        .read(|db| Ok(users::standing(db, claims.id)?))
-        .await?
-        .ok_or_else(refused)?;
+/// What proves who calls, after the part that needs no database.
+#[derive(Debug, Clone)]
+enum Proof {
+    Token(Claims),
+    Key { id: Uuid, secret: KeySecret },
+}
+
+impl Proof {
+    fn of(parts: &Parts, context: &Context) -> Result<Self> {
+        match parts.extensions.get::<Scheme>() {
+            Some(Scheme::Jwt) => {
+                let token = bearer(&parts.headers).ok_or_else(refused)?;
+                context
+                    .tokens()
+                    .verify(token, context.now())
+                    .map(Self::Token)
+                    .map_err(|_| refused())
+            }
+            Some(Scheme::Key) => {
+                // A mistyped secret is refused here, without a look at the database.
+                let KeyCredentials { id, secret } = key_credentials(&parts.headers)?;
+                if id == DEMO_KEY && !context.config().demo_key {
+                    return Err(refused());
+                }
+                Ok(Self::Key { id, secret })
+            }
+            None => Err(Error::internal("a route for callers without an authentication scheme")),
+        }
+    }
+
+    /// Who that is, as the database has it now.
+    fn identity(&self, db: &Db<'_>, context: &Context) -> Result<Identity> {
+        match self {
+            Self::Token(claims) => by_token(claims, db, context),
+            Self::Key { id, secret } => by_key(*id, secret, db, context),
+        }
+    }
+}
+
+fn refused() -> Error {
+    Error::unauthorized("unauthorized")
+}
+
+fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Identity> {
+    if claims.exp <= context.now().as_seconds() {
+        return Err(refused());
+    }
+    let standing = users::standing(db, claims.id)?.ok_or_else(refused)?;
+    if claims.iat < standing.created_at.as_seconds() {
+        return Err(refused());
+    }
     // The role is that of now, not that in the token (defect D35).
     let actor = Actor {
         user_id: standing.id,
@@ -169,19 +241,9 @@ async fn by_token(parts: &mut Parts, context: &Context) -> Result<Identity> {
     })
 }
 
-async fn by_key(parts: &mut Parts, context: &Context) -> Result<Identity> {
-    let refused = || Error::unauthorized("unauthorized");
-    // A mistyped secret is refused here, without a look at the database.
-    let KeyCredentials { id, secret } = key_credentials(&parts.headers)?;
-    if id == DEMO_KEY && !context.config().demo_key {
-        return Err(refused());
-    }
-    let session = Session::from_request_parts(parts, context).await?;
-    let credential = session
-        .read(|db| Ok(api_keys::credential(db, id)?))
-        .await?
-        .ok_or_else(refused)?;
-    if !credential.secret.matches(&secret) || credential.instance != context.config().instance {
+fn by_key(id: Uuid, secret: &KeySecret, db: &Db<'_>, context: &Context) -> Result<Identity> {
+    let credential = api_keys::credential(db, id)?.ok_or_else(refused)?;
+    if !credential.secret.matches(secret) || credential.instance != context.config().instance {
         return Err(refused());
     }
     // From here on the caller holds the secret, so it may be told why the key is refused.

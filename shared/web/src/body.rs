@@ -1,6 +1,7 @@
 //! The body of a request, read as the contract reads it (contract-2023 section 1.2).
 
 use std::io::Read;
+use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -8,10 +9,19 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
-use crate::Error;
+use crate::{Access, Error};
 
-/// The largest body that is read, in bytes, before and after decompression.
+/// The largest body that is read from a caller, in bytes, before and after decompression.
 pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
+
+/// The largest body that is read from somebody who is not known, in bytes, before and after decompression.
+pub(crate) const MAX_PUBLIC_BODY_BYTES: usize = 64 * 1024;
+
+/// Most values in a body. Twelve megabytes of tiny ones would take a hundred times that in memory.
+const MAX_BODY_VALUES: usize = 100_000;
+
+/// How long a client may take to send its body, in seconds.
+const BODY_DEADLINE_S: u64 = 30;
 
 /// A JSON object as it was sent, in its order.
 pub type JsonObject = Map<String, Value>;
@@ -54,13 +64,22 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if !is_json(&parts.headers)? {
             return Ok(Self::default());
         }
-        let bytes = match Limited::new(body, MAX_BODY_BYTES).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Error::body_too_large()),
-            // The client went away, or did not send what it had announced.
-            Err(_) => return Err(Error::bad_request("badRequest")),
+        let limit = match parts.extensions.get::<Access>() {
+            Some(Access::Public) => MAX_PUBLIC_BODY_BYTES,
+            _ => MAX_BODY_BYTES,
         };
-        parse(&decompress(&parts.headers, bytes)?)
+        let whole = tokio::time::timeout(
+            Duration::from_secs(BODY_DEADLINE_S),
+            Limited::new(body, limit).collect(),
+        );
+        let bytes = match whole.await {
+            Ok(Ok(collected)) => collected.to_bytes(),
+            Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Error::body_too_large()),
+            // The client went away, or did not send what it had announced.
+            Ok(Err(_)) => return Err(Error::bad_request("badRequest")),
+            Err(_) => return Err(Error::request_timeout()),
+        };
+        parse(&decompress(&parts.headers, bytes, limit)?)
     }
 }
 
@@ -87,7 +106,7 @@ fn is_json(headers: &HeaderMap) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn decompress(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, Error> {
+fn decompress(headers: &HeaderMap, bytes: Bytes, limit: usize) -> Result<Bytes, Error> {
     let encoding = headers
         .get(header::CONTENT_ENCODING)
         .map_or("", |value| value.to_str().unwrap_or("?"));
@@ -98,12 +117,11 @@ fn decompress(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, Error> {
         _ => return Err(Error::unsupported_media_type()),
     };
     let mut plain = Vec::new();
-    let limit = MAX_BODY_BYTES as u64 + 1;
     decoder
-        .take(limit)
+        .take(limit as u64 + 1)
         .read_to_end(&mut plain)
         .map_err(|_| Error::bad_request("badRequest"))?;
-    if plain.len() > MAX_BODY_BYTES {
+    if plain.len() > limit {
         Err(Error::body_too_large())
     } else {
         Ok(plain.into())
@@ -111,6 +129,11 @@ fn decompress(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, Error> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Body, Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // Each value but the first follows one of these. Those inside a text count too: it is a bound, not a count.
+    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MAX_BODY_VALUES {
+        return Err(Error::body_too_large());
+    }
     if bytes.trim_ascii().is_empty() {
         return Ok(Body::default());
     }
@@ -209,6 +232,22 @@ mod tests {
             read("application/json", Some("gzip"), gzip(body.as_bytes())).await,
             too_large()
         );
+    }
+
+    #[tokio::test]
+    async fn who_is_not_known_sends_little_and_nobody_sends_a_hundred_thousand_values() {
+        let sent = async |access, body: String| {
+            let request = Request::builder()
+                .header(header::CONTENT_TYPE, "application/json")
+                .extension(access);
+            let body = Body::from_request(request.body(axum::body::Body::from(body)).unwrap(), &()).await;
+            body.map_err(|error| error.status().as_u16())
+        };
+        let text = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_PUBLIC_BODY_BYTES));
+        assert_eq!(sent(Access::Public, text.clone()).await.err(), Some(413));
+        assert_eq!(sent(Access::Level(0), text).await.err(), None);
+        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_BODY_VALUES));
+        assert_eq!(sent(Access::Level(0), many).await.err(), Some(413));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// The key file can neither be read nor made.
-    #[error("no BACKEND_ENC_KEY is set, and the key file in {folder} can neither be read nor made: {source}")]
+    #[error("no BACKEND_ENC_KEY is set, and the key file in {folder} cannot be used: {source}")]
     KeyFile {
         /// The folder.
         folder: PathBuf,
@@ -66,6 +66,8 @@ pub struct Config {
     pub max_key_life_days: i64,
     /// Domain of the addresses for which test mode works; `None` when test mode is off.
     pub test_domain: Option<String>,
+    /// Whether confirming an account needs the check of the link.
+    pub require_check: bool,
     /// Whether the demonstration key is taken; it is published, so never where somebody else can call.
     pub demo_key: bool,
     /// What a password hash costs.
@@ -122,6 +124,7 @@ impl Config {
                 },
             )?,
             test_domain: env.test_domain()?,
+            require_check: env.flag("BACKEND_REQUIRE_SIGNUP_CHECK")?,
             demo_key: env.allows_demo_key() || env.test_domain()?.is_some(),
             passwords: env.passwords()?,
             cors_origins: env.list("BACKEND_CORS_ORIGINS"),

@@ -1,11 +1,14 @@
 //! What a process has: configuration, database, tokens, password hasher, mailer, clock, randomness.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bespoke_core::{BlindIndex, Clock, FieldCipher, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
 use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
 use bespoke_storage::{DirectoryStore, ObjectStore};
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::{Config, Error, Surroundings};
 
@@ -20,11 +23,18 @@ pub enum StartError {
     Password(#[from] bespoke_core::PasswordError),
 }
 
+/// Most passwords that wait to be hashed; who comes after them is told to come back.
+const MAX_WAITING_HASHES: usize = 64;
+
 struct Inner {
     config: Config,
     database: Database,
     tokens: Tokens,
     passwords: PasswordHasher,
+    /// As many hashes at once as there are cores: each takes a core and 19 MiB.
+    hashing: Semaphore,
+    waiting_hashes: AtomicUsize,
+    delivering: Mutex<()>,
     mailer: Box<dyn Mailer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -64,11 +74,15 @@ impl Context {
         let mailer = Box::new(FolderMailer::new(config.data_dir.join("outbox"), mail, announce));
         let tokens = Tokens::new(&config.keys.token, config.tokens.clone());
         let passwords = PasswordHasher::new(config.passwords)?;
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
             config,
             database,
             tokens,
             passwords,
+            hashing: Semaphore::new(cores),
+            waiting_hashes: AtomicUsize::new(0),
+            delivering: Mutex::default(),
             mailer,
             clock,
             random,
@@ -104,24 +118,27 @@ impl Context {
         &*self.0.mailer
     }
 
+    /// Held by who delivers mails.
+    pub(crate) fn delivering(&self) -> &Mutex<()> {
+        &self.0.delivering
+    }
+
     /// Hashes a password, on a thread where it holds nobody up.
     ///
     /// # Errors
-    /// 500 when the thread could not be had.
+    /// 503 when too many wait.
     pub async fn hash_password(&self, password: String) -> Result<String, Error> {
-        let context = self.clone();
-        let hash = tokio::task::spawn_blocking(move || context.0.passwords.hash(context.random(), &password));
-        hash.await.map_err(Error::internal)
+        self.hashing(move |context| context.0.passwords.hash(context.random(), &password))
+            .await
     }
 
     /// Whether the password is the one behind the stored text: one hash run, whatever the answer. Gives `None` when
     /// it is not, and when it is, the text to store instead where the stored one is outdated.
     ///
     /// # Errors
-    /// 500 when the thread could not be had.
+    /// 503 when too many wait.
     pub async fn verify_password(&self, password: String, stored: Option<String>) -> Result<Option<Verified>, Error> {
-        let context = self.clone();
-        let run = move || {
+        self.hashing(move |context| {
             let passwords = &context.0.passwords;
             if !passwords.verify(&password, stored.as_deref()) {
                 return None;
@@ -130,8 +147,41 @@ impl Context {
             Some(Verified {
                 rehashed: outdated.then(|| passwords.hash(context.random(), &password)),
             })
-        };
-        tokio::task::spawn_blocking(run).await.map_err(Error::internal)
+        })
+        .await
+    }
+
+    async fn hashing<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> Result<T, Error> {
+        let waiting = Waiting::one_more(&self.0.waiting_hashes);
+        if waiting.others >= MAX_WAITING_HASHES {
+            return Err(Error::unavailable(1, "too many passwords wait to be hashed"));
+        }
+        let _permit = self.0.hashing.acquire().await.map_err(Error::internal)?;
+        let context = self.clone();
+        tokio::task::spawn_blocking(move || work(&context))
+            .await
+            .map_err(Error::internal)
+    }
+}
+
+/// One of those who wait, also where the request is dropped meanwhile.
+struct Waiting<'a> {
+    count: &'a AtomicUsize,
+    others: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn one_more(count: &'a AtomicUsize) -> Self {
+        Self {
+            count,
+            others: count.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -75,6 +75,11 @@ impl Error {
         Self::new(StatusCode::NOT_FOUND, "notFound")
     }
 
+    /// 408: the client takes too long to send its body.
+    pub const fn request_timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "requestTimeout")
+    }
+
     /// 409: what was sent does not go with what is there.
     pub const fn conflict(code: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, code)

@@ -107,6 +107,7 @@ impl Gateway {
         };
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
+        request.extensions_mut().insert(route.access);
         if let Some(scheme) = scheme {
             request.extensions_mut().insert(scheme);
         }

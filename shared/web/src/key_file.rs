@@ -18,6 +18,7 @@ pub(crate) fn read_or_create(data_dir: &Path, random: &dyn Random) -> std::io::R
     let folder = data_dir.join(FOLDER);
     let path = folder.join(FILE);
     match fs::read_to_string(&path) {
+        Ok(text) if text.trim().is_empty() => return Err(std::io::Error::other("the key file is empty")),
         Ok(text) => return Ok(text.trim().to_owned()),
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Err(_) => {}

@@ -16,6 +16,7 @@ use crate::{Config, Context, Gateway, Overrides, Routes, Surroundings, logging};
 /// # Errors
 /// When the configuration or the bucket cannot be used; Lambda reports it as a failed start.
 pub fn run(routes: Routes) -> Result<(), Error> {
+    crate::keep_files_private();
     let environment = Environment::read(Overrides::default());
     logging::start(environment.log_filter());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -40,4 +40,4 @@ pub use params::{Id, Params};
 pub use pastey;
 pub use routes::{Described, Description, Route, Routes, Scheme};
 pub use session::Session;
-pub use surroundings::{Surroundings, SystemClock, SystemRandom};
+pub use surroundings::{Surroundings, SystemClock, SystemRandom, keep_files_private};

@@ -35,7 +35,12 @@ const COMMON: &[(u16, &str, &str)] = &[
         "insufficientAccessLevel",
         "The level of the caller does not suffice, or the record is somebody else's.",
     ),
-    (413, "bodyTooLarge", "The body is larger than 12 MiB."),
+    (408, "requestTimeout", "The body took more than 30 s to arrive."),
+    (
+        413,
+        "bodyTooLarge",
+        "The body is larger than 12 MiB (64 KiB on a route without authentication), or has too many values.",
+    ),
     (
         415,
         "unsupportedMediaType",
@@ -212,7 +217,7 @@ fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'stat
             (401, "keyExpired") => by_key,
             (401, _) => level.is_some(),
             (403, _) => level.is_some_and(|level| level > 0),
-            (413 | 415, _) => has_body,
+            (408 | 413 | 415, _) => has_body,
             _ => true,
         })
 }

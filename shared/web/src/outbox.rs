@@ -3,10 +3,11 @@
 use bespoke_core::entity::mail::{OutboxMail, Template};
 use bespoke_core::validate::Language;
 use bespoke_database::outbox;
+use bespoke_services::mail::MailError;
 
 use crate::{Context, Error, Session};
 
-/// Most mails that one request delivers.
+/// Most mails that are taken from the outbox at once.
 const DELIVERIES: u32 = 16;
 
 impl Context {
@@ -33,26 +34,40 @@ impl Context {
 }
 
 impl Session {
-    /// Delivers the mails that wait. Called after the commit that queued one; what cannot be delivered now stays, and
-    /// goes with a later call. A failure never fails the request: what it did is done.
+    /// Delivers the mails that wait, one deliverer at a time. Called after the commit that queued one; what cannot be
+    /// delivered now stays, and goes with a later call. A failure never fails the request: what it did is done.
     pub async fn deliver_mail(&self) {
-        if let Err(error) = self.try_deliver().await {
-            tracing::error!(code = error.code(), "mails could not be taken from the outbox");
+        let _one_at_a_time = self.delivering().lock().await;
+        loop {
+            match self.deliver_some().await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(code = error.code(), "mails could not be taken from the outbox");
+                    return;
+                }
+            }
         }
     }
 
-    async fn try_deliver(&self) -> Result<(), Error> {
+    /// Gives how many mails have left the outbox.
+    async fn deliver_some(&self) -> Result<usize, Error> {
         let waiting = self.read(|db| Ok(outbox::oldest(db, DELIVERIES)?)).await?;
-        let mut delivered = Vec::new();
+        let mut done = Vec::new();
         for mail in &waiting {
             match self.mailer().deliver(mail).await {
-                Ok(()) => delivered.push(mail.uuid),
+                Ok(()) => done.push(mail.uuid),
+                Err(MailError::Address) => {
+                    tracing::error!(mail = %mail.uuid, "a mail was given up: nobody can have its address");
+                    done.push(mail.uuid);
+                }
                 Err(error) => tracing::error!(mail = %mail.uuid, %error, "a mail could not be delivered"),
             }
         }
-        if delivered.is_empty() {
-            return Ok(());
+        let count = done.len();
+        if count > 0 {
+            self.write(move |db| Ok(outbox::delete(db, &done)?)).await?;
         }
-        self.write(move |db| Ok(outbox::delete(db, &delivered)?)).await
+        Ok(count)
     }
 }

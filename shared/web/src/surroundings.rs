@@ -31,6 +31,12 @@ impl Surroundings {
     }
 }
 
+/// Has this process make files and folders that only its owner can read: the local copy, the bucket's folder and the
+/// outbox hold what concerns nobody else on the machine.
+pub fn keep_files_private() {
+    let _ = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
 /// The clock of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;

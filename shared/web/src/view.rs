@@ -63,7 +63,7 @@ impl From<User> for Account {
             compare: user.compare,
             consent: user.standing.consent as i64,
             control: user.control,
-            created_at: user.created_at,
+            created_at: user.standing.created_at,
             email: user.email,
             data: user.data,
             ihash: user.ihash,

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bespoke_core::{Clock, Timestamp};
 use bespoke_storage::{MemoryStore, ObjectStore};
 use bespoke_web::config::Environment;
-use bespoke_web::{Config, Context, Gateway, Overrides, Routes, Surroundings, SystemRandom};
+use bespoke_web::{Config, Context, Gateway, Overrides, Routes, StartError, Surroundings, SystemRandom};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -74,7 +74,18 @@ impl App {
     }
 
     /// A process of its own on a bucket that others may use too.
+    ///
+    /// # Panics
+    /// When it cannot start.
     pub async fn on(bucket: MemoryStore, settings: &[(&str, &str)]) -> Self {
+        Self::try_on(bucket, settings).await.expect("the bucket opens")
+    }
+
+    /// The same, where it may be that it cannot start.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn try_on(bucket: MemoryStore, settings: &[(&str, &str)]) -> Result<Self, StartError> {
         let folder = tempfile::tempdir().expect("a folder");
         let overrides = Overrides {
             data_dir: Some(folder.path().into()),
@@ -92,13 +103,18 @@ impl App {
             store: Some(store),
             ..Surroundings::system()
         };
-        let context = Context::open(config, surroundings).await.expect("the bucket opens");
-        Self {
+        let context = Context::open(config, surroundings).await?;
+        Ok(Self {
             clock,
             gateway: Gateway::new(context, functions()),
             bucket,
             folder,
-        }
+        })
+    }
+
+    /// The gateway, for requests that are put together by hand.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     /// Another process on the same bucket, with the settings of every test.

@@ -88,6 +88,9 @@ pub struct Standing {
     pub status: Status,
     /// Consent now.
     pub consent: Consent,
+    /// When the account was made. A token from before that was for another account of the same number, before the
+    /// database was restored from a backup.
+    pub created_at: Timestamp,
 }
 
 impl Standing {
@@ -120,8 +123,6 @@ pub struct User {
     pub compare: bool,
     /// How much of the interface to show, 1 to 5.
     pub control: i64,
-    /// When it was made.
-    pub created_at: Timestamp,
     /// The address, cleaned.
     pub email: String,
     /// Whatever the client keeps here.
@@ -169,6 +170,7 @@ mod tests {
             role,
             status,
             consent,
+            created_at: Timestamp::from_millis(0),
         };
         let cases = [
             (

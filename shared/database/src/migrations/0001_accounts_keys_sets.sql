@@ -1,6 +1,14 @@
 -- Accounts, API keys, measurement sets, confirmations, outbox.
 -- Moments are milliseconds since the Unix epoch. "Sealed" columns are encrypted and bound to table, column and uuid.
 
+-- One row, by which a process knows that it has the keys that the database was made with.
+CREATE TABLE installation (
+  id           INTEGER PRIMARY KEY CHECK (id = 1),
+  uuid         BLOB    NOT NULL,
+  sealed       BLOB    NOT NULL,              -- sealed: the uuid
+  email_index  BLOB    NOT NULL               -- keyed hash of the uuid
+) STRICT;
+
 CREATE TABLE users (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid        BLOB    NOT NULL UNIQUE,

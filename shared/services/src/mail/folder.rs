@@ -1,5 +1,6 @@
 //! The embedded default: each mail becomes a file that any mail program opens.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -30,11 +31,18 @@ impl FolderMailer {
 impl Mailer for FolderMailer {
     async fn deliver(&self, mail: &OutboxMail) -> Result<(), MailError> {
         let message = compose(mail, &self.settings)?.formatted();
-        let (partial, path) = (format!(".{}.part", mail.uuid), format!("{}.eml", mail.uuid));
-        let (partial, path) = (self.folder.join(partial), self.folder.join(path));
+        let path = self.folder.join(format!("{}.eml", mail.uuid));
         tokio::fs::create_dir_all(&self.folder).await?;
-        tokio::fs::write(&partial, message).await?;
-        tokio::fs::rename(&partial, &path).await?;
+        // Aside first, under a name of its own: two processes may deliver the same mail at once.
+        let folder = self.folder.clone();
+        let write = move || {
+            let mut partial = tempfile::NamedTempFile::new_in(folder)?;
+            partial.write_all(&message)?;
+            partial.persist(path).map_err(|error| error.error)
+        };
+        tokio::task::spawn_blocking(write)
+            .await
+            .map_err(std::io::Error::other)??;
         if let Some(announce) = self.announce {
             announce(mail);
         }

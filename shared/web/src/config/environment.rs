@@ -151,7 +151,7 @@ impl Environment {
         )
     }
 
-    fn flag(&self, name: &str) -> Result<bool, ConfigError> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ConfigError> {
         match self.text(name).unwrap_or_default().to_ascii_lowercase().as_str() {
             "yes" | "1" | "true" => Ok(true),
             "" | "no" | "0" | "false" => Ok(false),

@@ -67,6 +67,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("BACKEND_WEBSITE_SCHEME", "https", "Scheme of the website."),
     setting("BACKEND_APIKEY_MAX_DAYS", "732", "Longest life of an API key, in days."),
     setting(
+        "BACKEND_REQUIRE_SIGNUP_CHECK",
+        "no",
+        "Confirming an account needs the check of the link, not its id alone. Clients of the first generation send only the id.",
+    ),
+    setting(
         "BACKEND_ENABLE_TESTS",
         "no",
         "Test mode: a request with `test` set, for an address in BACKEND_TEST_DOMAIN, gets its confirmation in the answer. Never in production.",
@@ -112,7 +117,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_LOCAL_DIR",
         "<data>/cache; on Lambda /tmp/bespoke",
-        "Folder for the local copy of the database; may be lost at any time.",
+        "Folder for the local copy of the database; may be lost whenever no process runs.",
     ),
     setting(
         "BACKEND_LOG",
