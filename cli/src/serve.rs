@@ -7,22 +7,32 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
-use axum::extract::Request;
-use axum::serve::ListenerExt;
+use anyhow::{Result, anyhow};
+use axum::body::Body;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_web::config::Environment;
 use bespoke_web::{Context, Gateway, Overrides, Session, Surroundings, logging};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tower::make::Shared;
-use tower::service_fn;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Receiver;
 
 use crate::{functions, start};
 
 /// How long requests under way may take after a signal to stop, in seconds.
 const GRACE_S: u64 = 20;
 
+/// How long a client may take to send the head of a request, in seconds; also how long a connection may be idle.
+const HEADER_DEADLINE_S: u64 = 30;
+/// How long to wait when no connection can be accepted, in milliseconds.
+const ACCEPT_PAUSE_MS: u64 = 50;
+/// Files that the process needs for other things than connections.
+const RESERVED_FILES: u64 = 128;
 /// How often mails that wait are tried again, in seconds.
 const DELIVERY_INTERVAL_S: u64 = 60;
 
@@ -64,30 +74,57 @@ async fn serve(mut environment: Environment) -> Result<()> {
     tokio::spawn(deliver_now_and_then(context.clone()));
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
-    let service = service_fn(move |request: Request| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.handle(request).await) }
-    });
-    let listener = listener.tap_io(|stream| {
-        // Small answers must not wait for more to send; a socket that cannot be told so still works.
-        let _ = stream.set_nodelay(true);
-    });
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let mut stop = stop_signal()?;
-    let server = axum::serve(listener, Shared::new(service)).with_graceful_shutdown(async move {
-        stop.recv().await;
-        let _ = stopping.send(());
-    });
-    let out_of_time = async {
-        let _ = stopped.await;
-        tokio::time::sleep(Duration::from_secs(GRACE_S)).await;
-    };
-    tokio::select! {
-        result = server => result.context("the server failed")?,
-        () = out_of_time => eprintln!("bespoke: stopping; some requests did not end within {GRACE_S} s"),
-    }
+    accept(&listener, &gateway, stop_signal()?).await;
     context.database().clone().close().await;
     Ok(())
+}
+
+/// Accepts connections until the signal, then lets the requests under way end.
+async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiver<()>) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(HEADER_DEADLINE_S));
+    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(max_connections())));
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! { accepted = accepted => accepted, _ = stop.recv() => break };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, as a rule: one of those in use has to go first.
+            tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+            continue;
+        };
+        // Small answers must not wait for more to send; a socket that cannot be told so still works.
+        let _ = stream.set_nodelay(true);
+        let gateway = Arc::clone(gateway);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let gateway = Arc::clone(&gateway);
+            async move { Ok::<_, Infallible>(gateway.handle(request.map(Body::new)).await) }
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // A client that goes away is no event.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    let grace = tokio::time::sleep(Duration::from_secs(GRACE_S));
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = grace => eprintln!("bespoke: stopping; some requests did not end within {GRACE_S} s"),
+    }
+}
+
+/// As many connections as the process may have files open, less those that it needs itself.
+fn max_connections() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .unwrap_or(u64::MAX);
+    usize::try_from(files.saturating_sub(RESERVED_FILES))
+        .unwrap_or(usize::MAX)
+        .clamp(1, Semaphore::MAX_PERMITS)
 }
 
 /// Delivers what a request could not: the disk was full, or the process ended before it came to that.
@@ -99,7 +136,7 @@ async fn deliver_now_and_then(context: Context) {
 }
 
 /// Gets a message at the first SIGTERM or SIGINT.
-fn stop_signal() -> Result<tokio::sync::mpsc::Receiver<()>> {
+fn stop_signal() -> Result<Receiver<()>> {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
