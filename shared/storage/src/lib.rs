@@ -29,6 +29,7 @@
 //! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
 //! next `head` is), and the formats: `head`, `delta`, `chunks`, `wal`.
 
+mod base;
 mod catch_up;
 mod checksum;
 mod chunks;
@@ -43,12 +44,17 @@ mod head;
 mod job;
 pub mod limits;
 mod local;
+mod pages;
 mod plan;
 mod reader;
 mod replica;
+mod run;
 mod session;
+pub mod simulation;
 mod stage;
 mod store;
+mod tasks;
+mod trash;
 mod version;
 mod wal;
 mod writer;

@@ -15,6 +15,8 @@ pub const CHUNK_BYTES: usize = 1024 * 1024;
 pub const BASE_SWITCH_MIN_BYTES: u64 = 1024 * 1024;
 /// ...and above this share of the database. Percent.
 pub const BASE_SWITCH_PERCENT: u64 = 25;
+/// More segments than this are worth a compaction; so is [`BASE_SWITCH_PERCENT`] of the base in segments.
+pub const COMPACTION_SEGMENTS: usize = 16;
 /// With this many segments the next commit writes a new base, so that `head` and cold starts stay bounded.
 pub const SEGMENTS_MAX: usize = 64;
 
@@ -78,3 +80,33 @@ pub(crate) const PAGE_CACHE_KIB: i64 = 4_096;
 pub(crate) const LOCK_BYTE: u64 = 1 << 30;
 /// zstd's level for deltas and chunks.
 pub(crate) const ZSTD_LEVEL: i32 = 3;
+
+/// The limits that decide the shape of `head`. A simulation makes them small, so that little data goes every way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    /// [`INLINE_DELTA_MAX_BYTES`].
+    pub(crate) inline_delta_max_bytes: usize,
+    /// [`TAIL_MAX_BYTES`].
+    pub(crate) tail_max_bytes: usize,
+    /// [`BASE_SWITCH_MIN_BYTES`].
+    pub(crate) base_switch_min_bytes: u64,
+    /// [`SEGMENTS_MAX`].
+    pub(crate) segments_max: usize,
+    /// [`COMPACTION_SEGMENTS`].
+    pub(crate) compaction_segments: usize,
+    /// [`CHUNK_BYTES`].
+    pub(crate) chunk_bytes: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            inline_delta_max_bytes: INLINE_DELTA_MAX_BYTES,
+            tail_max_bytes: TAIL_MAX_BYTES,
+            base_switch_min_bytes: BASE_SWITCH_MIN_BYTES,
+            segments_max: SEGMENTS_MAX,
+            compaction_segments: COMPACTION_SEGMENTS,
+            chunk_bytes: CHUNK_BYTES,
+        }
+    }
+}

@@ -17,8 +17,7 @@ use crate::limits::{
 };
 use crate::plan;
 use crate::replica::{Known, Replica};
-use crate::session::Session;
-use crate::stage::{Stage, Staged, stage};
+use crate::stage::{Stage, Staged, Staging, stage};
 
 /// What stands in the queue.
 pub(crate) enum Message {
@@ -28,7 +27,8 @@ pub(crate) enum Message {
 
 pub(crate) struct Writer {
     replica: Arc<Replica>,
-    session: Session,
+    /// Out on a thread for blocking work while there is none.
+    session: Option<Box<dyn Staging>>,
     /// Names this process in a lock.
     owner: String,
     /// Set as soon as a lock may be ours.
@@ -69,9 +69,10 @@ struct Patience {
 impl Writer {
     pub(crate) fn new(replica: Arc<Replica>) -> Self {
         let owner = hex_16(&*replica.random);
+        let session = Some(replica.place.staging());
         Self {
             replica,
-            session: Session::default(),
+            session,
             owner,
             lock_token: None,
         }
@@ -225,7 +226,9 @@ impl Writer {
                 Ok(Attempt::Done)
             }
             Err(refusal) => {
-                self.session.discard()?;
+                if let Some(session) = &mut self.session {
+                    session.discard()?;
+                }
                 Err(refusal.into())
             }
         }
@@ -262,28 +265,28 @@ impl Writer {
 
     /// Runs the closures and stages what they changed, on a thread for blocking work.
     async fn stage(&mut self, group: &mut Vec<Waiting>, known: &Arc<Known>, date_ms: u64) -> Result<Stage, Error> {
-        let (mut session, mut batch) = (std::mem::take(&mut self.session), std::mem::take(group));
+        let mut session = self.session.take().unwrap_or_else(|| self.replica.place.staging());
+        let mut batch = std::mem::take(group);
         let (replica, known) = (Arc::clone(&self.replica), Arc::clone(known));
         let work = move || {
-            let result = stage(&replica, &mut session, &mut batch, &known, date_ms);
+            let result = stage(&replica, &mut *session, &mut batch, &known, date_ms);
             (session, batch, result)
         };
-        let Ok((session, batch, result)) = tokio::task::spawn_blocking(work).await else {
+        let Ok((session, batch, result)) = self.replica.tasks.blocking(work).await else {
             return Err(Error::Closed);
         };
-        (self.session, *group) = (session, batch);
+        (self.session, *group) = (Some(session), batch);
         result
     }
 
     async fn accept(&mut self, staged: Arc<Staged>, committed: Arc<Known>) {
-        let (replica, mut session) = (Arc::clone(&self.replica), std::mem::take(&mut self.session));
+        let Some(mut session) = self.session.take() else { return };
+        let replica = Arc::clone(&self.replica);
         let work = move || {
-            replica.accept(&mut session, &staged, &committed);
+            replica.accept(&mut *session, &staged, &committed);
             session
         };
-        if let Ok(session) = tokio::task::spawn_blocking(work).await {
-            self.session = session;
-        }
+        self.session = self.replica.tasks.blocking(work).await.ok();
     }
 
     fn holds(&self, known: &Known) -> bool {
