@@ -66,6 +66,16 @@ pub enum Ablation {
     NoCommitsTest,
     /// A store looks at the condition of a PUT when it arrives, and acts later.
     CheckThenAct,
+    /// A compaction whose PUT was not answered applies its edit again.
+    CompactionReapplied,
+    /// A compaction whose PUT was refused applies its edit again, whatever the base is now.
+    NoBaseIds,
+    /// Garbage is deleted without a PUT of `head` before.
+    GcWithoutFloor,
+    /// Garbage collection asks for `head` before it lists.
+    GetBeforeList,
+    /// A write is run again, however long ago it began.
+    RerunAfterPurge,
 }
 
 impl Options {

@@ -44,6 +44,8 @@ mod head;
 mod job;
 pub mod limits;
 mod local;
+mod lock;
+mod maintenance;
 mod pages;
 mod plan;
 mod reader;
@@ -65,6 +67,7 @@ pub use engine::{Engine, Freshness, Migration, Options, Read};
 pub use environment::{Clock, Random};
 pub use error::Error;
 pub use job::{CommitId, Committed};
+pub use maintenance::{Collected, Compact, Compacted};
 pub use rusqlite;
 pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,

@@ -32,6 +32,14 @@ pub const RERUN_MAX_MS: u64 = 12 * 60 * 60 * 1000;
 /// Expired rows of `_commits` that one commit removes for each row that it adds, so that no delta grows by a purge.
 pub const PURGED_PER_COMMIT: usize = 4;
 
+/// How old an object must be before it counts as garbage where nothing names it: a writer that stalled for longer loses its
+/// PUT instead. By the store's clock. Milliseconds.
+pub const FLOOR_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long states before a switch of the base can be restored, by the store's clock. Milliseconds.
+pub const TRASH_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Attempts of one compaction or garbage collection.
+pub const MAINTENANCE_ATTEMPTS: u32 = 20;
+
 /// A lock older than this belongs to nobody, by the store's clock. Milliseconds.
 pub const LOCK_MS: u64 = 10_000;
 /// Races lost before a writer takes the lock.

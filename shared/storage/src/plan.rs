@@ -116,6 +116,35 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
     next
 }
 
+/// The same state on a base that holds all of it. It holds no lock.
+pub(crate) fn with_base(head: &FullHead, base: Base, nonce: String) -> FullHead {
+    let mut next = with_lock(head, None, nonce);
+    next.json.base = base;
+    next.json.segments.clear();
+    next.json.tail.clear();
+    next.blobs.clear();
+    next
+}
+
+/// What a test does instead: the same edit, whatever `head` has become.
+pub(crate) fn with_base_blindly(head: &FullHead, base: Base, nonce: String) -> FullHead {
+    let mut next = with_lock(head, None, nonce);
+    next.json.segments.retain(|segment| segment.from >= base.seq);
+    while next.json.tail.first().is_some_and(|entry| entry.from < base.seq) {
+        next.json.tail.remove(0);
+        next.blobs.remove(0);
+    }
+    next.json.base = base;
+    next
+}
+
+/// The same `head`, in which nothing from before `floor_ms` can be named anew. It holds no lock.
+pub(crate) fn with_floor(head: &FullHead, floor_ms: u64, nonce: String) -> FullHead {
+    let mut next = with_lock(head, None, nonce);
+    next.json.floor_ms = floor_ms;
+    next
+}
+
 /// The same `head` with another lock.
 pub(crate) fn with_lock(head: &FullHead, lock: Option<Lock>, nonce: String) -> FullHead {
     let mut next = head.clone();

@@ -87,3 +87,28 @@ fn without_the_commits_test_a_write_takes_place_twice() {
 fn a_store_that_checks_and_then_acts_is_noticed() {
     is_caught(Ablation::CheckThenAct);
 }
+
+#[test]
+fn a_compaction_that_is_applied_again_is_noticed() {
+    is_caught(Ablation::CompactionReapplied);
+}
+
+#[test]
+fn two_compactors_without_base_ids_are_noticed() {
+    is_caught(Ablation::NoBaseIds);
+}
+
+#[test]
+fn garbage_collection_without_the_floor_is_noticed() {
+    is_caught(Ablation::GcWithoutFloor);
+}
+
+#[test]
+fn garbage_collection_that_lists_too_late_is_noticed() {
+    is_caught(Ablation::GetBeforeList);
+}
+
+#[test]
+fn a_write_that_is_run_again_after_the_purge_takes_place_twice() {
+    assert!(is_caught(Ablation::RerunAfterPurge).contains("twice"));
+}

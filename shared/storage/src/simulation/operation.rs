@@ -9,6 +9,7 @@ use crate::checksum;
 use crate::engine::{Engine, Freshness};
 use crate::error::Error;
 use crate::job::{CommitId, Seen};
+use crate::maintenance::Compact;
 use crate::version::Version;
 
 /// Filler pages of a model at most.
@@ -22,15 +23,20 @@ pub(super) enum Kind {
     Read,
     /// The same in a process of its own.
     Cold,
+    Compact(Compact),
+    Collect,
 }
 
 impl Kind {
     pub(super) fn any(dice: &mut Dice, _: &Plan) -> Self {
-        match dice.below(20) {
+        match dice.below(24) {
             0..=7 => Self::Write(0),
             8..=12 => Self::Write(1 + dice.index(3)),
             13 => Self::Write(4 + dice.index(9)),
             14..=17 => Self::Read,
+            18 => Self::Compact(Compact::Always),
+            19 => Self::Compact(Compact::WhereWorthIt),
+            20..=21 => Self::Collect,
             _ => Self::Cold,
         }
     }
@@ -134,6 +140,8 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
                 .await?;
             Ok(Outcome::Wrote)
         }
+        Kind::Compact(when) => engine.compact(when).await.map(|_| Outcome::Done),
+        Kind::Collect => engine.collect_garbage().await.map(|_| Outcome::Done),
         Kind::Read | Kind::Cold if model => {
             let read = engine
                 .read_by(Freshness::Strict, |replica| replica.look_at_bytes())
