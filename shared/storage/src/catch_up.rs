@@ -1,10 +1,9 @@
 //! Brings the local copy to a `head`: by patching it where the deltas lead on from its state, by fetching all of it otherwise.
 
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
 
 use crate::checksum;
 use crate::chunks::{self, ChunkTable};
@@ -133,7 +132,7 @@ impl Replica {
             .fetch_all(segments.iter().map(|segment| segment.key.clone()).collect())
             .await?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
-        blocking(move || {
+        let work = move || {
             let mut deltas = decode_segments(&segments, &bodies)?;
             deltas.extend(target.head.tail_after(from.seq)?);
             check_page_size(&target, &deltas)?;
@@ -154,20 +153,20 @@ impl Replica {
             local.version = target.version();
             replica.publish(&target);
             Ok(())
-        })
-        .await
+        };
+        self.tasks.blocking(work).await?
     }
 
     async fn fetch_whole(self: &Arc<Self>, target: &Arc<Known>) -> Result<(), Stumble> {
         let head = &target.head.json;
-        let mut image = Image::create(self.folder.fresh_file(), head.page_size)?;
+        let mut image = Image::create(&*self.place, head.page_size)?;
         let segments = head.segments.clone();
         let keys = segments.iter().map(|segment| segment.key.clone()).collect();
         let (base, bodies) = tokio::join!(self.fetch_base(target, &mut image), self.fetch_all(keys));
         base?;
         let bodies = bodies?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
-        blocking(move || {
+        let work = move || {
             let mut deltas = decode_segments(&segments, &bodies)?;
             deltas.extend(target.head.tail_after(target.head.json.base.seq)?);
             check_page_size(&target, &deltas)?;
@@ -190,8 +189,8 @@ impl Replica {
             local.install(image, target.version(), sum);
             replica.publish(&target);
             Ok(())
-        })
-        .await
+        };
+        self.tasks.blocking(work).await?
     }
 
     /// Streams the chunks into the image, several at a time.
@@ -201,31 +200,30 @@ impl Replica {
         };
         let damaged = |key: &str, detail: String| Error::Corrupt(format!("{key}: {detail}. Restore the object"));
         let body = self.fetch(&table_key).await?;
-        let table = ChunkTable::decode(&body).map_err(|detail| damaged(&table_key, detail))?;
+        let table = ChunkTable::decode(&body, self.tuning.chunk_bytes).map_err(|detail| damaged(&table_key, detail))?;
         if table.page_size != target.head.json.page_size {
             return Err(damaged(&table_key, "its page size is not that of `head`".to_owned()).into());
         }
         image.set_length(table.file_bytes)?;
-        let mut under_way = JoinSet::new();
+        let mut under_way = FuturesUnordered::new();
         for (index, row) in table.rows.iter().copied().enumerate() {
             if under_way.len() >= PARALLEL_OBJECTS {
-                one_done(&mut under_way).await?;
+                under_way.try_next().await?;
             }
             let (replica, file, raw_bytes) = (Arc::clone(self), image.handle(), table.raw_bytes_of(index));
-            under_way.spawn(async move {
+            let (tasks, chunk_bytes) = (self.tasks.clone(), table.chunk_bytes);
+            under_way.push(async move {
                 let stored = replica.fetch(&row.key()).await?;
-                blocking(move || {
+                let unpack = move || {
                     let raw = chunks::unpack(&stored, &row, raw_bytes)
                         .map_err(|detail| Error::Corrupt(format!("{}: {detail}. Restore the object", row.key())))?;
-                    file.write_all_at(&raw, index as u64 * crate::limits::CHUNK_BYTES as u64)?;
-                    Ok(())
-                })
-                .await
+                    file.write_all_at(&raw, index as u64 * chunk_bytes as u64)?;
+                    Ok::<(), Stumble>(())
+                };
+                tasks.blocking(unpack).await?
             });
         }
-        while !under_way.is_empty() {
-            one_done(&mut under_way).await?;
-        }
+        while under_way.try_next().await?.is_some() {}
         Ok(())
     }
 
@@ -235,17 +233,17 @@ impl Replica {
             return Ok(vec![self.fetch(key).await?]);
         }
         let mut bodies = vec![Bytes::new(); keys.len()];
-        let mut under_way = JoinSet::new();
+        let mut under_way = FuturesUnordered::new();
         for (index, key) in keys.into_iter().enumerate() {
-            if under_way.len() >= PARALLEL_OBJECTS {
-                let (index, body) = one_done(&mut under_way).await?;
+            if under_way.len() >= PARALLEL_OBJECTS
+                && let Some((index, body)) = under_way.try_next().await?
+            {
                 bodies[index] = body;
             }
             let replica = Arc::clone(self);
-            under_way.spawn(async move { replica.fetch(&key).await.map(|body| (index, body)) });
+            under_way.push(async move { replica.fetch(&key).await.map(|body| (index, body)) });
         }
-        while !under_way.is_empty() {
-            let (index, body) = one_done(&mut under_way).await?;
+        while let Some((index, body)) = under_way.try_next().await? {
             bodies[index] = body;
         }
         Ok(bodies)
@@ -256,22 +254,6 @@ impl Replica {
             Fetched::Found(object) => Ok(object.body),
             _ => Err(Stumble::Missing(key.to_owned())),
         }
-    }
-}
-
-/// The result of one task of many; the others are cancelled where it failed.
-async fn one_done<T: 'static>(tasks: &mut JoinSet<Result<T, Stumble>>) -> Result<T, Stumble> {
-    match tasks.join_next().await {
-        Some(Ok(result)) => result,
-        Some(Err(error)) => Err(Error::unavailable(error.to_string()).into()),
-        None => Err(Error::unavailable("no task left").into()),
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Stumble> + Send + 'static) -> Result<T, Stumble> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::unavailable(error.to_string()).into()),
     }
 }
 

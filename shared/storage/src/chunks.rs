@@ -9,7 +9,7 @@ use ulid::Ulid;
 
 use crate::checksum;
 use crate::delta::is_page_size;
-use crate::limits::{CHUNK_BYTES, ZSTD_LEVEL};
+use crate::limits::ZSTD_LEVEL;
 
 const MAGIC: [u8; 4] = *b"BST1";
 /// Magic, page size, bytes of the file.
@@ -42,11 +42,13 @@ pub(crate) struct ChunkTable {
     /// Bytes.
     pub(crate) file_bytes: u64,
     pub(crate) rows: Vec<ChunkRow>,
+    /// How much of the file one chunk holds. Not stored. Bytes.
+    pub(crate) chunk_bytes: usize,
 }
 
 /// How many chunks a file needs.
-pub(crate) fn chunk_count(file_bytes: u64) -> u64 {
-    file_bytes.div_ceil(CHUNK_BYTES as u64)
+pub(crate) fn chunk_count(file_bytes: u64, chunk_bytes: usize) -> u64 {
+    file_bytes.div_ceil(chunk_bytes as u64)
 }
 
 impl ChunkTable {
@@ -66,7 +68,7 @@ impl ChunkTable {
 
     /// # Errors
     /// What is wrong with `body`.
-    pub(crate) fn decode(body: &[u8]) -> Result<Self, String> {
+    pub(crate) fn decode(body: &[u8], chunk_bytes: usize) -> Result<Self, String> {
         let (content, digest) = body.split_last_chunk::<DIGEST_BYTES>().ok_or("too short")?;
         if *digest != checksum::of_object(content).to_le_bytes() {
             return Err("its digest does not fit".to_owned());
@@ -74,7 +76,8 @@ impl ChunkTable {
         let (header, rows) = content.split_first_chunk::<HEADER_BYTES>().ok_or("too short")?;
         let page_size = header[4..8].try_into().map_or(0, u32::from_le_bytes);
         let file_bytes = header[8..].try_into().map_or(0, u64::from_le_bytes);
-        let fits = rows.len() % ROW_BYTES == 0 && (rows.len() / ROW_BYTES) as u64 == chunk_count(file_bytes);
+        let fits =
+            rows.len() % ROW_BYTES == 0 && (rows.len() / ROW_BYTES) as u64 == chunk_count(file_bytes, chunk_bytes);
         if header[..4] != MAGIC || !is_page_size(page_size) || !fits {
             return Err("not a chunk table".to_owned());
         }
@@ -87,13 +90,14 @@ impl ChunkTable {
             page_size,
             file_bytes,
             rows: rows.collect(),
+            chunk_bytes,
         })
     }
 
     /// Raw bytes of the chunk with this index.
     pub(crate) fn raw_bytes_of(&self, index: usize) -> usize {
-        let rest = self.file_bytes.saturating_sub(index as u64 * CHUNK_BYTES as u64);
-        usize::try_from(rest).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
+        let rest = self.file_bytes.saturating_sub(index as u64 * self.chunk_bytes as u64);
+        usize::try_from(rest).unwrap_or(self.chunk_bytes).min(self.chunk_bytes)
     }
 }
 
@@ -118,6 +122,7 @@ pub(crate) fn unpack(stored: &[u8], row: &ChunkRow, raw_bytes: usize) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::CHUNK_BYTES;
 
     #[test]
     fn a_table_comes_back_and_damage_is_an_error() {
@@ -130,18 +135,19 @@ mod tests {
             page_size: 4_096,
             file_bytes: CHUNK_BYTES as u64 + 4_096,
             rows: vec![row(1), row(2)],
+            chunk_bytes: CHUNK_BYTES,
         };
         let body = table.encode();
         assert_eq!(body.len(), 16 + 2 * 28 + 8);
-        assert_eq!(ChunkTable::decode(&body).unwrap(), table);
+        assert_eq!(ChunkTable::decode(&body, CHUNK_BYTES).unwrap(), table);
         assert_eq!((table.raw_bytes_of(0), table.raw_bytes_of(1)), (CHUNK_BYTES, 4_096));
         for cut in 0..body.len() {
-            ChunkTable::decode(&body[..cut]).unwrap_err();
+            ChunkTable::decode(&body[..cut], CHUNK_BYTES).unwrap_err();
         }
         for at in 0..body.len() {
             let mut damaged = body.to_vec();
             damaged[at] ^= 0x10;
-            ChunkTable::decode(&damaged).unwrap_err();
+            ChunkTable::decode(&damaged, CHUNK_BYTES).unwrap_err();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,10 +13,10 @@ use crate::delta::{Delta, is_page_size};
 use crate::environment::{fresh_ulid, hex_16};
 use crate::error::Error;
 use crate::head::{Base, FullHead, HEAD_KEY, Head, TailEntry};
-use crate::limits::{FORMAT, HEAD_TIMEOUT_MS, SYNC_ATTEMPTS};
-use crate::local::{Image, LocalFolder};
+use crate::limits::{FORMAT, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, SYNC_ATTEMPTS};
+use crate::local::Image;
 use crate::replica::{Known, Parts, within};
-use crate::stage::first_schema;
+use crate::run::first_schema;
 use crate::store::{Fetched, PutCondition, StoreError};
 
 /// The newest `head`; creates the database where the store holds nothing at all.
@@ -48,9 +49,13 @@ pub(crate) async fn first_head(parts: &Parts, page_size: u32) -> Result<Arc<Know
 /// A bucket that holds data without a `head` has lost it: a new one would hide that.
 async fn refuse_leftovers(parts: &Parts) -> Result<(), Error> {
     for prefix in ["chunk/", "segment/", "table/"] {
-        if !parts.store.list(prefix).await?.is_empty() {
+        if !within(&*parts.clock, OBJECT_TIMEOUT_MS, parts.store.list(prefix))
+            .await?
+            .is_empty()
+        {
             // Another process may have created `head` and spilled since we asked.
-            if let Fetched::Found(_) = parts.store.get(HEAD_KEY, None).await? {
+            let head = within(&*parts.clock, HEAD_TIMEOUT_MS, parts.store.get(HEAD_KEY, None)).await?;
+            if let Fetched::Found(_) = head {
                 return Ok(());
             }
             return Err(Error::Refused(format!(
@@ -66,9 +71,9 @@ fn build(parts: &Parts, page_size: u32) -> Result<FullHead, Error> {
     if !is_page_size(page_size) {
         return Err(Error::Refused(format!("{page_size} is not a page size of SQLite")));
     }
-    let delta = first_delta(&parts.folder, page_size)?;
+    let delta = parts.local.first_delta(page_size)?;
     let blob = delta.encode()?;
-    let mut image = Image::create(parts.folder.fresh_file(), page_size)?;
+    let mut image = Image::create(&*parts.local, page_size)?;
     image.apply(&delta)?;
     let checksum = image.checksum()?;
     let base = Base {
@@ -108,18 +113,17 @@ fn build(parts: &Parts, page_size: u32) -> Result<FullHead, Error> {
 }
 
 /// Everything that an empty database in WAL mode consists of.
-fn first_delta(folder: &LocalFolder, page_size: u32) -> Result<Delta, Error> {
-    let path = folder.fresh_file();
-    let connection = Connection::open(&path)?;
+pub(crate) fn first_delta(path: &Path, page_size: u32) -> Result<Delta, Error> {
+    let connection = Connection::open(path)?;
     connection.execute_batch(&format!(
         "PRAGMA synchronous = OFF; PRAGMA page_size = {page_size}; {}; PRAGMA journal_mode = WAL;",
         first_schema()
     ))?;
     connection.close().map_err(|(_, error)| error)?;
-    let file = fs::File::open(&path)?;
+    let file = fs::File::open(path)?;
     let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?];
     file.read_exact_at(&mut bytes, 0)?;
-    fs::remove_file(&path)?;
+    fs::remove_file(path)?;
     let bytes = Bytes::from(bytes);
     let size = page_size as usize;
     let page_count = u32::try_from(bytes.len() / size).map_err(std::io::Error::other)?;

@@ -9,16 +9,16 @@ use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 
 use crate::create::first_head;
 use crate::environment::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::Error;
-use crate::job::{Answer, CommitId, Committed, SchemaEdit, TypedJob, Waiting};
-use crate::limits::{PAGE_SIZE, QUEUE_MAX, READ_TIMEOUT_MS, WRITE_DEADLINE_MS};
-use crate::local::LocalFolder;
+use crate::job::{Answer, CommitId, Committed, SchemaEdit, Seen, TypedJob, Waiting};
+use crate::limits::{PAGE_SIZE, QUEUE_MAX, READ_TIMEOUT_MS, Tuning, WRITE_DEADLINE_MS};
+use crate::local::{Local, LocalFolder, SqlitePlace};
 use crate::replica::{Looked, Parts, Replica};
 use crate::store::{Fetched, ObjectStore};
+use crate::tasks::Tasks;
 use crate::version::Version;
 use crate::writer::{Message, Writer};
 
@@ -64,6 +64,18 @@ pub struct Options {
 pub enum Ablation {
     /// A write is run without a look into `_commits`.
     NoCommitsTest,
+    /// A store looks at the condition of a PUT when it arrives, and acts later.
+    CheckThenAct,
+    /// A compaction whose PUT was not answered applies its edit again.
+    CompactionReapplied,
+    /// A compaction whose PUT was refused applies its edit again, whatever the base is now.
+    NoBaseIds,
+    /// Garbage is deleted without a PUT of `head` before.
+    GcWithoutFloor,
+    /// Garbage collection asks for `head` before it lists.
+    GetBeforeList,
+    /// A write is run again, however long ago it began.
+    RerunAfterPurge,
 }
 
 impl Options {
@@ -105,9 +117,10 @@ pub struct Read<T> {
 /// still finished as long as the runtime lives, and the local copy goes.
 #[derive(Clone)]
 pub struct Engine {
-    replica: Arc<Replica>,
+    pub(crate) replica: Arc<Replica>,
     queue: mpsc::Sender<Message>,
-    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Says when the writer has ended.
+    writer: Arc<Mutex<Option<oneshot::Receiver<()>>>>,
     write_deadline_ms: u64,
 }
 
@@ -124,21 +137,43 @@ impl Engine {
                 "migrations stand in the order of their versions".to_owned(),
             ));
         }
-        let folder = LocalFolder::claim(&options.local_dir, &*options.random)?;
+        let local = Box::new(SqlitePlace {
+            folder: LocalFolder::claim(&options.local_dir, &*options.random)?,
+            clock: Arc::clone(&options.clock),
+        });
+        Self::open_in(store, options, local, Tasks::Tokio, Tuning::default()).await
+    }
+
+    /// Opens it on another kind of local copy, or under another scheduler.
+    pub(crate) async fn open_in(
+        store: Arc<dyn ObjectStore>,
+        options: Options,
+        local: Box<dyn Local>,
+        tasks: Tasks,
+        tuning: Tuning,
+    ) -> Result<Self, Error> {
         let parts = Parts {
             store,
             clock: options.clock,
             random: options.random,
             read_timeout_ms: options.read_timeout_ms,
             code_version: options.migrations.last().map_or(0, |last| last.version),
-            folder,
+            local,
+            tasks,
+            tuning,
             ablation: options.ablation,
         };
         let known = first_head(&parts, options.page_size).await?;
         let replica = Replica::new(parts, Arc::clone(&known));
         replica.catch_up(known).await?;
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
-        let writer = tokio::spawn(Writer::new(Arc::clone(&replica)).run(receiver));
+        let (ended, writer) = oneshot::channel();
+        let writing = Writer::new(Arc::clone(&replica)).run(receiver);
+        replica.tasks.spawn(Box::pin(async move {
+            writing.await;
+            // Nobody may want to know.
+            let _ = ended.send(());
+        }));
         let writer = Arc::new(Mutex::new(Some(writer)));
         let engine = Self {
             replica,
@@ -168,8 +203,8 @@ impl Engine {
             min_writer,
         };
         let id = CommitId::new(format!("schema:{version}"))?;
-        self.enqueue(id, Some(edit), move |connection| {
-            connection.execute_batch(sql).map_err(Error::from)
+        self.enqueue(id, Some(edit), move |seen| {
+            seen.sqlite()?.execute_batch(sql).map_err(Error::from)
         })
         .await?;
         Ok(())
@@ -189,13 +224,22 @@ impl Engine {
     where
         E: From<Error>,
     {
+        self.read_by(freshness, |replica| replica.look(&mut f)).await
+    }
+
+    /// Reads with `look`.
+    pub(crate) async fn read_by<T, E: From<Error>>(
+        &self,
+        freshness: Freshness,
+        mut look: impl FnMut(&Replica) -> Result<Looked<T>, E> + Send,
+    ) -> Result<Read<T>, E> {
         if freshness == Freshness::Strict
-            && let Some(read) = self.read_while_asking(&mut f).await?
+            && let Some(read) = self.read_while_asking(&mut look).await?
         {
             return Ok(read);
         }
         loop {
-            match self.replica.look(&mut f)? {
+            match look(&self.replica)? {
                 Looked::At(value, version) => return Ok(Read { value, version }),
                 Looked::Dirty => self.replica.repair().await?,
             }
@@ -205,7 +249,7 @@ impl Engine {
     /// Asks the store; where the answer takes its time, reads meanwhile, and keeps that where nothing has changed.
     async fn read_while_asking<T, E: From<Error>>(
         &self,
-        f: &mut (impl FnMut(&Connection) -> Result<T, E> + Send),
+        look: &mut (impl FnMut(&Replica) -> Result<Looked<T>, E> + Send),
     ) -> Result<Option<Read<T>>, E> {
         let known = self.replica.known.load_full();
         let mut asked = pin!(self.replica.get_head(Some(&known.etag)));
@@ -218,7 +262,7 @@ impl Engine {
         let answer = match at_once.await {
             Some(answer) => answer,
             None => {
-                let early = self.replica.look(f);
+                let early = look(&self.replica);
                 let answer = asked.await;
                 if let Ok(Fetched::NotModified { .. }) = answer {
                     match early? {
@@ -260,14 +304,14 @@ impl Engine {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.enqueue(id, None, f).await
+        self.enqueue(id, None, move |seen| f(seen.sqlite()?)).await
     }
 
-    async fn enqueue<T, E>(
+    pub(crate) async fn enqueue<T, E>(
         &self,
         id: CommitId,
         schema: Option<SchemaEdit>,
-        f: impl Fn(&Connection) -> Result<T, E> + Send + Sync + 'static,
+        f: impl Fn(Seen<'_>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Committed<T>, E>
     where
         T: Serialize + DeserializeOwned + Send + 'static,

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::environment::{Random, hex_16};
 use crate::error::Error;
 use crate::limits::COMMIT_ID_MAX_BYTES;
+use crate::simulation::Model;
 use crate::version::Version;
 
 /// Names one write for good: it takes effect once, however often it is sent.
@@ -78,10 +79,28 @@ pub(crate) enum Answer<T, E> {
     Panicked(Box<dyn Any + Send>),
 }
 
+/// What a closure works on.
+pub(crate) enum Seen<'a> {
+    Sqlite(&'a Connection),
+    /// A simulation's stand-in for SQLite.
+    Model(&'a mut Model),
+}
+
+impl<'a> Seen<'a> {
+    /// # Errors
+    /// [`Error::Refused`] in a simulation without SQLite.
+    pub(crate) fn sqlite(self) -> Result<&'a Connection, Error> {
+        match self {
+            Self::Sqlite(connection) => Ok(connection),
+            Self::Model(_) => Err(Error::Refused("a model runs no SQL".to_owned())),
+        }
+    }
+}
+
 /// A write without its types.
 pub(crate) trait Job: Send {
     /// Runs the closure, and remembers what it returned.
-    fn run(&mut self, connection: &Connection) -> Ran;
+    fn run(&mut self, on: Seen<'_>) -> Ran;
     /// Takes what an earlier attempt left in `_commits` as the result.
     fn replay(&mut self, stored: &[u8]);
     /// Takes an error of the engine as the result.
@@ -119,10 +138,10 @@ impl<T, E, F> Job for TypedJob<T, E, F>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
     E: From<Error> + Send + 'static,
-    F: Fn(&Connection) -> Result<T, E> + Send + Sync + 'static,
+    F: Fn(Seen<'_>) -> Result<T, E> + Send + Sync + 'static,
 {
-    fn run(&mut self, connection: &Connection) -> Ran {
-        let result = catch_unwind(AssertUnwindSafe(|| (self.closure)(connection)));
+    fn run(&mut self, on: Seen<'_>) -> Ran {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.closure)(on)));
         let (outcome, ran) = match result {
             Ok(Ok(value)) => match serde_json::to_vec(&value) {
                 Ok(json) => (Outcome::Ran(value), Ran::Value(json)),

@@ -29,6 +29,7 @@
 //! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
 //! next `head` is), and the formats: `head`, `delta`, `chunks`, `wal`.
 
+mod base;
 mod catch_up;
 mod checksum;
 mod chunks;
@@ -43,12 +44,19 @@ mod head;
 mod job;
 pub mod limits;
 mod local;
+mod lock;
+mod maintenance;
+mod pages;
 mod plan;
 mod reader;
 mod replica;
+mod run;
 mod session;
+pub mod simulation;
 mod stage;
 mod store;
+mod tasks;
+mod trash;
 mod version;
 mod wal;
 mod writer;
@@ -59,6 +67,7 @@ pub use engine::{Engine, Freshness, Migration, Options, Read};
 pub use environment::{Clock, Random};
 pub use error::Error;
 pub use job::{CommitId, Committed};
+pub use maintenance::{Collected, Compact, Compacted};
 pub use rusqlite;
 pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,

@@ -15,6 +15,8 @@ pub const CHUNK_BYTES: usize = 1024 * 1024;
 pub const BASE_SWITCH_MIN_BYTES: u64 = 1024 * 1024;
 /// ...and above this share of the database. Percent.
 pub const BASE_SWITCH_PERCENT: u64 = 25;
+/// More segments than this are worth a compaction; so is [`BASE_SWITCH_PERCENT`] of the base in segments.
+pub const COMPACTION_SEGMENTS: usize = 16;
 /// With this many segments the next commit writes a new base, so that `head` and cold starts stay bounded.
 pub const SEGMENTS_MAX: usize = 64;
 
@@ -29,6 +31,14 @@ pub const COMMITS_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 pub const RERUN_MAX_MS: u64 = 12 * 60 * 60 * 1000;
 /// Expired rows of `_commits` that one commit removes for each row that it adds, so that no delta grows by a purge.
 pub const PURGED_PER_COMMIT: usize = 4;
+
+/// How old an object must be before it counts as garbage where nothing names it: a writer that stalled for longer loses its
+/// PUT instead. By the store's clock. Milliseconds.
+pub const FLOOR_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long states before a switch of the base can be restored, by the store's clock. Milliseconds.
+pub const TRASH_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Attempts of one compaction or garbage collection.
+pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 
 /// A lock older than this belongs to nobody, by the store's clock. Milliseconds.
 pub const LOCK_MS: u64 = 10_000;
@@ -78,3 +88,33 @@ pub(crate) const PAGE_CACHE_KIB: i64 = 4_096;
 pub(crate) const LOCK_BYTE: u64 = 1 << 30;
 /// zstd's level for deltas and chunks.
 pub(crate) const ZSTD_LEVEL: i32 = 3;
+
+/// The limits that decide the shape of `head`. A simulation makes them small, so that little data goes every way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    /// [`INLINE_DELTA_MAX_BYTES`].
+    pub(crate) inline_delta_max_bytes: usize,
+    /// [`TAIL_MAX_BYTES`].
+    pub(crate) tail_max_bytes: usize,
+    /// [`BASE_SWITCH_MIN_BYTES`].
+    pub(crate) base_switch_min_bytes: u64,
+    /// [`SEGMENTS_MAX`].
+    pub(crate) segments_max: usize,
+    /// [`COMPACTION_SEGMENTS`].
+    pub(crate) compaction_segments: usize,
+    /// [`CHUNK_BYTES`].
+    pub(crate) chunk_bytes: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            inline_delta_max_bytes: INLINE_DELTA_MAX_BYTES,
+            tail_max_bytes: TAIL_MAX_BYTES,
+            base_switch_min_bytes: BASE_SWITCH_MIN_BYTES,
+            segments_max: SEGMENTS_MAX,
+            compaction_segments: COMPACTION_SEGMENTS,
+            chunk_bytes: CHUNK_BYTES,
+        }
+    }
+}

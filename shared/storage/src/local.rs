@@ -3,15 +3,19 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::checksum;
+use crate::create::first_delta;
 use crate::delta::Delta;
-use crate::environment::{Random, hex_16};
+use crate::environment::{Clock, Random, hex_16};
+use crate::error::Error;
 use crate::limits::CHUNK_BYTES;
+use crate::pages::Pages;
+use crate::session::Session;
+use crate::stage::Staging;
 use crate::version::Version;
 
 /// Held while a process claims or removes folders, so that nobody removes one between its creation and its lock.
@@ -19,6 +23,16 @@ const CLAIM_NAME: &str = ".claim";
 /// Held by the owner of a folder as long as it lives.
 const ALIVE_NAME: &str = "alive";
 const FOLDER_PREFIX: &str = "copy-";
+
+/// What a local copy is made of, and how writes run on it: SQLite on a file, or a model of it in a simulation.
+pub(crate) trait Local: Send + Sync + 'static {
+    /// A place for one more database file, empty; its path, if it has one.
+    fn create(&self) -> io::Result<(PathBuf, Pages)>;
+    /// Everything that an empty database consists of.
+    fn first_delta(&self, page_size: u32) -> Result<Delta, Error>;
+    /// Where writes run before the store has accepted them.
+    fn staging(&self) -> Box<dyn Staging>;
+}
 
 /// A folder that only this engine uses; removed when it is dropped, or by the next start after a crash.
 pub(crate) struct LocalFolder {
@@ -51,9 +65,31 @@ impl LocalFolder {
     }
 
     /// A path for one more database file.
-    pub(crate) fn fresh_file(&self) -> PathBuf {
+    fn fresh_file(&self) -> PathBuf {
         self.path
             .join(format!("{}.sqlite", self.files.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// SQLite, on files in a folder.
+pub(crate) struct SqlitePlace {
+    pub(crate) folder: LocalFolder,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Local for SqlitePlace {
+    fn create(&self) -> io::Result<(PathBuf, Pages)> {
+        let path = self.folder.fresh_file();
+        let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
+        Ok((path, Pages::File(file)))
+    }
+
+    fn first_delta(&self, page_size: u32) -> Result<Delta, Error> {
+        first_delta(&self.folder.fresh_file(), page_size)
+    }
+
+    fn staging(&self) -> Box<dyn Staging> {
+        Box::new(Session::new(Arc::clone(&self.clock)))
     }
 }
 
@@ -79,7 +115,7 @@ fn remove_if_abandoned(folder: &Path) {
 /// The file and what is known about it. Stands behind the process's reader/writer lock.
 pub(crate) struct LocalCopy {
     pub(crate) path: PathBuf,
-    file: Option<Arc<File>>,
+    file: Option<Arc<Pages>>,
     pub(crate) version: Version,
     pub(crate) page_count: u32,
     pub(crate) checksum: u64,
@@ -140,7 +176,7 @@ impl LocalCopy {
 
     /// Replaces the file by `image`.
     pub(crate) fn install(&mut self, mut image: Image, version: Version, sum: u64) {
-        if self.file.is_some() {
+        if self.file.is_some() && !self.path.as_os_str().is_empty() {
             let _ = fs::remove_file(&self.path);
         }
         self.page_count = image.page_count;
@@ -152,17 +188,30 @@ impl LocalCopy {
         self.generation += 1;
     }
 
+    /// The whole database. For simulations; a real one is too big.
+    pub(crate) fn bytes(&self, page_size: u32) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.page_count as usize * page_size as usize];
+        self.read_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    /// Writes the pages of `delta`, and nothing else.
+    pub(crate) fn write(&self, delta: &Delta) -> io::Result<()> {
+        let file = self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))?;
+        write_pages(file, delta)
+    }
+
     /// Fills `buffer` from `offset`; what lies behind the end of the file reads as zeros.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let file = self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))?;
-        read_at_or_zeros(file, buffer, offset)
+        file.read_at_or_zeros(buffer, offset)
     }
 }
 
 /// A database file under construction.
 pub(crate) struct Image {
     path: PathBuf,
-    file: Arc<File>,
+    file: Arc<Pages>,
     page_size: u32,
     page_count: u32,
 }
@@ -177,18 +226,23 @@ impl Drop for Image {
 }
 
 impl Image {
-    pub(crate) fn create(path: PathBuf, page_size: u32) -> io::Result<Self> {
-        let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
-        Ok(Self {
+    pub(crate) fn create(place: &dyn Local, page_size: u32) -> io::Result<Self> {
+        let (path, file) = place.create()?;
+        Ok(Self::on(path, file, page_size))
+    }
+
+    /// An empty one in `file`, which lies at `path`.
+    pub(crate) fn on(path: PathBuf, file: Pages, page_size: u32) -> Self {
+        Self {
             path,
             file: Arc::new(file),
             page_size,
             page_count: 0,
-        })
+        }
     }
 
     /// A second handle, for writing chunks from several threads.
-    pub(crate) fn handle(&self) -> Arc<File> {
+    pub(crate) fn handle(&self) -> Arc<Pages> {
         Arc::clone(&self.file)
     }
 
@@ -215,7 +269,7 @@ impl Image {
         let mut offset = 0;
         while rest > 0 {
             let piece = usize::try_from(rest).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-            read_at_or_zeros(&self.file, &mut block[..piece], offset)?;
+            self.file.read_at_or_zeros(&mut block[..piece], offset)?;
             for bytes in block[..piece].chunks_exact(page) {
                 sum ^= checksum::of_page(self.page_size, number, bytes);
                 number += 1;
@@ -232,28 +286,14 @@ fn offset_of(page_size: u32, number: u32) -> u64 {
 }
 
 /// Cuts first, so that what grows again holds zeros; then the file is as long as the delta says.
-fn write_pages(file: &File, delta: &Delta) -> io::Result<()> {
+fn write_pages(file: &Pages, delta: &Delta) -> io::Result<()> {
     let bytes = u64::from(delta.page_count) * u64::from(delta.page_size);
-    if file.metadata()?.len() != bytes {
+    if file.len()? != bytes {
         file.set_len(bytes)?;
     }
     for (number, page) in &delta.pages {
         file.write_all_at(page, offset_of(delta.page_size, *number))?;
     }
-    Ok(())
-}
-
-fn read_at_or_zeros(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match file.read_at(&mut buffer[done..], offset + done as u64) {
-            Ok(0) => break,
-            Ok(read) => done += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    buffer[done..].fill(0);
     Ok(())
 }
 

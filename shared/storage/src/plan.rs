@@ -6,7 +6,7 @@ use serde_json::Map;
 use crate::delta::Delta;
 use crate::head::{Base, FullHead, Lock, Segment, TailEntry};
 use crate::job::SchemaEdit;
-use crate::limits::{BASE_SWITCH_MIN_BYTES, BASE_SWITCH_PERCENT, INLINE_DELTA_MAX_BYTES, SEGMENTS_MAX, TAIL_MAX_BYTES};
+use crate::limits::{BASE_SWITCH_PERCENT, Tuning};
 
 /// Where the new delta goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,26 +41,26 @@ pub(crate) struct Change {
 }
 
 /// Whether a delta is worth a new base: then nobody needs it encoded.
-pub(crate) fn is_huge(delta: &Delta) -> bool {
+pub(crate) fn is_huge(delta: &Delta, tuning: &Tuning) -> bool {
     let database_bytes = u64::from(delta.page_count) * u64::from(delta.page_size);
     let raw_bytes = delta.raw_bytes();
-    raw_bytes > BASE_SWITCH_MIN_BYTES && raw_bytes * 100 > database_bytes * BASE_SWITCH_PERCENT
+    raw_bytes > tuning.base_switch_min_bytes && raw_bytes * 100 > database_bytes * BASE_SWITCH_PERCENT
 }
 
 /// Chooses by the size of the delta.
-pub(crate) fn way(head: &FullHead, delta: &Delta, encoded_bytes: usize) -> Way {
+pub(crate) fn way(head: &FullHead, delta: &Delta, encoded_bytes: usize, tuning: &Tuning) -> Way {
     let tail_bytes: usize = head.blobs.iter().map(Bytes::len).sum();
-    if is_huge(delta) {
+    if is_huge(delta, tuning) {
         return Way::NewBase;
     }
-    let way = if encoded_bytes > INLINE_DELTA_MAX_BYTES {
+    let way = if encoded_bytes > tuning.inline_delta_max_bytes {
         Way::SpillAll
-    } else if tail_bytes + encoded_bytes > TAIL_MAX_BYTES {
+    } else if tail_bytes + encoded_bytes > tuning.tail_max_bytes {
         Way::SpillTail
     } else {
         Way::Inline
     };
-    if way != Way::Inline && head.json.segments.len() >= SEGMENTS_MAX {
+    if way != Way::Inline && head.json.segments.len() >= tuning.segments_max {
         Way::NewBase
     } else {
         way
@@ -113,6 +113,35 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
         });
         next.blobs.push(change.delta);
     }
+    next
+}
+
+/// The same state on a base that holds all of it. It holds no lock.
+pub(crate) fn with_base(head: &FullHead, base: Base, nonce: String) -> FullHead {
+    let mut next = with_lock(head, None, nonce);
+    next.json.base = base;
+    next.json.segments.clear();
+    next.json.tail.clear();
+    next.blobs.clear();
+    next
+}
+
+/// What a test does instead: the same edit, whatever `head` has become.
+pub(crate) fn with_base_blindly(head: &FullHead, base: Base, nonce: String) -> FullHead {
+    let mut next = with_lock(head, None, nonce);
+    next.json.segments.retain(|segment| segment.from >= base.seq);
+    while next.json.tail.first().is_some_and(|entry| entry.from < base.seq) {
+        next.json.tail.remove(0);
+        next.blobs.remove(0);
+    }
+    next.json.base = base;
+    next
+}
+
+/// The same `head`, in which nothing from before `floor_ms` can be named anew. It holds no lock.
+pub(crate) fn with_floor(head: &FullHead, floor_ms: u64, nonce: String) -> FullHead {
+    let mut next = with_lock(head, None, nonce);
+    next.json.floor_ms = floor_ms;
     next
 }
 

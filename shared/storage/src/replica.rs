@@ -13,10 +13,11 @@ use crate::environment::{Clock, Random};
 use crate::error::Error;
 use crate::guard::Deadline;
 use crate::head::{FullHead, HEAD_KEY};
-use crate::limits::HEAD_TIMEOUT_MS;
-use crate::local::{LocalCopy, LocalFolder};
+use crate::limits::{HEAD_TIMEOUT_MS, Tuning};
+use crate::local::{Local, LocalCopy};
 use crate::reader::Pool;
 use crate::store::{ETag, Fetched, Object, ObjectStore, StoreError};
+use crate::tasks::Tasks;
 use crate::version::Version;
 
 /// A `head` and what the store said about it.
@@ -61,8 +62,10 @@ pub(crate) struct Replica {
     local: RwLock<LocalCopy>,
     /// One catch-up at a time.
     pub(crate) catching_up: tokio::sync::Mutex<()>,
+    pub(crate) tasks: Tasks,
+    pub(crate) tuning: Tuning,
     /// Last, so that the connections are gone before the folder is.
-    pub(crate) folder: LocalFolder,
+    pub(crate) place: Box<dyn Local>,
 }
 
 /// What a replica is made of.
@@ -72,7 +75,9 @@ pub(crate) struct Parts {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) read_timeout_ms: u64,
     pub(crate) code_version: u32,
-    pub(crate) folder: LocalFolder,
+    pub(crate) local: Box<dyn Local>,
+    pub(crate) tasks: Tasks,
+    pub(crate) tuning: Tuning,
     pub(crate) ablation: Option<Ablation>,
 }
 
@@ -93,7 +98,9 @@ impl Replica {
             random,
             read_timeout_ms,
             code_version,
-            folder,
+            local,
+            tasks,
+            tuning,
             ablation,
         } = parts;
         Arc::new(Self {
@@ -107,7 +114,9 @@ impl Replica {
             known: ArcSwap::new(known),
             local: RwLock::new(LocalCopy::none()),
             catching_up: tokio::sync::Mutex::new(()),
-            folder,
+            tasks,
+            tuning,
+            place: local,
         })
     }
 
@@ -184,6 +193,16 @@ impl Replica {
             .into());
         }
         result.map(|value| Looked::At(value, local.version))
+    }
+
+    /// The bytes of the local copy.
+    pub(crate) fn look_at_bytes(&self) -> Result<Looked<Vec<u8>>, Error> {
+        let local = self.local();
+        if local.dirty {
+            return Ok(Looked::Dirty);
+        }
+        let bytes = local.bytes(self.known.load().head.json.page_size)?;
+        Ok(Looked::At(bytes, local.version))
     }
 
     fn set_deadline(&self, deadline: &Deadline) {

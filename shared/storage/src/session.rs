@@ -24,30 +24,38 @@ pub(crate) struct WriteConnection {
 }
 
 /// The writing side of the local copy: at most one connection, reopened whenever the file moved.
-#[derive(Default)]
 pub(crate) struct Session {
     open: Option<WriteConnection>,
     log: PathBuf,
+    clock: Arc<dyn Clock>,
 }
 
 impl Session {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            open: None,
+            log: PathBuf::new(),
+            clock,
+        }
+    }
+
     /// A connection with an empty log on the present generation.
-    pub(crate) fn on(&mut self, local: &LocalCopy, clock: &Arc<dyn Clock>) -> Result<&mut WriteConnection, Error> {
+    pub(crate) fn on(&mut self, local: &LocalCopy) -> Result<&mut WriteConnection, Error> {
         let fits = self
             .open
             .as_ref()
             .is_some_and(|open| open.generation == local.generation);
         if !fits || self.log_bytes() > 0 {
-            self.discard()?;
+            self.forget()?;
             self.log = log_of(&local.path);
-            self.discard()?;
-            self.open = Some(WriteConnection::open(&local.path, local.generation, clock)?);
+            self.forget()?;
+            self.open = Some(WriteConnection::open(&local.path, local.generation, &self.clock)?);
         }
         self.open.as_mut().ok_or(Error::Closed)
     }
 
     /// Forgets everything that the store has not accepted: the file is exactly what it was.
-    pub(crate) fn discard(&mut self) -> Result<(), Error> {
+    pub(crate) fn forget(&mut self) -> Result<(), Error> {
         self.open = None;
         if self.log.as_os_str().is_empty() {
             return Ok(());
@@ -64,7 +72,7 @@ impl Session {
     }
 
     /// Moves what was staged into the file, and goes on from there without reopening: this connection made the change.
-    pub(crate) fn checkpoint(&mut self, next_generation: u64) -> Result<(), Error> {
+    pub(crate) fn move_log(&mut self, next_generation: u64) -> Result<(), Error> {
         let open = self.open.as_mut().ok_or(Error::Closed)?;
         let (busy, frames, moved): (i64, i64, i64) =
             open.connection

@@ -96,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::local::Image;
+    use crate::pages::Pages;
 
     /// A database in WAL mode whose log is kept, and a copy of its file from before the log.
     struct Logged {
@@ -137,7 +138,13 @@ mod tests {
         /// What our own patching makes of the file from before the log.
         fn patched(&self, delta: &Delta) -> Image {
             let path = self.folder.path().join("patched");
-            let mut image = Image::create(path, delta.page_size).unwrap();
+            let file = fs::File::options()
+                .create_new(true)
+                .read(true)
+                .write(true)
+                .open(&path)
+                .unwrap();
+            let mut image = Image::on(path, Pages::File(file), delta.page_size);
             let size = delta.page_size as usize;
             let before = self
                 .before

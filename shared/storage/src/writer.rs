@@ -3,22 +3,18 @@
 
 use std::sync::Arc;
 
-use serde_json::Map;
 use tokio::sync::mpsc;
 
 use crate::commit::Refusal;
-use crate::environment::{below, hex_16};
+use crate::engine::Ablation;
 use crate::error::Error;
-use crate::head::Lock;
 use crate::job::Waiting;
 use crate::limits::{
-    BACKOFF_MAX_MS, BACKOFF_MIN_MS, BATCH_MAX, LOCK_MS, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK,
-    RERUN_MAX_MS,
+    BACKOFF_MAX_MS, BACKOFF_MIN_MS, BATCH_MAX, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK, RERUN_MAX_MS,
 };
-use crate::plan;
+use crate::lock::Locking;
 use crate::replica::{Known, Replica};
-use crate::session::Session;
-use crate::stage::{Stage, Staged, stage};
+use crate::stage::{Stage, Staged, Staging, stage};
 
 /// What stands in the queue.
 pub(crate) enum Message {
@@ -28,11 +24,9 @@ pub(crate) enum Message {
 
 pub(crate) struct Writer {
     replica: Arc<Replica>,
-    session: Session,
-    /// Names this process in a lock.
-    owner: String,
-    /// Set as soon as a lock may be ours.
-    lock_token: Option<String>,
+    /// Out on a thread for blocking work while there is none.
+    session: Option<Box<dyn Staging>>,
+    locking: Locking,
 }
 
 /// What an attempt came to.
@@ -68,12 +62,12 @@ struct Patience {
 
 impl Writer {
     pub(crate) fn new(replica: Arc<Replica>) -> Self {
-        let owner = hex_16(&*replica.random);
+        let locking = Locking::new(&replica);
+        let session = Some(replica.place.staging());
         Self {
             replica,
-            session: Session::default(),
-            owner,
-            lock_token: None,
+            session,
+            locking,
         }
     }
 
@@ -111,7 +105,7 @@ impl Writer {
                 continue;
             }
             let left = self.drive(&mut group).await;
-            self.release_lock().await;
+            self.locking.release(&self.replica).await;
             match left {
                 Some(_) if group.len() > 1 => groups.extend(group.into_iter().rev().map(|waiting| vec![waiting])),
                 Some(error) => {
@@ -150,7 +144,7 @@ impl Writer {
                 Attempt::Left(error) => return Some(error),
                 Attempt::Locked => {
                     "somebody else holds the lock".clone_into(&mut patience.last);
-                    self.pause(patience.lock_wait_ms).await;
+                    self.replica.pause(patience.lock_wait_ms).await;
                     patience.lock_wait_ms = (patience.lock_wait_ms * 3 / 2).min(LOCK_WAIT_MAX_MS);
                 }
                 Attempt::Refused(Refusal::Lost(detail)) => {
@@ -159,7 +153,7 @@ impl Writer {
                 }
                 Attempt::Refused(Refusal::Busy(detail)) => {
                     patience.last = detail;
-                    self.pause(patience.backoff_ms).await;
+                    self.replica.pause(patience.backoff_ms).await;
                     patience.backoff_ms = (patience.backoff_ms * 2).min(BACKOFF_MAX_MS);
                 }
                 Attempt::Refused(Refusal::Failed(error)) => {
@@ -170,12 +164,6 @@ impl Writer {
                 }
             }
         }
-    }
-
-    /// Between half of `ms` and all of it.
-    async fn pause(&mut self, ms: u64) {
-        let jitter = below(&*self.replica.random, ms / 2 + 1);
-        self.replica.clock.sleep(ms - jitter).await;
     }
 
     /// Answers the writes whose time is over: their outcome is unknown.
@@ -189,7 +177,7 @@ impl Writer {
         }
         if group.is_empty() && !expired.is_empty() {
             // Nothing may run after the last answer.
-            self.release_lock().await;
+            self.locking.release(&self.replica).await;
         }
         self.answer(expired);
     }
@@ -205,11 +193,11 @@ impl Writer {
         self.forget_the_old(group, date_ms);
         let mut known = self.replica.known.load_full();
         self.check_writable(&known)?;
-        if self.is_locked_out(&known, date_ms) {
+        if self.locking.is_locked_out(&known, date_ms) {
             return Ok(Attempt::Locked);
         }
-        if patience.losses >= LOSSES_BEFORE_LOCK && !self.holds(&known) {
-            known = self.take_lock(&known, date_ms).await?;
+        if patience.losses >= LOSSES_BEFORE_LOCK && !self.locking.holds(&known) {
+            known = self.locking.take(&self.replica, &known, date_ms).await?;
         }
         let staged = match self.stage(group, &known, date_ms).await? {
             Stage::Staged(staged) => Arc::new(*staged),
@@ -220,12 +208,14 @@ impl Writer {
         match self.replica.commit(&known, &staged, date_ms).await {
             Ok(committed) => {
                 // The PUT that committed cleared the lock.
-                self.lock_token = None;
+                self.locking.cleared();
                 self.accept(staged, committed).await;
                 Ok(Attempt::Done)
             }
             Err(refusal) => {
-                self.session.discard()?;
+                if let Some(session) = &mut self.session {
+                    session.discard()?;
+                }
                 Err(refusal.into())
             }
         }
@@ -233,6 +223,9 @@ impl Writer {
 
     /// Nothing is run again that long after its first attempt: what would tell that it landed may have been purged.
     fn forget_the_old(&self, group: &mut Vec<Waiting>, date_ms: u64) {
+        if self.replica.ablation == Some(Ablation::RerunAfterPurge) {
+            return;
+        }
         for waiting in group.iter_mut() {
             waiting.first_attempt_ms.get_or_insert(date_ms);
         }
@@ -262,77 +255,28 @@ impl Writer {
 
     /// Runs the closures and stages what they changed, on a thread for blocking work.
     async fn stage(&mut self, group: &mut Vec<Waiting>, known: &Arc<Known>, date_ms: u64) -> Result<Stage, Error> {
-        let (mut session, mut batch) = (std::mem::take(&mut self.session), std::mem::take(group));
+        let mut session = self.session.take().unwrap_or_else(|| self.replica.place.staging());
+        let mut batch = std::mem::take(group);
         let (replica, known) = (Arc::clone(&self.replica), Arc::clone(known));
         let work = move || {
-            let result = stage(&replica, &mut session, &mut batch, &known, date_ms);
+            let result = stage(&replica, &mut *session, &mut batch, &known, date_ms);
             (session, batch, result)
         };
-        let Ok((session, batch, result)) = tokio::task::spawn_blocking(work).await else {
+        let Ok((session, batch, result)) = self.replica.tasks.blocking(work).await else {
             return Err(Error::Closed);
         };
-        (self.session, *group) = (session, batch);
+        (self.session, *group) = (Some(session), batch);
         result
     }
 
     async fn accept(&mut self, staged: Arc<Staged>, committed: Arc<Known>) {
-        let (replica, mut session) = (Arc::clone(&self.replica), std::mem::take(&mut self.session));
+        let Some(mut session) = self.session.take() else { return };
+        let replica = Arc::clone(&self.replica);
         let work = move || {
-            replica.accept(&mut session, &staged, &committed);
+            replica.accept(&mut *session, &staged, &committed);
             session
         };
-        if let Ok(session) = tokio::task::spawn_blocking(work).await {
-            self.session = session;
-        }
-    }
-
-    fn holds(&self, known: &Known) -> bool {
-        let lock = known.head.json.lock.as_ref();
-        lock.is_some_and(|lock| Some(&lock.token) == self.lock_token.as_ref())
-    }
-
-    /// Whether somebody else holds a lock that is still young. Both times are the store's; a negative age counts as expired.
-    fn is_locked_out(&self, known: &Known, date_ms: u64) -> bool {
-        let young = date_ms
-            .checked_sub(known.last_modified_ms)
-            .is_some_and(|age_ms| age_ms < LOCK_MS);
-        known.head.json.lock.is_some() && young && !self.holds(known)
-    }
-
-    async fn take_lock(&mut self, known: &Known, date_ms: u64) -> Result<Arc<Known>, Refusal> {
-        let token = hex_16(&*self.replica.random);
-        self.lock_token = Some(token.clone());
-        let lock = Lock {
-            owner: self.owner.clone(),
-            token,
-            unknown: Map::new(),
-        };
-        let head = plan::with_lock(&known.head, Some(lock), hex_16(&*self.replica.random));
-        let locked = self.replica.put_head(head, &known.etag, date_ms).await?;
-        self.replica.publish(&locked);
-        Ok(locked)
-    }
-
-    /// Clears the lock where it may be ours. Where that cannot be done, it expires.
-    async fn release_lock(&mut self) {
-        if self.lock_token.is_none() {
-            return;
-        }
-        for _ in 0..=LOSSES_BEFORE_LOCK {
-            let Ok(date_ms) = self.replica.refresh().await else {
-                continue;
-            };
-            let known = self.replica.known.load_full();
-            if !self.holds(&known) {
-                break;
-            }
-            let head = plan::with_lock(&known.head, None, hex_16(&*self.replica.random));
-            if let Ok(unlocked) = self.replica.put_head(head, &known.etag, date_ms).await {
-                self.replica.publish(&unlocked);
-                break;
-            }
-        }
-        self.lock_token = None;
+        self.session = self.replica.tasks.blocking(work).await.ok();
     }
 }
 

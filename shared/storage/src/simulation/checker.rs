@@ -1,0 +1,210 @@
+//! What must hold at every PUT of `head` and every deletion, whatever the schedule.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+
+use super::model::Model;
+use crate::checksum;
+use crate::chunks::{self, ChunkTable};
+use crate::delta::Delta;
+use crate::head::{FullHead, HEAD_KEY, Head};
+use crate::store::PutCondition;
+use crate::version::Version;
+
+/// Fetches an object of the store.
+type Objects<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
+
+/// Follows the database from outside.
+pub(super) struct Checker {
+    /// What went wrong first.
+    pub(super) violation: Option<String>,
+    /// The digest of the whole database, for every version that there was.
+    pub(super) states: BTreeMap<Version, u64>,
+    /// How many bases, segments and epochs the schedule went through.
+    pub(super) bases: u64,
+    pub(super) segments: u64,
+    pub(super) restores: u64,
+    /// Objects that were deleted.
+    pub(super) deleted: u64,
+    /// What a restore took back.
+    pub(super) undone: HashSet<u32>,
+    chunk_bytes: usize,
+    /// Whether the pages are those of [`Model`], not of SQLite.
+    model: bool,
+    head: Option<Head>,
+    database: Vec<u8>,
+    named: HashSet<String>,
+}
+
+impl Checker {
+    pub(super) fn new(chunk_bytes: usize, model: bool) -> Self {
+        Self {
+            violation: None,
+            states: BTreeMap::new(),
+            bases: 0,
+            segments: 0,
+            restores: 0,
+            deleted: 0,
+            undone: HashSet::new(),
+            chunk_bytes,
+            model,
+            head: None,
+            database: Vec::new(),
+            named: HashSet::new(),
+        }
+    }
+
+    /// Takes note of the first thing that is wrong.
+    pub(super) fn complain(&mut self, what: impl Into<String>) {
+        self.violation.get_or_insert(what.into());
+    }
+
+    pub(super) fn before_put(&mut self, key: &str, condition: &PutCondition) {
+        if *condition == PutCondition::None {
+            self.complain(format!("{key} is put without a condition"));
+        }
+    }
+
+    pub(super) fn before_delete(&mut self, key: &str) {
+        self.deleted += 1;
+        if key == HEAD_KEY || self.named.contains(key) {
+            self.complain(format!("{key} is deleted, though `head` names it"));
+        }
+    }
+
+    /// A PUT of `head` took effect.
+    pub(super) fn on_head(&mut self, body: &Bytes, objects: Objects<'_>) {
+        if self.violation.is_some() {
+            return;
+        }
+        if let Err(problem) = self.follow(body, objects) {
+            self.complain(problem);
+        }
+    }
+
+    fn follow(&mut self, body: &Bytes, objects: Objects<'_>) -> Result<(), String> {
+        let head = FullHead::decode(body).map_err(|error| error.to_string())?;
+        let before = self.head.replace(head.json.clone());
+        self.check_step(before.as_ref(), &head.json)?;
+        let same_objects = |before: &Head| before.base == head.json.base && before.segments == head.json.segments;
+        if !before.as_ref().is_some_and(same_objects) {
+            self.bases += u64::from(before.as_ref().is_some_and(|before| before.base != head.json.base));
+            self.segments += u64::from(!head.json.segments.is_empty());
+            self.named = names(&head.json, self.chunk_bytes, objects)?;
+        }
+        if before.as_ref().map(Head::version) == Some(head.json.version()) && before.as_ref().is_some_and(same_objects)
+        {
+            return Ok(());
+        }
+        let database = match before.as_ref() {
+            Some(before) if same_objects(before) && before.epoch == head.json.epoch => {
+                let mut database = std::mem::take(&mut self.database);
+                for delta in head.tail_after(before.seq).map_err(|error| error.to_string())? {
+                    apply(&mut database, &delta);
+                }
+                database
+            }
+            _ => whole(&head, self.chunk_bytes, objects)?,
+        };
+        self.check_content(before.as_ref(), &head.json, &database)?;
+        self.database = database;
+        Ok(())
+    }
+
+    /// The log only grows, one commit at a time; a restore begins another.
+    fn check_step(&mut self, before: Option<&Head>, after: &Head) -> Result<(), String> {
+        let Some(before) = before else { return Ok(()) };
+        if before.nonce == after.nonce {
+            return Err("two heads have one nonce".to_owned());
+        }
+        if after.floor_ms < before.floor_ms {
+            return Err("the floor sinks".to_owned());
+        }
+        if after.epoch == before.epoch + 1 {
+            self.restores += 1;
+            return Ok(());
+        }
+        let grows = after.epoch == before.epoch && (before.seq..=before.seq + 1).contains(&after.seq);
+        if grows && before.database == after.database {
+            Ok(())
+        } else {
+            Err(format!("{} follows on {}", after.version(), before.version()))
+        }
+    }
+
+    fn check_content(&mut self, before: Option<&Head>, after: &Head, database: &[u8]) -> Result<(), String> {
+        let version = after.version();
+        let page = after.page_size as usize;
+        let sum = database.chunks(page).zip(1..).fold(0, |sum, (page, number)| {
+            sum ^ checksum::of_page(after.page_size, number, page)
+        });
+        if sum != after.checksum || database.len() != after.page_count as usize * page {
+            return Err(format!("the objects of {version} do not fit its checksum"));
+        }
+        let digest = checksum::of_object(database);
+        if *self.states.entry(version).or_insert(digest) != digest {
+            return Err(format!("{version} is two different states"));
+        }
+        let grown_from = before.filter(|before| self.model && before.epoch == after.epoch);
+        if grown_from.is_some() {
+            let (old, new) = (Model::decode(&self.database).ledger, Model::decode(database).ledger);
+            if !self.database.is_empty() && !new.starts_with(&old) {
+                return Err(format!("{version} lacks what was there before"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Everything that `head` names; all of it is there.
+fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<HashSet<String>, String> {
+    let mut names: HashSet<_> = head.segments.iter().map(|segment| segment.key.clone()).collect();
+    if let Some(key) = &head.base.table {
+        let table = objects(key).ok_or_else(|| format!("{key} is named and missing"))?;
+        names.extend(
+            ChunkTable::decode(&table, chunk_bytes)?
+                .rows
+                .iter()
+                .map(chunks::ChunkRow::key),
+        );
+        names.insert(key.clone());
+    }
+    match names.iter().find(|key| objects(key).is_none()) {
+        Some(key) => Err(format!("{key} is named by {} and missing", head.version())),
+        None => Ok(names),
+    }
+}
+
+/// The database that `head` stands for.
+fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>) -> Result<Vec<u8>, String> {
+    let fetch = |key: &str| objects(key).ok_or_else(|| format!("{key} is named and missing"));
+    let mut database = Vec::new();
+    if let Some(key) = &head.json.base.table {
+        let table = ChunkTable::decode(&fetch(key)?, chunk_bytes)?;
+        for (index, row) in table.rows.iter().enumerate() {
+            database.extend(chunks::unpack(&fetch(&row.key())?, row, table.raw_bytes_of(index))?);
+        }
+    }
+    for segment in &head.json.segments {
+        let body = fetch(&segment.key)?;
+        if checksum::of_object(&body) != segment.digest {
+            return Err(format!("{} is not what `head` says", segment.key));
+        }
+        apply(&mut database, &Delta::decode(&body)?);
+    }
+    let tail = head.tail_after(head.json.base.seq).map_err(|error| error.to_string())?;
+    for delta in tail {
+        apply(&mut database, &delta);
+    }
+    Ok(database)
+}
+
+fn apply(database: &mut Vec<u8>, delta: &Delta) {
+    let page = delta.page_size as usize;
+    database.resize(delta.page_count as usize * page, 0);
+    for (number, bytes) in &delta.pages {
+        let from = (*number as usize - 1) * page;
+        database[from..from + page].copy_from_slice(bytes);
+    }
+}

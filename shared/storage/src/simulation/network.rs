@@ -1,0 +1,513 @@
+//! The store and the time of a simulation: every call waits until the schedule delivers it, and again until it is answered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::checker::Checker;
+use crate::environment::{Clock, Sleep};
+use crate::head::{FullHead, HEAD_KEY};
+use crate::store::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError};
+
+/// When a simulation begins. Milliseconds since 1970.
+const START_MS: u64 = 1_800_000_000_000;
+
+/// What a process asks of the store.
+#[derive(Debug, Clone)]
+pub(super) enum Request {
+    Get(String, Option<ETag>),
+    Put(String, Bytes, PutCondition),
+    Delete(String),
+    List(String),
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Get(key, _) => write!(f, "GET {key}"),
+            Self::Put(key, body, _) if key == HEAD_KEY => match FullHead::decode(body) {
+                Ok(head) => write!(f, "PUT head {} base {}", head.json.version(), head.json.base.id),
+                Err(error) => write!(f, "PUT head, {error}"),
+            },
+            Self::Put(key, ..) => write!(f, "PUT {key}"),
+            Self::Delete(key) => write!(f, "DELETE {key}"),
+            Self::List(prefix) => write!(f, "LIST {prefix}"),
+        }
+    }
+}
+
+/// What the store answers.
+#[derive(Debug, Clone)]
+pub(super) enum Reply {
+    Fetched(Fetched),
+    Stored(ETag),
+    Deleted,
+    Listed(Vec<Listed>),
+}
+
+type Answer = Result<Reply, StoreError>;
+
+/// A PUT that still has to be done.
+type Act = (String, ETag, Bytes);
+
+/// Where a call stands.
+#[derive(Debug)]
+pub(super) enum State {
+    Sent,
+    /// It took effect; the answer is on its way. A store that checks and then acts still has to act.
+    Effected(Answer, Option<Act>),
+    Answered(Answer),
+    /// No answer will come.
+    Silent,
+}
+
+pub(super) struct Call {
+    pub(super) process: usize,
+    pub(super) request: Request,
+    pub(super) state: State,
+    /// Nobody waits for the answer any more; the request may still arrive.
+    pub(super) orphan: bool,
+    waker: Option<Waker>,
+}
+
+struct Timer {
+    process: usize,
+    at_ms: u64,
+    waker: Waker,
+}
+
+/// What is known of a process's time.
+#[derive(Default)]
+pub(super) struct Timing {
+    /// It sleeps until then, as the store's clock has it. Milliseconds since 1970.
+    pub(super) stalled_until_ms: Option<u64>,
+    pub(super) stalled_at_ms: u64,
+    pub(super) stalled_total_ms: u64,
+    /// By how much its clock is ahead. Milliseconds.
+    pub(super) skew_ms: i64,
+}
+
+type Stored = (ETag, Bytes, u64);
+
+/// Everything outside the processes.
+pub(super) struct Network {
+    /// The store's clock. Milliseconds since 1970.
+    pub(super) now_ms: u64,
+    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) calls_made: u64,
+    pub(super) head_puts: u64,
+    pub(super) processes: Vec<Timing>,
+    pub(super) checker: Checker,
+    /// Conditions are looked at when a PUT arrives, and forgotten until it is answered.
+    pub(super) checks_then_acts: bool,
+    timers: BTreeMap<u64, Timer>,
+    next: u64,
+    objects: BTreeMap<String, Stored>,
+}
+
+/// The one lock of a simulation. Nothing is contended: there is one thread.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Mutex<Network>>);
+
+impl Shared {
+    pub(super) fn new(checker: Checker, checks_then_acts: bool) -> Self {
+        Self(Arc::new(Mutex::new(Network {
+            now_ms: START_MS,
+            calls: BTreeMap::new(),
+            calls_made: 0,
+            head_puts: 0,
+            processes: Vec::new(),
+            checker,
+            checks_then_acts,
+            timers: BTreeMap::new(),
+            next: 0,
+            objects: BTreeMap::new(),
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Network> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Network {
+    fn monotonic_ms(&self, process: usize) -> u64 {
+        let timing = &self.processes[process];
+        let asleep = match timing.stalled_until_ms {
+            Some(_) => self.now_ms - timing.stalled_at_ms,
+            None => 0,
+        };
+        self.now_ms - timing.stalled_total_ms - asleep
+    }
+
+    pub(super) fn stall(&mut self, process: usize, ms: u64) {
+        let now_ms = self.now_ms;
+        let timing = &mut self.processes[process];
+        timing.stalled_at_ms = now_ms;
+        timing.stalled_until_ms = Some(now_ms + ms);
+    }
+
+    /// Moves the time on; wakes who slept or stalled until then. Says whether there was anybody.
+    pub(super) fn advance(&mut self, ms: u64) -> bool {
+        self.now_ms += ms;
+        let now_ms = self.now_ms;
+        let mut woken = false;
+        for timing in &mut self.processes {
+            if timing.stalled_until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
+                woken = true;
+                timing.stalled_until_ms = None;
+                timing.stalled_total_ms += now_ms - timing.stalled_at_ms;
+            }
+        }
+        let due = |(id, timer): (&u64, &Timer)| {
+            let awake = self.processes[timer.process].stalled_until_ms.is_none();
+            (awake && self.monotonic_ms(timer.process) >= timer.at_ms).then_some(*id)
+        };
+        let due: Vec<_> = self.timers.iter().filter_map(due).collect();
+        for id in due {
+            if let Some(timer) = self.timers.remove(&id) {
+                woken = true;
+                timer.waker.wake();
+            }
+        }
+        woken
+    }
+
+    /// How long it is until somebody wakes. Milliseconds.
+    pub(super) fn until_next_ms(&self) -> Option<u64> {
+        let stalls = self.processes.iter().filter_map(|timing| timing.stalled_until_ms);
+        let stalls = stalls.map(|until_ms| until_ms.saturating_sub(self.now_ms));
+        let awake = |timer: &&Timer| self.processes[timer.process].stalled_until_ms.is_none();
+        let timers = self.timers.values().filter(awake);
+        let timers = timers.map(|timer| timer.at_ms.saturating_sub(self.monotonic_ms(timer.process)));
+        stalls.chain(timers).min()
+    }
+
+    /// The request reaches the store.
+    pub(super) fn deliver(&mut self, id: u64) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let (request, orphan) = (call.request.clone(), call.orphan);
+        let mut act = None;
+        let answer = match request {
+            Request::Get(key, etag) => Ok(Reply::Fetched(self.get(&key, etag.as_ref()))),
+            Request::Put(key, body, condition) => self.put(key, body, &condition, &mut act),
+            Request::Delete(key) => {
+                self.checker.before_delete(&key);
+                self.objects.remove(&key);
+                Ok(Reply::Deleted)
+            }
+            Request::List(prefix) => Ok(Reply::Listed(self.list(&prefix))),
+        };
+        if orphan {
+            self.calls.remove(&id);
+            self.act(act);
+        } else if let Some(call) = self.calls.get_mut(&id) {
+            call.state = State::Effected(answer, act);
+        }
+    }
+
+    /// The answer reaches the process, or `instead` does.
+    pub(super) fn answer(&mut self, id: u64, instead: Option<StoreError>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let (answer, act) = match (std::mem::replace(&mut call.state, State::Silent), instead) {
+            (State::Effected(_, act), Some(error)) => (Err(error), act),
+            (State::Effected(answer, act), None) => (answer, act),
+            (_, Some(error)) => (Err(error), None),
+            (other, None) => {
+                call.state = other;
+                return;
+            }
+        };
+        call.state = State::Answered(answer);
+        if let Some(waker) = call.waker.take() {
+            waker.wake();
+        }
+        self.act(act);
+    }
+
+    pub(super) fn deliver_if_sent(&mut self, id: u64) {
+        if self
+            .calls
+            .get(&id)
+            .is_some_and(|call| matches!(call.state, State::Sent))
+        {
+            self.deliver(id);
+        }
+    }
+
+    /// The store says no before it does anything. What has taken effect already is answered as it is.
+    pub(super) fn refuse(&mut self, id: u64, error: StoreError) {
+        let sent = self
+            .calls
+            .get(&id)
+            .is_some_and(|call| matches!(call.state, State::Sent));
+        self.answer(id, sent.then_some(error));
+    }
+
+    /// No answer comes, whatever became of the request.
+    pub(super) fn silence(&mut self, id: u64) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            let before = std::mem::replace(&mut call.state, State::Silent);
+            if let State::Effected(_, act) = before {
+                self.act(act);
+            }
+        }
+    }
+
+    /// The process learns nothing and goes on; the request is still on its way.
+    pub(super) fn delay(&mut self, id: u64) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (process, request) = (call.process, call.request.clone());
+        self.answer(id, Some(StoreError::Unknown("no answer".to_owned())));
+        self.next += 1;
+        let late = Call {
+            process,
+            request,
+            state: State::Sent,
+            orphan: true,
+            waker: None,
+        };
+        self.calls.insert(self.next, late);
+    }
+
+    fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Fetched {
+        match self.objects.get(key) {
+            None => Fetched::Missing,
+            Some((etag, ..)) if Some(etag) == if_none_match => Fetched::NotModified { date_ms: self.now_ms },
+            Some((etag, body, put_ms)) => Fetched::Found(Object {
+                etag: etag.clone(),
+                body: body.clone(),
+                date_ms: self.now_ms,
+                last_modified_ms: *put_ms,
+            }),
+        }
+    }
+
+    fn put(&mut self, key: String, body: Bytes, condition: &PutCondition, act: &mut Option<Act>) -> Answer {
+        let current = self.objects.get(&key).map(|(etag, ..)| etag);
+        let holds = match condition {
+            PutCondition::None => true,
+            PutCondition::CreateOnly => current.is_none(),
+            PutCondition::Match(wanted) => current == Some(wanted),
+        };
+        self.checker.before_put(&key, condition);
+        if !holds {
+            return Err(StoreError::PreconditionFailed);
+        }
+        self.next += 1;
+        let etag = ETag::new(self.next.to_string());
+        if self.checks_then_acts {
+            *act = Some((key, etag.clone(), body));
+        } else {
+            self.replace(key, etag.clone(), body);
+        }
+        Ok(Reply::Stored(etag))
+    }
+
+    fn act(&mut self, act: Option<Act>) {
+        if let Some((key, etag, body)) = act {
+            self.replace(key, etag, body);
+        }
+    }
+
+    fn replace(&mut self, key: String, etag: ETag, body: Bytes) {
+        if key == HEAD_KEY {
+            self.head_puts += 1;
+            let objects = &self.objects;
+            self.checker
+                .on_head(&body, &|key| objects.get(key).map(|(_, body, _)| body.clone()));
+        }
+        self.objects.insert(key, (etag, body, self.now_ms));
+    }
+
+    fn list(&self, prefix: &str) -> Vec<Listed> {
+        let from = self.objects.range(prefix.to_owned()..);
+        from.take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(key, (_, body, put_ms))| Listed {
+                key: key.clone(),
+                bytes: body.len() as u64,
+                last_modified_ms: *put_ms,
+            })
+            .collect()
+    }
+}
+
+/// One process's way to the store.
+pub(super) struct SimStore {
+    pub(super) shared: Shared,
+    pub(super) process: usize,
+}
+
+struct Waiting {
+    shared: Shared,
+    id: u64,
+}
+
+impl Future for Waiting {
+    type Output = Answer;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let mut network = self.shared.lock();
+        let Some(call) = network.calls.get_mut(&self.id) else {
+            return Poll::Ready(Err(StoreError::Unknown("forgotten".to_owned())));
+        };
+        if let State::Answered(answer) = &call.state {
+            let answer = answer.clone();
+            network.calls.remove(&self.id);
+            return Poll::Ready(answer);
+        }
+        call.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut network = self.shared.lock();
+        if let Some(call) = network.calls.get_mut(&self.id) {
+            match std::mem::replace(&mut call.state, State::Silent) {
+                State::Sent => {
+                    call.state = State::Sent;
+                    call.orphan = true;
+                }
+                State::Effected(_, act) => {
+                    network.calls.remove(&self.id);
+                    network.act(act);
+                }
+                _ => {
+                    network.calls.remove(&self.id);
+                }
+            }
+        }
+    }
+}
+
+impl SimStore {
+    fn call(&self, request: Request) -> Waiting {
+        let mut network = self.shared.lock();
+        network.next += 1;
+        network.calls_made += 1;
+        let id = network.next;
+        let call = Call {
+            process: self.process,
+            request,
+            state: State::Sent,
+            orphan: false,
+            waker: None,
+        };
+        network.calls.insert(id, call);
+        Waiting {
+            shared: self.shared.clone(),
+            id,
+        }
+    }
+}
+
+fn mixed_up() -> StoreError {
+    StoreError::Damaged("an answer to something else".to_owned())
+}
+
+#[async_trait]
+impl ObjectStore for SimStore {
+    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        match self.call(Request::Get(key.to_owned(), if_none_match.cloned())).await? {
+            Reply::Fetched(fetched) => Ok(fetched),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    async fn get_range(&self, key: &str, _: u64, _: u64) -> Result<Fetched, StoreError> {
+        self.get(key, None).await
+    }
+
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
+        match self.call(Request::Put(key.to_owned(), body, condition)).await? {
+            Reply::Stored(etag) => Ok(etag),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.call(Request::Delete(key.to_owned())).await.map(|_| ())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        match self.call(Request::List(prefix.to_owned())).await? {
+            Reply::Listed(listed) => Ok(listed),
+            _ => Err(mixed_up()),
+        }
+    }
+}
+
+/// The clock of one process.
+pub(super) struct SimClock {
+    pub(super) shared: Shared,
+    pub(super) process: usize,
+}
+
+struct Sleeping {
+    shared: Shared,
+    process: usize,
+    at_ms: u64,
+    timer: Option<u64>,
+}
+
+impl Future for Sleeping {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let shared = self.shared.clone();
+        let mut network = shared.lock();
+        if network.monotonic_ms(self.process) >= self.at_ms {
+            return Poll::Ready(());
+        }
+        let id = self.timer.unwrap_or_else(|| {
+            network.next += 1;
+            network.next
+        });
+        self.timer = Some(id);
+        let timer = Timer {
+            process: self.process,
+            at_ms: self.at_ms,
+            waker: context.waker().clone(),
+        };
+        network.timers.insert(id, timer);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleeping {
+    fn drop(&mut self) {
+        if let Some(id) = self.timer {
+            self.shared.lock().timers.remove(&id);
+        }
+    }
+}
+
+impl Clock for SimClock {
+    fn unix_ms(&self) -> u64 {
+        let network = self.shared.lock();
+        network
+            .now_ms
+            .saturating_add_signed(network.processes[self.process].skew_ms)
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.shared.lock().monotonic_ms(self.process) * 1_000
+    }
+
+    fn sleep(&self, ms: u64) -> Sleep<'_> {
+        let at_ms = self.shared.lock().monotonic_ms(self.process) + ms;
+        Box::pin(Sleeping {
+            shared: self.shared.clone(),
+            process: self.process,
+            at_ms,
+            timer: None,
+        })
+    }
+}

@@ -1,0 +1,589 @@
+//! One schedule: which call is delivered when, what starts, what goes wrong. The seed decides everything.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::checker::Checker;
+use super::dice::Dice;
+use super::executor::Executor;
+use super::network::{Network, Shared, SimClock, SimStore, State, Timing};
+use super::operation::{Kind, Operation, Outcome, Progress, perform};
+use super::process::{Process, options_of, place_of};
+use super::{Failure, Plan, Statistics};
+use crate::engine::{Ablation, Engine};
+use crate::error::Error;
+use crate::limits::Tuning;
+use crate::store::StoreError;
+use crate::tasks::Tasks;
+
+/// A schedule that takes more steps than this has lost its way.
+const STEPS_MAX: u64 = 40_000;
+/// The time moves on by less than this with every step. Milliseconds.
+const STEP_MS: u64 = 20;
+/// Small, so that little data goes every way.
+const TUNING: Tuning = Tuning {
+    inline_delta_max_bytes: 1_600,
+    tail_max_bytes: 3_000,
+    base_switch_min_bytes: 3_000,
+    segments_max: 5,
+    compaction_segments: 1,
+    chunk_bytes: 2_048,
+};
+/// The same for SQLite, whose writes change more pages.
+const TUNING_OF_SQLITE: Tuning = Tuning {
+    inline_delta_max_bytes: 3_200,
+    tail_max_bytes: 6_000,
+    base_switch_min_bytes: 12_000,
+    ..TUNING
+};
+const SECOND_MS: u64 = 1_000;
+const HOUR_MS: u64 = 3_600 * SECOND_MS;
+/// How long a process stalls, and how far the time jumps. Milliseconds.
+const LONG_MS: [u64; 7] = [
+    3 * SECOND_MS,
+    12 * SECOND_MS,
+    120 * SECOND_MS,
+    13 * HOUR_MS,
+    26 * HOUR_MS,
+    72 * HOUR_MS,
+    8 * 24 * HOUR_MS,
+];
+/// A client repeats a write no longer than this after its first attempt. Milliseconds.
+const REPEAT_MS: u64 = HOUR_MS;
+
+/// What may happen next.
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    Deliver(u64),
+    Answer(u64),
+    Start(usize),
+    Boot,
+}
+
+/// What a task of a process reports.
+pub(super) type Outcomes = Arc<Mutex<Vec<(usize, Outcome)>>>;
+
+pub(super) struct Schedule<'a> {
+    seed: u64,
+    plan: &'a Plan,
+    dice: Dice,
+    shared: Shared,
+    executor: Executor,
+    processes: Vec<Process>,
+    operations: Vec<Operation>,
+    outcomes: Outcomes,
+    /// The steps at which something goes wrong.
+    faults: VecDeque<u64>,
+    faults_done: u64,
+    processes_wanted: usize,
+    /// The writes that were acknowledged, in this order.
+    acknowledged: Vec<usize>,
+    step: u64,
+    calm: bool,
+    trace: Option<Vec<String>>,
+}
+
+impl<'a> Schedule<'a> {
+    pub(super) fn new(seed: u64, plan: &'a Plan, traced: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let count = 20 + dice.below(13);
+        let mut faults: Vec<_> = (0..2 + dice.below(8)).map(|_| dice.below(count * 6)).collect();
+        faults.sort_unstable();
+        let processes_wanted =
+            plan.processes_min.max(2) + dice.index(7_usize.saturating_sub(plan.processes_min.max(2)));
+        let operations = (0..count).map(|_| Operation::new(Kind::any(&mut dice, plan))).collect();
+        let checker = Checker::new(TUNING.chunk_bytes, plan.is_model());
+        let checks_then_acts = plan.ablation == Some(Ablation::CheckThenAct);
+        Self {
+            seed,
+            plan,
+            dice,
+            shared: Shared::new(checker, checks_then_acts),
+            executor: Executor::default(),
+            processes: Vec::new(),
+            operations,
+            outcomes: Arc::default(),
+            faults: faults.into(),
+            faults_done: 0,
+            processes_wanted,
+            acknowledged: Vec::new(),
+            step: 0,
+            calm: false,
+            trace: traced.then(Vec::new),
+        }
+    }
+
+    /// Plays it to its end.
+    pub(super) fn play(mut self) -> Result<Statistics, Failure> {
+        let played = self.play_or();
+        let statistics = self.statistics();
+        let schedule = self.trace.take().unwrap_or_default();
+        // Nothing is polled any more: what is left is dropped before the processes are.
+        for process in 0..self.processes.len() {
+            self.executor.kill(process);
+        }
+        played.map(|()| statistics).map_err(|what| Failure {
+            seed: self.seed,
+            what,
+            schedule,
+        })
+    }
+
+    fn play_or(&mut self) -> Result<(), String> {
+        self.until_idle()?;
+        // Whatever was going on has come to an end; from here on nothing goes wrong.
+        self.calm = true;
+        self.faults.clear();
+        let last = self.operations.len();
+        self.operations.push(Operation::new(Kind::Cold));
+        for process in 0..self.processes.len() {
+            if self.processes[process].serves() {
+                self.operations.push(Operation::at(Kind::Read, process));
+            }
+        }
+        self.until_idle()?;
+        if let Some(unread) = self.operations[last..].iter().find(|operation| !operation.is_done()) {
+            return Err(format!("{:?} fails though nothing goes wrong any more", unread.kind));
+        }
+        let ledger = self.operations[last].ledger.clone();
+        self.check_ledger(&ledger)
+    }
+
+    fn until_idle(&mut self) -> Result<(), String> {
+        loop {
+            let shared = self.shared.clone();
+            self.executor
+                .run(|process| shared.lock().processes[process].stalled_until_ms.is_none());
+            self.take_outcomes();
+            if let Some(violation) = self.shared.lock().checker.violation.clone() {
+                return Err(violation);
+            }
+            if self.is_idle() {
+                return Ok(());
+            }
+            self.step += 1;
+            if self.step > STEPS_MAX {
+                return Err("it never comes to an end".to_owned());
+            }
+            self.next()?;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let network = self.shared.lock();
+        let open = |operation: &Operation| matches!(operation.progress, Progress::Waiting | Progress::Running(_));
+        network.calls.is_empty()
+            && !self.operations.iter().any(open)
+            && self.processes.iter().all(|process| !process.boots())
+            && network.processes.iter().all(|timing| timing.stalled_until_ms.is_none())
+    }
+
+    fn next(&mut self) -> Result<(), String> {
+        let ms = self.dice.below(STEP_MS);
+        if self.shared.lock().advance(ms) {
+            return Ok(());
+        }
+        if self.faults.front().is_some_and(|at| *at <= self.step) {
+            self.faults.pop_front();
+            self.go_wrong();
+            return Ok(());
+        }
+        let choices = self.choices();
+        let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
+        if total == 0 {
+            let until_ms = self.shared.lock().until_next_ms();
+            let ms = until_ms.ok_or_else(|| self.stuck())?;
+            self.say(|_| format!("{ms} ms pass"));
+            self.shared.lock().advance(ms);
+            return Ok(());
+        }
+        let mut drawn = self.dice.below(total);
+        for (weight, choice) in choices {
+            if drawn < weight {
+                self.choose(choice);
+                break;
+            }
+            drawn -= weight;
+        }
+        Ok(())
+    }
+
+    /// Says who waits for what.
+    fn stuck(&self) -> String {
+        let mut who = String::from("everybody waits for ever:");
+        for (index, operation) in self.operations.iter().enumerate() {
+            if matches!(operation.progress, Progress::Waiting | Progress::Running(_)) {
+                who.push_str(&format!(" {index} {:?} {:?};", operation.kind, operation.progress));
+            }
+        }
+        for call in self.shared.lock().calls.values() {
+            who.push_str(&format!(
+                " process {}: {} {:?};",
+                call.process, call.request, call.state
+            ));
+        }
+        let lives = self.processes.iter().map(|process| (process.lives(), process.serves()));
+        who.push_str(&format!(" {:?}", lives.collect::<Vec<_>>()));
+        who
+    }
+
+    fn choices(&self) -> Vec<(u64, Choice)> {
+        let mut choices = Vec::new();
+        {
+            let network = self.shared.lock();
+            for (id, call) in &network.calls {
+                match call.state {
+                    State::Sent if call.orphan => choices.push((1, Choice::Deliver(*id))),
+                    State::Sent => choices.push((8, Choice::Deliver(*id))),
+                    State::Effected(..) => choices.push((8, Choice::Answer(*id))),
+                    State::Answered(_) | State::Silent => {}
+                }
+            }
+        }
+        let alive = self
+            .processes
+            .iter()
+            .filter(|process| process.lives() && !process.cold)
+            .count();
+        if alive < self.processes_wanted && !self.calm {
+            choices.push((6, Choice::Boot));
+        }
+        let running = self
+            .operations
+            .iter()
+            .filter(|operation| matches!(operation.progress, Progress::Running(_)));
+        if running.count() < 6 {
+            for (index, operation) in self.operations.iter().enumerate() {
+                if matches!(operation.progress, Progress::Waiting) {
+                    let possible = operation.kind == Kind::Cold || !self.hosts(operation).is_empty();
+                    if possible {
+                        choices.push((5, Choice::Start(index)));
+                        break;
+                    }
+                }
+            }
+        }
+        choices
+    }
+
+    /// The processes that could serve an operation.
+    fn hosts(&self, operation: &Operation) -> Vec<usize> {
+        let network = self.shared.lock();
+        let serves = |process: &usize| {
+            self.processes[*process].serves() && network.processes[*process].stalled_until_ms.is_none()
+        };
+        match operation.process {
+            Some(process) => vec![process],
+            None => (0..self.processes.len()).filter(serves).collect(),
+        }
+    }
+
+    fn choose(&mut self, choice: Choice) {
+        match choice {
+            Choice::Deliver(id) => {
+                let lost = self.shared.lock().calls.get(&id).is_some_and(|call| call.orphan) && self.dice.one_in(3);
+                self.say_call(if lost { "is lost at last" } else { "arrives" }, id);
+                let mut network = self.shared.lock();
+                if lost {
+                    network.calls.remove(&id);
+                } else {
+                    network.deliver(id);
+                }
+            }
+            Choice::Answer(id) => {
+                self.say_call("is answered", id);
+                self.shared.lock().answer(id, None);
+            }
+            Choice::Start(index) => self.start(index),
+            Choice::Boot => {
+                self.boot(false, None);
+            }
+        }
+    }
+
+    /// Something goes wrong: with a call, a process, or the time.
+    fn go_wrong(&mut self) {
+        self.faults_done += 1;
+        let calls: Vec<_> = {
+            let network = self.shared.lock();
+            let live = network.calls.iter().filter(|(_, call)| !call.orphan);
+            live.filter(|(_, call)| matches!(call.state, State::Sent | State::Effected(..)))
+                .map(|(id, call)| (*id, call.process))
+                .collect()
+        };
+        let ms = LONG_MS[self.dice.index(LONG_MS.len())];
+        let Some((id, process)) = self.dice.pick(&calls) else {
+            self.say(|_| format!("the time jumps by {ms} ms"));
+            self.shared.lock().advance(ms);
+            return;
+        };
+        let unknown = StoreError::Unknown("reset".to_owned());
+        match self.dice.below(8) {
+            0 => {
+                self.say_call("is lost, or its answer is", id);
+                self.shared.lock().answer(id, Some(unknown));
+            }
+            1 => {
+                self.say_call("arrives, and its answer is lost", id);
+                let mut network = self.shared.lock();
+                network.deliver_if_sent(id);
+                network.answer(id, Some(unknown));
+            }
+            2 => {
+                self.say_call("is never answered", id);
+                let deliver = self.dice.one_in(2);
+                let mut network = self.shared.lock();
+                if deliver {
+                    network.deliver_if_sent(id);
+                }
+                network.silence(id);
+            }
+            3 => {
+                self.say_call("is late", id);
+                self.shared.lock().delay(id);
+            }
+            4 => {
+                self.say_call("meets a busy store", id);
+                self.shared.lock().refuse(id, StoreError::Busy("503".to_owned()));
+            }
+            5 => self.crash(process),
+            6 => {
+                self.say(|_| format!("process {process} stalls for {ms} ms"));
+                self.shared.lock().stall(process, ms);
+                if self.dice.one_in(2) {
+                    // Long enough for the others to go on without it.
+                    let jump_ms = ms
+                        .saturating_sub(self.dice.below(ms / 4 + 1))
+                        .saturating_sub(2 * SECOND_MS);
+                    self.say(|_| format!("the time jumps by {jump_ms} ms"));
+                    self.shared.lock().advance(jump_ms);
+                }
+            }
+            _ => {
+                self.say(|_| format!("the time jumps by {ms} ms"));
+                self.shared.lock().advance(ms);
+            }
+        }
+    }
+
+    fn crash(&mut self, process: usize) {
+        self.say(|_| format!("process {process} dies"));
+        self.executor.kill(process);
+        self.processes[process].die();
+        self.shared.lock().processes[process].stalled_until_ms = None;
+        for index in 0..self.operations.len() {
+            if matches!(self.operations[index].progress, Progress::Running(at) if at == process) {
+                self.unknown(index);
+            }
+        }
+    }
+
+    fn start(&mut self, index: usize) {
+        let now_ms = self.shared.lock().now_ms;
+        let process = if self.operations[index].kind == Kind::Cold {
+            self.boot(true, Some(index))
+        } else {
+            let hosts = self.hosts(&self.operations[index]);
+            let Some(process) = self.dice.pick(&hosts) else { return };
+            process
+        };
+        let acknowledged = self.acknowledged.len();
+        let operation = &mut self.operations[index];
+        operation.begin(process, now_ms, acknowledged);
+        let kind = operation.kind;
+        self.say(|_| format!("process {process} begins {kind:?} {index}"));
+        if kind != Kind::Cold
+            && let Some(engine) = self.processes[process].engine()
+        {
+            self.launch(process, index, engine);
+        }
+    }
+
+    fn tuning(&self) -> Tuning {
+        if self.plan.is_model() { TUNING } else { TUNING_OF_SQLITE }
+    }
+
+    fn launch(&mut self, process: usize, index: usize, engine: Engine) {
+        let (kind, outcomes, model) = (
+            self.operations[index].kind,
+            Arc::clone(&self.outcomes),
+            self.plan.is_model(),
+        );
+        self.executor.spawn(process, async move {
+            let outcome = perform(engine, kind, index, model).await;
+            outcomes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((index, outcome));
+        });
+    }
+
+    /// Starts a process; one that only serves `cold_for` where that is named.
+    fn boot(&mut self, cold: bool, cold_for: Option<usize>) -> usize {
+        let process = self.processes.len();
+        let skew_ms = i64::try_from(self.dice.below(4 * HOUR_MS)).unwrap_or(0) - (2 * HOUR_MS).cast_signed();
+        self.shared.lock().processes.push(Timing {
+            skew_ms,
+            ..Timing::default()
+        });
+        let clock = Arc::new(SimClock {
+            shared: self.shared.clone(),
+            process,
+        });
+        let store = Arc::new(SimStore {
+            shared: self.shared.clone(),
+            process,
+        });
+        let options = options_of(self.plan, &mut self.dice, Arc::clone(&clock) as Arc<_>);
+        let place = place_of(self.plan, &options);
+        let tasks = Tasks::Simulated(Arc::new(self.executor.spawner(process)));
+        let born = Process::new(cold);
+        let (slot, outcomes) = (born.slot(), Arc::clone(&self.outcomes));
+        let (kind, model, tuning) = (Kind::Cold, self.plan.is_model(), self.tuning());
+        self.processes.push(born);
+        self.executor.spawn(process, async move {
+            let opened = match place {
+                Ok(place) => Engine::open_in(store, options, place, tasks, tuning).await,
+                Err(error) => Err(error),
+            };
+            let outcome = match (opened, cold_for) {
+                (Ok(engine), Some(index)) => {
+                    let outcome = perform(engine.clone(), kind, index, model).await;
+                    engine.close().await;
+                    outcome
+                }
+                (Ok(engine), None) => {
+                    slot.open(engine);
+                    return;
+                }
+                (Err(error), _) => {
+                    slot.fail();
+                    Outcome::Failed(error)
+                }
+            };
+            slot.end_cold();
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push((cold_for.unwrap_or(usize::MAX), outcome));
+        });
+        self.say(|_| format!("process {process} starts"));
+        process
+    }
+
+    fn take_outcomes(&mut self) {
+        let outcomes = std::mem::take(&mut *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
+        for (index, outcome) in outcomes {
+            self.say(|_| format!("{index} comes to {outcome:?}"));
+            match outcome {
+                Outcome::Failed(error) if index == usize::MAX => self.allow(&error, Kind::Cold),
+                Outcome::Failed(error) => {
+                    self.allow(&error, self.operations[index].kind);
+                    self.unknown(index);
+                }
+                Outcome::Done => self.operations[index].progress = Progress::Done,
+                Outcome::Wrote => {
+                    self.operations[index].progress = Progress::Done;
+                    self.acknowledged.push(index);
+                }
+                Outcome::Saw { ledger, digests } => {
+                    self.check_read(index, &ledger, &digests);
+                    self.operations[index].progress = Progress::Done;
+                    self.operations[index].ledger = ledger;
+                }
+            }
+        }
+    }
+
+    /// Only a store that does not answer excuses a failure.
+    fn allow(&mut self, error: &Error, kind: Kind) {
+        if !error.is_transient() {
+            self.shared.lock().checker.complain(format!("{kind:?} fails: {error}"));
+        }
+    }
+
+    /// Nobody knows whether it took place: the client repeats it, or gives up.
+    fn unknown(&mut self, index: usize) {
+        let now_ms = self.shared.lock().now_ms;
+        let patient = !self.dice.one_in(4);
+        let operation = &mut self.operations[index];
+        let young = operation.first_ms.is_none_or(|first_ms| now_ms - first_ms < REPEAT_MS);
+        let again = patient && young || self.calm;
+        operation.progress = if again { Progress::Waiting } else { Progress::GivenUp };
+    }
+
+    fn check_read(&mut self, index: usize, ledger: &[u32], digests: &[(crate::version::Version, u64)]) {
+        let before = &self.acknowledged[..self.operations[index].acknowledged];
+        let mut network = self.shared.lock();
+        let missing = before.iter().find(|write| {
+            let id = Operation::id_of(**write);
+            !ledger.contains(&id) && !network.checker.undone.contains(&id)
+        });
+        if let Some(write) = missing {
+            network
+                .checker
+                .complain(format!("{index} does not see {write}, acknowledged before it began"));
+        }
+        for (version, digest) in digests {
+            if network.checker.states.get(version) != Some(digest) {
+                network
+                    .checker
+                    .complain(format!("{index} sees another {version} than was committed"));
+            }
+        }
+    }
+
+    /// Nothing acknowledged is missing, nothing is there twice, and what was over before another began stands before it.
+    fn check_ledger(&self, ledger: &[u32]) -> Result<(), String> {
+        let network = self.shared.lock();
+        let mut places = std::collections::BTreeMap::new();
+        for (place, id) in ledger.iter().enumerate() {
+            if places.insert(*id, place).is_some() {
+                return Err(format!("write {} took place twice", Operation::index_of(*id)));
+            }
+        }
+        for write in &self.acknowledged {
+            let id = Operation::id_of(*write);
+            let Some(place) = places.get(&id) else {
+                if network.checker.undone.contains(&id) {
+                    continue;
+                }
+                return Err(format!("write {write} was acknowledged and is missing"));
+            };
+            let earlier = &self.acknowledged[..self.operations[*write].acknowledged];
+            let later = earlier.iter().filter_map(|write| places.get(&Operation::id_of(*write)));
+            if later.into_iter().any(|earlier| earlier > place) {
+                return Err(format!("write {write} stands before one that was over when it began"));
+            }
+        }
+        Ok(())
+    }
+
+    fn statistics(&self) -> Statistics {
+        let network = self.shared.lock();
+        Statistics {
+            seeds: 1,
+            operations: self.operations.len() as u64,
+            acknowledged: self.acknowledged.len() as u64,
+            faults: self.faults_done,
+            calls: network.calls_made,
+            head_puts: network.head_puts,
+            bases: network.checker.bases,
+            segments: network.checker.segments,
+            restores: network.checker.restores,
+            deleted: network.checker.deleted,
+        }
+    }
+
+    fn say(&mut self, what: impl FnOnce(&Network) -> String) {
+        if let Some(trace) = &mut self.trace {
+            let network = self.shared.lock();
+            trace.push(format!("{:>6} {:>15} {}", self.step, network.now_ms, what(&network)));
+        }
+    }
+
+    fn say_call(&mut self, what: &str, id: u64) {
+        self.say(|network| match network.calls.get(&id) {
+            Some(call) => format!("process {}: {} {what}", call.process, call.request),
+            None => format!("{id} {what}"),
+        });
+    }
+}

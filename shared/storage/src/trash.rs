@@ -1,0 +1,106 @@
+//! What the switch of one base makes useless: kept for a while, so that the states before it can be restored.
+//!
+//! `trash/<ulid>` is length of the JSON (4 bytes, little-endian), digest of all that follows (8), the JSON, then `head` as it was
+//! before the switch. Whether the switch took place, only `head` tells: what it names is never garbage.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::checksum;
+use crate::chunks::ChunkTable;
+use crate::error::Error;
+use crate::head::FullHead;
+
+/// Length and digest. Bytes.
+const FRAME_BYTES: usize = 12;
+
+/// Names that one switch made useless, and the `head` that named them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trash {
+    pub(crate) names: Vec<String>,
+    pub(crate) head: FullHead,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Names {
+    names: Vec<String>,
+}
+
+impl Trash {
+    /// What `head` names, with `old` as its chunk table, and `new` does not.
+    pub(crate) fn of(head: &FullHead, old: Option<&ChunkTable>, new: &ChunkTable) -> Self {
+        let kept: std::collections::HashSet<_> = new.rows.iter().map(|row| row.ulid).collect();
+        let mut names: Vec<_> = head.json.segments.iter().map(|segment| segment.key.clone()).collect();
+        names.extend(head.json.base.table.clone());
+        let chunks = old.iter().flat_map(|old| &old.rows);
+        names.extend(chunks.filter(|row| !kept.contains(&row.ulid)).map(|row| row.key()));
+        Self {
+            names,
+            head: head.clone(),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::TooLarge`].
+    pub(crate) fn encode(&self) -> Result<Bytes, Error> {
+        let names = Names {
+            names: self.names.clone(),
+        };
+        let json = serde_json::to_vec(&names).map_err(|error| Error::Corrupt(format!("trash: {error}")))?;
+        let head = self.head.encode()?;
+        let mut body = Vec::with_capacity(FRAME_BYTES + json.len() + head.len());
+        body.extend(u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes());
+        body.extend([0; 8]);
+        body.extend(json);
+        body.extend_from_slice(&head);
+        let digest = checksum::of_object(&body[FRAME_BYTES..]);
+        body[4..FRAME_BYTES].copy_from_slice(&digest.to_le_bytes());
+        Ok(body.into())
+    }
+
+    /// # Errors
+    /// [`Error::Corrupt`], naming `key`; [`Error::Unsupported`].
+    pub(crate) fn decode(key: &str, body: &Bytes) -> Result<Self, Error> {
+        let damage = |detail: &str| Error::Corrupt(format!("{key}: {detail}. Delete the object"));
+        let (frame, rest) = body
+            .split_first_chunk::<FRAME_BYTES>()
+            .ok_or_else(|| damage("shorter than its frame"))?;
+        let (length, digest) = frame.split_at(4);
+        let length = length.try_into().map_or(0, u32::from_le_bytes) as usize;
+        if digest != checksum::of_object(rest).to_le_bytes() {
+            return Err(damage("its digest does not fit"));
+        }
+        let json = rest.get(..length).ok_or_else(|| damage("shorter than its JSON"))?;
+        let names: Names = serde_json::from_slice(json).map_err(|error| damage(&error.to_string()))?;
+        Ok(Self {
+            names: names.names,
+            head: FullHead::decode(&body.slice(FRAME_BYTES + length..))?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::tests::sample;
+
+    #[test]
+    fn comes_back_and_damage_is_an_error() {
+        let new = ChunkTable {
+            page_size: 512,
+            file_bytes: 0,
+            rows: Vec::new(),
+            chunk_bytes: 512,
+        };
+        let trash = Trash::of(&sample(), None, &new);
+        assert_eq!(trash.names, ["segment/A"]);
+        let body = trash.encode().unwrap();
+        assert_eq!(Trash::decode("trash/A", &body).unwrap(), trash);
+        for at in 0..body.len() {
+            let mut damaged = body.to_vec();
+            damaged[at] ^= 1;
+            let error = Trash::decode("trash/A", &damaged.into()).unwrap_err();
+            assert!(matches!(error, Error::Corrupt(_)), "byte {at}: {error}");
+        }
+    }
+}
