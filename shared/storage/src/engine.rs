@@ -325,6 +325,7 @@ impl Engine {
             id,
             job,
             deadline_us,
+            handed_in_ms: self.replica.clock.unix_ms(),
             first_attempt_ms: None,
             schema,
         };

@@ -202,7 +202,9 @@ pub(crate) struct Waiting {
     pub(crate) job: Box<dyn Job>,
     /// On the clock's monotonic scale. Microseconds.
     pub(crate) deadline_us: u64,
-    /// The store's clock at its first attempt. Milliseconds since 1970.
+    /// This process's clock when it was handed in. Milliseconds since 1970.
+    pub(crate) handed_in_ms: u64,
+    /// The store's clock when it was handed in. Known from the first attempt on. Milliseconds since 1970.
     pub(crate) first_attempt_ms: Option<u64>,
     pub(crate) schema: Option<SchemaEdit>,
 }

@@ -227,7 +227,9 @@ impl Writer {
             return;
         }
         for waiting in group.iter_mut() {
-            waiting.first_attempt_ms.get_or_insert(date_ms);
+            // A process that slept with the write in hand is late with its first attempt already.
+            let slept_ms = self.replica.clock.unix_ms().saturating_sub(waiting.handed_in_ms);
+            waiting.first_attempt_ms.get_or_insert(date_ms.saturating_sub(slept_ms));
         }
         let is_old = |waiting: &mut Waiting| {
             waiting

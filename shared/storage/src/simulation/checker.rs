@@ -1,6 +1,6 @@
 //! What must hold at every PUT of `head` and every deletion, whatever the schedule.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
 
@@ -34,7 +34,7 @@ pub(super) struct Checker {
     model: bool,
     head: Option<Head>,
     database: Vec<u8>,
-    named: HashSet<String>,
+    named: BTreeSet<String>,
 }
 
 impl Checker {
@@ -51,7 +51,7 @@ impl Checker {
             model,
             head: None,
             database: Vec::new(),
-            named: HashSet::new(),
+            named: BTreeSet::new(),
         }
     }
 
@@ -158,8 +158,8 @@ impl Checker {
 }
 
 /// Everything that `head` names; all of it is there.
-fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<HashSet<String>, String> {
-    let mut names: HashSet<_> = head.segments.iter().map(|segment| segment.key.clone()).collect();
+fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeSet<String>, String> {
+    let mut names: BTreeSet<_> = head.segments.iter().map(|segment| segment.key.clone()).collect();
     if let Some(key) = &head.base.table {
         let table = objects(key).ok_or_else(|| format!("{key} is named and missing"))?;
         names.extend(

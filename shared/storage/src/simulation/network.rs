@@ -75,6 +75,13 @@ pub(super) struct Call {
     waker: Option<Waker>,
 }
 
+impl Call {
+    /// Whether it puts anything but `head`.
+    pub(super) fn puts_object(&self) -> bool {
+        matches!(&self.request, Request::Put(key, ..) if key != HEAD_KEY)
+    }
+}
+
 struct Timer {
     process: usize,
     at_ms: u64,

@@ -78,6 +78,8 @@ pub(super) struct Schedule<'a> {
     processes_wanted: usize,
     /// The writes that were acknowledged, in this order.
     acknowledged: Vec<usize>,
+    /// Nothing else begins before it is over.
+    first: Option<usize>,
     step: u64,
     calm: bool,
     trace: Option<Vec<String>>,
@@ -107,6 +109,7 @@ impl<'a> Schedule<'a> {
             faults_done: 0,
             processes_wanted,
             acknowledged: Vec::new(),
+            first: None,
             step: 0,
             calm: false,
             trace: traced.then(Vec::new),
@@ -253,8 +256,11 @@ impl<'a> Schedule<'a> {
             .iter()
             .filter(|operation| matches!(operation.progress, Progress::Running(_)));
         if running.count() < 6 {
+            let waits = |operation: &Operation| matches!(operation.progress, Progress::Waiting | Progress::Running(_));
+            let first = self.first.filter(|first| waits(&self.operations[*first]));
             for (index, operation) in self.operations.iter().enumerate() {
-                if matches!(operation.progress, Progress::Waiting) {
+                let its_turn = first.is_none_or(|first| first == index);
+                if its_turn && matches!(operation.progress, Progress::Waiting) {
                     let possible = operation.kind == Kind::Cold || !self.hosts(operation).is_empty();
                     if possible {
                         choices.push((5, Choice::Start(index)));
@@ -318,7 +324,7 @@ impl<'a> Schedule<'a> {
             return;
         };
         let unknown = StoreError::Unknown("reset".to_owned());
-        match self.dice.below(8) {
+        match self.dice.below(9) {
             0 => {
                 self.say_call("is lost, or its answer is", id);
                 self.shared.lock().answer(id, Some(unknown));
@@ -350,20 +356,29 @@ impl<'a> Schedule<'a> {
             6 => {
                 self.say(|_| format!("process {process} stalls for {ms} ms"));
                 self.shared.lock().stall(process, ms);
-                if self.dice.one_in(2) {
-                    // Long enough for the others to go on without it.
-                    let jump_ms = ms
-                        .saturating_sub(self.dice.below(ms / 4 + 1))
-                        .saturating_sub(2 * SECOND_MS);
-                    self.say(|_| format!("the time jumps by {jump_ms} ms"));
-                    self.shared.lock().advance(jump_ms);
-                }
             }
+            7 => self.pass_a_day(process),
             _ => {
                 self.say(|_| format!("the time jumps by {ms} ms"));
                 self.shared.lock().advance(ms);
             }
         }
+    }
+
+    /// A process sleeps for more than a day, best between putting an object and naming it, while maintenance goes on.
+    fn pass_a_day(&mut self, process: usize) {
+        let between = {
+            let network = self.shared.lock();
+            let objects = network.calls.values().filter(|call| call.puts_object() && !call.orphan);
+            objects.map(|call| call.process).last()
+        };
+        let process = between.unwrap_or(process);
+        self.say(|_| format!("process {process} sleeps for 26 hours"));
+        self.shared.lock().stall(process, 26 * HOUR_MS);
+        self.say(|_| "25 hours pass".to_owned());
+        self.shared.lock().advance(25 * HOUR_MS);
+        self.first = Some(self.operations.len());
+        self.operations.push(Operation::new(Kind::Collect));
     }
 
     fn crash(&mut self, process: usize) {
