@@ -209,3 +209,12 @@ fn the_version_names_the_commit() {
         "{version}"
     );
 }
+
+#[test]
+fn anyone_can_play_the_simulation() {
+    let (success, output, _) = run(&["simulate", "--seeds", "20", "--from", "7"], &[]);
+    assert!(
+        success && output.starts_with("20 schedules: ") && output.ends_with("No promise was broken.\n"),
+        "{output}"
+    );
+}

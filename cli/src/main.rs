@@ -11,6 +11,7 @@ mod demo;
 mod functions;
 mod invoke;
 mod serve;
+mod simulate;
 mod start;
 mod user;
 
@@ -43,6 +44,8 @@ enum Command {
     /// Look after accounts
     #[command(subcommand)]
     User(user::Command),
+    /// Play hostile schedules on the storage engine: crashes, stalls, lost answers, many processes
+    Simulate(simulate::Arguments),
     /// Print every setting, as docs/configuration.md has them
     Settings,
     /// Print the description of the API (OpenAPI 3.1, JSON)
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Invoke(arguments) => invoke::run(&arguments, data),
         Command::Demo => demo::run(data),
         Command::User(command) => user::run(command, data),
+        Command::Simulate(arguments) => simulate::run(arguments),
         Command::Settings => {
             print!("{}", bespoke_web::config::page());
             Ok(())
