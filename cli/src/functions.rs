@@ -29,7 +29,9 @@ pub(crate) fn for_path(path: &str) -> Routes {
 fn claims(route: &Route, path: &str) -> Option<usize> {
     let fixed = route.path.split('{').next().unwrap_or_default();
     let rest = path.strip_prefix(fixed)?;
-    (rest.is_empty() || rest.starts_with('/') || fixed.ends_with('/')).then_some(fixed.len())
+    let below = rest.starts_with('/') || fixed.ends_with('/');
+    // The landing page is at `/` and has nothing below it.
+    (rest.is_empty() || (below && fixed != "/")).then_some(fixed.len())
 }
 
 #[cfg(test)]
@@ -47,7 +49,9 @@ mod tests {
             ("/confirm/signup/x", "account"),
             ("/healthz", "info"),
             ("/setsx", "info"),
-            ("/", "info"),
+            ("/", "docs"),
+            ("/nope", "info"),
+            ("/docs/index.html", "docs"),
         ] {
             assert_eq!(for_path(path).function(), function, "{path}");
         }
