@@ -15,6 +15,7 @@ use bespoke_core::entity::user::{Status, User};
 use bespoke_core::validate::email_domain;
 use bespoke_core::{Role, entity::user::Consent};
 use bespoke_database::users;
+use bespoke_web::openapi::Failure;
 use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, route, truthy, view};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -52,9 +53,7 @@ struct SignedIn {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes an answer")]
 struct NestedError {
-    /// Always `error`.
-    #[schema(pattern = "^error$")]
-    result: String,
+    result: Failure,
     #[schema(inline)]
     error: NestedCode,
 }
@@ -63,9 +62,7 @@ struct NestedError {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes an answer")]
 struct EitherError {
-    /// Always `error`.
-    #[schema(pattern = "^error$")]
-    result: String,
+    result: Failure,
     /// The code of the error, or an object with that code in `error`.
     #[schema(value_type = Value)]
     error: serde_json::Value,

@@ -24,6 +24,7 @@ pub(crate) struct Answer {
     email: String,
     /// Only in test mode.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     confirmation: Option<Uuid>,
 }
 

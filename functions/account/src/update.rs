@@ -72,7 +72,7 @@ pub(crate) struct AccountChanges {
     /// Whether one wants the newsletter.
     newsletter: Option<bool>,
     /// Whatever a client keeps; merged over what is there, at most 256 KiB in all.
-    #[schema(value_type = Option<Object>, additional_properties)]
+    #[schema(value_type = Option<HashMap<String, Value>>)]
     data: Option<JsonObject>,
     /// 2 to 64 characters, no `@`, not digits alone. Left out when somebody has it.
     #[schema(example = "Jane")]

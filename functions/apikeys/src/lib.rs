@@ -68,7 +68,7 @@ struct KeyListItem {
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     name: Value,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     last_seen: Option<Timestamp>,
     #[schema(value_type = u8, maximum = 9)]
     level: Level,

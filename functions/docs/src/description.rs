@@ -14,7 +14,7 @@ fn description() -> Result<Value> {
 
 /// The description of this API, as JSON
 #[utoipa::path(get, path = "/openapi.json", tag = "Service", operation_id = "describeAsJson",
-    responses((status = 200, description = "An OpenAPI 3.1 description.", body = Object)))]
+    responses((status = 200, description = "An OpenAPI 3.1 description.", body = std::collections::HashMap<String, Value>)))]
 pub(crate) async fn json(_: Public) -> Result<Response> {
     Ok(ok(&description()?))
 }

@@ -43,7 +43,7 @@ pub(crate) struct SetChanges {
     /// Whether anybody may read it.
     public: Option<bool>,
     /// Measurements to add or change; `null` takes one out.
-    #[schema(value_type = Option<Object>, additional_properties, example = json!({ "chest": 930, "neck": null }))]
+    #[schema(value_type = Option<HashMap<String, Option<f64>>>, example = json!({ "chest": 930, "neck": null }))]
     measies: Option<JsonObject>,
 }
 

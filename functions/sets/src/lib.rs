@@ -35,6 +35,7 @@ struct SetAnswer {
     set: view::Set,
     /// Names of the fields and measurements that were sent and not taken.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ignored: Option<Vec<String>>,
 }
 

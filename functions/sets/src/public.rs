@@ -25,12 +25,14 @@ pub(crate) struct Document {
     id: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(required)]
     img: Option<String>,
     name: String,
     notes: String,
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     uuid: Uuid,
+    #[schema(required)]
     image: Option<String>,
     #[schema(value_type = bespoke_web::view::schema::Measurements)]
     measurements: Measurements,

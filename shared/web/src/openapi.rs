@@ -54,14 +54,20 @@ const COMMON: &[(u16, &str, &str)] = &[
     ),
 ];
 
+/// The first field of every error.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Failure {
+    /// The only one.
+    Error,
+}
+
 /// Every error, save that of a missing record (404 without a body).
 #[derive(ToSchema)]
 #[schema(title = "Error")]
 #[expect(dead_code, reason = "describes an answer")]
 struct Error {
-    /// Always `error`.
-    #[schema(pattern = "^error$")]
-    result: String,
+    result: Failure,
     /// The code of the error.
     #[schema(example = "insufficientAccessLevel")]
     error: String,

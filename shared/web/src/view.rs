@@ -26,7 +26,7 @@ pub struct Account {
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     pub email: String,
-    #[schema(value_type = Object, additional_properties)]
+    #[schema(value_type = HashMap<String, Value>)]
     pub data: Map<String, Value>,
     pub ihash: String,
     pub imperial: bool,
@@ -35,7 +35,7 @@ pub struct Account {
     pub key_calls: i64,
     #[schema(value_type = String, pattern = "^(en|de|es|fr|nl|uk)$")]
     pub language: Language,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub last_seen: Option<Timestamp>,
     pub mfa_enabled: bool,
     pub newsletter: bool,
@@ -95,6 +95,7 @@ pub struct Set {
     pub id: i64,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    #[schema(required)]
     pub img: Option<String>,
     pub imperial: bool,
     pub name: String,
@@ -107,6 +108,7 @@ pub struct Set {
     pub updated_at: Timestamp,
     pub uuid: Uuid,
     pub user_uuid: Uuid,
+    #[schema(required)]
     pub image: Option<String>,
 }
 
