@@ -50,6 +50,7 @@ mod pages;
 mod plan;
 mod reader;
 mod replica;
+mod restore;
 mod run;
 mod session;
 pub mod simulation;
@@ -68,6 +69,7 @@ pub use environment::{Clock, Random};
 pub use error::Error;
 pub use job::{CommitId, Committed};
 pub use maintenance::{Collected, Compact, Compacted};
+pub use restore::{RestorePoint, Restored};
 pub use rusqlite;
 pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,

@@ -395,6 +395,11 @@ impl<'a> Schedule<'a> {
 
     fn start(&mut self, index: usize) {
         let now_ms = self.shared.lock().now_ms;
+        let began_ms = self.operations[index].first_ms.unwrap_or(now_ms);
+        if matches!(self.operations[index].kind, Kind::Write(_)) && now_ms - began_ms > REPEAT_MS {
+            self.operations[index].progress = Progress::GivenUp;
+            return;
+        }
         let process = if self.operations[index].kind == Kind::Cold {
             self.boot(true, Some(index))
         } else {
