@@ -163,7 +163,8 @@ impl Replica {
         });
         let fits = |(at_ms, version): (u64, Version)| match point {
             RestorePoint::At(wanted) => version == wanted,
-            RestorePoint::Before(wanted_ms) => at_ms <= wanted_ms,
+            // The empty database that everything began with has no moment.
+            RestorePoint::Before(wanted_ms) => (1..=wanted_ms).contains(&at_ms),
         };
         let best = cuts
             .filter(|(at_ms, version, _)| fits((*at_ms, *version)))

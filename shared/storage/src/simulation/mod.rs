@@ -8,12 +8,15 @@
 
 mod checker;
 mod dice;
+mod doors;
 mod executor;
+mod faults;
 mod model;
 mod network;
 mod operation;
 mod process;
 mod schedule;
+mod verdict;
 
 use std::ops::Range;
 use std::path::PathBuf;
