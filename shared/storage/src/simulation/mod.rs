@@ -16,6 +16,7 @@ mod network;
 mod operation;
 mod process;
 mod schedule;
+mod starts;
 mod verdict;
 
 use std::ops::Range;

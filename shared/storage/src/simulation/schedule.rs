@@ -5,23 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::checker::Checker;
 use super::dice::Dice;
-use super::doors::{SimClock, SimStore};
 use super::executor::Executor;
-use super::network::{Network, Shared, State, Timing};
-use super::operation::{Kind, Operation, Outcome, Progress, perform};
-use super::process::{Process, options_of, place_of};
+use super::network::{Network, Shared, State};
+use super::operation::{Kind, Operation, Outcome, Progress};
+use super::process::Process;
 use super::{Failure, Plan, Statistics};
-use crate::engine::{Ablation, Engine};
+use crate::engine::Ablation;
 use crate::error::Error;
 use crate::limits::Tuning;
-use crate::tasks::Tasks;
 
 /// A schedule that takes more steps than this has lost its way.
 const STEPS_MAX: u64 = 40_000;
 /// The time moves on by less than this with every step. Milliseconds.
 const STEP_MS: u64 = 20;
 /// Small, so that little data goes every way.
-const TUNING: Tuning = Tuning {
+pub(super) const TUNING: Tuning = Tuning {
     inline_delta_max_bytes: 1_600,
     tail_max_bytes: 3_000,
     base_switch_min_bytes: 3_000,
@@ -30,7 +28,7 @@ const TUNING: Tuning = Tuning {
     chunk_bytes: 2_048,
 };
 /// The same for SQLite, whose writes change more pages.
-const TUNING_OF_SQLITE: Tuning = Tuning {
+pub(super) const TUNING_OF_SQLITE: Tuning = Tuning {
     inline_delta_max_bytes: 3_200,
     tail_max_bytes: 6_000,
     base_switch_min_bytes: 12_000,
@@ -39,7 +37,7 @@ const TUNING_OF_SQLITE: Tuning = Tuning {
 pub(super) const SECOND_MS: u64 = 1_000;
 pub(super) const HOUR_MS: u64 = 3_600 * SECOND_MS;
 /// A client repeats a write no longer than this after its first attempt. Milliseconds.
-const REPEAT_MS: u64 = HOUR_MS;
+pub(super) const REPEAT_MS: u64 = HOUR_MS;
 
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +53,13 @@ pub(super) type Outcomes = Arc<Mutex<Vec<(usize, Outcome)>>>;
 
 pub(super) struct Schedule<'a> {
     seed: u64,
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     pub(super) dice: Dice,
     pub(super) shared: Shared,
     pub(super) executor: Executor,
     pub(super) processes: Vec<Process>,
     pub(super) operations: Vec<Operation>,
-    outcomes: Outcomes,
+    pub(super) outcomes: Outcomes,
     /// The steps at which something goes wrong.
     faults: VecDeque<u64>,
     pub(super) faults_done: u64,
@@ -263,7 +261,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// The processes that could serve an operation.
-    fn hosts(&self, operation: &Operation) -> Vec<usize> {
+    pub(super) fn hosts(&self, operation: &Operation) -> Vec<usize> {
         let network = self.shared.lock();
         let serves = |process: &usize| {
             self.processes[*process].serves() && network.processes[*process].stalled_until_ms.is_none()
@@ -295,102 +293,6 @@ impl<'a> Schedule<'a> {
                 self.boot(false, None);
             }
         }
-    }
-
-    fn start(&mut self, index: usize) {
-        let now_ms = self.shared.lock().now_ms;
-        let began_ms = self.operations[index].first_ms.unwrap_or(now_ms);
-        if matches!(self.operations[index].kind, Kind::Write(_)) && now_ms - began_ms > REPEAT_MS {
-            self.operations[index].progress = Progress::GivenUp;
-            return;
-        }
-        let process = if self.operations[index].kind == Kind::Cold {
-            self.boot(true, Some(index))
-        } else {
-            let hosts = self.hosts(&self.operations[index]);
-            let Some(process) = self.dice.pick(&hosts) else { return };
-            process
-        };
-        let acknowledged = self.acknowledged.len();
-        let operation = &mut self.operations[index];
-        operation.begin(process, now_ms, acknowledged);
-        let kind = operation.kind;
-        self.say(|_| format!("process {process} begins {kind:?} {index}"));
-        if kind != Kind::Cold
-            && let Some(engine) = self.processes[process].engine()
-        {
-            self.launch(process, index, engine);
-        }
-    }
-
-    fn tuning(&self) -> Tuning {
-        if self.plan.is_model() { TUNING } else { TUNING_OF_SQLITE }
-    }
-
-    fn launch(&mut self, process: usize, index: usize, engine: Engine) {
-        let (kind, outcomes, model) = (
-            self.operations[index].kind,
-            Arc::clone(&self.outcomes),
-            self.plan.is_model(),
-        );
-        self.executor.spawn(process, async move {
-            let outcome = perform(engine, kind, index, model).await;
-            outcomes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((index, outcome));
-        });
-    }
-
-    /// Starts a process; one that only serves `cold_for` where that is named.
-    fn boot(&mut self, cold: bool, cold_for: Option<usize>) -> usize {
-        let process = self.processes.len();
-        let skew_ms = i64::try_from(self.dice.below(4 * HOUR_MS)).unwrap_or(0) - (2 * HOUR_MS).cast_signed();
-        self.shared.lock().processes.push(Timing {
-            skew_ms,
-            ..Timing::default()
-        });
-        let clock = Arc::new(SimClock {
-            shared: self.shared.clone(),
-            process,
-        });
-        let store = Arc::new(SimStore {
-            shared: self.shared.clone(),
-            process,
-        });
-        let options = options_of(self.plan, &mut self.dice, Arc::clone(&clock) as Arc<_>);
-        let place = place_of(self.plan, &options);
-        let tasks = Tasks::Simulated(Arc::new(self.executor.spawner(process)));
-        let born = Process::new(cold);
-        let (slot, outcomes) = (born.slot(), Arc::clone(&self.outcomes));
-        let (kind, model, tuning) = (Kind::Cold, self.plan.is_model(), self.tuning());
-        self.processes.push(born);
-        self.executor.spawn(process, async move {
-            let opened = match place {
-                Ok(place) => Engine::open_in(store, options, place, tasks, tuning).await,
-                Err(error) => Err(error),
-            };
-            let outcome = match (opened, cold_for) {
-                (Ok(engine), Some(index)) => {
-                    let outcome = perform(engine.clone(), kind, index, model).await;
-                    engine.close().await;
-                    outcome
-                }
-                (Ok(engine), None) => {
-                    slot.open(engine);
-                    return;
-                }
-                (Err(error), _) => {
-                    slot.fail();
-                    Outcome::Failed(error)
-                }
-            };
-            slot.end_cold();
-            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-            outcomes.push((cold_for.unwrap_or(usize::MAX), outcome));
-        });
-        self.say(|_| format!("process {process} starts"));
-        process
     }
 
     fn take_outcomes(&mut self) {
