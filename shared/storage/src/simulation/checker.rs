@@ -29,6 +29,8 @@ pub(super) struct Checker {
     pub(super) deleted: u64,
     /// What a restore took back.
     pub(super) undone: HashSet<u32>,
+    /// The same, even where a later restore took back the restore: a read may have begun in between.
+    pub(super) once_undone: HashSet<u32>,
     chunk_bytes: usize,
     /// Whether the pages are those of [`Model`], not of SQLite.
     model: bool,
@@ -47,6 +49,7 @@ impl Checker {
             restores: 0,
             deleted: 0,
             undone: HashSet::new(),
+            once_undone: HashSet::new(),
             chunk_bytes,
             model,
             head: None,
@@ -153,6 +156,7 @@ impl Checker {
                 return Err(format!("{version} is no state from before {}", before.version()));
             }
             self.undone.extend(old.iter().filter(|id| !new.contains(id)));
+            self.once_undone.extend(&self.undone);
             self.undone.retain(|id| !new.contains(id));
         }
         let grown_from = before.filter(|before| self.model && before.epoch == after.epoch);

@@ -12,7 +12,7 @@ impl Schedule<'_> {
         let mut network = self.shared.lock();
         let missing = before.iter().find(|write| {
             let id = Operation::id_of(**write);
-            !ledger.contains(&id) && !network.checker.undone.contains(&id)
+            !ledger.contains(&id) && !network.checker.once_undone.contains(&id)
         });
         if let Some(write) = missing {
             network
