@@ -12,7 +12,7 @@ use crate::chunks::{self, ChunkRow, ChunkTable, chunk_count};
 use crate::commit::Refusal;
 use crate::environment::fresh_ulid;
 use crate::error::Error;
-use crate::head::Base;
+use crate::head::{Base, Stamp};
 use crate::limits::{OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS};
 use crate::replica::{Known, Replica, within};
 use crate::stage::Staged;
@@ -28,6 +28,7 @@ pub(crate) struct State {
     pub(crate) generation: u64,
     pub(crate) page_count: u32,
     pub(crate) seq: u64,
+    pub(crate) stamp: Stamp,
 }
 
 /// One chunk of the new base.
@@ -55,6 +56,7 @@ impl Replica {
             id: self.fresh_name(),
             seq: state.seq,
             table: Some(key),
+            stamp: state.stamp,
             unknown: Map::new(),
         })
     }

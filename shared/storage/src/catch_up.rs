@@ -29,7 +29,7 @@ enum Way {
 }
 
 /// Why an attempt to follow a `head` came to nothing.
-enum Stumble {
+pub(crate) enum Stumble {
     /// An object that `head` names is not there: perhaps `head` moved.
     Missing(String),
     /// The copy moved meanwhile, or was found damaged: look again.
@@ -158,21 +158,9 @@ impl Replica {
     }
 
     async fn fetch_whole(self: &Arc<Self>, target: &Arc<Known>) -> Result<(), Stumble> {
-        let head = &target.head.json;
-        let mut image = Image::create(&*self.place, head.page_size)?;
-        let segments = head.segments.clone();
-        let keys = segments.iter().map(|segment| segment.key.clone()).collect();
-        let (base, bodies) = tokio::join!(self.fetch_base(target, &mut image), self.fetch_all(keys));
-        base?;
-        let bodies = bodies?;
+        let image = self.assemble(target).await?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
         let work = move || {
-            let mut deltas = decode_segments(&segments, &bodies)?;
-            deltas.extend(target.head.tail_after(target.head.json.base.seq)?);
-            check_page_size(&target, &deltas)?;
-            if let Some(delta) = Delta::merge(deltas) {
-                image.apply(&delta)?;
-            }
             let sum = image.checksum()?;
             if (image.page_count(), sum) != (target.head.json.page_count, target.head.json.checksum) {
                 tracing::error!(version = %target.version(), "the stored database does not fit its checksum");
@@ -189,6 +177,27 @@ impl Replica {
             local.install(image, target.version(), sum);
             replica.publish(&target);
             Ok(())
+        };
+        self.tasks.blocking(work).await?
+    }
+
+    /// A file with everything that `target` names; what it weighs is still to be compared.
+    pub(crate) async fn assemble(self: &Arc<Self>, target: &Arc<Known>) -> Result<Image, Stumble> {
+        let head = &target.head.json;
+        let mut image = Image::create(&*self.place, head.page_size)?;
+        let segments = head.segments.clone();
+        let keys = segments.iter().map(|segment| segment.key.clone()).collect();
+        let (base, bodies) = tokio::join!(self.fetch_base(target, &mut image), self.fetch_all(keys));
+        base?;
+        let (bodies, target) = (bodies?, Arc::clone(target));
+        let work = move || {
+            let mut deltas = decode_segments(&segments, &bodies)?;
+            deltas.extend(target.head.tail_after(target.head.json.base.seq)?);
+            check_page_size(&target, &deltas)?;
+            if let Some(delta) = Delta::merge(deltas) {
+                image.apply(&delta)?;
+            }
+            Ok(image)
         };
         self.tasks.blocking(work).await?
     }

@@ -10,7 +10,7 @@ use crate::checksum;
 use crate::delta::Delta;
 use crate::environment::{fresh_ulid, hex_16};
 use crate::error::Error;
-use crate::head::{FullHead, HEAD_KEY, Segment};
+use crate::head::{FullHead, HEAD_KEY, Segment, Stamp};
 use crate::limits::{HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS};
 use crate::plan::{self, Change, Moved, Way};
 use crate::replica::{Known, Replica, within};
@@ -65,6 +65,7 @@ impl Replica {
                     generation: staged.generation,
                     page_count,
                     seq: known.head.json.seq + 1,
+                    stamp: Stamp::default(),
                 };
                 Moved::Base(self.store_base(known, state).await?)
             }
@@ -76,6 +77,7 @@ impl Replica {
             checksum: staged.checksum,
             schema: staged.schema,
             nonce: hex_16(&*self.random),
+            date_ms,
         };
         let head = plan::next(&known.head, change);
         self.put_head(head, &known.etag, date_ms).await
@@ -120,6 +122,7 @@ impl Replica {
             to,
             len,
             digest,
+            stamp: json.tail.last().map_or(json.base.stamp, |entry| entry.stamp),
             unknown: Map::new(),
         })
     }

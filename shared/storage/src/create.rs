@@ -12,7 +12,7 @@ use serde_json::Map;
 use crate::delta::{Delta, is_page_size};
 use crate::environment::{fresh_ulid, hex_16};
 use crate::error::Error;
-use crate::head::{Base, FullHead, HEAD_KEY, Head, TailEntry};
+use crate::head::{Base, FullHead, HEAD_KEY, Head, Stamp, TailEntry};
 use crate::limits::{FORMAT, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, SYNC_ATTEMPTS};
 use crate::local::Image;
 use crate::replica::{Known, Parts, within};
@@ -80,6 +80,7 @@ fn build(parts: &Parts, page_size: u32) -> Result<FullHead, Error> {
         id: fresh_ulid(&*parts.clock, &*parts.random).to_string(),
         seq: 0,
         table: None,
+        stamp: Stamp::default(),
         unknown: Map::new(),
     };
     let json = Head {
@@ -100,6 +101,7 @@ fn build(parts: &Parts, page_size: u32) -> Result<FullHead, Error> {
             from: 0,
             to: 1,
             len: blob.len() as u64,
+            stamp: Stamp::default(),
             unknown: Map::new(),
         }],
         lock: None,

@@ -58,6 +58,8 @@ pub(crate) struct Base {
     /// The key of the chunk table; none for the empty file that every database begins with.
     pub(crate) table: Option<String>,
     #[serde(flatten)]
+    pub(crate) stamp: Stamp,
+    #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
 }
 
@@ -74,6 +76,8 @@ pub(crate) struct Segment {
     #[serde(with = "hexadecimal")]
     pub(crate) digest: u64,
     #[serde(flatten)]
+    pub(crate) stamp: Stamp,
+    #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
 }
 
@@ -85,7 +89,19 @@ pub(crate) struct TailEntry {
     /// Bytes.
     pub(crate) len: u64,
     #[serde(flatten)]
+    pub(crate) stamp: Stamp,
+    #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
+}
+
+/// What a restore has to know of the last state in an object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    /// When it was committed, by the store's clock. Milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) at_ms: u64,
+    #[serde(default)]
+    pub(crate) schema: u32,
 }
 
 /// Who asks the others to wait. Fairness only: safety rests on the ETag.

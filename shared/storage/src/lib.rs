@@ -27,7 +27,8 @@
 //!
 //! [`Engine`] is the door. Behind it: `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
 //! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
-//! next `head` is), and the formats: `head`, `delta`, `chunks`, `wal`.
+//! next `head` is), `base`, `maintenance` and `restore` (what nobody waits for), and the formats: `head`, `delta`, `chunks`,
+//! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
 
 mod base;
 mod catch_up;
@@ -50,6 +51,7 @@ mod pages;
 mod plan;
 mod reader;
 mod replica;
+mod restore;
 mod run;
 mod session;
 pub mod simulation;
@@ -68,6 +70,7 @@ pub use environment::{Clock, Random};
 pub use error::Error;
 pub use job::{CommitId, Committed};
 pub use maintenance::{Collected, Compact, Compacted};
+pub use restore::{RestorePoint, Restored};
 pub use rusqlite;
 pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,

@@ -37,7 +37,10 @@ pub const PURGED_PER_COMMIT: usize = 4;
 pub const FLOOR_MS: u64 = 24 * 60 * 60 * 1000;
 /// How long states before a switch of the base can be restored, by the store's clock. Milliseconds.
 pub const TRASH_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-/// Attempts of one compaction or garbage collection.
+/// How far back a restore looks: a day less than [`TRASH_KEPT_MS`], so that it never meets a garbage collection that has begun to
+/// delete. Milliseconds.
+pub const RESTORABLE_MS: u64 = TRASH_KEPT_MS - FLOOR_MS;
+/// Attempts of one compaction, garbage collection or restore.
 pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 
 /// A lock older than this belongs to nobody, by the store's clock. Milliseconds.

@@ -16,8 +16,7 @@ use crate::limits::{
 use crate::lock::Locking;
 use crate::plan;
 use crate::replica::{Known, Replica, within};
-use crate::store::{Fetched, Listed, StoreError};
-use crate::trash::Trash;
+use crate::store::{Listed, StoreError};
 
 /// Below these lie all objects that are ever garbage.
 const PREFIXES: [&str; 4] = ["chunk/", "segment/", "table/", "trash/"];
@@ -93,7 +92,7 @@ impl Engine {
 }
 
 impl Replica {
-    fn check_writable(&self, head: &Head) -> Result<(), Error> {
+    pub(crate) fn check_writable(&self, head: &Head) -> Result<(), Error> {
         if head.min_writer > self.code_version {
             return Err(Error::Unsupported(format!(
                 "it is written from schema {} on, this code knows {}",
@@ -200,6 +199,7 @@ impl Replica {
             generation: local.generation,
             page_count: local.page_count,
             seq: json.seq,
+            stamp: plan::stamp_of(json),
         })
     }
 
@@ -269,7 +269,7 @@ impl Replica {
     }
 
     /// Everything that `head` names.
-    async fn names_of(&self, known: &Known) -> Result<HashSet<String>, Refusal> {
+    pub(crate) async fn names_of(&self, known: &Known) -> Result<HashSet<String>, Refusal> {
         let json = &known.head.json;
         let mut names: HashSet<_> = json.segments.iter().map(|segment| segment.key.clone()).collect();
         names.extend(json.base.table.clone());
@@ -285,13 +285,5 @@ impl Replica {
         }
         self.refresh().await?;
         self.names_of(&self.known.load_full()).await.map(Some)
-    }
-
-    /// One object of trash.
-    pub(crate) async fn trash(&self, key: &str) -> Result<Trash, Refusal> {
-        match within(&*self.clock, OBJECT_TIMEOUT_MS, self.store.get(key, None)).await? {
-            Fetched::Found(object) => Ok(Trash::decode(key, &object.body)?),
-            _ => Err(Refusal::Lost(format!("{key} is gone"))),
-        }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Map;
 
 use crate::delta::Delta;
-use crate::head::{Base, FullHead, Lock, Segment, TailEntry};
+use crate::head::{Base, FullHead, Head, Lock, Segment, Stamp, TailEntry};
 use crate::job::SchemaEdit;
 use crate::limits::{BASE_SWITCH_PERCENT, Tuning};
 
@@ -38,6 +38,8 @@ pub(crate) struct Change {
     pub(crate) checksum: u64,
     pub(crate) schema: Option<SchemaEdit>,
     pub(crate) nonce: String,
+    /// The store's clock. Milliseconds since 1970.
+    pub(crate) date_ms: u64,
 }
 
 /// Whether a delta is worth a new base: then nobody needs it encoded.
@@ -82,6 +84,10 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
         json.min_reader = json.min_reader.max(edit.min_reader);
         json.min_writer = json.min_writer.max(edit.min_writer);
     }
+    let stamp = Stamp {
+        at_ms: change.date_ms,
+        schema: json.schema,
+    };
     let inline = match change.moved {
         Moved::Nothing => true,
         Moved::Tail(segment) => {
@@ -93,14 +99,14 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
         Moved::All(segment) => {
             json.tail.clear();
             next.blobs.clear();
-            json.segments.push(segment);
+            json.segments.push(Segment { stamp, ..segment });
             false
         }
         Moved::Base(base) => {
             json.tail.clear();
             next.blobs.clear();
             json.segments.clear();
-            json.base = base;
+            json.base = Base { stamp, ..base };
             false
         }
     };
@@ -109,6 +115,7 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
             from,
             to: json.seq,
             len: change.delta.len() as u64,
+            stamp,
             unknown: Map::new(),
         });
         next.blobs.push(change.delta);
@@ -124,6 +131,43 @@ pub(crate) fn with_base(head: &FullHead, base: Base, nonce: String) -> FullHead 
     next.json.tail.clear();
     next.blobs.clear();
     next
+}
+
+/// The states that `head` can be cut back to, itself included: their numbers, and when they were committed.
+pub(crate) fn states(head: &FullHead) -> Vec<(u64, u64)> {
+    let json = &head.json;
+    let mut states = vec![(json.base.seq, json.base.stamp.at_ms)];
+    states.extend(json.segments.iter().map(|segment| (segment.to, segment.stamp.at_ms)));
+    states.extend(json.tail.iter().map(|entry| (entry.to, entry.stamp.at_ms)));
+    // Before its first commit there is no database.
+    states.retain(|(seq, _)| *seq > 0);
+    states
+}
+
+/// `head` without what came after the state `seq`, one of its [`states`]. Its page count and checksum are still to be found.
+pub(crate) fn cut(head: &FullHead, seq: u64) -> FullHead {
+    let mut cut = head.clone();
+    let json = &mut cut.json;
+    json.segments.retain(|segment| segment.to <= seq);
+    json.tail.retain(|entry| entry.to <= seq);
+    cut.blobs.truncate(json.tail.len());
+    json.seq = seq;
+    json.schema = stamp_of(json).schema;
+    cut
+}
+
+/// The same, to be changed: a restore puts a state back at another time than it was first committed.
+pub(crate) fn last_stamp_of(head: &mut Head) -> &mut Stamp {
+    let segment = head.segments.last_mut().map(|segment| &mut segment.stamp);
+    let tail = head.tail.last_mut().map(|entry| &mut entry.stamp);
+    tail.or(segment).unwrap_or(&mut head.base.stamp)
+}
+
+/// What is known of the last state in `head`.
+pub(crate) fn stamp_of(head: &Head) -> Stamp {
+    let segment = head.segments.last().map(|segment| segment.stamp);
+    let tail = head.tail.last().map(|entry| entry.stamp);
+    tail.or(segment).unwrap_or(head.base.stamp)
 }
 
 /// What a test does instead: the same edit, whatever `head` has become.

@@ -29,6 +29,8 @@ pub(super) struct Checker {
     pub(super) deleted: u64,
     /// What a restore took back.
     pub(super) undone: HashSet<u32>,
+    /// The same, even where a later restore took back the restore: a read may have begun in between.
+    pub(super) once_undone: HashSet<u32>,
     chunk_bytes: usize,
     /// Whether the pages are those of [`Model`], not of SQLite.
     model: bool,
@@ -47,6 +49,7 @@ impl Checker {
             restores: 0,
             deleted: 0,
             undone: HashSet::new(),
+            once_undone: HashSet::new(),
             chunk_bytes,
             model,
             head: None,
@@ -146,11 +149,24 @@ impl Checker {
         if *self.states.entry(version).or_insert(digest) != digest {
             return Err(format!("{version} is two different states"));
         }
+        if let Some(before) = before.filter(|before| self.model && before.epoch != after.epoch) {
+            let (old, new) = (Model::decode(&self.database).ledger, Model::decode(database).ledger);
+            let mut earlier = self.states.iter().filter(|(state, _)| state.seq == version.seq);
+            if !earlier.any(|(state, seen)| *seen == digest && state.epoch < version.epoch) {
+                return Err(format!("{version} is no state from before {}", before.version()));
+            }
+            self.undone.extend(old.iter().filter(|id| !new.contains(id)));
+            self.once_undone.extend(&self.undone);
+            self.undone.retain(|id| !new.contains(id));
+        }
         let grown_from = before.filter(|before| self.model && before.epoch == after.epoch);
         if grown_from.is_some() {
             let (old, new) = (Model::decode(&self.database).ledger, Model::decode(database).ledger);
             if !self.database.is_empty() && !new.starts_with(&old) {
                 return Err(format!("{version} lacks what was there before"));
+            }
+            for id in new.iter().skip(old.len()) {
+                self.undone.remove(id);
             }
         }
         Ok(())

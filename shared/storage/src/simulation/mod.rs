@@ -8,12 +8,16 @@
 
 mod checker;
 mod dice;
+mod doors;
 mod executor;
+mod faults;
 mod model;
 mod network;
 mod operation;
 mod process;
 mod schedule;
+mod starts;
+mod verdict;
 
 use std::ops::Range;
 use std::path::PathBuf;

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::checker::Checker;
-use crate::environment::{Clock, Sleep};
 use crate::head::{FullHead, HEAD_KEY};
-use crate::store::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError};
+use crate::store::{ETag, Fetched, Listed, Object, PutCondition, StoreError};
 
 /// When a simulation begins. Milliseconds since 1970.
 const START_MS: u64 = 1_800_000_000_000;
@@ -50,10 +47,10 @@ pub(super) enum Reply {
     Listed(Vec<Listed>),
 }
 
-type Answer = Result<Reply, StoreError>;
+pub(super) type Answer = Result<Reply, StoreError>;
 
 /// A PUT that still has to be done.
-type Act = (String, ETag, Bytes);
+pub(super) type Act = (String, ETag, Bytes);
 
 /// Where a call stands.
 #[derive(Debug)]
@@ -72,7 +69,7 @@ pub(super) struct Call {
     pub(super) state: State,
     /// Nobody waits for the answer any more; the request may still arrive.
     pub(super) orphan: bool,
-    waker: Option<Waker>,
+    pub(super) waker: Option<Waker>,
 }
 
 impl Call {
@@ -82,10 +79,10 @@ impl Call {
     }
 }
 
-struct Timer {
-    process: usize,
-    at_ms: u64,
-    waker: Waker,
+pub(super) struct Timer {
+    pub(super) process: usize,
+    pub(super) at_ms: u64,
+    pub(super) waker: Waker,
 }
 
 /// What is known of a process's time.
@@ -112,8 +109,8 @@ pub(super) struct Network {
     pub(super) checker: Checker,
     /// Conditions are looked at when a PUT arrives, and forgotten until it is answered.
     pub(super) checks_then_acts: bool,
-    timers: BTreeMap<u64, Timer>,
-    next: u64,
+    pub(super) timers: BTreeMap<u64, Timer>,
+    pub(super) next: u64,
     objects: BTreeMap<String, Stored>,
 }
 
@@ -143,7 +140,7 @@ impl Shared {
 }
 
 impl Network {
-    fn monotonic_ms(&self, process: usize) -> u64 {
+    pub(super) fn monotonic_ms(&self, process: usize) -> u64 {
         let timing = &self.processes[process];
         let asleep = match timing.stalled_until_ms {
             Some(_) => self.now_ms - timing.stalled_at_ms,
@@ -316,7 +313,7 @@ impl Network {
         Ok(Reply::Stored(etag))
     }
 
-    fn act(&mut self, act: Option<Act>) {
+    pub(super) fn act(&mut self, act: Option<Act>) {
         if let Some((key, etag, body)) = act {
             self.replace(key, etag, body);
         }
@@ -341,180 +338,5 @@ impl Network {
                 last_modified_ms: *put_ms,
             })
             .collect()
-    }
-}
-
-/// One process's way to the store.
-pub(super) struct SimStore {
-    pub(super) shared: Shared,
-    pub(super) process: usize,
-}
-
-struct Waiting {
-    shared: Shared,
-    id: u64,
-}
-
-impl Future for Waiting {
-    type Output = Answer;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let mut network = self.shared.lock();
-        let Some(call) = network.calls.get_mut(&self.id) else {
-            return Poll::Ready(Err(StoreError::Unknown("forgotten".to_owned())));
-        };
-        if let State::Answered(answer) = &call.state {
-            let answer = answer.clone();
-            network.calls.remove(&self.id);
-            return Poll::Ready(answer);
-        }
-        call.waker = Some(context.waker().clone());
-        Poll::Pending
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let mut network = self.shared.lock();
-        if let Some(call) = network.calls.get_mut(&self.id) {
-            match std::mem::replace(&mut call.state, State::Silent) {
-                State::Sent => {
-                    call.state = State::Sent;
-                    call.orphan = true;
-                }
-                State::Effected(_, act) => {
-                    network.calls.remove(&self.id);
-                    network.act(act);
-                }
-                _ => {
-                    network.calls.remove(&self.id);
-                }
-            }
-        }
-    }
-}
-
-impl SimStore {
-    fn call(&self, request: Request) -> Waiting {
-        let mut network = self.shared.lock();
-        network.next += 1;
-        network.calls_made += 1;
-        let id = network.next;
-        let call = Call {
-            process: self.process,
-            request,
-            state: State::Sent,
-            orphan: false,
-            waker: None,
-        };
-        network.calls.insert(id, call);
-        Waiting {
-            shared: self.shared.clone(),
-            id,
-        }
-    }
-}
-
-fn mixed_up() -> StoreError {
-    StoreError::Damaged("an answer to something else".to_owned())
-}
-
-#[async_trait]
-impl ObjectStore for SimStore {
-    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
-        match self.call(Request::Get(key.to_owned(), if_none_match.cloned())).await? {
-            Reply::Fetched(fetched) => Ok(fetched),
-            _ => Err(mixed_up()),
-        }
-    }
-
-    async fn get_range(&self, key: &str, _: u64, _: u64) -> Result<Fetched, StoreError> {
-        self.get(key, None).await
-    }
-
-    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
-        match self.call(Request::Put(key.to_owned(), body, condition)).await? {
-            Reply::Stored(etag) => Ok(etag),
-            _ => Err(mixed_up()),
-        }
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.call(Request::Delete(key.to_owned())).await.map(|_| ())
-    }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        match self.call(Request::List(prefix.to_owned())).await? {
-            Reply::Listed(listed) => Ok(listed),
-            _ => Err(mixed_up()),
-        }
-    }
-}
-
-/// The clock of one process.
-pub(super) struct SimClock {
-    pub(super) shared: Shared,
-    pub(super) process: usize,
-}
-
-struct Sleeping {
-    shared: Shared,
-    process: usize,
-    at_ms: u64,
-    timer: Option<u64>,
-}
-
-impl Future for Sleeping {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let shared = self.shared.clone();
-        let mut network = shared.lock();
-        if network.monotonic_ms(self.process) >= self.at_ms {
-            return Poll::Ready(());
-        }
-        let id = self.timer.unwrap_or_else(|| {
-            network.next += 1;
-            network.next
-        });
-        self.timer = Some(id);
-        let timer = Timer {
-            process: self.process,
-            at_ms: self.at_ms,
-            waker: context.waker().clone(),
-        };
-        network.timers.insert(id, timer);
-        Poll::Pending
-    }
-}
-
-impl Drop for Sleeping {
-    fn drop(&mut self) {
-        if let Some(id) = self.timer {
-            self.shared.lock().timers.remove(&id);
-        }
-    }
-}
-
-impl Clock for SimClock {
-    fn unix_ms(&self) -> u64 {
-        let network = self.shared.lock();
-        network
-            .now_ms
-            .saturating_add_signed(network.processes[self.process].skew_ms)
-    }
-
-    fn monotonic_us(&self) -> u64 {
-        self.shared.lock().monotonic_ms(self.process) * 1_000
-    }
-
-    fn sleep(&self, ms: u64) -> Sleep<'_> {
-        let at_ms = self.shared.lock().monotonic_ms(self.process) + ms;
-        Box::pin(Sleeping {
-            shared: self.shared.clone(),
-            process: self.process,
-            at_ms,
-            timer: None,
-        })
     }
 }

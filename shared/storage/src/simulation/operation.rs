@@ -10,6 +10,7 @@ use crate::engine::{Engine, Freshness};
 use crate::error::Error;
 use crate::job::{CommitId, Seen};
 use crate::maintenance::Compact;
+use crate::restore::RestorePoint;
 use crate::version::Version;
 
 /// Filler pages of a model at most.
@@ -25,11 +26,13 @@ pub(super) enum Kind {
     Cold,
     Compact(Compact),
     Collect,
+    /// To what was there so long ago. Milliseconds.
+    Restore(u64),
 }
 
 impl Kind {
-    pub(super) fn any(dice: &mut Dice, _: &Plan) -> Self {
-        match dice.below(24) {
+    pub(super) fn any(dice: &mut Dice, plan: &Plan) -> Self {
+        match dice.below(if plan.is_model() { 25 } else { 24 }) {
             0..=7 => Self::Write(0),
             8..=12 => Self::Write(1 + dice.index(3)),
             13 => Self::Write(4 + dice.index(9)),
@@ -37,6 +40,7 @@ impl Kind {
             18 => Self::Compact(Compact::Always),
             19 => Self::Compact(Compact::WhereWorthIt),
             20..=21 => Self::Collect,
+            24 => Self::Restore([100, 1_000, 60_000, 25 * 3_600_000][dice.index(4)]),
             _ => Self::Cold,
         }
     }
@@ -141,6 +145,7 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
             Ok(Outcome::Wrote)
         }
         Kind::Compact(when) => engine.compact(when).await.map(|_| Outcome::Done),
+        Kind::Restore(ago_ms) => restore(&engine, ago_ms).await,
         Kind::Collect => engine.collect_garbage().await.map(|_| Outcome::Done),
         Kind::Read | Kind::Cold if model => {
             let read = engine
@@ -161,6 +166,15 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
                 digests: vec![(bytes.version, checksum::of_object(&bytes.value))],
             })
         }
+    }
+}
+
+/// There may be no state that is old enough: then nothing is restored.
+async fn restore(engine: &Engine, ago_ms: u64) -> Result<Outcome, Error> {
+    let point = RestorePoint::Before(engine.replica.refresh().await?.saturating_sub(ago_ms));
+    match engine.restore(point).await {
+        Ok(_) | Err(Error::Refused(_)) => Ok(Outcome::Done),
+        Err(error) => Err(error),
     }
 }
 

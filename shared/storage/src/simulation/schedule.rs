@@ -6,22 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::checker::Checker;
 use super::dice::Dice;
 use super::executor::Executor;
-use super::network::{Network, Shared, SimClock, SimStore, State, Timing};
-use super::operation::{Kind, Operation, Outcome, Progress, perform};
-use super::process::{Process, options_of, place_of};
+use super::network::{Network, Shared, State};
+use super::operation::{Kind, Operation, Outcome, Progress};
+use super::process::Process;
 use super::{Failure, Plan, Statistics};
-use crate::engine::{Ablation, Engine};
+use crate::engine::Ablation;
 use crate::error::Error;
 use crate::limits::Tuning;
-use crate::store::StoreError;
-use crate::tasks::Tasks;
 
 /// A schedule that takes more steps than this has lost its way.
 const STEPS_MAX: u64 = 40_000;
 /// The time moves on by less than this with every step. Milliseconds.
 const STEP_MS: u64 = 20;
 /// Small, so that little data goes every way.
-const TUNING: Tuning = Tuning {
+pub(super) const TUNING: Tuning = Tuning {
     inline_delta_max_bytes: 1_600,
     tail_max_bytes: 3_000,
     base_switch_min_bytes: 3_000,
@@ -30,26 +28,16 @@ const TUNING: Tuning = Tuning {
     chunk_bytes: 2_048,
 };
 /// The same for SQLite, whose writes change more pages.
-const TUNING_OF_SQLITE: Tuning = Tuning {
+pub(super) const TUNING_OF_SQLITE: Tuning = Tuning {
     inline_delta_max_bytes: 3_200,
     tail_max_bytes: 6_000,
     base_switch_min_bytes: 12_000,
     ..TUNING
 };
-const SECOND_MS: u64 = 1_000;
-const HOUR_MS: u64 = 3_600 * SECOND_MS;
-/// How long a process stalls, and how far the time jumps. Milliseconds.
-const LONG_MS: [u64; 7] = [
-    3 * SECOND_MS,
-    12 * SECOND_MS,
-    120 * SECOND_MS,
-    13 * HOUR_MS,
-    26 * HOUR_MS,
-    72 * HOUR_MS,
-    8 * 24 * HOUR_MS,
-];
+pub(super) const SECOND_MS: u64 = 1_000;
+pub(super) const HOUR_MS: u64 = 3_600 * SECOND_MS;
 /// A client repeats a write no longer than this after its first attempt. Milliseconds.
-const REPEAT_MS: u64 = HOUR_MS;
+pub(super) const REPEAT_MS: u64 = HOUR_MS;
 
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
@@ -65,21 +53,21 @@ pub(super) type Outcomes = Arc<Mutex<Vec<(usize, Outcome)>>>;
 
 pub(super) struct Schedule<'a> {
     seed: u64,
-    plan: &'a Plan,
-    dice: Dice,
-    shared: Shared,
-    executor: Executor,
-    processes: Vec<Process>,
-    operations: Vec<Operation>,
-    outcomes: Outcomes,
+    pub(super) plan: &'a Plan,
+    pub(super) dice: Dice,
+    pub(super) shared: Shared,
+    pub(super) executor: Executor,
+    pub(super) processes: Vec<Process>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) outcomes: Outcomes,
     /// The steps at which something goes wrong.
     faults: VecDeque<u64>,
-    faults_done: u64,
+    pub(super) faults_done: u64,
     processes_wanted: usize,
     /// The writes that were acknowledged, in this order.
-    acknowledged: Vec<usize>,
+    pub(super) acknowledged: Vec<usize>,
     /// Nothing else begins before it is over.
-    first: Option<usize>,
+    pub(super) first: Option<usize>,
     step: u64,
     calm: bool,
     trace: Option<Vec<String>>,
@@ -273,7 +261,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// The processes that could serve an operation.
-    fn hosts(&self, operation: &Operation) -> Vec<usize> {
+    pub(super) fn hosts(&self, operation: &Operation) -> Vec<usize> {
         let network = self.shared.lock();
         let serves = |process: &usize| {
             self.processes[*process].serves() && network.processes[*process].stalled_until_ms.is_none()
@@ -305,183 +293,6 @@ impl<'a> Schedule<'a> {
                 self.boot(false, None);
             }
         }
-    }
-
-    /// Something goes wrong: with a call, a process, or the time.
-    fn go_wrong(&mut self) {
-        self.faults_done += 1;
-        let calls: Vec<_> = {
-            let network = self.shared.lock();
-            let live = network.calls.iter().filter(|(_, call)| !call.orphan);
-            live.filter(|(_, call)| matches!(call.state, State::Sent | State::Effected(..)))
-                .map(|(id, call)| (*id, call.process))
-                .collect()
-        };
-        let ms = LONG_MS[self.dice.index(LONG_MS.len())];
-        let Some((id, process)) = self.dice.pick(&calls) else {
-            self.say(|_| format!("the time jumps by {ms} ms"));
-            self.shared.lock().advance(ms);
-            return;
-        };
-        let unknown = StoreError::Unknown("reset".to_owned());
-        match self.dice.below(9) {
-            0 => {
-                self.say_call("is lost, or its answer is", id);
-                self.shared.lock().answer(id, Some(unknown));
-            }
-            1 => {
-                self.say_call("arrives, and its answer is lost", id);
-                let mut network = self.shared.lock();
-                network.deliver_if_sent(id);
-                network.answer(id, Some(unknown));
-            }
-            2 => {
-                self.say_call("is never answered", id);
-                let deliver = self.dice.one_in(2);
-                let mut network = self.shared.lock();
-                if deliver {
-                    network.deliver_if_sent(id);
-                }
-                network.silence(id);
-            }
-            3 => {
-                self.say_call("is late", id);
-                self.shared.lock().delay(id);
-            }
-            4 => {
-                self.say_call("meets a busy store", id);
-                self.shared.lock().refuse(id, StoreError::Busy("503".to_owned()));
-            }
-            5 => self.crash(process),
-            6 => {
-                self.say(|_| format!("process {process} stalls for {ms} ms"));
-                self.shared.lock().stall(process, ms);
-            }
-            7 => self.pass_a_day(process),
-            _ => {
-                self.say(|_| format!("the time jumps by {ms} ms"));
-                self.shared.lock().advance(ms);
-            }
-        }
-    }
-
-    /// A process sleeps for more than a day, best between putting an object and naming it, while maintenance goes on.
-    fn pass_a_day(&mut self, process: usize) {
-        let between = {
-            let network = self.shared.lock();
-            let objects = network.calls.values().filter(|call| call.puts_object() && !call.orphan);
-            objects.map(|call| call.process).last()
-        };
-        let process = between.unwrap_or(process);
-        self.say(|_| format!("process {process} sleeps for 26 hours"));
-        self.shared.lock().stall(process, 26 * HOUR_MS);
-        self.say(|_| "25 hours pass".to_owned());
-        self.shared.lock().advance(25 * HOUR_MS);
-        self.first = Some(self.operations.len());
-        self.operations.push(Operation::new(Kind::Collect));
-    }
-
-    fn crash(&mut self, process: usize) {
-        self.say(|_| format!("process {process} dies"));
-        self.executor.kill(process);
-        self.processes[process].die();
-        self.shared.lock().processes[process].stalled_until_ms = None;
-        for index in 0..self.operations.len() {
-            if matches!(self.operations[index].progress, Progress::Running(at) if at == process) {
-                self.unknown(index);
-            }
-        }
-    }
-
-    fn start(&mut self, index: usize) {
-        let now_ms = self.shared.lock().now_ms;
-        let process = if self.operations[index].kind == Kind::Cold {
-            self.boot(true, Some(index))
-        } else {
-            let hosts = self.hosts(&self.operations[index]);
-            let Some(process) = self.dice.pick(&hosts) else { return };
-            process
-        };
-        let acknowledged = self.acknowledged.len();
-        let operation = &mut self.operations[index];
-        operation.begin(process, now_ms, acknowledged);
-        let kind = operation.kind;
-        self.say(|_| format!("process {process} begins {kind:?} {index}"));
-        if kind != Kind::Cold
-            && let Some(engine) = self.processes[process].engine()
-        {
-            self.launch(process, index, engine);
-        }
-    }
-
-    fn tuning(&self) -> Tuning {
-        if self.plan.is_model() { TUNING } else { TUNING_OF_SQLITE }
-    }
-
-    fn launch(&mut self, process: usize, index: usize, engine: Engine) {
-        let (kind, outcomes, model) = (
-            self.operations[index].kind,
-            Arc::clone(&self.outcomes),
-            self.plan.is_model(),
-        );
-        self.executor.spawn(process, async move {
-            let outcome = perform(engine, kind, index, model).await;
-            outcomes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((index, outcome));
-        });
-    }
-
-    /// Starts a process; one that only serves `cold_for` where that is named.
-    fn boot(&mut self, cold: bool, cold_for: Option<usize>) -> usize {
-        let process = self.processes.len();
-        let skew_ms = i64::try_from(self.dice.below(4 * HOUR_MS)).unwrap_or(0) - (2 * HOUR_MS).cast_signed();
-        self.shared.lock().processes.push(Timing {
-            skew_ms,
-            ..Timing::default()
-        });
-        let clock = Arc::new(SimClock {
-            shared: self.shared.clone(),
-            process,
-        });
-        let store = Arc::new(SimStore {
-            shared: self.shared.clone(),
-            process,
-        });
-        let options = options_of(self.plan, &mut self.dice, Arc::clone(&clock) as Arc<_>);
-        let place = place_of(self.plan, &options);
-        let tasks = Tasks::Simulated(Arc::new(self.executor.spawner(process)));
-        let born = Process::new(cold);
-        let (slot, outcomes) = (born.slot(), Arc::clone(&self.outcomes));
-        let (kind, model, tuning) = (Kind::Cold, self.plan.is_model(), self.tuning());
-        self.processes.push(born);
-        self.executor.spawn(process, async move {
-            let opened = match place {
-                Ok(place) => Engine::open_in(store, options, place, tasks, tuning).await,
-                Err(error) => Err(error),
-            };
-            let outcome = match (opened, cold_for) {
-                (Ok(engine), Some(index)) => {
-                    let outcome = perform(engine.clone(), kind, index, model).await;
-                    engine.close().await;
-                    outcome
-                }
-                (Ok(engine), None) => {
-                    slot.open(engine);
-                    return;
-                }
-                (Err(error), _) => {
-                    slot.fail();
-                    Outcome::Failed(error)
-                }
-            };
-            slot.end_cold();
-            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-            outcomes.push((cold_for.unwrap_or(usize::MAX), outcome));
-        });
-        self.say(|_| format!("process {process} starts"));
-        process
     }
 
     fn take_outcomes(&mut self) {
@@ -516,60 +327,13 @@ impl<'a> Schedule<'a> {
     }
 
     /// Nobody knows whether it took place: the client repeats it, or gives up.
-    fn unknown(&mut self, index: usize) {
+    pub(super) fn unknown(&mut self, index: usize) {
         let now_ms = self.shared.lock().now_ms;
         let patient = !self.dice.one_in(4);
         let operation = &mut self.operations[index];
         let young = operation.first_ms.is_none_or(|first_ms| now_ms - first_ms < REPEAT_MS);
         let again = patient && young || self.calm;
         operation.progress = if again { Progress::Waiting } else { Progress::GivenUp };
-    }
-
-    fn check_read(&mut self, index: usize, ledger: &[u32], digests: &[(crate::version::Version, u64)]) {
-        let before = &self.acknowledged[..self.operations[index].acknowledged];
-        let mut network = self.shared.lock();
-        let missing = before.iter().find(|write| {
-            let id = Operation::id_of(**write);
-            !ledger.contains(&id) && !network.checker.undone.contains(&id)
-        });
-        if let Some(write) = missing {
-            network
-                .checker
-                .complain(format!("{index} does not see {write}, acknowledged before it began"));
-        }
-        for (version, digest) in digests {
-            if network.checker.states.get(version) != Some(digest) {
-                network
-                    .checker
-                    .complain(format!("{index} sees another {version} than was committed"));
-            }
-        }
-    }
-
-    /// Nothing acknowledged is missing, nothing is there twice, and what was over before another began stands before it.
-    fn check_ledger(&self, ledger: &[u32]) -> Result<(), String> {
-        let network = self.shared.lock();
-        let mut places = std::collections::BTreeMap::new();
-        for (place, id) in ledger.iter().enumerate() {
-            if places.insert(*id, place).is_some() {
-                return Err(format!("write {} took place twice", Operation::index_of(*id)));
-            }
-        }
-        for write in &self.acknowledged {
-            let id = Operation::id_of(*write);
-            let Some(place) = places.get(&id) else {
-                if network.checker.undone.contains(&id) {
-                    continue;
-                }
-                return Err(format!("write {write} was acknowledged and is missing"));
-            };
-            let earlier = &self.acknowledged[..self.operations[*write].acknowledged];
-            let later = earlier.iter().filter_map(|write| places.get(&Operation::id_of(*write)));
-            if later.into_iter().any(|earlier| earlier > place) {
-                return Err(format!("write {write} stands before one that was over when it began"));
-            }
-        }
-        Ok(())
     }
 
     fn statistics(&self) -> Statistics {
@@ -588,14 +352,14 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn say(&mut self, what: impl FnOnce(&Network) -> String) {
+    pub(super) fn say(&mut self, what: impl FnOnce(&Network) -> String) {
         if let Some(trace) = &mut self.trace {
             let network = self.shared.lock();
             trace.push(format!("{:>6} {:>15} {}", self.step, network.now_ms, what(&network)));
         }
     }
 
-    fn say_call(&mut self, what: &str, id: u64) {
+    pub(super) fn say_call(&mut self, what: &str, id: u64) {
         self.say(|network| match network.calls.get(&id) {
             Some(call) => format!("process {}: {} {what}", call.process, call.request),
             None => format!("{id} {what}"),

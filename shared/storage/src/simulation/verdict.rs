@@ -1,0 +1,56 @@
+//! What a read must see, and what must stand in the ledger at the end.
+
+use std::collections::BTreeMap;
+
+use super::operation::Operation;
+use super::schedule::Schedule;
+use crate::version::Version;
+
+impl Schedule<'_> {
+    pub(super) fn check_read(&mut self, index: usize, ledger: &[u32], digests: &[(Version, u64)]) {
+        let before = &self.acknowledged[..self.operations[index].acknowledged];
+        let mut network = self.shared.lock();
+        let missing = before.iter().find(|write| {
+            let id = Operation::id_of(**write);
+            !ledger.contains(&id) && !network.checker.once_undone.contains(&id)
+        });
+        if let Some(write) = missing {
+            network
+                .checker
+                .complain(format!("{index} does not see {write}, acknowledged before it began"));
+        }
+        for (version, digest) in digests {
+            if network.checker.states.get(version) != Some(digest) {
+                network
+                    .checker
+                    .complain(format!("{index} sees another {version} than was committed"));
+            }
+        }
+    }
+
+    /// Nothing acknowledged is missing, nothing is there twice, and what was over before another began stands before it.
+    pub(super) fn check_ledger(&self, ledger: &[u32]) -> Result<(), String> {
+        let network = self.shared.lock();
+        let mut places = BTreeMap::new();
+        for (place, id) in ledger.iter().enumerate() {
+            if places.insert(*id, place).is_some() {
+                return Err(format!("write {} took place twice", Operation::index_of(*id)));
+            }
+        }
+        for write in &self.acknowledged {
+            let id = Operation::id_of(*write);
+            let Some(place) = places.get(&id) else {
+                if network.checker.undone.contains(&id) {
+                    continue;
+                }
+                return Err(format!("write {write} was acknowledged and is missing"));
+            };
+            let earlier = &self.acknowledged[..self.operations[*write].acknowledged];
+            let later = earlier.iter().filter_map(|write| places.get(&Operation::id_of(*write)));
+            if later.into_iter().any(|earlier| earlier > place) {
+                return Err(format!("write {write} stands before one that was over when it began"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Compaction, garbage collection and restore, on a real database.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
+mod support;
+
+use std::sync::Arc;
+
+use bespoke_storage::{
+    Clock, Compact, Compacted, Engine, Error, Freshness, MemoryStore, ObjectStore, Options, RestorePoint,
+};
+use support::{Place, VirtualClock, add, count, fresh_id, head_of, noise};
+
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+
+struct World {
+    place: Place,
+    clock: Arc<VirtualClock>,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = VirtualClock::new();
+        Self {
+            place: Place::new(),
+            store: Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>)),
+            clock,
+        }
+    }
+
+    async fn open(&self) -> Engine {
+        let options = Options {
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            ..self.place.options()
+        };
+        Engine::open(Arc::clone(&self.store), options).await.unwrap()
+    }
+
+    async fn objects(&self, prefix: &str) -> usize {
+        self.store.list(prefix).await.unwrap().len()
+    }
+}
+
+/// A write that becomes a segment.
+async fn add_segment(engine: &Engine, seed: u64) {
+    let write = move |c: &bespoke_storage::rusqlite::Connection| {
+        c.execute_batch("CREATE TABLE IF NOT EXISTS noise (x BLOB)")?;
+        c.execute("INSERT INTO noise VALUES (?1)", [noise(100_000, seed)])?;
+        Ok(0)
+    };
+    engine.write::<i64, Error>(fresh_id(), write).await.unwrap();
+}
+
+async fn counted(engine: &Engine) -> i64 {
+    let read = engine.read(Freshness::Strict, |c| count(c, "a")).await;
+    read.unwrap().value
+}
+
+#[tokio::test]
+async fn a_compaction_leaves_a_base_and_the_same_database() {
+    let world = World::new();
+    let engine = world.open().await;
+    let other = world.open().await;
+    assert_eq!(
+        engine.compact(Compact::WhereWorthIt).await.unwrap(),
+        Compacted::NotNeeded
+    );
+    for seed in 0..17 {
+        add_segment(&engine, seed).await;
+    }
+    add(&engine, "a", 1).await.unwrap();
+    let before = engine.version();
+    assert_eq!(engine.compact(Compact::WhereWorthIt).await.unwrap(), Compacted::Done);
+    let head = head_of(&*world.store).await;
+    assert_eq!(
+        (head["segments"].as_array().unwrap().len(), engine.version()),
+        (0, before)
+    );
+    assert_eq!(engine.compact(Compact::Always).await.unwrap(), Compacted::NotNeeded);
+    // One who was behind, one who was there, and one who comes.
+    for engine in [other, engine, world.open().await] {
+        assert_eq!(counted(&engine).await, 1);
+        add(&engine, "b", 1).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_second_base_names_the_chunks_that_did_not_change() {
+    let world = World::new();
+    let engine = world.open().await;
+    for seed in 0..30 {
+        add_segment(&engine, seed).await;
+    }
+    engine.compact(Compact::Always).await.unwrap();
+    let chunks = world.objects("chunk/").await;
+    assert!(chunks > 2);
+    add(&engine, "a", 1).await.unwrap();
+    engine.compact(Compact::Always).await.unwrap();
+    let added = world.objects("chunk/").await - chunks;
+    assert!(added < chunks, "{added} of {chunks} chunks were written again");
+    assert_eq!(counted(&world.open().await).await, 1);
+}
+
+#[tokio::test]
+async fn garbage_goes_after_a_week_and_not_before() {
+    let world = World::new();
+    let engine = world.open().await;
+    add_segment(&engine, 1).await;
+    engine.compact(Compact::Always).await.unwrap();
+    add_segment(&engine, 2).await;
+    engine.compact(Compact::Always).await.unwrap();
+    world.clock.advance(6 * DAY_MS);
+    assert_eq!(engine.collect_garbage().await.unwrap().deleted, 0);
+    world.clock.advance(2 * DAY_MS);
+    assert!(engine.collect_garbage().await.unwrap().deleted > 0);
+    assert_eq!((world.objects("segment/").await, world.objects("trash/").await), (0, 0));
+    assert_eq!(world.objects("table/").await, 1);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(counted(&world.open().await).await, 1);
+}
+
+#[tokio::test]
+async fn an_orphan_goes_after_a_day() {
+    let world = World::new();
+    let engine = world.open().await;
+    let key = "segment/01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    let condition = bespoke_storage::PutCondition::CreateOnly;
+    world.store.put(key, "left".into(), condition).await.unwrap();
+    assert_eq!(engine.collect_garbage().await.unwrap().deleted, 0);
+    world.clock.advance(DAY_MS);
+    let collected = engine.collect_garbage().await.unwrap();
+    assert_eq!(collected.deleted, 1);
+    let head = head_of(&*world.store).await;
+    assert_eq!(head["floor_ms"].as_u64(), Some(collected.floor_ms));
+}
+
+#[tokio::test]
+async fn an_earlier_state_comes_back_for_every_process_and_so_does_the_later() {
+    let world = World::new();
+    let (engine, other) = (world.open().await, world.open().await);
+    let one = add(&engine, "a", 1).await.unwrap().version;
+    world.clock.advance(DAY_MS);
+    let noon_ms = world.clock.unix_ms();
+    world.clock.advance(1);
+    engine.compact(Compact::Always).await.unwrap();
+    let two = add(&engine, "a", 1).await.unwrap().version;
+    assert_eq!(counted(&other).await, 2);
+
+    let restored = engine.restore(RestorePoint::At(one)).await.unwrap();
+    assert_eq!((restored.from, restored.version.epoch), (one, one.epoch + 1));
+    for engine in [&engine, &other, &world.open().await] {
+        assert_eq!((counted(engine).await, engine.version()), (1, restored.version));
+    }
+    // What was taken back comes back, by its number or by a moment.
+    engine.restore(RestorePoint::At(two)).await.unwrap();
+    assert_eq!(counted(&other).await, 2);
+    engine.restore(RestorePoint::Before(noon_ms)).await.unwrap();
+    assert_eq!(counted(&other).await, 1);
+    add(&other, "a", 5).await.unwrap();
+    assert_eq!(counted(&engine).await, 6);
+}
+
+#[tokio::test]
+async fn what_never_was_is_not_restored() {
+    let world = World::new();
+    let engine = world.open().await;
+    let before = engine.version();
+    for point in [RestorePoint::Before(1), RestorePoint::At("9-9".parse().unwrap())] {
+        let error = engine.restore(point).await.unwrap_err();
+        assert!(matches!(error, Error::Refused(_)), "{error}");
+    }
+    assert_eq!(engine.version(), before);
+}
