@@ -120,11 +120,6 @@ impl Database {
         CommitId::new(self.vault.random().uuid().to_string()).expect("a UUID is short enough for an id")
     }
 
-    /// What seals and opens the encrypted columns.
-    pub fn vault(&self) -> &Vault {
-        &self.vault
-    }
-
     /// Asks the bucket whether it answers; gives the newest version.
     ///
     /// # Errors

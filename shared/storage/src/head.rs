@@ -11,13 +11,12 @@ use serde_json::{Map, Value};
 use crate::checksum;
 use crate::delta::{Delta, is_page_size};
 use crate::error::Error;
+use crate::frame::{self, FRAME_BYTES};
 use crate::limits::{FORMAT, HEAD_MAX_BYTES};
 use crate::version::Version;
 
 /// The key of the one mutable object.
 pub(crate) const HEAD_KEY: &str = "head";
-/// Length and digest. Bytes.
-const FRAME_BYTES: usize = 12;
 
 /// The JSON part of `head`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,15 +210,7 @@ impl FullHead {
             format: u32,
         }
         let damage = |detail: &str| Problem::Damage(detail.to_owned());
-        let (frame, rest) = body
-            .split_first_chunk::<FRAME_BYTES>()
-            .ok_or_else(|| damage("shorter than its frame"))?;
-        let (length, digest) = frame.split_at(4);
-        let length = length.try_into().map_or(0, u32::from_le_bytes) as usize;
-        if digest != checksum::of_object(rest).to_le_bytes() {
-            return Err(damage("its digest does not fit"));
-        }
-        let json = rest.get(..length).ok_or_else(|| damage("shorter than its JSON"))?;
+        let (json, blobs_at) = frame::open(body).map_err(damage)?;
         let unreadable = |error: serde_json::Error| Problem::Damage(error.to_string());
         let OnlyFormat { format } = serde_json::from_slice(json).map_err(unreadable)?;
         if format > FORMAT {
@@ -228,7 +219,7 @@ impl FullHead {
         let json: Head = serde_json::from_slice(json).map_err(unreadable)?;
         json.check().map_err(Problem::Damage)?;
         let mut blobs = Vec::with_capacity(json.tail.len());
-        let mut at = FRAME_BYTES + length;
+        let mut at = blobs_at;
         for entry in &json.tail {
             let end = usize::try_from(entry.len).ok().and_then(|len| at.checked_add(len));
             let end = end

@@ -40,6 +40,7 @@ mod delta;
 mod engine;
 pub mod environment;
 mod error;
+mod frame;
 mod guard;
 mod head;
 mod job;

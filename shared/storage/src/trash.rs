@@ -9,10 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::checksum;
 use crate::chunks::ChunkTable;
 use crate::error::Error;
+use crate::frame::{self, FRAME_BYTES};
 use crate::head::FullHead;
-
-/// Length and digest. Bytes.
-const FRAME_BYTES: usize = 12;
 
 /// Names that one switch made useless, and the `head` that named them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,19 +60,11 @@ impl Trash {
     /// [`Error::Corrupt`], naming `key`; [`Error::Unsupported`].
     pub(crate) fn decode(key: &str, body: &Bytes) -> Result<Self, Error> {
         let damage = |detail: &str| Error::Corrupt(format!("{key}: {detail}. Delete the object"));
-        let (frame, rest) = body
-            .split_first_chunk::<FRAME_BYTES>()
-            .ok_or_else(|| damage("shorter than its frame"))?;
-        let (length, digest) = frame.split_at(4);
-        let length = length.try_into().map_or(0, u32::from_le_bytes) as usize;
-        if digest != checksum::of_object(rest).to_le_bytes() {
-            return Err(damage("its digest does not fit"));
-        }
-        let json = rest.get(..length).ok_or_else(|| damage("shorter than its JSON"))?;
+        let (json, blobs_at) = frame::open(body).map_err(damage)?;
         let names: Names = serde_json::from_slice(json).map_err(|error| damage(&error.to_string()))?;
         Ok(Self {
             names: names.names,
-            head: FullHead::decode(&body.slice(FRAME_BYTES + length..))?,
+            head: FullHead::decode(&body.slice(blobs_at..))?,
         })
     }
 }
