@@ -29,6 +29,20 @@ impl Key {
     pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
+
+    /// The key for one purpose that is derived from this one, with HKDF-SHA256.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Self {
+        expand(&self.0, purpose)
+    }
+}
+
+fn expand(secret: &[u8], purpose: &str) -> Key {
+    let mut bytes = [0; KEY_BYTES];
+    Hkdf::<Sha256>::new(Some(SALT), secret)
+        .expand(purpose.as_bytes(), &mut bytes)
+        .expect("32 bytes are within what HKDF-SHA256 can give");
+    Key(bytes)
 }
 
 impl std::fmt::Debug for Key {
@@ -74,11 +88,7 @@ impl KeyRing {
         if passphrase.len() < MIN_PASSPHRASE_BYTES {
             return Err(KeyError(passphrase.len()));
         }
-        let mut bytes = [0; KEY_BYTES];
-        Hkdf::<Sha256>::new(Some(SALT), passphrase.as_bytes())
-            .expand(purpose.as_bytes(), &mut bytes)
-            .expect("32 bytes are within what HKDF-SHA256 can give");
-        Ok(Key(bytes))
+        Ok(expand(passphrase.as_bytes(), purpose))
     }
 }
 

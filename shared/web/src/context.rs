@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bespoke_core::{BlindIndex, Clock, FieldCipher, PasswordHasher, Random, Timestamp, Tokens};
+use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
 use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
 use bespoke_storage::{DirectoryStore, ObjectStore};
@@ -28,8 +28,10 @@ const MAX_WAITING_HASHES: usize = 64;
 
 struct Inner {
     config: Config,
+    bucket: Arc<dyn ObjectStore>,
     database: Database,
     tokens: Tokens,
+    links: LinkSigner,
     passwords: PasswordHasher,
     /// As many hashes at once as there are cores: each takes a core and 19 MiB.
     hashing: Semaphore,
@@ -66,7 +68,7 @@ impl Context {
         };
         let cipher = FieldCipher::new(&config.keys.data, &[]);
         let vault = Vault::new(cipher, BlindIndex::new(&config.keys.index), Arc::clone(&random));
-        let database = Database::open(store, config.local_dir.clone(), vault).await?;
+        let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
         let mail = MailSettings {
             from: config.mail_from.clone(),
             service: config.service_name.clone(),
@@ -76,7 +78,9 @@ impl Context {
         let passwords = PasswordHasher::new(config.passwords)?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
+            links: LinkSigner::new(&config.keys.token),
             config,
+            bucket: store,
             database,
             tokens,
             passwords,
@@ -97,6 +101,29 @@ impl Context {
     /// The database.
     pub fn database(&self) -> &Database {
         &self.0.database
+    }
+
+    /// The bucket, for what lies beside the database: images and exports.
+    pub fn bucket(&self) -> &dyn ObjectStore {
+        &*self.0.bucket
+    }
+
+    /// Signs and verifies links.
+    pub fn links(&self) -> &LinkSigner {
+        &self.0.links
+    }
+
+    /// A URL at which anybody gets the object `key` of the bucket for `lifetime_ms` milliseconds: the bucket's own where it
+    /// offers one, otherwise the signed `path` of ours that serves it.
+    ///
+    /// # Errors
+    /// 503 when the bucket cannot make one.
+    pub async fn download_url(&self, key: &str, path: &str, lifetime_ms: u32) -> Result<String, Error> {
+        if let Some(url) = self.bucket().presigned_get(key, lifetime_ms.into()).await? {
+            return Ok(url);
+        }
+        let end = self.now().plus_ms(lifetime_ms.into());
+        Ok(format!("{}{}", self.config().url, self.links().sign(path, end)))
     }
 
     /// Signs and verifies tokens.

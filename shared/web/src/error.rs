@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bespoke_core::permission::{Denied, LevelTooHigh};
-use bespoke_storage::Error as StorageError;
+use bespoke_storage::{Error as StorageError, StoreError};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
@@ -149,6 +149,12 @@ impl From<bespoke_database::Error> for Error {
             bespoke_database::Error::Storage(error) => Self::unavailable(RETRY_AFTER_S, error),
             error => Self::internal(error),
         }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::from(bespoke_database::Error::Storage(error.into()))
     }
 }
 

@@ -23,6 +23,7 @@ pub mod logging;
 pub mod openapi;
 mod outbox;
 mod params;
+mod query;
 mod routes;
 mod session;
 mod surroundings;
@@ -38,6 +39,7 @@ pub use gateway::Gateway;
 pub use params::{Id, Params};
 #[doc(hidden)]
 pub use pastey;
+pub use query::{Query, Signature};
 pub use routes::{Described, Description, Route, Routes, Scheme};
 pub use session::Session;
 pub use surroundings::{Surroundings, SystemClock, SystemRandom, keep_files_private};

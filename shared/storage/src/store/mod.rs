@@ -145,6 +145,15 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError>;
+
+    /// A URL at which the store itself hands out the object to anybody, for `lifetime_ms` milliseconds; `None` where it
+    /// has none to offer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn presigned_get(&self, _key: &str, _lifetime_ms: u64) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// Refuses a key that a store could not keep safely under its own name.
