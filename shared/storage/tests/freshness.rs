@@ -1,5 +1,7 @@
 //! How new a read is, and how often the store is asked for that.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Counts that wait outside the database: taken along by a commit, or put and merged; never twice.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
 mod support;
 
 use std::sync::Arc;
