@@ -22,6 +22,7 @@ mod key_file;
 pub mod lambda;
 mod limits;
 pub mod logging;
+pub mod maintenance;
 pub mod openapi;
 mod outbox;
 mod params;
