@@ -8,6 +8,7 @@ mod docs;
 mod info;
 mod key_bounds;
 mod protocol;
+mod repeats;
 mod sets;
 mod signin;
 mod signup;

@@ -1,9 +1,10 @@
 //! `POST /sets/{id}/clone/{auth}`
 
 use axum::response::Response;
-use bespoke_database::sets;
+use bespoke_core::permission::Actor;
+use bespoke_database::{Db, sets};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Caller, Id, Outcome, Result, Session};
+use bespoke_web::{Caller, Id, IdempotencyKey, Outcome, Result, Session, created};
 
 use crate::SetAnswer;
 use crate::content::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
@@ -13,14 +14,16 @@ use crate::content::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 /// The source is one's own, a public one, or any at level 8. The copy is private.
 // The original left the copy with the owner of the source: defect D51.
 #[utoipa::path(post, path = "/sets/{id}/clone/{auth}", tag = "Sets", operation_id = "cloneSet",
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "The copy.", body = SetAnswer),
         (status = 404, description = "There is no such set."),
+        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());
     let image = session.config().default_set_image.clone();
-    let copy = caller.write(&session, move |db, actor| {
+    let copy = move |db: &Db<'_>, actor: Actor| {
         let source = crate::find(db, id)?;
         actor.may_clone(source.user_id, source.content.public)?;
         let mut content = source.content;
@@ -37,9 +40,9 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) 
         content.public = false;
         content.img = Some(image.clone());
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
-    });
-    let clone_id = copy.await?;
-    crate::answer(&session, Outcome::Created, clone_id, None).await
+    };
+    let show = |db: &Db<'_>, id: &i64| crate::show(db, Outcome::Created, *id, None);
+    Ok(created(&caller.create(&session, copy, show).await?))
 }
 
 /// Says where a text comes from, unless that would make it too long.

@@ -2,9 +2,10 @@
 
 use axum::response::Response;
 use bespoke_core::entity::set::SetContent;
-use bespoke_database::sets;
+use bespoke_core::permission::Actor;
+use bespoke_database::{Db, sets};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Error, IdempotencyKey, Outcome, Result, Session, created};
 use serde_json::Value;
 
 use crate::SetAnswer;
@@ -18,10 +19,12 @@ const NO_NOTES: &str = "--";
 /// Measurements that are unknown or no number above zero are left out; `ignored` names them, and every field that was not
 /// taken.
 #[utoipa::path(post, path = "/sets/{auth}", tag = "Sets", operation_id = "createSet", request_body = NewSet,
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "The set.", body = SetAnswer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
             `nameTooLong`: the name has more than 1024 bytes."),
+        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
@@ -43,9 +46,7 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     let (changes, ignored) = Changes::read(body);
     changes.apply(&mut content);
     let (uuid, now) = (session.random().uuid(), session.now());
-    let make = caller.write(&session, move |db, actor| {
-        Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
-    });
-    let id = make.await?;
-    crate::answer(&session, Outcome::Created, id, Some(ignored)).await
+    let make = move |db: &Db<'_>, actor: Actor| Ok(sets::insert(db, uuid, actor.user_id, &content, now)?);
+    let show = move |db: &Db<'_>, id: &i64| crate::show(db, Outcome::Created, *id, Some(ignored.clone()));
+    Ok(created(&caller.create(&session, make, show).await?))
 }

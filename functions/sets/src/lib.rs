@@ -8,12 +8,11 @@ mod public;
 mod read;
 mod update;
 
-use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::Scope::{SetsRead, SetsWrite};
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_database::{Db, sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, Session, created, ok, route, view};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -46,17 +45,11 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
     sets::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
-async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
-    let set = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?.into();
-    let answer = SetAnswer {
+/// The set as it is now.
+fn show(db: &Db<'_>, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<SetAnswer> {
+    Ok(SetAnswer {
         result: outcome,
-        set,
+        set: find(db, Id(EntityId::Integer(id)))?.into(),
         ignored,
-    };
-    Ok(if outcome == Outcome::Created {
-        created(&answer)
-    } else {
-        ok(&answer)
     })
 }

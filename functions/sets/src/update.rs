@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Id, Outcome, Result, Session, ok};
 
 use crate::SetAnswer;
 use crate::content::{Changes, SetChanges};
@@ -31,5 +31,6 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id,
         Ok(set.id)
     });
     let set_id = change.await?;
-    crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
+    let show = session.read(|db| crate::show(db, Outcome::Success, set_id, Some(ignored.clone())));
+    Ok(ok(&show.await?))
 }

@@ -10,6 +10,7 @@
 //! function per question a handler asks, each taking [`Db`]; every lookup has an index: debug builds stop at a
 //! statement that looks through a whole table.
 
+mod answers;
 mod error;
 mod installation;
 mod migrations;
@@ -26,11 +27,12 @@ pub mod users;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bespoke_core::BlindIndex;
 use bespoke_storage::{Compact, Engine, ObjectStore, Options};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use bespoke_storage::{Collected, CommitId, Compacted, Freshness, Version};
+pub use bespoke_storage::{Collected, CommitId, Committed, Compacted, Freshness, Version};
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use vault::Vault;
@@ -109,6 +111,22 @@ impl Database {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        Ok(self.commit(id, f).await?.value)
+    }
+
+    /// The same; says also whether it had landed before.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn commit<T, E>(
+        &self,
+        id: CommitId,
+        f: impl Fn(&Db<'_>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Committed<T>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         let vault = Arc::clone(&self.vault);
         let run = move |connection: &rusqlite::Connection| {
             f(&Db {
@@ -117,8 +135,12 @@ impl Database {
             })
             .map_err(Caller)
         };
-        let result = self.engine.write(id, run).await;
-        result.map(|committed| committed.value).map_err(|Caller(error)| error)
+        self.engine.write(id, run).await.map_err(|Caller(error)| error)
+    }
+
+    /// The keyed index.
+    pub fn index(&self) -> &BlindIndex {
+        self.vault.index()
     }
 
     /// A commit id for a write that nobody will repeat from outside.

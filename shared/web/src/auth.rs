@@ -3,6 +3,8 @@
 mod credentials;
 mod proof;
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use bespoke_core::entity::user::{Standing, Unusable};
 use bespoke_core::permission::Actor;
@@ -12,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::idempotency::{Made, Opened};
 use crate::{Context, Error, Result, Session};
 use proof::{Proof, require};
 
@@ -93,6 +96,46 @@ impl<const LEVEL: u8> Caller<LEVEL> {
                 f(db, known.identity.actor)
             })
             .await
+    }
+}
+
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// Makes something on behalf of the caller, and reads the answer with `show`. Under an `Idempotency-Key` the same request
+    /// does so once: a repeat gets the answer that the first one got. `make` as in [`Caller::write`].
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`]; 400 for a key that is none; 422 for another request under the same key.
+    pub async fn create<T, V>(
+        &self,
+        session: &Session,
+        make: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+        show: impl Fn(&Db<'_>, &T) -> Result<V> + Send + Sync + 'static,
+    ) -> Result<Made<V>>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        V: Serialize + Send,
+    {
+        let Some(repeat) = session.repeatable().by(self.standing.uuid, session)? else {
+            let made = self.write(session, make).await?;
+            let answer = session.read(|db| show(db, &made)).await?;
+            return Ok(Made::anew(answer, false));
+        };
+        let show = Arc::new(show);
+        let (shown, kept) = (Arc::clone(&show), repeat.clone());
+        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        let write = session.commit(repeat.commit_id(), move |db| {
+            let known = proof.known(db, &context)?;
+            proof.admit(&known, LEVEL, db)?;
+            let made = make(db, known.identity.actor)?;
+            let answer = shown(db, &made)?;
+            Ok(kept.keep(made, &answer, &context))
+        });
+        let committed = write.await?;
+        let again = committed.replayed;
+        Ok(match repeat.open(committed.value, session)? {
+            Opened::Answer(answer) => Made::kept(answer, again),
+            Opened::Record(made) => Made::anew(session.read(|db| show(db, &made)).await?, again),
+        })
     }
 }
 

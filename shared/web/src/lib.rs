@@ -18,6 +18,7 @@ pub mod config;
 mod context;
 mod error;
 mod gateway;
+mod idempotency;
 mod key_file;
 pub mod lambda;
 mod limits;
@@ -40,6 +41,7 @@ pub use config::{Config, ConfigError, Overrides};
 pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
+pub use idempotency::{IdempotencyKey, Made};
 pub use limits::LimitSettings;
 pub use params::{Id, Params};
 #[doc(hidden)]
