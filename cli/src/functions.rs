@@ -8,6 +8,7 @@ pub(crate) fn all() -> Vec<Routes> {
         account::router(),
         apikeys::router(),
         docs::router(),
+        images::router(),
         info::router(),
         sets::router(),
     ]

@@ -14,6 +14,7 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/signinlink/{id}/{check}", None),
     ("GET", "/sets/{id}.json", None),
     ("GET", "/sets/{id}.yaml", None),
+    ("GET", "/images/{id}", None),
     ("GET", "/", None),
     ("GET", "/css/style.css", None),
     ("GET", "/avatar.svg", None),

@@ -28,6 +28,8 @@ pub(crate) struct NewSet {
     public: Option<bool>,
     #[schema(value_type = Option<bespoke_web::view::schema::Measurements>)]
     measies: Option<JsonObject>,
+    /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
+    img: Option<String>,
 }
 
 /// Changes of a set; what is left out stays.
@@ -45,6 +47,8 @@ pub(crate) struct SetChanges {
     /// Measurements to add or change; `null` takes one out.
     #[schema(value_type = Option<HashMap<String, Option<f64>>>, example = json!({ "chest": 930, "neck": null }))]
     measies: Option<JsonObject>,
+    /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
+    img: Option<String>,
 }
 
 /// The fields of a request that can be taken.

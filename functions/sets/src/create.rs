@@ -24,7 +24,7 @@ const NO_NOTES: &str = "--";
             `nameTooLong`: the name has more than 1024 bytes."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
-    let body = body.required()?;
+    let mut body = body.required()?;
     let name = body.get("name").and_then(Value::as_str);
     if name.is_none_or(str::is_empty) {
         return Err(Error::bad_request("nameMissing"));
@@ -40,12 +40,14 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
         measies: Default::default(),
         img: Some(session.config().default_set_image.clone()),
     };
-    let (changes, ignored) = Changes::read(body);
+    let image = session.take_image(&mut body).await;
+    let (changes, mut ignored) = Changes::read(body);
     changes.apply(&mut content);
     let (uuid, now) = (session.random().uuid(), session.now());
     let make = caller.write(&session, move |db, actor| {
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
     });
     let id = make.await?;
+    crate::keep_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -1,6 +1,7 @@
 //! `DELETE /sets/{id}/{auth}`
 
 use axum::response::Response;
+use bespoke_core::entity::image::ImageId;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
@@ -17,8 +18,10 @@ pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id)
     let remove = caller.write(&session, move |db, actor| {
         let set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
-        Ok(sets::delete(db, set.id)?)
+        sets::delete(db, set.id)?;
+        Ok(set.id)
     });
-    remove.await?;
+    let set_id = remove.await?;
+    session.remove_image(ImageId::Set(set_id)).await;
     Ok(no_content())
 }

@@ -22,7 +22,7 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session) -> Result<
     let sets = session.read(|db| Ok(sets::by_user(db, caller.actor.user_id)?)).await?;
     Ok(ok(&SetList {
         result: Outcome::Success,
-        sets: sets.into_iter().map(Into::into).collect(),
+        sets: sets.into_iter().map(|set| view::Set::new(set, &session)).collect(),
     }))
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) ->
     caller.actor.may_read(set.user_id)?;
     Ok(ok(&SetAnswer {
         result: Outcome::Success,
-        set: set.into(),
+        set: view::Set::new(set, &session),
         ignored: None,
     }))
 }

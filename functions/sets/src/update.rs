@@ -19,7 +19,9 @@ use crate::content::{Changes, SetChanges};
     ))]
 pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
     let now = session.now();
-    let (changes, ignored) = Changes::read(body.0);
+    let Body(mut body) = body;
+    let image = session.take_image(&mut body).await;
+    let (changes, mut ignored) = Changes::read(body);
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
@@ -31,5 +33,6 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id,
         Ok(set.id)
     });
     let set_id = change.await?;
+    crate::keep_image(&session, image, set_id, &mut ignored).await;
     crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
 }

@@ -3,6 +3,7 @@
 
 pub mod api_key;
 pub mod confirmation;
+pub mod image;
 pub mod mail;
 pub mod set;
 pub mod user;

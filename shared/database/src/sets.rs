@@ -45,6 +45,26 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
+/// Whether anybody may read the set; `None` when there is none.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn is_public(db: &Db<'_>, id: i64) -> Result<Option<bool>> {
+    db.first("SELECT public FROM sets WHERE id = ?1", [id], |_, row| Ok(row.take()?))
+}
+
+/// Stores which image a set has.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> {
+    db.run(
+        "UPDATE sets SET img = ?2, updated_at = ?3 WHERE id = ?1",
+        (id, img, now.as_millis()),
+    )?;
+    Ok(())
+}
+
 /// All sets of an account, in the order in which they were made.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ pub mod config;
 mod context;
 mod error;
 mod gateway;
+mod images;
 mod key_file;
 pub mod lambda;
 pub mod logging;
@@ -36,6 +37,7 @@ pub use config::{Config, ConfigError, Overrides};
 pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
+pub use images::SentImage;
 pub use params::{Id, Params};
 #[doc(hidden)]
 pub use pastey;

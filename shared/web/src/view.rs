@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::Context;
+
 /// The account object.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -110,12 +112,17 @@ pub struct Set {
     pub user_uuid: Uuid,
     #[schema(required)]
     pub image: Option<String>,
+    /// Where the image is seen; the link of a private set works for an hour or two.
+    #[schema(required)]
+    pub image_url: Option<String>,
 }
 
-impl From<MeasurementSet> for Set {
-    fn from(set: MeasurementSet) -> Self {
+impl Set {
+    /// How a set looks to who may read it.
+    pub fn new(set: MeasurementSet, context: &Context) -> Self {
         let content = set.content;
         Self {
+            image_url: context.image_url(content.img.as_deref(), content.public),
             id: set.id,
             created_at: set.created_at,
             img: content.img.clone(),

@@ -48,6 +48,7 @@ pub fn functions() -> Vec<Routes> {
         account::router(),
         apikeys::router(),
         docs::router(),
+        images::router(),
         info::router(),
         sets::router(),
     ]
@@ -86,6 +87,19 @@ impl App {
     /// # Errors
     /// Why it cannot.
     pub async fn try_on(bucket: MemoryStore, settings: &[(&str, &str)]) -> Result<Self, StartError> {
+        let store = Arc::new(bucket.clone());
+        Self::over(store, bucket, settings).await
+    }
+
+    /// The same, where the process reaches the bucket through `store`.
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    pub async fn over(
+        store: Arc<dyn ObjectStore>,
+        bucket: MemoryStore,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
         let folder = tempfile::tempdir().expect("a folder");
         let overrides = Overrides {
             data_dir: Some(folder.path().into()),
@@ -97,7 +111,6 @@ impl App {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(Environment::of(all, overrides), &SystemRandom).expect("valid settings");
         let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
-        let store: Arc<dyn ObjectStore> = Arc::new(bucket.clone());
         let surroundings = Surroundings {
             clock: clock.clone(),
             store: Some(store),
