@@ -30,6 +30,7 @@
 //! next `head` is), `base`, `maintenance` and `restore` (what nobody waits for), and the formats: `head`, `delta`, `chunks`,
 //! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
 
+mod asking;
 mod base;
 mod catch_up;
 mod checksum;
@@ -60,6 +61,7 @@ mod stage;
 mod store;
 mod tasks;
 mod trash;
+mod usage;
 mod version;
 mod wal;
 mod writer;
@@ -77,4 +79,5 @@ pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,
     PutCondition, Rates, StoreError,
 };
+pub use usage::UsageFold;
 pub use version::{Version, VersionError};
