@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use bespoke_core::entity::image::ImageId;
-use bespoke_database::{Db, sets};
+use bespoke_database::{Db, patterns, sets};
 use bespoke_web::{Context, Error, Params, Public, Query, Result, Session, Signature};
 use http::{HeaderValue, StatusCode, header};
 
@@ -63,13 +63,19 @@ pub(crate) async fn read(
 fn is_public(db: &Db<'_>, id: &ImageId) -> Result<bool> {
     Ok(match id {
         ImageId::Set(id) => sets::is_public(db, *id)?.unwrap_or_default(),
-        ImageId::Pattern(_) => false,
+        ImageId::Pattern(id) => patterns::is_public(db, *id)?.unwrap_or_default(),
         _ => true,
     })
 }
 
 fn is_default(name: &str, context: &Context) -> bool {
-    name == context.config().default_set_image
+    let config = context.config();
+    let defaults = [
+        &config.default_set_image,
+        &config.default_pattern_image,
+        &config.default_option_pack_image,
+    ];
+    defaults.iter().any(|default| *default == name)
 }
 
 fn redirect(to: &str, cache: HeaderValue) -> Result<Response> {

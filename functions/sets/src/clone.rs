@@ -1,12 +1,12 @@
 //! `POST /sets/{id}/clone/{auth}`
 
 use axum::response::Response;
+use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES, append};
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Outcome, Result, Session};
 
 use crate::SetAnswer;
-use crate::content::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 
 /// Copy a measurements set into one's own
 ///
@@ -40,11 +40,4 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) 
     });
     let clone_id = copy.await?;
     crate::answer(&session, Outcome::Created, clone_id, None).await
-}
-
-/// Says where a text comes from, unless that would make it too long.
-fn append(text: &mut String, remark: &str, limit: usize) {
-    if text.len() + remark.len() <= limit {
-        text.push_str(remark);
-    }
 }

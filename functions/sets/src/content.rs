@@ -2,14 +2,11 @@
 
 use bespoke_core::entity::set::SetContent;
 use bespoke_core::measurement::{self, is_valid};
+use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 use bespoke_web::JsonObject;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The longest name of a set, in bytes.
-pub(crate) const MAX_NAME_BYTES: usize = 1024;
-/// The longest notes of a set, in bytes.
-pub(crate) const MAX_NOTES_BYTES: usize = 64 * 1024;
 /// Fields that clients send for other reasons, and that are no mistake.
 const SILENT: [&str; 1] = ["test"];
 

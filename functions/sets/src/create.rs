@@ -1,17 +1,15 @@
 //! `POST /sets/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::set::SetContent;
+use bespoke_core::entity::set::{NO_NOTES, SetContent};
+use bespoke_core::validate::MAX_NAME_BYTES;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
 use serde_json::Value;
 
 use crate::SetAnswer;
-use crate::content::{Changes, MAX_NAME_BYTES, NewSet};
-
-/// What the notes say when nothing was sent.
-const NO_NOTES: &str = "--";
+use crate::content::{Changes, NewSet};
 
 /// Store a measurements set
 ///

@@ -13,13 +13,23 @@
 mod error;
 mod installation;
 mod migrations;
+mod page;
 mod row;
+mod seeds;
 mod vault;
 
 pub mod api_keys;
+pub mod audit;
+pub mod bookmarks;
 pub mod confirmations;
+pub mod curated_sets;
+pub mod option_packs;
 pub mod outbox;
+pub mod patterns;
 pub mod sets;
+pub mod statistics;
+pub mod subscribers;
+pub mod suggestions;
 pub mod users;
 
 use std::path::PathBuf;
@@ -32,6 +42,7 @@ use serde::de::DeserializeOwned;
 pub use bespoke_storage::{CommitId, Freshness, Version};
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
+pub use page::Page;
 pub use vault::Vault;
 
 /// The database of one process: the storage engine, and what opens the encrypted columns.

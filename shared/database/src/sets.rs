@@ -6,7 +6,7 @@ use rusqlite::named_params;
 use uuid::Uuid;
 
 use crate::row::Columns;
-use crate::{Db, Result};
+use crate::{Db, Page, Result};
 
 const TABLE: &str = "sets";
 /// In the order in which `from_row` takes them.
@@ -65,14 +65,14 @@ pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> 
     Ok(())
 }
 
-/// All sets of an account, in the order in which they were made.
+/// Sets of an account, in the order in which they were made.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
-pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<MeasurementSet>> {
+pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementSet>> {
     db.all(
-        &format!("{SELECT} WHERE sets.user_id = ?1 ORDER BY sets.id"),
-        [user_id],
+        &format!("{SELECT} WHERE sets.user_id = ?1 AND sets.id > ?2 ORDER BY sets.id LIMIT ?3"),
+        (user_id, db.after(TABLE, page)?, page.limit()),
         from_row,
     )
 }

@@ -28,6 +28,12 @@ pub mod level {
     pub const WRITE_SOME: u8 = Level::WRITE_SOME.number();
     /// Everything a user may do.
     pub const USER: u8 = Level::USER.number();
+    /// Looks after curated sets and option packs.
+    pub const CURATOR: u8 = Level::CURATOR.number();
+    /// Helps users.
+    pub const SUPPORT: u8 = Level::SUPPORT.number();
+    /// Changes other people's data.
+    pub const ADMIN: u8 = Level::ADMIN.number();
 }
 
 /// Who may call a route.

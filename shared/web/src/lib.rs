@@ -11,6 +11,7 @@
 //! [`Config`].
 
 mod answer;
+mod audit;
 mod auth;
 mod body;
 pub mod config;
@@ -23,14 +24,18 @@ pub mod lambda;
 pub mod logging;
 pub mod openapi;
 mod outbox;
+mod paging;
 mod params;
 mod query;
 mod routes;
 mod session;
+pub mod suggestions;
 mod surroundings;
+mod texts;
 pub mod view;
 
 pub use answer::{Outcome, created, no_content, ok, yaml};
+pub use audit::Witness;
 pub use auth::{Access, Caller, Guest, Identity, Public, Via, level};
 pub use body::{Body, JsonObject, truthy};
 pub use config::{Config, ConfigError, Overrides};
@@ -38,6 +43,7 @@ pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
 pub use images::SentImage;
+pub use paging::{Paging, list, yaml_list};
 pub use params::{Id, Params};
 #[doc(hidden)]
 pub use pastey;
@@ -45,3 +51,4 @@ pub use query::{Query, Signature};
 pub use routes::{Described, Description, Route, Routes, Scheme};
 pub use session::Session;
 pub use surroundings::{Surroundings, SystemClock, SystemRandom, keep_files_private};
+pub use texts::TextChanges;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, PasswordHasher, PasswordSettings, Random};
 
 use super::{ConfigError, SETTINGS, WITHOUT_EFFECT, Website};
@@ -157,6 +158,11 @@ impl Environment {
             "" | "no" | "0" | "false" => Ok(false),
             _ => Err(invalid(name, "takes yes or no")),
         }
+    }
+
+    /// Id of an image that stands for those that are missing.
+    pub(super) fn image(&self, name: &str) -> String {
+        self.text(name).unwrap_or_else(|| DEFAULT_IMAGE.to_owned())
     }
 
     pub(super) fn keys(&self, data_dir: &Path, random: &dyn Random) -> Result<KeyRing, ConfigError> {
