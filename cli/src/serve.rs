@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 use axum::body::Body;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_web::config::Environment;
-use bespoke_web::{Context, Gateway, Overrides, Session, Surroundings, logging};
+use bespoke_web::{Context, Gateway, Overrides, Peer, Session, Surroundings, logging};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -91,7 +91,7 @@ async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiv
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! { accepted = accepted => accepted, _ = stop.recv() => break };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, as a rule: one of those in use has to go first.
             tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
             continue;
@@ -99,8 +99,9 @@ async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiv
         // Small answers must not wait for more to send; a socket that cannot be told so still works.
         let _ = stream.set_nodelay(true);
         let gateway = Arc::clone(gateway);
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let gateway = Arc::clone(&gateway);
+            request.extensions_mut().insert(Peer(peer.ip()));
             async move { Ok::<_, Infallible>(gateway.handle(request.map(Body::new)).await) }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));

@@ -59,7 +59,10 @@ async fn named(session: &Session, params: &Params, paging: &Paging) -> Result<Na
         let pack = session.read(|db| Ok(option_packs::by_id(db, id)?)).await?;
         return Ok(pack.map_or(Named::Nothing, |pack| Named::Pack(Box::new(pack))));
     }
-    if Scheme::BOTH.iter().any(|scheme| scheme.segment().eq_ignore_ascii_case(name)) {
+    if Scheme::BOTH
+        .iter()
+        .any(|scheme| scheme.segment().eq_ignore_ascii_case(name))
+    {
         return Ok(Named::Nothing);
     }
     Ok(Named::Design(load(session, Some(name), paging.page()?).await?))

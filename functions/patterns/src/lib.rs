@@ -10,6 +10,7 @@ mod update;
 
 use axum::response::Response;
 use bespoke_core::EntityId;
+use bespoke_core::Scope::{PatternsRead, PatternsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::pattern::Pattern;
 use bespoke_database::{Db, patterns};
@@ -20,12 +21,12 @@ use utoipa::ToSchema;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("patterns")
-        .with(route!(create::create))
-        .with(route!(read::list))
-        .with(route!(read::read))
-        .with(route!(update::update))
-        .with(route!(delete::delete))
-        .with(route!(clone::clone))
+        .with(route!(create::create).scopes(&[PatternsRead, PatternsWrite]))
+        .with(route!(read::list).scopes(&[PatternsRead]))
+        .with(route!(read::read).scopes(&[PatternsRead]))
+        .with(route!(update::update).scopes(&[PatternsRead, PatternsWrite]))
+        .with(route!(delete::delete).scopes(&[PatternsWrite]))
+        .with(route!(clone::clone).scopes(&[PatternsRead, PatternsWrite]))
         .with(route!(public::json))
         .with(route!(public::yaml))
 }

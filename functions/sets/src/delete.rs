@@ -5,6 +5,9 @@ use bespoke_core::entity::image::ImageId;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
+use serde_json::Value;
+
+use crate::update::audited;
 
 /// Remove a measurements set
 ///
@@ -15,10 +18,15 @@ use bespoke_web::{Caller, Id, Result, Session, no_content};
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
+    let witness = session.witness("sets.delete");
     let remove = caller.write(&session, move |db, actor| {
         let set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
         sets::delete(db, set.id)?;
+        let witness = witness.clone().target("sets", set.id);
+        witness
+            .change(audited(&set.content), Value::Null)
+            .note_unless_own(db, actor, set.user_id)?;
         Ok(set.id)
     });
     let set_id = remove.await?;

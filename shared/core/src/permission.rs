@@ -73,6 +73,22 @@ impl Actor {
         self.may_write(owner_id)
     }
 
+    /// Giving an API key a new secret: one's own only, for who gets the secret can act as its owner.
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub fn may_rotate_key(self, owner_id: i64) -> Result<(), Denied> {
+        allow(self.owns(owner_id))
+    }
+
+    /// Acting as somebody else: from level 8 on, never as a higher role, and never as an administrator (defect D55).
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub fn may_impersonate(self, role: &Role) -> Result<(), Denied> {
+        allow(self.level >= Level::SUPPORT && role.level() <= self.level && *role != Role::Admin)
+    }
+
     /// Making an API key of that level: never above one's own effective level (defects D33, D34).
     ///
     /// # Errors
@@ -112,11 +128,15 @@ mod tests {
     #[test]
     fn rules_about_other_peoples_records_are_those_of_the_contract() {
         assert_eq!(lowest(|a| a.may_read(OWNER).is_ok()), (true, Some(6)));
+        assert_eq!(lowest(|a| a.may_impersonate(&Role::User).is_ok()), (false, Some(8)));
+        assert_eq!(lowest(|a| a.may_impersonate(&Role::Support).is_ok()), (false, Some(8)));
+        assert_eq!(lowest(|a| a.may_impersonate(&Role::Admin).is_ok()), (false, None));
         assert_eq!(lowest(|a| a.must_own(OWNER).is_ok()), (true, None));
         assert_eq!(lowest(|a| a.may_write(OWNER).is_ok()), (true, Some(9)));
         assert_eq!(lowest(|a| a.may_clone(OWNER, false).is_ok()), (true, Some(8)));
         assert_eq!(lowest(|a| a.may_clone(OWNER, true).is_ok()), (true, Some(0)));
         assert_eq!(lowest(|a| a.may_manage_key(OWNER).is_ok()), (true, Some(9)));
+        assert_eq!(lowest(|a| a.may_rotate_key(OWNER).is_ok()), (true, None));
     }
 
     #[test]

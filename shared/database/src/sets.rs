@@ -65,6 +65,17 @@ pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> 
     Ok(())
 }
 
+/// The UUID of the set with that id.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn uuid_of(db: &Db<'_>, id: EntityId) -> Result<Option<Uuid>> {
+    match id {
+        EntityId::Uuid(uuid) => Ok(Some(uuid)),
+        EntityId::Integer(_) => db.first_by_id("SELECT uuid FROM sets", TABLE, id, |_, row| Ok(row.take()?)),
+    }
+}
+
 /// Sets of an account, in the order in which they were made.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
 use bespoke_services::images::{BucketImages, ImageStore};
@@ -11,7 +12,8 @@ use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
 use bespoke_storage::{DirectoryStore, ObjectStore};
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::{Config, Error, Surroundings};
+use crate::limits::Limits;
+use crate::{Config, Error, JsonObject, Surroundings, truthy};
 
 /// A process that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,7 @@ struct Inner {
     database: Database,
     tokens: Tokens,
     links: LinkSigner,
+    limits: Option<Limits>,
     passwords: PasswordHasher,
     images: BucketImages,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
@@ -81,6 +84,7 @@ impl Context {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
             links: LinkSigner::new(&config.keys.token),
+            limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
             config,
             images: BucketImages::new(Arc::clone(&store)),
             bucket: store,
@@ -139,6 +143,12 @@ impl Context {
         &self.0.tokens
     }
 
+    /// Whether this request is one of a test: test mode is on, the request says so, and the address is in its domain.
+    pub fn is_test(&self, body: &JsonObject, address: &str) -> bool {
+        let domain = self.config().test_domain.as_deref();
+        domain.is_some_and(|domain| email_domain(address) == domain) && body.get("test").is_some_and(truthy)
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
@@ -147,6 +157,10 @@ impl Context {
     /// Randomness.
     pub fn random(&self) -> &dyn Random {
         &*self.0.random
+    }
+
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        self.0.limits.as_ref()
     }
 
     pub(crate) fn mailer(&self) -> &dyn Mailer {

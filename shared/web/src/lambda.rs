@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, header};
+use lambda_http::request::RequestContext;
 use lambda_http::{Error, Request, RequestExt, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::config::Environment;
-use crate::{Config, Context, Gateway, Overrides, Routes, Surroundings, logging};
+use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
 
 /// Runs one function: reads the configuration, syncs the database, then answers events until Lambda ends the process.
 ///
@@ -39,9 +40,20 @@ pub fn run(routes: Routes) -> Result<(), Error> {
 /// None: every failure is an answer.
 pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::response::Response, Infallible> {
     encode_path(&mut event);
+    if let Some(peer) = source_of(&event) {
+        event.extensions_mut().insert(peer);
+    }
     let mut response = gateway.handle(event.map(into_body)).await;
     one_line_each(response.headers_mut());
     Ok(response)
+}
+
+/// The address that the gateway saw.
+fn source_of(event: &Request) -> Option<Peer> {
+    let RequestContext::ApiGatewayV2(context) = event.request_context_ref()? else {
+        return None;
+    };
+    context.http.source_ip.as_ref()?.parse().ok().map(Peer)
 }
 
 /// What stands in no path as clients write it.

@@ -2,6 +2,7 @@
 //! UUIDs of the second API generation behind.
 
 pub mod texts;
+pub mod usage;
 
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::user::User;

@@ -1,5 +1,7 @@
 //! Who gets the newsletter.
 
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::Timestamp;
@@ -20,4 +22,18 @@ pub struct Subscriber {
     pub active: bool,
     /// When it was asked for.
     pub created_at: Timestamp,
+}
+
+impl Subscriber {
+    /// Whether that is the check of a link in a mail to this subscriber, whose UUID is known: the keyed hash, or the bare
+    /// SHA-256 of the address in the links of the original.
+    pub fn check_matches(&self, check: &str) -> bool {
+        let check = check.to_ascii_lowercase();
+        let bare: String = Sha256::digest(self.email.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let same = |right: &str| bool::from(right.as_bytes().ct_eq(check.as_bytes()));
+        same(&self.ehash) || same(&bare)
+    }
 }
