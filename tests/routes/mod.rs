@@ -5,6 +5,7 @@ mod apikeys;
 mod closed;
 mod confirm;
 mod docs;
+mod images;
 mod info;
 mod key_bounds;
 mod protocol;

@@ -41,6 +41,7 @@ async fn a_set_is_made_read_changed_listed_and_removed() {
             "uuid",
             "userUuid",
             "image",
+            "imageUrl",
         ];
         assert_eq!(keys, expected);
         assert_eq!(set["measies"].to_string(), r#"{"chest":930,"neck":360.5}"#);

@@ -22,8 +22,6 @@ pub const SEGMENTS_MAX: usize = 64;
 
 /// What a write may leave in `_commits` for its replay, as JSON. Bytes.
 pub const RESULT_MAX_BYTES: usize = 256;
-/// The same where the commit id says that a whole answer is kept ([`crate::CommitId::with_answer`]). Bytes.
-pub const ANSWER_MAX_BYTES: usize = 8 * 1024;
 /// The longest commit id. Bytes.
 pub const COMMIT_ID_MAX_BYTES: usize = 64;
 /// How long a row of `_commits` lives, by the store's clock. Milliseconds.

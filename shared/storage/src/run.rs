@@ -6,7 +6,7 @@ use crate::delta::Delta;
 use crate::error::Error;
 use crate::guard::{COMMITS_TABLE, SAVEPOINT};
 use crate::job::{Ran, SchemaEdit, Seen, Waiting};
-use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT};
+use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT, RESULT_MAX_BYTES};
 use crate::local::LocalCopy;
 use crate::session::{Session, WriteConnection};
 use crate::stage::{Batch, Now, Staging};
@@ -105,12 +105,12 @@ fn run_one(open: &mut WriteConnection, waiting: &mut Waiting, now: &Now<'_>) -> 
         return Ok(One::Left(left(stopped, "it was rolled back as a whole")));
     }
     let value = match ran {
-        Ran::Value(json) if json.len() > waiting.id.result_max() => {
+        Ran::Value(json) if json.len() > RESULT_MAX_BYTES => {
             let bytes = json.len();
             waiting.job.reject(Error::TooLarge {
                 what: "the value of a write",
                 bytes,
-                limit: waiting.id.result_max(),
+                limit: RESULT_MAX_BYTES,
             });
             None
         }
