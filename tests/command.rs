@@ -138,7 +138,7 @@ fn what_cannot_start_says_why_in_one_line() {
         (
             &["serve"],
             &[("BACKEND_STORE", "dir:/proc/nowhere"), ("BACKEND_PORT", "0")],
-            "cannot open the bucket in /proc/nowhere",
+            "cannot open the bucket dir:/proc/nowhere",
         ),
         (&["user", "create", "nobody"], &[], "`nobody` is no e-mail address"),
         (

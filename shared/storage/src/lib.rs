@@ -74,7 +74,7 @@ pub use maintenance::{Collected, Compact, Compacted};
 pub use restore::{RestorePoint, Restored};
 pub use rusqlite;
 pub use store::{
-    DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,
-    PutCondition, Rates, StoreError,
+    DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation, Place,
+    PlaceError, PutCondition, Rates, S3Access, S3Settings, S3Store, StoreError,
 };
 pub use version::{Version, VersionError};

@@ -64,7 +64,7 @@ fn length(json: &serde_json::Value) -> usize {
 
 #[tokio::test]
 async fn deltas_ride_in_head_until_they_no_longer_fit() {
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
         let follower = open_blobs(&store, &follower_place).await;
@@ -96,7 +96,7 @@ async fn deltas_ride_in_head_until_they_no_longer_fit() {
 
 #[tokio::test]
 async fn a_huge_delta_becomes_a_new_base() {
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
         let follower = open_blobs(&store, &follower_place).await;

@@ -7,6 +7,8 @@ mod directory;
 mod faulty;
 mod filesystem;
 mod memory;
+mod place;
+mod s3;
 
 use std::fmt;
 
@@ -16,6 +18,8 @@ use bytes::Bytes;
 pub use directory::DirectoryStore;
 pub use faulty::{Fault, FaultyStore, Operation, Rates};
 pub use memory::MemoryStore;
+pub use place::{Place, PlaceError};
+pub use s3::{S3Access, S3Settings, S3Store};
 
 /// The version of one object. Opaque: compared, never computed.
 #[derive(Clone, PartialEq, Eq, Hash)]
