@@ -25,7 +25,7 @@
 //!
 //! # Where to look
 //!
-//! [`Engine`] is the door. Behind it: `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
+//! [`Engine`] is the door. Behind it: `create` and `probe` (a new bucket), `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
 //! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
 //! next `head` is), `base`, `maintenance` and `restore` (what nobody waits for), and the formats: `head`, `delta`, `chunks`,
 //! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
@@ -50,6 +50,7 @@ mod lock;
 mod maintenance;
 mod pages;
 mod plan;
+mod probe;
 mod reader;
 mod replica;
 mod restore;
