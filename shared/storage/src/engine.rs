@@ -19,6 +19,7 @@ use crate::local::{Local, LocalFolder, SqlitePlace};
 use crate::replica::{Looked, Parts, Replica};
 use crate::store::{Fetched, ObjectStore};
 use crate::tasks::Tasks;
+use crate::usage::{self, UsageFold};
 use crate::version::Version;
 use crate::writer::{Message, Writer};
 
@@ -52,6 +53,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Ids, nonces, jitter.
     pub random: Arc<dyn Random>,
+    /// Brings counts into the database (see [`Engine::freeze_usage`]).
+    pub usage_fold: Option<UsageFold>,
     /// A rule of the protocol left out, so that a test can show what it is for. Never outside a test.
     #[doc(hidden)]
     pub ablation: Option<Ablation>,
@@ -76,6 +79,10 @@ pub enum Ablation {
     GetBeforeList,
     /// A write is run again, however long ago it began.
     RerunAfterPurge,
+    /// A commit that takes counts along does not note their name.
+    UsageWithoutName,
+    /// The names of counts are remembered for a day only.
+    MergedPurgedAfterADay,
 }
 
 impl Options {
@@ -90,6 +97,7 @@ impl Options {
             page_size: PAGE_SIZE,
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom),
+            usage_fold: None,
             ablation: None,
         }
     }
@@ -102,6 +110,13 @@ pub enum Freshness {
     Strict,
     /// Whatever this process has: for a request that has already asked.
     Local,
+    /// As old as the operator allows, and not older than what the client has seen.
+    Within {
+        /// Milliseconds.
+        age_ms: u64,
+        /// Read one's own writes: at least this, unless it is of another epoch.
+        at_least: Option<Version>,
+    },
 }
 
 /// What a read returned.
@@ -162,6 +177,7 @@ impl Engine {
             tasks,
             tuning,
             ablation: options.ablation,
+            usage_fold: options.usage_fold,
         };
         let known = first_head(&parts, options.page_size).await?;
         let replica = Replica::new(parts, Arc::clone(&known));
@@ -233,7 +249,7 @@ impl Engine {
         freshness: Freshness,
         mut look: impl FnMut(&Replica) -> Result<Looked<T>, E> + Send,
     ) -> Result<Read<T>, E> {
-        if freshness == Freshness::Strict
+        if self.must_ask(freshness)
             && let Some(read) = self.read_while_asking(&mut look).await?
         {
             return Ok(read);
@@ -246,40 +262,48 @@ impl Engine {
         }
     }
 
+    fn must_ask(&self, freshness: Freshness) -> bool {
+        match freshness {
+            Freshness::Strict => true,
+            Freshness::Local => false,
+            Freshness::Within { age_ms, at_least } => {
+                let have = self.version();
+                let unseen = at_least.is_some_and(|seen| seen.epoch != have.epoch || seen.seq > have.seq);
+                unseen || !self.replica.is_younger_than(age_ms)
+            }
+        }
+    }
+
     /// Asks the store; where the answer takes its time, reads meanwhile, and keeps that where nothing has changed.
     async fn read_while_asking<T, E: From<Error>>(
         &self,
         look: &mut (impl FnMut(&Replica) -> Result<Looked<T>, E> + Send),
     ) -> Result<Option<Read<T>>, E> {
-        let known = self.replica.known.load_full();
-        let mut asked = pin!(self.replica.get_head(Some(&known.etag)));
+        let mut asking = pin!(self.replica.ask());
         let at_once = std::future::poll_fn(|context| {
-            Poll::Ready(match asked.as_mut().poll(context) {
+            Poll::Ready(match asking.as_mut().poll(context) {
                 Poll::Ready(answer) => Some(answer),
                 Poll::Pending => None,
             })
         });
-        let answer = match at_once.await {
-            Some(answer) => answer,
-            None => {
-                let early = look(&self.replica);
-                let answer = asked.await;
-                if let Ok(Fetched::NotModified { .. }) = answer {
-                    match early? {
-                        // The answer vouches for what was known when it was asked for.
-                        Looked::At(value, version) if version >= known.version() => {
-                            return Ok(Some(Read { value, version }));
-                        }
-                        _ => return Ok(None),
-                    }
-                }
-                answer
-            }
+        let (early, asked) = match at_once.await {
+            Some(asked) => (None, asked),
+            None => (Some(look(&self.replica)), asking.await),
         };
-        match answer.map_err(Error::from)? {
-            Fetched::NotModified { .. } => {}
-            moved => {
+        let asked = asked.map_err(Error::from)?;
+        match (asked.fetched, early) {
+            (Fetched::NotModified { .. }, early) => {
+                self.replica.asking.was_newest(asked.began_us);
+                // The answer vouches for what was known when it was asked for.
+                if let Some(Looked::At(value, version)) = early.transpose()?
+                    && version >= asked.known
+                {
+                    return Ok(Some(Read { value, version }));
+                }
+            }
+            (moved, _) => {
                 self.replica.absorb(moved).await?;
+                self.replica.asking.was_newest(asked.began_us);
             }
         }
         Ok(None)
@@ -317,6 +341,21 @@ impl Engine {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        self.enqueue_with(id, schema, Vec::new(), f).await
+    }
+
+    /// The same, with counts that are merged in the commit.
+    pub(crate) async fn enqueue_with<T, E>(
+        &self,
+        id: CommitId,
+        schema: Option<SchemaEdit>,
+        usage: Vec<Arc<usage::Batch>>,
+        f: impl Fn(Seen<'_>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Committed<T>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let limit_us = self.write_deadline_ms.saturating_mul(1_000);
         let deadline_us = self.replica.clock.monotonic_us().saturating_add(limit_us);
@@ -328,6 +367,7 @@ impl Engine {
             handed_in_ms: self.replica.clock.unix_ms(),
             first_attempt_ms: None,
             schema,
+            usage,
         };
         self.queue
             .try_send(Message::Write(waiting))

@@ -11,6 +11,8 @@ use crate::limits::STEPS_PER_DEADLINE_CHECK;
 
 /// The engine's own table, one row per commit id.
 pub(crate) const COMMITS_TABLE: &str = "_commits";
+/// The engine's own table, one row per batch of counts that is in the database.
+pub(crate) const USAGE_TABLE: &str = "_usage_merged";
 /// The engine's own savepoint.
 pub(crate) const SAVEPOINT: &str = "_commits_savepoint";
 

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::environment::{Random, hex_16};
 use crate::error::Error;
 use crate::limits::COMMIT_ID_MAX_BYTES;
 use crate::simulation::Model;
+use crate::usage::Batch;
 use crate::version::Version;
 
 /// Names one write for good: it takes effect once, however often it is sent.
@@ -207,4 +209,6 @@ pub(crate) struct Waiting {
     /// The store's clock when it was handed in. Known from the first attempt on. Milliseconds since 1970.
     pub(crate) first_attempt_ms: Option<u64>,
     pub(crate) schema: Option<SchemaEdit>,
+    /// Counts that are merged in the same commit.
+    pub(crate) usage: Vec<Arc<Batch>>,
 }

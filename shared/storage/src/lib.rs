@@ -30,6 +30,7 @@
 //! next `head` is), `base`, `maintenance` and `restore` (what nobody waits for), and the formats: `head`, `delta`, `chunks`,
 //! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
 
+mod asking;
 mod base;
 mod catch_up;
 mod checksum;
@@ -61,6 +62,7 @@ mod stage;
 mod store;
 mod tasks;
 mod trash;
+mod usage;
 mod version;
 mod wal;
 mod writer;
@@ -78,4 +80,5 @@ pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation, Place,
     PlaceError, PutCondition, Rates, S3Access, S3Settings, S3Store, StoreError,
 };
+pub use usage::UsageFold;
 pub use version::{Version, VersionError};

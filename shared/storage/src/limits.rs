@@ -32,6 +32,18 @@ pub const RERUN_MAX_MS: u64 = 12 * 60 * 60 * 1000;
 /// Expired rows of `_commits` that one commit removes for each row that it adds, so that no delta grows by a purge.
 pub const PURGED_PER_COMMIT: usize = 4;
 
+/// A process drops counts that the store did not take for so long, by its own clock. Milliseconds.
+pub const USAGE_BATCH_KEPT_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+/// Objects with counts that nobody merged for so long are dropped unread, by the store's clock. Milliseconds.
+pub const USAGE_OBJECT_KEPT_MS: u64 = 5 * 24 * 60 * 60 * 1000;
+/// How long the name of a batch of counts is remembered, by the store's clock: far longer than any of its copies can be about.
+/// Milliseconds.
+pub const USAGE_MERGED_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Batches of counts that one commit takes along.
+pub const USAGE_FOLDED_MAX: usize = 4;
+/// Batches of counts that one commit of maintenance merges.
+pub const USAGE_MERGED_MAX: usize = 64;
+
 /// How old an object must be before it counts as garbage where nothing names it: a writer that stalled for longer loses its
 /// PUT instead. By the store's clock. Milliseconds.
 pub const FLOOR_MS: u64 = 24 * 60 * 60 * 1000;
@@ -56,6 +68,8 @@ pub const BACKOFF_MIN_MS: u64 = 20;
 /// Longest wait after an answer that says "busy". Milliseconds.
 pub const BACKOFF_MAX_MS: u64 = 1_000;
 
+/// Questions for `head` that one process has under way at once; who comes then shares the next.
+pub const HEAD_GETS_MAX: usize = 8;
 /// A GET or PUT of `head` that takes longer counts as unanswered. Milliseconds.
 pub const HEAD_TIMEOUT_MS: u64 = 2_000;
 /// The same for chunks, tables and segments. Milliseconds.

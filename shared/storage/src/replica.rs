@@ -8,6 +8,7 @@ use std::task::Poll;
 use arc_swap::ArcSwap;
 use rusqlite::Connection;
 
+use crate::asking::Asking;
 use crate::engine::Ablation;
 use crate::environment::{Clock, Random};
 use crate::error::Error;
@@ -18,6 +19,7 @@ use crate::local::{Local, LocalCopy};
 use crate::reader::Pool;
 use crate::store::{ETag, Fetched, Object, ObjectStore, StoreError};
 use crate::tasks::Tasks;
+use crate::usage::{Frozen, UsageFold};
 use crate::version::Version;
 
 /// A `head` and what the store said about it.
@@ -64,6 +66,10 @@ pub(crate) struct Replica {
     pub(crate) catching_up: tokio::sync::Mutex<()>,
     pub(crate) tasks: Tasks,
     pub(crate) tuning: Tuning,
+    pub(crate) usage_fold: Option<UsageFold>,
+    pub(crate) asking: Asking,
+    /// Counts that this process has frozen.
+    pub(crate) frozen: Frozen,
     /// Last, so that the connections are gone before the folder is.
     pub(crate) place: Box<dyn Local>,
 }
@@ -79,6 +85,7 @@ pub(crate) struct Parts {
     pub(crate) tasks: Tasks,
     pub(crate) tuning: Tuning,
     pub(crate) ablation: Option<Ablation>,
+    pub(crate) usage_fold: Option<UsageFold>,
 }
 
 /// A read that found its copy of the database.
@@ -102,6 +109,7 @@ impl Replica {
             tasks,
             tuning,
             ablation,
+            usage_fold,
         } = parts;
         Arc::new(Self {
             store,
@@ -116,6 +124,9 @@ impl Replica {
             catching_up: tokio::sync::Mutex::new(()),
             tasks,
             tuning,
+            usage_fold,
+            asking: Asking::default(),
+            frozen: Frozen::default(),
             place: local,
         })
     }

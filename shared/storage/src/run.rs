@@ -10,7 +10,7 @@ use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT, RESULT_MAX_BYTES};
 use crate::local::LocalCopy;
 use crate::session::{Session, WriteConnection};
 use crate::stage::{Batch, Now, Staging};
-use crate::wal;
+use crate::{usage, wal};
 
 /// What one write came to.
 enum One {
@@ -61,6 +61,9 @@ fn run_batch(open: &mut WriteConnection, batch: &mut [Waiting], now: &Now<'_>) -
         }
     }
     open.deadline.set(u64::MAX);
+    for usage in usage::taken_along(changes > 0, batch, now) {
+        changes += usize::from(usage::fold(&open.connection, usage, now)?);
+    }
     if changes == 0 {
         open.connection.execute_batch("ROLLBACK")?;
         return Ok(Ended::Unchanged);
@@ -177,6 +180,7 @@ fn purge(connection: &Connection, added: usize, date_ms: u64) -> Result<(), Erro
 /// What a new database begins with.
 pub(crate) fn first_schema() -> String {
     format!(
-        "CREATE TABLE {COMMITS_TABLE} (id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL, result BLOB NOT NULL) STRICT"
+        "CREATE TABLE {COMMITS_TABLE} (id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL, result BLOB NOT NULL) STRICT; {}",
+        usage::schema()
     )
 }

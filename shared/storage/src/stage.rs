@@ -1,5 +1,7 @@
 //! Stages a batch of writes on the local copy, and turns what they changed into a delta.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::delta::Delta;
@@ -10,6 +12,7 @@ use crate::job::{SchemaEdit, Waiting};
 use crate::local::LocalCopy;
 use crate::plan;
 use crate::replica::{Known, Replica};
+use crate::usage::{self, UsageFold};
 
 /// A local COMMIT that the store has not accepted yet.
 pub(crate) struct Staged {
@@ -20,6 +23,8 @@ pub(crate) struct Staged {
     /// Of the local copy that it stands on.
     pub(crate) generation: u64,
     pub(crate) schema: Option<SchemaEdit>,
+    /// Counts of this process that it takes along.
+    pub(crate) usage: Vec<Arc<usage::Batch>>,
 }
 
 /// What staging a batch came to.
@@ -40,6 +45,14 @@ pub(crate) struct Now<'a> {
     pub(crate) date_ms: u64,
     /// Whether `_commits` is looked into; only a test says no.
     pub(crate) look: bool,
+    /// Counts that the commit takes along, if there is one.
+    pub(crate) usage: &'a [Arc<usage::Batch>],
+    /// Brings them into the database.
+    pub(crate) fold: Option<UsageFold>,
+    /// Whether their names are noted; only a test says no.
+    pub(crate) names: bool,
+    /// How long they are. Milliseconds.
+    pub(crate) remembered_ms: u64,
 }
 
 /// What running a batch came to.
@@ -77,10 +90,15 @@ pub(crate) fn stage(
         replica.local_mut().dirty = true;
         return Ok(Stage::Moved);
     }
+    let usage = replica.usage_to_fold();
     let now = Now {
         head,
         date_ms,
         look: replica.ablation != Some(Ablation::NoCommitsTest),
+        usage: &usage,
+        fold: replica.usage_fold,
+        names: replica.ablation != Some(Ablation::UsageWithoutName),
+        remembered_ms: replica.usage_remembered_ms(),
     };
     let (mut delta, schema) = match session.run(&local, batch, &now) {
         Ok(Batch::Committed(delta, schema)) => (delta, schema),
@@ -113,5 +131,6 @@ pub(crate) fn stage(
         checksum,
         generation: local.generation,
         schema,
+        usage,
     })))
 }

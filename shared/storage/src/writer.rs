@@ -209,6 +209,7 @@ impl Writer {
             Ok(committed) => {
                 // The PUT that committed cleared the lock.
                 self.locking.cleared();
+                self.replica.frozen.forget(&staged.usage);
                 self.accept(staged, committed).await;
                 Ok(Attempt::Done)
             }

@@ -112,3 +112,13 @@ fn garbage_collection_that_lists_too_late_is_noticed() {
 fn a_write_that_is_run_again_after_the_purge_takes_place_twice() {
     assert!(is_caught(Ablation::RerunAfterPurge).contains("twice"));
 }
+
+#[test]
+fn counts_that_are_folded_without_their_name_are_counted_twice() {
+    assert!(is_caught(Ablation::UsageWithoutName).contains("counted twice"));
+}
+
+#[test]
+fn names_of_counts_that_are_forgotten_after_a_day_let_them_be_counted_twice() {
+    assert!(is_caught(Ablation::MergedPurgedAfterADay).contains("counted twice"));
+}

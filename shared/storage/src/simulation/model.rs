@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
+use crate::checksum;
 use crate::delta::Delta;
 use crate::error::Error;
 use crate::job::{Ran, Seen, Waiting};
@@ -13,21 +14,35 @@ use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT};
 use crate::local::{Local, LocalCopy};
 use crate::pages::Pages;
 use crate::stage::{Batch, Now, Staging};
+use crate::usage;
 
 /// Bytes.
 pub(super) const MODEL_PAGE_BYTES: usize = 512;
 const HEADER_PAGES: usize = 1;
 const LEDGER_PAGES: usize = 4;
 const COMMITS_PAGES: usize = 8;
-const FIXED_PAGES: usize = HEADER_PAGES + LEDGER_PAGES + COMMITS_PAGES;
+const COUNTED_PAGES: usize = 1;
+const MERGED_PAGES: usize = 2;
+/// Where each table begins. Bytes.
+const LEDGER_AT: usize = HEADER_PAGES * MODEL_PAGE_BYTES;
+const COMMITS_AT: usize = LEDGER_AT + LEDGER_PAGES * MODEL_PAGE_BYTES;
+const COUNTED_AT: usize = COMMITS_AT + COMMITS_PAGES * MODEL_PAGE_BYTES;
+const MERGED_AT: usize = COUNTED_AT + COUNTED_PAGES * MODEL_PAGE_BYTES;
+const FILLER_AT: usize = MERGED_AT + MERGED_PAGES * MODEL_PAGE_BYTES;
 /// Id, result, time. Bytes.
 const COMMIT_BYTES: usize = 16;
+/// Name, time. Bytes.
+const MERGED_BYTES: usize = 12;
 
 /// What a write of a simulation works on.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     pub(super) ledger: Vec<u32>,
     commits: Vec<(u32, u32, u64)>,
+    /// What was counted, in the order in which it was merged.
+    pub(super) counted: Vec<u32>,
+    /// Names of batches, shortened, and when they were merged.
+    merged: Vec<(u32, u64)>,
     pub(super) filler: Vec<Vec<u8>>,
 }
 
@@ -40,44 +55,72 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 
 impl Model {
     pub(super) fn decode(bytes: &[u8]) -> Self {
-        let (ledger, commits) = (word(bytes, 0) as usize, word(bytes, 4) as usize);
-        let from = HEADER_PAGES * MODEL_PAGE_BYTES;
-        let ledger = (0..ledger).map(|index| word(bytes, from + index * 4)).collect();
-        let from = (HEADER_PAGES + LEDGER_PAGES) * MODEL_PAGE_BYTES;
-        let commit = |index: usize| {
-            let at = from + index * COMMIT_BYTES;
-            let time = u64::from(word(bytes, at + 8)) | u64::from(word(bytes, at + 12)) << 32;
-            (word(bytes, at), word(bytes, at + 4), time)
+        let long = |at: usize| u64::from(word(bytes, at)) | u64::from(word(bytes, at + 4)) << 32;
+        let rows = |field: usize, from: usize, row_bytes: usize| {
+            (0..word(bytes, field * 4) as usize).map(move |index| from + index * row_bytes)
         };
-        let filler = bytes.get(FIXED_PAGES * MODEL_PAGE_BYTES..).unwrap_or_default();
+        let filler = bytes.get(FILLER_AT..).unwrap_or_default();
         Self {
-            ledger,
-            commits: (0..commits).map(commit).collect(),
+            ledger: rows(0, LEDGER_AT, 4).map(|at| word(bytes, at)).collect(),
+            commits: rows(1, COMMITS_AT, COMMIT_BYTES)
+                .map(|at| (word(bytes, at), word(bytes, at + 4), long(at + 8)))
+                .collect(),
+            counted: rows(2, COUNTED_AT, 4).map(|at| word(bytes, at)).collect(),
+            merged: rows(3, MERGED_AT, MERGED_BYTES)
+                .map(|at| (word(bytes, at), long(at + 4)))
+                .collect(),
             filler: filler.chunks(MODEL_PAGE_BYTES).map(<[u8]>::to_vec).collect(),
         }
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![0; FIXED_PAGES * MODEL_PAGE_BYTES];
-        let mut put = |at: usize, word: u32| bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
-        put(0, u32::try_from(self.ledger.len()).unwrap_or(u32::MAX));
-        put(4, u32::try_from(self.commits.len()).unwrap_or(u32::MAX));
-        let from = HEADER_PAGES * MODEL_PAGE_BYTES;
-        for (index, id) in self.ledger.iter().enumerate() {
-            put(from + index * 4, *id);
+        let mut bytes = vec![0; FILLER_AT];
+        let mut put = |at: usize, row: &[u8]| bytes[at..at + row.len()].copy_from_slice(row);
+        let counts = [
+            self.ledger.len(),
+            self.commits.len(),
+            self.counted.len(),
+            self.merged.len(),
+        ];
+        for (field, count) in counts.into_iter().enumerate() {
+            put(field * 4, &u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
         }
-        let from = (HEADER_PAGES + LEDGER_PAGES) * MODEL_PAGE_BYTES;
+        for (index, id) in self.ledger.iter().enumerate() {
+            put(LEDGER_AT + index * 4, &id.to_le_bytes());
+        }
         for (index, (id, result, at_ms)) in self.commits.iter().enumerate() {
-            let at = from + index * COMMIT_BYTES;
-            put(at, *id);
-            put(at + 4, *result);
-            put(at + 8, (*at_ms & u64::from(u32::MAX)) as u32);
-            put(at + 12, (*at_ms >> 32) as u32);
+            let at = COMMITS_AT + index * COMMIT_BYTES;
+            put(at, &id.to_le_bytes());
+            put(at + 4, &result.to_le_bytes());
+            put(at + 8, &at_ms.to_le_bytes());
+        }
+        for (index, id) in self.counted.iter().enumerate() {
+            put(COUNTED_AT + index * 4, &id.to_le_bytes());
+        }
+        for (index, (name, at_ms)) in self.merged.iter().enumerate() {
+            let at = MERGED_AT + index * MERGED_BYTES;
+            put(at, &name.to_le_bytes());
+            put(at + 4, &at_ms.to_le_bytes());
         }
         for page in &self.filler {
             bytes.extend_from_slice(page);
         }
         bytes
+    }
+
+    /// As [`usage::fold`] does it in SQLite.
+    fn fold(&mut self, batch: &usage::Batch, now: &Now<'_>) -> bool {
+        let name = checksum::of_object(batch.name.as_bytes()) as u32;
+        if now.names {
+            if self.merged.iter().any(|(merged, _)| *merged == name) {
+                return false;
+            }
+            let oldest = now.date_ms.saturating_sub(now.remembered_ms);
+            self.merged.retain(|(_, at_ms)| *at_ms >= oldest);
+            self.merged.push((name, now.date_ms));
+        }
+        self.counted.push(word(&batch.body, 0));
+        true
     }
 }
 
@@ -121,7 +164,7 @@ impl Staging for ModelStaging {
         let mut model = Model::decode(&old);
         let mut changes = 0;
         for waiting in batch.iter_mut() {
-            let id = waiting.id.as_str().parse().unwrap_or(0);
+            let id = checksum::of_object(waiting.id.as_str().as_bytes()) as u32;
             if now.look
                 && let Some((_, result, _)) = model.commits.iter().find(|(landed, ..)| *landed == id)
             {
@@ -139,6 +182,9 @@ impl Staging for ModelStaging {
                 }
                 Ran::Failed => model = before,
             }
+        }
+        for usage in usage::taken_along(changes > 0, batch, now) {
+            changes += usize::from(model.fold(usage, now));
         }
         if changes == 0 {
             return Ok(Batch::Unchanged);

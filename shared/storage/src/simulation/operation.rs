@@ -28,11 +28,17 @@ pub(super) enum Kind {
     Collect,
     /// To what was there so long ago. Milliseconds.
     Restore(u64),
+    /// Counts its id, and freezes that.
+    Count,
+    /// Puts what its process has counted into the store.
+    PutUsage,
+    /// Brings what processes have put into the database.
+    MergeUsage,
 }
 
 impl Kind {
     pub(super) fn any(dice: &mut Dice, plan: &Plan) -> Self {
-        match dice.below(if plan.is_model() { 25 } else { 24 }) {
+        match dice.below(if plan.is_model() { 31 } else { 30 }) {
             0..=7 => Self::Write(0),
             8..=12 => Self::Write(1 + dice.index(3)),
             13 => Self::Write(4 + dice.index(9)),
@@ -40,7 +46,10 @@ impl Kind {
             18 => Self::Compact(Compact::Always),
             19 => Self::Compact(Compact::WhereWorthIt),
             20..=21 => Self::Collect,
-            24 => Self::Restore([100, 1_000, 60_000, 25 * 3_600_000][dice.index(4)]),
+            22..=24 => Self::Count,
+            25 => Self::PutUsage,
+            26..=27 => Self::MergeUsage,
+            30 => Self::Restore([100, 1_000, 60_000, 25 * 3_600_000][dice.index(4)]),
             _ => Self::Cold,
         }
     }
@@ -67,6 +76,10 @@ pub(super) struct Operation {
     pub(super) acknowledged: usize,
     /// What a read saw.
     pub(super) ledger: Vec<u32>,
+    /// The same of what was counted.
+    pub(super) counted: Vec<u32>,
+    /// Where it was done.
+    pub(super) done_at: Option<usize>,
 }
 
 /// What an operation came to.
@@ -76,6 +89,7 @@ pub(super) enum Outcome {
     Done,
     Saw {
         ledger: Vec<u32>,
+        counted: Vec<u32>,
         /// Of the whole local copy, and what version it was said to be.
         digests: Vec<(Version, u64)>,
     },
@@ -91,6 +105,8 @@ impl Operation {
             first_ms: None,
             acknowledged: 0,
             ledger: Vec::new(),
+            counted: Vec::new(),
+            done_at: None,
         }
     }
 
@@ -147,22 +163,36 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
         Kind::Compact(when) => engine.compact(when).await.map(|_| Outcome::Done),
         Kind::Restore(ago_ms) => restore(&engine, ago_ms).await,
         Kind::Collect => engine.collect_garbage().await.map(|_| Outcome::Done),
+        Kind::Count => {
+            engine.freeze_usage(Operation::id_of(index).to_le_bytes().to_vec());
+            Ok(Outcome::Done)
+        }
+        Kind::PutUsage => engine.put_usage().await.map(|()| Outcome::Done),
+        Kind::MergeUsage => engine.merge_usage().await.map(|_| Outcome::Done),
         Kind::Read | Kind::Cold if model => {
             let read = engine
                 .read_by(Freshness::Strict, |replica| replica.look_at_bytes())
                 .await?;
+            let model = Model::decode(&read.value);
             Ok(Outcome::Saw {
-                ledger: Model::decode(&read.value).ledger,
+                ledger: model.ledger,
+                counted: model.counted,
                 digests: vec![(read.version, checksum::of_object(&read.value))],
             })
         }
         Kind::Read | Kind::Cold => {
-            let ledger = engine.read(Freshness::Strict, ledger_of).await?;
+            let ledger = engine
+                .read(Freshness::Strict, |connection| ids_of(connection, "ledger"))
+                .await?;
+            let counted = engine
+                .read(Freshness::Local, |connection| ids_of(connection, "counted"))
+                .await?;
             let bytes = engine
                 .read_by::<_, Error>(Freshness::Local, |replica| replica.look_at_bytes())
                 .await?;
             Ok(Outcome::Saw {
                 ledger: ledger.value,
+                counted: counted.value,
                 digests: vec![(bytes.version, checksum::of_object(&bytes.value))],
             })
         }
@@ -216,8 +246,8 @@ fn write_sqlite(connection: &Connection, id: u32, pages: usize) -> rusqlite::Res
     Ok(place)
 }
 
-fn ledger_of(connection: &Connection) -> Result<Vec<u32>, Error> {
-    let mut statement = connection.prepare_cached("SELECT id FROM ledger ORDER BY place")?;
+fn ids_of(connection: &Connection, table: &str) -> Result<Vec<u32>, Error> {
+    let mut statement = connection.prepare_cached(&format!("SELECT id FROM {table} ORDER BY place"))?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

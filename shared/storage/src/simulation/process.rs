@@ -19,7 +19,8 @@ const STEPS: &[Migration] = &[
     Migration {
         version: 1,
         sql: "CREATE TABLE ledger (place INTEGER PRIMARY KEY, id INTEGER NOT NULL);
-              CREATE TABLE filler (id INTEGER PRIMARY KEY, noise BLOB NOT NULL);",
+              CREATE TABLE filler (id INTEGER PRIMARY KEY, noise BLOB NOT NULL);
+              CREATE TABLE counted (place INTEGER PRIMARY KEY, id INTEGER NOT NULL);",
         min_reader: 0,
         min_writer: 0,
     },
@@ -114,6 +115,12 @@ pub(super) fn options_of(plan: &Plan, dice: &mut Dice, clock: Arc<dyn Clock>) ->
         page_size: MODEL_PAGE_BYTES as u32,
         clock,
         random: Arc::new(SeededRandom::new(dice.next())),
+        usage_fold: Some(|connection, body| {
+            let id = body.try_into().map_or(0, u32::from_le_bytes);
+            connection
+                .execute("INSERT INTO counted (id) VALUES (?1)", [id])
+                .map(|_| ())
+        }),
         ablation: plan.ablation,
     }
 }

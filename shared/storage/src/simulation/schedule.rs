@@ -125,6 +125,14 @@ impl<'a> Schedule<'a> {
         // Whatever was going on has come to an end; from here on nothing goes wrong.
         self.calm = true;
         self.faults.clear();
+        for process in 0..self.processes.len() {
+            if self.processes[process].serves() {
+                self.operations.push(Operation::at(Kind::PutUsage, process));
+            }
+        }
+        self.until_idle()?;
+        self.operations.push(Operation::new(Kind::MergeUsage));
+        self.until_idle()?;
         let last = self.operations.len();
         self.operations.push(Operation::new(Kind::Cold));
         for process in 0..self.processes.len() {
@@ -136,8 +144,9 @@ impl<'a> Schedule<'a> {
         if let Some(unread) = self.operations[last..].iter().find(|operation| !operation.is_done()) {
             return Err(format!("{:?} fails though nothing goes wrong any more", unread.kind));
         }
-        let ledger = self.operations[last].ledger.clone();
-        self.check_ledger(&ledger)
+        let Operation { ledger, counted, .. } = &self.operations[last];
+        self.check_ledger(ledger)?;
+        self.check_counted(counted)
     }
 
     fn until_idle(&mut self) -> Result<(), String> {
@@ -305,15 +314,25 @@ impl<'a> Schedule<'a> {
                     self.allow(&error, self.operations[index].kind);
                     self.unknown(index);
                 }
-                Outcome::Done => self.operations[index].progress = Progress::Done,
+                Outcome::Done => {
+                    if let Progress::Running(process) = self.operations[index].progress {
+                        self.operations[index].done_at = Some(process);
+                    }
+                    self.operations[index].progress = Progress::Done;
+                }
                 Outcome::Wrote => {
                     self.operations[index].progress = Progress::Done;
                     self.acknowledged.push(index);
                 }
-                Outcome::Saw { ledger, digests } => {
+                Outcome::Saw {
+                    ledger,
+                    counted,
+                    digests,
+                } => {
                     self.check_read(index, &ledger, &digests);
-                    self.operations[index].progress = Progress::Done;
-                    self.operations[index].ledger = ledger;
+                    let operation = &mut self.operations[index];
+                    operation.progress = Progress::Done;
+                    (operation.ledger, operation.counted) = (ledger, counted);
                 }
             }
         }

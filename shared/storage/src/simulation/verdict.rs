@@ -1,9 +1,10 @@
 //! What a read must see, and what must stand in the ledger at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::operation::Operation;
+use super::operation::{Kind, Operation};
 use super::schedule::Schedule;
+use crate::limits::USAGE_BATCH_KEPT_MS;
 use crate::version::Version;
 
 impl Schedule<'_> {
@@ -26,6 +27,27 @@ impl Schedule<'_> {
                     .complain(format!("{index} sees another {version} than was committed"));
             }
         }
+    }
+
+    /// Nothing is counted twice; what a process counted that still lives is there, unless that is days ago, or a restore undid it.
+    pub(super) fn check_counted(&self, counted: &[u32]) -> Result<(), String> {
+        let network = self.shared.lock();
+        let mut seen = BTreeSet::new();
+        if let Some(id) = counted.iter().find(|id| !seen.insert(**id)) {
+            return Err(format!("{} is counted twice", Operation::index_of(*id)));
+        }
+        for (index, operation) in self.operations.iter().enumerate() {
+            let Some(process) = operation.done_at.filter(|_| operation.kind == Kind::Count) else {
+                continue;
+            };
+            let age_ms = network.now_ms - operation.first_ms.unwrap_or(0);
+            let kept =
+                network.checker.restores == 0 && self.processes[process].serves() && age_ms < USAGE_BATCH_KEPT_MS;
+            if kept && !seen.contains(&Operation::id_of(index)) {
+                return Err(format!("{index} was counted and is missing"));
+            }
+        }
+        Ok(())
     }
 
     /// Nothing acknowledged is missing, nothing is there twice, and what was over before another began stands before it.

@@ -1,0 +1,147 @@
+//! How new a read is, and how often the store is asked for that.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bespoke_storage::{Engine, Freshness, MemoryStore, ObjectStore, Options, Version};
+use futures_util::future::join_all;
+use support::{Hooked, Place, VirtualClock, add, count, open};
+use tokio::sync::Semaphore;
+
+/// A store on which GETs of `head` are counted, and wait for permits.
+struct Watched {
+    store: Arc<dyn ObjectStore>,
+    asked: Arc<AtomicUsize>,
+    permits: Arc<Semaphore>,
+}
+
+impl Watched {
+    fn new(inner: &MemoryStore) -> Self {
+        let (asked, permits) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(1_000_000)));
+        let (counted, gate) = (Arc::clone(&asked), Arc::clone(&permits));
+        let before_get: support::Hook = Box::new(move |key, _| {
+            let (counted, gate) = (Arc::clone(&counted), Arc::clone(&gate));
+            Box::pin(async move {
+                if key == "head" {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    gate.acquire().await.unwrap().forget();
+                }
+            })
+        });
+        let store = Arc::new(Hooked {
+            before_get,
+            ..Hooked::new(Arc::new(inner.clone()))
+        });
+        Self { store, asked, permits }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.swap(0, Ordering::SeqCst)
+    }
+}
+
+async fn open_at(store: &Arc<dyn ObjectStore>, place: &Place, clock: &Arc<VirtualClock>) -> Engine {
+    let options = Options {
+        clock: Arc::clone(clock) as Arc<_>,
+        ..place.options()
+    };
+    Engine::open(Arc::clone(store), options).await.unwrap()
+}
+
+async fn a_in(engine: &Engine, freshness: Freshness) -> (i64, Version) {
+    let read = engine.read(freshness, |c| count(c, "a")).await.unwrap();
+    (read.value, read.version)
+}
+
+#[tokio::test]
+async fn a_read_within_an_age_asks_again_only_after_that() {
+    let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
+    let watched = Watched::new(&bucket);
+    let reader = open_at(&watched.store, &place, &clock).await;
+    let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
+    let writer = open(&honest, &place).await;
+    let within = Freshness::Within {
+        age_ms: 1_000,
+        at_least: None,
+    };
+    a_in(&reader, Freshness::Strict).await;
+    let committed = add(&writer, "a", 1).await.unwrap();
+    watched.asked();
+    assert_eq!(a_in(&reader, within).await.0, 0);
+    assert_eq!(watched.asked(), 0);
+    clock.advance(1_000);
+    assert_eq!(a_in(&reader, within).await, (1, committed.version));
+    assert_eq!(watched.asked(), 1);
+    a_in(&reader, within).await;
+    assert_eq!(watched.asked(), 0);
+}
+
+#[tokio::test]
+async fn who_echoes_a_version_reads_at_least_that() {
+    let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
+    let watched = Watched::new(&bucket);
+    let reader = open_at(&watched.store, &place, &clock).await;
+    let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
+    let writer = open(&honest, &place).await;
+    a_in(&reader, Freshness::Strict).await;
+    let seen = add(&writer, "a", 1).await.unwrap().version;
+    let echo = |version| Freshness::Within {
+        age_ms: 1_000_000,
+        at_least: Some(version),
+    };
+    assert_eq!(a_in(&reader, echo(seen)).await, (1, seen));
+    watched.asked();
+    assert_eq!(a_in(&reader, echo(seen)).await, (1, seen));
+    assert_eq!(watched.asked(), 0);
+    // Nobody waits for a number that may never come.
+    for never in [
+        Version {
+            seq: seen.seq + 9,
+            ..seen
+        },
+        Version {
+            epoch: seen.epoch + 1,
+            seq: 0,
+        },
+    ] {
+        assert_eq!(a_in(&reader, echo(never)).await, (1, seen));
+        assert_eq!(watched.asked(), 1);
+    }
+}
+
+#[tokio::test]
+async fn many_reads_at_once_share_a_question_that_is_put_after_they_came() {
+    let (place, bucket) = (Place::new(), MemoryStore::new());
+    let watched = Watched::new(&bucket);
+    let reader = open(&watched.store, &place).await;
+    let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
+    let writer = open(&honest, &place).await;
+    watched.permits.forget_permits(usize::MAX);
+    watched.asked();
+    let under_way = join_all((0..8).map(|_| a_in(&reader, Freshness::Strict)));
+    let (early, late, ()) = tokio::join!(
+        under_way,
+        async {
+            // The first eight are asking; whoever comes from here on must see this.
+            add(&writer, "a", 1).await.unwrap();
+            join_all((0..100).map(|_| a_in(&reader, Freshness::Strict))).await
+        },
+        async {
+            while watched.asked.load(Ordering::SeqCst) < 8 || writer.version() == reader.version() {
+                tokio::task::yield_now().await;
+            }
+            // All hundred are on their way.
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            watched.permits.add_permits(1_000);
+        }
+    );
+    assert_eq!(early.len(), 8);
+    assert!(late.iter().all(|(value, _)| *value == 1), "{late:?}");
+    assert_eq!(watched.asked(), 9);
+}

@@ -1,0 +1,140 @@
+//! Counts that wait outside the database: taken along by a commit, or put and merged; never twice.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
+mod support;
+
+use std::sync::Arc;
+
+use bespoke_storage::rusqlite::Connection;
+use bespoke_storage::{
+    Clock, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, ObjectStore, Operation, Options, Rates,
+};
+use support::{FastClock, Place, VirtualClock, add, add_now, count};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// A process that counts into the counter `calls`.
+async fn open(store: Arc<dyn ObjectStore>, place: &Place, clock: Arc<dyn Clock>) -> Engine {
+    let options = Options {
+        clock,
+        usage_fold: Some(|connection, body| {
+            let text =
+                std::str::from_utf8(body).map_err(|error| bespoke_storage::rusqlite::Error::Utf8Error(0, error))?;
+            add_now(connection, "calls", text.parse().unwrap_or(0)).map(|_| ())
+        }),
+        ..place.options()
+    };
+    Engine::open(store, options).await.unwrap()
+}
+
+async fn calls(engine: &Engine) -> i64 {
+    let read = engine.read(Freshness::Strict, |c| count(c, "calls")).await;
+    read.unwrap().value
+}
+
+async fn objects(store: &MemoryStore) -> usize {
+    store.list("usage/").await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_commit_takes_counts_along() {
+    let (place, bucket) = (Place::new(), MemoryStore::new());
+    let engine = open(Arc::new(bucket.clone()), &place, FastClock::new()).await;
+    let before = engine.version();
+    engine.freeze_usage("5");
+    engine.freeze_usage("2");
+    assert_eq!(calls(&engine).await, 0);
+    assert_eq!(engine.frozen_usage().len(), 2);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(calls(&engine).await, 7);
+    assert_eq!(engine.version().seq, before.seq + 1);
+    assert!(engine.frozen_usage().is_empty());
+    assert_eq!(objects(&bucket).await, 0);
+}
+
+#[tokio::test]
+async fn a_write_that_changes_nothing_takes_nothing_along() {
+    let (place, bucket) = (Place::new(), MemoryStore::new());
+    let engine = open(Arc::new(bucket), &place, FastClock::new()).await;
+    engine.freeze_usage("5");
+    let nothing = engine.write::<i64, Error>(support::fresh_id(), |c: &Connection| count(c, "a"));
+    nothing.await.unwrap();
+    assert_eq!(engine.frozen_usage().len(), 1);
+}
+
+#[tokio::test]
+async fn what_processes_put_is_merged_once_and_deleted() {
+    let (place, bucket) = (Place::new(), MemoryStore::new());
+    let clock = FastClock::new();
+    let one = open(Arc::new(bucket.clone()), &place, clock.clone()).await;
+    let two = open(Arc::new(bucket.clone()), &place, clock.clone()).await;
+    for (engine, counts) in [(&one, "5"), (&two, "3"), (&two, "1")] {
+        engine.freeze_usage(counts);
+    }
+    one.put_usage().await.unwrap();
+    two.put_usage().await.unwrap();
+    assert!(two.frozen_usage().is_empty());
+    assert_eq!(objects(&bucket).await, 3);
+    assert_eq!(one.waiting_usage().await.unwrap().len(), 3);
+    let (here, there) = tokio::join!(one.merge_usage(), two.merge_usage());
+    assert!(here.unwrap() <= 3 && there.unwrap() <= 3);
+    assert_eq!(calls(&one).await, 9);
+    assert_eq!(objects(&bucket).await, 0);
+    assert_eq!(one.merge_usage().await.unwrap(), 0);
+    assert!(one.waiting_usage().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_put_without_answer_and_a_commit_count_once() {
+    let (place, bucket, clock) = (Place::new(), MemoryStore::new(), FastClock::new());
+    let faulty = FaultyStore::new(bucket.clone(), 1, Rates::default());
+    let engine = open(Arc::new(faulty.clone()), &place, clock).await;
+    engine.freeze_usage("5");
+    faulty.script(Operation::Put, "usage/", Fault::LostReply);
+    assert!(engine.put_usage().await.unwrap_err().is_transient());
+    assert_eq!(objects(&bucket).await, 1);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(calls(&engine).await, 5);
+    assert!(engine.waiting_usage().await.unwrap().is_empty());
+    engine.merge_usage().await.unwrap();
+    assert_eq!(calls(&engine).await, 5);
+    assert_eq!(objects(&bucket).await, 0);
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_counts_once() {
+    let (place, bucket, clock) = (Place::new(), MemoryStore::new(), FastClock::new());
+    let faulty = FaultyStore::new(bucket.clone(), 1, Rates::default());
+    let engine = open(Arc::new(faulty.clone()), &place, clock).await;
+    engine.freeze_usage("5");
+    faulty.script(Operation::Put, "head", Fault::LostReply);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(calls(&engine).await, 5);
+    add(&engine, "a", 1).await.unwrap();
+    engine.put_usage().await.unwrap();
+    engine.merge_usage().await.unwrap();
+    assert_eq!(calls(&engine).await, 5);
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_dropped() {
+    let (place, bucket, clock) = (Place::new(), MemoryStore::new(), VirtualClock::new());
+    let engine = open(Arc::new(bucket.clone()), &place, clock.clone()).await;
+    engine.freeze_usage("5");
+    clock.advance(3 * DAY_MS + 1);
+    engine.put_usage().await.unwrap();
+    assert_eq!(objects(&bucket).await, 0);
+    assert!(engine.frozen_usage().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_does_not_stop_the_rest() {
+    let (place, bucket) = (Place::new(), MemoryStore::new());
+    let engine = open(Arc::new(bucket), &place, FastClock::new()).await;
+    engine.freeze_usage(vec![0xff]);
+    engine.freeze_usage("5");
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(calls(&engine).await, 5);
+    assert!(engine.frozen_usage().is_empty());
+}
