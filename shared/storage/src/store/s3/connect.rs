@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{
-    Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
-};
+use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
@@ -54,19 +55,15 @@ pub struct S3Settings {
 
 /// A client that repeats what failed to be answered, and one that does not.
 pub(super) async fn clients(settings: &S3Settings) -> Result<(Client, Client), StoreError> {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let shared = shared_config(settings, http).await;
+    let region = region(settings).await;
+    let shared = shared_config(settings, region.clone()).await;
     let endpoint = shared.endpoint_url().is_some();
-    if shared.region().is_none() && !endpoint {
+    if region.is_none() && !endpoint {
         return Err(StoreError::Refused(
             "no region: set AWS_REGION to the region of the bucket".to_owned(),
         ));
     }
-    let region = shared.region().cloned().unwrap_or_else(|| Region::new(ANY_REGION));
     let config = aws_sdk_s3::config::Builder::from(&shared)
-        .region(region)
         .force_path_style(endpoint)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -78,19 +75,28 @@ pub(super) async fn clients(settings: &S3Settings) -> Result<(Client, Client), S
     Ok((patient, once))
 }
 
-async fn shared_config(settings: &S3Settings, http: SharedHttpClient) -> aws_config::SdkConfig {
+/// The SDK's own way would go on to ask the machine that it takes this for, and wait.
+async fn region(settings: &S3Settings) -> Option<Region> {
+    let chain = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new());
+    chain.region().await
+}
+
+async fn shared_config(settings: &S3Settings, region: Option<Region>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
         .read_timeout(Duration::from_millis(ANSWER_TIMEOUT_MS))
         .build();
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
-        .timeout_config(timeouts);
+        .timeout_config(timeouts)
+        .region(region.unwrap_or_else(|| Region::new(ANY_REGION)));
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
-    }
-    if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
     }
     if let Some(S3Access {
         key_id,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
@@ -36,15 +37,23 @@ where
             said.judge()
         }
         SdkError::ConstructionFailure(_) => StoreError::Refused(chain(error)),
-        // Neither the line nor the server: what would have signed the request is missing.
-        SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
+        _ => without_answer(bucket, error),
+    }
+}
+
+/// Where there was no answer, the request may have landed, unless there was nothing to sign it with.
+fn without_answer(bucket: &str, error: &(dyn Error + 'static)) -> StoreError {
+    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    match causes.find_map(|cause| cause.downcast_ref()) {
+        Some(CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) => {
             StoreError::Refused(format!(
-                "no usable credentials for bucket {bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or whatever \
-                 else your machine takes them from ({})",
+                "no credentials for bucket {bucket}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give \
+                 the machine a role ({})",
                 chain(error)
             ))
         }
-        _ => StoreError::Unknown(chain(error)),
+        Some(_) => StoreError::Busy(chain(error)),
+        None => StoreError::Unknown(chain(error)),
     }
 }
 
@@ -63,9 +72,7 @@ impl Said<'_> {
         let Self { bucket, region, .. } = self;
         let refused = |what: String| StoreError::Refused(format!("{what} ({self})"));
         match (self.status, self.code) {
-            (_, "NoSuchBucket") => refused(format!(
-                "there is no bucket {bucket}: create it, or correct BACKEND_STORE"
-            )),
+            (_, "NoSuchBucket") => refused(format!("there is no bucket {bucket}: create it, or correct its name")),
             (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => refused(
                 "the credentials have expired: renew them, and restart where they stand in the environment".to_owned(),
             ),
@@ -108,12 +115,12 @@ impl std::fmt::Display for Said<'_> {
     }
 }
 
-/// An error and what caused it.
+/// An error and what caused it, on one line.
 fn chain(error: &dyn Error) -> String {
     let (mut text, mut next) = (error.to_string(), error.source());
     while let Some(cause) = next {
         text = format!("{text}: {cause}");
         next = cause.source();
     }
-    text
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
