@@ -67,7 +67,9 @@ async fn a_key_is_made_read_listed_and_ended() {
                 "level",
                 "userId",
                 "userUuid",
-                "key"
+                "key",
+                "scopes",
+                "cidr"
             ]
         );
         for answer in [&list, &read, &whoami] {
@@ -83,7 +85,7 @@ async fn a_key_is_made_read_listed_and_ended() {
             .key(&key)
             .send()
             .await
-            .expect_error(401, "unauthorized");
+            .expect_error(401, "keyRevoked");
         app.get(&one).auth(&person, method).send().await.expect_missing();
         app.delete(&one).auth(&person, method).send().await.expect_missing();
     }
@@ -171,7 +173,7 @@ async fn other_peoples_keys_are_theirs_save_for_administrators() {
         .key(&jane.key)
         .send()
         .await
-        .expect_error(401, "unauthorized");
+        .expect_error(401, "keyRevoked");
 }
 
 #[tokio::test]
@@ -299,7 +301,7 @@ async fn a_key_that_another_process_ended_is_refused_at_once() {
         .key(&person.key)
         .send()
         .await
-        .expect_error(401, "unauthorized");
+        .expect_error(401, "keyRevoked");
 }
 
 #[tokio::test]

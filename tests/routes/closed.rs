@@ -33,6 +33,8 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("GET", "/apikeys/{auth}", Some(1)),
     ("GET", "/apikeys/{id}/{auth}", Some(1)),
     ("DELETE", "/apikeys/{id}/{auth}", Some(4)),
+    ("POST", "/apikeys/{id}/rotate/{auth}", Some(4)),
+    ("GET", "/apikeys/{id}/usage/{auth}", Some(1)),
     ("POST", "/sets/{auth}", Some(3)),
     ("GET", "/sets/{auth}", Some(1)),
     ("GET", "/sets/{id}/{auth}", Some(1)),

@@ -27,7 +27,8 @@ async fn every_operation_is_described_in_full() {
             assert!(text(&operation["summary"]), "{place} has no summary");
             assert!(text(&operation["tags"][0]), "{place} has no tag");
             let parameters = operation["parameters"].as_array().unwrap();
-            assert_eq!(parameters.len(), path.matches('{').count(), "{place}: parameters");
+            let in_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
+            assert_eq!(in_path.count(), path.matches('{').count(), "{place}: parameters");
             assert!(
                 parameters.iter().all(|parameter| text(&parameter["description"])),
                 "{place}: a parameter without words"

@@ -10,9 +10,9 @@ mod update;
 mod whoami;
 
 use axum::response::Response;
-use bespoke_core::EntityId;
 use bespoke_core::entity::user::{Status, User};
 use bespoke_core::validate::email_domain;
+use bespoke_core::{EntityId, Scope};
 use bespoke_core::{Role, entity::user::Consent};
 use bespoke_database::users;
 use bespoke_web::openapi::Failure;
@@ -29,7 +29,7 @@ pub fn router() -> Routes {
         .with(route!(signin::link))
         .with(route!(signin::link_with_check))
         .with(route!(whoami::whoami))
-        .with(route!(account::read))
+        .with(route!(account::read).scopes(&[Scope::AccountRead]))
         .with(route!(update::update))
         .with(route!(consent::consent))
         .with(route!(available::username))

@@ -2,14 +2,15 @@
 
 use axum::response::Response;
 use bespoke_core::entity::api_key::ApiKey;
-use bespoke_core::{KeySecret, Level, Timestamp};
+use bespoke_core::{KeySecret, Level, Networks, Scopes};
 use bespoke_database::api_keys;
 use bespoke_web::level::USER;
 use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use uuid::Uuid;
+
+use crate::new_key::NewKey;
 
 const DAY_S: f64 = 24.0 * 60.0 * 60.0;
 const SECOND_MS: f64 = 1000.0;
@@ -23,31 +24,13 @@ pub(crate) struct Answer<'a> {
     apikey: NewKey<'a>,
 }
 
-/// A new key: the only answer that ever shows its secret.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = NewApiKey)]
-struct NewKey<'a> {
-    key: Uuid,
-    #[schema(pattern = "^fsk_[0-9A-Za-z]{49}$")]
-    secret: &'a str,
-    #[schema(value_type = u8, maximum = 9)]
-    level: Level,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Timestamp,
-    name: &'a Value,
-    user_id: i64,
-    user_uuid: Uuid,
-    id: Uuid,
-}
-
 /// What was asked for.
 struct Wanted {
     name: Value,
     level: Level,
     life_ms: i64,
+    scopes: Option<Scopes>,
+    cidr: Option<Networks>,
 }
 
 /// What a key is asked for with.
@@ -64,6 +47,13 @@ pub(crate) struct ApiKeyRequest {
     /// How long it works, in seconds.
     #[schema(exclusive_minimum = 0, example = 2_592_000)]
     expires_in: f64,
+    /// What it may do of what its level allows: `sets:read`, `sets:write`, `patterns:read`, `patterns:write`, `account:read`,
+    /// `set:<uuid>:read`. Without, all of it.
+    #[schema(max_items = 32, nullable = false, example = json!(["sets:read"]))]
+    scopes: Option<Vec<String>>,
+    /// Addresses and networks from which it may be used. Without, everywhere.
+    #[schema(max_items = 32, nullable = false, example = json!(["192.0.2.0/24"]))]
+    cidr: Option<Vec<String>>,
 }
 
 /// Make an API key
@@ -75,45 +65,42 @@ pub(crate) struct ApiKeyRequest {
         (status = 201, description = "The key and its secret.", body = Answer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`, `nameTooLong`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
             `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or not what it has to be. \
+            `scopesInvalid`, `cidrInvalid`: not a list of scopes, or of networks. \
             `keyLevelExceedsRoleLevel`: the level is above the caller's."),
+        (status = 403, description = "`addressNotAllowed`: the caller's key is bound to addresses, and this one would be bound to others."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
-    let Wanted { name, level, life_ms } = check(&body.required()?, session.config().max_key_life_days)?;
+    let wanted = check(&body.required()?, session.config().max_key_life_days)?;
     let secret = KeySecret::generate(session.random());
     let now = session.now();
     let key = ApiKey {
         uuid: session.random().uuid(),
         user_id: caller.actor.user_id,
         user_uuid: caller.standing.uuid,
-        name,
-        level,
+        name: wanted.name,
+        level: wanted.level,
         secret: secret.digest(),
+        grace_until: None,
+        scopes: wanted.scopes,
+        cidr: wanted.cidr,
         instance: session.config().instance.clone(),
         calls: 0,
         created_at: now,
-        expires_at: now.plus_ms(life_ms),
+        expires_at: now.plus_ms(wanted.life_ms),
         last_seen: None,
     };
-    let stored = key.clone();
+    let (stored, via) = (key.clone(), caller.via);
     let make = caller.write(&session, move |db, actor| {
         actor.may_issue_key(stored.level)?;
+        if crate::bounds_of(db, via)?.is_some_and(|bounds| stored.cidr.as_ref() != Some(&bounds)) {
+            return Err(Error::forbidden("addressNotAllowed"));
+        }
         Ok(api_keys::insert(db, &stored)?)
     });
     make.await?;
-    let apikey = NewKey {
-        key: key.uuid,
-        secret: secret.expose(),
-        level: key.level,
-        created_at: key.created_at,
-        expires_at: key.expires_at,
-        name: &key.name,
-        user_id: key.user_id,
-        user_uuid: key.user_uuid,
-        id: key.uuid,
-    };
     Ok(created(&Answer {
         result: Outcome::Created,
-        apikey,
+        apikey: NewKey::of(key, &secret, None),
     }))
 }
 
@@ -149,7 +136,25 @@ fn check(body: &JsonObject, max_life_days: i64) -> Result<Wanted> {
         name: name.clone(),
         level,
         life_ms: (life_s * SECOND_MS) as i64,
+        scopes: list(body, "scopes", "scopesInvalid", Scopes::parse)?,
+        cidr: list(body, "cidr", "cidrInvalid", Networks::parse)?,
     })
+}
+
+/// A list of texts that `parse` takes; `None` where there is none, or null.
+fn list<'a, T, E>(
+    body: &'a JsonObject,
+    name: &str,
+    code: &'static str,
+    parse: impl FnOnce(Vec<&'a str>) -> Result<T, E>,
+) -> Result<Option<T>> {
+    let invalid = || Error::bad_request(code);
+    let Some(value) = body.get(name).filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let items = value.as_array().ok_or_else(invalid)?;
+    let texts: Option<Vec<_>> = items.iter().map(Value::as_str).collect();
+    parse(texts.ok_or_else(invalid)?).map(Some).map_err(|_| invalid())
 }
 
 #[cfg(test)]
@@ -203,6 +208,26 @@ mod tests {
             (
                 json!({ "name": { "any": "value" }, "level": 0, "expiresIn": 0.5 }),
                 None,
+            ),
+            (
+                json!({ "name": "n", "level": 1, "expiresIn": 1, "scopes": null, "cidr": null }),
+                None,
+            ),
+            (
+                json!({ "name": "n", "level": 1, "expiresIn": 1, "scopes": "sets:read" }),
+                Some("scopesInvalid"),
+            ),
+            (
+                json!({ "name": "n", "level": 1, "expiresIn": 1, "scopes": [] }),
+                Some("scopesInvalid"),
+            ),
+            (
+                json!({ "name": "n", "level": 1, "expiresIn": 1, "scopes": [1] }),
+                Some("scopesInvalid"),
+            ),
+            (
+                json!({ "name": "n", "level": 1, "expiresIn": 1, "cidr": ["x"] }),
+                Some("cidrInvalid"),
             ),
         ] {
             assert_eq!(code(&body).as_deref(), expected, "{body}");

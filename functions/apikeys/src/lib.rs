@@ -1,10 +1,13 @@
 //! API keys (contract-2023 section 3.1).
 
 mod create;
+mod new_key;
+mod rotate;
+mod usage;
 
 use axum::response::Response;
 use bespoke_core::entity::api_key::ApiKey;
-use bespoke_core::{EntityId, Level, Timestamp};
+use bespoke_core::{EntityId, Level, Networks, Scopes, Timestamp};
 use bespoke_database::{Db, api_keys};
 use bespoke_web::level::{READ_NONE, READ_SOME, USER};
 use bespoke_web::{Caller, Error, Id, Outcome, Result, Routes, Session, Via, no_content, ok, route};
@@ -19,8 +22,10 @@ pub fn router() -> Routes {
         .with(route!(create::create))
         .with(route!(list))
         .with(route!(read))
+        .with(route!(rotate::rotate))
+        .with(route!(usage::usage))
         .with(route!(delete))
-        .with(route!(whoami))
+        .with(route!(whoami).scopes(&[]))
 }
 
 /// An API key. `id` and `key` are the same.
@@ -39,11 +44,19 @@ struct KeyView {
     user_id: i64,
     user_uuid: Uuid,
     id: Uuid,
+    /// What it may do of what its level allows; null for all of it.
+    #[schema(required)]
+    scopes: Option<Vec<String>>,
+    /// The networks from which it may be used; null for everywhere.
+    #[schema(required)]
+    cidr: Option<Vec<String>>,
 }
 
 impl From<ApiKey> for KeyView {
     fn from(key: ApiKey) -> Self {
         Self {
+            scopes: key.scopes.as_ref().map(Scopes::names),
+            cidr: key.cidr.as_ref().map(Networks::texts),
             key: key.uuid,
             level: key.level,
             created_at: key.created_at,
@@ -75,11 +88,19 @@ struct KeyListItem {
     user_id: i64,
     user_uuid: Uuid,
     key: Uuid,
+    /// What it may do of what its level allows; null for all of it.
+    #[schema(required)]
+    scopes: Option<Vec<String>>,
+    /// The networks from which it may be used; null for everywhere.
+    #[schema(required)]
+    cidr: Option<Vec<String>>,
 }
 
 impl From<ApiKey> for KeyListItem {
     fn from(key: ApiKey) -> Self {
         Self {
+            scopes: key.scopes.as_ref().map(Scopes::names),
+            cidr: key.cidr.as_ref().map(Networks::texts),
             id: key.uuid,
             calls: key.calls,
             created_at: key.created_at,
@@ -154,10 +175,11 @@ async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Res
         (status = 404, description = "There is no such key."),
     ))]
 async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Response> {
+    let now = session.now();
     let end = caller.write(&session, move |db, actor| {
         let key = find(db, id)?;
         actor.may_manage_key(key.user_id)?;
-        Ok(api_keys::delete(db, key.uuid)?)
+        Ok(api_keys::revoke(db, key.uuid, now)?)
     });
     end.await?;
     Ok(no_content())
@@ -174,6 +196,14 @@ async fn whoami(caller: Caller<READ_NONE>, session: Session) -> Result<Response>
         return Err(Error::not_found());
     };
     Ok(key_answer(session.read(|db| find(db, Id(EntityId::Uuid(uuid)))).await?))
+}
+
+/// The addresses that the caller's key is bound to: what it makes is bound to the same.
+fn bounds_of(db: &Db<'_>, via: Via) -> Result<Option<Networks>> {
+    match via {
+        Via::Token => Ok(None),
+        Via::Key(uuid) => Ok(api_keys::by_uuid(db, uuid)?.and_then(|key| key.cidr)),
+    }
 }
 
 /// The key of that id. Keys were known by their UUID in every API generation, so a number finds none.

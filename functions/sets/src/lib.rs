@@ -10,6 +10,7 @@ mod update;
 
 use axum::response::Response;
 use bespoke_core::EntityId;
+use bespoke_core::Scope::{SetsRead, SetsWrite};
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_database::{Db, sets};
 use bespoke_web::{Error, Id, Outcome, Result, Routes, Session, created, ok, route, view};
@@ -19,12 +20,13 @@ use utoipa::ToSchema;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("sets")
-        .with(route!(create::create))
-        .with(route!(read::list))
-        .with(route!(read::read))
-        .with(route!(update::update))
-        .with(route!(delete::delete))
-        .with(route!(clone::clone))
+        .with(route!(create::create).scopes(&[SetsWrite]))
+        .with(route!(read::list).scopes(&[SetsRead]))
+        .with(route!(read::read).scopes(&[SetsRead]))
+        // The answer shows the set, and so does a copy.
+        .with(route!(update::update).scopes(&[SetsRead, SetsWrite]))
+        .with(route!(delete::delete).scopes(&[SetsWrite]))
+        .with(route!(clone::clone).scopes(&[SetsRead, SetsWrite]))
         .with(route!(public::json))
         .with(route!(public::yaml))
 }

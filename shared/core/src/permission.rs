@@ -65,6 +65,14 @@ impl Actor {
         self.may_write(owner_id)
     }
 
+    /// Giving an API key a new secret: one's own only, for who gets the secret can act as its owner.
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub fn may_rotate_key(self, owner_id: i64) -> Result<(), Denied> {
+        allow(self.owns(owner_id))
+    }
+
     /// Making an API key of that level: never above one's own effective level (defects D33, D34).
     ///
     /// # Errors
@@ -108,6 +116,7 @@ mod tests {
         assert_eq!(lowest(|a| a.may_clone(OWNER, false).is_ok()), (true, Some(8)));
         assert_eq!(lowest(|a| a.may_clone(OWNER, true).is_ok()), (true, Some(0)));
         assert_eq!(lowest(|a| a.may_manage_key(OWNER).is_ok()), (true, Some(9)));
+        assert_eq!(lowest(|a| a.may_rotate_key(OWNER).is_ok()), (true, None));
     }
 
     #[test]

@@ -2,19 +2,22 @@
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::user::Standing;
-use bespoke_core::{Level, SecretDigest, Timestamp};
+use bespoke_core::{KeySecret, Level, Networks, Scopes, SecretDigest, Timestamp};
 use rusqlite::named_params;
 use uuid::Uuid;
 
 use crate::row::Columns;
 use crate::users::standing_from_row;
+use crate::vault::RowVault;
 use crate::{Db, Result};
 
 const TABLE: &str = "api_keys";
+/// How long an ended key is remembered, in milliseconds.
+pub const REVOKED_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 /// In the order in which `from_row` takes them.
 const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_keys.name, api_keys.level, api_keys.secret, \
-     api_keys.instance, api_keys.calls, api_keys.created_at, api_keys.expires_at, api_keys.last_seen \
+     api_keys.grace_until, api_keys.scopes, api_keys.cidr, api_keys.instance, api_keys.calls, api_keys.created_at, api_keys.expires_at, api_keys.last_seen \
      FROM api_keys JOIN users ON users.id = api_keys.user_id";
 
 /// What a call by key has to know: the key without its name, and the standing of its owner.
@@ -22,6 +25,14 @@ const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_ke
 pub struct Credential {
     /// SHA-256 of the secret.
     pub secret: SecretDigest,
+    /// The secret before the last rotation, and until when it is taken.
+    pub old_secret: Option<(SecretDigest, Timestamp)>,
+    /// What the key may do of what its level allows.
+    pub scopes: Option<Scopes>,
+    /// From where it may be used.
+    pub cidr: Option<Networks>,
+    /// Calls a day that its owner may make with it, where that is not the default.
+    pub quota: Option<u64>,
     /// Highest level of the key.
     pub level: Level,
     /// The instance that the key was made on.
@@ -38,14 +49,16 @@ pub struct Credential {
 /// [`crate::Error`] when the row cannot be written.
 pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
     db.insert(
-        "INSERT INTO api_keys (uuid, user_id, name, level, secret, instance, calls, created_at, expires_at, last_seen)
-         VALUES (:uuid, :user_id, :name, :level, :secret, :instance, 0, :created_at, :expires_at, NULL)",
+        "INSERT INTO api_keys (uuid, user_id, name, level, secret, scopes, cidr, instance, calls, created_at, expires_at)
+         VALUES (:uuid, :user_id, :name, :level, :secret, :scopes, :cidr, :instance, 0, :created_at, :expires_at)",
         named_params! {
             ":uuid": key.uuid,
             ":user_id": key.user_id,
             ":name": db.vault.row(TABLE, key.uuid).seal_json("name", &key.name),
             ":level": key.level.number(),
             ":secret": key.secret.as_bytes(),
+            ":scopes": key.scopes.as_ref().map(Scopes::to_string),
+            ":cidr": key.cidr.as_ref().map(Networks::to_string),
             ":instance": key.instance,
             ":created_at": key.created_at.as_millis(),
             ":expires_at": key.expires_at.as_millis(),
@@ -59,12 +72,16 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
-    let sql = "SELECT api_keys.secret, api_keys.level, api_keys.instance, api_keys.expires_at, \
-         users.id, users.uuid, users.role, users.status, users.consent, users.created_at \
+    let sql = "SELECT api_keys.secret, api_keys.old_secret, api_keys.grace_until, api_keys.scopes, api_keys.cidr, \
+         users.quota, api_keys.level, api_keys.instance, api_keys.expires_at, users.id, users.uuid, users.role, users.status, users.consent, users.created_at \
          FROM api_keys JOIN users ON users.id = api_keys.user_id WHERE api_keys.uuid = ?1";
     db.first(sql, [uuid], |db, row| {
         Ok(Credential {
             secret: SecretDigest::from_bytes(row.take()?),
+            old_secret: old_secret(row)?,
+            scopes: scopes(row, &db.vault.row(TABLE, uuid))?,
+            cidr: networks(row, &db.vault.row(TABLE, uuid))?,
+            quota: row.take::<Option<i64>>()?.map(i64::unsigned_abs),
             level: Level::new(row.take()?).ok_or_else(|| db.vault.row(TABLE, uuid).unknown("level"))?,
             instance: row.take()?,
             expires_at: row.timestamp()?,
@@ -93,13 +110,80 @@ pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<ApiKey>> {
     )
 }
 
-/// Ends a key.
+/// Gives a key another secret; the one that it had is taken until `grace_until`.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn rotate(db: &Db<'_>, uuid: Uuid, secret: &SecretDigest, grace_until: Timestamp) -> Result<()> {
+    db.run(
+        "UPDATE api_keys SET old_secret = secret, grace_until = ?3, secret = ?2 WHERE uuid = ?1",
+        (uuid, secret.as_bytes(), grace_until.as_millis()),
+    )?;
+    Ok(())
+}
+
+/// Ends a key. Who holds its secret can be told so for [`REVOKED_KEPT_MS`].
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
-pub fn delete(db: &Db<'_>, uuid: Uuid) -> Result<()> {
+pub fn revoke(db: &Db<'_>, uuid: Uuid, now: Timestamp) -> Result<()> {
+    db.run(
+        "INSERT INTO revoked_keys (uuid, secret, revoked_at) SELECT uuid, secret, ?2 FROM api_keys WHERE uuid = ?1",
+        (uuid, now.as_millis()),
+    )?;
     db.run("DELETE FROM api_keys WHERE uuid = ?1", [uuid])?;
     Ok(())
+}
+
+/// Ends all keys of an account.
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn revoke_all(db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
+    for key in by_user(db, user_id)? {
+        revoke(db, key.uuid, now)?;
+    }
+    Ok(())
+}
+
+/// Whether that was a key with that secret, before it was ended.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn was_revoked(db: &Db<'_>, uuid: Uuid, secret: &KeySecret) -> Result<bool> {
+    let digest = db.first("SELECT secret FROM revoked_keys WHERE uuid = ?1", [uuid], |_, row| {
+        Ok(SecretDigest::from_bytes(row.take()?))
+    })?;
+    Ok(digest.is_some_and(|digest| digest.matches(secret)))
+}
+
+/// Forgets the keys that were ended long ago.
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn purge_revoked(db: &Db<'_>, now: Timestamp) -> Result<()> {
+    db.run(
+        "DELETE FROM revoked_keys WHERE revoked_at < ?1",
+        [now.plus_ms(-REVOKED_KEPT_MS).as_millis()],
+    )?;
+    Ok(())
+}
+
+fn old_secret(row: &mut Columns<'_>) -> Result<Option<(SecretDigest, Timestamp)>> {
+    let (digest, until): (Option<[u8; 32]>, _) = (row.take()?, row.maybe_timestamp()?);
+    Ok(digest.map(SecretDigest::from_bytes).zip(until))
+}
+
+fn scopes(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<Option<Scopes>> {
+    let text: Option<String> = row.take()?;
+    let parse = |text: String| Scopes::parse(text.split(' ')).map_err(|_| vault.unknown("scopes"));
+    text.map(parse).transpose()
+}
+
+fn networks(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<Option<Networks>> {
+    let text: Option<String> = row.take()?;
+    let parse = |text: String| Networks::parse(text.split(' ')).map_err(|_| vault.unknown("cidr"));
+    text.map(parse).transpose()
 }
 
 fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<ApiKey> {
@@ -112,6 +196,9 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<ApiKey> {
         name: vault.open_json("name", row)?,
         level: Level::new(row.take()?).ok_or_else(|| vault.unknown("level"))?,
         secret: SecretDigest::from_bytes(row.take()?),
+        grace_until: row.maybe_timestamp()?,
+        scopes: scopes(row, &vault)?,
+        cidr: networks(row, &vault)?,
         instance: row.take()?,
         calls: row.take()?,
         created_at: row.timestamp()?,

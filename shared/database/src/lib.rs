@@ -20,16 +20,17 @@ pub mod api_keys;
 pub mod confirmations;
 pub mod outbox;
 pub mod sets;
+pub mod usage;
 pub mod users;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bespoke_storage::{Engine, ObjectStore, Options};
+use bespoke_storage::{Compact, Engine, ObjectStore, Options};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use bespoke_storage::{CommitId, Freshness, Version};
+pub use bespoke_storage::{Collected, CommitId, Compacted, Freshness, Version};
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use vault::Vault;
@@ -39,6 +40,7 @@ pub use vault::Vault;
 pub struct Database {
     engine: Engine,
     vault: Arc<Vault>,
+    gathered: Arc<usage::Gathered>,
 }
 
 /// One connection inside a read or a write, and what opens its encrypted columns. Every repository function takes it.
@@ -53,10 +55,14 @@ impl Database {
     /// # Errors
     /// [`Error::Storage`] when the bucket cannot be used, [`Error::OtherKeys`] when the database was made with other keys.
     pub async fn open(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
-        let engine = Engine::open(store, Options::new(local_dir, MIGRATIONS)).await?;
+        let options = Options {
+            usage_fold: Some(usage::fold),
+            ..Options::new(local_dir, MIGRATIONS)
+        };
         let database = Self {
-            engine,
+            engine: Engine::open(store, options).await?,
             vault: Arc::new(vault),
+            gathered: Arc::default(),
         };
         if database
             .read::<_, Error>(Freshness::Local, installation::check)
@@ -118,6 +124,27 @@ impl Database {
     /// A commit id for a write that nobody will repeat from outside.
     pub fn fresh_commit_id(&self) -> CommitId {
         CommitId::new(self.vault.random().uuid().to_string()).expect("a UUID is short enough for an id")
+    }
+
+    /// The newest version that this process knows.
+    pub fn version(&self) -> Version {
+        self.engine.version()
+    }
+
+    /// Brings what commits left behind into a new base, where that is worth it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; it does no harm to repeat it.
+    pub async fn compact(&self) -> Result<Compacted> {
+        Ok(self.engine.compact(Compact::WhereWorthIt).await?)
+    }
+
+    /// Deletes what nothing in the bucket names any more.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; it does no harm to repeat it.
+    pub async fn collect_garbage(&self) -> Result<Collected> {
+        Ok(self.engine.collect_garbage().await?)
     }
 
     /// Asks the bucket whether it answers; gives the newest version.

@@ -45,6 +45,17 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
+/// The UUID of the set with that id.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn uuid_of(db: &Db<'_>, id: EntityId) -> Result<Option<Uuid>> {
+    match id {
+        EntityId::Uuid(uuid) => Ok(Some(uuid)),
+        EntityId::Integer(_) => db.first_by_id("SELECT uuid FROM sets", TABLE, id, |_, row| Ok(row.take()?)),
+    }
+}
+
 /// All sets of an account, in the order in which they were made.
 ///
 /// # Errors

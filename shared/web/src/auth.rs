@@ -1,20 +1,19 @@
 //! Who calls: the first argument of every handler.
 
 mod credentials;
+mod proof;
 
 use axum::extract::FromRequestParts;
-use bespoke_core::entity::api_key::DEMO_KEY;
 use bespoke_core::entity::user::{Standing, Unusable};
 use bespoke_core::permission::Actor;
-use bespoke_core::{Claims, KeySecret, Level};
-use bespoke_database::{Db, api_keys, users};
+use bespoke_database::Db;
 use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::{Context, Error, Result, Scheme, Session};
-use credentials::{KeyCredentials, bearer, key_credentials};
+use crate::{Context, Error, Result, Session};
+use proof::{Proof, require};
 
 /// The levels as numbers, for [`Caller`] and [`Guest`].
 pub mod level {
@@ -59,6 +58,8 @@ pub struct Identity {
     pub standing: Standing,
     /// How that was proved.
     pub via: Via,
+    /// Whether an API key with scopes was used: it may less than its level allows.
+    pub limited: bool,
 }
 
 /// A caller of level `LEVEL` or more; the rest is answered before the handler runs: 401 without valid credentials for
@@ -86,17 +87,13 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     {
         let (proof, context) = (self.proof.clone(), Context::clone(session));
         session
-            .write(move |db| f(db, admit(&proof, LEVEL, db, &context)?.actor))
+            .write(move |db| {
+                let known = proof.known(db, &context)?;
+                proof.admit(&known, LEVEL, db)?;
+                f(db, known.identity.actor)
+            })
             .await
     }
-}
-
-/// Who that is now, if the account can be used and the level suffices.
-fn admit(proof: &Proof, level: u8, db: &Db<'_>, context: &Context) -> Result<Identity> {
-    let identity = proof.identity(db, context)?;
-    identity.standing.usable().map_err(|_| refused())?;
-    require(identity.actor.level, level)?;
-    Ok(identity)
 }
 
 /// A caller with a valid token of level `LEVEL` or more whose account may be unusable; says why it is.
@@ -152,8 +149,8 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
         let proof = Proof::of(parts, context)?;
         let session = Session::from_request_parts(parts, context).await?;
-        let identity = session.read(|db| proof.identity(db, context)).await?;
-        require(identity.actor.level, LEVEL)?;
+        let identity = session.read(|db| Ok(proof.known(db, context)?.identity)).await?;
+        identity.count(&session, require(identity.actor.level, LEVEL))?;
         let usable = identity.standing.usable();
         Ok(Self { identity, usable })
     }
@@ -165,99 +162,14 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
         let proof = Proof::of(parts, context)?;
         let session = Session::from_request_parts(parts, context).await?;
-        let identity = session.read(|db| admit(&proof, LEVEL, db, context)).await?;
+        let look = session.read(|db| {
+            let known = proof.known(db, context)?;
+            let verdict = proof.admit(&known, LEVEL, db).and_then(|()| known.quota(db, context));
+            Ok((known.identity, verdict))
+        });
+        let (identity, verdict) = look.await?;
+        let verdict = verdict.map(|left| left.into_iter().for_each(|left| session.note(left)));
+        identity.count(&session, verdict)?;
         Ok(Self { identity, proof })
     }
-}
-
-fn require(level: Level, required: u8) -> Result<()> {
-    if level.number() >= required {
-        Ok(())
-    } else {
-        Err(Error::forbidden("insufficientAccessLevel"))
-    }
-}
-
-/// What proves who calls, after the part that needs no database.
-#[derive(Debug, Clone)]
-enum Proof {
-    Token(Claims),
-    Key { id: Uuid, secret: KeySecret },
-}
-
-impl Proof {
-    fn of(parts: &Parts, context: &Context) -> Result<Self> {
-        match parts.extensions.get::<Scheme>() {
-            Some(Scheme::Jwt) => {
-                let token = bearer(&parts.headers).ok_or_else(refused)?;
-                context
-                    .tokens()
-                    .verify(token, context.now())
-                    .map(Self::Token)
-                    .map_err(|_| refused())
-            }
-            Some(Scheme::Key) => {
-                // A mistyped secret is refused here, without a look at the database.
-                let KeyCredentials { id, secret } = key_credentials(&parts.headers)?;
-                if id == DEMO_KEY && !context.config().demo_key {
-                    return Err(refused());
-                }
-                Ok(Self::Key { id, secret })
-            }
-            None => Err(Error::internal("a route for callers without an authentication scheme")),
-        }
-    }
-
-    /// Who that is, as the database has it now.
-    fn identity(&self, db: &Db<'_>, context: &Context) -> Result<Identity> {
-        match self {
-            Self::Token(claims) => by_token(claims, db, context),
-            Self::Key { id, secret } => by_key(*id, secret, db, context),
-        }
-    }
-}
-
-fn refused() -> Error {
-    Error::unauthorized("unauthorized")
-}
-
-fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Identity> {
-    if claims.exp <= context.now().as_seconds() {
-        return Err(refused());
-    }
-    let standing = users::standing(db, claims.id)?.ok_or_else(refused)?;
-    if claims.iat < standing.created_at.as_seconds() {
-        return Err(refused());
-    }
-    // The role is that of now, not that in the token (defect D35).
-    let actor = Actor {
-        user_id: standing.id,
-        level: standing.role.level(),
-    };
-    Ok(Identity {
-        actor,
-        standing,
-        via: Via::Token,
-    })
-}
-
-fn by_key(id: Uuid, secret: &KeySecret, db: &Db<'_>, context: &Context) -> Result<Identity> {
-    let credential = api_keys::credential(db, id)?.ok_or_else(refused)?;
-    if !credential.secret.matches(secret) || credential.instance != context.config().instance {
-        return Err(refused());
-    }
-    // From here on the caller holds the secret, so it may be told why the key is refused.
-    if context.now() >= credential.expires_at {
-        return Err(Error::unauthorized("keyExpired"));
-    }
-    let standing = credential.owner;
-    let actor = Actor {
-        user_id: standing.id,
-        level: Actor::key_level(credential.level, &standing.role),
-    };
-    Ok(Identity {
-        actor,
-        standing,
-        via: Via::Key(id),
-    })
 }

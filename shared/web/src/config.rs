@@ -7,12 +7,17 @@ use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
 use bespoke_core::entity::set::DEFAULT_IMAGE;
-use bespoke_core::{KeyRing, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_core::{KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
 use bespoke_storage::Place;
 use lettre::message::Mailbox;
 
+use crate::LimitSettings;
+
 pub use environment::{Environment, Overrides};
 pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
+
+/// Calls a day with one API key, when nothing else is set.
+const DEFAULT_KEY_QUOTA: u64 = 100_000;
 
 /// A configuration that cannot be used; says which setting and what it takes.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +78,14 @@ pub struct Config {
     pub demo_key: bool,
     /// What a password hash costs.
     pub passwords: PasswordSettings,
+    /// How often somebody may call; `None` as often as they like.
+    pub limits: Option<LimitSettings>,
+    /// Calls a day with one API key, where an administrator has not set another number for its owner.
+    pub key_quota: u64,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Option<Networks>,
+    /// How old what a read sees may be, in milliseconds.
+    pub max_staleness_ms: u64,
     /// Origins that browsers may call from; `None` allows all.
     pub cors_origins: Option<Vec<String>>,
     /// Image of a set that has none of its own.
@@ -128,6 +141,10 @@ impl Config {
             require_check: env.flag("BACKEND_REQUIRE_SIGNUP_CHECK")?,
             demo_key: env.allows_demo_key() || env.test_domain()?.is_some(),
             passwords: env.passwords()?,
+            limits: env.limits()?,
+            key_quota: env.parse("BACKEND_APIKEY_CALLS_PER_DAY", DEFAULT_KEY_QUOTA)?,
+            trusted_proxies: env.networks("BACKEND_TRUSTED_PROXIES")?,
+            max_staleness_ms: env.parse("BACKEND_MAX_STALENESS_MS", 0)?,
             cors_origins: env.list("BACKEND_CORS_ORIGINS"),
             default_set_image: env
                 .text("BACKEND_AVATAR_SET")

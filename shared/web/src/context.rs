@@ -10,6 +10,7 @@ use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
 use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::limits::Limits;
 use crate::{Config, Error, Surroundings};
 
 /// A process that cannot start.
@@ -32,6 +33,7 @@ struct Inner {
     database: Database,
     tokens: Tokens,
     links: LinkSigner,
+    limits: Option<Limits>,
     passwords: PasswordHasher,
     /// As many hashes at once as there are cores: each takes a core and 19 MiB.
     hashing: Semaphore,
@@ -78,6 +80,7 @@ impl Context {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
             links: LinkSigner::new(&config.keys.token),
+            limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
             config,
             bucket: store,
             database,
@@ -140,6 +143,10 @@ impl Context {
         &*self.0.random
     }
 
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        self.0.limits.as_ref()
+    }
+
     pub(crate) fn mailer(&self) -> &dyn Mailer {
         &*self.0.mailer
     }
@@ -147,6 +154,13 @@ impl Context {
     /// Held by who delivers mails.
     pub(crate) fn delivering(&self) -> &Mutex<()> {
         &self.0.delivering
+    }
+
+    /// Puts everything that was counted into the bucket: the process ends.
+    pub async fn put_usage(&self) {
+        if let Err(error) = self.database().put_usage(self.now()).await {
+            tracing::warn!(%error, "counted calls are lost");
+        }
     }
 
     /// Hashes a password, on a thread where it holds nobody up.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bespoke_core::Scope;
 use bespoke_core::permission::{Denied, LevelTooHigh};
 use bespoke_storage::{Error as StorageError, StoreError};
 use http::{HeaderValue, StatusCode, header};
@@ -12,6 +13,8 @@ use serde_json::json;
 /// Result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What a key is refused with that lacks a scope.
+pub(crate) const INSUFFICIENT_SCOPE: &str = "insufficientScope";
 /// Seconds after which a client may try again when the bucket did not answer and says nothing better.
 const RETRY_AFTER_S: u64 = 1;
 
@@ -27,12 +30,13 @@ enum Shape {
 }
 
 /// What a handler answers instead of a result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     status: StatusCode,
     code: Cow<'static, str>,
     shape: Shape,
     retry_after_s: Option<u64>,
+    lacking: Option<Scope>,
     log: Option<String>,
 }
 
@@ -43,6 +47,7 @@ impl Error {
             code: Cow::Borrowed(code),
             shape: Shape::Envelope,
             retry_after_s: None,
+            lacking: None,
             log: None,
         }
     }
@@ -93,6 +98,22 @@ impl Error {
     /// 415: the body is in a form that cannot be read.
     pub const fn unsupported_media_type() -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupportedMediaType")
+    }
+
+    /// 403: the API key lacks a scope.
+    pub fn lacks_scope(scope: Option<Scope>) -> Self {
+        Self {
+            lacking: scope,
+            ..Self::forbidden(INSUFFICIENT_SCOPE)
+        }
+    }
+
+    /// 429: too many calls; `retry_after_s` seconds from now there will be room for one.
+    pub fn too_many(code: &'static str, retry_after_s: u64) -> Self {
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, code)
+        }
     }
 
     /// 451: the owner of the account has not consented.
@@ -191,11 +212,18 @@ impl IntoResponse for Error {
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         // The gateway reads this to name the reason in a challenge.
-        response.extensions_mut().insert(Code(self.code));
+        response.extensions_mut().insert(Reason {
+            code: self.code,
+            lacking: self.lacking,
+        });
         response
     }
 }
 
-/// The code of the error that a response carries.
+/// Why a response is an error.
 #[derive(Debug, Clone)]
-pub(crate) struct Code(pub(crate) Cow<'static, str>);
+pub(crate) struct Reason {
+    pub(crate) code: Cow<'static, str>,
+    /// The scope that would have been needed.
+    pub(crate) lacking: Option<Scope>,
+}

@@ -14,8 +14,9 @@ use http::{HeaderName, HeaderValue, Method, Uri, header};
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
-use crate::error::Code;
-use crate::{Context, Error, Params, Route, Routes, Scheme, Session};
+use crate::error::{INSUFFICIENT_SCOPE, Reason};
+use crate::limits::Subject;
+use crate::{Access, ClientIp, Context, Error, Params, Route, Routes, Scheme, Session};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a client, in bytes.
@@ -75,7 +76,10 @@ impl Gateway {
     pub async fn handle(&self, mut request: Request) -> Response {
         let id = self.request_id(&request);
         let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-        request.extensions_mut().insert(Session::new(self.context.clone()));
+        let session = Session::of(self.context.clone(), request.headers());
+        let client = ClientIp::of(&request, self.context.config().trusted_proxies.as_ref());
+        request.extensions_mut().insert(session.clone());
+        request.extensions_mut().insert(client);
         let (method, if_none_match) = (
             request.method().clone(),
             request.headers().get(header::IF_NONE_MATCH).cloned(),
@@ -89,6 +93,7 @@ impl Gateway {
                 .await;
             answer.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
         };
+        self.flush_usage().await;
         let mut response = etag::apply(&method, if_none_match.as_ref(), response).await;
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
@@ -96,8 +101,16 @@ impl Gateway {
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        session.write_headers(headers);
         cors.apply(headers);
         response
+    }
+
+    /// Brings counted calls out of the process, where it is time for that: nothing runs after the answer on Lambda.
+    async fn flush_usage(&self) {
+        if let Err(error) = self.context.database().flush_usage(self.context.now()).await {
+            tracing::warn!(%error, "counted calls stay in memory for now");
+        }
     }
 
     async fn dispatch(&self, mut request: Request) -> Response {
@@ -105,9 +118,13 @@ impl Gateway {
             Ok(target) => target,
             Err(error) => return error.into_response(),
         };
+        if let Err(error) = self.limit_strangers(&route, &request) {
+            return error.into_response();
+        }
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.access);
+        request.extensions_mut().insert(route.scopes);
         if let Some(scheme) = scheme {
             request.extensions_mut().insert(scheme);
         }
@@ -123,6 +140,21 @@ impl Gateway {
             challenge(&mut response);
         }
         response
+    }
+
+    /// Counts a call to a route without authentication for the address that it comes from. Others are counted for who calls.
+    fn limit_strangers(&self, route: &Route, request: &Request) -> Result<(), Error> {
+        let (Some(session), Some(client)) = (
+            request.extensions().get::<Session>(),
+            request.extensions().get::<ClientIp>(),
+        ) else {
+            return Ok(());
+        };
+        match route.access {
+            Access::Public if route.method == Method::GET => session.limit(Subject::Reader(client.customer())),
+            Access::Public => session.limit(Subject::Stranger(client.customer())),
+            Access::Guest(_) | Access::Level(_) => Ok(()),
+        }
     }
 
     /// Finds the route of a path: in any letter case, with or without a slash at its end, HEAD as GET.
@@ -184,14 +216,21 @@ fn decode(part: &str) -> Result<String, Error> {
 
 /// Adds the challenge to a refusal on a `/key` route, with the reason where the caller may know it.
 fn challenge(response: &mut Response) {
-    if response.status() != http::StatusCode::UNAUTHORIZED {
-        return;
+    let reason = response.extensions().get::<Reason>();
+    let code = reason.map_or("unauthorized", |reason| &reason.code);
+    let mut challenge = String::from(r#"Basic realm="Users""#);
+    match response.status() {
+        http::StatusCode::UNAUTHORIZED if code == "unauthorized" => {}
+        http::StatusCode::UNAUTHORIZED => challenge.push_str(&format!(r#", error="{code}""#)),
+        http::StatusCode::FORBIDDEN if code == INSUFFICIENT_SCOPE => {
+            challenge.push_str(&format!(r#", error="{code}""#));
+            if let Some(scope) = reason.and_then(|reason| reason.lacking) {
+                challenge.push_str(&format!(r#", scope="{scope}""#));
+            }
+        }
+        _ => return,
     }
-    let reason = match response.extensions().get::<Code>() {
-        Some(Code(code)) if code != "unauthorized" => format!(r#"Basic realm="Users", error="{code}""#),
-        _ => r#"Basic realm="Users""#.to_owned(),
-    };
-    if let Ok(value) = HeaderValue::try_from(reason) {
+    if let Ok(value) = HeaderValue::try_from(challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
 }

@@ -5,25 +5,21 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, header};
-use lambda_http::{Error, Request, RequestExt, service_fn};
+use lambda_http::request::RequestContext;
+use lambda_http::{Error, LambdaEvent, Request, RequestExt, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Deserialize;
 
 use crate::config::Environment;
-use crate::{Config, Context, Gateway, Overrides, Routes, Surroundings, logging};
+use crate::maintenance::Task;
+use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
 
 /// Runs one function: reads the configuration, syncs the database, then answers events until Lambda ends the process.
 ///
 /// # Errors
 /// When the configuration or the bucket cannot be used; Lambda reports it as a failed start.
 pub fn run(routes: Routes) -> Result<(), Error> {
-    crate::keep_files_private();
-    let environment = Environment::read(Overrides::default());
-    logging::start(environment.log_filter());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let surroundings = Surroundings::system();
-        let config = Config::load(environment, &*surroundings.random)?;
-        let context = Context::open(config, surroundings).await?;
+    start(async |context| {
         let gateway = Arc::new(Gateway::new(context, [routes]));
         lambda_http::run(service_fn(move |event| {
             let gateway = Arc::clone(&gateway);
@@ -33,15 +29,70 @@ pub fn run(routes: Routes) -> Result<(), Error> {
     })
 }
 
+/// What a schedule says.
+#[derive(Deserialize)]
+struct Order {
+    /// All of them where none is named.
+    tasks: Option<Vec<Task>>,
+}
+
+/// Runs the function that does [`crate::maintenance`]. An invocation fails where a task fails.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_maintenance() -> Result<(), Error> {
+    start(async |context| {
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Order>| {
+            let context = context.clone();
+            async move {
+                let tasks = event.payload.tasks.unwrap_or_else(|| Task::ALL.to_vec());
+                let done = context.maintain(&tasks).await;
+                match done.iter().find(|done| done.failed) {
+                    Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
+                    None => Ok(done),
+                }
+            }
+        }))
+        .await
+    })
+}
+
+/// Starts the process, and lets `serve` answer its events. What was counted goes to the bucket before Lambda ends it.
+fn start(serve: impl AsyncFnOnce(Context) -> Result<(), Error>) -> Result<(), Error> {
+    crate::keep_files_private();
+    let environment = Environment::read(Overrides::default());
+    logging::start(environment.log_filter());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let surroundings = Surroundings::system();
+        let config = Config::load(environment, &*surroundings.random)?;
+        let context = Context::open(config, surroundings).await?;
+        let ending = context.clone();
+        lambda_runtime::spawn_graceful_shutdown_handler(move || async move { ending.put_usage().await }).await;
+        serve(context).await
+    })
+}
+
 /// Answers one event, as [`run`] does.
 ///
 /// # Errors
 /// None: every failure is an answer.
 pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::response::Response, Infallible> {
     encode_path(&mut event);
+    if let Some(peer) = source_of(&event) {
+        event.extensions_mut().insert(peer);
+    }
     let mut response = gateway.handle(event.map(into_body)).await;
     one_line_each(response.headers_mut());
     Ok(response)
+}
+
+/// The address that the gateway saw.
+fn source_of(event: &Request) -> Option<Peer> {
+    let RequestContext::ApiGatewayV2(context) = event.request_context_ref()? else {
+        return None;
+    };
+    context.http.source_ip.as_ref()?.parse().ok().map(Peer)
 }
 
 /// What stands in no path as clients write it.

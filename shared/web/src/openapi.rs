@@ -31,9 +31,24 @@ const COMMON: &[(u16, &str, &str)] = &[
     ),
     (401, "keyExpired", "The API key has expired."),
     (
+        401,
+        "keyRevoked",
+        "The API key was ended, or its secret was rotated out.",
+    ),
+    (
         403,
         "insufficientAccessLevel",
         "The level of the caller does not suffice, or the record is somebody else's.",
+    ),
+    (
+        403,
+        "insufficientScope",
+        "The API key has scopes, and not the ones that this needs; the challenge names the first that is missing.",
+    ),
+    (
+        403,
+        "addressNotAllowed",
+        "The API key may not be used from the address that the call comes from.",
     ),
     (408, "requestTimeout", "The body took more than 30 s to arrive."),
     (
@@ -45,6 +60,16 @@ const COMMON: &[(u16, &str, &str)] = &[
         415,
         "unsupportedMediaType",
         "The body is JSON in a character set or encoding that cannot be read.",
+    ),
+    (
+        429,
+        "tooManyRequests",
+        "Too many calls in a short time: try again after `Retry-After` seconds.",
+    ),
+    (
+        429,
+        "quotaExceeded",
+        "The calls of this day (UTC) with the API key are used up.",
     ),
     (500, "internalError", "The service is at fault."),
     (
@@ -220,7 +245,7 @@ fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'stat
         .iter()
         .copied()
         .filter(move |(status, code, _)| match (status, *code) {
-            (401, "keyExpired") => by_key,
+            (_, "keyExpired" | "keyRevoked" | "insufficientScope" | "addressNotAllowed" | "quotaExceeded") => by_key,
             (401, _) => level.is_some(),
             (403, _) => level.is_some_and(|level| level > 0),
             (408 | 413 | 415, _) => has_body,

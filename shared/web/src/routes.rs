@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
+use bespoke_core::Scope;
 use http::Method;
 use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::openapi::path::{HttpMethod, Operation};
@@ -70,10 +71,15 @@ pub struct Route {
     pub scheme: Option<Scheme>,
     /// Who may call it.
     pub access: Access,
+    /// What a key that has scopes needs for it; `None` where no such key may call.
+    pub scopes: NeededScopes,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
 }
+
+/// What an API key that has scopes needs for a route: all of these; `None` where no such key may call.
+pub type NeededScopes = Option<&'static [Scope]>;
 
 /// A handler together with its description. Made by [`crate::route!`].
 pub struct Described<H, T> {
@@ -81,6 +87,7 @@ pub struct Described<H, T> {
     methods: Vec<HttpMethod>,
     path: String,
     describe: fn() -> Description,
+    scopes: NeededScopes,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -98,7 +105,17 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             methods: P::methods(),
             path: P::path(),
             describe,
+            scopes: None,
             arguments: PhantomData,
+        }
+    }
+
+    /// Lets API keys call that have scopes, when they have all of these.
+    #[must_use]
+    pub fn scopes(self, scopes: &'static [Scope]) -> Self {
+        Self {
+            scopes: Some(scopes),
+            ..self
         }
     }
 }
@@ -155,6 +172,7 @@ impl Routes {
             methods,
             path: described_path,
             describe,
+            scopes,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -183,6 +201,7 @@ impl Routes {
                     described_path: described_path.clone(),
                     scheme,
                     access: T::ACCESS,
+                    scopes,
                     describe,
                     handler: Arc::clone(&handler),
                 });

@@ -1,22 +1,36 @@
 //! One request's view of the context: the database, asked once whether the local copy is the newest.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
-use bespoke_database::{Db, Freshness};
+use bespoke_database::{Db, Freshness, Version};
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::limits::{Left, Subject};
 use crate::{Context, Error, Result};
+
+/// Which version of the database an answer saw. A client that sends it back reads at least that.
+const DB_SEQ: HeaderName = HeaderName::from_static("db-seq");
 
 /// What a handler works with. The first read of a request asks the bucket whether there is something newer; later
 /// reads of the same request do not.
 #[derive(Clone)]
 pub struct Session {
     context: Context,
-    checked: Arc<AtomicBool>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    checked: AtomicBool,
+    /// What the client has seen.
+    echoed: Option<Version>,
+    /// What is left of the limits that this request counts for.
+    left: Mutex<Vec<Left>>,
 }
 
 impl std::ops::Deref for Session {
@@ -28,11 +42,24 @@ impl std::ops::Deref for Session {
 }
 
 impl Session {
-    /// A session for one request, or for a piece of work like one.
+    /// A session for a piece of work that nobody asked for.
     pub fn new(context: Context) -> Self {
         Self {
             context,
-            checked: Arc::default(),
+            state: Arc::default(),
+        }
+    }
+
+    /// A session for one request.
+    pub(crate) fn of(context: Context, headers: &HeaderMap) -> Self {
+        let echoed = headers.get(DB_SEQ).and_then(|value| value.to_str().ok()?.parse().ok());
+        let state = State {
+            echoed,
+            ..State::default()
+        };
+        Self {
+            context,
+            state: Arc::new(state),
         }
     }
 
@@ -41,11 +68,20 @@ impl Session {
     /// # Errors
     /// What `f` gives, or 503 when the bucket does not answer.
     pub async fn read<T: Send>(&self, f: impl FnMut(&Db<'_>) -> Result<T> + Send) -> Result<T> {
-        let checked = self.checked.load(Ordering::Relaxed);
-        let freshness = if checked { Freshness::Local } else { Freshness::Strict };
-        let result = self.context.database().read(freshness, f).await;
-        self.checked.store(true, Ordering::Relaxed);
+        let result = self.context.database().read(self.freshness(), f).await;
+        self.state.checked.store(true, Ordering::Relaxed);
         result
+    }
+
+    fn freshness(&self) -> Freshness {
+        match self.context.config().max_staleness_ms {
+            _ if self.state.checked.load(Ordering::Relaxed) => Freshness::Local,
+            0 => Freshness::Strict,
+            age_ms => Freshness::Within {
+                age_ms,
+                at_least: self.state.echoed,
+            },
+        }
     }
 
     /// Writes; returns once the bucket has it. `f` may run again and does nothing but SQL. What it returns is at most
@@ -58,12 +94,43 @@ impl Session {
         T: Serialize + DeserializeOwned + Send + 'static,
     {
         let database = self.context.database();
+        database.offer_usage(self.now());
         let result = database.write(database.fresh_commit_id(), f).await;
         if result.is_ok() {
             // The local copy now is at least as new as this write.
-            self.checked.store(true, Ordering::Relaxed);
+            self.state.checked.store(true, Ordering::Relaxed);
         }
         result
+    }
+
+    /// Takes one call out of the limits of `subject`.
+    ///
+    /// # Errors
+    /// 429 when there is none.
+    pub(crate) fn limit(&self, subject: Subject) -> Result<()> {
+        match self.context.limits() {
+            Some(limits) => limits.take(subject).map(|left| self.note(left)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of what is left of a limit.
+    pub(crate) fn note(&self, left: Left) {
+        let mut all = self.state.left.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(left);
+    }
+
+    /// Says in an answer what it saw, and what is left of the limits.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+        if self.state.checked.load(Ordering::Relaxed) {
+            let version = self.context.database().version().to_string();
+            headers.insert(
+                DB_SEQ,
+                HeaderValue::try_from(version).expect("two numbers are visible ASCII"),
+            );
+        }
+        let left = self.state.left.lock().unwrap_or_else(PoisonError::into_inner);
+        Left::write(&left, headers);
     }
 }
 

@@ -1,6 +1,8 @@
 //! How entities look to clients: the shared response objects of contract-2023 section 3.0, in their key order, with the
 //! UUIDs of the second API generation behind.
 
+pub mod usage;
+
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::user::User;
 use bespoke_core::measurement::Measurements;

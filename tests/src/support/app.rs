@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bespoke_core::{Clock, Timestamp};
 use bespoke_storage::{MemoryStore, ObjectStore};
 use bespoke_web::config::Environment;
-use bespoke_web::{Config, Context, Gateway, Overrides, Routes, StartError, Surroundings, SystemRandom};
+use bespoke_web::{Config, Context, Gateway, Overrides, Peer, Routes, StartError, Surroundings, SystemRandom};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -216,7 +216,15 @@ impl App {
 
     /// A new key of somebody's, over HTTP, that lives a day.
     pub async fn key(&self, person: &Person, level: u8) -> Key {
-        let body = json!({ "name": "test", "level": level, "expiresIn": 86_400 });
+        self.key_with(person, level, json!({})).await
+    }
+
+    /// The same with more fields.
+    pub async fn key_with(&self, person: &Person, level: u8, more: Value) -> Key {
+        let mut body = json!({ "name": "test", "level": level, "expiresIn": 86_400 });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
         let made = self.post("/apikeys/jwt").jwt(&person.token).json(&body).send().await;
         if made.status != 201 {
             // Roles below level 4 make no keys.
@@ -289,6 +297,13 @@ impl Request<'_> {
     /// With a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.builder = self.builder.header(name, value);
+        self
+    }
+
+    /// From an address.
+    pub fn from_ip(mut self, address: &str) -> Self {
+        let peer = Peer(address.parse().expect("an address"));
+        self.builder = self.builder.extension(peer);
         self
     }
 

@@ -3,10 +3,15 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Level, SecretDigest, Timestamp};
+use crate::{Level, Networks, Scopes, SecretDigest, Timestamp};
 
 /// How long a key may live when nothing else is set, in days (decisions: two years and a leap day more).
 pub const DEFAULT_MAX_LIFE_DAYS: i64 = 732;
+
+/// How long the old secret works after a rotation when nothing else is asked for, in seconds.
+pub const DEFAULT_GRACE_S: i64 = 24 * 60 * 60;
+/// The longest that may be asked for, in seconds.
+pub const MAX_GRACE_S: i64 = 30 * DEFAULT_GRACE_S;
 
 /// UUID of the demonstration key, whose secret is published with the sample events. It is refused unless test mode is
 /// on.
@@ -27,6 +32,12 @@ pub struct ApiKey {
     pub level: Level,
     /// SHA-256 of the secret.
     pub secret: SecretDigest,
+    /// After a rotation: until then the secret before this one is taken too.
+    pub grace_until: Option<Timestamp>,
+    /// What it may do of what its level allows; `None` for all of it.
+    pub scopes: Option<Scopes>,
+    /// From where it may be used; `None` for everywhere.
+    pub cidr: Option<Networks>,
     /// The instance it was made on (`BACKEND_INSTANCE`); a copy of the database elsewhere does not take it.
     pub instance: String,
     /// Calls made with it.

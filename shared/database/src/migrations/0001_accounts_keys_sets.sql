@@ -31,6 +31,7 @@ CREATE TABLE users (
   language    TEXT    NOT NULL,
   patron      INTEGER NOT NULL,
   mfa_enabled INTEGER NOT NULL,
+  quota       INTEGER,                       -- calls a day with each API key; NULL: the default
   jwt_calls   INTEGER NOT NULL,
   key_calls   INTEGER NOT NULL,
   last_seen   INTEGER,
@@ -45,6 +46,10 @@ CREATE TABLE api_keys (
   name       BLOB    NOT NULL,               -- sealed
   level      INTEGER NOT NULL,
   secret     BLOB    NOT NULL,               -- SHA-256
+  old_secret BLOB,                           -- SHA-256 of the one before the last rotation
+  grace_until INTEGER,                       -- from then on the old secret is refused
+  scopes     TEXT,                           -- names with blanks between; NULL: whatever the level allows
+  cidr       TEXT,                           -- networks with blanks between; NULL: from everywhere
   instance   TEXT    NOT NULL,
   calls      INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
@@ -52,6 +57,26 @@ CREATE TABLE api_keys (
   last_seen  INTEGER
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id);
+
+-- Keys that were ended, so that who still holds the secret can be told why it is refused.
+CREATE TABLE revoked_keys (
+  id         INTEGER PRIMARY KEY,
+  uuid       BLOB    NOT NULL UNIQUE,
+  secret     BLOB    NOT NULL,               -- SHA-256
+  revoked_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX revoked_keys_by_time ON revoked_keys (revoked_at);
+
+-- Counted calls. The key is its uuid; empty for tokens.
+CREATE TABLE usage (
+  user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  key     BLOB    NOT NULL,
+  day     INTEGER NOT NULL,                  -- UTC, since the Unix epoch
+  calls   INTEGER NOT NULL,                  -- all of them
+  refused INTEGER NOT NULL,                  -- those of them that were refused
+  PRIMARY KEY (user_id, key, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_by_day ON usage (day);
 
 CREATE TABLE sets (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,

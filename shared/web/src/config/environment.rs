@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use bespoke_core::{KeyError, KeyRing, PasswordHasher, PasswordSettings, Random};
+use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
 use bespoke_storage::Place;
 
 use super::{ConfigError, SETTINGS, WITHOUT_EFFECT, Website};
-use crate::key_file;
+use crate::{LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
 pub(super) const DEFAULT_PORT: u16 = 3000;
@@ -208,6 +209,30 @@ impl Environment {
         Ok(self.flag("BACKEND_ENABLE_TESTS")?.then(|| domain.to_lowercase()))
     }
 
+    pub(super) fn networks(&self, name: &str) -> Result<Option<Networks>, ConfigError> {
+        let parse = |texts: Vec<String>| Networks::parse(texts.iter().map(String::as_str));
+        self.list(name)
+            .map(parse)
+            .transpose()
+            .map_err(|error| invalid(name, error))
+    }
+
+    pub(super) fn limits(&self) -> Result<Option<LimitSettings>, ConfigError> {
+        let name = "BACKEND_RATE_LIMITS";
+        let on = match self.text(name).unwrap_or_default().to_ascii_lowercase().as_str() {
+            "" | "on" => true,
+            "off" => false,
+            _ => return Err(invalid(name, "takes on or off")),
+        };
+        let rate = |name, default: u32| self.parse(name, NonZeroU32::new(default).unwrap_or(NonZeroU32::MIN));
+        let settings = LimitSettings {
+            public_writes: rate("BACKEND_LIMIT_PUBLIC_WRITES", 60)?,
+            public_reads: rate("BACKEND_LIMIT_PUBLIC_READS", 3_000)?,
+            callers: rate("BACKEND_LIMIT_CALLERS", 1_200)?,
+        };
+        Ok(on.then_some(settings))
+    }
+
     pub(super) fn passwords(&self) -> Result<PasswordSettings, ConfigError> {
         let default = PasswordSettings::default();
         let settings = PasswordSettings {
@@ -290,6 +315,10 @@ mod tests {
             ("BACKEND_PASSWORD_MEMORY_KIB", "1"),
             ("BACKEND_APIKEY_MAX_DAYS", "0"),
             ("BACKEND_MAIL_FROM", "nobody"),
+            ("BACKEND_RATE_LIMITS", "perhaps"),
+            ("BACKEND_LIMIT_CALLERS", "0"),
+            ("BACKEND_TRUSTED_PROXIES", "proxy.example"),
+            ("BACKEND_MAX_STALENESS_MS", "-1"),
         ] {
             let error = load(&[(name, value)]).unwrap_err();
             assert!(error.starts_with(name), "{name}: {error}");

@@ -89,6 +89,41 @@ pub const SETTINGS: &[Setting] = &[
     setting("BACKEND_PASSWORD_ITERATIONS", "2", "Passes of one password hash."),
     setting("BACKEND_PASSWORD_PARALLELISM", "1", "Lanes of one password hash."),
     setting(
+        "BACKEND_RATE_LIMITS",
+        "on",
+        "`off` lets everybody call as often as they like: for load tests.",
+    ),
+    setting(
+        "BACKEND_LIMIT_PUBLIC_WRITES",
+        "60",
+        "Calls a minute by one address on routes that sign in, mail or store without an account; twice as many at once.",
+    ),
+    setting(
+        "BACKEND_LIMIT_PUBLIC_READS",
+        "3000",
+        "Calls a minute by one address on routes that only read, without an account.",
+    ),
+    setting(
+        "BACKEND_LIMIT_CALLERS",
+        "1200",
+        "Calls a minute with one API key, and by one account.",
+    ),
+    setting(
+        "BACKEND_APIKEY_CALLS_PER_DAY",
+        "100000",
+        "Calls a day (UTC) with one API key, where an administrator has not set another number for its owner.",
+    ),
+    setting(
+        "BACKEND_TRUSTED_PROXIES",
+        "none",
+        "Proxies whose X-Forwarded-For is believed: addresses and networks (10.0.0.0/8), separated by commas.",
+    ),
+    setting(
+        "BACKEND_MAX_STALENESS_MS",
+        "0",
+        "How old what a read sees may be, in milliseconds: so long the bucket is not asked again. A client that sends back `DB-Seq` still reads its own writes.",
+    ),
+    setting(
         "BACKEND_CORS_ORIGINS",
         "all",
         "Origins that browsers may call from, separated by commas.",

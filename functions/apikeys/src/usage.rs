@@ -1,0 +1,64 @@
+//! `GET /apikeys/{id}/usage/{auth}`
+
+use axum::response::Response;
+use bespoke_core::Timestamp;
+use bespoke_database::usage;
+use bespoke_web::level::READ_SOME;
+use bespoke_web::view::usage::{Days, UsageOfDay, UsageReport};
+use bespoke_web::{Caller, Id, Outcome, Query, Result, Session, ok};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ApiKeyUsage)]
+struct UsageAnswer {
+    result: Outcome,
+    usage: Vec<UsageOfDay>,
+    /// All of these days together.
+    calls: i64,
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    last_seen: Option<Timestamp>,
+}
+
+/// Count the calls with an API key
+///
+/// By day, oldest first; days without calls are left out. What other processes counted in the last minute may be missing.
+#[utoipa::path(get, path = "/apikeys/{id}/usage/{auth}", tag = "API keys", operation_id = "readApiKeyUsage",
+    params(("id" = Uuid, Path, description = "UUID of the key."), Days),
+    responses(
+        (status = 200, description = "Calls with the key.", body = UsageAnswer),
+        (status = 400, description = "`daysInvalid`: `days` is not a number from 1 to 400."),
+        (status = 404, description = "There is no such key."),
+    ))]
+pub(crate) async fn usage(
+    caller: Caller<READ_SOME>,
+    session: Session,
+    id: Id,
+    Query(days): Query<Days>,
+) -> Result<Response> {
+    let first_day = days.first(session.now())?;
+    // First what is outside: what is merged meanwhile is then missing rather than counted twice.
+    let outside = session.database().usage_outside().await?;
+    let (key, inside) = session
+        .read(|db| {
+            let key = crate::find(db, id)?;
+            caller.actor.may_manage_key(key.user_id)?;
+            let inside = usage::by_user(db, key.user_id, first_day)?;
+            Ok((key, inside))
+        })
+        .await?;
+    let of_key = |usage: &&usage::Usage| usage.key == Some(key.uuid) && usage.day >= first_day;
+    let counted = inside.iter().chain(&outside).filter(of_key);
+    let UsageReport {
+        usage,
+        calls,
+        last_seen,
+    } = UsageReport::of(counted, key.last_seen);
+    Ok(ok(&UsageAnswer {
+        result: Outcome::Success,
+        usage,
+        calls,
+        last_seen,
+    }))
+}

@@ -1,0 +1,92 @@
+//! Lists of networks in CIDR notation: from where an API key may be used, and whom to trust as a proxy.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// Most networks in one list.
+pub const MAX_NETWORKS: usize = 32;
+
+/// A list of networks. Stored in CIDR notation with blanks between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Networks(Vec<IpNet>);
+
+/// A text that names no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("takes IP addresses, or networks such as 192.0.2.0/24")]
+pub struct NetworksError;
+
+impl Networks {
+    /// From addresses and networks; an address is a network of one. An address inside a network stands for the network.
+    ///
+    /// # Errors
+    /// [`NetworksError`] for a text that is neither, for none at all, and for more than [`MAX_NETWORKS`].
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworksError> {
+        let network = |text: &str| {
+            let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
+            let network: IpNet = text.parse().ok().or_else(single)?;
+            Some(network.trunc())
+        };
+        let networks: Option<Vec<_>> = texts.into_iter().map(network).collect();
+        networks
+            .filter(|networks| (1..=MAX_NETWORKS).contains(&networks.len()))
+            .map(Self)
+            .ok_or(NetworksError)
+    }
+
+    /// Whether one of them contains the address; an IPv4 address in IPv6 clothing is that IPv4 address.
+    pub fn contain(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// Each in CIDR notation.
+    pub fn texts(&self) -> Vec<String> {
+        self.0.iter().map(IpNet::to_string).collect()
+    }
+}
+
+impl fmt::Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.texts().join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_in_their_networks() {
+        let networks = Networks::parse(["192.0.2.77/24", "2001:db8::/32", "203.0.113.9"]).unwrap();
+        assert_eq!(networks.to_string(), "192.0.2.0/24 2001:db8::/32 203.0.113.9/32");
+        for (address, expected) in [
+            ("192.0.2.1", true),
+            ("192.0.3.1", false),
+            ("::ffff:192.0.2.1", true),
+            ("2001:db8:1::1", true),
+            ("2001:db9::1", false),
+            ("203.0.113.9", true),
+            ("203.0.113.10", false),
+        ] {
+            assert_eq!(networks.contain(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for wrong in [
+            "",
+            "192.0.2.0/33",
+            "192.0.2",
+            "example.com",
+            "192.0.2.0/24/1",
+            " 192.0.2.1",
+        ] {
+            assert_eq!(Networks::parse([wrong]), Err(NetworksError), "{wrong}");
+        }
+        assert_eq!(Networks::parse([]), Err(NetworksError));
+        assert_eq!(Networks::parse(["::1"; MAX_NETWORKS + 1]), Err(NetworksError));
+    }
+}

@@ -1,0 +1,275 @@
+//! Calls that are counted: per account, per API key and per day.
+//!
+//! A call is no write. A process gathers its counts in memory; a commit of its own takes them along, or they go to the bucket
+//! as an object that maintenance merges (see `bespoke_storage`, "Counts that wait outside the database").
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bespoke_core::Timestamp;
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Database, Db, Result};
+
+/// Counts that are older than this go to the bucket with the next call. Milliseconds.
+const FLUSH_AFTER_MS: i64 = 60_000;
+/// With so many accounts, keys and days in one process they go at once.
+const FLUSH_ENTRIES: usize = 500;
+/// Counts that are older than this are taken along by a commit of the process. Milliseconds.
+const FOLD_AFTER_MS: i64 = 10_000;
+/// How long counts are kept by day, in days.
+pub const KEPT_DAYS: i64 = 400;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// One call by somebody who proved who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// Integer id of the account.
+    pub user_id: i64,
+    /// The API key; `None` for a token.
+    pub key: Option<Uuid>,
+    /// Whether it was refused all the same.
+    pub refused: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What was counted for one account, one key and one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Integer id of the account.
+    #[serde(rename = "u")]
+    pub user_id: i64,
+    /// The API key; `None` for tokens.
+    #[serde(rename = "k")]
+    pub key: Option<Uuid>,
+    /// Day, UTC, since the Unix epoch.
+    #[serde(rename = "d")]
+    pub day: i64,
+    /// All calls.
+    #[serde(rename = "c")]
+    pub calls: i64,
+    /// Those of them that were refused.
+    #[serde(rename = "r")]
+    pub refused: i64,
+    /// The last of them, in milliseconds since the Unix epoch.
+    #[serde(rename = "l")]
+    pub last_ms: i64,
+}
+
+/// The day of a moment, UTC, since the Unix epoch.
+pub const fn day_of(moment: Timestamp) -> i64 {
+    moment.as_millis().div_euclid(DAY_MS)
+}
+
+/// The first moment of a day.
+pub const fn start_of(day: i64) -> Timestamp {
+    Timestamp::from_millis(day.saturating_mul(DAY_MS))
+}
+
+/// What a process has counted and not frozen.
+#[derive(Default)]
+pub(crate) struct Gathered(Mutex<Pending>);
+
+#[derive(Default)]
+struct Pending {
+    oldest: Option<Timestamp>,
+    counts: HashMap<(i64, Option<Uuid>, i64), Usage>,
+}
+
+impl Gathered {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, call: Call) {
+        let Call {
+            user_id,
+            key,
+            refused,
+            at,
+        } = call;
+        let day = day_of(at);
+        let mut pending = self.pending();
+        pending.oldest.get_or_insert(at);
+        let usage = pending.counts.entry((user_id, key, day)).or_insert(Usage {
+            user_id,
+            key,
+            day,
+            calls: 0,
+            refused: 0,
+            last_ms: 0,
+        });
+        usage.calls += 1;
+        usage.refused += i64::from(refused);
+        usage.last_ms = usage.last_ms.max(at.as_millis());
+    }
+
+    /// Takes everything, where the oldest is at least `age_ms` old or there is much.
+    fn take(&self, age_ms: i64, now: Timestamp) -> Option<Vec<Usage>> {
+        let mut pending = self.pending();
+        let old = pending.oldest.is_some_and(|oldest| oldest.plus_ms(age_ms) <= now);
+        (old || pending.counts.len() >= FLUSH_ENTRIES).then(|| {
+            pending.oldest = None;
+            std::mem::take(&mut pending.counts).into_values().collect()
+        })
+    }
+}
+
+impl Database {
+    /// Counts a call, in memory.
+    pub fn count(&self, call: Call) {
+        self.gathered.count(call);
+    }
+
+    /// What this process has counted for a key on that day and still has in memory.
+    pub fn calls_in_memory(&self, user_id: i64, key: Uuid, day: i64) -> i64 {
+        let pending = self.gathered.pending();
+        pending
+            .counts
+            .get(&(user_id, Some(key), day))
+            .map_or(0, |usage| usage.calls)
+    }
+
+    /// Lets the next commit of this process take its counts along, unless they are very young.
+    pub fn offer_usage(&self, now: Timestamp) {
+        self.freeze(FOLD_AFTER_MS, now);
+    }
+
+    /// Puts the counts of this process into the bucket, where it is time for that.
+    ///
+    /// # Errors
+    /// [`crate::Error::Storage`]; they are kept, and tried again.
+    pub async fn flush_usage(&self, now: Timestamp) -> Result<()> {
+        if self.freeze(FLUSH_AFTER_MS, now) {
+            self.engine.put_usage().await?;
+        }
+        Ok(())
+    }
+
+    /// Puts all counts of this process into the bucket: it is about to end.
+    ///
+    /// # Errors
+    /// [`crate::Error::Storage`]: they are lost.
+    pub async fn put_usage(&self, now: Timestamp) -> Result<()> {
+        self.freeze(i64::MIN, now);
+        Ok(self.engine.put_usage().await?)
+    }
+
+    /// Brings the counts that processes put into the bucket into the database.
+    ///
+    /// # Errors
+    /// [`crate::Error::Storage`]; it does no harm to repeat it.
+    pub async fn merge_usage(&self) -> Result<usize> {
+        Ok(self.engine.merge_usage().await?)
+    }
+
+    /// What was counted and is not in the database yet: by this process up to now, by others up to a minute ago.
+    ///
+    /// # Errors
+    /// [`crate::Error::Storage`]
+    pub async fn usage_outside(&self) -> Result<Vec<Usage>> {
+        let mut all: Vec<_> = self.gathered.pending().counts.values().cloned().collect();
+        let mut bodies = self.engine.frozen_usage();
+        bodies.extend(self.engine.waiting_usage().await?);
+        for body in bodies {
+            // What cannot be read is dropped by whoever merges it.
+            all.extend(serde_json::from_slice::<Vec<Usage>>(&body).unwrap_or_default());
+        }
+        Ok(all)
+    }
+
+    fn freeze(&self, age_ms: i64, now: Timestamp) -> bool {
+        let Some(usage) = self.gathered.take(age_ms, now) else {
+            return false;
+        };
+        self.engine
+            .freeze_usage(serde_json::to_vec(&usage).expect("plain numbers always serialise"));
+        true
+    }
+}
+
+/// Brings a batch of counts into the database. Those of accounts and keys that are gone go with them.
+pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()> {
+    let batch: Vec<Usage> = serde_json::from_slice(body)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error)))?;
+    let mut user = connection.prepare_cached(
+        "UPDATE users SET jwt_calls = jwt_calls + ?2, key_calls = key_calls + ?3, last_seen = max(coalesce(last_seen, 0), ?4)
+         WHERE id = ?1",
+    )?;
+    let mut key = connection.prepare_cached(
+        "UPDATE api_keys SET calls = calls + ?2, last_seen = max(coalesce(last_seen, 0), ?3) WHERE uuid = ?1",
+    )?;
+    let mut day = connection.prepare_cached(
+        "INSERT INTO usage (user_id, key, day, calls, refused) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, refused = refused + excluded.refused",
+    )?;
+    for usage in batch {
+        let by_key = usage.key.is_some();
+        let (jwt_calls, key_calls) = if by_key { (0, usage.calls) } else { (usage.calls, 0) };
+        if user.execute(params![usage.user_id, jwt_calls, key_calls, usage.last_ms])? == 0 {
+            continue;
+        }
+        if let Some(uuid) = usage.key {
+            key.execute(params![uuid, usage.calls, usage.last_ms])?;
+        }
+        day.execute(params![
+            usage.user_id,
+            column_of(usage.key),
+            usage.day,
+            usage.calls,
+            usage.refused
+        ])?;
+    }
+    Ok(())
+}
+
+/// Tokens are the empty key.
+fn column_of(key: Option<Uuid>) -> Vec<u8> {
+    key.map_or_else(Vec::new, |uuid| uuid.as_bytes().to_vec())
+}
+
+/// What was counted for an account from that day on, by key and day.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn by_user(db: &Db<'_>, user_id: i64, first_day: i64) -> Result<Vec<Usage>> {
+    db.all(
+        "SELECT user_id, key, day, calls, refused FROM usage WHERE user_id = ?1 AND day >= ?2",
+        (user_id, first_day),
+        |_, row| {
+            Ok(Usage {
+                user_id: row.take()?,
+                key: Uuid::from_slice(&row.take::<Vec<u8>>()?).ok(),
+                day: row.take()?,
+                calls: row.take()?,
+                refused: row.take()?,
+                last_ms: 0,
+            })
+        },
+    )
+}
+
+/// Calls with a key on that day, as far as they are in the database.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn calls_on(db: &Db<'_>, user_id: i64, key: Uuid, day: i64) -> Result<i64> {
+    let calls = db.first(
+        "SELECT calls FROM usage WHERE user_id = ?1 AND key = ?2 AND day = ?3",
+        (user_id, column_of(Some(key)), day),
+        |_, row| Ok(row.take()?),
+    )?;
+    Ok(calls.unwrap_or(0))
+}
+
+/// Forgets what was counted before that day.
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn purge(db: &Db<'_>, first_day: i64) -> Result<()> {
+    db.run("DELETE FROM usage WHERE day < ?1", [first_day])?;
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! What proves who calls, and what of it still holds.
+
+use std::net::IpAddr;
+
+use bespoke_core::entity::api_key::DEMO_KEY;
+use bespoke_core::permission::Actor;
+use bespoke_core::{Claims, EntityId, KeySecret, Level, Scope};
+use bespoke_database::api_keys::Credential;
+use bespoke_database::usage::{self, Call};
+use bespoke_database::{Db, api_keys, sets, users};
+use http::request::Parts;
+use uuid::Uuid;
+
+use super::credentials::{KeyCredentials, bearer, key_credentials};
+use super::{Identity, Via};
+use crate::limits::{Left, Subject};
+use crate::routes::NeededScopes;
+use crate::{ClientIp, Context, Error, Params, Result, Scheme, Session};
+
+/// Everything about a call that decides whether it may go on, after the part that needs no database.
+#[derive(Debug, Clone)]
+pub(super) struct Proof {
+    credentials: Credentials,
+    client: Option<IpAddr>,
+    needed: NeededScopes,
+    /// The `{id}` of the path.
+    record: Option<EntityId>,
+}
+
+#[derive(Debug, Clone)]
+enum Credentials {
+    Token(Claims),
+    Key { id: Uuid, secret: KeySecret },
+}
+
+/// Somebody who is known, and may be refused all the same.
+pub(super) struct Known {
+    pub(super) identity: Identity,
+    /// The limits of the API key.
+    key: Option<Credential>,
+    /// Whether token or key can be used now.
+    usable: Result<()>,
+}
+
+pub(super) fn refused() -> Error {
+    Error::unauthorized("unauthorized")
+}
+
+pub(super) fn require(level: Level, required: u8) -> Result<()> {
+    if level.number() >= required {
+        Ok(())
+    } else {
+        Err(Error::forbidden("insufficientAccessLevel"))
+    }
+}
+
+impl Proof {
+    pub(super) fn of(parts: &Parts, context: &Context) -> Result<Self> {
+        let credentials = match parts.extensions.get::<Scheme>() {
+            Some(Scheme::Jwt) => {
+                let token = bearer(&parts.headers).ok_or_else(refused)?;
+                context
+                    .tokens()
+                    .verify(token, context.now())
+                    .map(Credentials::Token)
+                    .map_err(|_| refused())?
+            }
+            Some(Scheme::Key) => {
+                // A mistyped secret is refused here, without a look at the database.
+                let KeyCredentials { id, secret } = key_credentials(&parts.headers)?;
+                if id == DEMO_KEY && !context.config().demo_key {
+                    return Err(refused());
+                }
+                Credentials::Key { id, secret }
+            }
+            None => return Err(Error::internal("a route for callers without an authentication scheme")),
+        };
+        let record = parts.extensions.get::<Params>();
+        Ok(Self {
+            credentials,
+            client: parts.extensions.get::<ClientIp>().map(|client| client.0),
+            needed: parts.extensions.get::<NeededScopes>().copied().flatten(),
+            record: record.and_then(|params| EntityId::parse(params.get("id"))),
+        })
+    }
+
+    /// Who that is, as the database has it now.
+    pub(super) fn known(&self, db: &Db<'_>, context: &Context) -> Result<Known> {
+        match &self.credentials {
+            Credentials::Token(claims) => by_token(claims, db, context),
+            Credentials::Key { id, secret } => self.by_key(*id, secret, db, context),
+        }
+    }
+
+    fn by_key(&self, id: Uuid, secret: &KeySecret, db: &Db<'_>, context: &Context) -> Result<Known> {
+        let Some(credential) = api_keys::credential(db, id)? else {
+            let was_revoked = api_keys::was_revoked(db, id, secret)?;
+            return Err(if was_revoked { revoked() } else { refused() });
+        };
+        let now = context.now();
+        let is_current = credential.secret.matches(secret);
+        let old = credential.old_secret.as_ref();
+        let grace_until = old
+            .filter(|(old, _)| !is_current && old.matches(secret))
+            .map(|(_, until)| *until);
+        if !(is_current || grace_until.is_some()) || credential.instance != context.config().instance {
+            return Err(refused());
+        }
+        // From here on the caller holds the secret, so it may be told why the key is refused.
+        let usable = if grace_until.is_some_and(|until| now >= until) {
+            Err(revoked())
+        } else if now >= credential.expires_at {
+            Err(Error::unauthorized("keyExpired"))
+        } else if !self.comes_from(&credential) {
+            Err(Error::forbidden("addressNotAllowed"))
+        } else {
+            Ok(())
+        };
+        let standing = credential.owner.clone();
+        let actor = Actor {
+            user_id: standing.id,
+            level: Actor::key_level(credential.level, &standing.role),
+        };
+        Ok(Known {
+            identity: Identity {
+                actor,
+                standing,
+                via: Via::Key(id),
+                limited: credential.scopes.is_some(),
+            },
+            key: Some(credential),
+            usable,
+        })
+    }
+
+    fn comes_from(&self, credential: &Credential) -> bool {
+        let allowed = credential.cidr.as_ref();
+        allowed.is_none_or(|networks| self.client.is_some_and(|client| networks.contain(client)))
+    }
+
+    /// The scope that the key lacks for this call.
+    fn missing_scope(&self, credential: &Credential, db: &Db<'_>) -> Result<()> {
+        let Some(scopes) = &credential.scopes else {
+            return Ok(());
+        };
+        let needed = self.needed.ok_or_else(|| Error::lacks_scope(None))?;
+        let set = match self.record {
+            Some(record) if needed.contains(&Scope::SetsRead) && scopes.has_single_sets() => sets::uuid_of(db, record)?,
+            _ => None,
+        };
+        match scopes.missing(needed, set) {
+            None => Ok(()),
+            missing => Err(Error::lacks_scope(missing)),
+        }
+    }
+
+    /// Whether whoever it is may call a route of that level now.
+    pub(super) fn admit(&self, known: &Known, level: u8, db: &Db<'_>) -> Result<()> {
+        known.usable.clone()?;
+        known.identity.standing.usable().map_err(|_| refused())?;
+        require(known.identity.actor.level, level)?;
+        known.key.as_ref().map_or(Ok(()), |key| self.missing_scope(key, db))
+    }
+}
+
+fn revoked() -> Error {
+    Error::unauthorized("keyRevoked")
+}
+
+fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Known> {
+    if claims.exp <= context.now().as_seconds() {
+        return Err(refused());
+    }
+    let standing = users::standing(db, claims.id)?.ok_or_else(refused)?;
+    if claims.iat < standing.created_at.as_seconds() {
+        return Err(refused());
+    }
+    // The role is that of now, not that in the token (defect D35).
+    let actor = Actor {
+        user_id: standing.id,
+        level: standing.role.level(),
+    };
+    Ok(Known {
+        identity: Identity {
+            actor,
+            standing,
+            via: Via::Token,
+            limited: false,
+        },
+        key: None,
+        usable: Ok(()),
+    })
+}
+
+impl Known {
+    /// What is left of today's calls with the key; `None` for a token, and where nothing is limited.
+    ///
+    /// # Errors
+    /// 429 when they are used up.
+    pub(super) fn quota(&self, db: &Db<'_>, context: &Context) -> Result<Option<Left>> {
+        let (Some(key), Via::Key(uuid), true) = (&self.key, self.identity.via, context.limits().is_some()) else {
+            return Ok(None);
+        };
+        let (now, user_id) = (context.now(), self.identity.actor.user_id);
+        let limit = key.quota.unwrap_or(context.config().key_quota);
+        let day = usage::day_of(now);
+        let made = usage::calls_on(db, user_id, uuid, day)? + context.database().calls_in_memory(user_id, uuid, day);
+        Left::today(limit, made.unsigned_abs(), now).map(Some)
+    }
+}
+
+impl Identity {
+    /// Counts the call, and takes it out of the limits of whoever calls. Gives the verdict on.
+    ///
+    /// # Errors
+    /// The verdict's, or 429.
+    pub(super) fn count(&self, session: &Session, verdict: Result<()>) -> Result<()> {
+        let key = match self.via {
+            Via::Token => None,
+            Via::Key(uuid) => Some(uuid),
+        };
+        let verdict = verdict.and_then(|()| {
+            key.map_or(Ok(()), |uuid| session.limit(Subject::Key(uuid)))?;
+            session.limit(Subject::Account(self.actor.user_id))
+        });
+        session.database().count(Call {
+            user_id: self.actor.user_id,
+            key,
+            refused: verdict.is_err(),
+            at: session.now(),
+        });
+        verdict
+    }
+}

@@ -1,0 +1,106 @@
+//! Where a call comes from.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bespoke_core::Networks;
+use http::Request;
+
+/// The address at the other end of the connection, as the host saw it: under `bespoke serve` that of the peer, on Lambda the
+/// one that the gateway saw. The host puts it among the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
+/// Where the call comes from, behind the proxies that are trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientIp(pub IpAddr);
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Bits of an IPv6 address that one customer has, as a rule.
+const IPV6_CUSTOMER_BITS: u32 = 64;
+
+impl ClientIp {
+    /// Of a request. Each proxy adds at the end of `X-Forwarded-For` whom it saw; so, going from the end, the first that is
+    /// no trusted proxy is the client. What stands before it can be written by anybody.
+    pub(crate) fn of<B>(request: &Request<B>, trusted: Option<&Networks>) -> Self {
+        let unspecified = Peer(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let Peer(peer) = *request.extensions().get().unwrap_or(&unspecified);
+        let mut client = peer.to_canonical();
+        let Some(trusted) = trusted else { return Self(client) };
+        let headers = request.headers().get_all(FORWARDED_FOR).iter();
+        let texts: Vec<_> = headers.filter_map(|value| value.to_str().ok()).collect();
+        let mut hops = texts.iter().flat_map(|text| text.split(',')).rev();
+        while trusted.contain(client)
+            && let Some(hop) = hops.next()
+        {
+            let Ok(address) = hop.trim().parse::<IpAddr>() else {
+                break;
+            };
+            client = address.to_canonical();
+        }
+        Self(client)
+    }
+
+    /// The address under which calls are counted: of IPv6 the part that one customer has.
+    #[must_use]
+    pub fn customer(self) -> IpAddr {
+        match self.0 {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => {
+                let network = u128::from(address) >> IPV6_CUSTOMER_BITS << IPV6_CUSTOMER_BITS;
+                Ipv6Addr::from(network).into()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut request = Request::new(());
+        request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+        for value in forwarded {
+            request.headers_mut().append(FORWARDED_FOR, value.parse().unwrap());
+        }
+        let trusted = Networks::parse(trusted.iter().copied()).ok();
+        ClientIp::of(&request, trusted.as_ref()).0.to_string()
+    }
+
+    #[test]
+    fn a_header_counts_only_from_a_trusted_proxy() {
+        assert_eq!(client("198.51.100.1", &["203.0.113.5"], &[]), "198.51.100.1");
+        assert_eq!(
+            client("198.51.100.1", &["203.0.113.5"], &["10.0.0.0/8"]),
+            "198.51.100.1"
+        );
+        assert_eq!(client("10.0.0.1", &["203.0.113.5"], &["10.0.0.0/8"]), "203.0.113.5");
+        assert_eq!(client("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(
+            client("::ffff:10.0.0.1", &["203.0.113.5"], &["10.0.0.0/8"]),
+            "203.0.113.5"
+        );
+    }
+
+    #[test]
+    fn what_a_client_writes_itself_counts_for_nothing() {
+        let trusted = &["10.0.0.0/8"];
+        assert_eq!(
+            client("10.0.0.1", &["1.1.1.1, 203.0.113.5, 10.0.0.2"], trusted),
+            "203.0.113.5"
+        );
+        assert_eq!(client("10.0.0.1", &["1.1.1.1", "203.0.113.5"], trusted), "203.0.113.5");
+        assert_eq!(client("10.0.0.1", &["1.1.1.1, nonsense"], trusted), "10.0.0.1");
+        assert_eq!(
+            client("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.7"], trusted),
+            "10.0.0.7"
+        );
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_counted_as_one() {
+        let of = |text: &str| ClientIp(text.parse().unwrap()).customer().to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("203.0.113.5"), "203.0.113.5");
+    }
+}

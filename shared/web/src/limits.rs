@@ -1,0 +1,284 @@
+//! How often somebody may call: token buckets in this process, for addresses, API keys and accounts.
+
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bespoke_core::{Clock, Timestamp};
+use governor::clock::Clock as _;
+use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
+use governor::nanos::Nanos;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
+
+use crate::Error;
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// With more buckets than this in one process, those that are full again are forgotten.
+const BUCKETS_MAX: usize = 10_000;
+
+/// How often each may call.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitSettings {
+    /// Calls a minute by one address on routes that sign in, mail or store without an account; twice as many at once.
+    pub public_writes: NonZeroU32,
+    /// Calls a minute by one address on routes that only read, without an account.
+    pub public_reads: NonZeroU32,
+    /// Calls a minute with one API key, and by one account.
+    pub callers: NonZeroU32,
+}
+
+/// What calls are counted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Somebody unknown who only reads.
+    Reader(IpAddr),
+    /// Somebody unknown who does more.
+    Stranger(IpAddr),
+    Key(Uuid),
+    Account(i64),
+}
+
+/// How much of a limit is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left {
+    name: &'static str,
+    /// Calls.
+    limit: u64,
+    /// In so many seconds.
+    window_s: u64,
+    /// Calls that are left now.
+    remaining: u64,
+    /// When all of them are back. Seconds.
+    reset_s: u64,
+}
+
+/// Every limit is as good as used up: 429.
+pub(crate) const TOO_MANY: &str = "tooManyRequests";
+/// The calls of a day are used up: 429.
+pub(crate) const QUOTA: &str = "quotaExceeded";
+
+type Buckets<K> = RateLimiter<K, HashMapStateStore<K>, Forward, StateInformationMiddleware>;
+
+/// The buckets of one process.
+pub(crate) struct Limits {
+    readers: Buckets<IpAddr>,
+    strangers: Buckets<IpAddr>,
+    keys: Buckets<Uuid>,
+    accounts: Buckets<i64>,
+    clock: Forward,
+}
+
+impl Limits {
+    pub(crate) fn new(settings: LimitSettings, clock: Arc<dyn Clock>) -> Self {
+        let clock = Forward::new(clock);
+        let twice = settings.public_writes.saturating_add(settings.public_writes.get());
+        Self {
+            readers: buckets(Quota::per_minute(settings.public_reads), &clock),
+            strangers: buckets(Quota::per_minute(settings.public_writes).allow_burst(twice), &clock),
+            keys: buckets(Quota::per_minute(settings.callers), &clock),
+            accounts: buckets(Quota::per_minute(settings.callers), &clock),
+            clock,
+        }
+    }
+
+    /// Takes one call out of a bucket.
+    ///
+    /// # Errors
+    /// 429, with the seconds until there is another.
+    pub(crate) fn take(&self, subject: Subject) -> Result<Left, Error> {
+        match subject {
+            Subject::Reader(address) => self.take_from(&self.readers, "reads", address),
+            Subject::Stranger(address) => self.take_from(&self.strangers, "writes", address),
+            Subject::Key(uuid) => self.take_from(&self.keys, "key", uuid),
+            Subject::Account(id) => self.take_from(&self.accounts, "account", id),
+        }
+    }
+
+    fn take_from<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, name: &'static str, key: K) -> Result<Left, Error> {
+        if buckets.len() > BUCKETS_MAX {
+            buckets.retain_recent();
+        }
+        match buckets.check_key(&key) {
+            Ok(state) => {
+                let (limit, remaining) = (state.quota().burst_size().get(), state.remaining_burst_capacity());
+                let time_for = |calls| seconds(state.quota().replenish_interval() * calls);
+                Ok(Left {
+                    name,
+                    limit: limit.into(),
+                    window_s: time_for(limit),
+                    remaining: remaining.into(),
+                    reset_s: time_for(limit - remaining),
+                })
+            }
+            Err(early) => {
+                let wait = early.wait_time_from(self.clock.now());
+                Err(Error::too_many(TOO_MANY, seconds(wait)))
+            }
+        }
+    }
+}
+
+impl Left {
+    /// Of a quota of calls a day, UTC, of which that many are made.
+    ///
+    /// # Errors
+    /// 429, with the seconds until the next day.
+    pub(crate) fn today(limit: u64, made: u64, now: Timestamp) -> Result<Self, Error> {
+        const DAY_S: u64 = 24 * 60 * 60;
+        let reset_s = DAY_S - now.as_seconds().rem_euclid(DAY_S as i64).unsigned_abs();
+        if made >= limit {
+            return Err(Error::too_many(QUOTA, reset_s));
+        }
+        Ok(Self {
+            name: "day",
+            limit,
+            window_s: DAY_S,
+            remaining: limit - made - 1,
+            reset_s,
+        })
+    }
+
+    /// Writes them into an answer, as fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
+    pub(crate) fn write(all: &[Self], headers: &mut HeaderMap) {
+        let list = |one: fn(&Self) -> String| HeaderValue::try_from(all.iter().map(one).collect::<Vec<_>>().join(", "));
+        let policy = list(|left| format!(r#""{}";q={};w={}"#, left.name, left.limit, left.window_s));
+        let limit = list(|left| format!(r#""{}";r={};t={}"#, left.name, left.remaining, left.reset_s));
+        if let (false, Ok(policy), Ok(limit)) = (all.is_empty(), policy, limit) {
+            headers.insert(POLICY, policy);
+            headers.insert(LIMIT, limit);
+        }
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs_f64().ceil() as u64
+}
+
+fn buckets<K: Hash + Eq + Clone>(quota: Quota, clock: &Forward) -> Buckets<K> {
+    RateLimiter::<K, _, _, NoOpMiddleware<Nanos>>::new(quota, HashMapStateStore::default(), clock.clone())
+        .with_middleware()
+}
+
+/// The clock of the process, made to go forward only: set back, it goes on from where it was, which shuts nobody out.
+#[derive(Clone)]
+struct Forward {
+    clock: Arc<dyn Clock>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+struct Seen {
+    last: Timestamp,
+    passed_ms: u64,
+}
+
+impl Forward {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        let seen = Seen {
+            last: clock.now(),
+            passed_ms: 0,
+        };
+        Self {
+            clock,
+            seen: Arc::new(Mutex::new(seen)),
+        }
+    }
+}
+
+impl governor::clock::Clock for Forward {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let now = self.clock.now();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed_ms = now.as_millis().saturating_sub(seen.last.as_millis());
+        seen.last = now;
+        seen.passed_ms += u64::try_from(passed_ms).unwrap_or(0);
+        Duration::from_millis(seen.passed_ms).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    struct Manual(AtomicI64);
+
+    impl Clock for Manual {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    fn limits() -> (Limits, Arc<Manual>) {
+        let clock = Arc::new(Manual(AtomicI64::new(1_800_000_000_000)));
+        let rate = |calls| NonZeroU32::new(calls).unwrap();
+        let settings = LimitSettings {
+            public_writes: rate(60),
+            public_reads: rate(3_000),
+            callers: rate(1_200),
+        };
+        (Limits::new(settings, Arc::clone(&clock) as Arc<dyn Clock>), clock)
+    }
+
+    fn taken(limits: &Limits, subject: Subject, at_most: usize) -> usize {
+        (0..at_most).take_while(|_| limits.take(subject).is_ok()).count()
+    }
+
+    #[test]
+    fn a_bucket_is_emptied_and_refills_and_is_nobody_elses() {
+        let (limits, clock) = limits();
+        let (one, other) = (
+            Subject::Stranger([192, 0, 2, 1].into()),
+            Subject::Stranger([192, 0, 2, 2].into()),
+        );
+        assert_eq!(taken(&limits, one, 1_000), 120);
+        assert_eq!(limits.take(one).unwrap_err().status().as_u16(), 429);
+        assert_eq!(taken(&limits, other, 1), 1);
+        clock.0.fetch_add(3_000, Ordering::Relaxed);
+        assert_eq!(taken(&limits, one, 1_000), 3);
+        assert_eq!(taken(&limits, Subject::Key(Uuid::nil()), 2_000), 1_200);
+        assert_eq!(taken(&limits, Subject::Account(1), 2_000), 1_200);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_shuts_nobody_out() {
+        let (limits, clock) = limits();
+        assert_eq!(taken(&limits, Subject::Account(1), 2_000), 1_200);
+        clock.0.fetch_sub(3_600_000, Ordering::Relaxed);
+        assert_eq!(taken(&limits, Subject::Account(1), 1), 0);
+        clock.0.fetch_add(1_000, Ordering::Relaxed);
+        assert_eq!(taken(&limits, Subject::Account(1), 100), 20);
+    }
+
+    #[test]
+    fn buckets_that_are_full_again_are_forgotten() {
+        let (limits, clock) = limits();
+        for n in 0..BUCKETS_MAX + 10 {
+            limits.take(Subject::Account(n as i64)).unwrap();
+            clock.0.fetch_add(10, Ordering::Relaxed);
+        }
+        assert!(limits.accounts.len() < BUCKETS_MAX / 10 + 10);
+    }
+
+    #[test]
+    fn what_is_left_is_said_as_the_draft_says_it() {
+        let (limits, _) = limits();
+        let mut headers = HeaderMap::new();
+        let account = limits.take(Subject::Account(1)).unwrap();
+        let day = Left::today(100, 40, Timestamp::from_millis(86_399_000)).unwrap();
+        Left::write(&[account, day], &mut headers);
+        assert_eq!(headers[POLICY], r#""account";q=1200;w=60, "day";q=100;w=86400"#);
+        assert_eq!(headers[LIMIT], r#""account";r=1199;t=1, "day";r=59;t=1"#);
+        let over = Left::today(100, 100, Timestamp::from_millis(0)).unwrap_err();
+        assert_eq!((over.status().as_u16(), over.code()), (429, QUOTA));
+    }
+}

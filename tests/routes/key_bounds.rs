@@ -1,0 +1,238 @@
+//! What an API key is bound to: scopes, addresses, rotation.
+
+use bespoke_tests::support::{Answer, App, Key};
+use serde_json::{Value, json};
+
+/// Makes sure of a refusal, and of what the challenge says.
+#[track_caller]
+fn lacks(answer: Answer, scope: &str) {
+    let challenge = match scope {
+        "" => r#"Basic realm="Users", error="insufficientScope""#.to_owned(),
+        scope => format!(r#"Basic realm="Users", error="insufficientScope", scope="{scope}""#),
+    };
+    assert_eq!(answer.header("www-authenticate"), challenge);
+    answer.expect_error(403, "insufficientScope");
+}
+
+#[tokio::test]
+async fn a_key_with_scopes_does_what_they_say_and_nothing_else() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let make = app.post("/sets/jwt").jwt(&jane.token).json(&json!({ "name": "one" }));
+    let set = make.send().await.expect_status(201)["set"]["id"].to_string();
+    let one = format!("/sets/{set}/key");
+    let reader = app.key_with(&jane, 4, json!({ "scopes": ["sets:read"] })).await;
+    let writer = app.key_with(&jane, 4, json!({ "scopes": ["sets:write"] })).await;
+    let both = app
+        .key_with(&jane, 4, json!({ "scopes": ["sets:read", "sets:write"] }))
+        .await;
+    let account = app.key_with(&jane, 4, json!({ "scopes": ["account:read"] })).await;
+
+    let whoami = app.get("/whoami/key").key(&reader).send().await.expect_status(200);
+    assert_eq!(whoami["apikey"]["scopes"], json!(["sets:read"]));
+    app.get("/sets/key").key(&reader).send().await.expect_status(200);
+    app.get(&one).key(&reader).send().await.expect_status(200);
+    app.get("/account/key").key(&account).send().await.expect_status(200);
+    lacks(app.get("/account/key").key(&reader).send().await, "account:read");
+    lacks(app.get(&one).key(&account).send().await, "sets:read");
+    lacks(app.delete(&one).key(&reader).send().await, "sets:write");
+    // A change answers with the set, and a copy shows it: writing alone is half of that.
+    lacks(app.patch(&one).key(&writer).json(&json!({})).send().await, "sets:read");
+    lacks(
+        app.post(&format!("/sets/{set}/clone/key")).key(&writer).send().await,
+        "sets:read",
+    );
+    lacks(app.patch(&one).key(&reader).json(&json!({})).send().await, "sets:write");
+    app.patch(&one)
+        .key(&both)
+        .json(&json!({ "name": "two" }))
+        .send()
+        .await
+        .expect_status(200);
+    // What no scope covers is for keys without any: a key could make itself one that may more.
+    let more = json!({ "name": "n", "level": 1, "expiresIn": 60 });
+    lacks(app.post("/apikeys/key").key(&both).json(&more).send().await, "");
+    lacks(app.get("/apikeys/key").key(&both).send().await, "");
+    lacks(
+        app.patch("/account/key")
+            .key(&account)
+            .json(&json!({ "bio": "b" }))
+            .send()
+            .await,
+        "",
+    );
+    let rotate = format!("/apikeys/{}/rotate/key", both.id);
+    lacks(app.post(&rotate).key(&both).send().await, "");
+    app.delete(&one).key(&writer).send().await.expect_status(204);
+}
+
+#[tokio::test]
+async fn a_key_for_one_set_reads_that_set_and_nothing_else() {
+    let app = App::new().await;
+    let (jane, joe) = (app.person("jane").await, app.person("joe").await);
+    let mut sets = Vec::new();
+    for person in [&jane, &jane, &joe] {
+        let make = app.post("/sets/jwt").jwt(&person.token).json(&json!({ "name": "s" }));
+        sets.push(make.send().await.expect_status(201)["set"].clone());
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let scopes = json!([
+        format!("set:{}:read", text(&sets[0]["uuid"])),
+        format!("set:{}:read", text(&sets[2]["uuid"]))
+    ]);
+    let key = app.key_with(&jane, 4, json!({ "scopes": scopes })).await;
+    for id in ["id", "uuid"] {
+        let read = |set: usize| app.get(&format!("/sets/{}/key", text(&sets[set][id]))).key(&key).send();
+        read(0).await.expect_status(200);
+        lacks(read(1).await, "sets:read");
+        // The scope opens no door that is closed to its owner.
+        read(2).await.expect_error(403, "insufficientAccessLevel");
+    }
+    lacks(app.get("/sets/key").key(&key).send().await, "sets:read");
+    lacks(app.get("/sets/999/key").key(&key).send().await, "sets:read");
+    let one = format!("/sets/{}/key", text(&sets[0]["id"]));
+    lacks(app.delete(&one).key(&key).send().await, "sets:write");
+}
+
+#[tokio::test]
+async fn a_key_is_taken_from_its_addresses_only() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let bounds = json!({ "cidr": ["192.0.2.0/24", "2001:db8::/32"] });
+    let key = app.key_with(&jane, 4, bounds.clone()).await;
+    for inside in ["192.0.2.9", "::ffff:192.0.2.9", "2001:db8::1"] {
+        app.get("/whoami/key")
+            .from_ip(inside)
+            .key(&key)
+            .send()
+            .await
+            .expect_status(200);
+    }
+    for outside in ["192.0.3.9", "2001:db9::1"] {
+        let call = app.get("/whoami/key").from_ip(outside).key(&key);
+        // Nobody is believed who says that he comes from elsewhere.
+        let call = call.header("x-forwarded-for", "192.0.2.9");
+        call.send().await.expect_error(403, "addressNotAllowed");
+    }
+    // What it makes is bound to the same addresses.
+    let mut more = json!({ "name": "n", "level": 1, "expiresIn": 60 });
+    let make = |body: &Value| {
+        app.post("/apikeys/key")
+            .from_ip("192.0.2.9")
+            .key(&key)
+            .json(body)
+            .send()
+    };
+    make(&more).await.expect_error(403, "addressNotAllowed");
+    more["cidr"] = bounds["cidr"].clone();
+    make(&more).await.expect_status(201);
+    let unbound = format!("/apikeys/{}/rotate/key", jane.key.id);
+    let rotate = app.post(&unbound).from_ip("192.0.2.9").key(&key).send().await;
+    rotate.expect_error(403, "addressNotAllowed");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_who_calls() {
+    let app = App::with(&[("BACKEND_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).await;
+    let jane = app.person("jane").await;
+    let key = app.key_with(&jane, 4, json!({ "cidr": ["192.0.2.9"] })).await;
+    let call = |proxy: &'static str, client: &'static str| {
+        let call = app.get("/whoami/key").from_ip(proxy).key(&key);
+        call.header("x-forwarded-for", client).send()
+    };
+    call("10.1.1.1", "192.0.2.9").await.expect_status(200);
+    call("10.1.1.1", "192.0.2.9, 10.2.2.2").await.expect_status(200);
+    for (proxy, client) in [("10.1.1.1", "192.0.2.9, 198.51.100.1"), ("198.51.100.1", "192.0.2.9")] {
+        call(proxy, client).await.expect_error(403, "addressNotAllowed");
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_takes_both_secrets_until_the_grace_ends() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let jane = app.person("jane").await;
+    for method in ["jwt", "key"] {
+        let key = app.key(&jane, 4).await;
+        let caller = bespoke_tests::support::Person {
+            key: key.clone(),
+            token: jane.token.clone(),
+            ..app.person(method).await
+        };
+        let path = format!("/apikeys/{}/rotate/{method}", key.id);
+        let rotate = app
+            .post(&path)
+            .auth(&caller, method)
+            .json(&json!({ "graceSeconds": 60 }));
+        let rotated = rotate.send().await.expect_status(200);
+        assert_eq!(
+            (&rotated["result"], &rotated["apikey"]["key"]),
+            (&json!("success"), &json!(key.id))
+        );
+        assert_eq!(rotated["apikey"]["level"], 4);
+        let new = Key {
+            id: key.id.clone(),
+            secret: rotated["apikey"]["secret"].as_str().unwrap().to_owned(),
+        };
+        assert_ne!(new.secret, key.secret);
+        for secret in [&key, &new] {
+            other.get("/whoami/key").key(secret).send().await.expect_status(200);
+        }
+        app.clock.advance_ms(60_000);
+        let refused = app.get("/whoami/key").key(&key).send().await;
+        assert_eq!(
+            refused.header("www-authenticate"),
+            r#"Basic realm="Users", error="keyRevoked""#
+        );
+        refused.expect_error(401, "keyRevoked");
+        app.get("/whoami/key").key(&new).send().await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn a_second_rotation_ends_the_first_secret_at_once_and_no_grace_means_none() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let path = format!("/apikeys/{}/rotate/jwt", jane.key.id);
+    let rotate = |body: Value| app.post(&path).jwt(&jane.token).json(&body).send();
+    let key = |answer: &Value| Key {
+        id: jane.key.id.clone(),
+        secret: answer["apikey"]["secret"].as_str().unwrap().to_owned(),
+    };
+    let second = key(&rotate(json!({})).await.expect_status(200));
+    let third = key(&rotate(json!({ "graceSeconds": 0 })).await.expect_status(200));
+    app.get("/whoami/key")
+        .key(&jane.key)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+    app.get("/whoami/key")
+        .key(&second)
+        .send()
+        .await
+        .expect_error(401, "keyRevoked");
+    app.get("/whoami/key").key(&third).send().await.expect_status(200);
+    for wrong in [json!(-1), json!(2_592_001), json!("60"), json!(1.5), json!(true)] {
+        rotate(json!({ "graceSeconds": wrong }))
+            .await
+            .expect_error(400, "graceSecondsInvalid");
+    }
+}
+
+#[tokio::test]
+async fn nobody_rotates_a_key_that_is_not_his_or_above_him() {
+    let app = App::new().await;
+    let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);
+    let path = |key: &Key, method: &str| format!("/apikeys/{}/rotate/{method}", key.id);
+    // Who gets the secret can act as its owner, so not even an administrator.
+    let rotate = app.post(&path(&jane.key, "jwt")).jwt(&admin.token).send().await;
+    rotate.expect_error(403, "insufficientAccessLevel");
+    let high = app.key(&admin, 9).await;
+    let rotate = app.post(&path(&high, "key")).key(&admin.key).send().await;
+    rotate.expect_error(400, "keyLevelExceedsRoleLevel");
+    app.post("/apikeys/6f9619ff-8b86-4011-b42d-00c04fc964ff/rotate/jwt")
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_missing();
+}

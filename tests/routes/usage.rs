@@ -1,0 +1,215 @@
+//! Counted calls and limits: `/apikeys/:id/usage`, `RateLimit`, 429.
+
+use bespoke_tests::support::App;
+use serde_json::json;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+#[tokio::test]
+async fn calls_are_counted_by_key_and_day_at_once() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let reader = app.key_with(&jane, 4, json!({ "scopes": ["sets:read"] })).await;
+    for _ in 0..3 {
+        app.get("/sets/key").key(&reader).send().await.expect_status(200);
+    }
+    app.get("/account/key")
+        .key(&reader)
+        .send()
+        .await
+        .expect_error(403, "insufficientScope");
+    app.clock.advance_ms(DAY_MS - 1);
+    app.get("/sets/key").key(&reader).send().await.expect_status(200);
+    let path = format!("/apikeys/{}/usage/jwt", reader.id);
+    let usage = app.get(&path).jwt(&jane.token).send().await.expect_status(200);
+    assert_eq!(
+        usage,
+        json!({ "result": "success", "usage": [{ "day": "2026-01-01", "calls": 5, "refused": 1 }], "calls": 5,
+            "lastSeen": "2026-01-01T23:59:59.999Z" })
+    );
+    app.clock.advance_ms(1);
+    let again = app.get("/sets/key").key(&reader).send().await;
+    again.expect_error(401, "keyExpired");
+    let one = app
+        .get(&format!("{path}?days=1"))
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(one["usage"], json!([{ "day": "2026-01-02", "calls": 1, "refused": 1 }]));
+    for wrong in ["0", "401", "x", "-1", "1.5", ""] {
+        let wrong = app.get(&format!("{path}?days={wrong}")).jwt(&jane.token).send().await;
+        wrong.expect_error(400, "daysInvalid");
+    }
+}
+
+#[tokio::test]
+async fn what_other_processes_counted_is_there_once_and_survives_the_merge() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let jane = app.person("jane").await;
+    for process in [&app, &other] {
+        for _ in 0..2 {
+            process
+                .get("/whoami/key")
+                .key(&jane.key)
+                .send()
+                .await
+                .expect_status(200);
+        }
+        process.clock.advance_ms(60_000);
+        // The next answer brings the counts out.
+        process
+            .get("/whoami/key")
+            .key(&jane.key)
+            .send()
+            .await
+            .expect_status(200);
+    }
+    let path = format!("/apikeys/{}/usage/jwt", jane.key.id);
+    let calls = || async {
+        let usage = app.get(&path).jwt(&jane.token).send().await.expect_status(200);
+        usage["calls"].as_i64().unwrap()
+    };
+    assert_eq!(calls().await, 6);
+    assert!(app.context().database().merge_usage().await.unwrap() >= 2);
+    assert_eq!(calls().await, 6);
+    let list = other
+        .get("/apikeys/jwt")
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(list["apikeys"][0]["calls"], 6);
+    let account = other
+        .get("/account/jwt")
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(account["account"]["keyCalls"], 6);
+    assert!(account["account"]["lastSeen"].is_string());
+}
+
+#[tokio::test]
+async fn a_read_stays_a_read() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let seq = |answer: bespoke_tests::support::Answer| answer.header("db-seq").to_owned();
+    let before = seq(app.get("/whoami/key").key(&jane.key).send().await);
+    for _ in 0..3 {
+        app.clock.advance_ms(60_000);
+        assert_eq!(seq(app.get("/whoami/key").key(&jane.key).send().await), before);
+    }
+}
+
+#[tokio::test]
+async fn other_peoples_usage_is_theirs() {
+    let app = App::new().await;
+    let (jane, joe, admin) = (
+        app.person("jane").await,
+        app.person("joe").await,
+        app.person_as("root", "admin").await,
+    );
+    let path = format!("/apikeys/{}/usage", jane.key.id);
+    for method in ["jwt", "key"] {
+        let usage = app.get(&format!("{path}/{method}")).auth(&joe, method).send().await;
+        usage.expect_error(403, "insufficientAccessLevel");
+    }
+    app.get(&format!("{path}/jwt"))
+        .jwt(&admin.token)
+        .send()
+        .await
+        .expect_status(200);
+    app.get("/apikeys/6f9619ff-8b86-4011-b42d-00c04fc964ff/usage/jwt")
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_missing();
+}
+
+#[tokio::test]
+async fn answers_say_what_is_left_and_too_many_calls_are_refused() {
+    let app = App::with(&[("BACKEND_LIMIT_CALLERS", "5"), ("BACKEND_LIMIT_PUBLIC_READS", "7")]).await;
+    let jane = app.person("jane").await;
+    app.clock.advance_ms(60_000);
+    let first = app.get("/whoami/key").key(&jane.key).send().await;
+    assert_eq!(
+        first.header("ratelimit-policy"),
+        r#""day";q=100000;w=86400, "key";q=5;w=60, "account";q=5;w=60"#
+    );
+    assert!(
+        first
+            .header("ratelimit")
+            .contains(r#""key";r=4;t=12, "account";r=4;t=12"#)
+    );
+    for _ in 0..4 {
+        app.get("/whoami/key").key(&jane.key).send().await.expect_status(200);
+    }
+    let refused = app.get("/whoami/key").key(&jane.key).send().await;
+    assert_eq!(refused.header("retry-after"), "12");
+    refused.expect_error(429, "tooManyRequests");
+    // The account is the same by token.
+    app.get("/account/jwt")
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_error(429, "tooManyRequests");
+    app.clock.advance_ms(12_000);
+    app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200);
+    for left in (0..7).rev() {
+        let read = app.get("/healthz").from_ip("192.0.2.1").send().await;
+        assert!(read.header("ratelimit").starts_with(&format!(r#""reads";r={left};"#)));
+    }
+    app.get("/healthz")
+        .from_ip("192.0.2.1")
+        .send()
+        .await
+        .expect_error(429, "tooManyRequests");
+    app.get("/healthz").from_ip("192.0.2.2").send().await.expect_status(200);
+}
+
+#[tokio::test]
+async fn strangers_write_twice_as_much_at_once_as_in_a_minute() {
+    let app = App::with(&[("BACKEND_LIMIT_PUBLIC_WRITES", "2")]).await;
+    let try_to = || {
+        app.post("/signin")
+            .json(&json!({ "username": "x", "password": "y" }))
+            .from_ip("192.0.2.1")
+            .send()
+    };
+    for _ in 0..4 {
+        try_to().await.expect_error(401, "signInFailed");
+    }
+    try_to().await.expect_error(429, "tooManyRequests");
+    app.clock.advance_ms(30_000);
+    try_to().await.expect_error(401, "signInFailed");
+}
+
+#[tokio::test]
+async fn the_calls_of_a_day_end_and_come_back_the_next() {
+    let app = App::with(&[("BACKEND_APIKEY_CALLS_PER_DAY", "3")]).await;
+    let jane = app.person("jane").await;
+    for _ in 0..3 {
+        app.get("/whoami/key").key(&jane.key).send().await.expect_status(200);
+    }
+    let refused = app.get("/whoami/key").key(&jane.key).send().await;
+    assert_eq!(refused.header("retry-after"), "86400");
+    refused.expect_error(429, "quotaExceeded");
+    // A token is no key, and another key has calls of its own.
+    app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200);
+    let other = app.key_with(&jane, 1, json!({ "expiresIn": 200_000 })).await;
+    app.get("/whoami/key").key(&other).send().await.expect_status(200);
+    app.clock.advance_ms(DAY_MS);
+    app.get("/whoami/key").key(&other).send().await.expect_status(200);
+}
+
+#[tokio::test]
+async fn without_limits_nothing_is_said_of_them() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off"), ("BACKEND_LIMIT_CALLERS", "1")]).await;
+    let jane = app.person("jane").await;
+    for _ in 0..3 {
+        let answer = app.get("/whoami/key").key(&jane.key).send().await;
+        assert_eq!((answer.status, answer.header("ratelimit")), (200, ""));
+    }
+}
