@@ -105,7 +105,7 @@ impl Replica {
     fn way_to(&self, target: &Known) -> Way {
         let local = self.local();
         let (have, want) = (local.version, target.version());
-        if local.dirty || have.epoch < want.epoch {
+        if local.is_lost() || have.epoch < want.epoch {
             return Way::Whole;
         }
         if have > want {
@@ -158,6 +158,7 @@ impl Replica {
     }
 
     async fn fetch_whole(self: &Arc<Self>, target: &Arc<Known>) -> Result<(), Stumble> {
+        self.make_room().await?;
         let image = self.assemble(target).await?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
         let work = move || {
@@ -179,6 +180,19 @@ impl Replica {
             Ok(())
         };
         self.tasks.blocking(work).await?
+    }
+
+    /// Removes a copy that nobody may read any more before another takes as much room.
+    async fn make_room(self: &Arc<Self>) -> Result<(), Error> {
+        let replica = Arc::clone(self);
+        let work = move || {
+            let mut local = replica.local_mut();
+            if local.dirty {
+                replica.pool.clear();
+                local.free();
+            }
+        };
+        self.tasks.blocking(work).await
     }
 
     /// A file with everything that `target` names; what it weighs is still to be compared.
