@@ -91,16 +91,25 @@ impl RowVault<'_> {
 
     /// Opens the next column of the row, a text or NULL.
     pub(crate) fn maybe_open(&self, column: &'static str, row: &mut Columns<'_>) -> Result<Option<String>> {
-        let Some(field) = row.sealed()? else { return Ok(None) };
-        String::from_utf8(self.open_bytes(column, field)?)
-            .map(Some)
-            .map_err(|_| self.unknown(column))
+        let field = row.sealed()?;
+        field.map(|field| self.open_text(column, field)).transpose()
+    }
+
+    /// Opens a text.
+    pub(crate) fn open_text(&self, column: &'static str, field: &[u8]) -> Result<String> {
+        String::from_utf8(self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
     }
 
     /// Opens the next column of the row, a JSON value.
     pub(crate) fn open_json<T: DeserializeOwned>(&self, column: &'static str, row: &mut Columns<'_>) -> Result<T> {
         let field = row.sealed()?.ok_or_else(|| self.unknown(column))?;
         serde_json::from_slice(&self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
+    }
+
+    /// The next column of the row, a JSON value that is not sealed.
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &'static str, row: &mut Columns<'_>) -> Result<T> {
+        let text: String = row.take()?;
+        serde_json::from_str(&text).map_err(|_| self.unknown(column))
     }
 
     /// The error for a value that this version does not know.

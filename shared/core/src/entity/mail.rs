@@ -18,6 +18,14 @@ pub enum Template {
     SignupAed,
     /// The address is told that the password was changed.
     PasswordChanged,
+    /// Confirm a new subscription to the newsletter.
+    Nlsub,
+    /// Confirm a subscription that was asked for before.
+    Nlsubinact,
+    /// Somebody subscribed with an address that is subscribed: unsubscribe here.
+    Nlsubact,
+    /// Somebody asked to be unsubscribed: confirm it.
+    Nlunsub,
 }
 
 /// A mail that waits, decrypted.
@@ -33,6 +41,8 @@ pub struct OutboxMail {
     pub language: Language,
     /// The link that it is about, where there is one.
     pub action_url: Option<String>,
+    /// Where one click ends the newsletter (RFC 8058), in its mails.
+    pub unsubscribe_url: Option<String>,
     /// When it was put there.
     pub created_at: Timestamp,
 }

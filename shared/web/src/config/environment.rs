@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
 use bespoke_storage::Place;
 
@@ -159,6 +160,11 @@ impl Environment {
             "" | "no" | "0" | "false" => Ok(false),
             _ => Err(invalid(name, "takes yes or no")),
         }
+    }
+
+    /// Id of an image that stands for those that are missing.
+    pub(super) fn image(&self, name: &str) -> String {
+        self.text(name).unwrap_or_else(|| DEFAULT_IMAGE.to_owned())
     }
 
     pub(super) fn keys(&self, data_dir: &Path, random: &dyn Random) -> Result<KeyRing, ConfigError> {
