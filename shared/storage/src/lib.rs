@@ -36,6 +36,7 @@ mod catch_up;
 mod checksum;
 mod chunks;
 mod commit;
+mod compression;
 mod create;
 mod delta;
 mod engine;
