@@ -11,7 +11,8 @@ use anyhow::{Result, anyhow};
 use axum::body::Body;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_web::config::Environment;
-use bespoke_web::{Context, Gateway, Overrides, Peer, Session, Surroundings, logging};
+use bespoke_web::maintenance::Task;
+use bespoke_web::{Context, Gateway, Overrides, Peer, Surroundings, logging};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,8 +34,10 @@ const HEADER_DEADLINE_S: u64 = 30;
 const ACCEPT_PAUSE_MS: u64 = 50;
 /// Files that the process needs for other things than connections.
 const RESERVED_FILES: u64 = 128;
-/// How often mails that wait are tried again, in seconds.
-const DELIVERY_INTERVAL_S: u64 = 60;
+/// How often mails that wait are tried again, counts merged and the database compacted, in seconds.
+const FREQUENT_S: u64 = 5 * 60;
+/// How often what has expired is forgotten, in seconds.
+const RARE_S: u64 = 6 * 60 * 60;
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
@@ -69,12 +72,12 @@ async fn serve(mut environment: Environment) -> Result<()> {
         },
     )
     .await?;
-    // What was queued by a process that ended before it was delivered.
-    Session::new(context.clone()).deliver_mail().await;
-    tokio::spawn(deliver_now_and_then(context.clone()));
+    tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT));
+    tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE));
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
     accept(&listener, &gateway, stop_signal()?).await;
+    context.put_usage().await;
     context.database().clone().close().await;
     Ok(())
 }
@@ -128,11 +131,12 @@ fn max_connections() -> usize {
         .clamp(1, Semaphore::MAX_PERMITS)
 }
 
-/// Delivers what a request could not: the disk was full, or the process ended before it came to that.
-async fn deliver_now_and_then(context: Context) {
+/// Does what nobody waits for, at once and then again and again: also what a process left that ended before it came to that.
+async fn maintain(context: Context, interval_s: u64, tasks: &[Task]) {
+    let mut interval = tokio::time::interval(Duration::from_secs(interval_s));
     loop {
-        tokio::time::sleep(Duration::from_secs(DELIVERY_INTERVAL_S)).await;
-        Session::new(context.clone()).deliver_mail().await;
+        interval.tick().await;
+        context.maintain(tasks).await;
     }
 }
 

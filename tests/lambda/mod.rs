@@ -4,6 +4,7 @@ mod answer;
 mod event;
 mod installation;
 mod invoke;
+mod maintenance;
 mod processes;
 mod same_answers;
 mod template;

@@ -16,6 +16,7 @@ mod option_packs;
 mod paging;
 mod patterns;
 mod protocol;
+mod repeats;
 mod sets;
 mod signin;
 mod signup;

@@ -2,10 +2,10 @@
 
 use axum::response::Response;
 use bespoke_core::entity::api_key::ApiKey;
-use bespoke_core::{KeySecret, Level, Networks, Scopes};
+use bespoke_core::{EntityId, KeySecret, Level, Networks, Scopes};
 use bespoke_database::api_keys;
 use bespoke_web::level::USER;
-use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, created, truthy};
+use bespoke_web::{Body, Caller, Error, Id, IdempotencyKey, JsonObject, Outcome, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -19,9 +19,9 @@ const MAX_NAME_BYTES: usize = 1024;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = NewApiKeyAnswer)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct Answer {
     result: Outcome,
-    apikey: NewKey<'a>,
+    apikey: NewKey,
 }
 
 /// What was asked for.
@@ -61,13 +61,15 @@ pub(crate) struct ApiKeyRequest {
 /// Its level is at most that of the caller, and so that of the owner's role now. The secret is shown in this answer and
 /// never again.
 #[utoipa::path(post, path = "/apikeys/{auth}", tag = "API keys", operation_id = "createApiKey", request_body = ApiKeyRequest,
+    params(IdempotencyKey),
     responses(
-        (status = 201, description = "The key and its secret.", body = Answer),
+        (status = 201, description = "The key and its secret. A repeat under the same `Idempotency-Key` is not told the secret.", body = Answer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`, `nameTooLong`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
             `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or not what it has to be. \
             `scopesInvalid`, `cidrInvalid`: not a list of scopes, or of networks. \
             `keyLevelExceedsRoleLevel`: the level is above the caller's."),
         (status = 403, description = "`addressNotAllowed`: the caller's key is bound to addresses, and this one would be bound to others."),
+        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let wanted = check(&body.required()?, session.config().max_key_life_days)?;
@@ -90,18 +92,29 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         last_seen: None,
     };
     let (stored, via) = (key.clone(), caller.via);
-    let make = caller.write(&session, move |db, actor| {
+    let make = caller.create(&session, move |db, actor| {
         actor.may_issue_key(stored.level)?;
         if crate::bounds_of(db, via)?.is_some_and(|bounds| stored.cidr.as_ref() != Some(&bounds)) {
             return Err(Error::forbidden("addressNotAllowed"));
         }
-        Ok(api_keys::insert(db, &stored)?)
+        api_keys::insert(db, &stored)?;
+        Ok(stored.uuid)
     });
-    make.await?;
-    Ok(created(&Answer {
+    let made = make.await?;
+    if made.again {
+        // The secret is shown once.
+        let id = Id(EntityId::Uuid(made.value));
+        let key = session.read(|db| crate::find(db, id)).await?;
+        return Ok(created(&answer(key, None)));
+    }
+    Ok(created(&answer(key, Some(&secret))))
+}
+
+fn answer(key: ApiKey, secret: Option<&KeySecret>) -> Answer {
+    Answer {
         result: Outcome::Created,
-        apikey: NewKey::of(key, &secret, None),
-    }))
+        apikey: NewKey::of(key, secret, None),
+    }
 }
 
 fn check(body: &JsonObject, max_life_days: i64) -> Result<Wanted> {

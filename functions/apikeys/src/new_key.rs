@@ -11,10 +11,11 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = NewApiKey)]
-pub(crate) struct NewKey<'a> {
+pub(crate) struct NewKey {
     key: Uuid,
-    #[schema(pattern = "^fsk_[0-9A-Za-z]{49}$")]
-    secret: &'a str,
+    /// Null only in the answer to a repeat under an `Idempotency-Key`: it is shown once.
+    #[schema(required, pattern = "^fsk_[0-9A-Za-z]{49}$")]
+    secret: Option<String>,
     #[schema(value_type = u8, maximum = 9)]
     level: Level,
     #[schema(value_type = String, format = DateTime)]
@@ -37,11 +38,11 @@ pub(crate) struct NewKey<'a> {
     grace_until: Option<Timestamp>,
 }
 
-impl<'a> NewKey<'a> {
-    pub(crate) fn of(key: ApiKey, secret: &'a KeySecret, grace_until: Option<Timestamp>) -> Self {
+impl NewKey {
+    pub(crate) fn of(key: ApiKey, secret: Option<&KeySecret>, grace_until: Option<Timestamp>) -> Self {
         Self {
             key: key.uuid,
-            secret: secret.expose(),
+            secret: secret.map(|secret| secret.expose().to_owned()),
             level: key.level,
             created_at: key.created_at,
             expires_at: key.expires_at,

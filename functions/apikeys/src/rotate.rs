@@ -16,9 +16,9 @@ const SECOND_MS: i64 = 1000;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = RotatedApiKeyAnswer)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct Answer {
     result: Outcome,
-    apikey: NewKey<'a>,
+    apikey: NewKey,
 }
 
 /// How long the old secret goes on working.
@@ -62,7 +62,7 @@ pub(crate) async fn rotate(caller: Caller<USER>, session: Session, id: Id, Body(
     let key = session.read(|db| crate::find(db, id)).await?;
     Ok(ok(&Answer {
         result: Outcome::Success,
-        apikey: NewKey::of(key, &secret, Some(grace_until)),
+        apikey: NewKey::of(key, Some(&secret), Some(grace_until)),
     }))
 }
 

@@ -5,7 +5,7 @@ use bespoke_core::entity::set::{NO_NOTES, SetContent};
 use bespoke_core::validate::MAX_NAME_BYTES;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Error, IdempotencyKey, Outcome, Result, Session};
 use serde_json::Value;
 
 use crate::SetAnswer;
@@ -16,10 +16,12 @@ use crate::content::{Changes, NewSet};
 /// Measurements that are unknown or no number above zero are left out; `ignored` names them, and every field that was not
 /// taken.
 #[utoipa::path(post, path = "/sets/{auth}", tag = "Sets", operation_id = "createSet", request_body = NewSet,
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "The set.", body = SetAnswer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
             `nameTooLong`: the name has more than 1024 bytes."),
+        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
@@ -42,10 +44,10 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     let (changes, mut ignored) = Changes::read(body);
     changes.apply(&mut content);
     let (uuid, now) = (session.random().uuid(), session.now());
-    let make = caller.write(&session, move |db, actor| {
+    let make = caller.create(&session, move |db, actor| {
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
     });
-    let id = make.await?;
+    let id = make.await?.value;
     crate::keep_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -108,6 +108,19 @@ impl BlindIndex {
         self.entry("email", &crate::validate::clean_email(address))
     }
 
+    /// Names a request by all that makes it one; for whoever does not have the key, as good as random.
+    pub fn request(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mut mac = self.0.clone();
+        mac.update(b"request");
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        let mut name = [0; 16];
+        name.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+        name
+    }
+
     fn entry(&self, domain: &str, value: &str) -> [u8; 32] {
         let mut mac = self.0.clone();
         mac.update(domain.as_bytes());
@@ -135,6 +148,14 @@ mod tests {
         );
         assert_eq!(KeyRing::derive("short").unwrap_err(), KeyError(5));
         assert!(!format!("{ring:?}").contains(&format!("{:?}", ring.data.as_bytes()[0])));
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_each_part() {
+        let index = BlindIndex::new(&Key::from_bytes([1; KEY_BYTES]));
+        assert_eq!(index.request(&[b"a", b"b"]), index.request(&[b"a", b"b"]));
+        assert_ne!(index.request(&[b"a", b"b"]), index.request(&[b"ab", b""]));
+        assert_ne!(index.request(&[b"a", b"b"]), index.request(&[b"b", b"a"]));
     }
 
     #[test]

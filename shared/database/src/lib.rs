@@ -36,11 +36,12 @@ pub mod users;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bespoke_core::BlindIndex;
 use bespoke_storage::{Compact, Engine, ObjectStore, Options};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use bespoke_storage::{Collected, CommitId, Compacted, Freshness, Version};
+pub use bespoke_storage::{Collected, CommitId, Committed, Compacted, Freshness, Version};
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use page::Page;
@@ -120,6 +121,22 @@ impl Database {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        Ok(self.commit(id, f).await?.value)
+    }
+
+    /// The same; says also whether it had landed before.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn commit<T, E>(
+        &self,
+        id: CommitId,
+        f: impl Fn(&Db<'_>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Committed<T>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         let vault = Arc::clone(&self.vault);
         let run = move |connection: &rusqlite::Connection| {
             f(&Db {
@@ -128,8 +145,12 @@ impl Database {
             })
             .map_err(Caller)
         };
-        let result = self.engine.write(id, run).await;
-        result.map(|committed| committed.value).map_err(|Caller(error)| error)
+        self.engine.write(id, run).await.map_err(|Caller(error)| error)
+    }
+
+    /// The keyed index.
+    pub fn index(&self) -> &BlindIndex {
+        self.vault.index()
     }
 
     /// A commit id for a write that nobody will repeat from outside.

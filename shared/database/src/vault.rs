@@ -91,10 +91,13 @@ impl RowVault<'_> {
 
     /// Opens the next column of the row, a text or NULL.
     pub(crate) fn maybe_open(&self, column: &'static str, row: &mut Columns<'_>) -> Result<Option<String>> {
-        let Some(field) = row.sealed()? else { return Ok(None) };
-        String::from_utf8(self.open_bytes(column, field)?)
-            .map(Some)
-            .map_err(|_| self.unknown(column))
+        let field = row.sealed()?;
+        field.map(|field| self.open_text(column, field)).transpose()
+    }
+
+    /// Opens a text.
+    pub(crate) fn open_text(&self, column: &'static str, field: &[u8]) -> Result<String> {
+        String::from_utf8(self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
     }
 
     /// Opens the next column of the row, a JSON value.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::idempotency::Made;
 use crate::{Context, Error, Result, Session};
 use proof::{Proof, require};
 
@@ -94,13 +95,33 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         T: Serialize + DeserializeOwned + Send + 'static,
     {
         let (proof, context) = (self.proof.clone(), Context::clone(session));
-        session
-            .write(move |db| {
-                let known = proof.known(db, &context)?;
-                proof.admit(&known, LEVEL, db)?;
-                f(db, known.identity.actor)
-            })
-            .await
+        session.write(move |db| f(db, proof.actor(LEVEL, db, &context)?)).await
+    }
+}
+
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// Makes something on behalf of the caller, as [`Caller::write`]. Under an `Idempotency-Key` the same request does so once.
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`]; 400 for a key that is none; 422 for another request under the same key.
+    pub async fn create<T>(
+        &self,
+        session: &Session,
+        make: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Made<T>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let Some(repeat) = session.repeatable().by(self.standing.uuid, session)? else {
+            let value = self.write(session, make).await?;
+            return Ok(Made { value, again: false });
+        };
+        let (proof, context, kept) = (self.proof.clone(), Context::clone(session), repeat.clone());
+        let write = session.commit(repeat.commit_id(), move |db| {
+            let actor = proof.actor(LEVEL, db, &context)?;
+            Ok(kept.keep(make(db, actor)?))
+        });
+        repeat.open(write.await?)
     }
 }
 

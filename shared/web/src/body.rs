@@ -9,7 +9,7 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
-use crate::{Access, Error};
+use crate::{Access, Error, Session};
 
 /// The largest body that is read from a caller, in bytes, before and after decompression.
 pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
@@ -79,6 +79,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             Ok(Err(_)) => return Err(Error::bad_request("badRequest")),
             Err(_) => return Err(Error::request_timeout()),
         };
+        if let Some(session) = parts.extensions.get::<Session>() {
+            session.repeatable().note_body(&bytes);
+        }
         parse(&decompress(&parts.headers, bytes, limit)?)
     }
 }

@@ -172,6 +172,13 @@ impl Context {
         &self.0.delivering
     }
 
+    /// Puts everything that was counted into the bucket: the process ends.
+    pub async fn put_usage(&self) {
+        if let Err(error) = self.database().put_usage(self.now()).await {
+            tracing::warn!(%error, "counted calls are lost");
+        }
+    }
+
     /// Hashes a password, on a thread where it holds nobody up.
     ///
     /// # Errors

@@ -113,6 +113,11 @@ impl Error {
         }
     }
 
+    /// 422: the request is well-formed, and contradicts an earlier one.
+    pub const fn unprocessable(code: &'static str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code)
+    }
+
     /// 429: too many calls; `retry_after_s` seconds from now there will be room for one.
     pub fn too_many(code: &'static str, retry_after_s: u64) -> Self {
         Self {

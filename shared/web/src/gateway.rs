@@ -76,7 +76,7 @@ impl Gateway {
     pub async fn handle(&self, mut request: Request) -> Response {
         let id = self.request_id(&request);
         let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-        let session = Session::of(self.context.clone(), request.headers());
+        let session = Session::of(self.context.clone(), &request);
         let client = ClientIp::of(&request, self.context.config().trusted_proxies.as_ref());
         request.extensions_mut().insert(session.clone());
         request.extensions_mut().insert(client);

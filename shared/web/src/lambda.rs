@@ -6,10 +6,12 @@ use std::sync::Arc;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, header};
 use lambda_http::request::RequestContext;
-use lambda_http::{Error, Request, RequestExt, service_fn};
+use lambda_http::{Error, LambdaEvent, Request, RequestExt, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Deserialize;
 
 use crate::config::Environment;
+use crate::maintenance::Task;
 use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
 
 /// Runs one function: reads the configuration, syncs the database, then answers events until Lambda ends the process.
@@ -17,6 +19,46 @@ use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, log
 /// # Errors
 /// When the configuration or the bucket cannot be used; Lambda reports it as a failed start.
 pub fn run(routes: Routes) -> Result<(), Error> {
+    start(async |context| {
+        let gateway = Arc::new(Gateway::new(context, [routes]));
+        lambda_http::run(service_fn(move |event| {
+            let gateway = Arc::clone(&gateway);
+            async move { answer(&gateway, event).await }
+        }))
+        .await
+    })
+}
+
+/// What a schedule says.
+#[derive(Deserialize)]
+struct Order {
+    /// All of them where none is named.
+    tasks: Option<Vec<Task>>,
+}
+
+/// Runs the function that does [`crate::maintenance`]. An invocation fails where a task fails.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_maintenance() -> Result<(), Error> {
+    start(async |context| {
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Order>| {
+            let context = context.clone();
+            async move {
+                let tasks = event.payload.tasks.unwrap_or_else(|| Task::ALL.to_vec());
+                let done = context.maintain(&tasks).await;
+                match done.iter().find(|done| done.failed) {
+                    Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
+                    None => Ok(done),
+                }
+            }
+        }))
+        .await
+    })
+}
+
+/// Starts the process, and lets `serve` answer its events. What was counted goes to the bucket before Lambda ends it.
+fn start(serve: impl AsyncFnOnce(Context) -> Result<(), Error>) -> Result<(), Error> {
     crate::keep_files_private();
     let environment = Environment::read(Overrides::default());
     logging::start(environment.log_filter());
@@ -25,12 +67,9 @@ pub fn run(routes: Routes) -> Result<(), Error> {
         let surroundings = Surroundings::system();
         let config = Config::load(environment, &*surroundings.random)?;
         let context = Context::open(config, surroundings).await?;
-        let gateway = Arc::new(Gateway::new(context, [routes]));
-        lambda_http::run(service_fn(move |event| {
-            let gateway = Arc::clone(&gateway);
-            async move { answer(&gateway, event).await }
-        }))
-        .await
+        let ending = context.clone();
+        lambda_runtime::spawn_graceful_shutdown_handler(move || async move { ending.put_usage().await }).await;
+        serve(context).await
     })
 }
 

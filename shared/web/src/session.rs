@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::FromRequestParts;
-use bespoke_database::{Db, Freshness, Version};
+use axum::extract::{FromRequestParts, Request};
+use bespoke_database::{CommitId, Committed, Db, Freshness, Version};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::idempotency::Repeatable;
 use crate::limits::{Left, Subject};
 use crate::{Context, Error, Result};
 
@@ -31,6 +32,7 @@ struct State {
     echoed: Option<Version>,
     /// What is left of the limits that this request counts for.
     left: Mutex<Vec<Left>>,
+    repeatable: Repeatable,
 }
 
 impl std::ops::Deref for Session {
@@ -51,10 +53,12 @@ impl Session {
     }
 
     /// A session for one request.
-    pub(crate) fn of(context: Context, headers: &HeaderMap) -> Self {
+    pub(crate) fn of(context: Context, request: &Request) -> Self {
+        let headers = request.headers();
         let echoed = headers.get(DB_SEQ).and_then(|value| value.to_str().ok()?.parse().ok());
         let state = State {
             echoed,
+            repeatable: Repeatable::of(request.method(), request.uri(), headers),
             ..State::default()
         };
         Self {
@@ -93,14 +97,32 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
+        let id = self.context.database().fresh_commit_id();
+        Ok(self.commit(id, f).await?.value)
+    }
+
+    /// The same under a commit id of one's own.
+    pub(crate) async fn commit<T>(
+        &self,
+        id: CommitId,
+        f: impl Fn(&Db<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Committed<T>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
         let database = self.context.database();
         database.offer_usage(self.now());
-        let result = database.write(database.fresh_commit_id(), f).await;
+        let result = database.commit(id, f).await;
         if result.is_ok() {
             // The local copy now is at least as new as this write.
             self.state.checked.store(true, Ordering::Relaxed);
         }
         result
+    }
+
+    /// Whether and how the request may be sent again.
+    pub(crate) fn repeatable(&self) -> &Repeatable {
+        &self.state.repeatable
     }
 
     /// Takes one call out of the limits of `subject`.

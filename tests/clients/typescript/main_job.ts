@@ -56,6 +56,7 @@ const names: string[] | undefined = stored.ignored;
 assert.deepEqual(names, []);
 const uuid: string = stored.set.uuid;
 
+assert.ok(apikey.secret);
 const byKey = withKey(apikey.key, apikey.secret);
 const found = ok(await byKey.GET("/sets/{id}/{auth}", { params: { path: { id: uuid, auth: "key" } } }));
 const chest: number | undefined = found.set.measies.chest;

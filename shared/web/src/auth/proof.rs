@@ -156,6 +156,13 @@ impl Proof {
         }
     }
 
+    /// Who acts, where that may be at a route of that level now.
+    pub(super) fn actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
+        let known = self.known(db, context)?;
+        self.admit(&known, level, db)?;
+        Ok(known.identity.actor)
+    }
+
     /// Whether whoever it is may call a route of that level now.
     pub(super) fn admit(&self, known: &Known, level: u8, db: &Db<'_>) -> Result<()> {
         known.usable.clone()?;

@@ -1,0 +1,143 @@
+//! `Idempotency-Key`: a request that makes something may be sent again, and makes it once.
+//!
+//! The commit that makes it is named by who calls, method, path and key, so whichever process gets the repeat finds for a day that
+//! it has landed, and what it made. The answer is not kept: it shows the record as it is now, with the image that came with it,
+//! which is stored after the commit.
+
+use std::sync::OnceLock;
+
+use bespoke_database::{CommitId, Committed};
+use http::{HeaderMap, HeaderName, Method, Uri};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use crate::{Context, Error, Result};
+
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// The longest key, in bytes.
+const MAX_KEY_BYTES: usize = 255;
+/// Bytes of a body's digest that are kept.
+const DIGEST_BYTES: usize = 16;
+
+/// The header, for the description of a route.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a request")]
+pub struct IdempotencyKey {
+    /// Makes the request one that may be sent again: for 24 hours a repeat by the same caller makes nothing, and is answered
+    /// with what the first made.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    idempotency_key: Option<String>,
+}
+
+/// What a request says about being repeated.
+#[derive(Default)]
+pub(crate) struct Repeatable {
+    method: Method,
+    path: String,
+    /// `None` where it is not to be repeated.
+    key: Option<Result<String>>,
+    body: OnceLock<String>,
+}
+
+impl Repeatable {
+    pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        let mut keys = headers.get_all(HEADER).iter();
+        let key = keys.next().filter(|_| method == Method::POST).map(|value| {
+            let text = value.to_str().unwrap_or_default();
+            if (1..=MAX_KEY_BYTES).contains(&text.len()) && keys.next().is_none() {
+                Ok(text.to_owned())
+            } else {
+                Err(Error::bad_request("badRequest"))
+            }
+        });
+        Self {
+            method: method.clone(),
+            path: uri.path().to_owned(),
+            key,
+            body: OnceLock::new(),
+        }
+    }
+
+    /// Takes note of the body, which is part of the request.
+    pub(crate) fn note_body(&self, bytes: &[u8]) {
+        if self.key.is_some() {
+            self.body.get_or_init(|| digest(bytes));
+        }
+    }
+
+    /// The repeat that this request of `caller` may be; `None` where it is none.
+    pub(crate) fn by(&self, caller: Uuid, context: &Context) -> Result<Option<Repeat>> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let key = key.as_ref().map_err(Clone::clone)?;
+        let index = context.database().index();
+        let request = index.request(&[
+            caller.as_bytes(),
+            self.method.as_str().as_bytes(),
+            self.path.as_bytes(),
+            key.as_bytes(),
+        ]);
+        Ok(Some(Repeat {
+            id: Uuid::from_bytes(request),
+            body: self.body.get().cloned().unwrap_or_else(|| digest(&[])),
+        }))
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest[..DIGEST_BYTES]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A request that may be sent again.
+#[derive(Clone)]
+pub(crate) struct Repeat {
+    id: Uuid,
+    body: String,
+}
+
+/// What the commit of such a request carries.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Kept<T> {
+    body: String,
+    made: T,
+}
+
+/// What a request made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made<T> {
+    /// What leads to it: an id, as a rule.
+    pub value: T,
+    /// Whether an earlier request had made it, and this one is a repeat.
+    pub again: bool,
+}
+
+impl Repeat {
+    pub(crate) fn commit_id(&self) -> CommitId {
+        CommitId::new(format!("request:{}", self.id)).expect("a UUID is short enough for an id")
+    }
+
+    pub(crate) fn keep<T>(&self, made: T) -> Kept<T> {
+        Kept {
+            body: self.body.clone(),
+            made,
+        }
+    }
+
+    /// # Errors
+    /// 422 where it was made by another request under the same key.
+    pub(crate) fn open<T>(&self, committed: Committed<Kept<T>>) -> Result<Made<T>> {
+        if committed.value.body != self.body {
+            return Err(Error::unprocessable("idempotencyKeyReused"));
+        }
+        Ok(Made {
+            value: committed.value.made,
+            again: committed.replayed,
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! The function `maintenance`, as a schedule invokes it, and what a function leaves for it when Lambda ends it.
+
+use serde_json::json;
+
+use super::event::SAMPLES;
+use super::installation::{Installation, answer};
+
+#[tokio::test]
+async fn counts_of_a_process_that_ended_are_merged() {
+    let installation = Installation::demonstration().await;
+    let function = installation.function("apikeys", "a", &[]).await;
+    let sample = SAMPLES
+        .iter()
+        .find(|sample| sample.name == "apikeys.whoami.key")
+        .unwrap();
+    for _ in 0..3 {
+        answer(&function, sample.event()).await.expect(200);
+    }
+    assert!(function.terminate().await.status.success());
+
+    let maintenance = installation.function("maintenance", "b", &[]).await;
+    let done = maintenance.invoke(json!({ "tasks": ["usage"] })).await.unwrap();
+    assert_eq!(
+        done,
+        json!([{ "task": "usage", "outcome": "1 batches merged", "failed": false }])
+    );
+    let all = maintenance.invoke(json!({ "source": "aws.events" })).await.unwrap();
+    let tasks: Vec<_> = all.as_array().unwrap().iter().map(|done| &done["task"]).collect();
+    assert_eq!(tasks, ["mail", "usage", "compact", "purge", "garbage"]);
+    assert!(
+        all.as_array().unwrap().iter().all(|done| done["failed"] == false),
+        "{all}"
+    );
+
+    let function = installation.function("apikeys", "a", &[]).await;
+    let list = SAMPLES
+        .iter()
+        .find(|sample| sample.name == "apikeys.list.multiquery")
+        .unwrap();
+    let list = answer(&function, list.event()).await.expect(200);
+    assert_eq!(list["apikeys"][0]["calls"], 3);
+    assert!(list["apikeys"][0]["lastSeen"].is_string());
+}
+
+#[tokio::test]
+async fn an_order_that_makes_no_sense_is_an_error_and_the_process_lives() {
+    let installation = Installation::empty();
+    let maintenance = installation.function("maintenance", "a", &[]).await;
+    for order in [
+        json!({ "tasks": ["everything"] }),
+        json!({ "tasks": "usage" }),
+        json!(null),
+    ] {
+        maintenance.invoke(order).await.unwrap_err();
+    }
+    assert_eq!(maintenance.invoke(json!({ "tasks": [] })).await.unwrap(), json!([]));
+}

@@ -1,0 +1,152 @@
+//! `Idempotency-Key`, `DB-Seq`
+
+use bespoke_tests::support::{Answer, App, Person};
+use serde_json::{Value, json};
+
+async fn make(app: &App, person: &Person, path: &str, key: &str, body: &Value) -> Answer {
+    let method = path.rsplit('/').next().unwrap_or_default();
+    let request = app.post(path).auth(person, method).header("idempotency-key", key);
+    request.json(body).send().await
+}
+
+async fn sets(app: &App, person: &Person) -> usize {
+    let list = app.get("/sets/jwt").jwt(&person.token).send().await.expect_status(200);
+    list["sets"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_repeat_makes_nothing_and_is_answered_by_every_process_with_what_there_is() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let jane = app.person("jane").await;
+    let body = json!({ "name": "one", "measies": { "chest": 1000 } });
+    let first = make(&app, &jane, "/sets/jwt", "k-1", &body).await.expect_status(201);
+    for process in [&app, &other] {
+        assert_eq!(
+            make(process, &jane, "/sets/jwt", "k-1", &body).await.expect_status(201),
+            first
+        );
+    }
+    let change = app.patch(&format!("/sets/{}/jwt", first["set"]["id"])).jwt(&jane.token);
+    change
+        .json(&json!({ "name": "changed since" }))
+        .send()
+        .await
+        .expect_status(200);
+    let again = make(&other, &jane, "/sets/jwt", "k-1", &body).await.expect_status(201);
+    assert_eq!(
+        (&again["set"]["uuid"], &again["set"]["name"]),
+        (&first["set"]["uuid"], &json!("changed since"))
+    );
+    assert_eq!(sets(&app, &jane).await, 1);
+    make(&other, &jane, "/sets/jwt", "k-2", &body).await.expect_status(201);
+    assert_eq!(sets(&app, &jane).await, 2);
+}
+
+#[tokio::test]
+async fn two_processes_at_once_make_it_once() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let jane = app.person("jane").await;
+    let body = json!({ "name": "one" });
+    let (here, there) = tokio::join!(
+        make(&app, &jane, "/sets/jwt", "k", &body),
+        make(&other, &jane, "/sets/jwt", "k", &body)
+    );
+    assert_eq!(here.expect_status(201), there.expect_status(201));
+    assert_eq!(sets(&app, &jane).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_is_bound_to_caller_path_and_body() {
+    let app = App::new().await;
+    let (jane, joe) = (app.person("jane").await, app.person("joe").await);
+    let body = json!({ "name": "one" });
+    let mine = make(&app, &jane, "/sets/jwt", "k", &body).await.expect_status(201);
+    let other = make(&app, &jane, "/sets/jwt", "k", &json!({ "name": "two" })).await;
+    other.expect_error(422, "idempotencyKeyReused");
+    let his = make(&app, &joe, "/sets/jwt", "k", &body).await.expect_status(201);
+    assert_ne!(his["set"]["uuid"], mine["set"]["uuid"]);
+    let clone = format!("/sets/{}/clone/jwt", mine["set"]["id"]);
+    make(&app, &jane, &clone, "k", &json!({})).await.expect_status(201);
+    assert_eq!((sets(&app, &jane).await, sets(&app, &joe).await), (2, 1));
+    for wrong in ["", &"k".repeat(256)] {
+        make(&app, &jane, "/sets/jwt", wrong, &body)
+            .await
+            .expect_error(400, "badRequest");
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_is_tried_again() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    make(&app, &jane, "/sets/jwt", "k", &json!({ "notes": "no name" }))
+        .await
+        .expect_error(400, "nameMissing");
+    make(&app, &jane, "/sets/jwt", "k", &json!({ "name": "one" }))
+        .await
+        .expect_status(201);
+}
+
+#[tokio::test]
+async fn a_repeated_key_is_made_once_and_tells_its_secret_once() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let body = json!({ "name": "ci", "level": 2, "expiresIn": 60 });
+    let first = make(&app, &jane, "/apikeys/jwt", "k", &body).await.expect_status(201);
+    assert!(first["apikey"]["secret"].is_string());
+    let again = make(&app, &jane, "/apikeys/jwt", "k", &body).await.expect_status(201);
+    assert_eq!(again["apikey"]["key"], first["apikey"]["key"]);
+    assert_eq!(again["apikey"]["secret"], Value::Null);
+    let keys = app.get("/apikeys/jwt").jwt(&jane.token).send().await.expect_status(200);
+    assert_eq!(keys["apikeys"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn who_ended_his_consent_meanwhile_gets_no_answer() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let body = json!({ "name": "one" });
+    make(&app, &jane, "/sets/jwt", "k", &body).await.expect_status(201);
+    let consent = app
+        .patch("/account/jwt")
+        .jwt(&jane.token)
+        .json(&json!({ "consent": 0 }));
+    consent.send().await.expect_status(200);
+    make(&app, &jane, "/sets/jwt", "k", &body)
+        .await
+        .expect_error(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn where_reads_may_be_old_an_echoed_version_is_seen() {
+    let old = [("BACKEND_MAX_STALENESS_MS", "3600000")];
+    let bucket = bespoke_storage::MemoryStore::new();
+    let (app, other) = (App::on(bucket.clone(), &old).await, App::on(bucket, &old).await);
+    let jane = app.person("jane").await;
+    // Whatever this process has asked for already, it may keep.
+    other.get("/account/jwt").jwt(&jane.token).send().await;
+    let made = app
+        .post("/sets/jwt")
+        .jwt(&jane.token)
+        .json(&json!({ "name": "one" }))
+        .send()
+        .await;
+    let seq = made.header("db-seq").to_owned();
+    let id = made.expect_status(201)["set"]["id"].to_string();
+    let read = |echo: &str| {
+        other
+            .get(&format!("/sets/{id}/jwt"))
+            .jwt(&jane.token)
+            .header("db-seq", echo)
+            .send()
+    };
+    read("").await.expect_missing();
+    let seen = read(&seq).await;
+    assert_eq!(seen.header("db-seq"), seq);
+    seen.expect_status(200);
+    for odd in ["9-1", "1-999999", "x", "1", "-"] {
+        read(odd).await.expect_status(200);
+    }
+}
