@@ -58,7 +58,7 @@ pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 /// A lock older than this belongs to nobody, by the store's clock. Milliseconds.
 pub const LOCK_MS: u64 = 10_000;
 /// Races lost before a writer takes the lock.
-pub const LOSSES_BEFORE_LOCK: u32 = 3;
+pub const LOSSES_BEFORE_LOCK: u32 = 2;
 /// After a lost race a writer waits for about twice as long as the race took, and twice as long again for each further loss up to
 /// this many. Writers that lose together and try again at once lose together again: eight of them on a store that serves one
 /// request at a time then need fifteen requests for a commit, with this wait between four and five (measured).
