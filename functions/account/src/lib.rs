@@ -2,9 +2,17 @@
 
 mod account;
 mod available;
+mod changes;
 mod confirm;
+mod confirmations;
 mod consent;
+mod email;
+mod lockout;
+mod mfa;
+mod qr_code;
+mod second_factor;
 mod signin;
+mod signin_link;
 mod signup;
 mod update;
 mod whoami;
@@ -26,12 +34,15 @@ pub fn router() -> Routes {
         .with(route!(signup::signup))
         .with(route!(confirm::signup))
         .with(route!(signin::password))
-        .with(route!(signin::link))
-        .with(route!(signin::link_with_check))
+        .with(route!(signin_link::send))
+        .with(route!(signin_link::link))
+        .with(route!(signin_link::link_with_check))
+        .with(route!(confirmations::read))
         .with(route!(whoami::whoami))
         .with(route!(account::read).scopes(&[Scope::AccountRead]))
         .with(route!(update::update))
         .with(route!(consent::consent))
+        .with(route!(mfa::change))
         .with(route!(available::username))
 }
 
@@ -87,9 +98,9 @@ async fn load(session: &Session, id: i64) -> Result<User> {
 fn signed_in(session: &Session, user: User) -> Response {
     let standing = &user.standing;
     let (role, status) = (standing.role.name(), standing.status as i64);
-    let token = session
-        .tokens()
-        .sign(standing.id, &user.username, role, status, session.now());
+    // Never from before the moment up to which tokens are refused.
+    let from = session.now().max(standing.tokens_from);
+    let token = session.tokens().sign(standing.id, &user.username, role, status, from);
     ok(&SignedIn {
         result: Outcome::Success,
         token,
@@ -111,8 +122,13 @@ fn may_sign_in(user: &User) -> Result<()> {
 
 /// Whether this request is one of a test: test mode is on, the request says so, and the address is in its domain.
 fn is_test(session: &Session, body: &JsonObject, address: &str) -> bool {
+    in_test_domain(session, address) && body.get("test").is_some_and(truthy)
+}
+
+/// Whether test mode works for that address.
+fn in_test_domain(session: &Session, address: &str) -> bool {
     let domain = session.config().test_domain.as_deref();
-    domain.is_some_and(|domain| email_domain(address) == domain) && body.get("test").is_some_and(truthy)
+    domain.is_some_and(|domain| email_domain(address) == domain)
 }
 
 /// A level of consent as a request gives it: a whole number that is one.

@@ -19,8 +19,12 @@ mod vault;
 
 pub mod api_keys;
 pub mod confirmations;
+pub mod failed_signins;
 pub mod outbox;
+pub mod purge;
+pub mod second_factors;
 pub mod sets;
+pub mod strangers_mails;
 pub mod usage;
 pub mod users;
 

@@ -164,6 +164,11 @@ impl Context {
         }
     }
 
+    /// How many passwords were hashed so far.
+    pub fn password_runs(&self) -> u64 {
+        self.0.passwords.runs()
+    }
+
     /// Hashes a password, on a thread where it holds nobody up.
     ///
     /// # Errors
