@@ -6,10 +6,18 @@ use bespoke_web::{Route, Routes};
 pub(crate) fn all() -> Vec<Routes> {
     vec![
         account::router(),
+        admin::router(),
         apikeys::router(),
+        bookmarks::router(),
+        confirmations::router(),
+        curated_sets::router(),
         docs::router(),
+        images::router(),
         info::router(),
+        option_packs::router(),
+        patterns::router(),
         sets::router(),
+        subscribers::router(),
     ]
 }
 

@@ -1,16 +1,25 @@
 //! The contract over HTTP, laid out like the URL tree.
 
 mod account;
+mod admin;
 mod apikeys;
+mod bookmarks;
 mod closed;
 mod confirm;
+mod counters;
+mod curated_sets;
 mod docs;
 mod email;
 mod expiry;
+mod hostile;
+mod images;
 mod info;
 mod key_bounds;
 mod lockout;
 mod mfa;
+mod option_packs;
+mod paging;
+mod patterns;
 mod protocol;
 mod repeats;
 mod sets;
@@ -18,4 +27,7 @@ mod sign_out;
 mod signin;
 mod signin_link;
 mod signup;
+mod subscribers;
+mod suggestions;
+mod table;
 mod usage;

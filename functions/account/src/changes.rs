@@ -177,7 +177,7 @@ impl Changes {
         self.test
             && [&user.email, asked]
                 .into_iter()
-                .any(|address| crate::in_test_domain(session, address))
+                .any(|address| session.in_test_domain(address))
     }
 
     /// Merges `data` over what is there; leaves that alone when the whole would be too large.

@@ -4,7 +4,6 @@ mod account;
 mod available;
 mod changes;
 mod confirm;
-mod confirmations;
 mod consent;
 mod email;
 mod lockout;
@@ -19,12 +18,11 @@ mod whoami;
 
 use axum::response::Response;
 use bespoke_core::entity::user::{Status, User};
-use bespoke_core::validate::email_domain;
 use bespoke_core::{EntityId, Scope};
 use bespoke_core::{Role, entity::user::Consent};
 use bespoke_database::users;
 use bespoke_web::openapi::Failure;
-use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, route, truthy, view};
+use bespoke_web::{Error, Outcome, Result, Routes, Session, ok, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,7 +35,6 @@ pub fn router() -> Routes {
         .with(route!(signin_link::send))
         .with(route!(signin_link::link))
         .with(route!(signin_link::link_with_check))
-        .with(route!(confirmations::read))
         .with(route!(whoami::whoami))
         .with(route!(account::read).scopes(&[Scope::AccountRead]))
         .with(route!(update::update))
@@ -118,17 +115,6 @@ fn may_sign_in(user: &User) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-/// Whether this request is one of a test: test mode is on, the request says so, and the address is in its domain.
-fn is_test(session: &Session, body: &JsonObject, address: &str) -> bool {
-    in_test_domain(session, address) && body.get("test").is_some_and(truthy)
-}
-
-/// Whether test mode works for that address.
-fn in_test_domain(session: &Session, address: &str) -> bool {
-    let domain = session.config().test_domain.as_deref();
-    domain.is_some_and(|domain| email_domain(address) == domain)
 }
 
 /// A level of consent as a request gives it: a whole number that is one.

@@ -54,7 +54,7 @@ pub(crate) struct SignUp {
 pub(crate) async fn signup(_: Public, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
     let (email, language) = check(&body)?;
-    let test = crate::is_test(&session, &body, &email);
+    let test = session.is_test(&body, &email);
     let user = new_user(&session, &email, language, test.then_some(&body));
     let attempt = Attempt {
         session: session.clone(),

@@ -2,15 +2,13 @@
 
 use axum::response::Response;
 use bespoke_core::entity::api_key::ApiKey;
-use bespoke_core::permission::Actor;
 use bespoke_core::{EntityId, KeySecret, Level, Networks, Scopes};
-use bespoke_database::{Db, api_keys};
+use bespoke_database::api_keys;
 use bespoke_web::level::USER;
 use bespoke_web::{Body, Caller, Error, Id, IdempotencyKey, JsonObject, Outcome, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::new_key::NewKey;
 
@@ -94,22 +92,22 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         last_seen: None,
     };
     let (stored, via) = (key.clone(), caller.via);
-    let make = move |db: &Db<'_>, actor: Actor| {
+    let make = caller.create(&session, move |db, actor| {
         actor.may_issue_key(stored.level)?;
         if crate::bounds_of(db, via)?.is_some_and(|bounds| stored.cidr.as_ref() != Some(&bounds)) {
             return Err(Error::forbidden("addressNotAllowed"));
         }
         api_keys::insert(db, &stored)?;
         Ok(stored.uuid)
-    };
-    // A repeat of the request is not told the secret: that is shown once.
-    let show = |db: &Db<'_>, uuid: &Uuid| Ok(answer(crate::find(db, Id(EntityId::Uuid(*uuid)))?, None));
-    let made = caller.create(&session, make, show).await?;
-    Ok(if made.again {
-        created(&made)
-    } else {
-        created(&answer(key, Some(&secret)))
-    })
+    });
+    let made = make.await?;
+    if made.again {
+        // The secret is shown once.
+        let id = Id(EntityId::Uuid(made.value));
+        let key = session.read(|db| crate::find(db, id)).await?;
+        return Ok(created(&answer(key, None)));
+    }
+    Ok(created(&answer(key, Some(&secret))))
 }
 
 fn answer(key: ApiKey, secret: Option<&KeySecret>) -> Answer {

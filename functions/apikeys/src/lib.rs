@@ -10,7 +10,7 @@ use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, Level, Networks, Scopes, Timestamp};
 use bespoke_database::{Db, api_keys};
 use bespoke_web::level::{READ_NONE, READ_SOME, USER};
-use bespoke_web::{Caller, Error, Id, Outcome, Result, Routes, Session, Via, no_content, ok, route};
+use bespoke_web::{Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, Via, no_content, ok, route};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -138,16 +138,22 @@ fn key_answer(key: ApiKey) -> Response {
 
 /// List one's API keys
 #[utoipa::path(get, path = "/apikeys/{auth}", tag = "API keys", operation_id = "listApiKeys",
-    responses((status = 200, description = "The keys of the caller, oldest first.", body = KeyList)))]
-async fn list(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
+    params(Paging),
+    responses(
+        (status = 200, description = "The keys of the caller, oldest first.", body = KeyList),
+        (status = 400, description = "`afterUnknown`: there is no such key to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
+    let page = paging.0.page()?;
     let keys = session
-        .read(|db| Ok(api_keys::by_user(db, caller.actor.user_id)?))
+        .read(|db| Ok(api_keys::by_user(db, caller.actor.user_id, page)?))
         .await?;
     let apikeys = keys.into_iter().map(KeyListItem::from).collect();
-    Ok(ok(&KeyList {
+    bespoke_web::list(&KeyList {
         result: Outcome::Success,
         apikeys,
-    }))
+    })
 }
 
 /// Read an API key
@@ -175,11 +181,13 @@ async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Res
         (status = 404, description = "There is no such key."),
     ))]
 async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Response> {
-    let now = session.now();
+    let (now, witness) = (session.now(), session.witness("apikeys.delete"));
     let end = caller.write(&session, move |db, actor| {
         let key = find(db, id)?;
         actor.may_manage_key(key.user_id)?;
-        Ok(api_keys::revoke(db, key.uuid, now)?)
+        api_keys::revoke(db, key.uuid, now)?;
+        let witness = witness.clone().target("apikeys", key.uuid);
+        witness.note_unless_own(db, actor, key.user_id)
     });
     end.await?;
     Ok(no_content())

@@ -1,4 +1,6 @@
-//! Health and readiness; and, as the function of the gateway's `$default` route, the 404 of every unknown one.
+//! Health, readiness and counters; and, as the function of the gateway's `$default` route, the 404 of every unknown one.
+
+mod counters;
 
 use axum::response::Response;
 use bespoke_web::{Outcome, Public, Result, Routes, Session, ok, route};
@@ -7,7 +9,12 @@ use utoipa::ToSchema;
 
 /// The routes of this function.
 pub fn router() -> Routes {
-    Routes::new("info").with(route!(healthz)).with(route!(readyz))
+    Routes::new("info")
+        .with(route!(healthz))
+        .with(route!(readyz))
+        .with(route!(counters::users))
+        .with(route!(counters::stats))
+        .with(route!(counters::authors))
 }
 
 #[derive(Serialize, ToSchema)]

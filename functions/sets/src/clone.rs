@@ -1,13 +1,12 @@
 //! `POST /sets/{id}/clone/{auth}`
 
 use axum::response::Response;
-use bespoke_core::permission::Actor;
-use bespoke_database::{Db, sets};
+use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES, append};
+use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Caller, Id, IdempotencyKey, Outcome, Result, Session, created};
+use bespoke_web::{Caller, Id, IdempotencyKey, Outcome, Result, Session};
 
 use crate::SetAnswer;
-use crate::content::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 
 /// Copy a measurements set into one's own
 ///
@@ -23,7 +22,7 @@ use crate::content::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());
     let image = session.config().default_set_image.clone();
-    let copy = move |db: &Db<'_>, actor: Actor| {
+    let copy = caller.create(&session, move |db, actor| {
         let source = crate::find(db, id)?;
         actor.may_clone(source.user_id, source.content.public)?;
         let mut content = source.content;
@@ -40,14 +39,7 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) 
         content.public = false;
         content.img = Some(image.clone());
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
-    };
-    let show = |db: &Db<'_>, id: &i64| crate::show(db, Outcome::Created, *id, None);
-    Ok(created(&caller.create(&session, copy, show).await?))
-}
-
-/// Says where a text comes from, unless that would make it too long.
-fn append(text: &mut String, remark: &str, limit: usize) {
-    if text.len() + remark.len() <= limit {
-        text.push_str(remark);
-    }
+    });
+    let clone_id = copy.await?.value;
+    crate::answer(&session, Outcome::Created, clone_id, None).await
 }

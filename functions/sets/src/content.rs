@@ -2,14 +2,11 @@
 
 use bespoke_core::entity::set::SetContent;
 use bespoke_core::measurement::{self, is_valid};
+use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 use bespoke_web::JsonObject;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The longest name of a set, in bytes.
-pub(crate) const MAX_NAME_BYTES: usize = 1024;
-/// The longest notes of a set, in bytes.
-pub(crate) const MAX_NOTES_BYTES: usize = 64 * 1024;
 /// Fields that clients send for other reasons, and that are no mistake.
 const SILENT: [&str; 1] = ["test"];
 
@@ -28,6 +25,8 @@ pub(crate) struct NewSet {
     public: Option<bool>,
     #[schema(value_type = Option<bespoke_web::view::schema::Measurements>)]
     measies: Option<JsonObject>,
+    /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
+    img: Option<String>,
 }
 
 /// Changes of a set; what is left out stays.
@@ -45,6 +44,8 @@ pub(crate) struct SetChanges {
     /// Measurements to add or change; `null` takes one out.
     #[schema(value_type = Option<HashMap<String, Option<f64>>>, example = json!({ "chest": 930, "neck": null }))]
     measies: Option<JsonObject>,
+    /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
+    img: Option<String>,
 }
 
 /// The fields of a request that can be taken.

@@ -1,18 +1,15 @@
 //! `POST /sets/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::set::SetContent;
-use bespoke_core::permission::Actor;
-use bespoke_database::{Db, sets};
+use bespoke_core::entity::set::{NO_NOTES, SetContent};
+use bespoke_core::validate::MAX_NAME_BYTES;
+use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Error, IdempotencyKey, Outcome, Result, Session, created};
+use bespoke_web::{Body, Caller, Error, IdempotencyKey, Outcome, Result, Session};
 use serde_json::Value;
 
 use crate::SetAnswer;
-use crate::content::{Changes, MAX_NAME_BYTES, NewSet};
-
-/// What the notes say when nothing was sent.
-const NO_NOTES: &str = "--";
+use crate::content::{Changes, NewSet};
 
 /// Store a measurements set
 ///
@@ -27,7 +24,7 @@ const NO_NOTES: &str = "--";
         (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
-    let body = body.required()?;
+    let mut body = body.required()?;
     let name = body.get("name").and_then(Value::as_str);
     if name.is_none_or(str::is_empty) {
         return Err(Error::bad_request("nameMissing"));
@@ -43,10 +40,14 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
         measies: Default::default(),
         img: Some(session.config().default_set_image.clone()),
     };
-    let (changes, ignored) = Changes::read(body);
+    let image = session.take_image(&mut body).await;
+    let (changes, mut ignored) = Changes::read(body);
     changes.apply(&mut content);
     let (uuid, now) = (session.random().uuid(), session.now());
-    let make = move |db: &Db<'_>, actor: Actor| Ok(sets::insert(db, uuid, actor.user_id, &content, now)?);
-    let show = move |db: &Db<'_>, id: &i64| crate::show(db, Outcome::Created, *id, Some(ignored.clone()));
-    Ok(created(&caller.create(&session, make, show).await?))
+    let make = caller.create(&session, move |db, actor| {
+        Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
+    });
+    let id = make.await?.value;
+    crate::keep_image(&session, image, id, &mut ignored).await;
+    crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -1,9 +1,13 @@
 //! `DELETE /sets/{id}/{auth}`
 
 use axum::response::Response;
+use bespoke_core::entity::image::ImageId;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
+use serde_json::Value;
+
+use crate::update::audited;
 
 /// Remove a measurements set
 ///
@@ -14,11 +18,18 @@ use bespoke_web::{Caller, Id, Result, Session, no_content};
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
+    let witness = session.witness("sets.delete");
     let remove = caller.write(&session, move |db, actor| {
         let set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
-        Ok(sets::delete(db, set.id)?)
+        sets::delete(db, set.id)?;
+        let witness = witness.clone().target("sets", set.id);
+        witness
+            .change(audited(&set.content), Value::Null)
+            .note_unless_own(db, actor, set.user_id)?;
+        Ok(set.id)
     });
-    remove.await?;
+    let set_id = remove.await?;
+    session.remove_image(ImageId::Set(set_id)).await;
     Ok(no_content())
 }

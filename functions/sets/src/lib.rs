@@ -8,11 +8,13 @@ mod public;
 mod read;
 mod update;
 
+use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::Scope::{SetsRead, SetsWrite};
+use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_database::{Db, sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, route, view};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,11 +47,25 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
     sets::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// The set as it is now.
-fn show(db: &Db<'_>, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<SetAnswer> {
-    Ok(SetAnswer {
+/// Keeps the image that came with a set.
+async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+    let now = session.now();
+    let refer = move |db: &Db<'_>, img: &str| Ok(sets::set_image(db, id, img, now)?);
+    session.keep_image(image, ImageId::Set(id), ignored, refer).await;
+}
+
+/// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
+async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+    let set = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
+    let set = view::Set::new(set, session);
+    let answer = SetAnswer {
         result: outcome,
-        set: find(db, Id(EntityId::Integer(id)))?.into(),
+        set,
         ignored,
+    };
+    Ok(if outcome == Outcome::Created {
+        created(&answer)
+    } else {
+        ok(&answer)
     })
 }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_database::sets;
 use bespoke_web::level::READ_SOME;
-use bespoke_web::{Caller, Id, Outcome, Result, Session, ok, view};
+use bespoke_web::{Caller, Id, Outcome, Paging, Query, Result, Session, ok, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,13 +17,21 @@ pub(crate) struct SetList {
 
 /// List one's measurements sets
 #[utoipa::path(get, path = "/sets/{auth}", tag = "Sets", operation_id = "listSets",
-    responses((status = 200, description = "The sets of the caller, in the order in which they were made.", body = SetList)))]
-pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
-    let sets = session.read(|db| Ok(sets::by_user(db, caller.actor.user_id)?)).await?;
-    Ok(ok(&SetList {
+    params(Paging),
+    responses(
+        (status = 200, description = "The sets of the caller, in the order in which they were made.", body = SetList),
+        (status = 400, description = "`afterUnknown`: there is no such set to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
+    let page = paging.0.page()?;
+    let sets = session
+        .read(|db| Ok(sets::by_user(db, caller.actor.user_id, page)?))
+        .await?;
+    bespoke_web::list(&SetList {
         result: Outcome::Success,
-        sets: sets.into_iter().map(Into::into).collect(),
-    }))
+        sets: sets.into_iter().map(|set| view::Set::new(set, &session)).collect(),
+    })
 }
 
 /// Read a measurements set
@@ -39,7 +47,7 @@ pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) ->
     caller.actor.may_read(set.user_id)?;
     Ok(ok(&SetAnswer {
         result: Outcome::Success,
-        set: set.into(),
+        set: view::Set::new(set, &session),
         ignored: None,
     }))
 }

@@ -1,9 +1,11 @@
 //! `PATCH /sets/{id}/{auth}`
 
 use axum::response::Response;
+use bespoke_core::entity::set::SetContent;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Id, Outcome, Result, Session, ok};
+use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
+use serde_json::{Value, json};
 
 use crate::SetAnswer;
 use crate::content::{Changes, SetChanges};
@@ -19,7 +21,10 @@ use crate::content::{Changes, SetChanges};
     ))]
 pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
     let now = session.now();
-    let (changes, ignored) = Changes::read(body.0);
+    let Body(mut body) = body;
+    let image = session.take_image(&mut body).await;
+    let witness = session.witness("sets.update");
+    let (changes, mut ignored) = Changes::read(body);
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
@@ -28,9 +33,19 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id,
         if set.content != before {
             sets::update(db, set.id, set.uuid, &set.content, now)?;
         }
+        let witness = witness.clone().target("sets", set.id);
+        witness
+            .change(audited(&before), audited(&set.content))
+            .note_unless_own(db, actor, set.user_id)?;
         Ok(set.id)
     });
     let set_id = change.await?;
-    let show = session.read(|db| crate::show(db, Outcome::Success, set_id, Some(ignored.clone())));
-    Ok(ok(&show.await?))
+    crate::keep_image(&session, image, set_id, &mut ignored).await;
+    crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
+}
+
+/// What the audit keeps of somebody else's set.
+pub(crate) fn audited(content: &SetContent) -> Value {
+    json!({ "name": content.name, "notes": content.notes, "public": content.public, "imperial": content.imperial,
+        "measies": content.measies })
 }

@@ -49,6 +49,14 @@ impl Actor {
         allow(self.owns(owner_id) || self.level >= Level::ADMIN)
     }
 
+    /// Reading or changing what nobody but its owner has to do with, at any level: bookmarks, and what one suggests.
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub fn must_own(self, owner_id: i64) -> Result<(), Denied> {
+        allow(self.owns(owner_id))
+    }
+
     /// Copying a set or pattern into one's own: one's own, a public one, or level 8.
     ///
     /// # Errors
@@ -71,6 +79,14 @@ impl Actor {
     /// [`Denied`]
     pub fn may_rotate_key(self, owner_id: i64) -> Result<(), Denied> {
         allow(self.owns(owner_id))
+    }
+
+    /// Acting as somebody else: from level 8 on, never as a higher role, and never as an administrator (defect D55).
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub fn may_impersonate(self, role: &Role) -> Result<(), Denied> {
+        allow(self.level >= Level::SUPPORT && role.level() <= self.level && *role != Role::Admin)
     }
 
     /// Making an API key of that level: never above one's own effective level (defects D33, D34).
@@ -112,6 +128,10 @@ mod tests {
     #[test]
     fn rules_about_other_peoples_records_are_those_of_the_contract() {
         assert_eq!(lowest(|a| a.may_read(OWNER).is_ok()), (true, Some(6)));
+        assert_eq!(lowest(|a| a.may_impersonate(&Role::User).is_ok()), (false, Some(8)));
+        assert_eq!(lowest(|a| a.may_impersonate(&Role::Support).is_ok()), (false, Some(8)));
+        assert_eq!(lowest(|a| a.may_impersonate(&Role::Admin).is_ok()), (false, None));
+        assert_eq!(lowest(|a| a.must_own(OWNER).is_ok()), (true, None));
         assert_eq!(lowest(|a| a.may_write(OWNER).is_ok()), (true, Some(9)));
         assert_eq!(lowest(|a| a.may_clone(OWNER, false).is_ok()), (true, Some(8)));
         assert_eq!(lowest(|a| a.may_clone(OWNER, true).is_ok()), (true, Some(0)));

@@ -13,6 +13,11 @@ pub const MIN_USERNAME_CHARS: usize = 2;
 /// Most characters of a user name.
 pub const MAX_USERNAME_CHARS: usize = 64;
 
+/// The longest name of a record, in bytes.
+pub const MAX_NAME_BYTES: usize = 1024;
+/// The longest notes of a record, in bytes.
+pub const MAX_NOTES_BYTES: usize = 64 * 1024;
+
 /// The languages of the site and its mails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,6 +69,13 @@ impl FromStr for Language {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not one of the supported languages")]
 pub struct UnsupportedLanguage;
+
+/// Adds a remark to a text, unless that would make it longer than `limit` bytes.
+pub fn append(text: &mut String, remark: &str, limit: usize) {
+    if text.len() + remark.len() <= limit {
+        text.push_str(remark);
+    }
+}
 
 /// An e-mail address as it is stored, compared and indexed: trimmed, lower case.
 pub fn clean_email(address: &str) -> String {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::row::Columns;
 use crate::users::standing_from_row;
 use crate::vault::RowVault;
-use crate::{Db, Result};
+use crate::{Db, Page, Result};
 
 const TABLE: &str = "api_keys";
 /// How long an ended key is remembered, in milliseconds.
@@ -98,14 +98,14 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<ApiKey>> {
     db.first(&format!("{SELECT} WHERE api_keys.uuid = ?1"), [uuid], from_row)
 }
 
-/// All keys of an account, oldest first.
+/// Keys of an account, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
-pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<ApiKey>> {
+pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<ApiKey>> {
     db.all(
-        &format!("{SELECT} WHERE api_keys.user_id = ?1 ORDER BY api_keys.id"),
-        [user_id],
+        &format!("{SELECT} WHERE api_keys.user_id = ?1 AND api_keys.id > ?2 ORDER BY api_keys.id LIMIT ?3"),
+        (user_id, db.after(TABLE, page)?, page.limit()),
         from_row,
     )
 }
@@ -140,7 +140,7 @@ pub fn revoke(db: &Db<'_>, uuid: Uuid, now: Timestamp) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.
 pub fn revoke_all(db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
-    for key in by_user(db, user_id)? {
+    for key in by_user(db, user_id, Page::ALL)? {
         revoke(db, key.uuid, now)?;
     }
     Ok(())

@@ -21,6 +21,9 @@ pub enum Error {
     /// A value that must be unique is there already; names the column.
     #[error("{0} is taken")]
     Taken(String),
+    /// A page of a list is to begin behind a row that is not there.
+    #[error("there is no such place in the list")]
+    NoSuchPlace,
     /// SQLite refused a statement.
     #[error(transparent)]
     Sqlite(rusqlite::Error),
@@ -57,7 +60,10 @@ impl From<rusqlite::Error> for Error {
                 // SQLite writes: UNIQUE constraint failed: table.column
                 Self::Taken(message.rsplit(' ').next().unwrap_or_default().to_owned())
             }
-            _ => Self::Sqlite(error),
+            _ => match error.into() {
+                bespoke_storage::Error::Sqlite(error) => Self::Sqlite(error),
+                disk => Self::Storage(disk),
+            },
         }
     }
 }

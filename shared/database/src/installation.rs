@@ -5,7 +5,7 @@ use rusqlite::named_params;
 use uuid::Uuid;
 
 use crate::row::Columns;
-use crate::{Db, Error, Result};
+use crate::{Db, Error, Result, seeds};
 
 const TABLE: &str = "installation";
 
@@ -34,7 +34,7 @@ pub(crate) fn check(db: &Db<'_>) -> Result<Option<()>> {
     )
 }
 
-/// Makes these the keys of a new database.
+/// Makes these the keys of a new database, and puts into it what it begins with.
 ///
 /// # Errors
 /// [`Error::OtherKeys`] when another process was first, with others.
@@ -51,5 +51,5 @@ pub(crate) fn claim(db: &Db<'_>) -> Result<()> {
             ":email_index": db.vault.index().email(&uuid.to_string()),
         },
     )?;
-    Ok(())
+    seeds::plant(db)
 }

@@ -10,21 +10,30 @@
 //! function per question a handler asks, each taking [`Db`]; every lookup has an index: debug builds stop at a
 //! statement that looks through a whole table.
 
-mod answers;
 mod error;
 mod installation;
 mod migrations;
+mod page;
 mod row;
+mod seeds;
 mod vault;
 
 pub mod api_keys;
+pub mod audit;
+pub mod bookmarks;
 pub mod confirmations;
+pub mod curated_sets;
 pub mod failed_signins;
+pub mod option_packs;
 pub mod outbox;
+pub mod patterns;
 pub mod purge;
 pub mod second_factors;
 pub mod sets;
+pub mod statistics;
 pub mod strangers_mails;
+pub mod subscribers;
+pub mod suggestions;
 pub mod usage;
 pub mod users;
 
@@ -39,6 +48,7 @@ use serde::de::DeserializeOwned;
 pub use bespoke_storage::{Collected, CommitId, Committed, Compacted, Freshness, Version};
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
+pub use page::Page;
 pub use vault::Vault;
 
 /// The database of one process: the storage engine, and what opens the encrypted columns.

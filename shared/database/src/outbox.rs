@@ -18,14 +18,15 @@ const TABLE: &str = "outbox";
 pub fn insert(db: &Db<'_>, mail: &OutboxMail) -> Result<()> {
     let vault = db.vault.row(TABLE, mail.uuid);
     db.insert(
-        "INSERT INTO outbox (uuid, template, recipient, language, action_url, created_at)
-         VALUES (:uuid, :template, :recipient, :language, :action_url, :created_at)",
+        "INSERT INTO outbox (uuid, template, recipient, language, action_url, unsubscribe_url, created_at)
+         VALUES (:uuid, :template, :recipient, :language, :action_url, :unsubscribe_url, :created_at)",
         named_params! {
             ":uuid": mail.uuid,
             ":template": serde_json::to_value(mail.template).expect("a plain name").as_str(),
             ":recipient": vault.seal("recipient", &mail.to),
             ":language": mail.language.code(),
             ":action_url": mail.action_url.as_deref().map(|url| vault.seal("action_url", url)),
+            ":unsubscribe_url": mail.unsubscribe_url.as_deref().map(|url| vault.seal("unsubscribe_url", url)),
             ":created_at": mail.created_at.as_millis(),
         },
     )?;
@@ -37,7 +38,7 @@ pub fn insert(db: &Db<'_>, mail: &OutboxMail) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
 pub fn oldest(db: &Db<'_>, limit: u32) -> Result<Vec<OutboxMail>> {
-    let sql = "SELECT uuid, template, recipient, language, action_url, created_at FROM outbox \
+    let sql = "SELECT uuid, template, recipient, language, action_url, unsubscribe_url, created_at FROM outbox \
          WHERE id > 0 ORDER BY id LIMIT ?1";
     db.all(sql, [limit], from_row)
 }
@@ -63,6 +64,7 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<OutboxMail> {
         to: vault.open("recipient", row)?,
         language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
         action_url: vault.maybe_open("action_url", row)?,
+        unsubscribe_url: vault.maybe_open("unsubscribe_url", row)?,
         created_at: row.timestamp()?,
     })
 }

@@ -3,6 +3,7 @@
 use bespoke_core::{EntityId, Timestamp};
 use rusqlite::types::FromSql;
 use rusqlite::{Params, Row, Statement, StatementStatus};
+use serde::Serialize;
 
 use crate::{Db, Result};
 
@@ -106,6 +107,11 @@ impl Db<'_> {
     pub(crate) fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
         Ok(self.connection.prepare_cached(sql)?.insert(params)?)
     }
+}
+
+/// A JSON value as the text of a column that is not sealed.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain structures with text keys always serialise")
 }
 
 /// Makes sure, in debug builds and so in every test, that a statement has not looked through a whole table: each lookup

@@ -6,7 +6,7 @@ use rusqlite::named_params;
 use uuid::Uuid;
 
 use crate::row::Columns;
-use crate::{Db, Result};
+use crate::{Db, Page, Result};
 
 const TABLE: &str = "sets";
 /// In the order in which `from_row` takes them.
@@ -45,6 +45,26 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
+/// Whether anybody may read the set; `None` when there is none.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn is_public(db: &Db<'_>, id: i64) -> Result<Option<bool>> {
+    db.first("SELECT public FROM sets WHERE id = ?1", [id], |_, row| Ok(row.take()?))
+}
+
+/// Stores which image a set has.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> {
+    db.run(
+        "UPDATE sets SET img = ?2, updated_at = ?3 WHERE id = ?1",
+        (id, img, now.as_millis()),
+    )?;
+    Ok(())
+}
+
 /// The UUID of the set with that id.
 ///
 /// # Errors
@@ -56,14 +76,14 @@ pub fn uuid_of(db: &Db<'_>, id: EntityId) -> Result<Option<Uuid>> {
     }
 }
 
-/// All sets of an account, in the order in which they were made.
+/// Sets of an account, in the order in which they were made.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
-pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<MeasurementSet>> {
+pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementSet>> {
     db.all(
-        &format!("{SELECT} WHERE sets.user_id = ?1 ORDER BY sets.id"),
-        [user_id],
+        &format!("{SELECT} WHERE sets.user_id = ?1 AND sets.id > ?2 ORDER BY sets.id LIMIT ?3"),
+        (user_id, db.after(TABLE, page)?, page.limit()),
         from_row,
     )
 }

@@ -118,6 +118,27 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
     }
 }
 
+/// The account whose image has that name.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn by_ihash(db: &Db<'_>, ihash: &str) -> Result<Option<User>> {
+    db.first(&format!("{SELECT} WHERE ihash = ?1"), [ihash], from_row)
+}
+
+/// Integer ids of the accounts with that in their user name (in lower case), at most `limit`.
+///
+/// # Errors
+/// [`crate::Error`] when the table cannot be read.
+pub fn with_username_part(db: &Db<'_>, part: &str, limit: u32) -> Result<Vec<i64>> {
+    // Looks through all names, in their index: for administrators alone.
+    db.all(
+        "SELECT id FROM users WHERE lusername >= '' AND instr(lusername, ?1) > 0 ORDER BY lusername LIMIT ?2",
+        (part, limit),
+        |_, row| Ok(row.take()?),
+    )
+}
+
 /// What decides at each call what the owner of the account may do; nothing is decrypted.
 ///
 /// # Errors

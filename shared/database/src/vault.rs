@@ -106,6 +106,12 @@ impl RowVault<'_> {
         serde_json::from_slice(&self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
     }
 
+    /// The next column of the row, a JSON value that is not sealed.
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &'static str, row: &mut Columns<'_>) -> Result<T> {
+        let text: String = row.take()?;
+        serde_json::from_str(&text).map_err(|_| self.unknown(column))
+    }
+
     /// The error for a value that this version does not know.
     pub(crate) fn unknown(&self, column: &'static str) -> Error {
         Error::Unknown {

@@ -5,7 +5,7 @@ mod text;
 
 use async_trait::async_trait;
 use bespoke_core::entity::mail::OutboxMail;
-use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message};
 
 pub use folder::FolderMailer;
@@ -49,7 +49,13 @@ pub fn compose(mail: &OutboxMail, settings: &MailSettings) -> Result<Message, Ma
     let text = text::render(mail, &settings.service);
     let sent_at = std::time::UNIX_EPOCH
         + std::time::Duration::from_millis(u64::try_from(mail.created_at.as_millis()).unwrap_or_default());
-    Message::builder()
+    let mut message = Message::builder();
+    if let Some(url) = &mail.unsubscribe_url {
+        message = message
+            .raw_header(header("List-Unsubscribe", format!("<{url}>")))
+            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    }
+    message
         .message_id(Some(format!("<{}@{}>", mail.uuid, settings.from.email.domain())))
         .date(sent_at)
         .from(settings.from.clone())
@@ -58,6 +64,10 @@ pub fn compose(mail: &OutboxMail, settings: &MailSettings) -> Result<Message, Ma
         .header(ContentType::TEXT_PLAIN)
         .body(readable(text.body))
         .map_err(|_| MailError::Address)
+}
+
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
 /// The longest line that mail may carry unencoded, in bytes (RFC 5322 section 2.1.1).

@@ -11,27 +11,20 @@ use tokio::sync::oneshot;
 
 use crate::environment::{Random, hex_16};
 use crate::error::Error;
-use crate::limits::{ANSWER_MAX_BYTES, COMMIT_ID_MAX_BYTES, RESULT_MAX_BYTES};
+use crate::limits::COMMIT_ID_MAX_BYTES;
 use crate::simulation::Model;
 use crate::usage::Batch;
 use crate::version::Version;
 
 /// Names one write for good: it takes effect once, however often it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CommitId {
-    text: String,
-    /// Bytes of what the write may leave for its replay.
-    result_max: usize,
-}
+pub struct CommitId(String);
 
 impl CommitId {
     /// An id that nobody else has.
     #[must_use]
     pub fn random(random: &dyn Random) -> Self {
-        Self {
-            text: hex_16(random),
-            result_max: RESULT_MAX_BYTES,
-        }
+        Self(hex_16(random))
     }
 
     /// An id of the caller's choice, for instance from an `Idempotency-Key`. Ids are one namespace for the whole database, so
@@ -52,32 +45,14 @@ impl CommitId {
         if bytes == 0 {
             Err(Error::Refused("a commit id is not empty".to_owned()))
         } else {
-            Ok(Self {
-                text,
-                result_max: RESULT_MAX_BYTES,
-            })
+            Ok(Self(text))
         }
-    }
-
-    /// The same for a write that leaves a whole answer for its replay, at most [`ANSWER_MAX_BYTES`].
-    ///
-    /// # Errors
-    /// As [`CommitId::new`].
-    pub fn with_answer(text: impl Into<String>) -> Result<Self, Error> {
-        Ok(Self {
-            result_max: ANSWER_MAX_BYTES,
-            ..Self::new(text)?
-        })
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(crate) fn result_max(&self) -> usize {
-        self.result_max
+        &self.0
     }
 }
 
@@ -130,6 +105,8 @@ pub(crate) trait Job: Send {
     fn run(&mut self, on: Seen<'_>) -> Ran;
     /// Takes what an earlier attempt left in `_commits` as the result.
     fn replay(&mut self, stored: &[u8]);
+    /// Whether the closure itself said what is wrong.
+    fn has_failed(&self) -> bool;
     /// Takes an error of the engine as the result.
     fn reject(&mut self, error: Error);
     /// Sends the remembered result.
@@ -189,6 +166,10 @@ where
             Ok(value) => Outcome::Replayed(value),
             Err(_) => Outcome::Failed(Error::Refused("this commit id was used by a different write".to_owned()).into()),
         };
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed(_) | Outcome::Panicked(_))
     }
 
     fn reject(&mut self, error: Error) {

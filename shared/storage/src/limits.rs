@@ -22,8 +22,6 @@ pub const SEGMENTS_MAX: usize = 64;
 
 /// What a write may leave in `_commits` for its replay, as JSON. Bytes.
 pub const RESULT_MAX_BYTES: usize = 256;
-/// The same where the commit id says that a whole answer is kept ([`crate::CommitId::with_answer`]). Bytes.
-pub const ANSWER_MAX_BYTES: usize = 8 * 1024;
 /// The longest commit id. Bytes.
 pub const COMMIT_ID_MAX_BYTES: usize = 64;
 /// How long a row of `_commits` lives, by the store's clock. Milliseconds.
@@ -76,6 +74,10 @@ pub const HEAD_GETS_MAX: usize = 8;
 pub const HEAD_TIMEOUT_MS: u64 = 2_000;
 /// The same for chunks, tables and segments. Milliseconds.
 pub const OBJECT_TIMEOUT_MS: u64 = 30_000;
+/// Times a new bucket is asked whether its conditions hold.
+pub const PROBE_ROUNDS: usize = 3;
+/// Writers that race each time.
+pub const PROBE_WRITERS: usize = 8;
 /// Objects fetched or stored at once.
 pub const PARALLEL_OBJECTS: usize = 16;
 /// Times a start or a catch-up begins again because `head` moved under it.

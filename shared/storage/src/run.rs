@@ -6,7 +6,7 @@ use crate::delta::Delta;
 use crate::error::Error;
 use crate::guard::{COMMITS_TABLE, SAVEPOINT};
 use crate::job::{Ran, SchemaEdit, Seen, Waiting};
-use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT};
+use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT, RESULT_MAX_BYTES};
 use crate::local::LocalCopy;
 use crate::session::{Session, WriteConnection};
 use crate::stage::{Batch, Now, Staging};
@@ -105,12 +105,12 @@ fn run_one(open: &mut WriteConnection, waiting: &mut Waiting, now: &Now<'_>) -> 
         return Ok(One::Left(left(stopped, "it was rolled back as a whole")));
     }
     let value = match ran {
-        Ran::Value(json) if json.len() > waiting.id.result_max() => {
+        Ran::Value(json) if json.len() > RESULT_MAX_BYTES => {
             let bytes = json.len();
             waiting.job.reject(Error::TooLarge {
                 what: "the value of a write",
                 bytes,
-                limit: waiting.id.result_max(),
+                limit: RESULT_MAX_BYTES,
             });
             None
         }
@@ -166,14 +166,17 @@ fn remember(connection: &Connection, id: &str, date_ms: u64, json: &[u8]) -> Res
     Ok(())
 }
 
-/// Removes a few of the oldest rows whose time is over: rows are added in the order of time.
+/// Removes a few of the oldest rows whose time is over: rows are added in the order of time. One from far in the future was
+/// written while the store's clock was wrong; whoever began then repeats nothing either.
 fn purge(connection: &Connection, added: usize, date_ms: u64) -> Result<(), Error> {
     let oldest = i64::try_from(date_ms.saturating_sub(COMMITS_KEPT_MS)).unwrap_or(i64::MAX);
+    let newest = i64::try_from(date_ms.saturating_add(COMMITS_KEPT_MS)).unwrap_or(i64::MAX);
     let limit = i64::try_from(added * PURGED_PER_COMMIT).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(
-        "DELETE FROM _commits WHERE at_ms < ?1 AND rowid IN (SELECT rowid FROM _commits ORDER BY rowid LIMIT ?2)",
+        "DELETE FROM _commits WHERE (at_ms < ?1 OR at_ms > ?3)
+         AND rowid IN (SELECT rowid FROM _commits ORDER BY rowid LIMIT ?2)",
     )?;
-    statement.execute(params![oldest, limit])?;
+    statement.execute(params![oldest, limit, newest])?;
     Ok(())
 }
 

@@ -44,19 +44,35 @@ pub fn no_content() -> Response {
 /// [`Error`] when the value cannot be written as YAML.
 pub fn yaml(body: Option<&impl Serialize>) -> Result<Response, Error> {
     let (status, text) = match body {
-        Some(body) => (StatusCode::OK, yaml_serde::to_string(body).map_err(Error::internal)?),
+        Some(body) => (StatusCode::OK, yaml_text(body)?),
         None => (StatusCode::NOT_FOUND, "null\n".to_owned()),
     };
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, YAML);
-    Ok(response)
+    Ok(yaml_document(status, text.into()))
+}
+
+pub(crate) fn yaml_text(body: &impl Serialize) -> Result<String, Error> {
+    yaml_serde::to_string(body).map_err(Error::internal)
+}
+
+pub(crate) fn yaml_document(status: StatusCode, text: Vec<u8>) -> Response {
+    document(status, YAML, text)
 }
 
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let text = serde_json::to_vec(body).expect("answers are plain structures with text keys");
+    json_text(status, text(body))
+}
+
+pub(crate) fn text(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("answers are plain structures with text keys")
+}
+
+pub(crate) fn json_text(status: StatusCode, text: Vec<u8>) -> Response {
+    document(status, JSON, text)
+}
+
+fn document(status: StatusCode, kind: HeaderValue, text: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

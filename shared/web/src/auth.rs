@@ -3,8 +3,6 @@
 mod credentials;
 mod proof;
 
-use std::sync::Arc;
-
 use axum::extract::FromRequestParts;
 use bespoke_core::entity::user::{Standing, Unusable};
 use bespoke_core::permission::Actor;
@@ -14,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::idempotency::{Made, Opened};
+use crate::idempotency::Made;
 use crate::{Context, Error, Result, Session};
 use proof::{Proof, require};
 
@@ -30,6 +28,12 @@ pub mod level {
     pub const WRITE_SOME: u8 = Level::WRITE_SOME.number();
     /// Everything a user may do.
     pub const USER: u8 = Level::USER.number();
+    /// Looks after curated sets and option packs.
+    pub const CURATOR: u8 = Level::CURATOR.number();
+    /// Helps users.
+    pub const SUPPORT: u8 = Level::SUPPORT.number();
+    /// Changes other people's data.
+    pub const ADMIN: u8 = Level::ADMIN.number();
 }
 
 /// Who may call a route.
@@ -61,6 +65,8 @@ pub struct Identity {
     pub standing: Standing,
     /// How that was proved.
     pub via: Via,
+    /// Integer id of the account that acts as this one, where somebody does.
+    pub impersonator: Option<i64>,
     /// Whether an API key with scopes was used: it may less than its level allows.
     pub limited: bool,
 }
@@ -89,53 +95,33 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         T: Serialize + DeserializeOwned + Send + 'static,
     {
         let (proof, context) = (self.proof.clone(), Context::clone(session));
-        session
-            .write(move |db| {
-                let known = proof.known(db, &context)?;
-                proof.admit(&known, LEVEL, db)?;
-                f(db, known.identity.actor)
-            })
-            .await
+        session.write(move |db| f(db, proof.actor(LEVEL, db, &context)?)).await
     }
 }
 
 impl<const LEVEL: u8> Caller<LEVEL> {
-    /// Makes something on behalf of the caller, and reads the answer with `show`. Under an `Idempotency-Key` the same request
-    /// does so once: a repeat gets the answer that the first one got. `make` as in [`Caller::write`].
+    /// Makes something on behalf of the caller, as [`Caller::write`]. Under an `Idempotency-Key` the same request does so once.
     ///
     /// # Errors
     /// Those of [`Caller::write`]; 400 for a key that is none; 422 for another request under the same key.
-    pub async fn create<T, V>(
+    pub async fn create<T>(
         &self,
         session: &Session,
         make: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
-        show: impl Fn(&Db<'_>, &T) -> Result<V> + Send + Sync + 'static,
-    ) -> Result<Made<V>>
+    ) -> Result<Made<T>>
     where
-        T: Serialize + DeserializeOwned + Send + Sync + 'static,
-        V: Serialize + Send,
+        T: Serialize + DeserializeOwned + Send + 'static,
     {
         let Some(repeat) = session.repeatable().by(self.standing.uuid, session)? else {
-            let made = self.write(session, make).await?;
-            let answer = session.read(|db| show(db, &made)).await?;
-            return Ok(Made::anew(answer, false));
+            let value = self.write(session, make).await?;
+            return Ok(Made { value, again: false });
         };
-        let show = Arc::new(show);
-        let (shown, kept) = (Arc::clone(&show), repeat.clone());
-        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        let (proof, context, kept) = (self.proof.clone(), Context::clone(session), repeat.clone());
         let write = session.commit(repeat.commit_id(), move |db| {
-            let known = proof.known(db, &context)?;
-            proof.admit(&known, LEVEL, db)?;
-            let made = make(db, known.identity.actor)?;
-            let answer = shown(db, &made)?;
-            Ok(kept.keep(made, &answer, &context))
+            let actor = proof.actor(LEVEL, db, &context)?;
+            Ok(kept.keep(make(db, actor)?))
         });
-        let committed = write.await?;
-        let again = committed.replayed;
-        Ok(match repeat.open(committed.value, session)? {
-            Opened::Answer(answer) => Made::kept(answer, again),
-            Opened::Record(made) => Made::anew(session.read(|db| show(db, &made)).await?, again),
-        })
+        repeat.open(write.await?)
     }
 }
 

@@ -6,8 +6,8 @@ mod settings;
 use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
-use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_storage::Place;
 use lettre::message::Mailbox;
 
 use crate::LimitSettings;
@@ -89,14 +89,20 @@ pub struct Config {
     pub cors_origins: Option<Vec<String>>,
     /// Image of a set that has none of its own.
     pub default_set_image: String,
+    /// Image of a pattern that has none of its own.
+    pub default_pattern_image: String,
+    /// Image of an option pack that has none of its own.
+    pub default_option_pack_image: String,
+    /// Whether anybody may read how much there is.
+    pub public_counters: bool,
     /// Who mails are from.
     pub mail_from: Mailbox,
     /// Name of the service in mails.
     pub service_name: String,
     /// Folder of everything that is kept on this machine.
     pub data_dir: PathBuf,
-    /// Folder of the bucket.
-    pub store_dir: PathBuf,
+    /// The bucket.
+    pub store: Place,
     /// Folder for the local copy of the database; may be lost at any time.
     pub local_dir: PathBuf,
 }
@@ -145,9 +151,10 @@ impl Config {
             trusted_proxies: env.networks("BACKEND_TRUSTED_PROXIES")?,
             max_staleness_ms: env.parse("BACKEND_MAX_STALENESS_MS", 0)?,
             cors_origins: env.list("BACKEND_CORS_ORIGINS"),
-            default_set_image: env
-                .text("BACKEND_AVATAR_SET")
-                .unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
+            default_set_image: env.image("BACKEND_AVATAR_SET"),
+            default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
+            default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
+            public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
             mail_from: env.parse_with(
                 "BACKEND_MAIL_FROM",
                 "Bespoke <bespoke@localhost.localdomain>",
@@ -156,7 +163,7 @@ impl Config {
             service_name: env
                 .text("BACKEND_SERVICE_NAME")
                 .unwrap_or_else(|| "FreeSewing".to_owned()),
-            store_dir: env.store_dir(&data_dir)?,
+            store: env.store(&data_dir)?,
             local_dir: env.local_dir(&data_dir),
             data_dir,
         };

@@ -4,14 +4,16 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
+use bespoke_services::images::{BucketImages, ImageStore};
 use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
-use bespoke_storage::{DirectoryStore, ObjectStore};
+use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::limits::Limits;
-use crate::{Config, Error, Surroundings};
+use crate::{Config, Error, JsonObject, Surroundings, truthy};
 
 /// A process that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +26,8 @@ pub enum StartError {
     Password(#[from] bespoke_core::PasswordError),
 }
 
-/// Most passwords that wait to be hashed; who comes after them is told to come back.
-const MAX_WAITING_HASHES: usize = 64;
+/// Most computations (password hashes, pictures) that wait; who comes after them is told to come back.
+const MAX_WAITING_COMPUTATIONS: usize = 64;
 
 struct Inner {
     config: Config,
@@ -35,9 +37,10 @@ struct Inner {
     links: LinkSigner,
     limits: Option<Limits>,
     passwords: PasswordHasher,
-    /// As many hashes at once as there are cores: each takes a core and 19 MiB.
-    hashing: Semaphore,
-    waiting_hashes: AtomicUsize,
+    images: BucketImages,
+    /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
+    computing: Semaphore,
+    waiting_computations: AtomicUsize,
     delivering: Mutex<()>,
     mailer: Box<dyn Mailer>,
     clock: Arc<dyn Clock>,
@@ -63,9 +66,8 @@ impl Context {
         let store = match store {
             Some(store) => store,
             None => {
-                let directory = DirectoryStore::open(&config.store_dir);
-                let directory = directory.map_err(|error| bespoke_database::Error::Storage(error.into()))?;
-                Arc::new(directory) as Arc<dyn ObjectStore>
+                let opened = config.store.open().await;
+                opened.map_err(|error| bespoke_database::Error::Storage(error.into()))?
             }
         };
         let cipher = FieldCipher::new(&config.keys.data, &[]);
@@ -83,12 +85,13 @@ impl Context {
             links: LinkSigner::new(&config.keys.token),
             limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
             config,
+            images: BucketImages::new(Arc::clone(&store)),
             bucket: store,
             database,
             tokens,
             passwords,
-            hashing: Semaphore::new(cores),
-            waiting_hashes: AtomicUsize::new(0),
+            computing: Semaphore::new(cores),
+            waiting_computations: AtomicUsize::new(0),
             delivering: Mutex::default(),
             mailer,
             clock,
@@ -109,6 +112,11 @@ impl Context {
     /// The bucket, for what lies beside the database: images and exports.
     pub fn bucket(&self) -> &dyn ObjectStore {
         &*self.0.bucket
+    }
+
+    /// The images.
+    pub fn images(&self) -> &dyn ImageStore {
+        &self.0.images
     }
 
     /// Signs and verifies links.
@@ -132,6 +140,17 @@ impl Context {
     /// Signs and verifies tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// Whether this request is one of a test: test mode is on, the request says so, and the address is in its domain.
+    pub fn is_test(&self, body: &JsonObject, address: &str) -> bool {
+        self.in_test_domain(address) && body.get("test").is_some_and(truthy)
+    }
+
+    /// Whether test mode is on for that address.
+    pub fn in_test_domain(&self, address: &str) -> bool {
+        let domain = self.config().test_domain.as_deref();
+        domain.is_some_and(|domain| email_domain(address) == domain)
     }
 
     /// The time now.
@@ -174,7 +193,7 @@ impl Context {
     /// # Errors
     /// 503 when too many wait.
     pub async fn hash_password(&self, password: String) -> Result<String, Error> {
-        self.hashing(move |context| context.0.passwords.hash(context.random(), &password))
+        self.compute(move |context| context.0.passwords.hash(context.random(), &password))
             .await
     }
 
@@ -184,7 +203,7 @@ impl Context {
     /// # Errors
     /// 503 when too many wait.
     pub async fn verify_password(&self, password: String, stored: Option<String>) -> Result<Option<Verified>, Error> {
-        self.hashing(move |context| {
+        self.compute(move |context| {
             let passwords = &context.0.passwords;
             if !passwords.verify(&password, stored.as_deref()) {
                 return None;
@@ -197,12 +216,19 @@ impl Context {
         .await
     }
 
-    async fn hashing<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> Result<T, Error> {
-        let waiting = Waiting::one_more(&self.0.waiting_hashes);
-        if waiting.others >= MAX_WAITING_HASHES {
-            return Err(Error::unavailable(1, "too many passwords wait to be hashed"));
+    /// Runs what keeps a core busy, on a thread where it holds nobody up.
+    ///
+    /// # Errors
+    /// 503 when too many wait.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let waiting = Waiting::one_more(&self.0.waiting_computations);
+        if waiting.others >= MAX_WAITING_COMPUTATIONS {
+            return Err(Error::unavailable(1, "too many computations wait"));
         }
-        let _permit = self.0.hashing.acquire().await.map_err(Error::internal)?;
+        let _permit = self.0.computing.acquire().await.map_err(Error::internal)?;
         let context = self.clone();
         tokio::task::spawn_blocking(move || work(&context))
             .await

@@ -95,6 +95,11 @@ impl Error {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "bodyTooLarge")
     }
 
+    /// 413: the list is too large to be answered in one piece.
+    pub const fn list_too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "listTooLarge")
+    }
+
     /// 415: the body is in a form that cannot be read.
     pub const fn unsupported_media_type() -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupportedMediaType")
@@ -173,6 +178,7 @@ impl From<bespoke_database::Error> for Error {
                 error @ (StorageError::TooLarge { .. } | StorageError::LeftTransaction(_)),
             ) => Self::internal(error),
             bespoke_database::Error::Storage(error) => Self::unavailable(RETRY_AFTER_S, error),
+            bespoke_database::Error::NoSuchPlace => Self::bad_request("afterUnknown"),
             error => Self::internal(error),
         }
     }

@@ -1,14 +1,14 @@
 //! `Idempotency-Key`: a request that makes something may be sent again, and makes it once.
 //!
-//! The commit that makes it is named by who calls, method, path and key, so whichever process gets the repeat finds that it has
-//! landed; and it carries the answer, sealed, so that the repeat is answered alike. Both last for a day.
+//! The commit that makes it is named by who calls, method, path and key, so whichever process gets the repeat finds for a day that
+//! it has landed, and what it made. The answer is not kept: it shows the record as it is now, with the image that came with it,
+//! which is stored after the commit.
 
 use std::sync::OnceLock;
 
-use bespoke_database::CommitId;
+use bespoke_database::{CommitId, Committed};
 use http::{HeaderMap, HeaderName, Method, Uri};
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -18,8 +18,6 @@ use crate::{Context, Error, Result};
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
-/// The longest answer that is kept, in bytes; for a longer one the record is read anew.
-const MAX_ANSWER_BYTES: usize = 4 * 1024;
 /// Bytes of a body's digest that are kept.
 const DIGEST_BYTES: usize = 16;
 
@@ -28,8 +26,8 @@ const DIGEST_BYTES: usize = 16;
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes a request")]
 pub struct IdempotencyKey {
-    /// Makes the request one that may be sent again: for 24 hours a repeat by the same caller takes no effect, and gets the
-    /// answer of the first.
+    /// Makes the request one that may be sent again: for 24 hours a repeat by the same caller makes nothing, and is answered
+    /// with what the first made.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
     idempotency_key: Option<String>,
 }
@@ -107,87 +105,39 @@ pub(crate) struct Repeat {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept<T> {
     body: String,
-    /// The answer, sealed.
-    answer: Option<String>,
-    /// Where the answer is too long: what leads to the record.
-    made: Option<T>,
+    made: T,
 }
 
-/// An answer to a request that made something.
-#[derive(Debug)]
-pub struct Made<V> {
-    answer: Told<V>,
-    /// Whether an earlier request had made it.
+/// What a request made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made<T> {
+    /// What leads to it: an id, as a rule.
+    pub value: T,
+    /// Whether an earlier request had made it, and this one is a repeat.
     pub again: bool,
-}
-
-#[derive(Debug)]
-enum Told<V> {
-    /// As it is now.
-    Anew(V),
-    /// As it was when it was made.
-    Kept(Box<RawValue>),
-}
-
-impl<V> Made<V> {
-    pub(crate) fn anew(answer: V, again: bool) -> Self {
-        Self {
-            answer: Told::Anew(answer),
-            again,
-        }
-    }
-
-    pub(crate) fn kept(answer: Box<RawValue>, again: bool) -> Self {
-        Self {
-            answer: Told::Kept(answer),
-            again,
-        }
-    }
-}
-
-impl<V: Serialize> Serialize for Made<V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.answer {
-            Told::Anew(answer) => answer.serialize(serializer),
-            Told::Kept(answer) => answer.serialize(serializer),
-        }
-    }
-}
-
-/// What an earlier request left for its repeat.
-pub(crate) enum Opened<T> {
-    Answer(Box<RawValue>),
-    Record(T),
 }
 
 impl Repeat {
     pub(crate) fn commit_id(&self) -> CommitId {
-        CommitId::with_answer(format!("request:{}", self.id)).expect("a UUID is short enough for an id")
+        CommitId::new(format!("request:{}", self.id)).expect("a UUID is short enough for an id")
     }
 
-    pub(crate) fn keep<T>(&self, made: T, answer: &impl Serialize, context: &Context) -> Kept<T> {
-        let text = serde_json::to_string(answer).expect("answers are plain structures with text keys");
-        let short = text.len() <= MAX_ANSWER_BYTES;
+    pub(crate) fn keep<T>(&self, made: T) -> Kept<T> {
         Kept {
             body: self.body.clone(),
-            answer: short.then(|| context.database().seal_answer(self.id, &text)),
-            made: (!short).then_some(made),
+            made,
         }
     }
 
     /// # Errors
-    /// 422 where it was left by another request under the same key.
-    pub(crate) fn open<T>(&self, kept: Kept<T>, context: &Context) -> Result<Opened<T>> {
-        if kept.body != self.body {
+    /// 422 where it was made by another request under the same key.
+    pub(crate) fn open<T>(&self, committed: Committed<Kept<T>>) -> Result<Made<T>> {
+        if committed.value.body != self.body {
             return Err(Error::unprocessable("idempotencyKeyReused"));
         }
-        match (kept.answer, kept.made) {
-            (Some(sealed), _) => {
-                let text = context.database().open_answer(self.id, &sealed)?;
-                RawValue::from_string(text).map(Opened::Answer).map_err(Error::internal)
-            }
-            (None, Some(made)) => Ok(Opened::Record(made)),
-            (None, None) => Err(Error::internal("a kept answer without an answer")),
-        }
+        Ok(Made {
+            value: committed.value.made,
+            again: committed.replayed,
+        })
     }
 }

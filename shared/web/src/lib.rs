@@ -11,6 +11,7 @@
 //! [`Config`].
 
 mod answer;
+mod audit;
 mod auth;
 mod body;
 mod client;
@@ -19,6 +20,7 @@ mod context;
 mod error;
 mod gateway;
 mod idempotency;
+mod images;
 mod key_file;
 pub mod lambda;
 mod limits;
@@ -26,14 +28,18 @@ pub mod logging;
 pub mod maintenance;
 pub mod openapi;
 mod outbox;
+mod paging;
 mod params;
 mod query;
 mod routes;
 mod session;
+pub mod suggestions;
 mod surroundings;
+mod texts;
 pub mod view;
 
 pub use answer::{Outcome, created, no_content, ok, yaml};
+pub use audit::Witness;
 pub use auth::{Access, Caller, Guest, Identity, Public, Via, level};
 pub use body::{Body, JsonObject, truthy};
 pub use client::{ClientIp, Peer};
@@ -42,7 +48,9 @@ pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
 pub use idempotency::{IdempotencyKey, Made};
+pub use images::SentImage;
 pub use limits::LimitSettings;
+pub use paging::{Paging, list, yaml_list};
 pub use params::{Id, Params};
 #[doc(hidden)]
 pub use pastey;
@@ -50,3 +58,4 @@ pub use query::{Query, Signature};
 pub use routes::{Described, Description, NeededScopes, Route, Routes, Scheme};
 pub use session::Session;
 pub use surroundings::{Surroundings, SystemClock, SystemRandom, keep_files_private};
+pub use texts::TextChanges;

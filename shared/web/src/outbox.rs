@@ -5,6 +5,8 @@ use bespoke_core::validate::Language;
 use bespoke_database::outbox;
 use bespoke_services::mail::MailError;
 
+use uuid::Uuid;
+
 use crate::{Context, Error, Session};
 
 /// Most mails that are taken from the outbox at once.
@@ -19,7 +21,23 @@ impl Context {
             to: to.to_owned(),
             language,
             action_url: path.map(|path| self.link(language, path)),
+            unsubscribe_url: None,
             created_at: self.now(),
+        }
+    }
+
+    /// The same for a mail of the newsletter, which one click can end for the subscriber of that UUID.
+    pub fn newsletter_mail(
+        &self,
+        template: Template,
+        to: &str,
+        language: Language,
+        path: &str,
+        id: Uuid,
+    ) -> OutboxMail {
+        OutboxMail {
+            unsubscribe_url: Some(format!("{}/ocunsub/{id}", self.config().url)),
+            ..self.mail(template, to, language, Some(path))
         }
     }
 

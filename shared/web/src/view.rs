@@ -1,10 +1,12 @@
 //! How entities look to clients: the shared response objects of contract-2023 section 3.0, in their key order, with the
 //! UUIDs of the second API generation behind.
 
+pub mod texts;
 pub mod usage;
 
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::user::User;
+use bespoke_core::entity::{bookmark, pattern};
 use bespoke_core::measurement::Measurements;
 use bespoke_core::validate::Language;
 use bespoke_core::{Role, Timestamp};
@@ -12,6 +14,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::Context;
 
 /// The account object.
 #[derive(Debug, Serialize, ToSchema)]
@@ -112,12 +116,17 @@ pub struct Set {
     pub user_uuid: Uuid,
     #[schema(required)]
     pub image: Option<String>,
+    /// Where the image is seen; the link of a private set works for an hour or two.
+    #[schema(required)]
+    pub image_url: Option<String>,
 }
 
-impl From<MeasurementSet> for Set {
-    fn from(set: MeasurementSet) -> Self {
+impl Set {
+    /// How a set looks to who may read it.
+    pub fn new(set: MeasurementSet, context: &Context) -> Self {
         let content = set.content;
         Self {
+            image_url: context.image_url(content.img.as_deref(), content.public),
             id: set.id,
             created_at: set.created_at,
             img: content.img.clone(),
@@ -135,6 +144,89 @@ impl From<MeasurementSet> for Set {
     }
 }
 
+/// The pattern object. `image` repeats `img`: clients of the second generation read that.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of the entity")]
+pub struct Pattern {
+    pub id: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// An object, an array or null.
+    pub data: Value,
+    pub design: String,
+    #[schema(required)]
+    pub img: Option<String>,
+    pub name: String,
+    pub notes: String,
+    pub public: bool,
+    /// An object, an array or null.
+    pub settings: Value,
+    pub user_id: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    pub uuid: Uuid,
+    pub user_uuid: Uuid,
+    #[schema(required)]
+    pub image: Option<String>,
+    /// Where the image is seen; the link of a private pattern works for an hour or two.
+    #[schema(required)]
+    pub image_url: Option<String>,
+}
+
+impl Pattern {
+    /// How a pattern looks to who may read it.
+    pub fn new(pattern: pattern::Pattern, context: &Context) -> Self {
+        let content = pattern.content;
+        Self {
+            image_url: context.image_url(content.img.as_deref(), content.public),
+            id: pattern.id,
+            created_at: pattern.created_at,
+            data: content.data,
+            design: content.design,
+            img: content.img.clone(),
+            name: content.name,
+            notes: content.notes,
+            public: content.public,
+            settings: content.settings,
+            user_id: pattern.user_id,
+            updated_at: pattern.updated_at,
+            uuid: pattern.uuid,
+            user_uuid: pattern.user_uuid,
+            image: content.img,
+        }
+    }
+}
+
+/// The bookmark object.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of the entity")]
+pub struct Bookmark {
+    pub id: i64,
+    #[schema(pattern = "^(set|cset|pattern|design|doc|custom)$")]
+    pub r#type: String,
+    pub title: String,
+    pub url: String,
+    pub user_id: i64,
+    pub uuid: Uuid,
+    pub user_uuid: Uuid,
+}
+
+impl From<bookmark::Bookmark> for Bookmark {
+    fn from(bookmark: bookmark::Bookmark) -> Self {
+        Self {
+            id: bookmark.id,
+            r#type: bookmark.content.kind,
+            title: bookmark.content.title,
+            url: bookmark.content.url,
+            user_id: bookmark.user_id,
+            uuid: bookmark.uuid,
+            user_uuid: bookmark.user_uuid,
+        }
+    }
+}
+
 /// Schemas of values whose types know nothing of descriptions.
 pub mod schema {
     use bespoke_core::measurement::{NAMES, Unit, unit};
@@ -147,24 +239,28 @@ pub mod schema {
 
     impl PartialSchema for Measurements {
         fn schema() -> RefOr<Schema> {
-            let mut measurements = ObjectBuilder::new()
-                .description(Some("The measurements of a body: numbers above zero."))
-                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-                .examples([serde_json::json!({ "chest": 925, "neck": 340.5, "shoulderSlope": 13 })]);
-            for name in NAMES {
-                let unit = match unit(name) {
-                    Some(Unit::Degree) => "Degrees.",
-                    _ => "Millimetres.",
-                };
-                let number = Object::builder()
-                    .schema_type(Type::Number)
-                    .exclusive_minimum(Some(0))
-                    .description(Some(unit));
-                measurements = measurements.property(name, number);
-            }
-            measurements.into()
+            measurements().into()
         }
     }
 
     impl ToSchema for Measurements {}
+
+    fn measurements() -> Object {
+        let mut measurements = ObjectBuilder::new()
+            .description(Some("The measurements of a body: numbers above zero."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .examples([serde_json::json!({ "chest": 925, "neck": 340.5, "shoulderSlope": 13 })]);
+        for name in NAMES {
+            let unit = match unit(name) {
+                Some(Unit::Degree) => "Degrees.",
+                _ => "Millimetres.",
+            };
+            let number = Object::builder()
+                .schema_type(Type::Number)
+                .exclusive_minimum(Some(0))
+                .description(Some(unit));
+            measurements = measurements.property(name, number);
+        }
+        measurements.build()
+    }
 }

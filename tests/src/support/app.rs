@@ -46,10 +46,18 @@ impl Clock for ManualClock {
 pub fn functions() -> Vec<Routes> {
     vec![
         account::router(),
+        admin::router(),
         apikeys::router(),
+        bookmarks::router(),
+        confirmations::router(),
+        curated_sets::router(),
         docs::router(),
+        images::router(),
         info::router(),
+        option_packs::router(),
+        patterns::router(),
         sets::router(),
+        subscribers::router(),
     ]
 }
 
@@ -86,6 +94,19 @@ impl App {
     /// # Errors
     /// Why it cannot.
     pub async fn try_on(bucket: MemoryStore, settings: &[(&str, &str)]) -> Result<Self, StartError> {
+        let store = Arc::new(bucket.clone());
+        Self::over(store, bucket, settings).await
+    }
+
+    /// The same, where the process reaches the bucket through `store`.
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    pub async fn over(
+        store: Arc<dyn ObjectStore>,
+        bucket: MemoryStore,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
         let folder = tempfile::tempdir().expect("a folder");
         let overrides = Overrides {
             data_dir: Some(folder.path().into()),
@@ -97,7 +118,6 @@ impl App {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(Environment::of(all, overrides), &SystemRandom).expect("valid settings");
         let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
-        let store: Arc<dyn ObjectStore> = Arc::new(bucket.clone());
         let surroundings = Surroundings {
             clock: clock.clone(),
             store: Some(store),

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod built;
 pub mod description;
+pub mod picture;
 pub mod runtime_api;
 pub mod server;
 

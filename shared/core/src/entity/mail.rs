@@ -30,6 +30,14 @@ pub enum Template {
     EmailChanged,
     /// Nobody can sign in with the password for a while: too many tried.
     SigninLocked,
+    /// Confirm a new subscription to the newsletter.
+    Nlsub,
+    /// Confirm a subscription that was asked for before.
+    Nlsubinact,
+    /// Somebody subscribed with an address that is subscribed: unsubscribe here.
+    Nlsubact,
+    /// Somebody asked to be unsubscribed: confirm it.
+    Nlunsub,
 }
 
 /// A mail that waits, decrypted.
@@ -45,6 +53,8 @@ pub struct OutboxMail {
     pub language: Language,
     /// The link that it is about, where there is one.
     pub action_url: Option<String>,
+    /// Where one click ends the newsletter (RFC 8058), in its mails.
+    pub unsubscribe_url: Option<String>,
     /// When it was put there.
     pub created_at: Timestamp,
 }

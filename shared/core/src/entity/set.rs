@@ -8,6 +8,9 @@ use crate::measurement::Measurements;
 /// The image of a set that has none of its own.
 pub const DEFAULT_IMAGE: &str = "default-avatar";
 
+/// What notes say when none were sent.
+pub const NO_NOTES: &str = "--";
+
 /// What somebody writes into a set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetContent {

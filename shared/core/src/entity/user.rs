@@ -96,6 +96,11 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Whether an administrator has blocked the account, by its status or by its role.
+    pub fn is_blocked(&self) -> bool {
+        self.status == Status::Blocked || self.role == Role::Blocked
+    }
+
     /// Whether the account can be used: consent first, then status (contract-2023 section 2.1).
     ///
     /// # Errors

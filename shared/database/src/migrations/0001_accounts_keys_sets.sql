@@ -1,4 +1,4 @@
--- Accounts, API keys, measurement sets, confirmations, outbox.
+-- Accounts, API keys, measurement sets, patterns, bookmarks, curated content, newsletter, audit, confirmations, outbox.
 -- Moments are milliseconds since the Unix epoch. "Sealed" columns are encrypted and bound to table, column and uuid.
 
 -- One row, by which a process knows that it has the keys that the database was made with.
@@ -147,5 +147,100 @@ CREATE TABLE outbox (
   recipient  BLOB    NOT NULL,               -- sealed
   language   TEXT    NOT NULL,
   action_url BLOB,                           -- sealed
+  unsubscribe_url BLOB,                      -- sealed
   created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE patterns (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  design     TEXT    NOT NULL,
+  name       BLOB    NOT NULL,               -- sealed
+  notes      BLOB    NOT NULL,               -- sealed
+  data       BLOB    NOT NULL,               -- sealed JSON value
+  settings   BLOB    NOT NULL,               -- sealed JSON value
+  public     INTEGER NOT NULL,
+  img        TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX patterns_by_user ON patterns (user_id);
+CREATE INDEX patterns_by_design ON patterns (design);
+
+CREATE TABLE bookmarks (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid    BLOB    NOT NULL UNIQUE,
+  user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind    TEXT    NOT NULL,
+  title   BLOB    NOT NULL,                  -- sealed
+  url     BLOB    NOT NULL                   -- sealed
+) STRICT;
+CREATE INDEX bookmarks_by_user ON bookmarks (user_id);
+
+-- Published by curators, about nobody: nothing here is sealed.
+CREATE TABLE curated_sets (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  height     INTEGER NOT NULL,
+  names      TEXT    NOT NULL,               -- JSON object, a text for each language
+  notes      TEXT    NOT NULL,               -- JSON object, a text for each language
+  tags       TEXT    NOT NULL,               -- JSON array
+  info       TEXT    NOT NULL,               -- for curators alone
+  measies    TEXT    NOT NULL,               -- JSON object
+  published  INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX curated_sets_by_height ON curated_sets (height, id);
+
+CREATE TABLE option_packs (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  design     TEXT    NOT NULL,
+  names      TEXT    NOT NULL,               -- JSON object, a text for each language
+  notes      TEXT    NOT NULL,               -- JSON object, a text for each language
+  tags       TEXT    NOT NULL,               -- JSON array
+  info       TEXT    NOT NULL,               -- for curators alone
+  options    TEXT    NOT NULL,               -- JSON object
+  img        TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX option_packs_by_design ON option_packs (design);
+
+-- What users suggest to curators: a set of theirs, or an option pack.
+CREATE TABLE suggestions (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind       TEXT    NOT NULL,
+  data       BLOB    NOT NULL,               -- sealed JSON object
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX suggestions_by_kind ON suggestions (kind);
+CREATE INDEX suggestions_by_user ON suggestions (user_id);
+
+CREATE TABLE subscribers (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid        BLOB    NOT NULL UNIQUE,
+  email_index BLOB    NOT NULL UNIQUE,       -- keyed hash of the address
+  email       BLOB    NOT NULL,              -- sealed
+  language    TEXT    NOT NULL,
+  active      INTEGER NOT NULL,
+  created_at  INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX subscribers_by_active ON subscribers (active);
+
+-- What administrators do. Rows stay when the account of either is gone, so nothing refers to users.
+CREATE TABLE audit (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL,
+  actor      INTEGER NOT NULL,               -- id of the account that acted
+  action     TEXT    NOT NULL,
+  target     TEXT,                           -- what was acted upon, as table and id
+  before     BLOB    NOT NULL,               -- sealed JSON value
+  after      BLOB    NOT NULL                -- sealed JSON value
 ) STRICT;

@@ -73,6 +73,7 @@ mod tests {
             to: to.into(),
             language: Language::En,
             action_url: Some("http://localhost:3000/console/confirm/signup?id=1&check=2".into()),
+            unsubscribe_url: Some("http://localhost:3000/ocunsub/7".into()),
             created_at: Timestamp::from_millis(1_700_000_000_000),
         }
     }
@@ -93,6 +94,8 @@ mod tests {
             "To: jane@example.com",
             "From: Bespoke <info@bespoke.example>",
             "check=2",
+            "List-Unsubscribe: <http://localhost:3000/ocunsub/7>",
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
             "Date: Tue, 14 Nov 2023",
         ] {
             assert!(text.contains(expected), "{expected} in {text}");

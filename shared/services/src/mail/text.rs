@@ -91,6 +91,38 @@ pub(super) fn render(mail: &OutboxMail, service: &str) -> Text {
                 "If it was not you, write to whoever runs this service now.".to_owned(),
             ],
         ),
+        Template::Nlsub | Template::Nlsubinact => (
+            format!("Confirm your subscription to the {service} newsletter"),
+            vec![
+                if mail.template == Template::Nlsub {
+                    "You are about to subscribe to our newsletter. Open this link to confirm that you want it:"
+                } else {
+                    "A subscription for this address waits to be confirmed. Open this link if you want the newsletter:"
+                }
+                .to_owned(),
+                link.to_owned(),
+                "If it was not you, do nothing: without it you get no newsletter.".to_owned(),
+            ],
+        ),
+        Template::Nlsubact => (
+            format!("You are subscribed to the {service} newsletter already"),
+            vec![
+                "Somebody, probably you, asked for our newsletter for this address, which gets it already. If you want \
+                 it no longer, open this link:"
+                    .to_owned(),
+                link.to_owned(),
+                "Otherwise there is nothing to do.".to_owned(),
+            ],
+        ),
+        Template::Nlunsub => (
+            format!("Leave the {service} newsletter"),
+            vec![
+                "Somebody, probably you, asked to take this address off our newsletter. Open this link to confirm it:"
+                    .to_owned(),
+                link.to_owned(),
+                "If you want to keep the newsletter, do nothing.".to_owned(),
+            ],
+        ),
     };
     let body = format!("{}\n\n-- \n{service}\n", paragraphs.join("\n\n"));
     Text { subject, body }

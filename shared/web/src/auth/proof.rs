@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use bespoke_core::entity::api_key::DEMO_KEY;
+use bespoke_core::entity::user::Standing;
 use bespoke_core::permission::Actor;
 use bespoke_core::{Claims, EntityId, KeySecret, Level, Scope};
 use bespoke_database::api_keys::Credential;
@@ -126,6 +127,7 @@ impl Proof {
                 actor,
                 standing,
                 via: Via::Key(id),
+                impersonator: None,
                 limited: credential.scopes.is_some(),
             },
             key: Some(credential),
@@ -154,6 +156,13 @@ impl Proof {
         }
     }
 
+    /// Who acts, where that may be at a route of that level now.
+    pub(super) fn actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
+        let known = self.known(db, context)?;
+        self.admit(&known, level, db)?;
+        Ok(known.identity.actor)
+    }
+
     /// Whether whoever it is may call a route of that level now.
     pub(super) fn admit(&self, known: &Known, level: u8, db: &Db<'_>) -> Result<()> {
         known.usable.clone()?;
@@ -175,6 +184,9 @@ fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Known> {
     if claims.iat < standing.tokens_from.as_seconds() {
         return Err(refused());
     }
+    if let Some(impersonator) = claims.impersonator {
+        still_impersonates(impersonator, &standing, db)?;
+    }
     // The role is that of now, not that in the token (defect D35).
     let actor = Actor {
         user_id: standing.id,
@@ -185,11 +197,23 @@ fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Known> {
             actor,
             standing,
             via: Via::Token,
+            impersonator: claims.impersonator,
             limited: false,
         },
         key: None,
         usable: Ok(()),
     })
+}
+
+/// Whoever acts as another account has to be somebody who may, also now.
+fn still_impersonates(impersonator: i64, target: &Standing, db: &Db<'_>) -> Result<()> {
+    let standing = users::standing(db, impersonator)?.ok_or_else(refused)?;
+    standing.usable().map_err(|_| refused())?;
+    let actor = Actor {
+        user_id: standing.id,
+        level: standing.role.level(),
+    };
+    actor.may_impersonate(&target.role).map_err(|_| refused())
 }
 
 impl Known {
@@ -224,7 +248,8 @@ impl Identity {
             session.limit(Subject::Account(self.actor.user_id))
         });
         session.database().count(Call {
-            user_id: self.actor.user_id,
+            // Somebody else's acts are no activity of the account.
+            user_id: self.impersonator.unwrap_or(self.actor.user_id),
             key,
             refused: verdict.is_err(),
             at: session.now(),

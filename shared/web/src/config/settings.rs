@@ -134,6 +134,21 @@ pub const SETTINGS: &[Setting] = &[
         "Id of the image of a set that has none of its own.",
     ),
     setting(
+        "BACKEND_AVATAR_PATTERN",
+        "default-avatar",
+        "Id of the image of a pattern that has none of its own.",
+    ),
+    setting(
+        "BACKEND_AVATAR_OPACK",
+        "default-avatar",
+        "Id of the image of an option pack that has none of its own.",
+    ),
+    setting(
+        "BACKEND_HIDE_COUNTERS",
+        "no",
+        "Closes the public counters: `/info/users`, `/info/stats`, `/info/authors`.",
+    ),
+    setting(
         "BACKEND_MAIL_FROM",
         "Bespoke <bespoke@localhost.localdomain>",
         "Who mails are from.",
@@ -147,7 +162,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_STORE",
         "dir:<data>/objects",
-        "The bucket: `dir:` and a folder.",
+        "The bucket: `dir:<folder>`, or `s3://<bucket>/<prefix>` with or without a prefix. For S3 the standard variables hold: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, and AWS_ENDPOINT_URL for a server that is not AWS.",
     ),
     setting(
         "BACKEND_LOCAL_DIR",
@@ -168,8 +183,6 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "BACKEND_MFA_SERVICE",
     "BACKEND_AVATAR_USER",
     "BACKEND_AVATAR_CSET",
-    "BACKEND_AVATAR_PATTERN",
-    "BACKEND_AVATAR_OPACK",
     "BACKEND_EXPORTS_DIR",
     "BACKEND_EXPORTS_URL",
     "BACKEND_ENABLE_AWS_SES",

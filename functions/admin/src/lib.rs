@@ -1,0 +1,54 @@
+//! Administration (contract-2023 section 3.11, contract-2026 section 2). Every act here leaves a row in the audit, in the same
+//! commit.
+
+mod audit;
+mod impersonate;
+mod search;
+mod subscribers;
+mod update;
+mod user;
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::user::User;
+use bespoke_database::{Db, users};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, Session, ok, route, view};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("admin")
+        .with(route!(search::users))
+        .with(route!(user::read))
+        .with(route!(update::update))
+        .with(route!(user::end_keys))
+        .with(route!(impersonate::impersonate))
+        .with(route!(subscribers::list))
+        .with(route!(audit::list))
+}
+
+#[derive(Serialize, ToSchema)]
+struct UserAnswer {
+    result: Outcome,
+    user: view::Account,
+    /// Names of the fields that were sent and not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ignored: Option<Vec<String>>,
+}
+
+/// The account of that id, or 404.
+fn find(db: &Db<'_>, Id(id): Id) -> Result<User> {
+    users::by_id(db, id)?.ok_or_else(Error::not_found)
+}
+
+/// Answers with the account as it is now.
+async fn answer(session: &Session, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+    let user = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
+    Ok(ok(&UserAnswer {
+        result: Outcome::Success,
+        user: user.into(),
+        ignored,
+    }))
+}

@@ -1,0 +1,51 @@
+//! `GET /admin/subscribers/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::subscriber::Subscriber;
+use bespoke_database::subscribers;
+use bespoke_web::level::SUPPORT;
+use bespoke_web::{Caller, Outcome, Paging, Query, Result, Session};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscriber)]
+struct SubscriberView {
+    email: String,
+    uuid: Uuid,
+}
+
+impl From<Subscriber> for SubscriberView {
+    fn from(subscriber: Subscriber) -> Self {
+        Self {
+            email: subscriber.email,
+            uuid: subscriber.uuid,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SubscriberList {
+    result: Outcome,
+    subscribers: Vec<SubscriberView>,
+}
+
+/// List who gets the newsletter
+#[utoipa::path(get, path = "/admin/subscribers/{auth}", tag = "Administration", operation_id = "listSubscribers",
+    params(Paging),
+    responses(
+        (status = 200, description = "Those who have confirmed, oldest first.", body = SubscriberList),
+        (status = 400, description = "`afterUnknown`: there is no such subscriber to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list(caller: Caller<SUPPORT>, session: Session, paging: Query<Paging>) -> Result<Response> {
+    let page = paging.0.page()?;
+    let witness = session.witness("subscribers.list");
+    caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
+    let found = session.read(|db| Ok(subscribers::active(db, page)?)).await?;
+    bespoke_web::list(&SubscriberList {
+        result: Outcome::Success,
+        subscribers: found.into_iter().map(Into::into).collect(),
+    })
+}

@@ -1,0 +1,154 @@
+//! `PATCH /admin/user/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_core::Role;
+use bespoke_core::entity::user::{Consent, Status, User};
+use bespoke_database::{second_factors, users};
+use bespoke_web::level::ADMIN;
+use bespoke_web::{Body, Caller, Id, JsonObject, Result, Session};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::UserAnswer;
+
+/// Tiers of patronage that there are.
+const PATRON_TIERS: std::ops::RangeInclusive<i64> = 0..=8;
+
+/// Changes of an account; what is left out stays.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct UserChanges {
+    /// Name of a role.
+    #[schema(example = "curator")]
+    role: Option<String>,
+    /// 1 active, 0 inactive, -1 disabled, -2 blocked; a number, or the text of one.
+    #[schema(value_type = Option<Value>, example = -2)]
+    status: Option<Value>,
+    /// 0 to 3.
+    consent: Option<u8>,
+    /// Tier of patronage.
+    patron: Option<u8>,
+    /// `false` switches the second factor off.
+    mfa_enabled: Option<bool>,
+}
+
+/// The fields of a request that can be taken.
+#[derive(Debug, Default)]
+struct Changes {
+    role: Option<Role>,
+    status: Option<Status>,
+    consent: Option<Consent>,
+    patron: Option<i64>,
+    mfa_off: bool,
+}
+
+impl Changes {
+    /// Reads a request. Beside the changes gives the names of what was not taken (decision D80).
+    fn read(body: JsonObject) -> (Self, Vec<String>) {
+        let (mut changes, mut ignored) = (Self::default(), Vec::new());
+        for (field, value) in body {
+            let taken = match (field.as_str(), &value) {
+                ("role", Value::String(name)) => set(&mut changes.role, role(name)),
+                // Zero as a number was ignored: defect D81.
+                ("status", value) => set(&mut changes.status, integer(value).and_then(Status::from_number)),
+                ("consent", value) => set(&mut changes.consent, integer(value).and_then(Consent::from_number)),
+                ("patron", value) => {
+                    let tier = integer(value).filter(|tier| PATRON_TIERS.contains(tier));
+                    set(&mut changes.patron, tier)
+                }
+                ("mfaEnabled", Value::Bool(false)) => {
+                    changes.mfa_off = true;
+                    true
+                }
+                ("test", _) => true,
+                _ => false,
+            };
+            if !taken {
+                ignored.push(field);
+            }
+        }
+        (changes, ignored)
+    }
+
+    fn apply(&self, user: &mut User) {
+        let standing = &mut user.standing;
+        if let Some(role) = &self.role {
+            standing.role.clone_from(role);
+        }
+        standing.status = self.status.unwrap_or(standing.status);
+        standing.consent = self.consent.unwrap_or(standing.consent);
+        user.patron = self.patron.unwrap_or(user.patron);
+        user.mfa_enabled &= !self.mfa_off;
+    }
+}
+
+/// Takes a value where there is one; gives whether there is.
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
+    let given = value.is_some();
+    *place = value;
+    given
+}
+
+/// A role that can be given: one of the levels' names, or `blocked`.
+fn role(name: &str) -> Option<Role> {
+    match Role::from_name(name) {
+        Role::Other(_) => None,
+        role => Some(role),
+    }
+}
+
+/// A whole number, or the text of one.
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_i64(),
+    }
+}
+
+/// What the audit keeps of an account.
+fn audited(user: &User) -> Value {
+    json!({
+        "role": user.standing.role,
+        "status": user.standing.status as i64,
+        "consent": user.standing.consent as i64,
+        "patron": user.patron,
+        "mfaEnabled": user.mfa_enabled,
+    })
+}
+
+/// Change an account
+///
+/// Its role, status, consent and patronage, and whether it needs a second factor. What cannot be taken never fails the
+/// request: `ignored` names it.
+#[utoipa::path(patch, path = "/admin/user/{id}/{auth}", tag = "Administration", operation_id = "updateUser",
+    request_body = UserChanges,
+    responses(
+        (status = 200, description = "The account as it is now.", body = UserAnswer),
+        (status = 404, description = "There is no such account."),
+    ))]
+pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body: Body) -> Result<Response> {
+    let (witness, now) = (session.witness("users.update"), session.now());
+    let (changes, ignored) = Changes::read(body.0);
+    let change = caller.write(&session, move |db, actor| {
+        let mut user = crate::find(db, id)?;
+        let (before, was_blocked) = (audited(&user), user.standing.is_blocked());
+        changes.apply(&mut user);
+        let after = audited(&user);
+        if after != before {
+            user.updated_at = now;
+            users::update(db, &user)?;
+        }
+        if user.standing.is_blocked() && !was_blocked {
+            users::revoke_tokens(db, user.standing.id, now)?;
+        }
+        if changes.mfa_off {
+            second_factors::delete(db, user.standing.id)?;
+        }
+        let witness = witness.clone().target("users", user.standing.id);
+        witness.change(before, after).note(db, actor)?;
+        Ok(user.standing.id)
+    });
+    let user_id = change.await?;
+    crate::answer(&session, user_id, Some(ignored)).await
+}

@@ -1,0 +1,48 @@
+//! `GET /admin/user/{id}/{auth}` and `DELETE /admin/user/{id}/apikeys/{auth}`
+
+use axum::response::Response;
+use bespoke_database::api_keys;
+use bespoke_web::level::ADMIN;
+use bespoke_web::{Caller, Id, Result, Session, no_content};
+use serde_json::{Value, json};
+
+use crate::UserAnswer;
+
+/// Load an account
+#[utoipa::path(get, path = "/admin/user/{id}/{auth}", tag = "Administration", operation_id = "loadUser",
+    responses(
+        (status = 200, description = "The account.", body = UserAnswer),
+        (status = 404, description = "There is no such account."),
+    ))]
+pub(crate) async fn read(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
+    let witness = session.witness("users.read");
+    let look = caller.write(&session, move |db, actor| {
+        let user_id = crate::find(db, id)?.standing.id;
+        witness.clone().target("users", user_id).note(db, actor)?;
+        Ok(user_id)
+    });
+    let user_id = look.await?;
+    crate::answer(&session, user_id, None).await
+}
+
+/// End all API keys of an account
+///
+/// They are refused from then on, everywhere.
+#[utoipa::path(delete, path = "/admin/user/{id}/apikeys/{auth}", tag = "Administration", operation_id = "endUsersApiKeys",
+    responses(
+        (status = 204, description = "The account has no API keys."),
+        (status = 404, description = "There is no such account."),
+    ))]
+pub(crate) async fn end_keys(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
+    let (witness, now) = (session.witness("apikeys.delete"), session.now());
+    let end = caller.write(&session, move |db, actor| {
+        let user_id = crate::find(db, id)?.standing.id;
+        let keys = api_keys::by_user(db, user_id, bespoke_database::Page::ALL)?;
+        let uuids: Vec<_> = keys.iter().map(|key| key.uuid.to_string()).collect();
+        api_keys::revoke_all(db, user_id, now)?;
+        let witness = witness.clone().target("users", user_id);
+        witness.change(json!({ "apikeys": uuids }), Value::Null).note(db, actor)
+    });
+    end.await?;
+    Ok(no_content())
+}

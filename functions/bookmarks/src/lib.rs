@@ -1,0 +1,129 @@
+//! Bookmarks (contract-2023 section 3.4).
+
+mod create;
+mod update;
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::bookmark::{Bookmark, is_link};
+use bespoke_core::validate::MAX_NAME_BYTES;
+use bespoke_database::{Db, bookmarks};
+use bespoke_web::level::{READ_SOME, WRITE_SOME};
+use bespoke_web::{
+    Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, created, no_content, ok, route, view,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The longest target of a bookmark, in bytes.
+const MAX_URL_BYTES: usize = 4096;
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("bookmarks")
+        .with(route!(create::create))
+        .with(route!(list))
+        .with(route!(read))
+        .with(route!(update::update))
+        .with(route!(delete))
+}
+
+#[derive(Serialize, ToSchema)]
+struct BookmarkAnswer {
+    result: Outcome,
+    bookmark: view::Bookmark,
+    /// Names of the fields that were sent and not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ignored: Option<Vec<String>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct BookmarkList {
+    result: Outcome,
+    bookmarks: Vec<view::Bookmark>,
+}
+
+/// List one's bookmarks
+#[utoipa::path(get, path = "/bookmarks/{auth}", tag = "Bookmarks", operation_id = "listBookmarks", params(Paging),
+    responses(
+        (status = 200, description = "The bookmarks of the caller, in the order in which they were made.", body = BookmarkList),
+        (status = 400, description = "`afterUnknown`: there is no such bookmark to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
+    let page = paging.0.page()?;
+    let found = session
+        .read(|db| Ok(bookmarks::by_user(db, caller.actor.user_id, page)?))
+        .await?;
+    bespoke_web::list(&BookmarkList {
+        result: Outcome::Success,
+        bookmarks: found.into_iter().map(Into::into).collect(),
+    })
+}
+
+/// Read a bookmark
+///
+/// One's own alone, at any level.
+#[utoipa::path(get, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "readBookmark",
+    responses(
+        (status = 200, description = "The bookmark.", body = BookmarkAnswer),
+        (status = 404, description = "There is no such bookmark."),
+    ))]
+async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
+    let bookmark = session.read(|db| find(db, id)).await?;
+    caller.actor.must_own(bookmark.user_id)?;
+    Ok(ok(&BookmarkAnswer {
+        result: Outcome::Success,
+        bookmark: bookmark.into(),
+        ignored: None,
+    }))
+}
+
+/// Remove a bookmark
+///
+/// One's own alone, at any level.
+#[utoipa::path(delete, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "deleteBookmark",
+    responses(
+        (status = 204, description = "The bookmark is gone."),
+        (status = 404, description = "There is no such bookmark."),
+    ))]
+async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
+    let remove = caller.write(&session, move |db, actor| {
+        let bookmark = find(db, id)?;
+        actor.must_own(bookmark.user_id)?;
+        Ok(bookmarks::delete(db, bookmark.id)?)
+    });
+    remove.await?;
+    Ok(no_content())
+}
+
+/// The bookmark of that id, or 404.
+fn find(db: &Db<'_>, Id(id): Id) -> Result<Bookmark> {
+    bookmarks::by_id(db, id)?.ok_or_else(Error::not_found)
+}
+
+/// Whether a text can be a title.
+fn is_title(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME_BYTES
+}
+
+/// Whether a text can be the target of a bookmark.
+fn is_url(text: &str) -> bool {
+    text.len() <= MAX_URL_BYTES && is_link(text)
+}
+
+/// Answers with the bookmark as it is now.
+async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+    let bookmark = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?.into();
+    let answer = BookmarkAnswer {
+        result: outcome,
+        bookmark,
+        ignored,
+    };
+    Ok(if outcome == Outcome::Created {
+        created(&answer)
+    } else {
+        ok(&answer)
+    })
+}

@@ -1,0 +1,61 @@
+//! `PATCH /bookmarks/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_database::bookmarks;
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Body, Caller, Id, JsonObject, Outcome, Result, Session};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::BookmarkAnswer;
+
+/// Changes of a bookmark; what is left out stays, and its type always does.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct BookmarkChanges {
+    /// Title.
+    title: Option<String>,
+    /// Where it leads: `http(s)`, or relative to the site.
+    url: Option<String>,
+}
+
+/// Change a bookmark
+///
+/// One's own alone, at any level. What cannot be taken never fails the request: `ignored` names it.
+#[utoipa::path(patch, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "updateBookmark",
+    request_body = BookmarkChanges,
+    responses(
+        (status = 200, description = "The bookmark as it is now.", body = BookmarkAnswer),
+        (status = 404, description = "There is no such bookmark."),
+    ))]
+pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
+    let (title, url, ignored) = read(body.0);
+    let change = caller.write(&session, move |db, actor| {
+        let mut bookmark = crate::find(db, id)?;
+        actor.must_own(bookmark.user_id)?;
+        if let Some(title) = &title {
+            bookmark.content.title.clone_from(title);
+        }
+        if let Some(url) = &url {
+            bookmark.content.url.clone_from(url);
+        }
+        bookmarks::update(db, bookmark.id, bookmark.uuid, &bookmark.content)?;
+        Ok(bookmark.id)
+    });
+    let bookmark_id = change.await?;
+    crate::answer(&session, Outcome::Success, bookmark_id, Some(ignored)).await
+}
+
+/// Title, target, and the names of what was not taken.
+fn read(body: JsonObject) -> (Option<String>, Option<String>, Vec<String>) {
+    let (mut title, mut url, mut ignored) = (None, None, Vec::new());
+    for (field, value) in body {
+        match (field.as_str(), value) {
+            ("title", Value::String(text)) if crate::is_title(&text) => title = Some(text),
+            ("url", Value::String(text)) if crate::is_url(&text) => url = Some(text),
+            ("test", _) => {}
+            _ => ignored.push(field),
+        }
+    }
+    (title, url, ignored)
+}

@@ -1,0 +1,108 @@
+//! What waits to be confirmed (contract-2023 section 3.6).
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::suggestion::SuggestionKind;
+use bespoke_database::confirmations;
+use bespoke_web::{Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route, suggestions};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("confirmations").with(route!(read))
+}
+
+/// A suggested set.
+#[derive(Serialize, ToSchema)]
+struct SubmissionView {
+    id: Uuid,
+    name: Value,
+    notes: Value,
+    /// Integer id of the set.
+    set: Value,
+    /// As it was suggested: a number or a text.
+    height: Value,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SuggestedSet {
+    result: Outcome,
+    submission: SubmissionView,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ConfirmationView {
+    id: Uuid,
+    check: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OpenConfirmation {
+    result: Outcome,
+    confirmation: ConfirmationView,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Answer {
+    SuggestedSet(Box<SuggestedSet>),
+    Confirmation(OpenConfirmation),
+}
+
+/// Look at what waits to be confirmed
+///
+/// With the check of its link; that it is looked at does not use it up. A suggested set is shown to everybody who knows its
+/// id, whatever stands for the check: clients read it so.
+#[utoipa::path(get, path = "/confirmations/{id}/{check}", tag = "Service", operation_id = "readConfirmation",
+    params(
+        ("id" = Uuid, Path, description = "The id in the link of the mail, or that of a suggestion."),
+        ("check" = String, Path, description = "The check in the link of the mail."),
+    ),
+    responses(
+        (status = 200, description = "The confirmation waits, or the suggested set.", body = Answer),
+        (status = 404, description = "There is none, its time is over, or the check is wrong."),
+    ))]
+async fn read(_: Public, session: Session, id: Id, params: Params) -> Result<Response> {
+    let suggestion = session.read(|db| suggestions::find(db, id)).await?;
+    if let Some(suggestion) = suggestion {
+        return match suggestion.kind {
+            SuggestionKind::Set => Ok(ok(&Answer::SuggestedSet(Box::new(SuggestedSet {
+                result: Outcome::Success,
+                submission: submission(suggestion.uuid, &suggestion.data),
+            })))),
+            SuggestionKind::Pack => Err(Error::not_found()),
+        };
+    }
+    let Id(EntityId::Uuid(uuid)) = id else {
+        return Err(Error::not_found());
+    };
+    let (found, now) = (
+        session.read(|db| Ok(confirmations::by_uuid(db, uuid)?)).await?,
+        session.now(),
+    );
+    let check = params.get("check");
+    found
+        .filter(|found| !found.expired(now) && found.check_matches(check))
+        .ok_or_else(Error::not_found)?;
+    Ok(ok(&Answer::Confirmation(OpenConfirmation {
+        result: Outcome::Success,
+        confirmation: ConfirmationView {
+            id: uuid,
+            check: check.to_owned(),
+        },
+    })))
+}
+
+fn submission(id: Uuid, data: &JsonObject) -> SubmissionView {
+    let field = |name: &str| data.get(name).cloned().unwrap_or_default();
+    SubmissionView {
+        id,
+        name: field("name"),
+        notes: field("notes"),
+        set: field("set"),
+        height: field("height"),
+    }
+}

@@ -1,0 +1,80 @@
+//! Curated sets, and what users suggest to become one (contract-2023 sections 3.6 and 3.7).
+
+mod clone;
+mod content;
+mod create;
+mod delete;
+mod promote;
+mod read;
+mod suggest;
+mod suggestions;
+mod update;
+mod view;
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::curated_set::CuratedSet;
+use bespoke_core::entity::image::ImageId;
+use bespoke_database::{Db, curated_sets};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("curated-sets")
+        .with(route!(read::list_all))
+        .with(route!(read::list_json))
+        .with(route!(read::list_yaml))
+        .with(route!(read::read))
+        .with(route!(read::json))
+        .with(route!(read::yaml))
+        .with(route!(create::create).apart())
+        .with(route!(update::update))
+        .with(route!(delete::delete))
+        .with(route!(clone::clone))
+        .with(route!(suggest::suggest))
+        .with(route!(promote::promote))
+        .with(route!(suggestions::list))
+        .with(route!(suggestions::delete))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CuratedSetAnswer {
+    result: Outcome,
+    #[schema(value_type = view::CuratedSet)]
+    curated_set: Value,
+    /// Names of the fields and measurements that were sent and not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ignored: Option<Vec<String>>,
+}
+
+/// The curated set of that id, or 404.
+fn find(db: &Db<'_>, Id(id): Id) -> Result<CuratedSet> {
+    curated_sets::by_id(db, id)?.ok_or_else(Error::not_found)
+}
+
+/// Keeps the image that came with a curated set.
+async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+    let now = session.now();
+    let refer = move |db: &Db<'_>, _: &str| Ok(curated_sets::touch(db, id, now)?);
+    session.keep_image(image, ImageId::CuratedSet(id), ignored, refer).await;
+}
+
+/// Answers with the curated set as it is now: 201 when it was made, 200 when it was changed.
+async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+    let set = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
+    let answer = CuratedSetAnswer {
+        result: outcome,
+        curated_set: view::curated_set(set),
+        ignored,
+    };
+    Ok(if outcome == Outcome::Created {
+        created(&answer)
+    } else {
+        ok(&answer)
+    })
+}

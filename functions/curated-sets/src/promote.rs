@@ -1,0 +1,69 @@
+//! `POST /curated-sets/from/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::curated_set::{CuratedSetContent, leading_height};
+use bespoke_core::entity::image::ImageId;
+use bespoke_core::entity::set::NO_NOTES;
+use bespoke_core::entity::suggestion::SuggestionKind;
+use bespoke_core::entity::texts::{Texts, Translated};
+use bespoke_database::{curated_sets, sets};
+use bespoke_web::level::CURATOR;
+use bespoke_web::{Caller, Error, Id, Outcome, Result, Session, suggestions};
+use serde_json::Value;
+
+use crate::CuratedSetAnswer;
+
+/// Make a curated set from a suggestion
+///
+/// With the suggested name in all languages, the set's measurements of now, and the suggested image. It is not published
+/// before somebody says so; the suggestion stays until it is removed.
+// The original always ended here: defect D21.
+#[utoipa::path(post, path = "/curated-sets/from/{id}/{auth}", tag = "Curated sets", operation_id = "promoteSuggestedSet",
+    params(("id" = Uuid, Path, description = "UUID of the suggestion.")),
+    responses(
+        (status = 200, description = "The curated set.", body = CuratedSetAnswer),
+        (status = 404, description = "There is no such suggestion, or its set is gone."),
+    ))]
+pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {
+    let (uuid, now) = (session.random().uuid(), session.now());
+    let promote = caller.write(&session, move |db, _| {
+        let suggestion = suggestions::find(db, id)?.filter(|found| found.kind == SuggestionKind::Set);
+        let suggestion = suggestion.ok_or_else(Error::not_found)?;
+        let field = |name: &str| suggestion.data.get(name).cloned().unwrap_or_default();
+        let set = field("set")
+            .as_i64()
+            .map(EntityId::Integer)
+            .ok_or_else(Error::not_found)?;
+        let set = sets::by_id(db, set)?;
+        // Whose set it was may have changed hands with its number, after the database was restored.
+        let set = set
+            .filter(|set| set.user_id == suggestion.user_id)
+            .ok_or_else(Error::not_found)?;
+        let text = |name: &str, default: &str| match field(name) {
+            Value::String(text) if !text.is_empty() => Translated::same(&text),
+            _ => Translated::same(default),
+        };
+        let height = match field("height") {
+            Value::String(text) => leading_height(&text),
+            other => leading_height(&other.to_string()),
+        };
+        let content = CuratedSetContent {
+            height,
+            texts: Texts {
+                names: text("name", ""),
+                notes: text("notes", NO_NOTES),
+                ..Texts::default()
+            },
+            measies: set.content.measies,
+            published: false,
+        };
+        Ok((suggestion.uuid, curated_sets::insert(db, uuid, &content, now)?))
+    });
+    let (suggestion, set_id) = promote.await?;
+    let image = session.images().get(&ImageId::Suggestion(suggestion)).await;
+    // Without its image the set is made all the same.
+    let image = image.ok().flatten().map(Ok);
+    crate::keep_image(&session, image, set_id, &mut Vec::new()).await;
+    crate::answer(&session, Outcome::Success, set_id, None).await
+}

@@ -1,0 +1,110 @@
+//! `GET /curated-sets`, `GET /curated-sets/{id}`, and both as documents. Everybody sees unpublished sets too: clients
+//! filter, and the pages of curators read the same list (decision D64).
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_database::curated_sets;
+use bespoke_web::{Error, Id, Outcome, Paging, Params, Public, Query, Result, Session, list, ok, yaml_list};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{CuratedSetAnswer, view};
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CuratedSetList {
+    result: Outcome,
+    #[schema(value_type = Vec<view::CuratedSet>)]
+    curated_sets: Vec<Value>,
+}
+
+async fn load(session: &Session, paging: &Paging) -> Result<Vec<Value>> {
+    let page = paging.page()?;
+    let sets = session.read(|db| Ok(curated_sets::by_height(db, page)?)).await?;
+    Ok(sets.into_iter().map(view::curated_set).collect())
+}
+
+/// List the curated sets
+///
+/// By height; those that are not published too.
+#[utoipa::path(get, path = "/curated-sets", tag = "Curated sets", operation_id = "listCuratedSets", params(Paging),
+    responses(
+        (status = 200, description = "The curated sets.", body = CuratedSetList),
+        (status = 400, description = "`afterUnknown`: there is no such curated set to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list_all(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
+    list(&CuratedSetList {
+        result: Outcome::Success,
+        curated_sets: load(&session, &paging.0).await?,
+    })
+}
+
+/// List the curated sets, as bare JSON
+#[utoipa::path(get, path = "/curated-sets.json", tag = "Curated sets", operation_id = "listCuratedSetsAsJson",
+    params(Paging),
+    responses(
+        (status = 200, description = "The curated sets.", body = Vec<view::CuratedSet>),
+        (status = 400, description = "`afterUnknown`: there is no such curated set to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list_json(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
+    list(&load(&session, &paging.0).await?)
+}
+
+/// List the curated sets, as YAML
+#[utoipa::path(get, path = "/curated-sets.yaml", tag = "Curated sets", operation_id = "listCuratedSetsAsYaml",
+    params(Paging),
+    responses(
+        (status = 200, description = "The curated sets.", body = String, content_type = "text/yaml"),
+        (status = 400, description = "`afterUnknown`: there is no such curated set to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list_yaml(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
+    yaml_list(&load(&session, &paging.0).await?)
+}
+
+/// Read a curated set
+#[utoipa::path(get, path = "/curated-sets/{id}", tag = "Curated sets", operation_id = "readCuratedSet",
+    responses(
+        (status = 200, description = "The curated set.", body = CuratedSetAnswer),
+        (status = 404, description = "There is no such curated set."),
+    ))]
+pub(crate) async fn read(_: Public, session: Session, id: Id) -> Result<Response> {
+    let set = session.read(|db| crate::find(db, id)).await?;
+    Ok(ok(&CuratedSetAnswer {
+        result: Outcome::Success,
+        curated_set: view::curated_set(set),
+        ignored: None,
+    }))
+}
+
+async fn document(session: &Session, params: &Params) -> Result<Option<Value>> {
+    let Some(id) = EntityId::parse(params.get("id")) else {
+        return Ok(None);
+    };
+    let set = session.read(|db| Ok(curated_sets::by_id(db, id)?)).await?;
+    Ok(set.map(view::document))
+}
+
+/// Read a curated set, as bare JSON
+#[utoipa::path(get, path = "/curated-sets/{id}.json", tag = "Curated sets", operation_id = "readCuratedSetAsJson",
+    responses(
+        (status = 200, description = "The curated set.", body = view::CuratedSetDocument),
+        (status = 404, description = "There is no such curated set."),
+    ))]
+pub(crate) async fn json(_: Public, session: Session, params: Params) -> Result<Response> {
+    let document = document(&session, &params).await?.ok_or_else(Error::not_found)?;
+    Ok(ok(&document))
+}
+
+/// Read a curated set, as YAML
+#[utoipa::path(get, path = "/curated-sets/{id}.yaml", tag = "Curated sets", operation_id = "readCuratedSetAsYaml",
+    responses(
+        (status = 200, description = "The curated set.", body = String, content_type = "text/yaml"),
+        (status = 404, description = "There is no such curated set.", body = String, content_type = "text/yaml"),
+    ))]
+pub(crate) async fn yaml(_: Public, session: Session, params: Params) -> Result<Response> {
+    bespoke_web::yaml(document(&session, &params).await?.as_ref())
+}

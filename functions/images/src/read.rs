@@ -1,0 +1,88 @@
+//! `GET /images/{id}`
+
+use axum::body::Body;
+use axum::response::Response;
+use bespoke_core::entity::image::ImageId;
+use bespoke_database::{Db, patterns, sets};
+use bespoke_web::{Context, Error, Params, Public, Query, Result, Session, Signature};
+use http::{HeaderValue, StatusCode, header};
+
+/// Where the picture is that stands for everything without one of its own.
+const DEFAULT_PICTURE: &str = "/avatar.svg";
+/// How long a URL of the bucket works that a client is sent to, in milliseconds.
+const REDIRECT_LIFETIME_MS: u64 = 10 * 60 * 1000;
+/// An image may change under its id, so clients ask again after five minutes.
+const CACHE_PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const CACHE_PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=300");
+
+/// See an image
+///
+/// The image of a private set or pattern is seen through the signed link alone that the set or pattern has as `imageUrl`.
+#[utoipa::path(get, path = "/images/{id}", tag = "Images", operation_id = "readImage",
+    params(("id" = String, Path, description = "Id of the image, as `img` has it."), Signature),
+    responses(
+        (status = 200, description = "The image; a PNG where something of it can be seen through.",
+            content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"))),
+        (status = 302, description = "The image is where `Location` says."),
+        (status = 404, description = "There is no such image, or it is private and the link is not signed."),
+    ))]
+pub(crate) async fn read(
+    _: Public,
+    session: Session,
+    params: Params,
+    Query(signature): Query<Signature>,
+) -> Result<Response> {
+    let name = params.get("id");
+    let Some(id) = ImageId::parse(name) else {
+        return if is_default(name, &session) {
+            redirect(DEFAULT_PICTURE, CACHE_PUBLIC)
+        } else {
+            Err(Error::not_found())
+        };
+    };
+    let cache = if session.read(|db| is_public(db, &id)).await? {
+        CACHE_PUBLIC
+    } else if signature.opens(&format!("/images/{id}"), &session) {
+        CACHE_PRIVATE
+    } else {
+        return Err(Error::not_found());
+    };
+    let images = session.images();
+    if let Some(url) = images.url(&id, REDIRECT_LIFETIME_MS).await? {
+        return redirect(&url, cache);
+    }
+    let image = images.get(&id).await?.ok_or_else(Error::not_found)?;
+    let mut response = Response::new(Body::from(image.bytes().clone()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(image.media_type()));
+    headers.insert(header::CACHE_CONTROL, cache);
+    Ok(response)
+}
+
+/// Whether anybody may see the image. The images of what can be private are private where it is gone.
+fn is_public(db: &Db<'_>, id: &ImageId) -> Result<bool> {
+    Ok(match id {
+        ImageId::Set(id) => sets::is_public(db, *id)?.unwrap_or_default(),
+        ImageId::Pattern(id) => patterns::is_public(db, *id)?.unwrap_or_default(),
+        _ => true,
+    })
+}
+
+fn is_default(name: &str, context: &Context) -> bool {
+    let config = context.config();
+    let defaults = [
+        &config.default_set_image,
+        &config.default_pattern_image,
+        &config.default_option_pack_image,
+    ];
+    defaults.iter().any(|default| *default == name)
+}
+
+fn redirect(to: &str, cache: HeaderValue) -> Result<Response> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    let to = HeaderValue::try_from(to).map_err(Error::internal)?;
+    response.headers_mut().insert(header::LOCATION, to);
+    response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    Ok(response)
+}

@@ -1,0 +1,24 @@
+//! `DELETE /option-packs/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::image::ImageId;
+use bespoke_database::option_packs;
+use bespoke_web::level::CURATOR;
+use bespoke_web::{Caller, Id, Result, Session, no_content};
+
+/// Remove a option pack
+#[utoipa::path(delete, path = "/option-packs/{id}/{auth}", tag = "Option packs", operation_id = "deleteOptionPack",
+    responses(
+        (status = 204, description = "The option pack is gone."),
+        (status = 404, description = "There is no such option pack."),
+    ))]
+pub(crate) async fn delete(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {
+    let remove = caller.write(&session, move |db, _| {
+        let pack = crate::find(db, id)?;
+        option_packs::delete(db, pack.id)?;
+        Ok(pack.id)
+    });
+    let pack_id = remove.await?;
+    session.remove_image(ImageId::OptionPack(pack_id)).await;
+    Ok(no_content())
+}

@@ -1,0 +1,76 @@
+//! Option packs, and what users suggest to become one (contract-2023 sections 3.6 and 3.8).
+
+mod content;
+mod create;
+mod delete;
+mod read;
+mod suggest;
+mod suggestions;
+mod update;
+mod view;
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::image::ImageId;
+use bespoke_core::entity::option_pack::OptionPack;
+use bespoke_database::{Db, option_packs};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("option-packs")
+        .with(route!(read::list_all))
+        .with(route!(read::list_json))
+        .with(route!(read::list_yaml))
+        .with(route!(read::read))
+        .with(route!(read::json))
+        .with(route!(read::yaml))
+        .with(route!(create::create).apart())
+        .with(route!(update::update))
+        .with(route!(delete::delete))
+        .with(route!(suggest::suggest))
+        .with(route!(suggestions::list))
+        .with(route!(suggestions::delete))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OptionPackAnswer {
+    result: Outcome,
+    #[schema(value_type = view::OptionPack)]
+    option_pack: Value,
+    /// Names of the fields that were sent and not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ignored: Option<Vec<String>>,
+}
+
+/// The option pack of that id, or 404.
+fn find(db: &Db<'_>, Id(id): Id) -> Result<OptionPack> {
+    option_packs::by_id(db, id)?.ok_or_else(Error::not_found)
+}
+
+/// Keeps the image that came with an option pack.
+async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+    let now = session.now();
+    let refer = move |db: &Db<'_>, img: &str| Ok(option_packs::set_image(db, id, img, now)?);
+    session.keep_image(image, ImageId::OptionPack(id), ignored, refer).await;
+}
+
+/// Answers with the option pack as it is now: 201 when it was made, 200 when it was changed.
+async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+    let pack = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
+    let answer = OptionPackAnswer {
+        result: outcome,
+        option_pack: view::option_pack(pack, session),
+        ignored,
+    };
+    Ok(if outcome == Outcome::Created {
+        created(&answer)
+    } else {
+        ok(&answer)
+    })
+}

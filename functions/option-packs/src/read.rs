@@ -1,0 +1,166 @@
+//! `GET /option-packs`, `GET /option-packs/{id}`, and both as documents. What is neither an id nor the word for an
+//! authentication is the name of a design: its packs (defect D82).
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::option_pack::OptionPack;
+use bespoke_database::{Page, option_packs};
+use bespoke_web::{Error, Outcome, Paging, Params, Public, Query, Result, Scheme, Session, list, ok, yaml_list};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{OptionPackAnswer, view};
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OptionPackList {
+    result: Outcome,
+    #[schema(value_type = Vec<view::OptionPack>)]
+    option_packs: Vec<Value>,
+}
+
+/// An option pack, or those of a design.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes an answer")]
+pub(crate) enum OneOrSome {
+    One(OptionPackAnswer),
+    Some(OptionPackList),
+}
+
+/// An option pack, or those of a design, without more around.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes an answer")]
+pub(crate) enum OneOrSomeBare {
+    One(view::OptionPackDocument),
+    Some(Vec<view::OptionPack>),
+}
+
+/// What a path names.
+enum Named {
+    Pack(Box<OptionPack>),
+    Design(Vec<Value>),
+    Nothing,
+}
+
+async fn load(session: &Session, design: Option<&str>, page: Page) -> Result<Vec<Value>> {
+    let design = design.map(str::to_lowercase);
+    let packs = session
+        .read(|db| Ok(option_packs::list(db, design.as_deref(), page)?))
+        .await?;
+    Ok(packs.into_iter().map(|pack| view::option_pack(pack, session)).collect())
+}
+
+async fn named(session: &Session, params: &Params, paging: &Paging) -> Result<Named> {
+    let name = params.get("id");
+    if let Some(id) = EntityId::parse(name) {
+        let pack = session.read(|db| Ok(option_packs::by_id(db, id)?)).await?;
+        return Ok(pack.map_or(Named::Nothing, |pack| Named::Pack(Box::new(pack))));
+    }
+    if Scheme::BOTH
+        .iter()
+        .any(|scheme| scheme.segment().eq_ignore_ascii_case(name))
+    {
+        return Ok(Named::Nothing);
+    }
+    Ok(Named::Design(load(session, Some(name), paging.page()?).await?))
+}
+
+/// List the option packs
+#[utoipa::path(get, path = "/option-packs", tag = "Option packs", operation_id = "listOptionPacks", params(Paging),
+    responses(
+        (status = 200, description = "The option packs, in the order in which they were made.", body = OptionPackList),
+        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list_all(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
+    answer_list(load(&session, None, paging.0.page()?).await?)
+}
+
+fn answer_list(option_packs: Vec<Value>) -> Result<Response> {
+    list(&OptionPackList {
+        result: Outcome::Success,
+        option_packs,
+    })
+}
+
+/// List the option packs, as bare JSON
+#[utoipa::path(get, path = "/option-packs.json", tag = "Option packs", operation_id = "listOptionPacksAsJson",
+    params(Paging),
+    responses(
+        (status = 200, description = "The option packs.", body = Vec<view::OptionPack>),
+        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list_json(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
+    list(&load(&session, None, paging.0.page()?).await?)
+}
+
+/// List the option packs, as YAML
+#[utoipa::path(get, path = "/option-packs.yaml", tag = "Option packs", operation_id = "listOptionPacksAsYaml",
+    params(Paging),
+    responses(
+        (status = 200, description = "The option packs.", body = String, content_type = "text/yaml"),
+        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list_yaml(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
+    yaml_list(&load(&session, None, paging.0.page()?).await?)
+}
+
+/// Read an option pack, or list those of a design
+#[utoipa::path(get, path = "/option-packs/{id}", tag = "Option packs", operation_id = "readOptionPack",
+    params(("id" = String, Path, description = "Integer id, UUID, or the name of a design."), Paging),
+    responses(
+        (status = 200, description = "The option pack, or those of the design.", body = OneOrSome),
+        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 404, description = "There is no such option pack."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn read(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
+    match named(&session, &params, &paging.0).await? {
+        Named::Pack(pack) => Ok(ok(&OptionPackAnswer {
+            result: Outcome::Success,
+            option_pack: view::option_pack(*pack, &session),
+            ignored: None,
+        })),
+        Named::Design(packs) => answer_list(packs),
+        Named::Nothing => Err(Error::not_found()),
+    }
+}
+
+/// Read an option pack, or list those of a design, as bare JSON
+#[utoipa::path(get, path = "/option-packs/{id}.json", tag = "Option packs", operation_id = "readOptionPackAsJson",
+    params(("id" = String, Path, description = "Integer id, UUID, or the name of a design."), Paging),
+    responses(
+        (status = 200, description = "The option pack, or those of the design.", body = OneOrSomeBare),
+        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 404, description = "There is no such option pack."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn json(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
+    match named(&session, &params, &paging.0).await? {
+        Named::Pack(pack) => Ok(ok(&view::document(*pack, &session))),
+        Named::Design(packs) => list(&packs),
+        Named::Nothing => Err(Error::not_found()),
+    }
+}
+
+/// Read an option pack, or list those of a design, as YAML
+#[utoipa::path(get, path = "/option-packs/{id}.yaml", tag = "Option packs", operation_id = "readOptionPackAsYaml",
+    params(("id" = String, Path, description = "Integer id, UUID, or the name of a design."), Paging),
+    responses(
+        (status = 200, description = "The option pack, or those of the design.", body = String, content_type = "text/yaml"),
+        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 404, description = "There is no such option pack.", body = String, content_type = "text/yaml"),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn yaml(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
+    match named(&session, &params, &paging.0).await? {
+        Named::Pack(pack) => bespoke_web::yaml(Some(&view::document(*pack, &session))),
+        Named::Design(packs) => yaml_list(&packs),
+        Named::Nothing => bespoke_web::yaml(None::<&Value>),
+    }
+}

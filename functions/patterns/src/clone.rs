@@ -1,0 +1,40 @@
+//! `POST /patterns/{id}/clone/{auth}`
+
+use axum::response::Response;
+use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES, append};
+use bespoke_database::patterns;
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Caller, Id, Outcome, Result, Session};
+
+use crate::PatternAnswer;
+
+/// Copy a pattern into one's own
+///
+/// The source is one's own, a public one, or any at level 8. The copy is private. (The status is 200, where a copied set
+/// has 201: clients of either expect it so.)
+// The original left the copy with the owner of the source: defect D51.
+#[utoipa::path(post, path = "/patterns/{id}/clone/{auth}", tag = "Patterns", operation_id = "clonePattern",
+    responses(
+        (status = 200, description = "The copy.", body = PatternAnswer),
+        (status = 404, description = "There is no such pattern."),
+    ))]
+pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
+    let (uuid, now) = (session.random().uuid(), session.now());
+    let image = session.config().default_pattern_image.clone();
+    let copy = caller.write(&session, move |db, actor| {
+        let source = crate::find(db, id)?;
+        actor.may_clone(source.user_id, source.content.public)?;
+        let mut content = source.content;
+        let (name, notes) = (
+            format!(" (cloned from #{})", source.id),
+            format!(" (Note: this is a copy of pattern #{})", source.id),
+        );
+        append(&mut content.name, &name, MAX_NAME_BYTES);
+        append(&mut content.notes, &notes, MAX_NOTES_BYTES);
+        content.public = false;
+        content.img = Some(image.clone());
+        Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)
+    });
+    let clone_id = copy.await?;
+    crate::answer(&session, Outcome::Success, clone_id, None).await
+}

@@ -1,0 +1,35 @@
+//! `DELETE /patterns/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::image::ImageId;
+use bespoke_database::patterns;
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Caller, Id, Result, Session, no_content};
+use serde_json::Value;
+
+use crate::update::audited;
+
+/// Remove a pattern
+///
+/// One's own, or anybody's at level 9.
+#[utoipa::path(delete, path = "/patterns/{id}/{auth}", tag = "Patterns", operation_id = "deletePattern",
+    responses(
+        (status = 204, description = "The pattern is gone."),
+        (status = 404, description = "There is no such pattern."),
+    ))]
+pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
+    let witness = session.witness("patterns.delete");
+    let remove = caller.write(&session, move |db, actor| {
+        let pattern = crate::find(db, id)?;
+        actor.may_write(pattern.user_id)?;
+        patterns::delete(db, pattern.id)?;
+        let witness = witness.clone().target("patterns", pattern.id);
+        witness
+            .change(audited(&pattern.content), Value::Null)
+            .note_unless_own(db, actor, pattern.user_id)?;
+        Ok(pattern.id)
+    });
+    let pattern_id = remove.await?;
+    session.remove_image(ImageId::Pattern(pattern_id)).await;
+    Ok(no_content())
+}

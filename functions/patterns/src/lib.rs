@@ -1,0 +1,69 @@
+//! Patterns (contract-2023 section 3.5).
+
+mod clone;
+mod content;
+mod create;
+mod delete;
+mod public;
+mod read;
+mod update;
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::Scope::{PatternsRead, PatternsWrite};
+use bespoke_core::entity::image::ImageId;
+use bespoke_core::entity::pattern::Pattern;
+use bespoke_database::{Db, patterns};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route, view};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("patterns")
+        .with(route!(create::create).scopes(&[PatternsRead, PatternsWrite]))
+        .with(route!(read::list).scopes(&[PatternsRead]))
+        .with(route!(read::read).scopes(&[PatternsRead]))
+        .with(route!(update::update).scopes(&[PatternsRead, PatternsWrite]))
+        .with(route!(delete::delete).scopes(&[PatternsWrite]))
+        .with(route!(clone::clone).scopes(&[PatternsRead, PatternsWrite]))
+        .with(route!(public::json))
+        .with(route!(public::yaml))
+}
+
+#[derive(Serialize, ToSchema)]
+struct PatternAnswer {
+    result: Outcome,
+    pattern: view::Pattern,
+    /// Names of the fields and measurements that were sent and not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ignored: Option<Vec<String>>,
+}
+
+/// The pattern of that id, or 404.
+fn find(db: &Db<'_>, Id(id): Id) -> Result<Pattern> {
+    patterns::by_id(db, id)?.ok_or_else(Error::not_found)
+}
+
+/// Keeps the image that came with a pattern.
+async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+    let now = session.now();
+    let refer = move |db: &Db<'_>, img: &str| Ok(patterns::set_image(db, id, img, now)?);
+    session.keep_image(image, ImageId::Pattern(id), ignored, refer).await;
+}
+
+/// Answers with the pattern as it is now: 201 when it was made, 200 when it was changed or copied.
+async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+    let pattern = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
+    let answer = PatternAnswer {
+        result: outcome,
+        pattern: view::Pattern::new(pattern, session),
+        ignored,
+    };
+    Ok(if outcome == Outcome::Created {
+        created(&answer)
+    } else {
+        ok(&answer)
+    })
+}

@@ -1,0 +1,92 @@
+//! `GET /patterns/{id}.json` and `GET /patterns/{id}.yaml`: a public pattern, for everybody.
+
+use axum::response::Response;
+use bespoke_core::{EntityId, Timestamp};
+use bespoke_database::patterns;
+use bespoke_web::{Context, Error, Outcome, Params, Public, Result, Session, ok};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+const PROVIDER: &str = "FreeSewing.org";
+
+/// A public pattern. Whose it is, is left out (defect D72).
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PublicPattern)]
+pub(crate) struct Document {
+    result: Outcome,
+    provider: &'static str,
+    r#type: &'static str,
+    id: i64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// An object, an array or null.
+    data: Value,
+    design: String,
+    #[schema(required)]
+    img: Option<String>,
+    name: String,
+    notes: String,
+    /// An object, an array or null.
+    settings: Value,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    uuid: Uuid,
+    #[schema(required)]
+    image: Option<String>,
+    #[schema(required)]
+    image_url: Option<String>,
+}
+
+async fn find(session: &Session, params: &Params) -> Result<Option<Document>> {
+    let Some(id) = EntityId::parse(params.get("id")) else {
+        return Ok(None);
+    };
+    let pattern = session.read(|db| Ok(patterns::by_id(db, id)?)).await?;
+    let public = pattern.filter(|pattern| pattern.content.public);
+    Ok(public.map(|pattern| document(pattern, session)))
+}
+
+fn document(pattern: bespoke_core::entity::pattern::Pattern, context: &Context) -> Document {
+    let content = pattern.content;
+    Document {
+        result: Outcome::Success,
+        provider: PROVIDER,
+        r#type: "pattern",
+        id: pattern.id,
+        created_at: pattern.created_at,
+        data: content.data,
+        design: content.design,
+        img: content.img.clone(),
+        name: content.name,
+        notes: content.notes,
+        settings: content.settings,
+        updated_at: pattern.updated_at,
+        uuid: pattern.uuid,
+        image_url: context.image_url(content.img.as_deref(), content.public),
+        image: content.img,
+    }
+}
+
+/// Read a public pattern, as JSON
+#[utoipa::path(get, path = "/patterns/{id}.json", tag = "Patterns", operation_id = "readPublicPattern",
+    responses(
+        (status = 200, description = "The pattern.", body = Document),
+        (status = 404, description = "There is no such pattern, or it is private."),
+    ))]
+pub(crate) async fn json(_: Public, session: Session, params: Params) -> Result<Response> {
+    let document = find(&session, &params).await?.ok_or_else(Error::not_found)?;
+    Ok(ok(&document))
+}
+
+/// Read a public pattern, as YAML
+#[utoipa::path(get, path = "/patterns/{id}.yaml", tag = "Patterns", operation_id = "readPublicPatternAsYaml",
+    responses(
+        (status = 200, description = "The pattern.", body = String, content_type = "text/yaml"),
+        (status = 404, description = "There is no such pattern, or it is private.", body = String, content_type = "text/yaml"),
+    ))]
+pub(crate) async fn yaml(_: Public, session: Session, params: Params) -> Result<Response> {
+    bespoke_web::yaml(find(&session, &params).await?.as_ref())
+}

@@ -1,0 +1,58 @@
+//! `GET /patterns/{auth}` and `GET /patterns/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_database::patterns;
+use bespoke_web::level::READ_SOME;
+use bespoke_web::{Caller, Error, Id, Outcome, Paging, Params, Query, Result, Session, ok, view};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::PatternAnswer;
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PatternList {
+    result: Outcome,
+    patterns: Vec<view::Pattern>,
+}
+
+/// List one's patterns
+#[utoipa::path(get, path = "/patterns/{auth}", tag = "Patterns", operation_id = "listPatterns", params(Paging),
+    responses(
+        (status = 200, description = "The patterns of the caller, in the order in which they were made.", body = PatternList),
+        (status = 400, description = "`afterUnknown`: there is no such pattern to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
+    let page = paging.0.page()?;
+    let found = session
+        .read(|db| Ok(patterns::by_user(db, caller.actor.user_id, page)?))
+        .await?;
+    bespoke_web::list(&PatternList {
+        result: Outcome::Success,
+        patterns: found
+            .into_iter()
+            .map(|pattern| view::Pattern::new(pattern, &session))
+            .collect(),
+    })
+}
+
+/// Read a pattern
+///
+/// One's own, or anybody's at level 6. That a pattern is public makes no difference here.
+#[utoipa::path(get, path = "/patterns/{id}/{auth}", tag = "Patterns", operation_id = "readPattern",
+    responses(
+        (status = 200, description = "The pattern.", body = PatternAnswer),
+        (status = 403, description = "`idNotNumeric`: the id is neither a number nor a UUID."),
+        (status = 404, description = "There is no such pattern."),
+    ))]
+pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, params: Params) -> Result<Response> {
+    let id = EntityId::parse(params.get("id")).ok_or(Error::forbidden("idNotNumeric"))?;
+    let pattern = session.read(|db| crate::find(db, Id(id))).await?;
+    caller.actor.may_read(pattern.user_id)?;
+    Ok(ok(&PatternAnswer {
+        result: Outcome::Success,
+        pattern: view::Pattern::new(pattern, &session),
+        ignored: None,
+    }))
+}

@@ -1,0 +1,52 @@
+//! `PATCH /patterns/{id}/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::pattern::PatternContent;
+use bespoke_database::patterns;
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
+use serde_json::{Value, json};
+
+use crate::PatternAnswer;
+use crate::content::{Changes, PatternChanges};
+
+/// Change a pattern
+///
+/// One's own, or anybody's at level 9. `data` and `settings` replace what was there. What cannot be taken never fails the
+/// request: `ignored` names it.
+#[utoipa::path(patch, path = "/patterns/{id}/{auth}", tag = "Patterns", operation_id = "updatePattern",
+    request_body = PatternChanges,
+    responses(
+        (status = 200, description = "The pattern as it is now.", body = PatternAnswer),
+        (status = 404, description = "There is no such pattern."),
+    ))]
+pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
+    let now = session.now();
+    let Body(mut body) = body;
+    let image = session.take_image(&mut body).await;
+    let witness = session.witness("patterns.update");
+    let (changes, mut ignored) = Changes::read(body);
+    let change = caller.write(&session, move |db, actor| {
+        let mut pattern = crate::find(db, id)?;
+        actor.may_write(pattern.user_id)?;
+        let before = pattern.content.clone();
+        changes.apply(&mut pattern.content);
+        if pattern.content != before {
+            patterns::update(db, pattern.id, pattern.uuid, &pattern.content, now)?;
+        }
+        let witness = witness.clone().target("patterns", pattern.id);
+        witness
+            .change(audited(&before), audited(&pattern.content))
+            .note_unless_own(db, actor, pattern.user_id)?;
+        Ok(pattern.id)
+    });
+    let pattern_id = change.await?;
+    crate::keep_image(&session, image, pattern_id, &mut ignored).await;
+    crate::answer(&session, Outcome::Success, pattern_id, Some(ignored)).await
+}
+
+/// What the audit keeps of somebody else's pattern.
+pub(crate) fn audited(content: &PatternContent) -> Value {
+    json!({ "name": content.name, "notes": content.notes, "public": content.public, "data": content.data,
+        "settings": content.settings })
+}

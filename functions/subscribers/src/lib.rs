@@ -1,0 +1,62 @@
+//! Who gets the newsletter (contract-2023 section 3.9, contract-2026 section 2). Whoever knows an address can ask for a mail
+//! to it, and no more: what is in the mail alone subscribes and unsubscribes (defect D53).
+
+mod one_click;
+mod remove;
+mod subscribe;
+
+use bespoke_core::EntityId;
+use bespoke_core::entity::subscriber::Subscriber;
+use bespoke_core::validate::{clean_email, is_email};
+use bespoke_database::{Db, subscribers};
+use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, route};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("subscribers")
+        .with(route!(subscribe::subscribe))
+        .with(route!(subscribe::confirm))
+        .with(route!(remove::by_mail))
+        .with(route!(remove::by_id_and_check))
+        .with(route!(remove::by_secret))
+        .with(route!(one_click::page))
+        .with(route!(one_click::unsubscribe))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Done)]
+struct Done {
+    result: Outcome,
+}
+
+/// The address of a request, cleaned.
+fn email_of(body: &JsonObject) -> Result<String> {
+    let email = body.get("email").and_then(Value::as_str).map(clean_email);
+    let email = email.filter(|email| !email.is_empty());
+    let email = email.ok_or(Error::bad_request("emailMissing"))?;
+    if is_email(&email) {
+        Ok(email)
+    } else {
+        Err(Error::bad_request("emailInvalid"))
+    }
+}
+
+/// The subscriber of that UUID, whose links have that check; or 404.
+fn find(db: &Db<'_>, id: &str, check: &str) -> Result<Subscriber> {
+    let Some(EntityId::Uuid(uuid)) = EntityId::parse(id) else {
+        return Err(Error::not_found());
+    };
+    let found = subscribers::by_uuid(db, uuid)?.filter(|found| found.check_matches(check));
+    found.ok_or_else(Error::not_found)
+}
+
+/// The subscriber with that UUID or keyed hash, which only mails to it have.
+fn by_secret(db: &Db<'_>, secret: &str) -> Result<Option<Subscriber>> {
+    Ok(match EntityId::parse(secret) {
+        Some(EntityId::Uuid(uuid)) => subscribers::by_uuid(db, uuid)?,
+        _ => subscribers::by_ehash(db, secret)?,
+    })
+}

@@ -1,0 +1,87 @@
+//! `DELETE /subscriber/{id}/{ehash}`, `DELETE /subscriber/{id}` and `POST /subscriber/remove`
+
+use axum::response::Response;
+use bespoke_core::entity::mail::Template;
+use bespoke_database::{outbox, strangers_mails, subscribers};
+use bespoke_web::{Body, Error, Outcome, Params, Public, Result, Session, no_content, ok};
+use utoipa::ToSchema;
+
+use crate::Done;
+
+/// Unsubscribe
+///
+/// Links of the original's mails work too.
+#[utoipa::path(delete, path = "/subscriber/{id}/{ehash}", tag = "Newsletter", operation_id = "unsubscribeWithCheck",
+    params(
+        ("id" = Uuid, Path, description = "The id in the link of the mail."),
+        ("ehash" = String, Path, description = "The check in the link of the mail."),
+    ),
+    responses(
+        (status = 204, description = "The address gets no newsletter."),
+        (status = 404, description = "There is no such subscription, or the check is another's."),
+    ))]
+pub(crate) async fn by_id_and_check(_: Public, session: Session, params: Params) -> Result<Response> {
+    let (id, check) = (params.get("id").to_owned(), params.get("ehash").to_owned());
+    let remove = session.write(move |db| {
+        let found = crate::find(db, &id, &check)?;
+        Ok(subscribers::delete(db, found.uuid)?)
+    });
+    remove.await?;
+    Ok(no_content())
+}
+
+/// Unsubscribe, by one of the secrets alone
+#[utoipa::path(delete, path = "/subscriber/{id}", tag = "Newsletter", operation_id = "unsubscribe",
+    params(("id" = String, Path, description = "The id or the check in the link of the mail.")),
+    responses(
+        (status = 204, description = "The address gets no newsletter."),
+        (status = 404, description = "There is no such subscription."),
+    ))]
+pub(crate) async fn by_secret(_: Public, session: Session, params: Params) -> Result<Response> {
+    let secret = params.get("id").to_owned();
+    let remove = session.write(move |db| {
+        let found = crate::by_secret(db, &secret)?.ok_or_else(Error::not_found)?;
+        Ok(subscribers::delete(db, found.uuid)?)
+    });
+    remove.await?;
+    Ok(no_content())
+}
+
+/// Who wants the newsletter no longer.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct RemoveRequest {
+    /// E-mail address.
+    #[schema(example = "jane@example.com")]
+    email: String,
+}
+
+/// Ask to be unsubscribed
+///
+/// A mail with a link goes to the address if it gets the newsletter, at most three an hour; the answer is the same if it does not.
+#[utoipa::path(post, path = "/subscriber/remove", tag = "Newsletter", operation_id = "requestUnsubscription",
+    request_body = RemoveRequest,
+    responses(
+        (status = 200, description = "A mail is under way, if there is somebody to mail it to.", body = Done),
+        (status = 400, description = "`emailMissing`, `emailInvalid`: the address is missing or none."),
+    ))]
+pub(crate) async fn by_mail(_: Public, session: Session, body: Body) -> Result<Response> {
+    let email = crate::email_of(&body.0)?;
+    let writer = session.clone();
+    let queue = session.write(move |db| {
+        let found = subscribers::by_email(db, &email)?;
+        if strangers_mails::one_more(db, &email, writer.now())?
+            && let Some(found) = found
+        {
+            let path = format!("/newsletter/unsubscribe?id={}&check={}", found.uuid, found.ehash);
+            let mail = writer.newsletter_mail(Template::Nlunsub, &email, found.language, &path, found.uuid);
+            outbox::insert(db, &mail)?;
+        }
+        Ok(())
+    });
+    queue.await?;
+    session.deliver_mail().await;
+    Ok(ok(&Done {
+        result: Outcome::Success,
+    }))
+}

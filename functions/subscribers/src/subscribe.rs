@@ -1,0 +1,139 @@
+//! `POST /subscriber` and `PUT /subscriber`
+
+use axum::response::Response;
+use bespoke_core::entity::mail::Template;
+use bespoke_core::validate::Language;
+use bespoke_database::{outbox, strangers_mails, subscribers};
+use bespoke_web::{Body, Error, Outcome, Public, Result, Session, ok, truthy};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::Done;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
+struct Subscription {
+    language: &'static str,
+    email: String,
+    /// Only in test mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    id: Option<Uuid>,
+    /// Only in test mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ehash: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Subscribed {
+    result: Outcome,
+    data: Subscription,
+}
+
+/// Who wants the newsletter.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct SubscribeRequest {
+    /// E-mail address.
+    #[schema(example = "jane@example.com")]
+    email: String,
+    /// Language of the newsletter: en, de, es, fr, nl or uk, in any letter case.
+    #[schema(example = "en")]
+    language: String,
+}
+
+/// Ask for the newsletter
+///
+/// A mail with a link goes to the address, at most three an hour; the answer is the same whether it gets the newsletter already or
+/// not.
+#[utoipa::path(post, path = "/subscriber", tag = "Newsletter", operation_id = "subscribe", request_body = SubscribeRequest,
+    responses(
+        (status = 200, description = "A mail is under way. `id` and `ehash` are there in test mode only.", body = Subscribed),
+        (status = 400, description = "`emailMissing`, `emailInvalid`, `languageMissing`: the field is missing or not what \
+            it has to be."),
+    ))]
+pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result<Response> {
+    let Body(body) = body;
+    let email = crate::email_of(&body)?;
+    let language = body.get("language").and_then(Value::as_str).map(str::to_lowercase);
+    let language: Option<Language> = language.and_then(|code| code.parse().ok());
+    let language = language.ok_or(Error::bad_request("languageMissing"))?;
+    let test = session.is_test(&body, &email);
+    let (writer, address, new) = (session.clone(), email.clone(), session.random().uuid());
+    let store = session.write(move |db| {
+        let now = writer.now();
+        let (template, page) = match subscribers::by_email(db, &address)? {
+            None => {
+                subscribers::insert(db, new, &address, language, now)?;
+                (Template::Nlsub, "subscribe")
+            }
+            Some(found) => {
+                subscribers::update(db, found.uuid, language, found.active, now)?;
+                if found.active {
+                    (Template::Nlsubact, "unsubscribe")
+                } else {
+                    (Template::Nlsubinact, "subscribe")
+                }
+            }
+        };
+        let found = subscribers::by_email(db, &address)?.ok_or_else(Error::not_found)?;
+        if !test && strangers_mails::one_more(db, &address, now)? {
+            let path = format!("/newsletter/{page}?id={}&check={}", found.uuid, found.ehash);
+            let mail = writer.newsletter_mail(template, &address, language, &path, found.uuid);
+            outbox::insert(db, &mail)?;
+        }
+        Ok((found.uuid, found.ehash))
+    });
+    let (id, ehash) = store.await?;
+    if !test {
+        session.deliver_mail().await;
+    }
+    Ok(ok(&Subscribed {
+        result: Outcome::Success,
+        data: Subscription {
+            language: language.code(),
+            email,
+            id: test.then_some(id),
+            ehash: test.then_some(ehash),
+        },
+    }))
+}
+
+/// What confirms a subscription: both stand in the link of the mail.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct ConfirmSubscription {
+    /// The id in the link.
+    id: Uuid,
+    /// The check in the link.
+    ehash: String,
+}
+
+/// Confirm a subscription
+#[utoipa::path(put, path = "/subscriber", tag = "Newsletter", operation_id = "confirmSubscription",
+    request_body = ConfirmSubscription,
+    responses(
+        (status = 200, description = "The address gets the newsletter.", body = Done),
+        (status = 400, description = "`idMissing`, `ehashMissing`: the field is missing."),
+        (status = 404, description = "There is no such subscription, or the check is another's."),
+    ))]
+pub(crate) async fn confirm(_: Public, session: Session, body: Body) -> Result<Response> {
+    let text = |field: &str, missing| {
+        let value = body.0.get(field).filter(|value| truthy(value));
+        let value = value.ok_or(Error::bad_request(missing))?;
+        Ok::<_, Error>(value.as_str().unwrap_or_default().to_owned())
+    };
+    let (id, check) = (text("id", "idMissing")?, text("ehash", "ehashMissing")?);
+    let now = session.now();
+    let confirm = session.write(move |db| {
+        let found = crate::find(db, &id, &check)?;
+        Ok(subscribers::update(db, found.uuid, found.language, true, now)?)
+    });
+    confirm.await?;
+    Ok(ok(&Done {
+        result: Outcome::Success,
+    }))
+}

@@ -1,0 +1,97 @@
+//! Patterns: a design with settings.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Timestamp;
+use crate::measurement;
+
+/// The field of the settings that has measurements.
+const MEASUREMENTS: &str = "measurements";
+
+/// What somebody writes into a pattern.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatternContent {
+    /// Name of the design; free text, never changes.
+    pub design: String,
+    /// Name.
+    pub name: String,
+    /// Notes; clients render them as Markdown.
+    pub notes: String,
+    /// Whatever the client keeps here: an object, an array or null.
+    pub data: Value,
+    /// Settings of the design: an object, an array or null.
+    pub settings: Value,
+    /// Whether anybody may read it.
+    pub public: bool,
+    /// Id of its image.
+    pub img: Option<String>,
+}
+
+/// A pattern, decrypted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pattern {
+    /// Integer id.
+    pub id: i64,
+    /// UUID.
+    pub uuid: Uuid,
+    /// Integer id of the owner.
+    pub user_id: i64,
+    /// UUID of the owner.
+    pub user_uuid: Uuid,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// What it says.
+    pub content: PatternContent,
+}
+
+/// Keeps of the measurements in a pattern's settings what is valid (defect D118); the other settings are the client's.
+/// Gives the names of what was dropped.
+pub fn sanitise_settings(settings: &mut Value) -> Vec<String> {
+    let Some(settings) = settings.as_object_mut() else {
+        return Vec::new();
+    };
+    let given = match settings.get_mut(MEASUREMENTS).map(Value::take) {
+        Some(Value::Object(given)) => given,
+        _ => serde_json::Map::new(),
+    };
+    let names: Vec<_> = given.keys().cloned().collect();
+    let valid = measurement::sanitise(given);
+    let dropped = names.into_iter().filter(|name| !valid.contains_key(name)).collect();
+    settings.insert(MEASUREMENTS.to_owned(), Value::Object(valid));
+    dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_keep_their_order_and_lose_what_is_no_measurement() {
+        let mut settings =
+            json!({ "sa": 10, "measurements": { "chest": 930.0, "tail": 3, "neck": "x" }, "units": "metric" });
+        assert_eq!(sanitise_settings(&mut settings), ["tail", "neck"]);
+        assert_eq!(
+            settings.to_string(),
+            r#"{"sa":10,"measurements":{"chest":930},"units":"metric"}"#
+        );
+        for odd in [
+            json!({}),
+            json!({ "measurements": [1] }),
+            json!({ "measurements": null }),
+        ] {
+            let mut settings = odd;
+            assert!(sanitise_settings(&mut settings).is_empty());
+            assert_eq!(settings, json!({ "measurements": {} }));
+        }
+        for other in [json!(null), json!([1])] {
+            let mut settings = other.clone();
+            sanitise_settings(&mut settings);
+            assert_eq!(settings, other);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What administrators do. Rows are added and read, and never changed.
+
+use bespoke_core::entity::audit::AuditRow;
+use bespoke_core::{EntityId, Timestamp};
+use rusqlite::named_params;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::row::Columns;
+use crate::{Db, Page, Result};
+
+const TABLE: &str = "audit";
+
+/// An act that is to be written down.
+#[derive(Debug, Clone)]
+pub struct Act {
+    /// UUID of the row.
+    pub uuid: Uuid,
+    /// When.
+    pub created_at: Timestamp,
+    /// What is done: `users.update`, for example.
+    pub action: &'static str,
+    /// What it is done to: `users/7`, for example.
+    pub target: Option<String>,
+    /// What is changed, as it was before.
+    pub before: Value,
+    /// What is changed, as it is now; of an act that changes nothing, what was asked for.
+    pub after: Value,
+}
+
+/// Writes down what the account `actor` does, in the same transaction as the act itself.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn insert(db: &Db<'_>, actor: i64, act: &Act) -> Result<()> {
+    let vault = db.vault.row(TABLE, act.uuid);
+    db.insert(
+        "INSERT INTO audit (uuid, created_at, actor, action, target, before, after)
+         VALUES (:uuid, :created_at, :actor, :action, :target, :before, :after)",
+        named_params! {
+            ":uuid": act.uuid,
+            ":created_at": act.created_at.as_millis(),
+            ":actor": actor,
+            ":action": act.action,
+            ":target": act.target,
+            ":before": vault.seal_json("before", &act.before),
+            ":after": vault.seal_json("after", &act.after),
+        },
+    )?;
+    Ok(())
+}
+
+/// What was done, newest first.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn newest(db: &Db<'_>, page: Page) -> Result<Vec<AuditRow>> {
+    let before = match page.after {
+        None => i64::MAX,
+        Some(EntityId::Integer(id)) => id,
+        Some(_) => db.after(TABLE, page)?,
+    };
+    db.all(
+        "SELECT id, uuid, created_at, actor, action, target, before, after FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        (before, page.limit()),
+        from_row,
+    )
+}
+
+fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<AuditRow> {
+    let (id, uuid) = (row.take()?, row.take()?);
+    let vault = db.vault.row(TABLE, uuid);
+    Ok(AuditRow {
+        id,
+        uuid,
+        created_at: row.timestamp()?,
+        actor: row.take()?,
+        action: row.take()?,
+        target: row.take()?,
+        before: vault.open_json("before", row)?,
+        after: vault.open_json("after", row)?,
+    })
+}

@@ -1,0 +1,91 @@
+//! What a new database begins with: FreeSewing's adult model sizes as curated sets 1 to 20, published. Pages all over the
+//! world read `/curated-sets/1.json`.
+
+use bespoke_core::Timestamp;
+use bespoke_core::entity::curated_set::CuratedSetContent;
+use bespoke_core::entity::texts::{Texts, Translated};
+use bespoke_core::measurement::{Measurements, sanitise};
+use serde_json::{Map, Value};
+
+use crate::{Db, Result, curated_sets};
+
+/// Where these come from is said in `seeds/NOTICE`.
+const MODELS: &str = include_str!("seeds/adult-models.json");
+/// When the seeds were made: 2026-01-01T00:00:00Z. The same everywhere, so that one can tell a seed that was changed.
+const SEEDED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+/// Adds them to a new database.
+pub(crate) fn plant(db: &Db<'_>) -> Result<()> {
+    for content in models() {
+        curated_sets::insert(db, db.vault.random().uuid(), &content, SEEDED_AT)?;
+    }
+    Ok(())
+}
+
+fn models() -> Vec<CuratedSetContent> {
+    let models: Map<String, Value> = serde_json::from_str(MODELS).expect("the file is part of the program");
+    let model = |(name, measies): (String, Value)| {
+        let measies = measies.as_object().cloned().unwrap_or_default();
+        content(&name, sanitise(measies))
+    };
+    models.into_iter().map(model).collect()
+}
+
+/// The set of a model whose name ends in its size: `cisFemaleAdult28`.
+fn content(name: &str, measies: Measurements) -> CuratedSetContent {
+    let female = name.contains("Female");
+    let size = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let names = if female {
+        Translated {
+            de: format!("Frau, Größe {size}"),
+            en: format!("Woman, size {size}"),
+            es: format!("Mujer, talla {size}"),
+            fr: format!("Femme, taille {size}"),
+            nl: format!("Vrouw, maat {size}"),
+            uk: format!("Жінка, розмір {size}"),
+        }
+    } else {
+        Translated {
+            de: format!("Mann, Größe {size}"),
+            en: format!("Man, size {size}"),
+            es: format!("Hombre, talla {size}"),
+            fr: format!("Homme, taille {size}"),
+            nl: format!("Man, maat {size}"),
+            uk: format!("Чоловік, розмір {size}"),
+        }
+    };
+    CuratedSetContent {
+        // How tall the models are is not known; their sizes put them in order.
+        height: size.parse().unwrap_or_default(),
+        texts: Texts {
+            names,
+            notes: Translated::default(),
+            tags: vec![if female { "female" } else { "male" }.to_owned(), "adult".to_owned()],
+            info: String::new(),
+        },
+        measies,
+        published: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bespoke_core::measurement::NAMES;
+
+    use super::*;
+
+    #[test]
+    fn there_are_twenty_whole_ones_in_order_of_size() {
+        let models = models();
+        assert_eq!(models.len(), 20);
+        for model in &models {
+            assert_eq!(model.measies.len(), NAMES.len(), "{}", model.texts.names.en);
+        }
+        let sizes: Vec<_> = models.iter().map(|model| model.height).collect();
+        assert_eq!(
+            sizes,
+            (28..=46).step_by(2).chain((32..=50).step_by(2)).collect::<Vec<_>>()
+        );
+        assert_eq!(models[0].texts.names.uk, "Жінка, розмір 28");
+    }
+}

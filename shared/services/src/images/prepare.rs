@@ -1,0 +1,123 @@
+//! From what a client sent to a picture that can be stored and shown. The file is decoded and written anew, so nothing
+//! but the picture gets through: no place and camera, no comment, no second file behind the first.
+
+use std::io::Cursor;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder, ImageError as CodecError, ImageFormat, ImageReader, Limits};
+
+use super::{Image, ImageError};
+
+/// The largest file that is taken, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 5 * 1024 * 1024;
+/// The longest edge of a picture that is taken, in pixels.
+const MAX_SOURCE_EDGE_PX: u32 = 12_000;
+/// The most pixels of a picture that is taken.
+const MAX_SOURCE_PIXELS: u64 = 50_000_000;
+/// Most memory that a decoder may take, in bytes: room for the pixels above in 8-bit colour.
+const MAX_DECODER_BYTES: u64 = 256 * 1024 * 1024;
+/// The longest edge of a picture that is stored, in pixels; a larger one is made smaller.
+const MAX_EDGE_PX: u32 = 2048;
+/// The largest file that is stored, in bytes: one that a Lambda function can hand out.
+const MAX_STORED_BYTES: usize = 4_000_000;
+/// Quality of the JPEG files that are written, 1 to 100.
+const JPEG_QUALITY: u8 = 85;
+/// Kinds of files that are taken.
+const FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif];
+/// With or without padding, and whatever its last bits are: clients cut texts in many ways.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Makes a picture of a data URI, or of bare base64. Of an animation the first frame is taken. Takes up to a second, and
+/// up to 256 MiB.
+///
+/// # Errors
+/// [`ImageError::Invalid`], [`ImageError::TooLarge`]
+pub fn prepare(text: &str) -> Result<Image, ImageError> {
+    let source = decode_base64(text)?;
+    let picture = decode(&source)?;
+    if picture.width().max(picture.height()) > MAX_EDGE_PX {
+        fit(picture.resize(MAX_EDGE_PX, MAX_EDGE_PX, FilterType::Triangle))
+    } else {
+        fit(picture)
+    }
+}
+
+/// The picture as a file that can be stored; halved until it is one.
+fn fit(mut picture: DynamicImage) -> Result<Image, ImageError> {
+    loop {
+        let file = encode(&picture)?;
+        if file.len() <= MAX_STORED_BYTES {
+            return Ok(Image(file.into()));
+        }
+        picture = picture.resize(picture.width() / 2, picture.height() / 2, FilterType::Triangle);
+    }
+}
+
+fn decode_base64(text: &str) -> Result<Vec<u8>, ImageError> {
+    let encoded = text.rsplit_once(";base64,").map_or(text, |(_, encoded)| encoded).trim();
+    if encoded.len() / 4 * 3 > MAX_SOURCE_BYTES {
+        return Err(ImageError::TooLarge);
+    }
+    BASE64.decode(encoded).map_err(|_| ImageError::Invalid)
+}
+
+fn decode(source: &[u8]) -> Result<DynamicImage, ImageError> {
+    let format = image::guess_format(source).map_err(|_| ImageError::Invalid)?;
+    if !FORMATS.contains(&format) {
+        return Err(ImageError::Invalid);
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SOURCE_EDGE_PX);
+    limits.max_image_height = Some(MAX_SOURCE_EDGE_PX);
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(source), format);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(refusal)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_SOURCE_PIXELS {
+        return Err(ImageError::TooLarge);
+    }
+    // What cannot be read says nothing about how the picture is turned.
+    let orientation = decoder.orientation().ok();
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(refusal)?;
+    if let Some(orientation) = orientation {
+        picture.apply_orientation(orientation);
+    }
+    Ok(picture)
+}
+
+fn refusal(error: CodecError) -> ImageError {
+    match error {
+        CodecError::Limits(_) => ImageError::TooLarge,
+        _ => ImageError::Invalid,
+    }
+}
+
+/// As JPEG, or as PNG where something of the picture can be seen through.
+fn encode(picture: &DynamicImage) -> Result<Vec<u8>, ImageError> {
+    let mut file = Cursor::new(Vec::new());
+    let written = if is_transparent(picture) {
+        picture.to_rgba8().write_to(&mut file, ImageFormat::Png)
+    } else {
+        let encoder = JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY);
+        picture.to_rgb8().write_with_encoder(encoder)
+    };
+    written.map_err(|_| ImageError::Invalid)?;
+    Ok(file.into_inner())
+}
+
+fn is_transparent(picture: &DynamicImage) -> bool {
+    picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX)
+}
+
+#[cfg(test)]
+mod tests;

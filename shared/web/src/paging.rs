@@ -1,0 +1,103 @@
+//! Lists in parts: `?limit` and `?after`, on every list.
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_database::Page;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use crate::{Error, Result, answer};
+
+/// The largest list that is answered in one piece, in bytes: what a Lambda function can answer, and a margin.
+const MAX_LIST_BYTES: usize = 5_000_000;
+
+/// Which part of a list is asked for; without either field it is the whole.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Most items to answer with.
+    #[param(minimum = 1)]
+    limit: Option<u32>,
+    /// Id (integer or UUID) of the item behind which to go on.
+    after: Option<String>,
+}
+
+impl Paging {
+    /// The part of the list.
+    ///
+    /// # Errors
+    /// 400 for a limit of zero, and for what is no id.
+    pub fn page(&self) -> Result<Page> {
+        let malformed = || Error::bad_request("badRequest");
+        if self.limit == Some(0) {
+            return Err(malformed());
+        }
+        let after = match &self.after {
+            Some(text) => Some(EntityId::parse(text).ok_or_else(malformed)?),
+            None => None,
+        };
+        Ok(Page {
+            limit: self.limit,
+            after,
+        })
+    }
+}
+
+/// 200 with a list.
+///
+/// # Errors
+/// 413 `listTooLarge` for one that has to be asked for in parts.
+pub fn list(body: &impl Serialize) -> Result<Response> {
+    bounded(answer::text(body)).map(|text| answer::json_text(http::StatusCode::OK, text))
+}
+
+/// 200 with a list, as YAML.
+///
+/// # Errors
+/// 413 `listTooLarge` for one that has to be asked for in parts.
+pub fn yaml_list(body: &impl Serialize) -> Result<Response> {
+    bounded(answer::yaml_text(body)?.into_bytes()).map(|text| answer::yaml_document(http::StatusCode::OK, text))
+}
+
+fn bounded(text: Vec<u8>) -> Result<Vec<u8>> {
+    if text.len() > MAX_LIST_BYTES {
+        Err(Error::list_too_large())
+    } else {
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_named_by_either_kind_of_id() {
+        let page = |limit, after: Option<&str>| {
+            let paging = Paging {
+                limit,
+                after: after.map(str::to_owned),
+            };
+            paging.page().ok()
+        };
+        assert_eq!(page(None, None), Some(Page::ALL));
+        let after = EntityId::parse("7");
+        assert_eq!(page(Some(3), Some("7")), Some(Page { limit: Some(3), after }));
+        assert!(page(None, Some("6f9619ff-8b86-4011-b42d-00c04fc964ff")).is_some());
+        for after in ["", "x", "-1", "7 "] {
+            assert_eq!(page(None, Some(after)), None, "{after}");
+        }
+        assert_eq!(page(Some(0), None), None);
+    }
+
+    #[test]
+    fn a_list_that_is_too_large_is_refused() {
+        let fits = vec!["x".repeat(MAX_LIST_BYTES - 4)];
+        assert!(list(&fits).is_ok());
+        let large = vec!["x".repeat(MAX_LIST_BYTES)];
+        for refused in [list(&large), yaml_list(&large)] {
+            let error = refused.expect_err("too large");
+            assert_eq!((error.status().as_u16(), error.code()), (413, "listTooLarge"));
+        }
+    }
+}

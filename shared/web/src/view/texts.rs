@@ -1,0 +1,86 @@
+//! How the texts of curators look: `nameDe` to `nameUk`, `notesDe` to `notesUk`, `tags`. `info` is for curators' eyes in the
+//! database alone (defect D63).
+
+use bespoke_core::entity::texts::Texts;
+use bespoke_core::validate::Language;
+use serde_json::json;
+use utoipa::openapi::schema::{Array, ObjectBuilder, Type};
+use utoipa::openapi::{KnownFormat, Object, RefOr, Schema, SchemaFormat};
+
+use crate::JsonObject;
+
+/// The languages in the order of the fields.
+const LANGUAGES: [(Language, &str); 6] = [
+    (Language::De, "De"),
+    (Language::En, "En"),
+    (Language::Es, "Es"),
+    (Language::Fr, "Fr"),
+    (Language::Nl, "Nl"),
+    (Language::Uk, "Uk"),
+];
+
+/// Adds the texts to an object.
+pub fn insert(object: &mut JsonObject, texts: &Texts) {
+    for (stem, translated) in [("name", &texts.names), ("notes", &texts.notes)] {
+        for (language, suffix) in LANGUAGES {
+            object.insert(format!("{stem}{suffix}"), translated.get(language).into());
+        }
+    }
+    object.insert("tags".to_owned(), json!(texts.tags));
+}
+
+/// Describes an object with texts: the fields before them, they, the fields behind. All are required.
+pub fn describe<const B: usize, const A: usize>(
+    before: [(&str, RefOr<Schema>); B],
+    behind: [(&str, RefOr<Schema>); A],
+) -> Object {
+    let mut object = ObjectBuilder::new();
+    for (name, schema) in before {
+        object = object.property(name, schema).required(name);
+    }
+    for stem in ["name", "notes"] {
+        for (_, suffix) in LANGUAGES {
+            let name = format!("{stem}{suffix}");
+            object = object.property(&name, text()).required(name);
+        }
+    }
+    object = object.property("tags", Array::new(text())).required("tags");
+    for (name, schema) in behind {
+        object = object.property(name, schema).required(name);
+    }
+    object.build()
+}
+
+/// Schema of a text.
+pub fn text() -> RefOr<Schema> {
+    of_type(Type::String)
+}
+
+/// Schema of a whole number.
+pub fn integer() -> RefOr<Schema> {
+    of_type(Type::Integer)
+}
+
+/// Schema of a yes or no.
+pub fn boolean() -> RefOr<Schema> {
+    of_type(Type::Boolean)
+}
+
+/// Schema of a moment.
+pub fn date_time() -> RefOr<Schema> {
+    formatted(KnownFormat::DateTime)
+}
+
+/// Schema of a UUID.
+pub fn uuid() -> RefOr<Schema> {
+    formatted(KnownFormat::Uuid)
+}
+
+fn formatted(format: KnownFormat) -> RefOr<Schema> {
+    let builder = ObjectBuilder::new().schema_type(Type::String);
+    builder.format(Some(SchemaFormat::KnownFormat(format))).into()
+}
+
+fn of_type(kind: Type) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(kind).into()
+}

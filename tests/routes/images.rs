@@ -1,0 +1,226 @@
+//! `/images`
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bespoke_storage::{ETag, Fetched, Listed, MemoryStore, ObjectStore, PutCondition, StoreError};
+use bespoke_tests::support::picture::{GLASS, RED};
+use bespoke_tests::support::{Answer, App, Person};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+const URL: &str = "http://localhost:3000";
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+async fn set(app: &App, person: &Person, body: &Value) -> Value {
+    let made = app.post("/sets/jwt").jwt(&person.token).json(body).send().await;
+    made.expect_status(201)
+}
+
+/// What is behind the `imageUrl` of a record.
+async fn behind(app: &App, record: &Value) -> Answer {
+    let url = record["imageUrl"].as_str().expect("a URL");
+    app.get(url.strip_prefix(URL).expect("ours")).send().await
+}
+
+#[tokio::test]
+async fn the_image_of_a_private_set_is_seen_through_its_signed_link_alone() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let made = set(&app, &jane, &json!({ "name": "Jane", "img": RED })).await;
+    assert_eq!(made["ignored"], json!([]));
+    let (one, own) = (&made["set"], format!("set-{}", made["set"]["id"]));
+    assert_eq!((&one["img"], &one["image"]), (&json!(own), &json!(own)));
+    let seen = behind(&app, one).await;
+    assert_eq!((seen.status, seen.header("content-type")), (200, "image/jpeg"));
+    assert_eq!(seen.header("cache-control"), "private, max-age=300");
+    assert!(seen.body.starts_with(b"\xff\xd8\xff"));
+
+    let plain = format!("/images/{own}");
+    app.get(&plain).send().await.expect_missing();
+    app.get(&format!("{plain}?expires=99999999999&signature=AAAA"))
+        .send()
+        .await
+        .expect_missing();
+    app.get(&format!("{plain}?expires=x"))
+        .send()
+        .await
+        .expect_error(400, "badRequest");
+    let other = set(&app, &jane, &json!({ "name": "Other", "img": GLASS })).await["set"].clone();
+    let query = one["imageUrl"].as_str().unwrap().split_once('?').unwrap().1;
+    app.get(&format!("/images/set-{}?{query}", other["id"]))
+        .send()
+        .await
+        .expect_missing();
+    assert_eq!(behind(&app, &other).await.header("content-type"), "image/png");
+    app.clock.advance_ms(HOUR_MS);
+    assert_eq!(behind(&app, one).await.status, 200);
+    app.clock.advance_ms(HOUR_MS);
+    behind(&app, one).await.expect_missing();
+    let again = app
+        .get(&format!("/sets/{}/jwt", one["id"]))
+        .jwt(&jane.token)
+        .send()
+        .await;
+    assert_eq!(behind(&app, &again.json()["set"]).await.status, 200, "a fresh link");
+}
+
+#[tokio::test]
+async fn the_image_of_a_public_set_is_seen_by_everybody_until_it_is_private_or_gone() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let made = set(&app, &jane, &json!({ "name": "Jane", "public": true, "img": RED })).await["set"].clone();
+    let plain = format!("/images/set-{}", made["id"]);
+    assert_eq!(made["imageUrl"], format!("{URL}{plain}"));
+    for path in [&plain, &plain.to_uppercase().replace("SET", "set")] {
+        let seen = app.get(path).send().await;
+        assert_eq!(
+            (seen.status, seen.header("cache-control")),
+            (200, "public, max-age=300")
+        );
+        assert_eq!(seen.header("x-content-type-options"), "nosniff");
+    }
+    let tag = app.get(&plain).send().await.header("etag").to_owned();
+    assert_eq!(app.get(&plain).header("if-none-match", &tag).send().await.status, 304);
+    let one = format!("/sets/{}/jwt", made["id"]);
+    let patch = async |body: Value| {
+        app.patch(&one)
+            .jwt(&jane.token)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200)
+    };
+    patch(json!({ "public": false })).await;
+    app.get(&plain).send().await.expect_missing();
+    patch(json!({ "public": true })).await;
+    assert_eq!(app.get(&plain).send().await.status, 200);
+    let link = app.context().links().sign(&plain, app.context().now().plus_ms(HOUR_MS));
+    app.delete(&one).jwt(&jane.token).send().await.expect_status(204);
+    app.get(&plain).send().await.expect_missing();
+    app.get(&link).send().await.expect_missing();
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_taken_never_loses_its_record_nor_the_old_image() {
+    // Defects D13 and D78: an image that failed ended the process, or lost the change that it came with.
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let made = set(
+        &app,
+        &jane,
+        &json!({ "name": "Jane", "public": true, "img": "no picture" }),
+    )
+    .await;
+    assert_eq!(made["ignored"], json!(["img"]));
+    assert_eq!(
+        (&made["set"]["img"], &made["set"]["imageUrl"]),
+        (&json!("default-avatar"), &json!(null))
+    );
+    let one = format!("/sets/{}/jwt", made["set"]["id"]);
+    let patch = async |body: Value| {
+        app.patch(&one)
+            .jwt(&jane.token)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200)
+    };
+    let changed = patch(json!({ "img": GLASS })).await;
+    assert_eq!(changed["ignored"], json!([]));
+    let old = behind(&app, &changed["set"]).await.body;
+    for (index, bad) in [
+        json!(""),
+        json!(7),
+        json!({ "a": 1 }),
+        json!("data:image/png;base64,AAAA"),
+        json!("https://example.com/a.png"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("Changed {index}");
+        let changed = patch(json!({ "name": name, "img": bad })).await;
+        assert_eq!(
+            (&changed["ignored"], &changed["set"]["name"]),
+            (&json!(["img"]), &json!(name))
+        );
+        assert_eq!(behind(&app, &changed["set"]).await.body, old);
+    }
+    assert_eq!(patch(json!({ "img": null })).await["ignored"], json!([]));
+    let changed = patch(json!({ "img": RED })).await;
+    assert_ne!(behind(&app, &changed["set"]).await.body, old);
+}
+
+/// A bucket that takes everything but images.
+struct WithoutImages(MemoryStore);
+
+#[async_trait]
+impl ObjectStore for WithoutImages {
+    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        self.0.get(key, if_none_match).await
+    }
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
+        self.0.get_range(key, offset, length).await
+    }
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
+        if key.starts_with("images/") {
+            return Err(StoreError::Unknown("no images today".into()));
+        }
+        self.0.put(key, body, condition).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.0.delete(key).await
+    }
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.0.list(prefix).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_never_loses_the_record() {
+    let bucket = MemoryStore::new();
+    let app = App::over(Arc::new(WithoutImages(bucket.clone())), bucket, &[])
+        .await
+        .expect("a start");
+    let jane = app.person("jane").await;
+    let made = set(&app, &jane, &json!({ "name": "Jane", "img": RED })).await;
+    assert_eq!(
+        (&made["ignored"], &made["set"]["img"]),
+        (&json!(["img"]), &json!("default-avatar"))
+    );
+    let one = format!("/sets/{}/jwt", made["set"]["id"]);
+    let changed = app
+        .patch(&one)
+        .jwt(&jane.token)
+        .json(&json!({ "notes": "new", "img": RED }))
+        .send()
+        .await;
+    let changed = changed.expect_status(200);
+    assert_eq!(
+        (&changed["ignored"], &changed["set"]["notes"]),
+        (&json!(["img"]), &json!("new"))
+    );
+}
+
+#[tokio::test]
+async fn the_default_image_is_a_picture_and_what_is_none_is_missing() {
+    let app = App::new().await;
+    let default = app.get("/images/default-avatar").send().await;
+    assert_eq!((default.status, default.header("location")), (302, "/avatar.svg"));
+    assert_eq!(app.get(default.header("location")).send().await.status, 200);
+    let account = format!("uid-{}", "0".repeat(64));
+    for id in [
+        "set-1",
+        "set-0",
+        "pattern-1",
+        "cset-1",
+        "x",
+        "..%2Fhead",
+        "%00",
+        &account,
+        "sugset-1",
+    ] {
+        app.get(&format!("/images/{id}")).send().await.expect_missing();
+    }
+}
