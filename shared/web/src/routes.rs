@@ -267,3 +267,4 @@ gated!(A);
 gated!(A, B);
 gated!(A, B, C);
 gated!(A, B, C, D);
+gated!(A, B, C, D, E);
