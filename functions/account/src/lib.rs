@@ -2,11 +2,20 @@
 
 mod account;
 mod available;
+mod card;
 mod confirm;
 mod consent;
+mod data;
+mod export;
+mod import;
+mod oauth;
+mod profile;
+mod remove;
+mod restrict;
 mod signin;
 mod signup;
 mod update;
+mod usage;
 mod whoami;
 
 use axum::response::Response;
@@ -15,7 +24,7 @@ use bespoke_core::{EntityId, Scope};
 use bespoke_core::{Role, entity::user::Consent};
 use bespoke_database::users;
 use bespoke_web::openapi::Failure;
-use bespoke_web::{Error, Outcome, Result, Routes, Session, ok, route, view};
+use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,6 +41,19 @@ pub fn router() -> Routes {
         .with(route!(update::update))
         .with(route!(consent::consent))
         .with(route!(available::username))
+        .with(route!(usage::usage).scopes(&[Scope::AccountRead]))
+        .with(route!(export::export))
+        .with(route!(export::export_by_get))
+        .with(route!(export::read))
+        .with(route!(import::import))
+        .with(route!(restrict::restrict))
+        .with(route!(restrict::restrict_by_get))
+        .with(route!(remove::remove))
+        .with(route!(profile::profile))
+        .with(route!(card::card))
+        .with(route!(data::data))
+        .with(route!(oauth::init))
+        .with(route!(oauth::signin))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -46,6 +68,22 @@ struct SignedIn {
     /// Goes into `Authorization: Bearer` of calls to paths that end in `/jwt`.
     token: String,
     account: view::Account,
+}
+
+/// The answer to what leaves nothing to tell; clients want a body.
+#[derive(Serialize, ToSchema)]
+struct Emptied {
+    result: Outcome,
+    /// Always empty.
+    #[schema(value_type = HashMap<String, Value>)]
+    data: JsonObject,
+}
+
+fn emptied() -> Response {
+    ok(&Emptied {
+        result: Outcome::Success,
+        data: JsonObject::new(),
+    })
 }
 
 /// An error whose code stands one object deeper than elsewhere: its clients read it so.

@@ -25,7 +25,7 @@ const SILENT: [&str; 2] = ["test", "currentPassword"];
 
 /// The fields of a request that can be taken.
 #[derive(Default)]
-struct Changes {
+pub(crate) struct Changes {
     bio: Option<String>,
     consent: Option<Consent>,
     control: Option<i64>,
@@ -131,7 +131,7 @@ async fn verify_current(session: &Session, id: i64, current: Option<Value>) -> R
 
 impl Changes {
     /// Reads a request; beside the changes gives the names of the fields that were not taken (decision D80).
-    fn read(body: JsonObject) -> (Self, Vec<String>) {
+    pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         for (field, value) in body {
             if !changes.take(&field, value) && !SILENT.contains(&field.as_str()) {
@@ -186,7 +186,7 @@ impl Changes {
     }
 
     /// Stores the changes; gives the names of the fields that the account as it is now does not let in.
-    fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<Vec<String>> {
+    pub(crate) fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<Vec<String>> {
         self.check_level(actor)?;
         let id = actor.user_id;
         let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;

@@ -23,6 +23,8 @@ pub mod audit;
 pub mod bookmarks;
 pub mod confirmations;
 pub mod curated_sets;
+pub mod exports;
+pub mod leftovers;
 pub mod option_packs;
 pub mod outbox;
 pub mod patterns;
