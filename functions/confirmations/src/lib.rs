@@ -48,7 +48,7 @@ struct OpenConfirmation {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Answer {
-    SuggestedSet(SuggestedSet),
+    SuggestedSet(Box<SuggestedSet>),
     Confirmation(OpenConfirmation),
 }
 
@@ -69,10 +69,10 @@ async fn read(_: Public, session: Session, id: Id, params: Params) -> Result<Res
     let suggestion = session.read(|db| suggestions::find(db, id)).await?;
     if let Some(suggestion) = suggestion {
         return match suggestion.kind {
-            SuggestionKind::Set => Ok(ok(&Answer::SuggestedSet(SuggestedSet {
+            SuggestionKind::Set => Ok(ok(&Answer::SuggestedSet(Box::new(SuggestedSet {
                 result: Outcome::Success,
                 submission: submission(suggestion.uuid, &suggestion.data),
-            }))),
+            })))),
             SuggestionKind::Pack => Err(Error::not_found()),
         };
     }

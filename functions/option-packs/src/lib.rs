@@ -28,7 +28,7 @@ pub fn router() -> Routes {
         .with(route!(read::read))
         .with(route!(read::json))
         .with(route!(read::yaml))
-        .with(route!(create::create))
+        .with(route!(create::create).apart())
         .with(route!(update::update))
         .with(route!(delete::delete))
         .with(route!(suggest::suggest))

@@ -116,8 +116,13 @@ pub fn document(functions: &[Routes]) -> Value {
         }
         let described = (route.describe)();
         add_schemas(&mut schemas, described.schemas);
-        let operation = operation(route, to_json(&described.operation));
-        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        let mut operation = operation(route, to_json(&described.operation));
+        let mut id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        if route.scheme == Some(Scheme::Key) && ids.contains(&id) {
+            // The other of two that are described apart.
+            id.push_str("ByKey");
+            operation["operationId"] = id.clone().into();
+        }
         assert!(ids.insert(id.clone()), "two operations are called {id}");
         path[&method] = operation;
     }

@@ -65,7 +65,7 @@ pub struct Route {
     pub method: Method,
     /// Path as clients write it, `{name}` for its variable parts, in lower case where it is fixed.
     pub path: String,
-    /// Path as it stands in the description: one that ends in `/{auth}` is two routes.
+    /// Path as it stands in the description: one that ends in `/{auth}` is two routes, unless they are described apart.
     pub described_path: String,
     /// How callers prove who they are.
     pub scheme: Option<Scheme>,
@@ -88,6 +88,7 @@ pub struct Described<H, T> {
     path: String,
     describe: fn() -> Description,
     scopes: NeededScopes,
+    apart: bool,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -106,6 +107,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             path: P::path(),
             describe,
             scopes: None,
+            apart: false,
             arguments: PhantomData,
         }
     }
@@ -117,6 +119,13 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             scopes: Some(scopes),
             ..self
         }
+    }
+
+    /// Describes `/jwt` and `/key` as two paths: where `/{auth}` could be taken for another path with a parameter in its
+    /// place.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Self { apart: true, ..self }
     }
 }
 
@@ -173,6 +182,7 @@ impl Routes {
             path: described_path,
             describe,
             scopes,
+            apart,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -198,7 +208,7 @@ impl Routes {
                     function: self.function,
                     method: method_of(method),
                     path: path.clone(),
-                    described_path: described_path.clone(),
+                    described_path: if apart { &path } else { &described_path }.clone(),
                     scheme,
                     access: T::ACCESS,
                     scopes,
