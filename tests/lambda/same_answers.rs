@@ -74,3 +74,43 @@ async fn info() {
 async fn sets() {
     same("sets").await;
 }
+
+#[tokio::test]
+async fn admin() {
+    same("admin").await;
+}
+
+#[tokio::test]
+async fn bookmarks() {
+    same("bookmarks").await;
+}
+
+#[tokio::test]
+async fn confirmations() {
+    same("confirmations").await;
+}
+
+#[tokio::test]
+async fn curated_sets() {
+    same("curated-sets").await;
+}
+
+#[tokio::test]
+async fn images() {
+    same("images").await;
+}
+
+#[tokio::test]
+async fn option_packs() {
+    same("option-packs").await;
+}
+
+#[tokio::test]
+async fn patterns() {
+    same("patterns").await;
+}
+
+#[tokio::test]
+async fn subscribers() {
+    same("subscribers").await;
+}

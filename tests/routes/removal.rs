@@ -51,11 +51,7 @@ async fn everything(app: &App) -> Vec<(String, Sql)> {
     let mut all = Vec::new();
     for table in tables {
         let mut select = database.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
-        let columns: Vec<_> = select
-            .column_names()
-            .iter()
-            .map(|name| format!("{table}.{name}"))
-            .collect();
+        let columns: Vec<_> = select.column_names().map(|name| format!("{table}.{name}")).collect();
         let mut rows = select.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             all.extend(

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use axum::response::Response;
+use bespoke_core::Timestamp;
+use bespoke_core::entity::api_key::ApiKey;
 use bespoke_database::usage::{self, Usage};
 use bespoke_database::{Page, api_keys};
 use bespoke_web::level::READ_SOME;
-use bespoke_web::view::usage::{Days, UsageReport};
+use bespoke_web::view::usage::{Days, UsageOfDay, UsageReport};
 use bespoke_web::{Caller, Outcome, Query, Result, Session, ok};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,12 +17,34 @@ use uuid::Uuid;
 
 /// Calls with one API key.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct KeyUsage {
     id: Uuid,
     key: Uuid,
     name: Value,
-    #[serde(flatten)]
-    report: UsageReport,
+    usage: Vec<UsageOfDay>,
+    /// All of these days together.
+    calls: i64,
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    last_seen: Option<Timestamp>,
+}
+
+impl KeyUsage {
+    fn new(key: ApiKey, report: UsageReport) -> Self {
+        let UsageReport {
+            usage,
+            calls,
+            last_seen,
+        } = report;
+        Self {
+            id: key.uuid,
+            key: key.uuid,
+            name: key.name,
+            usage,
+            calls,
+            last_seen,
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -58,11 +82,9 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
         counted.entry(usage.key).or_default().push(usage);
     }
     let mut report = |key, last_seen| UsageReport::of(counted.remove(&key).unwrap_or_default().into_iter(), last_seen);
-    let keys = keys.into_iter().map(|key| KeyUsage {
-        id: key.uuid,
-        key: key.uuid,
-        report: report(Some(key.uuid), key.last_seen),
-        name: key.name,
+    let keys = keys.into_iter().map(|key| {
+        let report = report(Some(key.uuid), key.last_seen);
+        KeyUsage::new(key, report)
     });
     let keys = keys.collect();
     Ok(ok(&AccountUsage {

@@ -74,6 +74,10 @@ pub const HEAD_GETS_MAX: usize = 8;
 pub const HEAD_TIMEOUT_MS: u64 = 2_000;
 /// The same for chunks, tables and segments. Milliseconds.
 pub const OBJECT_TIMEOUT_MS: u64 = 30_000;
+/// Times a new bucket is asked whether its conditions hold.
+pub const PROBE_ROUNDS: usize = 3;
+/// Writers that race each time.
+pub const PROBE_WRITERS: usize = 8;
 /// Objects fetched or stored at once.
 pub const PARALLEL_OBJECTS: usize = 16;
 /// Times a start or a catch-up begins again because `head` moved under it.

@@ -109,7 +109,7 @@ impl Writer {
             match left {
                 Some(_) if group.len() > 1 => groups.extend(group.into_iter().rev().map(|waiting| vec![waiting])),
                 Some(error) => {
-                    for waiting in &mut group {
+                    for waiting in group.iter_mut().filter(|waiting| !waiting.job.has_failed()) {
                         waiting.job.reject(unshared(&error));
                     }
                     self.answer(group);
@@ -235,7 +235,7 @@ impl Writer {
         let is_old = |waiting: &mut Waiting| {
             waiting
                 .first_attempt_ms
-                .is_some_and(|first_ms| date_ms.saturating_sub(first_ms) > RERUN_MAX_MS)
+                .is_some_and(|first_ms| date_ms.abs_diff(first_ms) > RERUN_MAX_MS)
         };
         let mut old: Vec<_> = group.extract_if(.., is_old).collect();
         for waiting in &mut old {

@@ -9,7 +9,7 @@ use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, R
 use bespoke_database::{Database, Vault};
 use bespoke_services::images::{BucketImages, ImageStore};
 use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
-use bespoke_storage::{DirectoryStore, ObjectStore};
+use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::limits::Limits;
@@ -66,9 +66,8 @@ impl Context {
         let store = match store {
             Some(store) => store,
             None => {
-                let directory = DirectoryStore::open(&config.store_dir);
-                let directory = directory.map_err(|error| bespoke_database::Error::Storage(error.into()))?;
-                Arc::new(directory) as Arc<dyn ObjectStore>
+                let opened = config.store.open().await;
+                opened.map_err(|error| bespoke_database::Error::Storage(error.into()))?
             }
         };
         let cipher = FieldCipher::new(&config.keys.data, &[]);

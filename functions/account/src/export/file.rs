@@ -5,7 +5,8 @@ use bespoke_core::validate::Language;
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::{Db, confirmations, subscribers, suggestions, users};
 use bespoke_web::suggestions::SuggestionView;
-use bespoke_web::{Context, Error, Result, view};
+use bespoke_web::view::{self, api_key::ApiKeyListItem};
+use bespoke_web::{Context, Error, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,8 +30,11 @@ pub(crate) struct Export {
     /// Where it comes from.
     url: String,
     account: view::Account,
-    #[serde(flatten)]
-    data: AccountData,
+    /// Without their secrets.
+    apikeys: Vec<ApiKeyListItem>,
+    bookmarks: Vec<view::Bookmark>,
+    patterns: Vec<view::Pattern>,
+    sets: Vec<view::Set>,
     /// What waits for a link to be opened.
     confirmations: Vec<Confirmation>,
     /// What was suggested to curators.
@@ -80,13 +84,22 @@ impl Export {
         let subscriber = subscribers::by_email(db, &user.email)?;
         let confirmations = confirmations::by_user(db, user_id)?;
         let suggestions = suggestions::by_user(db, user_id)?;
+        let AccountData {
+            apikeys,
+            bookmarks,
+            patterns,
+            sets,
+        } = AccountData::of(db, user_id, context)?;
         Ok(Self {
             format: FORMAT,
             version: VERSION,
             exported_at: context.now(),
             url: context.config().url.clone(),
             account: user.into(),
-            data: AccountData::of(db, user_id, context)?,
+            apikeys,
+            bookmarks,
+            patterns,
+            sets,
             confirmations: confirmations.into_iter().map(Into::into).collect(),
             suggestions: suggestions.into_iter().map(Into::into).collect(),
             subscriber: subscriber.map(|subscriber| Subscriber {

@@ -1,0 +1,51 @@
+//! `/info`
+
+use bespoke_tests::support::App;
+use serde_json::json;
+
+#[tokio::test]
+async fn everybody_may_know_how_much_there_is() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    app.post("/sets/jwt")
+        .jwt(&jane.token)
+        .json(&json!({ "name": "s" }))
+        .send()
+        .await
+        .expect_status(201);
+    for design in ["aaron", "aaron", "simon", "What Jane wrote", ""] {
+        let body = json!({ "design": design, "settings": {}, "data": { "design": "Not a design!" } });
+        app.post("/patterns/jwt")
+            .jwt(&jane.token)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(201);
+    }
+    let body = json!({ "title": "t", "url": "/x", "type": "doc" });
+    app.post("/bookmarks/jwt")
+        .jwt(&jane.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(201);
+    let users = app.get("/info/users").send().await.expect_status(200);
+    assert_eq!(users, json!({ "result": "success", "users": 1 }));
+    let mut stats = app.get("/info/stats").send().await.expect_status(200);
+    assert!(stats["activity"]["jwt"].is_i64() && stats["activity"]["key"].is_i64());
+    stats.as_object_mut().unwrap().remove("activity");
+    let expected = json!({ "result": "success", "user": 1, "pattern": 5, "bookmark": 1, "set": 1, "curatedSet": 20,
+        "apikey": 1, "subscriber": 0, "designs": { "aaron": 2, "simon": 1 } });
+    assert_eq!(stats, expected);
+    let authors = app.get("/info/authors").send().await.expect_status(200);
+    assert_eq!(authors, json!({ "result": "success", "authors": [] }));
+}
+
+#[tokio::test]
+async fn a_setting_closes_the_counters() {
+    let app = App::with(&[("BACKEND_HIDE_COUNTERS", "yes")]).await;
+    for path in ["/info/users", "/info/stats", "/info/authors"] {
+        app.get(path).send().await.expect_error(404, "notFound");
+    }
+    app.get("/healthz").send().await.expect_status(200);
+}

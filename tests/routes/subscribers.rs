@@ -1,0 +1,210 @@
+//! `/subscriber` and `/ocunsub`
+
+use bespoke_tests::support::{Answer, App};
+use serde_json::{Value, json};
+
+async fn subscribe(app: &App, body: &Value) -> Answer {
+    app.post("/subscriber").json(body).send().await
+}
+
+/// Somebody who has confirmed; gives the id and the check.
+async fn subscribed(app: &App, email: &str) -> (String, String) {
+    let made = subscribe(app, &json!({ "email": email, "language": "en", "test": "yes please" })).await;
+    let data = made.expect_status(200)["data"].clone();
+    let text = |field: &str| data[field].as_str().unwrap().to_owned();
+    let (id, ehash) = (text("id"), text("ehash"));
+    let confirm = app
+        .request("PUT", "/subscriber")
+        .json(&json!({ "id": id, "ehash": ehash }));
+    assert_eq!(confirm.send().await.expect_status(200), json!({ "result": "success" }));
+    (id, ehash)
+}
+
+/// Whether that address gets the newsletter.
+async fn gets_it(app: &App, email: &str) -> bool {
+    let support = app.person_as(&format!("support{}", email.len()), "support").await;
+    let list = app
+        .get("/admin/subscribers/jwt")
+        .jwt(&support.token)
+        .send()
+        .await
+        .expect_status(200);
+    list["subscribers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|one| one["email"] == email)
+}
+
+#[tokio::test]
+async fn an_address_is_subscribed_by_what_is_in_its_mail() {
+    let app = App::new().await;
+    let made = subscribe(&app, &json!({ "email": " Jane@Example.COM ", "language": "nL" }))
+        .await
+        .expect_status(200);
+    assert_eq!(
+        made,
+        json!({ "result": "success", "data": { "language": "nl", "email": "jane@example.com" } })
+    );
+    let mail = app.mails().pop().unwrap();
+    for expected in [
+        "/newsletter/subscribe?id=",
+        "List-Unsubscribe: <http://localhost:3000/ocunsub/",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    ] {
+        assert!(mail.contains(expected), "{expected} in {mail}");
+    }
+    // Defect D89: newcomers were told that they had asked before.
+    assert!(mail.contains("You are about to subscribe"), "{mail}");
+    let (id, check) = app.newest_link();
+    subscribe(&app, &json!({ "email": "jane@example.com", "language": "en" }))
+        .await
+        .expect_status(200);
+    assert!(app.mails().pop().unwrap().contains("waits to be confirmed"));
+    assert_eq!(app.newest_link(), (id.clone(), check.clone()));
+    let confirm = app
+        .request("PUT", "/subscriber")
+        .json(&json!({ "id": id, "ehash": check }));
+    confirm.send().await.expect_status(200);
+    assert!(gets_it(&app, "jane@example.com").await);
+    subscribe(&app, &json!({ "email": "jane@example.com", "language": "en" }))
+        .await
+        .expect_status(200);
+    assert!(app.mails().pop().unwrap().contains("/newsletter/unsubscribe?id="));
+}
+
+#[tokio::test]
+async fn what_is_no_address_or_language_is_refused() {
+    let app = App::new().await;
+    for (body, code) in [
+        (json!({}), "emailMissing"),
+        (json!({ "language": "en" }), "emailMissing"),
+        (json!({ "email": 7, "language": "en" }), "emailMissing"),
+        // Defect D106.
+        (json!({ "email": "  ", "language": "en" }), "emailMissing"),
+        (json!({ "email": "jane", "language": "en" }), "emailInvalid"),
+        (json!({ "email": "jane@example.com" }), "languageMissing"),
+        // Defect D10: a language that is no text ended the process.
+        (
+            json!({ "email": "jane@example.com", "language": { "a": 1 } }),
+            "languageMissing",
+        ),
+        (
+            json!({ "email": "jane@example.com", "language": "xx" }),
+            "languageMissing",
+        ),
+    ] {
+        subscribe(&app, &body).await.expect_error(400, code);
+    }
+    let put = async |body: Value| app.request("PUT", "/subscriber").json(&body).send().await;
+    put(json!({})).await.expect_error(400, "idMissing");
+    put(json!({ "id": "x" })).await.expect_error(400, "ehashMissing");
+    put(json!({ "id": "x", "ehash": "y" })).await.expect_missing();
+    put(json!({ "id": [1], "ehash": { "a": 1 } })).await.expect_missing();
+    assert!(app.mails().is_empty());
+}
+
+#[tokio::test]
+async fn id_and_check_belong_together_and_cannot_be_made_of_the_address() {
+    // Defect D53: whoever knew an address could subscribe and unsubscribe it.
+    use sha2::{Digest, Sha256};
+    let app = App::new().await;
+    let (jane, eve) = (
+        subscribed(&app, "jane@freesewing.dev").await,
+        subscribed(&app, "eve@freesewing.dev").await,
+    );
+    let digest = Sha256::digest(b"jane@freesewing.dev");
+    let bare: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_ne!(bare, jane.1);
+    for path in [
+        format!("{}/{}", eve.0, jane.1),
+        format!("{}/{bare}", eve.0),
+        bare.clone(),
+        format!("1/{}", jane.1),
+        format!("{}/x", jane.0),
+        "x".to_owned(),
+        "1".to_owned(),
+    ] {
+        app.delete(&format!("/subscriber/{path}")).send().await.expect_missing();
+    }
+    let put = app
+        .request("PUT", "/subscriber")
+        .json(&json!({ "id": eve.0, "ehash": jane.1 }));
+    put.send().await.expect_missing();
+    // The links in the mails of the original have the bare hash behind the id.
+    app.delete(&format!("/subscriber/{}/{bare}", jane.0))
+        .send()
+        .await
+        .expect_status(204);
+    assert!(!gets_it(&app, "jane@freesewing.dev").await);
+    app.delete(&format!("/subscriber/{}/{bare}", jane.0))
+        .send()
+        .await
+        .expect_missing();
+}
+
+#[tokio::test]
+async fn each_form_of_leaving_works() {
+    let app = App::new().await;
+    let email = "jane@freesewing.dev";
+    for form in ["both", "check", "id"] {
+        let (id, check) = subscribed(&app, email).await;
+        let path = match form {
+            "both" => format!("/subscriber/{id}/{check}"),
+            "check" => format!("/subscriber/{}", check.to_uppercase()),
+            _ => format!("/subscriber/{id}"),
+        };
+        app.delete(&path).send().await.expect_status(204);
+        app.delete(&path).send().await.expect_missing();
+    }
+    let (id, check) = subscribed(&app, email).await;
+    for secret in [&id, &check] {
+        let page = app.get(&format!("/ocunsub/{secret}")).send().await;
+        assert_eq!(
+            (page.status, page.header("content-type")),
+            (200, "text/html; charset=utf-8")
+        );
+        assert!(page.text().contains("<form method=\"post\">") && !page.text().contains(secret.as_str()));
+        assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    }
+    assert!(gets_it(&app, email).await, "a GET changes nothing");
+    let form = "application/x-www-form-urlencoded";
+    for _ in 0..2 {
+        let gone = app
+            .post(&format!("/ocunsub/{id}"))
+            .body(form, "List-Unsubscribe=One-Click")
+            .send()
+            .await;
+        assert_eq!(gone.status, 200);
+    }
+    app.get(&format!("/ocunsub/{id}")).send().await.expect_missing();
+    assert!(
+        subscribed(&app, email).await.0 != id,
+        "a new subscription has new links"
+    );
+}
+
+#[tokio::test]
+async fn leaving_can_be_asked_for_by_mail_and_the_answer_tells_nothing() {
+    let app = App::new().await;
+    let remove = async |body: Value| app.post("/subscriber/remove").json(&body).send().await;
+    remove(json!({})).await.expect_error(400, "emailMissing");
+    remove(json!({ "email": "x" })).await.expect_error(400, "emailInvalid");
+    let unknown = remove(json!({ "email": "nobody@example.com" }))
+        .await
+        .expect_status(200);
+    assert!(app.mails().is_empty());
+    let (id, check) = subscribed(&app, "jane@freesewing.dev").await;
+    assert_eq!(
+        remove(json!({ "email": "JANE@freesewing.dev" }))
+            .await
+            .expect_status(200),
+        unknown
+    );
+    assert!(app.mails().pop().unwrap().contains("/newsletter/unsubscribe?id="));
+    assert_eq!(app.newest_link(), (id.clone(), check.clone()));
+    app.delete(&format!("/subscriber/{id}/{check}"))
+        .send()
+        .await
+        .expect_status(204);
+}

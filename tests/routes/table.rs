@@ -1,0 +1,147 @@
+//! Every route that clients of either generation know is served, or stands in the list of those that are still to come.
+
+use std::collections::BTreeSet;
+
+use bespoke_tests::support::functions;
+use bespoke_web::{Access, Route};
+
+/// The routes of the original in October 2023: method, path, authentication, lowest level.
+const ROUTES_2023: &str = include_str!("../data/routes-2023.csv");
+/// The routes that clients of 2026 call beside them, in the same form.
+const ROUTES_2026: &str = include_str!("../data/routes-2026.csv");
+
+/// Not served yet. `{}` stands for a variable part, `{auth}` for both authentications. The list may only shrink.
+const TO_COME: &[(&str, &str)] = &[
+    ("POST", "/signin/oauth/init"),
+    ("POST", "/signin/oauth"),
+    ("POST", "/signinlink"),
+    ("POST", "/account/mfa/{auth}"),
+    ("GET", "/users/{}/{auth}"),
+    ("GET", "/users/{}"),
+    ("GET", "/users/{}/card"),
+    ("GET", "/account/export/{auth}"),
+    ("GET", "/account/restrict/{auth}"),
+    ("POST", "/account/restrict/{auth}"),
+    ("DELETE", "/account/{auth}"),
+    ("POST", "/flows/translator-invite/{auth}"),
+    ("POST", "/flows/language-suggestion/{auth}"),
+    ("POST", "/images/{auth}"),
+    ("POST", "/images"),
+    ("DELETE", "/images/{}/{auth}"),
+    ("POST", "/flows/pr/blog/{auth}"),
+    ("POST", "/flows/pr/showcase/{auth}"),
+    ("POST", "/issues"),
+    ("POST", "/discussions"),
+    ("GET", "/slugs/showcase/{}/{auth}"),
+    ("GET", "/slugs/blog/{}/{auth}"),
+];
+
+/// Routes whose level is lower than the original's, and why.
+const LOWER: &[(&str, &str)] = &[
+    // Since 2024 who supports users may act as them.
+    ("GET", "/admin/impersonate/{}/jwt"),
+];
+
+/// A line of the tables.
+struct Line<'a> {
+    method: &'a str,
+    path: String,
+    public: bool,
+    level: Option<u8>,
+}
+
+fn lines() -> Vec<Line<'static>> {
+    let rows = ROUTES_2023.lines().skip(1).chain(ROUTES_2026.lines().skip(1));
+    let lines: Vec<_> = rows.map(line).collect();
+    assert!(lines.len() > 150, "only {} lines", lines.len());
+    lines
+}
+
+fn line(row: &'static str) -> Line<'static> {
+    let fields: Vec<_> = row.split(',').collect();
+    let [method, path, auth, level] = fields[..] else {
+        panic!("{row}")
+    };
+    Line {
+        method,
+        path: shape(path),
+        public: auth == "none",
+        level: level.parse().ok(),
+    }
+}
+
+/// The path with its variable parts as `{}`: they have other names in each table.
+fn shape(path: &str) -> String {
+    let part = |part: &str| {
+        let suffix = [".json", ".yaml"].into_iter().find(|suffix| part.ends_with(suffix));
+        if part.starts_with(':') || part.starts_with('{') {
+            format!("{{}}{}", suffix.unwrap_or_default())
+        } else {
+            part.to_owned()
+        }
+    };
+    let shape: Vec<_> = path.split('/').map(part).collect();
+    let shape = shape.join("/");
+    if shape.len() > 1 {
+        shape.trim_end_matches('/').to_owned()
+    } else {
+        shape
+    }
+}
+
+fn served() -> Vec<Route> {
+    functions()
+        .iter()
+        .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
+        .collect()
+}
+
+fn listed(list: &[(&str, &str)], method: &str, path: &str) -> bool {
+    let both = |listed: &str| match listed.strip_suffix("{auth}") {
+        Some(stem) => [format!("{stem}jwt"), format!("{stem}key")],
+        None => [listed.to_owned(), String::new()],
+    };
+    list.iter()
+        .any(|(m, p)| *m == method && both(p).iter().any(|p| p == path))
+}
+
+#[test]
+fn every_route_of_the_contract_is_served_or_still_to_come() {
+    let served = served();
+    for Line {
+        method,
+        path,
+        public,
+        level,
+    } in lines()
+    {
+        let found = served
+            .iter()
+            .find(|route| route.method.as_str() == method && shape(&route.path) == path);
+        let to_come = listed(TO_COME, method, &path);
+        let Some(route) = found else {
+            assert!(to_come, "{method} {path} is missing");
+            continue;
+        };
+        assert!(!to_come, "{method} {path} has come: take it off the list");
+        assert_eq!(route.access == Access::Public, public, "{method} {path}");
+        if let (Access::Level(ours) | Access::Guest(ours), Some(theirs)) = (route.access, level) {
+            let lower = listed(LOWER, method, &path);
+            assert!(
+                ours >= theirs || lower,
+                "{method} {path} needs level {ours}, and had {theirs}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_to_come_is_in_the_contract() {
+    let known: BTreeSet<_> = lines().into_iter().map(|line| (line.method, line.path)).collect();
+    for (method, path) in TO_COME.iter().chain(LOWER) {
+        let there = known
+            .iter()
+            .any(|(m, p)| m == method && listed(&[(method, path)], m, p));
+        assert!(there, "{method} {path} is in no contract");
+    }
+}
