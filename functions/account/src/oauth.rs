@@ -3,7 +3,7 @@
 //! No provider is built in, so whatever is asked for is none that is enabled.
 
 use axum::response::Response;
-use bespoke_web::{Body, Error, Public, Result};
+use bespoke_web::{Body, Error, Outcome, Public, Result};
 use utoipa::ToSchema;
 
 use crate::SignedIn;
@@ -21,6 +21,16 @@ pub(crate) struct OauthStart {
     language: String,
 }
 
+/// Where to go on.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes an answer")]
+pub(crate) struct OauthBegun {
+    result: Outcome,
+    /// The provider's page.
+    auth_url: String,
+}
+
 /// What the provider sent back.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
@@ -34,7 +44,10 @@ pub(crate) struct OauthReturn {
 /// Begin to sign in through a provider
 // A provider that was no text ended the original's process: defect D8.
 #[utoipa::path(post, path = "/signin/oauth/init", tag = "Accounts", operation_id = "beginOauth", request_body = OauthStart,
-    responses((status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled.")))]
+    responses(
+        (status = 200, description = "Where to go on.", body = OauthBegun),
+        (status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled."),
+    ))]
 pub(crate) async fn init(_: Public, _: Body) -> Result<Response> {
     Err(INVALID_PROVIDER)
 }
