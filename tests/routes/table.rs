@@ -12,17 +12,8 @@ const ROUTES_2026: &str = include_str!("../data/routes-2026.csv");
 
 /// Not served yet. `{}` stands for a variable part, `{auth}` for both authentications. The list may only shrink.
 const TO_COME: &[(&str, &str)] = &[
-    ("POST", "/signin/oauth/init"),
-    ("POST", "/signin/oauth"),
     ("POST", "/signinlink"),
     ("POST", "/account/mfa/{auth}"),
-    ("GET", "/users/{}/{auth}"),
-    ("GET", "/users/{}"),
-    ("GET", "/users/{}/card"),
-    ("GET", "/account/export/{auth}"),
-    ("GET", "/account/restrict/{auth}"),
-    ("POST", "/account/restrict/{auth}"),
-    ("DELETE", "/account/{auth}"),
     ("POST", "/flows/translator-invite/{auth}"),
     ("POST", "/flows/language-suggestion/{auth}"),
     ("POST", "/images/{auth}"),

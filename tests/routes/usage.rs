@@ -1,4 +1,4 @@
-//! Counted calls and limits: `/apikeys/:id/usage`, `RateLimit`, 429.
+//! Counted calls and limits: `/apikeys/:id/usage`, `/account/usage`, `RateLimit`, 429.
 
 use bespoke_tests::support::App;
 use serde_json::json;
@@ -212,4 +212,56 @@ async fn without_limits_nothing_is_said_of_them() {
         let answer = app.get("/whoami/key").key(&jane.key).send().await;
         assert_eq!((answer.status, answer.header("ratelimit")), (200, ""));
     }
+}
+
+#[tokio::test]
+async fn an_account_sees_the_calls_with_each_key_and_with_tokens() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let john = app.person("john").await;
+    let reader = app.key_with(&jane, 1, json!({ "scopes": ["account:read"] })).await;
+    let call = async |path: &str| app.get(path).key(&reader).send().await;
+    call("/account/key").await.expect_status(200);
+    call("/sets/key").await.expect_error(403, "insufficientScope");
+    app.get("/account/jwt").jwt(&john.token).send().await.expect_status(200);
+    app.clock.advance_ms(DAY_MS / 2);
+    let usage = call("/account/usage/key").await.expect_status(200);
+    let day = |calls, refused| json!([{ "day": "2026-01-01", "calls": calls, "refused": refused }]);
+    assert_eq!(
+        usage["keys"],
+        json!([
+            { "id": jane.key.id, "key": jane.key.id, "name": "test", "usage": [], "calls": 0, "lastSeen": null },
+            { "id": reader.id, "key": reader.id, "name": "test", "usage": day(3, 1), "calls": 3,
+                "lastSeen": "2026-01-01T12:00:00.000Z" },
+        ])
+    );
+    // The two keys were made with the token.
+    assert_eq!(
+        usage["tokens"],
+        json!({ "usage": day(2, 0), "calls": 2, "lastSeen": "2026-01-01T00:00:00.000Z" })
+    );
+    let by_token = app
+        .get("/account/usage/jwt?days=1")
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(
+        (&by_token["keys"], &by_token["tokens"]["calls"]),
+        (&usage["keys"], &json!(3))
+    );
+    for wrong in ["0", "401", "x", ""] {
+        let path = format!("/account/usage/jwt?days={wrong}");
+        app.get(&path)
+            .jwt(&jane.token)
+            .send()
+            .await
+            .expect_error(400, "daysInvalid");
+    }
+    let none = app.key(&jane, 0).await;
+    app.get("/account/usage/key")
+        .key(&none)
+        .send()
+        .await
+        .expect_error(403, "insufficientAccessLevel");
 }

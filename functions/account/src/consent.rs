@@ -30,8 +30,9 @@ pub(crate) struct ConsentChange {
         (status = 404, description = "The account was removed while the call was under way."),
     ))]
 pub(crate) async fn consent(guest: Guest<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
+    let id = guest.whatever_its_state()?.actor.user_id;
     let consent = crate::consent_of(body.0.get("consent")).ok_or(Error::bad_request("consentInvalid"))?;
-    let (id, now) = (guest.identity.actor.user_id, session.now());
+    let now = session.now();
     session
         .write(move |db| {
             let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;

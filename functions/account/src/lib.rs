@@ -2,18 +2,27 @@
 
 mod account;
 mod available;
+mod card;
 mod changes;
 mod confirm;
 mod consent;
+mod data;
 mod email;
+mod export;
+mod import;
 mod lockout;
 mod mfa;
+mod oauth;
+mod profile;
 mod qr_code;
+mod remove;
+mod restrict;
 mod second_factor;
 mod signin;
 mod signin_link;
 mod signup;
 mod update;
+mod usage;
 mod whoami;
 
 use axum::response::Response;
@@ -22,7 +31,7 @@ use bespoke_core::{EntityId, Scope};
 use bespoke_core::{Role, entity::user::Consent};
 use bespoke_database::users;
 use bespoke_web::openapi::Failure;
-use bespoke_web::{Error, Outcome, Result, Routes, Session, ok, route, view};
+use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,6 +50,19 @@ pub fn router() -> Routes {
         .with(route!(consent::consent))
         .with(route!(mfa::change))
         .with(route!(available::username))
+        .with(route!(usage::usage).scopes(&[Scope::AccountRead]))
+        .with(route!(export::export))
+        .with(route!(export::export_by_get))
+        .with(route!(export::read))
+        .with(route!(import::import))
+        .with(route!(restrict::restrict))
+        .with(route!(restrict::restrict_by_get))
+        .with(route!(remove::remove))
+        .with(route!(profile::profile))
+        .with(route!(card::card))
+        .with(route!(data::data))
+        .with(route!(oauth::init))
+        .with(route!(oauth::signin))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -55,6 +77,22 @@ struct SignedIn {
     /// Goes into `Authorization: Bearer` of calls to paths that end in `/jwt`.
     token: String,
     account: view::Account,
+}
+
+/// The answer to what leaves nothing to tell; clients want a body.
+#[derive(Serialize, ToSchema)]
+struct Emptied {
+    result: Outcome,
+    /// Always empty.
+    #[schema(value_type = HashMap<String, Value>)]
+    data: JsonObject,
+}
+
+fn emptied() -> Response {
+    ok(&Emptied {
+        result: Outcome::Success,
+        data: JsonObject::new(),
+    })
 }
 
 /// An error whose code stands one object deeper than elsewhere: its clients read it so.

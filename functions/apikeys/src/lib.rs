@@ -10,7 +10,9 @@ use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, Level, Networks, Scopes, Timestamp};
 use bespoke_database::{Db, api_keys};
 use bespoke_web::level::{READ_NONE, READ_SOME, USER};
-use bespoke_web::{Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, Via, no_content, ok, route};
+use bespoke_web::{
+    Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, Via, no_content, ok, route, view,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -69,52 +71,6 @@ impl From<ApiKey> for KeyView {
     }
 }
 
-/// An API key in a list. `id` and `key` are the same.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ApiKeyListItem)]
-struct KeyListItem {
-    id: Uuid,
-    calls: i64,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Timestamp,
-    name: Value,
-    #[schema(value_type = Option<String>, format = DateTime, required)]
-    last_seen: Option<Timestamp>,
-    #[schema(value_type = u8, maximum = 9)]
-    level: Level,
-    user_id: i64,
-    user_uuid: Uuid,
-    key: Uuid,
-    /// What it may do of what its level allows; null for all of it.
-    #[schema(required)]
-    scopes: Option<Vec<String>>,
-    /// The networks from which it may be used; null for everywhere.
-    #[schema(required)]
-    cidr: Option<Vec<String>>,
-}
-
-impl From<ApiKey> for KeyListItem {
-    fn from(key: ApiKey) -> Self {
-        Self {
-            scopes: key.scopes.as_ref().map(Scopes::names),
-            cidr: key.cidr.as_ref().map(Networks::texts),
-            id: key.uuid,
-            calls: key.calls,
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            name: key.name,
-            last_seen: key.last_seen,
-            level: key.level,
-            user_id: key.user_id,
-            user_uuid: key.user_uuid,
-            key: key.uuid,
-        }
-    }
-}
-
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKeyAnswer)]
 struct KeyAnswer {
@@ -126,7 +82,7 @@ struct KeyAnswer {
 #[schema(as = ApiKeyList)]
 struct KeyList {
     result: Outcome,
-    apikeys: Vec<KeyListItem>,
+    apikeys: Vec<view::api_key::ApiKeyListItem>,
 }
 
 fn key_answer(key: ApiKey) -> Response {
@@ -149,7 +105,7 @@ async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>
     let keys = session
         .read(|db| Ok(api_keys::by_user(db, caller.actor.user_id, page)?))
         .await?;
-    let apikeys = keys.into_iter().map(KeyListItem::from).collect();
+    let apikeys = keys.into_iter().map(Into::into).collect();
     bespoke_web::list(&KeyList {
         result: Outcome::Success,
         apikeys,

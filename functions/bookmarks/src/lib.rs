@@ -5,8 +5,7 @@ mod update;
 
 use axum::response::Response;
 use bespoke_core::EntityId;
-use bespoke_core::entity::bookmark::{Bookmark, is_link};
-use bespoke_core::validate::MAX_NAME_BYTES;
+use bespoke_core::entity::bookmark::Bookmark;
 use bespoke_database::{Db, bookmarks};
 use bespoke_web::level::{READ_SOME, WRITE_SOME};
 use bespoke_web::{
@@ -14,9 +13,6 @@ use bespoke_web::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// The longest target of a bookmark, in bytes.
-const MAX_URL_BYTES: usize = 4096;
 
 /// The routes of this function.
 pub fn router() -> Routes {
@@ -101,16 +97,6 @@ async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<
 /// The bookmark of that id, or 404.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<Bookmark> {
     bookmarks::by_id(db, id)?.ok_or_else(Error::not_found)
-}
-
-/// Whether a text can be a title.
-fn is_title(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_NAME_BYTES
-}
-
-/// Whether a text can be the target of a bookmark.
-fn is_url(text: &str) -> bool {
-    text.len() <= MAX_URL_BYTES && is_link(text)
 }
 
 /// Answers with the bookmark as it is now.

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use bespoke_database::bookmarks;
+use bespoke_web::content::bookmark::{is_title, is_url};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, JsonObject, Outcome, Result, Session};
 use serde_json::Value;
@@ -51,8 +52,8 @@ fn read(body: JsonObject) -> (Option<String>, Option<String>, Vec<String>) {
     let (mut title, mut url, mut ignored) = (None, None, Vec::new());
     for (field, value) in body {
         match (field.as_str(), value) {
-            ("title", Value::String(text)) if crate::is_title(&text) => title = Some(text),
-            ("url", Value::String(text)) if crate::is_url(&text) => url = Some(text),
+            ("title", Value::String(text)) if is_title(&text) => title = Some(text),
+            ("url", Value::String(text)) if is_url(&text) => url = Some(text),
             ("test", _) => {}
             _ => ignored.push(field),
         }

@@ -1,7 +1,6 @@
 //! `DELETE /curated-sets/{id}/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::image::ImageId;
 use bespoke_database::curated_sets;
 use bespoke_web::level::CURATOR;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
@@ -16,9 +15,9 @@ pub(crate) async fn delete(caller: Caller<CURATOR>, session: Session, id: Id) ->
     let remove = caller.write(&session, move |db, _| {
         let set = crate::find(db, id)?;
         curated_sets::delete(db, set.id)?;
-        Ok(set.id)
+        Ok(())
     });
-    let set_id = remove.await?;
-    session.remove_image(ImageId::CuratedSet(set_id)).await;
+    remove.await?;
+    session.remove_leftovers().await;
     Ok(no_content())
 }

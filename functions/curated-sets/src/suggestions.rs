@@ -1,7 +1,6 @@
 //! `GET /suggested-sets/{auth}` and `DELETE /suggested-sets/{id}/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_web::level::CURATOR;
 use bespoke_web::suggestions::{self, SuggestionList};
@@ -28,7 +27,6 @@ pub(crate) async fn list(_: Caller<CURATOR>, session: Session, paging: Query<Pag
         (status = 404, description = "There is no such suggestion."),
     ))]
 pub(crate) async fn delete(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {
-    let uuid = suggestions::remove(&caller, &session, id, SuggestionKind::Set).await?;
-    session.remove_image(ImageId::Suggestion(uuid)).await;
+    suggestions::remove(&caller, &session, id, SuggestionKind::Set).await?;
     Ok(no_content())
 }

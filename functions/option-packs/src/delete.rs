@@ -1,7 +1,6 @@
 //! `DELETE /option-packs/{id}/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::image::ImageId;
 use bespoke_database::option_packs;
 use bespoke_web::level::CURATOR;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
@@ -16,9 +15,9 @@ pub(crate) async fn delete(caller: Caller<CURATOR>, session: Session, id: Id) ->
     let remove = caller.write(&session, move |db, _| {
         let pack = crate::find(db, id)?;
         option_packs::delete(db, pack.id)?;
-        Ok(pack.id)
+        Ok(())
     });
-    let pack_id = remove.await?;
-    session.remove_image(ImageId::OptionPack(pack_id)).await;
+    remove.await?;
+    session.remove_leftovers().await;
     Ok(no_content())
 }

@@ -1,7 +1,6 @@
 //! `DELETE /patterns/{id}/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::image::ImageId;
 use bespoke_database::patterns;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
@@ -27,9 +26,9 @@ pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id)
         witness
             .change(audited(&pattern.content), Value::Null)
             .note_unless_own(db, actor, pattern.user_id)?;
-        Ok(pattern.id)
+        Ok(())
     });
-    let pattern_id = remove.await?;
-    session.remove_image(ImageId::Pattern(pattern_id)).await;
+    remove.await?;
+    session.remove_leftovers().await;
     Ok(no_content())
 }

@@ -1,7 +1,6 @@
 //! Patterns (contract-2023 section 3.5).
 
 mod clone;
-mod content;
 mod create;
 mod delete;
 mod public;

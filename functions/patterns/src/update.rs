@@ -3,12 +3,12 @@
 use axum::response::Response;
 use bespoke_core::entity::pattern::PatternContent;
 use bespoke_database::patterns;
+use bespoke_web::content::pattern::{Changes, PatternChanges};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 use serde_json::{Value, json};
 
 use crate::PatternAnswer;
-use crate::content::{Changes, PatternChanges};
 
 /// Change a pattern
 ///

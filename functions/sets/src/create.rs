@@ -1,15 +1,12 @@
 //! `POST /sets/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::set::{NO_NOTES, SetContent};
-use bespoke_core::validate::MAX_NAME_BYTES;
 use bespoke_database::sets;
+use bespoke_web::content::set::{self, NewSet};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
-use serde_json::Value;
+use bespoke_web::{Body, Caller, Outcome, Result, Session};
 
 use crate::SetAnswer;
-use crate::content::{Changes, NewSet};
 
 /// Store a measurements set
 ///
@@ -23,24 +20,9 @@ use crate::content::{Changes, NewSet};
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
-    let name = body.get("name").and_then(Value::as_str);
-    if name.is_none_or(str::is_empty) {
-        return Err(Error::bad_request("nameMissing"));
-    }
-    if name.is_some_and(|name| name.len() > MAX_NAME_BYTES) {
-        return Err(Error::bad_request("nameTooLong"));
-    }
-    let mut content = SetContent {
-        name: String::new(),
-        notes: NO_NOTES.to_owned(),
-        imperial: false,
-        public: false,
-        measies: Default::default(),
-        img: Some(session.config().default_set_image.clone()),
-    };
+    set::check(&body)?;
     let image = session.take_image(&mut body).await;
-    let (changes, mut ignored) = Changes::read(body);
-    changes.apply(&mut content);
+    let (content, mut ignored) = set::create(body, session.config());
     let (uuid, now) = (session.random().uuid(), session.now());
     let make = caller.create(&session, move |db, actor| {
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)

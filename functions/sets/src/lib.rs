@@ -1,7 +1,6 @@
 //! Measurement sets (contract-2023 section 3.3).
 
 mod clone;
-mod content;
 mod create;
 mod delete;
 mod public;

@@ -3,12 +3,12 @@
 use axum::response::Response;
 use bespoke_core::entity::set::SetContent;
 use bespoke_database::sets;
+use bespoke_web::content::set::{Changes, SetChanges};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 use serde_json::{Value, json};
 
 use crate::SetAnswer;
-use crate::content::{Changes, SetChanges};
 
 /// Change a measurements set
 ///

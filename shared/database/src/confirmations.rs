@@ -43,6 +43,18 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Confirmation>> {
     )
 }
 
+/// All confirmations of an account, oldest first.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Confirmation>> {
+    db.all(
+        "SELECT uuid, kind, user_id, secret, data, created_at FROM confirmations WHERE user_id = ?1 ORDER BY id",
+        [user_id],
+        from_row,
+    )
+}
+
 /// Removes a confirmation: it was used.
 ///
 /// # Errors

@@ -24,6 +24,8 @@ pub mod bookmarks;
 pub mod confirmations;
 pub mod curated_sets;
 pub mod failed_signins;
+pub mod exports;
+pub mod leftovers;
 pub mod option_packs;
 pub mod outbox;
 pub mod patterns;

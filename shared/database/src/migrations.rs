@@ -10,3 +10,117 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     min_reader: 1,
     min_writer: 1,
 }];
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bespoke_core::{BlindIndex, FieldCipher, KEY_BYTES, Key, Random};
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::{Db, Vault, users};
+
+    /// The account that is removed.
+    const ID: i64 = 7;
+
+    struct NoRandom;
+
+    impl Random for NoRandom {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(1);
+        }
+    }
+
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            connection.execute_batch(migration.sql).unwrap();
+        }
+        connection
+    }
+
+    fn texts(connection: &Connection, sql: &str, parameter: &str) -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([parameter], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// The tables whose rows are somebody's.
+    fn owned(connection: &Connection) -> Vec<String> {
+        let sql = "SELECT tables.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
+             WHERE tables.type = 'table' AND columns.name = ?1";
+        texts(connection, sql, "user_id")
+    }
+
+    /// Stores any row: `values` for the columns that it names, and for the rest what their types let in.
+    fn insert(connection: &Connection, table: &str, values: &[(&str, i64)]) {
+        let sql = "SELECT name || ' ' || type FROM pragma_table_info(?1)";
+        let columns = texts(connection, sql, table);
+        let (mut names, mut literals) = (Vec::new(), Vec::new());
+        for column in &columns {
+            let (name, kind) = column.split_once(' ').unwrap();
+            let value = values.iter().find(|(given, _)| *given == name);
+            literals.push(match (value, kind) {
+                (Some((_, value)), _) => value.to_string(),
+                (None, "TEXT") => format!("'{table}'"),
+                (None, "BLOB") => "x'00112233445566778899aabbccddeeff'".to_owned(),
+                (None, _) => "1".to_owned(),
+            });
+            names.push(name);
+        }
+        let sql = format!(
+            "INSERT INTO {table} ({}) VALUES ({})",
+            names.join(", "),
+            literals.join(", ")
+        );
+        connection.execute(&sql, []).unwrap();
+    }
+
+    fn count(connection: &Connection, table: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn whatever_is_somebodys_goes_with_the_account() {
+        let connection = database();
+        insert(&connection, "users", &[("id", ID)]);
+        insert(&connection, "subscribers", &[]);
+        let owned = owned(&connection);
+        assert!(owned.len() >= 8, "{owned:?}");
+        for table in &owned {
+            insert(&connection, table, &[("user_id", ID)]);
+        }
+        let key = Key::from_bytes([1; KEY_BYTES]);
+        let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(NoRandom));
+        let db = Db {
+            connection: &connection,
+            vault: &vault,
+        };
+        users::delete(&db, ID).unwrap();
+        for table in owned.iter().map(String::as_str).chain(["users", "subscribers"]) {
+            assert_eq!(count(&connection, table), 0, "{table}");
+        }
+    }
+
+    #[test]
+    fn every_reference_to_an_account_has_an_index_and_says_that_its_row_goes_with_it() {
+        let connection = database();
+        for table in owned(&connection) {
+            let sql = "SELECT \"table\" || ' ' || \"from\" || ' ' || on_delete FROM pragma_foreign_key_list(?1)";
+            let references = texts(&connection, sql, &table);
+            assert!(
+                references.contains(&"users user_id CASCADE".to_owned()),
+                "{table}: {references:?}"
+            );
+            let sql =
+                "SELECT columns.name FROM pragma_index_list(?1) AS indexes, pragma_index_info(indexes.name) AS columns
+                 WHERE columns.seqno = 0";
+            assert!(
+                texts(&connection, sql, &table).contains(&"user_id".to_owned()),
+                "{table}"
+            );
+        }
+    }
+}

@@ -18,10 +18,11 @@ const TABLE: &str = "outbox";
 pub fn insert(db: &Db<'_>, mail: &OutboxMail) -> Result<()> {
     let vault = db.vault.row(TABLE, mail.uuid);
     db.insert(
-        "INSERT INTO outbox (uuid, template, recipient, language, action_url, unsubscribe_url, created_at)
-         VALUES (:uuid, :template, :recipient, :language, :action_url, :unsubscribe_url, :created_at)",
+        "INSERT INTO outbox (uuid, user_id, template, recipient, language, action_url, unsubscribe_url, created_at)
+         VALUES (:uuid, (SELECT id FROM users WHERE email_index = :email_index), :template, :recipient, :language, :action_url, :unsubscribe_url, :created_at)",
         named_params! {
             ":uuid": mail.uuid,
+            ":email_index": db.vault.index().email(&mail.to),
             ":template": serde_json::to_value(mail.template).expect("a plain name").as_str(),
             ":recipient": vault.seal("recipient", &mail.to),
             ":language": mail.language.code(),

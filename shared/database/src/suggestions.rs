@@ -51,6 +51,18 @@ pub fn by_kind(db: &Db<'_>, kind: SuggestionKind, page: Page) -> Result<Vec<Sugg
     )
 }
 
+/// The suggestions of an account, oldest first.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Suggestion>> {
+    db.all(
+        &format!("{SELECT} WHERE suggestions.user_id = ?1 ORDER BY suggestions.id"),
+        [user_id],
+        from_row,
+    )
+}
+
 /// How many suggestions of an account wait.
 ///
 /// # Errors

@@ -225,6 +225,20 @@ pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Removes an account with all that is its own: every table that refers to an account says that its rows go with it.
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
+    // Subscribers need no account, so nothing refers from there.
+    db.run(
+        "DELETE FROM subscribers WHERE email_index = (SELECT email_index FROM users WHERE id = ?1)",
+        [id],
+    )?;
+    db.run("DELETE FROM users WHERE id = ?1", [id])?;
+    Ok(())
+}
+
 /// Takes the columns id, uuid, role, status, consent, created_at and tokens_from.
 pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Standing> {
     let (id, uuid) = (row.take()?, row.take()?);

@@ -24,6 +24,8 @@ pub mod level {
     pub const READ_NONE: u8 = Level::READ_NONE.number();
     /// Reads one's own.
     pub const READ_SOME: u8 = Level::READ_SOME.number();
+    /// Reads all of one's own.
+    pub const READ_ONLY: u8 = Level::READ_ONLY.number();
     /// Writes one's own.
     pub const WRITE_SOME: u8 = Level::WRITE_SOME.number();
     /// Everything a user may do.
@@ -125,13 +127,31 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     }
 }
 
-/// A caller with a valid token of level `LEVEL` or more whose account may be unusable; says why it is.
+/// A caller with a valid token whose account may be unusable. Who it is, is told by the two ways to ask what it may.
 #[derive(Debug)]
 pub struct Guest<const LEVEL: u8> {
-    /// Who calls.
-    pub identity: Identity,
-    /// Why the account cannot be used.
-    pub usable: Result<(), Unusable>,
+    identity: Identity,
+    verdict: Result<()>,
+}
+
+impl<const LEVEL: u8> Guest<LEVEL> {
+    /// Who calls, at level `LEVEL` or more, whether the account can be used or not.
+    ///
+    /// # Errors
+    /// 403 below the level; 429.
+    pub fn whatever_its_state(self) -> Result<Identity> {
+        self.verdict.map(|()| self.identity)
+    }
+
+    /// Who calls, for an account that can be used, at level `LEVEL` or more. Why the account cannot be used is said before
+    /// the level is looked at: a blocked role has none.
+    ///
+    /// # Errors
+    /// What `explain` makes of the reason; then as [`Guest::whatever_its_state`].
+    pub fn usable(self, explain: impl FnOnce(Unusable) -> Error) -> Result<Identity> {
+        self.identity.standing.usable().map_err(explain)?;
+        self.whatever_its_state()
+    }
 }
 
 /// Everybody may call.
@@ -179,9 +199,8 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
         let proof = Proof::of(parts, context)?;
         let session = Session::from_request_parts(parts, context).await?;
         let identity = session.read(|db| Ok(proof.known(db, context)?.identity)).await?;
-        identity.count(&session, require(identity.actor.level, LEVEL))?;
-        let usable = identity.standing.usable();
-        Ok(Self { identity, usable })
+        let verdict = identity.count(&session, require(identity.actor.level, LEVEL));
+        Ok(Self { identity, verdict })
     }
 }
 

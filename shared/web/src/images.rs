@@ -99,11 +99,4 @@ impl Session {
         let name = id.to_string();
         self.write(move |db| refer(db, &name)).await
     }
-
-    /// Removes an image whose record is gone. A failure is logged and no more: nothing leads to the image any longer.
-    pub async fn remove_image(&self, id: ImageId) {
-        if let Err(error) = self.images().remove(&id).await {
-            tracing::error!(image = %id, %error, "an image could not be removed");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bespoke_database::{Compacted, api_keys, purge, usage};
+use bespoke_database::{Compacted, api_keys, exports, purge, usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Result, Session};
@@ -17,7 +17,7 @@ pub enum Task {
     Usage,
     /// Brings what commits left behind into a new base, where that is worth it.
     Compact,
-    /// Forgets what has expired.
+    /// Forgets what has expired, and deletes from the bucket what lost its row.
     Purge,
     /// Deletes from the bucket what nothing names any more.
     Garbage,
@@ -89,13 +89,18 @@ impl Context {
     async fn purge(&self) -> Result<usize, Failed> {
         let now = self.now();
         let first_day = usage::day_of(now) - usage::KEPT_DAYS;
+        let exports_before = now.plus_ms(-crate::exports::KEPT_MS);
         let session = Session::new(self.clone());
         let purge = session.write(move |db| {
             usage::purge(db, first_day)?;
+            exports::purge(db, exports_before)?;
             api_keys::purge_revoked(db, now)?;
             Ok(purge::expired(db, now)?)
         });
-        Ok(purge.await?)
+        let purged = purge.await?;
+        session.remove_leftovers().await;
+        self.purge_exports(exports_before).await?;
+        Ok(purged)
     }
 }
 

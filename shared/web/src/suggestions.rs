@@ -80,7 +80,7 @@ pub fn find(db: &Db<'_>, Id(id): Id) -> Result<Option<Suggestion>> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Suggestion)]
-struct SuggestionView {
+pub struct SuggestionView {
     id: Uuid,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -128,18 +128,19 @@ pub async fn list(session: &Session, kind: SuggestionKind, paging: &Paging) -> R
     })
 }
 
-/// Removes a suggestion of one kind; gives its UUID.
+/// Removes a suggestion of one kind, and its image.
 ///
 /// # Errors
 /// 404, and 400 `typeMismatch` for one of another kind.
-pub async fn remove(caller: &Caller<CURATOR>, session: &Session, id: Id, kind: SuggestionKind) -> Result<Uuid> {
+pub async fn remove(caller: &Caller<CURATOR>, session: &Session, id: Id, kind: SuggestionKind) -> Result<()> {
     let remove = caller.write(session, move |db, _| {
         let suggestion = find(db, id)?.ok_or_else(Error::not_found)?;
         if suggestion.kind != kind {
             return Err(Error::bad_request("typeMismatch"));
         }
-        suggestions::delete(db, suggestion.uuid)?;
-        Ok(suggestion.uuid)
+        Ok(suggestions::delete(db, suggestion.uuid)?)
     });
-    remove.await
+    remove.await?;
+    session.remove_leftovers().await;
+    Ok(())
 }

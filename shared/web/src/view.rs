@@ -1,6 +1,7 @@
 //! How entities look to clients: the shared response objects of contract-2023 section 3.0, in their key order, with the
 //! UUIDs of the second API generation behind.
 
+pub mod api_key;
 pub mod texts;
 pub mod usage;
 

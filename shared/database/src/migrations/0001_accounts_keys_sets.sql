@@ -139,10 +139,11 @@ CREATE TABLE confirmations (
 CREATE INDEX confirmations_by_user ON confirmations (user_id, kind);
 CREATE INDEX confirmations_by_kind ON confirmations (kind, created_at);
 
--- A mail that waits; the row goes when the mail has gone.
+-- A mail that waits; the row goes when the mail has gone, or the account that it went to.
 CREATE TABLE outbox (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,
+  user_id    INTEGER REFERENCES users (id) ON DELETE CASCADE,
   template   TEXT    NOT NULL,
   recipient  BLOB    NOT NULL,               -- sealed
   language   TEXT    NOT NULL,
@@ -150,6 +151,7 @@ CREATE TABLE outbox (
   unsubscribe_url BLOB,                      -- sealed
   created_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX outbox_by_user ON outbox (user_id);
 
 CREATE TABLE patterns (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -244,3 +246,42 @@ CREATE TABLE audit (
   before     BLOB    NOT NULL,               -- sealed JSON value
   after      BLOB    NOT NULL                -- sealed JSON value
 ) STRICT;
+
+-- Files with everything of an account, in the bucket as exports/<name>.json.
+CREATE TABLE exports (
+  id         INTEGER PRIMARY KEY,
+  name       TEXT    NOT NULL UNIQUE,
+  user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX exports_by_user ON exports (user_id);
+CREATE INDEX exports_by_time ON exports (created_at);
+
+-- Objects of the bucket that lost their row, until they are deleted too. Triggers write it, so that no way to lose a row
+-- can forget its object.
+CREATE TABLE leftovers (
+  id     INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind   TEXT    NOT NULL,
+  record ANY     NOT NULL                    -- what names the object among its kind
+) STRICT;
+CREATE TRIGGER users_leave_image AFTER DELETE ON users BEGIN
+  INSERT INTO leftovers (kind, record) VALUES ('account', OLD.ihash);
+END;
+CREATE TRIGGER sets_leave_image AFTER DELETE ON sets WHEN OLD.img = 'set-' || OLD.id BEGIN
+  INSERT INTO leftovers (kind, record) VALUES ('set', OLD.id);
+END;
+CREATE TRIGGER patterns_leave_image AFTER DELETE ON patterns WHEN OLD.img = 'pattern-' || OLD.id BEGIN
+  INSERT INTO leftovers (kind, record) VALUES ('pattern', OLD.id);
+END;
+CREATE TRIGGER curated_sets_leave_image AFTER DELETE ON curated_sets BEGIN
+  INSERT INTO leftovers (kind, record) VALUES ('curated set', OLD.id);
+END;
+CREATE TRIGGER option_packs_leave_image AFTER DELETE ON option_packs WHEN OLD.img = 'opack-' || OLD.id BEGIN
+  INSERT INTO leftovers (kind, record) VALUES ('option pack', OLD.id);
+END;
+CREATE TRIGGER suggestions_leave_image AFTER DELETE ON suggestions BEGIN
+  INSERT INTO leftovers (kind, record) VALUES ('suggestion', OLD.uuid);
+END;
+CREATE TRIGGER exports_leave_file AFTER DELETE ON exports BEGIN
+  INSERT INTO leftovers (kind, record) VALUES ('export', OLD.name);
+END;

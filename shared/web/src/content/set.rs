@@ -1,11 +1,12 @@
 //! What a request says about a set.
 
-use bespoke_core::entity::set::SetContent;
+use bespoke_core::entity::set::{NO_NOTES, SetContent};
 use bespoke_core::measurement::{self, is_valid};
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
-use bespoke_web::JsonObject;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::{Config, Error, JsonObject, Result};
 
 /// Fields that clients send for other reasons, and that are no mistake.
 const SILENT: [&str; 1] = ["test"];
@@ -13,7 +14,7 @@ const SILENT: [&str; 1] = ["test"];
 /// A new set.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
-pub(crate) struct NewSet {
+pub struct NewSet {
     /// Name, at most 1024 bytes.
     #[schema(example = "Jane")]
     name: String,
@@ -23,7 +24,7 @@ pub(crate) struct NewSet {
     imperial: Option<bool>,
     /// Whether anybody may read it.
     public: Option<bool>,
-    #[schema(value_type = Option<bespoke_web::view::schema::Measurements>)]
+    #[schema(value_type = Option<crate::view::schema::Measurements>)]
     measies: Option<JsonObject>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
     img: Option<String>,
@@ -32,7 +33,7 @@ pub(crate) struct NewSet {
 /// Changes of a set; what is left out stays.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
-pub(crate) struct SetChanges {
+pub struct SetChanges {
     /// Name.
     name: Option<String>,
     /// Notes, as Markdown.
@@ -48,9 +49,36 @@ pub(crate) struct SetChanges {
     img: Option<String>,
 }
 
+/// Makes sure that the fields of a new set have a name.
+///
+/// # Errors
+/// 400 `nameMissing`, `nameTooLong`
+pub fn check(fields: &JsonObject) -> Result<()> {
+    match fields.get("name").and_then(Value::as_str) {
+        None | Some("") => Err(Error::bad_request("nameMissing")),
+        Some(name) if name.len() > MAX_NAME_BYTES => Err(Error::bad_request("nameTooLong")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A new set of these fields, checked before; beside it the names of what was not taken.
+pub fn create(fields: JsonObject, config: &Config) -> (SetContent, Vec<String>) {
+    let mut content = SetContent {
+        name: String::new(),
+        notes: NO_NOTES.to_owned(),
+        imperial: false,
+        public: false,
+        measies: Default::default(),
+        img: Some(config.default_set_image.clone()),
+    };
+    let (changes, ignored) = Changes::read(fields);
+    changes.apply(&mut content);
+    (content, ignored)
+}
+
 /// The fields of a request that can be taken.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
+pub struct Changes {
     name: Option<String>,
     notes: Option<String>,
     imperial: Option<bool>,
@@ -61,7 +89,7 @@ pub(crate) struct Changes {
 impl Changes {
     /// Reads a request. Beside the changes gives the names of what was not taken: fields that are unknown, fixed or
     /// have a value that they cannot have, and measurements that are none (decision D80).
-    pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
+    pub fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         for (field, value) in body {
             match (field.as_str(), value) {
@@ -85,7 +113,7 @@ impl Changes {
     }
 
     /// Puts the changes over what a set says.
-    pub(crate) fn apply(&self, content: &mut SetContent) {
+    pub fn apply(&self, content: &mut SetContent) {
         let Self {
             name,
             notes,

@@ -1,18 +1,22 @@
 //! What a request says about a pattern.
 
 use bespoke_core::entity::pattern::{PatternContent, sanitise_settings};
+use bespoke_core::entity::set::NO_NOTES;
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
-use bespoke_web::JsonObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::{Config, Error, JsonObject, Result, truthy};
+
+/// Fewest fields of a new pattern: a design, and settings.
+const MIN_FIELDS: usize = 2;
 /// The largest `data` or `settings` of a pattern, as JSON, in bytes.
-pub(crate) const MAX_JSON_BYTES: usize = 256 * 1024;
+const MAX_JSON_BYTES: usize = 256 * 1024;
 
 /// A new pattern.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
-pub(crate) struct NewPattern {
+pub struct NewPattern {
     /// Name of the design; it may stand in `data.design` instead.
     #[schema(example = "aaron")]
     design: Option<String>,
@@ -35,7 +39,7 @@ pub(crate) struct NewPattern {
 /// Changes of a pattern; what is left out stays, and its design always does.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
-pub(crate) struct PatternChanges {
+pub struct PatternChanges {
     /// Name.
     name: Option<String>,
     /// Notes, as Markdown.
@@ -52,9 +56,69 @@ pub(crate) struct PatternChanges {
     img: Option<String>,
 }
 
+/// Makes sure that the fields of a new pattern have what they need; gives the design.
+///
+/// # Errors
+/// 400 `postBodyMissing`, `settingsNotAnObject`, `dataNotAnObject`, `designMissing`, `designNotStringy`, `designTooLong`,
+/// `settingsTooLarge`, `dataTooLarge`
+pub fn check(body: &JsonObject) -> Result<String> {
+    if body.len() < MIN_FIELDS {
+        return Err(Error::bad_request("postBodyMissing"));
+    }
+    // Null ended the original's process: defect D16.
+    let settings = body.get("settings").filter(|settings| settings.is_object());
+    let settings = settings.ok_or(Error::bad_request("settingsNotAnObject"))?;
+    let data = body.get("data").filter(|data| truthy(data));
+    if data.is_some_and(|data| !data.is_object()) {
+        return Err(Error::bad_request("dataNotAnObject"));
+    }
+    let given = |design: &&Value| truthy(design);
+    let design = body.get("design").filter(given);
+    let design = design.or_else(|| data.and_then(|data| data.get("design")).filter(given));
+    let design = design.ok_or(Error::bad_request("designMissing"))?;
+    let design = design.as_str().ok_or(Error::bad_request("designNotStringy"))?;
+    if design.len() > MAX_NAME_BYTES {
+        return Err(Error::bad_request("designTooLong"));
+    }
+    if settings.to_string().len() > MAX_JSON_BYTES {
+        return Err(Error::bad_request("settingsTooLarge"));
+    }
+    if data.is_some_and(|data| data.to_string().len() > MAX_JSON_BYTES) {
+        return Err(Error::bad_request("dataTooLarge"));
+    }
+    Ok(design.to_owned())
+}
+
+/// A new pattern of these fields, checked before; beside it the names of what was not taken.
+pub fn create(design: String, mut body: JsonObject, config: &Config) -> (PatternContent, Vec<String>) {
+    body.remove("design");
+    for field in ["name", "notes"] {
+        // Empty ones count as none.
+        if body.get(field) == Some(&json!("")) {
+            body.remove(field);
+        }
+    }
+    if body.get("data").is_some_and(|data| !truthy(data)) {
+        body.remove("data");
+    }
+    let (changes, ignored) = Changes::read(body);
+    let mut content = PatternContent {
+        design,
+        name: NO_NOTES.to_owned(),
+        notes: NO_NOTES.to_owned(),
+        data: json!({}),
+        settings: json!({}),
+        public: false,
+        img: Some(config.default_pattern_image.clone()),
+    };
+    sanitise_settings(&mut content.settings);
+    changes.apply(&mut content);
+    (content, ignored)
+}
+
 /// The fields of a request that can be taken.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
+pub struct Changes {
     name: Option<String>,
     notes: Option<String>,
     public: Option<bool>,
@@ -65,7 +129,7 @@ pub(crate) struct Changes {
 impl Changes {
     /// Reads a request. Beside the changes gives the names of what was not taken: fields that are unknown, fixed or
     /// have a value that they cannot have, and measurements that are none (decision D80).
-    pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
+    pub fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         let mut dropped = Vec::new();
         for (field, value) in body {
@@ -87,7 +151,7 @@ impl Changes {
     }
 
     /// Puts the changes over what a pattern says.
-    pub(crate) fn apply(&self, content: &mut PatternContent) {
+    pub fn apply(&self, content: &mut PatternContent) {
         if let Some(name) = &self.name {
             content.name.clone_from(name);
         }

@@ -1,0 +1,64 @@
+//! `GET /users/{id}/{auth}`: what an account has.
+
+use axum::response::Response;
+use bespoke_database::{Db, Page, api_keys, bookmarks, patterns, sets, users};
+use bespoke_web::level::READ_SOME;
+use bespoke_web::view::{self, api_key::ApiKeyListItem};
+use bespoke_web::{Caller, Context, Error, Id, Outcome, Result, Session};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What an account has.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AccountData {
+    /// Without their secrets.
+    pub(crate) apikeys: Vec<ApiKeyListItem>,
+    pub(crate) bookmarks: Vec<view::Bookmark>,
+    pub(crate) patterns: Vec<view::Pattern>,
+    pub(crate) sets: Vec<view::Set>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AccountDataAnswer {
+    result: Outcome,
+    data: AccountData,
+}
+
+impl AccountData {
+    pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context) -> Result<Self> {
+        let keys = api_keys::by_user(db, user_id, Page::ALL)?;
+        let bookmarks = bookmarks::by_user(db, user_id, Page::ALL)?;
+        let patterns = patterns::by_user(db, user_id, Page::ALL)?.into_iter();
+        let sets = sets::by_user(db, user_id, Page::ALL)?.into_iter();
+        Ok(Self {
+            apikeys: keys.into_iter().map(Into::into).collect(),
+            bookmarks: bookmarks.into_iter().map(Into::into).collect(),
+            patterns: patterns.map(|pattern| view::Pattern::new(pattern, context)).collect(),
+            sets: sets.map(|set| view::Set::new(set, context)).collect(),
+        })
+    }
+}
+
+/// Read what an account has
+///
+/// One's own, or anybody's at level 6: API keys, bookmarks, patterns and sets.
+// The original gave anybody's to anybody, and as ciphertext: defects D37 and D73.
+#[utoipa::path(get, path = "/users/{id}/{auth}", tag = "Users", operation_id = "readAccountData",
+    responses(
+        (status = 200, description = "All of it.", body = AccountDataAnswer),
+        (status = 404, description = "There is no such account."),
+        (status = 413, description = "`listTooLarge`: read the lists in parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id) -> Result<Response> {
+    let data = session
+        .read(|db| {
+            let user = users::by_id(db, id)?.ok_or_else(Error::not_found)?;
+            caller.actor.may_read(user.standing.id)?;
+            AccountData::of(db, user.standing.id, &session)
+        })
+        .await?;
+    bespoke_web::list(&AccountDataAnswer {
+        result: Outcome::Success,
+        data,
+    })
+}

@@ -1,0 +1,42 @@
+//! `POST /account/restrict/{auth}`, and by GET, as the first API generation asked for it.
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::user::Status;
+use bespoke_database::users;
+use bespoke_web::level::USER;
+use bespoke_web::{Caller, Error, Result, Session};
+
+use crate::Emptied;
+
+/// Freeze one's account
+///
+/// Its data stays, and from now on its tokens and API keys are refused. Only an administrator can undo it.
+#[utoipa::path(post, path = "/account/restrict/{auth}", tag = "Accounts", operation_id = "restrictAccount",
+    responses(
+        (status = 200, description = "The account is frozen.", body = Emptied),
+        (status = 404, description = "The account was removed while the call was under way."),
+    ))]
+pub(crate) async fn restrict(caller: Caller<USER>, session: Session) -> Result<Response> {
+    let now = session.now();
+    let freeze = caller.write(&session, move |db, actor| {
+        let mut user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
+        user.standing.status = Status::Disabled;
+        user.updated_at = now;
+        Ok(users::update(db, &user)?)
+    });
+    freeze.await?;
+    Ok(crate::emptied())
+}
+
+/// Freeze one's account, by GET
+///
+/// As by POST; clients of the first API generation use this.
+#[utoipa::path(get, path = "/account/restrict/{auth}", tag = "Accounts", operation_id = "restrictAccountByGet",
+    responses(
+        (status = 200, description = "The account is frozen.", body = Emptied),
+        (status = 404, description = "The account was removed while the call was under way."),
+    ))]
+pub(crate) async fn restrict_by_get(caller: Caller<USER>, session: Session) -> Result<Response> {
+    restrict(caller, session).await
+}

@@ -1,0 +1,95 @@
+//! `GET /account/usage/{auth}`
+
+use std::collections::HashMap;
+
+use axum::response::Response;
+use bespoke_core::Timestamp;
+use bespoke_core::entity::api_key::ApiKey;
+use bespoke_database::usage::{self, Usage};
+use bespoke_database::{Page, api_keys};
+use bespoke_web::level::READ_SOME;
+use bespoke_web::view::usage::{Days, UsageOfDay, UsageReport};
+use bespoke_web::{Caller, Outcome, Query, Result, Session, ok};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Calls with one API key.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct KeyUsage {
+    id: Uuid,
+    key: Uuid,
+    name: Value,
+    usage: Vec<UsageOfDay>,
+    /// All of these days together.
+    calls: i64,
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    last_seen: Option<Timestamp>,
+}
+
+impl KeyUsage {
+    fn new(key: ApiKey, report: UsageReport) -> Self {
+        let UsageReport {
+            usage,
+            calls,
+            last_seen,
+        } = report;
+        Self {
+            id: key.uuid,
+            key: key.uuid,
+            name: key.name,
+            usage,
+            calls,
+            last_seen,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct AccountUsage {
+    result: Outcome,
+    /// Each API key that there is now, also one without calls; oldest first.
+    keys: Vec<KeyUsage>,
+    /// Calls with tokens.
+    tokens: UsageReport,
+}
+
+/// Count one's calls
+///
+/// By API key and day, oldest first; days without calls are left out. What other processes counted in the last minute may be
+/// missing.
+#[utoipa::path(get, path = "/account/usage/{auth}", tag = "Accounts", operation_id = "readAccountUsage", params(Days),
+    responses(
+        (status = 200, description = "Calls with each key, and with tokens.", body = AccountUsage),
+        (status = 400, description = "`daysInvalid`: `days` is not a number from 1 to 400."),
+    ))]
+pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(days): Query<Days>) -> Result<Response> {
+    let first_day = days.first(session.now())?;
+    let user_id = caller.actor.user_id;
+    // First what is outside: what is merged meanwhile is then missing rather than counted twice.
+    let outside = session.database().usage_outside().await?;
+    let (keys, inside) = session
+        .read(|db| {
+            let keys = api_keys::by_user(db, user_id, Page::ALL)?;
+            Ok((keys, usage::by_user(db, user_id, first_day)?))
+        })
+        .await?;
+    let mut counted: HashMap<Option<Uuid>, Vec<&Usage>> = HashMap::new();
+    let own = |usage: &&Usage| usage.user_id == user_id && usage.day >= first_day;
+    for usage in inside.iter().chain(&outside).filter(own) {
+        counted.entry(usage.key).or_default().push(usage);
+    }
+    let mut report = |key, last_seen| UsageReport::of(counted.remove(&key).unwrap_or_default().into_iter(), last_seen);
+    let keys = keys.into_iter().map(|key| {
+        let report = report(Some(key.uuid), key.last_seen);
+        KeyUsage::new(key, report)
+    });
+    let keys = keys.collect();
+    Ok(ok(&AccountUsage {
+        result: Outcome::Success,
+        keys,
+        tokens: report(None, None),
+    }))
+}

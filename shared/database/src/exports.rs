@@ -1,0 +1,40 @@
+//! Exports: which files with everything of an account lie in the bucket.
+
+use bespoke_core::Timestamp;
+
+use crate::{Db, Result};
+
+/// Notes that an account is about to get an export of that name. Of all that it has, the newest `kept` stay.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn insert(db: &Db<'_>, name: &str, user_id: i64, kept: u32, now: Timestamp) -> Result<()> {
+    db.insert(
+        "INSERT INTO exports (name, user_id, created_at) VALUES (?1, ?2, ?3)",
+        (name, user_id, now.as_millis()),
+    )?;
+    db.run(
+        "DELETE FROM exports WHERE user_id = ?1 AND id NOT IN
+           (SELECT id FROM exports WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2)",
+        (user_id, kept),
+    )?;
+    Ok(())
+}
+
+/// Whether there is an export of that name.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn exists(db: &Db<'_>, name: &str) -> Result<bool> {
+    let found = db.first("SELECT 1 FROM exports WHERE name = ?1", [name], |_, _| Ok(()))?;
+    Ok(found.is_some())
+}
+
+/// Gives up the exports from before that moment.
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn purge(db: &Db<'_>, before: Timestamp) -> Result<()> {
+    db.run("DELETE FROM exports WHERE created_at < ?1", [before.as_millis()])?;
+    Ok(())
+}

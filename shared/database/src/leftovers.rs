@@ -1,0 +1,60 @@
+//! Objects of the bucket that lost their row. Triggers of the schema write these down in the commit that removes the row,
+//! so that a process that dies before it deletes the object leaves it to another.
+
+use bespoke_core::entity::image::ImageId;
+use rusqlite::types::FromSql;
+
+use crate::row::Columns;
+use crate::{Db, Result};
+
+/// An object that nothing refers to any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leftover {
+    /// An image.
+    Image(ImageId),
+    /// The export of that name.
+    Export(String),
+    /// Of a kind that only another version of this code knows.
+    Unknown,
+}
+
+/// The oldest of them that were written down behind `after`, at most `limit`, each with the number of its row.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn oldest(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<(i64, Leftover)>> {
+    db.all(
+        "SELECT id, kind, record FROM leftovers WHERE id > ?1 ORDER BY id LIMIT ?2",
+        (after, limit),
+        from_row,
+    )
+}
+
+/// Forgets those of these numbers: the objects are gone.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be removed.
+pub fn delete(db: &Db<'_>, ids: &[i64]) -> Result<()> {
+    for id in ids {
+        db.run("DELETE FROM leftovers WHERE id = ?1", [id])?;
+    }
+    Ok(())
+}
+
+fn from_row(_: &Db<'_>, row: &mut Columns<'_>) -> Result<(i64, Leftover)> {
+    fn take<T: FromSql>(row: &mut Columns<'_>, make: impl FnOnce(T) -> ImageId) -> Result<Leftover> {
+        Ok(Leftover::Image(make(row.take()?)))
+    }
+    let (id, kind) = (row.take()?, row.take::<String>()?);
+    let leftover = match kind.as_str() {
+        "account" => take(row, ImageId::Account)?,
+        "set" => take(row, ImageId::Set)?,
+        "pattern" => take(row, ImageId::Pattern)?,
+        "curated set" => take(row, ImageId::CuratedSet)?,
+        "option pack" => take(row, ImageId::OptionPack)?,
+        "suggestion" => take(row, ImageId::Suggestion)?,
+        "export" => Leftover::Export(row.take()?),
+        _ => Leftover::Unknown,
+    };
+    Ok((id, leftover))
+}

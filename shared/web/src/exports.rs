@@ -1,0 +1,100 @@
+//! Exports: files with everything of an account, in the bucket, for whoever has the signed link.
+
+use bespoke_core::Timestamp;
+use bespoke_database::{Freshness, exports};
+use bespoke_storage::{Fetched, PutCondition};
+use bytes::Bytes;
+use ulid::Ulid;
+
+use crate::{Context, Error, Result};
+
+/// How long the link to an export works, in milliseconds.
+pub const LINK_LIFETIME_MS: u32 = 60 * 60 * 1000;
+/// How long an export is kept, in milliseconds.
+pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+const PREFIX: &str = "exports/";
+const SUFFIX: &str = ".json";
+
+/// The name of an export: a ULID, so that it tells its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportName(Ulid);
+
+impl ExportName {
+    /// Reads a name in the one form in which we write it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let ulid = Ulid::from_string(text).ok()?;
+        (ulid.to_string() == text).then_some(Self(ulid))
+    }
+
+    /// The path of ours that serves it.
+    pub fn path(self) -> String {
+        format!("/{PREFIX}{}", self.0)
+    }
+
+    fn made_before(self, moment: Timestamp) -> bool {
+        i64::try_from(self.0.timestamp_ms()).is_ok_and(|made| made < moment.as_millis())
+    }
+}
+
+impl std::fmt::Display for ExportName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The object's key.
+pub(crate) fn key(name: &str) -> String {
+    format!("{PREFIX}{name}{SUFFIX}")
+}
+
+impl Context {
+    /// A name that no export has.
+    pub fn new_export_name(&self) -> ExportName {
+        let now = self.now().as_millis().unsigned_abs();
+        ExportName(Ulid::from_parts(now, u128::from_be_bytes(self.random().bytes())))
+    }
+
+    /// Stores an export whose row is there, and gives the link to it.
+    ///
+    /// # Errors
+    /// 404 when the account was removed meanwhile; then there is no file either.
+    pub async fn put_export(&self, name: ExportName, file: Bytes) -> Result<String> {
+        let key = key(&name.to_string());
+        self.bucket().put(&key, file, PutCondition::CreateOnly).await?;
+        let exists = |db: &bespoke_database::Db<'_>| Ok::<_, Error>(exports::exists(db, &name.to_string())?);
+        // What went with the account before the file was here has looked for it in vain.
+        if !self.database().read(Freshness::Strict, exists).await? {
+            self.bucket().delete(&key).await?;
+            return Err(Error::not_found());
+        }
+        self.download_url(&key, &name.path(), LINK_LIFETIME_MS).await
+    }
+
+    /// The file of that name.
+    ///
+    /// # Errors
+    /// 404 when there is none, 503 when the bucket does not answer.
+    pub async fn export(&self, name: ExportName) -> Result<Bytes> {
+        match self.bucket().get(&key(&name.to_string()), None).await? {
+            Fetched::Found(object) => Ok(object.body),
+            Fetched::Missing | Fetched::NotModified { .. } => Err(Error::not_found()),
+        }
+    }
+
+    /// Deletes the files from before that moment, also those whose row never came or went without them.
+    pub(crate) async fn purge_exports(&self, before: Timestamp) -> Result<()> {
+        for listed in self.bucket().list(PREFIX).await? {
+            let name = listed
+                .key
+                .strip_prefix(PREFIX)
+                .and_then(|name| name.strip_suffix(SUFFIX));
+            if name
+                .and_then(ExportName::parse)
+                .is_some_and(|name| name.made_before(before))
+            {
+                self.bucket().delete(&listed.key).await?;
+            }
+        }
+        Ok(())
+    }
+}

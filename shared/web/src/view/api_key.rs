@@ -1,0 +1,54 @@
+//! How API keys look in lists.
+
+use bespoke_core::entity::api_key::ApiKey;
+use bespoke_core::{Level, Networks, Scopes, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An API key in a list. `id` and `key` are the same.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of the entity")]
+pub struct ApiKeyListItem {
+    pub id: Uuid,
+    pub calls: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    pub name: Value,
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub last_seen: Option<Timestamp>,
+    #[schema(value_type = u8, maximum = 9)]
+    pub level: Level,
+    pub user_id: i64,
+    pub user_uuid: Uuid,
+    pub key: Uuid,
+    /// What it may do of what its level allows; null for all of it.
+    #[schema(required)]
+    pub scopes: Option<Vec<String>>,
+    /// The networks from which it may be used; null for everywhere.
+    #[schema(required)]
+    pub cidr: Option<Vec<String>>,
+}
+
+impl From<ApiKey> for ApiKeyListItem {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            scopes: key.scopes.as_ref().map(Scopes::names),
+            cidr: key.cidr.as_ref().map(Networks::texts),
+            id: key.uuid,
+            calls: key.calls,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            name: key.name,
+            last_seen: key.last_seen,
+            level: key.level,
+            user_id: key.user_id,
+            user_uuid: key.user_uuid,
+            key: key.uuid,
+        }
+    }
+}

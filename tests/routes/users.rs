@@ -1,0 +1,197 @@
+//! `GET /users/:id`, `GET /users/:id/card`, `GET /users/:id/{auth}`
+
+use bespoke_tests::support::App;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_profile_is_for_everybody_by_every_id_but_the_address() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let body = json!({ "bio": "I *sew*", "username": "Jane Doe" });
+    app.patch("/account/jwt")
+        .jwt(&jane.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200);
+    let account = app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200)["account"].clone();
+    for id in [
+        &jane.id.to_string(),
+        &jane.uuid,
+        "Jane%20Doe",
+        "jane%20DOE",
+        &jane.uuid.to_uppercase(),
+    ] {
+        let profile = app.get(&format!("/users/{id}")).send().await.expect_status(200);
+        assert_eq!(
+            profile,
+            json!({ "result": "success", "profile": { "id": jane.id, "bio": "I *sew*", "ihash": account["ihash"], "patron": 0,
+                "role": "user", "username": "Jane Doe", "uuid": jane.uuid } })
+        );
+    }
+    // Defect D56: the address would tell who has an account.
+    for nobody in [
+        jane.email.as_str(),
+        "jane%40freesewing.dev",
+        "nobody",
+        "99",
+        "0",
+        "1abc",
+        "00000000-0000-4000-8000-000000000000",
+        "%20",
+        "x'%20OR%201=1--",
+    ] {
+        app.get(&format!("/users/{nobody}")).send().await.expect_missing();
+        let card = app.get(&format!("/users/{nobody}/card")).send().await;
+        let kind = card.header("content-type").to_owned();
+        assert_eq!(
+            (card.status, kind.as_str(), card.text().as_str()),
+            (404, "image/svg+xml; charset=utf-8", ""),
+            "{nobody}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_used_is_not_shown() {
+    let app = App::new().await;
+    let admin = app.person_as("root", "admin").await;
+    let jane = app.person("jane").await;
+    let path = format!("/users/{}", jane.id);
+    let card = format!("{path}/card");
+    let change = async |body| {
+        let path = format!("/admin/user/{}/jwt", jane.id);
+        app.patch(&path)
+            .jwt(&admin.token)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200);
+    };
+    for (field, bad, good) in [
+        ("status", json!(-2), json!(1)),
+        ("status", json!(-1), json!(1)),
+        ("status", json!(0), json!(1)),
+        ("consent", json!(0), json!(1)),
+        ("role", json!("blocked"), json!("user")),
+    ] {
+        change(json!({ field: bad })).await;
+        app.get(&path).send().await.expect_missing();
+        assert_eq!(app.get(&card).send().await.status, 404);
+        change(json!({ field: good })).await;
+        app.get(&path).send().await.expect_status(200);
+        assert_eq!(app.get(&card).send().await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_card_is_a_picture_and_nothing_more() {
+    // Defect D50.
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let name = "</text><script>alert(1)</script>&\"'";
+    let body = json!({ "username": name });
+    app.patch("/account/jwt")
+        .jwt(&jane.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200);
+    for id in [jane.id.to_string(), jane.uuid.clone()] {
+        let card = app.get(&format!("/users/{id}/card")).send().await;
+        assert_eq!(
+            (card.status, card.header("content-type")),
+            (200, "image/svg+xml; charset=utf-8")
+        );
+        assert!(card.header("content-security-policy").contains("default-src 'none'"));
+        let text = card.text();
+        assert!(
+            text.starts_with("<svg ") && text.contains("viewBox=\"0 0 500 100\""),
+            "{text}"
+        );
+        assert!(
+            text.contains("&lt;/text&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;</text>"),
+            "{text}"
+        );
+        assert!(!text.contains("<script"), "{text}");
+        assert!(text.contains(&format!(">#{}<", jane.id)), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_account_has_is_for_its_owner_and_from_level_6_on() {
+    // Defects D37 and D73.
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let set = json!({ "name": "Me", "measies": { "chest": 930 } });
+    let set = app
+        .post("/sets/jwt")
+        .jwt(&jane.token)
+        .json(&set)
+        .send()
+        .await
+        .expect_status(201)["set"]
+        .clone();
+    let pattern = json!({ "design": "aaron", "settings": { "sa": 10 } });
+    let pattern = app
+        .post("/patterns/jwt")
+        .jwt(&jane.token)
+        .json(&pattern)
+        .send()
+        .await
+        .expect_status(201)["pattern"]
+        .clone();
+    let bookmark = json!({ "title": "t", "url": "/docs", "type": "doc" });
+    let bookmark = app
+        .post("/bookmarks/jwt")
+        .jwt(&jane.token)
+        .json(&bookmark)
+        .send()
+        .await
+        .expect_status(201)["bookmark"]
+        .clone();
+    let support = app.person_as("bug", "bughunter").await;
+    let curator = app.person_as("curator", "curator").await;
+    for id in [jane.id.to_string(), jane.uuid.clone()] {
+        for method in ["jwt", "key"] {
+            let path = format!("/users/{id}/{method}");
+            let own = app.get(&path).auth(&jane, method).send().await.expect_status(200);
+            assert_eq!(own["data"]["sets"], json!([set]));
+            assert_eq!(own["data"]["patterns"], json!([pattern]));
+            assert_eq!(own["data"]["bookmarks"], json!([bookmark]));
+            assert_eq!(own["data"]["apikeys"].as_array().unwrap().len(), 1);
+            assert_eq!(own["data"]["apikeys"][0]["id"], jane.key.id);
+            assert!(!own.to_string().contains(&jane.key.secret));
+            app.get(&path)
+                .auth(&curator, method)
+                .send()
+                .await
+                .expect_error(403, "insufficientAccessLevel");
+        }
+        let path = format!("/users/{id}/jwt");
+        app.get(&path).jwt(&support.token).send().await.expect_status(200);
+    }
+    // A key with a level of its own, and one with scopes.
+    let low = app.key(&support, 5).await;
+    let path = format!("/users/{}/key", jane.id);
+    app.get(&path)
+        .key(&low)
+        .send()
+        .await
+        .expect_error(403, "insufficientAccessLevel");
+    let limited = app
+        .key_with(&jane, 4, json!({ "scopes": ["account:read", "sets:read"] }))
+        .await;
+    app.get(&path)
+        .key(&limited)
+        .send()
+        .await
+        .expect_error(403, "insufficientScope");
+    for nobody in ["99", "00000000-0000-4000-8000-000000000000", "jane", "1abc"] {
+        app.get(&format!("/users/{nobody}/jwt"))
+            .jwt(&jane.token)
+            .send()
+            .await
+            .expect_missing();
+    }
+}
