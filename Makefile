@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help check fmt audit bench
+.PHONY: help check fmt audit bench bench-storage
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 check: ## everything that CI runs, with the duration of each step
 	@ci/check
@@ -17,3 +17,7 @@ audit: ## known vulnerabilities of the dependencies (fetches the RustSec databas
 bench: ## measure `bespoke serve` and write docs/performance.md
 	cargo build --release --locked --bin bespoke
 	bench/run --write
+
+bench-storage: ## measure the storage engine beside plain SQLite and write docs/performance.md
+	@ci/install
+	cargo run --release --locked -p bespoke-storage --example benchmark -- "$(CURDIR)/target" --write

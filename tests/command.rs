@@ -52,6 +52,39 @@ fn what_was_acknowledged_outlives_a_kill() {
 }
 
 #[test]
+fn a_bad_day_is_a_503_and_what_is_mended_works_again() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let token = sign_up(&server, "jane@freesewing.dev");
+    let (head, good) = (folder.path().join("objects/head"), |path: &std::path::Path| {
+        std::fs::read(path).unwrap()
+    });
+    let good = good(&head);
+    // Behind ETag and time: flipped bits, a cut object; then another version that is none.
+    let flipped: Vec<_> = good
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| byte ^ u8::from(at == 0 || at == 60))
+        .collect();
+    let cut = [&[0; 16], &good[16..good.len() - 9]].concat();
+    for damaged in [flipped, cut] {
+        std::fs::write(&head, damaged).unwrap();
+        for (method, path) in [("GET", "/sets/jwt"), ("POST", "/sets/jwt"), ("GET", "/readyz")] {
+            let (status, answer) = server.call(method, path, &token, &json!({ "name": "Any" }));
+            assert_eq!(status, 503, "{method} {path}: {answer}");
+        }
+        std::fs::write(&head, &good).unwrap();
+        assert_eq!(server.call("GET", "/sets/jwt", &token, &Value::Null).0, 200);
+    }
+    std::fs::remove_dir_all(folder.path().join("cache")).unwrap();
+    for _ in 0..2 {
+        let (status, answer) = server.call("POST", "/sets/jwt", &token, &json!({ "name": "Any" }));
+        assert_eq!(status, 201, "{answer}");
+        assert_eq!(server.call("GET", "/sets/jwt", &token, &Value::Null).0, 200);
+    }
+}
+
+#[test]
 fn two_servers_on_one_folder_are_one_installation() {
     let folder = tempdir().unwrap();
     let (one, two) = (Server::start(folder.path()), Server::start(folder.path()));
@@ -138,7 +171,22 @@ fn what_cannot_start_says_why_in_one_line() {
         (
             &["serve"],
             &[("BACKEND_STORE", "dir:/proc/nowhere"), ("BACKEND_PORT", "0")],
-            "cannot open the bucket in /proc/nowhere",
+            "cannot open the bucket dir:/proc/nowhere",
+        ),
+        (
+            &["serve"],
+            &[("BACKEND_STORE", "s3://bucket"), ("BACKEND_PORT", "0")],
+            "cannot open the bucket s3://bucket: storage refused: no region: set AWS_REGION",
+        ),
+        (
+            &["serve"],
+            &[
+                ("BACKEND_STORE", "s3://bucket/prefix"),
+                ("BACKEND_PORT", "0"),
+                ("AWS_REGION", "eu-west-3"),
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+            ],
+            "no credentials for bucket bucket: set AWS_ACCESS_KEY_ID",
         ),
         (&["user", "create", "nobody"], &[], "`nobody` is no e-mail address"),
         (

@@ -153,7 +153,7 @@ fn stop_signal() -> Result<Receiver<()>> {
 
 fn welcome(context: &Context, address: SocketAddr) {
     let config = context.config();
-    let (url, store) = (&config.url, config.store_dir.display());
+    let (url, store) = (&config.url, &config.store);
     let outbox = config.data_dir.join("outbox");
     println!(
         "Bespoke serves {url}

@@ -15,8 +15,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
 /// Reads the configuration and opens the bucket.
 pub(crate) async fn open(environment: Environment, surroundings: Surroundings) -> Result<Context> {
     let config = Config::load(environment, &*surroundings.random)?;
-    let store = config.store_dir.display().to_string();
+    let store = config.store.to_string();
     Context::open(config, surroundings)
         .await
-        .with_context(|| format!("cannot open the bucket in {store}"))
+        .with_context(|| format!("cannot open the bucket {store}"))
 }

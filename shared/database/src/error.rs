@@ -60,7 +60,10 @@ impl From<rusqlite::Error> for Error {
                 // SQLite writes: UNIQUE constraint failed: table.column
                 Self::Taken(message.rsplit(' ').next().unwrap_or_default().to_owned())
             }
-            _ => Self::Sqlite(error),
+            _ => match error.into() {
+                bespoke_storage::Error::Sqlite(error) => Self::Sqlite(error),
+                disk => Self::Storage(disk),
+            },
         }
     }
 }

@@ -1,17 +1,19 @@
 //! Brings the local copy to a `head`: by patching it where the deltas lead on from its state, by fetching all of it otherwise.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 
 use crate::checksum;
-use crate::chunks::{self, ChunkTable};
+use crate::chunks::{self, ChunkRow, ChunkTable};
 use crate::delta::Delta;
 use crate::error::Error;
 use crate::head::Segment;
 use crate::limits::{OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS, SYNC_ATTEMPTS};
 use crate::local::Image;
+use crate::pages::Pages;
 use crate::replica::{Known, Replica, within};
 use crate::store::{ETag, Fetched};
 use crate::version::Version;
@@ -105,7 +107,7 @@ impl Replica {
     fn way_to(&self, target: &Known) -> Way {
         let local = self.local();
         let (have, want) = (local.version, target.version());
-        if local.dirty || have.epoch < want.epoch {
+        if local.is_lost() || have.epoch < want.epoch {
             return Way::Whole;
         }
         if have > want {
@@ -158,6 +160,7 @@ impl Replica {
     }
 
     async fn fetch_whole(self: &Arc<Self>, target: &Arc<Known>) -> Result<(), Stumble> {
+        self.make_room().await?;
         let image = self.assemble(target).await?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
         let work = move || {
@@ -179,6 +182,19 @@ impl Replica {
             Ok(())
         };
         self.tasks.blocking(work).await?
+    }
+
+    /// Removes a copy that nobody may read any more before another takes as much room.
+    async fn make_room(self: &Arc<Self>) -> Result<(), Error> {
+        let replica = Arc::clone(self);
+        let work = move || {
+            let mut local = replica.local_mut();
+            if local.dirty {
+                replica.pool.clear();
+                local.free();
+            }
+        };
+        self.tasks.blocking(work).await
     }
 
     /// A file with everything that `target` names; what it weighs is still to be compared.
@@ -214,6 +230,7 @@ impl Replica {
             return Err(damaged(&table_key, "its page size is not that of `head`".to_owned()).into());
         }
         image.set_length(table.file_bytes)?;
+        let has_copy = !self.local().dirty;
         let mut under_way = FuturesUnordered::new();
         for (index, row) in table.rows.iter().copied().enumerate() {
             if under_way.len() >= PARALLEL_OBJECTS {
@@ -222,6 +239,14 @@ impl Replica {
             let (replica, file, raw_bytes) = (Arc::clone(self), image.handle(), table.raw_bytes_of(index));
             let (tasks, chunk_bytes) = (self.tasks.clone(), table.chunk_bytes);
             under_way.push(async move {
+                if has_copy {
+                    let (replica, file) = (Arc::clone(&replica), Arc::clone(&file));
+                    let take_over =
+                        move || replica.take_over(&row, index as u64 * chunk_bytes as u64, raw_bytes, &file);
+                    if tasks.blocking(take_over).await?? {
+                        return Ok(());
+                    }
+                }
                 let stored = replica.fetch(&row.key()).await?;
                 let unpack = move || {
                     let raw = chunks::unpack(&stored, &row, raw_bytes)
@@ -234,6 +259,23 @@ impl Replica {
         }
         while under_way.try_next().await?.is_some() {}
         Ok(())
+    }
+
+    /// Writes a chunk from the local copy, where that holds it: most of a file outlives a compaction. Returns whether it did.
+    fn take_over(&self, row: &ChunkRow, offset: u64, raw_bytes: usize, file: &Pages) -> io::Result<bool> {
+        let mut raw = vec![0; raw_bytes];
+        {
+            let local = self.local();
+            if local.dirty {
+                return Ok(false);
+            }
+            local.read_at(&mut raw, offset)?;
+        }
+        let same = checksum::of_object(&raw) == row.digest;
+        if same {
+            file.write_all_at(&raw, offset)?;
+        }
+        Ok(same)
     }
 
     /// Fetches objects, several at a time; their bodies in the order of `keys`.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use ulid::Ulid;
 
 use crate::checksum;
+use crate::compression;
 use crate::delta::is_page_size;
-use crate::limits::ZSTD_LEVEL;
 
 const MAGIC: [u8; 4] = *b"BST1";
 /// Magic, page size, bytes of the file.
@@ -102,7 +102,7 @@ impl ChunkTable {
 }
 
 pub(crate) fn pack(raw: &[u8]) -> std::io::Result<Bytes> {
-    zstd::bulk::compress(raw, ZSTD_LEVEL).map(Bytes::from)
+    compression::pack_behind(&[], raw).map(Bytes::from)
 }
 
 /// # Errors
@@ -111,8 +111,8 @@ pub(crate) fn unpack(stored: &[u8], row: &ChunkRow, raw_bytes: usize) -> Result<
     if stored.len() != row.len as usize {
         return Err(format!("{} bytes long instead of {}", stored.len(), row.len));
     }
-    let raw = zstd::bulk::decompress(stored, raw_bytes).map_err(|error| error.to_string())?;
-    if raw.len() == raw_bytes && checksum::of_object(&raw) == row.digest {
+    let raw = compression::unpack(stored, raw_bytes)?;
+    if checksum::of_object(&raw) == row.digest {
         Ok(raw)
     } else {
         Err("its digest does not fit".to_owned())

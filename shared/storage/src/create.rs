@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::head::{Base, FullHead, HEAD_KEY, Head, Stamp, TailEntry};
 use crate::limits::{FORMAT, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, SYNC_ATTEMPTS};
 use crate::local::Image;
+use crate::probe::probe;
 use crate::replica::{Known, Parts, within};
 use crate::run::first_schema;
 use crate::store::{Fetched, PutCondition, StoreError};
@@ -27,13 +28,9 @@ pub(crate) async fn first_head(parts: &Parts, page_size: u32) -> Result<Arc<Know
             Ok(Fetched::Found(object)) => return Known::read(&object),
             Ok(_) => {
                 refuse_leftovers(parts).await?;
-                let head = build(parts, page_size)?;
-                let put = parts.store.put(HEAD_KEY, head.encode()?, PutCondition::CreateOnly);
-                match within(&*parts.clock, HEAD_TIMEOUT_MS, put).await {
-                    // Whether it was us or another process: what lies there now is the database.
-                    Ok(_) | Err(StoreError::PreconditionFailed) => {}
-                    Err(error @ (StoreError::Busy(_) | StoreError::Unknown(_))) => last = error.to_string(),
-                    Err(error) => return Err(error.into()),
+                match create(parts, page_size).await {
+                    Err(Error::Unavailable { detail, .. }) => last = detail,
+                    other => other?,
                 }
             }
             Err(error @ (StoreError::Busy(_) | StoreError::Unknown(_))) => last = error.to_string(),
@@ -44,6 +41,20 @@ pub(crate) async fn first_head(parts: &Parts, page_size: u32) -> Result<Arc<Know
         }
     }
     Err(Error::unavailable(last))
+}
+
+/// Puts a `head`, if the store is one that keeps it safe. Whether it was us or another process: what lies there then is the
+/// database.
+async fn create(parts: &Parts, page_size: u32) -> Result<(), Error> {
+    if parts.tasks.are_real() {
+        probe(parts).await?;
+    }
+    let head = build(parts, page_size)?;
+    let put = parts.store.put(HEAD_KEY, head.encode()?, PutCondition::CreateOnly);
+    match within(&*parts.clock, HEAD_TIMEOUT_MS, put).await {
+        Ok(_) | Err(StoreError::PreconditionFailed) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A bucket that holds data without a `head` has lost it: a new one would hide that.

@@ -5,26 +5,18 @@
 //! Encoded: length of the raw bytes (8 bytes), then zstd over: magic (4), page size (4), page count (4), number of pages n (4),
 //! n page numbers (4 each, ascending), n pages. All numbers little-endian.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use zstd::bulk::{Compressor, Decompressor};
 
 use crate::checksum::is_lock_page;
-use crate::limits::ZSTD_LEVEL;
+use crate::compression;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"BSD1");
 /// Magic, page size, page count, number of pages. Bytes.
 const HEADER_BYTES: usize = 16;
 /// The length in front. Bytes.
 const LENGTH_BYTES: usize = 8;
-
-thread_local! {
-    /// Making these costs more than using them on one small delta.
-    static PACKER: RefCell<std::io::Result<Compressor<'static>>> = RefCell::new(Compressor::new(ZSTD_LEVEL));
-    static UNPACKER: RefCell<std::io::Result<Decompressor<'static>>> = RefCell::new(Decompressor::new());
-}
 
 /// The last image of each page that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,16 +67,8 @@ impl Delta {
         for page in self.pages.values() {
             raw.extend_from_slice(page);
         }
-        let mut encoded = vec![0; LENGTH_BYTES + zstd::zstd_safe::compress_bound(raw.len())];
-        let (length, packed) = encoded.split_at_mut(LENGTH_BYTES);
-        length.copy_from_slice(&(raw.len() as u64).to_le_bytes());
-        let bytes = PACKER.with(|packer| match &mut *packer.borrow_mut() {
-            Ok(packer) => packer.compress_to_buffer(&raw, packed),
-            Err(error) => Err(std::io::Error::other(error.to_string())),
-        })?;
-        encoded.truncate(LENGTH_BYTES + bytes);
-        encoded.shrink_to_fit();
-        Ok(encoded.into())
+        let length = (raw.len() as u64).to_le_bytes();
+        compression::pack_behind(&length, &raw).map(Bytes::from)
     }
 
     /// # Errors
@@ -94,17 +78,7 @@ impl Delta {
             .split_first_chunk::<LENGTH_BYTES>()
             .ok_or("a delta without a length")?;
         let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|error| error.to_string())?;
-        let mut raw = Vec::new();
-        raw.try_reserve_exact(length).map_err(|error| error.to_string())?;
-        let unpacked = UNPACKER.with(|unpacker| match &mut *unpacker.borrow_mut() {
-            Ok(unpacker) => unpacker
-                .decompress_to_buffer(packed, &mut raw)
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        })?;
-        if unpacked != length {
-            return Err(format!("a delta of {unpacked} bytes that announces {length}"));
-        }
+        let raw = compression::unpack(packed, length)?;
         Self::parse(&Bytes::from(raw))
     }
 

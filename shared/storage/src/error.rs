@@ -1,5 +1,9 @@
 //! What can go wrong, in as few kinds as a caller can act on.
 
+use std::io::ErrorKind;
+
+use rusqlite::ErrorCode;
+
 use crate::store::StoreError;
 
 /// Every failure of the engine. The text of each is for the log; it holds no data of a row.
@@ -30,9 +34,9 @@ pub enum Error {
     /// Something in the store is damaged or missing; the text names the object and what to do.
     #[error("the stored database is damaged: {0}")]
     Corrupt(String),
-    /// SQLite refused: a constraint that is checked at COMMIT, a full disk.
+    /// SQLite refused: a constraint that is checked at COMMIT, as a rule.
     #[error("SQLite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// What a write wanted to leave for its replay, or its commit id, is too long.
     #[error("{what} is {bytes} bytes long, at most {limit} are allowed")]
     TooLarge {
@@ -43,11 +47,11 @@ pub enum Error {
         /// How long it may be. Bytes.
         limit: usize,
     },
-    /// The closure of a write rolled back the whole transaction (`ON CONFLICT ROLLBACK`, a full disk) or left it.
+    /// The closure of a write rolled back the whole transaction (`ON CONFLICT ROLLBACK`) or left it, and returned no error.
     #[error("the write left its transaction: {0}")]
     LeftTransaction(String),
-    /// The local copy could not be read or written.
-    #[error("local copy: {0}")]
+    /// The local copy could not be read or written. HTTP 503: the machine needs somebody.
+    #[error("local copy: {0}{advice}", advice = advice(.0.kind()))]
     Local(#[from] std::io::Error),
     /// The engine was closed.
     #[error("the engine is closed")]
@@ -67,6 +71,31 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::ReadTimeout { .. })
+    }
+}
+
+/// What somebody has to do about a disk that does not take or give what it should; empty where waiting may help.
+pub(crate) fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => ": make room on that disk",
+        ErrorKind::ReadOnlyFilesystem => ": mount that disk for writing",
+        ErrorKind::PermissionDenied => ": let this process read and write there",
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory => ": something else has that name, choose another folder",
+        _ => "",
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    /// What is the disk's fault is told apart from what is the statement's.
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Local(std::io::Error::new(ErrorKind::StorageFull, error)),
+            Some(ErrorCode::CannotOpen) => Self::Local(std::io::Error::new(ErrorKind::NotFound, error)),
+            Some(ErrorCode::SystemIoFailure) => Self::Local(std::io::Error::other(format!(
+                "{error}: is that disk full, or failing?"
+            ))),
+            _ => Self::Sqlite(error),
+        }
     }
 }
 

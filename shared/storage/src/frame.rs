@@ -6,7 +6,20 @@ use bytes::Bytes;
 use crate::checksum;
 
 /// Length and digest.
-pub(crate) const FRAME_BYTES: usize = 12;
+const FRAME_BYTES: usize = 12;
+
+/// Puts a body together: the JSON, then `behind` piece by piece.
+pub(crate) fn close<'a>(json: &[u8], behind: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+    let mut body = u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    body.extend([0; FRAME_BYTES - 4]);
+    body.extend(json);
+    for piece in behind {
+        body.extend_from_slice(piece);
+    }
+    let digest = checksum::of_object(&body[FRAME_BYTES..]);
+    body[4..FRAME_BYTES].copy_from_slice(&digest.to_le_bytes());
+    body.into()
+}
 
 /// Takes a body apart: its JSON, and where the blobs begin.
 ///

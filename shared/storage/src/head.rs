@@ -8,10 +8,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::checksum;
 use crate::delta::{Delta, is_page_size};
 use crate::error::Error;
-use crate::frame::{self, FRAME_BYTES};
+use crate::frame;
 use crate::limits::{FORMAT, HEAD_MAX_BYTES};
 use crate::version::Version;
 
@@ -171,24 +170,15 @@ impl FullHead {
     /// [`Error::TooLarge`]; the planner never lets it come to this.
     pub(crate) fn encode(&self) -> Result<Bytes, Error> {
         let json = serde_json::to_vec(&self.json).map_err(|error| Error::Corrupt(format!("head: {error}")))?;
-        let bytes = FRAME_BYTES + json.len() + self.blobs.iter().map(Bytes::len).sum::<usize>();
-        if bytes > HEAD_MAX_BYTES {
+        let body = frame::close(&json, &self.blobs);
+        if body.len() > HEAD_MAX_BYTES {
             return Err(Error::TooLarge {
                 what: "head",
-                bytes,
+                bytes: body.len(),
                 limit: HEAD_MAX_BYTES,
             });
         }
-        let mut body = Vec::with_capacity(bytes);
-        body.extend(u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes());
-        body.extend([0; 8]);
-        body.extend(json);
-        for blob in &self.blobs {
-            body.extend_from_slice(blob);
-        }
-        let digest = checksum::of_object(&body[FRAME_BYTES..]);
-        body[4..FRAME_BYTES].copy_from_slice(&digest.to_le_bytes());
-        Ok(body.into())
+        Ok(body)
     }
 
     /// # Errors

@@ -105,6 +105,8 @@ pub(crate) trait Job: Send {
     fn run(&mut self, on: Seen<'_>) -> Ran;
     /// Takes what an earlier attempt left in `_commits` as the result.
     fn replay(&mut self, stored: &[u8]);
+    /// Whether the closure itself said what is wrong.
+    fn has_failed(&self) -> bool;
     /// Takes an error of the engine as the result.
     fn reject(&mut self, error: Error);
     /// Sends the remembered result.
@@ -164,6 +166,10 @@ where
             Ok(value) => Outcome::Replayed(value),
             Err(_) => Outcome::Failed(Error::Refused("this commit id was used by a different write".to_owned()).into()),
         };
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed(_) | Outcome::Panicked(_))
     }
 
     fn reject(&mut self, error: Error) {

@@ -25,7 +25,7 @@
 //!
 //! # Where to look
 //!
-//! [`Engine`] is the door. Behind it: `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
+//! [`Engine`] is the door. Behind it: `create` and `probe` (a new bucket), `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
 //! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
 //! next `head` is), `base`, `maintenance` and `restore` (what nobody waits for), and the formats: `head`, `delta`, `chunks`,
 //! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
@@ -36,6 +36,7 @@ mod catch_up;
 mod checksum;
 mod chunks;
 mod commit;
+mod compression;
 mod create;
 mod delta;
 mod engine;
@@ -51,6 +52,7 @@ mod lock;
 mod maintenance;
 mod pages;
 mod plan;
+mod probe;
 mod reader;
 mod replica;
 mod restore;
@@ -76,8 +78,8 @@ pub use maintenance::{Collected, Compact, Compacted};
 pub use restore::{RestorePoint, Restored};
 pub use rusqlite;
 pub use store::{
-    DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation,
-    PutCondition, Rates, StoreError,
+    DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation, Place,
+    PlaceError, PutCondition, Rates, S3Access, S3Settings, S3Store, StoreError,
 };
 pub use usage::UsageFold;
 pub use version::{Version, VersionError};

@@ -4,8 +4,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checksum;
 use crate::create::first_delta;
@@ -37,7 +37,7 @@ pub(crate) trait Local: Send + Sync + 'static {
 /// A folder that only this engine uses; removed when it is dropped, or by the next start after a crash.
 pub(crate) struct LocalFolder {
     path: PathBuf,
-    _alive: File,
+    alive: Mutex<File>,
     files: AtomicU64,
 }
 
@@ -55,13 +55,21 @@ impl LocalFolder {
         }
         let path = local_dir.join(format!("{FOLDER_PREFIX}{}", hex_16(random)));
         fs::create_dir(&path)?;
-        let alive = open_lock(&path.join(ALIVE_NAME))?;
-        alive.lock()?;
         Ok(Self {
+            alive: Mutex::new(say_alive(&path)?),
             path,
-            _alive: alive,
             files: AtomicU64::new(0),
         })
+    }
+
+    /// Makes the folder again where somebody has removed it.
+    fn ensure(&self) -> io::Result<()> {
+        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.path.is_dir() {
+            fs::create_dir_all(&self.path)?;
+            *alive = say_alive(&self.path)?;
+        }
+        Ok(())
     }
 
     /// A path for one more database file.
@@ -79,6 +87,7 @@ pub(crate) struct SqlitePlace {
 
 impl Local for SqlitePlace {
     fn create(&self) -> io::Result<(PathBuf, Pages)> {
+        self.folder.ensure()?;
         let path = self.folder.fresh_file();
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
         Ok((path, Pages::File(file)))
@@ -98,6 +107,12 @@ impl Drop for LocalFolder {
         // What cannot be removed now is removed by the next start.
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+fn say_alive(folder: &Path) -> io::Result<File> {
+    let alive = open_lock(&folder.join(ALIVE_NAME))?;
+    alive.lock()?;
+    Ok(alive)
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
@@ -140,6 +155,11 @@ impl LocalCopy {
         }
     }
 
+    /// Whether it cannot be used: marked so, or its file was removed.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.dirty || !self.path.as_os_str().is_empty() && !self.path.exists()
+    }
+
     /// The checksum that the database has once `delta` is applied. Reads the old pages from the file, so that damage to them shows.
     pub(crate) fn checksum_after(&self, delta: &Delta) -> io::Result<u64> {
         let mut old = vec![0; delta.page_size as usize];
@@ -176,9 +196,7 @@ impl LocalCopy {
 
     /// Replaces the file by `image`.
     pub(crate) fn install(&mut self, mut image: Image, version: Version, sum: u64) {
-        if self.file.is_some() && !self.path.as_os_str().is_empty() {
-            let _ = fs::remove_file(&self.path);
-        }
+        self.free();
         self.page_count = image.page_count;
         self.path = std::mem::take(&mut image.path);
         self.file = Some(Arc::clone(&image.file));
@@ -186,6 +204,13 @@ impl LocalCopy {
         self.checksum = sum;
         self.dirty = false;
         self.generation += 1;
+    }
+
+    /// Removes the file.
+    pub(crate) fn free(&mut self) {
+        if self.file.take().is_some() && !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 
     /// The whole database. For simulations; a real one is too big.

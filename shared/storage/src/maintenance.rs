@@ -19,7 +19,7 @@ use crate::replica::{Known, Replica, within};
 use crate::store::{Listed, StoreError};
 
 /// Below these lie all objects that are ever garbage.
-const PREFIXES: [&str; 4] = ["chunk/", "segment/", "table/", "trash/"];
+const PREFIXES: [&str; 5] = ["chunk/", "probe/", "segment/", "table/", "trash/"];
 
 /// When a compaction is worth it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -161,7 +161,7 @@ impl Replica {
             Fetched::NotModified { date_ms } => date_ms,
             other => self.absorb(other).await?,
         };
-        if self.local().dirty {
+        if self.local().is_lost() {
             self.repair().await?;
         }
         Ok(date_ms)
@@ -192,7 +192,11 @@ impl Replica {
         if local.dirty {
             return Ok(Looked::Dirty);
         }
-        let reader = self.pool.take(&local.path, &self.clock).map_err(Error::from)?;
+        let reader = match self.pool.take(&local.path, &self.clock) {
+            Ok(reader) => reader,
+            Err(_) if local.is_lost() => return Ok(Looked::Dirty),
+            Err(error) => return Err(Error::from(error).into()),
+        };
         self.set_deadline(&reader.deadline);
         let result = closure(&reader.connection);
         let stopped = reader.deadline.passed();

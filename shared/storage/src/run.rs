@@ -166,14 +166,17 @@ fn remember(connection: &Connection, id: &str, date_ms: u64, json: &[u8]) -> Res
     Ok(())
 }
 
-/// Removes a few of the oldest rows whose time is over: rows are added in the order of time.
+/// Removes a few of the oldest rows whose time is over: rows are added in the order of time. One from far in the future was
+/// written while the store's clock was wrong; whoever began then repeats nothing either.
 fn purge(connection: &Connection, added: usize, date_ms: u64) -> Result<(), Error> {
     let oldest = i64::try_from(date_ms.saturating_sub(COMMITS_KEPT_MS)).unwrap_or(i64::MAX);
+    let newest = i64::try_from(date_ms.saturating_add(COMMITS_KEPT_MS)).unwrap_or(i64::MAX);
     let limit = i64::try_from(added * PURGED_PER_COMMIT).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(
-        "DELETE FROM _commits WHERE at_ms < ?1 AND rowid IN (SELECT rowid FROM _commits ORDER BY rowid LIMIT ?2)",
+        "DELETE FROM _commits WHERE (at_ms < ?1 OR at_ms > ?3)
+         AND rowid IN (SELECT rowid FROM _commits ORDER BY rowid LIMIT ?2)",
     )?;
-    statement.execute(params![oldest, limit])?;
+    statement.execute(params![oldest, limit, newest])?;
     Ok(())
 }
 

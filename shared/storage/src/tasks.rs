@@ -32,6 +32,11 @@ impl Tasks {
         }
     }
 
+    /// Whether this is no simulation, whose store is as honest as the simulation wants it.
+    pub(crate) fn are_real(&self) -> bool {
+        matches!(self, Self::Tokio)
+    }
+
     /// Runs what blocks.
     ///
     /// # Errors

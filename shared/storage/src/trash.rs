@@ -6,10 +6,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::checksum;
 use crate::chunks::ChunkTable;
 use crate::error::Error;
-use crate::frame::{self, FRAME_BYTES};
+use crate::frame;
 use crate::head::FullHead;
 
 /// Names that one switch made useless, and the `head` that named them.
@@ -45,15 +44,7 @@ impl Trash {
             names: self.names.clone(),
         };
         let json = serde_json::to_vec(&names).map_err(|error| Error::Corrupt(format!("trash: {error}")))?;
-        let head = self.head.encode()?;
-        let mut body = Vec::with_capacity(FRAME_BYTES + json.len() + head.len());
-        body.extend(u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes());
-        body.extend([0; 8]);
-        body.extend(json);
-        body.extend_from_slice(&head);
-        let digest = checksum::of_object(&body[FRAME_BYTES..]);
-        body[4..FRAME_BYTES].copy_from_slice(&digest.to_le_bytes());
-        Ok(body.into())
+        Ok(frame::close(&json, [&self.head.encode()?]))
     }
 
     /// # Errors

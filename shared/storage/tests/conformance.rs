@@ -6,6 +6,8 @@
     reason = "a process that a test starts is told by the environment what to do"
 )]
 
+mod support;
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -15,6 +17,7 @@ use bespoke_storage::{
     DirectoryStore, ETag, FaultyStore, Fetched, MemoryStore, Object, ObjectStore, PutCondition, Rates, StoreError,
 };
 use bytes::Bytes;
+use support::s3::S3Server;
 
 /// Runs one rule on every store. One more store is one more line here.
 async fn on_all<F: Future<Output = ()>>(rule: impl Fn(Arc<dyn ObjectStore>) -> F) {
@@ -25,6 +28,8 @@ async fn on_all<F: Future<Output = ()>>(rule: impl Fn(Arc<dyn ObjectStore>) -> F
         DirectoryStore::open(folder.path().join("deep/bucket")).unwrap(),
     ))
     .await;
+    let server = S3Server::start();
+    rule(Arc::new(server.store().await)).await;
 }
 
 fn body(text: &'static str) -> Bytes {
@@ -47,8 +52,8 @@ async fn what_is_put_is_got() {
         assert_eq!((&object.body, &object.etag), (&body("one"), &first));
         assert!(object.last_modified_ms <= object.date_ms);
         assert!(object.date_ms > 1_700_000_000_000);
-        let second = store.put("a", body("one"), PutCondition::None).await.unwrap();
-        assert_ne!(first, second, "the same bytes put twice are two versions");
+        let second = store.put("a", body("two"), PutCondition::None).await.unwrap();
+        assert_ne!(first, second, "other bytes are another version");
         store.put("empty", Bytes::new(), PutCondition::None).await.unwrap();
         assert_eq!(found(&*store, "empty").await.body, Bytes::new());
         let large: Bytes = vec![7; 3_000_000].into();
@@ -183,7 +188,8 @@ async fn keys_cannot_leave_the_store() {
     .await;
 }
 
-/// Races `WRITERS` threads on one condition, again and again: exactly one may win each time, and its body must stay.
+/// Races `WRITERS` threads on one condition, again and again: exactly one may win each time, and its body must stay. No two
+/// bodies are the same, as no two heads are: an ETag may be made from the body.
 async fn race(store: Arc<dyn ObjectStore>, condition: impl Fn(u32, &Option<ETag>) -> (String, PutCondition)) {
     const WRITERS: usize = 6;
     const ROUNDS: u32 = 25;
@@ -195,10 +201,14 @@ async fn race(store: Arc<dyn ObjectStore>, condition: impl Fn(u32, &Option<ETag>
             .map(|writer| {
                 let (store, barrier) = (Arc::clone(&store), Arc::clone(&barrier));
                 let (key, condition) = (key.clone(), condition.clone());
+                let body = format!("{round} {writer}");
                 std::thread::spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .enable_all()
+                        .build()
+                        .unwrap();
                     barrier.wait();
-                    runtime.block_on(store.put(&key, writer.to_string().into(), condition))
+                    runtime.block_on(store.put(&key, body.into(), condition))
                 })
             })
             .collect();
@@ -214,7 +224,7 @@ async fn race(store: Arc<dyn ObjectStore>, condition: impl Fn(u32, &Option<ETag>
                 == WRITERS
         );
         let object = found(&*store, &key).await;
-        assert_eq!(object.body, winners[0].to_string());
+        assert_eq!(object.body, format!("{round} {}", winners[0]));
         last = Some(object.etag);
     }
 }

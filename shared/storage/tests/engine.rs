@@ -5,11 +5,11 @@ mod support;
 use std::sync::Arc;
 
 use bespoke_storage::{CommitId, Engine, Error, Freshness, Migration, Options, Version, rusqlite};
-use support::{Place, add, count, id, open, stores, total};
+use support::{Place, add, count, directory, id, memory, open, stores, total};
 
 #[tokio::test]
 async fn writes_are_read_back_here_and_elsewhere() {
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let one = open(&store, &place).await;
         let two = open(&store, &place).await;
@@ -28,7 +28,7 @@ async fn writes_are_read_back_here_and_elsewhere() {
 
 #[tokio::test]
 async fn the_same_commit_id_takes_effect_once_and_answers_alike() {
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let (one, two) = (open(&store, &place).await, open(&store, &place).await);
         let write = |engine: Engine| async move {
@@ -59,7 +59,7 @@ async fn the_same_commit_id_takes_effect_once_and_answers_alike() {
 
 #[tokio::test]
 async fn what_changes_nothing_commits_nothing() {
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let engine = open(&store, &place).await;
         let before = engine.version();
@@ -95,7 +95,7 @@ async fn what_changes_nothing_commits_nothing() {
 #[tokio::test]
 async fn the_closure_cannot_leave_its_transaction() {
     let place = Place::new();
-    let store = stores().remove(0);
+    let store = memory();
     let engine = open(&store, &place).await;
     let before = engine.version();
     for sql in [
@@ -157,7 +157,7 @@ async fn the_closure_cannot_leave_its_transaction() {
 #[tokio::test]
 async fn too_long_values_and_ids_are_refused() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     let before = engine.version();
     let long = engine
         .write::<String, Error>(id("long"), |c| {
@@ -184,7 +184,7 @@ async fn too_long_values_and_ids_are_refused() {
 #[tokio::test]
 async fn a_panic_is_the_callers_and_nobody_elses() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     let bold = engine.clone();
     let panicked = tokio::spawn(async move {
         bold.write::<(), Error>(id("panic"), |c| {
@@ -202,7 +202,7 @@ async fn a_panic_is_the_callers_and_nobody_elses() {
 #[tokio::test]
 async fn a_deferred_constraint_is_the_error_of_the_write_that_breaks_it() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     engine
         .write::<(), Error>(id("tables"), |c| {
             Ok(c.execute_batch(
@@ -225,7 +225,7 @@ async fn a_read_that_runs_too_long_is_stopped() {
     let place = Place::new();
     let mut options = place.options();
     options.read_timeout_ms = 20;
-    let engine = Engine::open(stores().remove(0), options).await.unwrap();
+    let engine = Engine::open(memory(), options).await.unwrap();
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
     let stopped = engine
         .read::<i64, Error>(Freshness::Local, |c| Ok(c.query_row(endless, [], |row| row.get(0))?))
@@ -240,7 +240,7 @@ async fn a_read_that_runs_too_long_is_stopped() {
 #[tokio::test]
 async fn a_write_that_runs_too_long_is_stopped_and_leaves_nothing() {
     let place = Place::new();
-    let store = stores().remove(0);
+    let store = memory();
     drop(open(&store, &place).await);
     let mut options = place.options();
     options.write_deadline_ms = 50;
@@ -257,7 +257,7 @@ async fn a_write_that_runs_too_long_is_stopped_and_leaves_nothing() {
 #[tokio::test]
 async fn reads_cannot_write() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     let read = engine
         .read::<(), Error>(Freshness::Local, |c| {
             Ok(c.execute_batch("INSERT INTO counter VALUES ('a', 1)")?)
@@ -269,7 +269,7 @@ async fn reads_cannot_write() {
 #[tokio::test]
 async fn statements_are_cached_between_reads_and_a_left_transaction_is_not_inherited() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     engine
         .read::<(), Error>(Freshness::Local, |c| Ok(c.execute_batch("BEGIN; SELECT 1")?))
         .await
@@ -286,7 +286,7 @@ async fn statements_are_cached_between_reads_and_a_left_transaction_is_not_inher
 #[tokio::test]
 async fn a_closed_engine_says_so() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     let clone = engine.clone();
     add(&engine, "a", 1).await.unwrap();
     engine.close().await;
@@ -296,7 +296,7 @@ async fn a_closed_engine_says_so() {
 #[tokio::test]
 async fn a_dropped_engine_removes_its_folder() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     assert_eq!(place.copies(), 1);
     engine.close().await;
     assert_eq!(place.copies(), 0);
@@ -329,7 +329,7 @@ async fn schema_steps_run_once_and_old_code_is_refused() {
             min_writer: 3,
         },
     ];
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let with = |migrations| Options {
             migrations,
@@ -387,7 +387,7 @@ async fn schema_steps_out_of_order_are_refused() {
     ];
     let place = Place::new();
     let refused = Engine::open(
-        stores().remove(0),
+        memory(),
         Options {
             migrations: STEPS,
             ..place.options()
@@ -401,7 +401,7 @@ async fn schema_steps_out_of_order_are_refused() {
 #[tokio::test]
 async fn an_acknowledged_version_is_read_by_a_strict_read_that_begins_later() {
     let place = Place::new();
-    let store = stores().remove(1);
+    let store = directory();
     let (one, two) = (open(&store, &place).await, open(&store, &place).await);
     let mut last = Version::default();
     for n in 1..50 {
@@ -417,7 +417,7 @@ async fn an_acknowledged_version_is_read_by_a_strict_read_that_begins_later() {
 #[test]
 fn works_on_one_thread_and_lets_the_runtime_end() {
     let place = Place::new();
-    let store = stores().remove(1);
+    let store = directory();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -436,7 +436,7 @@ fn works_on_one_thread_and_lets_the_runtime_end() {
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_cancel_its_write() {
     let place = Place::new();
-    let engine = open(&stores()[1], &place).await;
+    let engine = open(&directory(), &place).await;
     {
         let mut write = Box::pin(add(&engine, "a", 1));
         // Polled once, it is in the queue; then its caller is gone.
@@ -453,7 +453,7 @@ async fn a_caller_that_goes_away_does_not_cancel_its_write() {
 #[tokio::test]
 async fn bad_sql_is_the_callers_error() {
     let place = Place::new();
-    let engine = open(&stores()[0], &place).await;
+    let engine = open(&memory(), &place).await;
     let read = engine
         .read::<(), rusqlite_or::Mine>(Freshness::Local, |c| Ok(c.execute_batch("nonsense")?))
         .await;

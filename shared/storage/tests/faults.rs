@@ -210,7 +210,7 @@ async fn one_that_rolls_everything_back_makes_each_run_alone() {
     for (n, result) in tasks.join_all().await {
         match result {
             Ok(_) => assert_ne!(n, 3),
-            Err(error) => assert!(n == 3 && matches!(error, Error::LeftTransaction(_)), "{n}: {error}"),
+            Err(error) => assert!(n == 3 && matches!(error, Error::Sqlite(_)), "{n}: {error}"),
         }
     }
     assert_eq!((total(&engine).await, puts.load(Ordering::SeqCst)), (5, 5));

@@ -7,9 +7,10 @@ mod support;
 use std::sync::Arc;
 
 use bespoke_storage::{
-    Clock, Compact, Compacted, Engine, Error, Freshness, MemoryStore, ObjectStore, Options, RestorePoint,
+    Clock, Compact, Compacted, Engine, Error, FaultyStore, Freshness, MemoryStore, ObjectStore, Options, Rates,
+    RestorePoint,
 };
-use support::{Place, VirtualClock, add, count, fresh_id, head_of, noise};
+use support::{Place, VirtualClock, add, count, fresh_id, head_of, noise, open};
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
@@ -171,4 +172,31 @@ async fn what_never_was_is_not_restored() {
         assert!(matches!(error, Error::Refused(_)), "{error}");
     }
     assert_eq!(engine.version(), before);
+}
+
+#[tokio::test]
+async fn who_lagged_behind_a_compaction_fetches_only_what_it_lacks() {
+    let place = Place::new();
+    let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
+    let store = Arc::new(faulty.clone()) as Arc<dyn ObjectStore>;
+    let (engine, lagging) = (open(&store, &place).await, open(&store, &place).await);
+    for seed in 0..40 {
+        add_segment(&engine, seed).await;
+    }
+    engine.compact(Compact::Always).await.unwrap();
+    assert_eq!(counted(&lagging).await, 0);
+    let chunks = store.list("chunk/").await.unwrap().len();
+    add(&engine, "a", 1).await.unwrap();
+    engine.compact(Compact::Always).await.unwrap();
+    let fetched = || {
+        faulty
+            .calls()
+            .iter()
+            .filter(|(_, key)| key.starts_with("chunk/"))
+            .count()
+    };
+    let before = fetched();
+    assert_eq!(counted(&lagging).await, 1);
+    let fetched = fetched() - before;
+    assert!((1..chunks / 2).contains(&fetched), "{fetched} of {chunks} chunks");
 }

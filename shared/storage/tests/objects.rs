@@ -7,7 +7,11 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bespoke_storage::{Engine, Error, Freshness, MemoryStore, Migration, ObjectStore, Options, PutCondition, limits};
+use bespoke_storage::{
+    ETag, Engine, Error, FaultyStore, Fetched, Freshness, Listed, MemoryStore, Migration, ObjectStore, Options,
+    PutCondition, Rates, StoreError, limits,
+};
+use bytes::Bytes;
 use support::{
     Hooked, Place, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total,
 };
@@ -64,7 +68,7 @@ fn length(json: &serde_json::Value) -> usize {
 
 #[tokio::test]
 async fn deltas_ride_in_head_until_they_no_longer_fit() {
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
         let follower = open_blobs(&store, &follower_place).await;
@@ -96,7 +100,7 @@ async fn deltas_ride_in_head_until_they_no_longer_fit() {
 
 #[tokio::test]
 async fn a_huge_delta_becomes_a_new_base() {
-    for store in stores() {
+    for store in stores().await {
         let place = Place::new();
         let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
         let follower = open_blobs(&store, &follower_place).await;
@@ -388,4 +392,86 @@ async fn an_object_that_vanishes_because_head_moved_is_no_damage() {
     let place = Place::new();
     let _engine = open_blobs(&store, &place).await;
     assert!(database_of(&place) == database_of(&elsewhere));
+}
+
+/// A memory store that is careless about conditions.
+struct Careless {
+    inner: MemoryStore,
+    /// Looks at the condition, and acts a moment later; otherwise it does not even look.
+    looks: bool,
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Careless {
+    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        self.inner.get(key, if_none_match).await
+    }
+
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
+        self.inner.get_range(key, offset, length).await
+    }
+
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
+        if self.looks {
+            let there = match self.inner.get(key, None).await? {
+                Fetched::Found(object) => Some(object.etag),
+                _ => None,
+            };
+            let holds = match condition {
+                PutCondition::None => true,
+                PutCondition::CreateOnly => there.is_none(),
+                PutCondition::Match(etag) => there == Some(etag),
+            };
+            if !holds {
+                return Err(StoreError::PreconditionFailed);
+            }
+            tokio::task::yield_now().await;
+        }
+        self.inner.put(key, body, PutCondition::None).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.inner.list(prefix).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_whose_conditions_do_not_hold_gets_no_database() {
+    for looks in [false, true] {
+        let place = Place::new();
+        let inner = MemoryStore::new();
+        let careless = Careless {
+            inner: inner.clone(),
+            looks,
+        };
+        let refused = Engine::open(Arc::new(careless), place.options()).await.err().unwrap();
+        assert!(
+            matches!(&refused, Error::Refused(text) if text.contains("not atomic") && text.contains("Use a bucket")),
+            "{refused}"
+        );
+        assert!(inner.list("").await.unwrap().is_empty(), "nothing of it stays");
+    }
+}
+
+#[tokio::test]
+async fn only_a_new_bucket_is_probed() {
+    let place = Place::new();
+    let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
+    let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
+    let probes = || {
+        faulty
+            .calls()
+            .iter()
+            .filter(|(_, key)| key.starts_with("probe/"))
+            .count()
+    };
+    drop(open(&store, &place).await);
+    let first = probes();
+    assert!(first > 0);
+    drop(open(&store, &place).await);
+    assert_eq!(probes(), first);
 }

@@ -1,6 +1,6 @@
 //! Schedules of many processes on one store, by seed. See `bespoke_storage::simulation`.
 //!
-//! The big suites are run by name: `cargo nextest run --release -p bespoke-storage --run-ignored only -E 'test(suite_)'`.
+//! The big suites are run by name: `cargo nextest run --workspace --run-ignored only -E 'test(/^suite_/)'`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 

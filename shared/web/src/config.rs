@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
 use bespoke_core::{KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_storage::Place;
 use lettre::message::Mailbox;
 
 use crate::LimitSettings;
@@ -100,8 +101,8 @@ pub struct Config {
     pub service_name: String,
     /// Folder of everything that is kept on this machine.
     pub data_dir: PathBuf,
-    /// Folder of the bucket.
-    pub store_dir: PathBuf,
+    /// The bucket.
+    pub store: Place,
     /// Folder for the local copy of the database; may be lost at any time.
     pub local_dir: PathBuf,
 }
@@ -162,7 +163,7 @@ impl Config {
             service_name: env
                 .text("BACKEND_SERVICE_NAME")
                 .unwrap_or_else(|| "FreeSewing".to_owned()),
-            store_dir: env.store_dir(&data_dir)?,
+            store: env.store(&data_dir)?,
             local_dir: env.local_dir(&data_dir),
             data_dir,
         };

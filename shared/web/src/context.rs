@@ -9,7 +9,7 @@ use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, R
 use bespoke_database::{Database, Vault};
 use bespoke_services::images::{BucketImages, ImageStore};
 use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
-use bespoke_storage::{DirectoryStore, ObjectStore};
+use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::limits::Limits;
@@ -66,9 +66,8 @@ impl Context {
         let store = match store {
             Some(store) => store,
             None => {
-                let directory = DirectoryStore::open(&config.store_dir);
-                let directory = directory.map_err(|error| bespoke_database::Error::Storage(error.into()))?;
-                Arc::new(directory) as Arc<dyn ObjectStore>
+                let opened = config.store.open().await;
+                opened.map_err(|error| bespoke_database::Error::Storage(error.into()))?
             }
         };
         let cipher = FieldCipher::new(&config.keys.data, &[]);
@@ -145,8 +144,13 @@ impl Context {
 
     /// Whether this request is one of a test: test mode is on, the request says so, and the address is in its domain.
     pub fn is_test(&self, body: &JsonObject, address: &str) -> bool {
+        self.in_test_domain(address) && body.get("test").is_some_and(truthy)
+    }
+
+    /// Whether test mode is on for that address.
+    pub fn in_test_domain(&self, address: &str) -> bool {
         let domain = self.config().test_domain.as_deref();
-        domain.is_some_and(|domain| email_domain(address) == domain) && body.get("test").is_some_and(truthy)
+        domain.is_some_and(|domain| email_domain(address) == domain)
     }
 
     /// The time now.
@@ -177,6 +181,11 @@ impl Context {
         if let Err(error) = self.database().put_usage(self.now()).await {
             tracing::warn!(%error, "counted calls are lost");
         }
+    }
+
+    /// How many passwords were hashed so far.
+    pub fn password_runs(&self) -> u64 {
+        self.0.passwords.runs()
     }
 
     /// Hashes a password, on a thread where it holds nobody up.

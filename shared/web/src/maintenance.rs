@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bespoke_database::{Compacted, api_keys, usage};
+use bespoke_database::{Compacted, api_keys, purge, usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Result, Session};
@@ -82,20 +82,18 @@ impl Context {
                 Compacted::Abandoned => "somebody else did it".to_owned(),
             },
             Task::Garbage => format!("{} objects deleted", database.collect_garbage().await?.deleted),
-            Task::Purge => {
-                self.purge().await?;
-                "done".to_owned()
-            }
+            Task::Purge => format!("{} rows deleted", self.purge().await?),
         })
     }
 
-    async fn purge(&self) -> Result<(), Failed> {
+    async fn purge(&self) -> Result<usize, Failed> {
         let now = self.now();
         let first_day = usage::day_of(now) - usage::KEPT_DAYS;
         let session = Session::new(self.clone());
         let purge = session.write(move |db| {
             usage::purge(db, first_day)?;
-            Ok(api_keys::purge_revoked(db, now)?)
+            api_keys::purge_revoked(db, now)?;
+            Ok(purge::expired(db, now)?)
         });
         Ok(purge.await?)
     }

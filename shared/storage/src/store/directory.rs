@@ -20,6 +20,7 @@ use bytes::Bytes;
 use super::filesystem::refuse_network;
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
 use crate::environment::{Clock, Random, SystemClock, SystemRandom, hex_16};
+use crate::error::advice;
 
 /// The ETag and the time in front of each object. Bytes.
 const HEADER_BYTES: usize = 24;
@@ -101,7 +102,7 @@ impl ObjectStore for DirectoryStore {
             return Ok(Fetched::NotModified { date_ms });
         }
         let large = file.metadata().is_ok_and(|data| data.len() > INLINE_READ_BYTES);
-        let read = move || read_body(&file, &header, date_ms, 0, u64::MAX).map_err(|error| unknown(&path, &error));
+        let read = move || read_body(&file, &header, date_ms, 0, u64::MAX).map_err(|error| unread(&path, &error));
         let object = if large { blocking(read).await } else { read() };
         object.map(Fetched::Found)
     }
@@ -114,7 +115,7 @@ impl ObjectStore for DirectoryStore {
         };
         let date_ms = self.shared.clock.unix_ms();
         let read = read_body(&file, &header, date_ms, offset, length);
-        read.map(Fetched::Found).map_err(|error| unknown(&path, &error))
+        read.map(Fetched::Found).map_err(|error| unread(&path, &error))
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
@@ -128,7 +129,7 @@ impl ObjectStore for DirectoryStore {
         let (shared, path) = (Arc::clone(&self.shared), self.shared.root.join(key));
         blocking(move || {
             shared.locked(|| match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(unknown(&path, &error)),
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(unread(&path, &error)),
                 _ => Ok(()),
             })
         })
@@ -250,7 +251,7 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 fn open_object(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreError> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|error| unknown(path, &error))?,
+        other => other.map_err(|error| unread(path, &error))?,
     };
     let mut header = [0; HEADER_BYTES];
     match file.read_exact(&mut header) {
@@ -260,7 +261,7 @@ fn open_object(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreE
         ))),
         other => other
             .map(|()| Some((file, header)))
-            .map_err(|error| unknown(path, &error)),
+            .map_err(|error| unread(path, &error)),
     }
 }
 
@@ -286,8 +287,8 @@ fn read_body(
 }
 
 fn list_folder(folder: &Path, above: &str, prefix: &str, found: &mut Vec<Listed>) -> Result<(), StoreError> {
-    for entry in fs::read_dir(folder).map_err(|error| unknown(folder, &error))? {
-        let entry = entry.map_err(|error| unknown(folder, &error))?;
+    for entry in fs::read_dir(folder).map_err(|error| unread(folder, &error))? {
+        let entry = entry.map_err(|error| unread(folder, &error))?;
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
@@ -303,7 +304,7 @@ fn list_folder(folder: &Path, above: &str, prefix: &str, found: &mut Vec<Listed>
         } else if key.starts_with(prefix)
             && let Some((file, header)) = open_object(&path)?
         {
-            let bytes = file.metadata().map_err(|error| unknown(&path, &error))?.len();
+            let bytes = file.metadata().map_err(|error| unread(&path, &error))?.len();
             let last_modified_ms = header[ETAG_BYTES..].try_into().map_or(0, u64::from_le_bytes);
             found.push(Listed {
                 key,
@@ -325,10 +326,27 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
+/// Nothing landed.
 fn busy(path: &Path, error: &std::io::Error) -> StoreError {
-    StoreError::Busy(format!("{}: {error}", path.display()))
+    for_good(path, error).unwrap_or_else(|| StoreError::Busy(said(path, error)))
 }
 
+/// Nothing was to land.
+fn unread(path: &Path, error: &std::io::Error) -> StoreError {
+    for_good(path, error).unwrap_or_else(|| unknown(path, error))
+}
+
+/// It may have landed.
 fn unknown(path: &Path, error: &std::io::Error) -> StoreError {
-    StoreError::Unknown(format!("{}: {error}", path.display()))
+    StoreError::Unknown(said(path, error))
+}
+
+/// What no waiting mends.
+fn for_good(path: &Path, error: &std::io::Error) -> Option<StoreError> {
+    let advice = advice(error.kind());
+    (!advice.is_empty()).then(|| StoreError::Refused(format!("{}{advice}", said(path, error))))
+}
+
+fn said(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
 }

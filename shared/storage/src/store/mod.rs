@@ -7,6 +7,8 @@ mod directory;
 mod faulty;
 mod filesystem;
 mod memory;
+mod place;
+mod s3;
 
 use std::fmt;
 
@@ -16,6 +18,8 @@ use bytes::Bytes;
 pub use directory::DirectoryStore;
 pub use faulty::{Fault, FaultyStore, Operation, Rates};
 pub use memory::MemoryStore;
+pub use place::{Place, PlaceError};
+pub use s3::{S3Access, S3Settings, S3Store};
 
 /// The version of one object. Opaque: compared, never computed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -97,13 +101,13 @@ pub enum StoreError {
     /// a client that repeats on its own may see this as the answer to a PUT that landed.
     #[error("the object is in another version")]
     PreconditionFailed,
-    /// The store is busy (409, 503, a full disk). Nothing landed.
+    /// The store is busy (409, 503). Nothing landed.
     #[error("the store is busy: {0}")]
     Busy(String),
     /// No answer, or one that says nothing (time-out, reset, 500). The request may have landed, or still may.
     #[error("the store did not answer: {0}")]
     Unknown(String),
-    /// The store says no, and will again (any other 4xx, a key it does not allow).
+    /// The store says no, and will again (any other 4xx, a full disk, a key it does not allow). Nothing landed.
     #[error("the store refused: {0}")]
     Refused(String),
     /// The object is there, but the store cannot make sense of it.

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
+pub(crate) mod s3;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -56,22 +58,33 @@ impl Place {
     }
 }
 
-/// An empty store of each kind: memory, then directory.
-pub(crate) fn stores() -> Vec<Arc<dyn ObjectStore>> {
+/// An empty store of each kind: memory, directory, S3.
+pub(crate) async fn stores() -> Vec<Arc<dyn ObjectStore>> {
+    let server = s3::S3Server::start();
+    let s3 = server.store().await;
+    vec![memory(), directory(), kept_with(s3, server)]
+}
+
+pub(crate) fn memory() -> Arc<dyn ObjectStore> {
+    Arc::new(MemoryStore::new())
+}
+
+/// A directory store that takes its folder with it.
+pub(crate) fn directory() -> Arc<dyn ObjectStore> {
     let folder = tempfile::tempdir().unwrap();
-    let directory = Arc::new(DirectoryStore::open(folder.path().join("bucket")).unwrap());
-    // The hook keeps the folder as long as the store.
+    kept_with(DirectoryStore::open(folder.path().join("bucket")).unwrap(), folder)
+}
+
+/// A store that keeps what it stands on.
+fn kept_with(store: impl ObjectStore, ground: impl Send + Sync + 'static) -> Arc<dyn ObjectStore> {
     let before_put: Hook = Box::new(move |_, _| {
-        let _ = &folder;
+        let _ = &ground;
         Box::pin(async {})
     });
-    vec![
-        Arc::new(MemoryStore::new()),
-        Arc::new(Hooked {
-            before_put,
-            ..Hooked::new(directory)
-        }),
-    ]
+    Arc::new(Hooked {
+        before_put,
+        ..Hooked::new(Arc::new(store))
+    })
 }
 
 pub(crate) async fn open(store: &Arc<dyn ObjectStore>, place: &Place) -> Engine {
@@ -177,6 +190,10 @@ impl VirtualClock {
 
     pub(crate) fn advance(&self, ms: u64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub(crate) fn turn_back(&self, ms: u64) {
+        self.0.fetch_sub(ms, Ordering::SeqCst);
     }
 }
 

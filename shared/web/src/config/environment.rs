@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
+use bespoke_storage::Place;
 
 use super::{ConfigError, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::{LimitSettings, key_file};
@@ -249,14 +250,8 @@ impl Environment {
         Ok(settings)
     }
 
-    pub(super) fn store_dir(&self, data_dir: &Path) -> Result<PathBuf, ConfigError> {
-        let Some(store) = self.text("BACKEND_STORE") else {
-            return Ok(data_dir.join("objects"));
-        };
-        match store.strip_prefix("dir:") {
-            Some(folder) if !folder.is_empty() => Ok(folder.into()),
-            _ => Err(invalid("BACKEND_STORE", "takes `dir:` and a folder")),
-        }
+    pub(super) fn store(&self, data_dir: &Path) -> Result<Place, ConfigError> {
+        self.parse("BACKEND_STORE", Place::Directory(data_dir.join("objects")))
     }
 
     pub(super) fn local_dir(&self, data_dir: &Path) -> PathBuf {
@@ -322,6 +317,7 @@ mod tests {
             ("BACKEND_JWT_EXPIRY", "soon"),
             ("BACKEND_ENABLE_TESTS", "perhaps"),
             ("BACKEND_STORE", "ftp://bucket"),
+            ("BACKEND_STORE", "s3://"),
             ("BACKEND_PASSWORD_MEMORY_KIB", "1"),
             ("BACKEND_APIKEY_MAX_DAYS", "0"),
             ("BACKEND_MAIL_FROM", "nobody"),

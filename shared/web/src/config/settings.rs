@@ -162,7 +162,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_STORE",
         "dir:<data>/objects",
-        "The bucket: `dir:` and a folder.",
+        "The bucket: `dir:<folder>`, or `s3://<bucket>/<prefix>` with or without a prefix. For S3 the standard variables hold: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, and AWS_ENDPOINT_URL for a server that is not AWS.",
     ),
     setting(
         "BACKEND_LOCAL_DIR",

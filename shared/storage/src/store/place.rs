@@ -1,0 +1,115 @@
+//! Where a bucket is, as a person writes it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::{DirectoryStore, ObjectStore, S3Settings, S3Store, StoreError, check_key};
+
+const DIRECTORY: &str = "dir:";
+const S3: &str = "s3://";
+
+/// `dir:<folder>`, or `s3://<bucket>/<prefix>` with or without a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A folder of this machine.
+    Directory(PathBuf),
+    /// A bucket of S3. Its region, endpoint and credentials are found as every AWS tool finds them: in the variables
+    /// `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on, the profile files, or from the machine.
+    S3 {
+        /// Name of the bucket.
+        bucket: String,
+        /// What all keys begin with; may be empty.
+        prefix: String,
+    },
+}
+
+impl Place {
+    /// Opens the store there.
+    ///
+    /// # Errors
+    /// [`StoreError`], where it cannot be one. Whether a bucket answers shows with the first request.
+    pub async fn open(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match self {
+            Self::Directory(folder) => Ok(Arc::new(DirectoryStore::open(folder)?)),
+            Self::S3 { bucket, prefix } => {
+                let settings = S3Settings {
+                    bucket: bucket.clone(),
+                    prefix: prefix.clone(),
+                    ..S3Settings::default()
+                };
+                Ok(Arc::new(S3Store::open(settings).await?))
+            }
+        }
+    }
+}
+
+/// A text that names no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("takes `dir:` and a folder, or `s3://` and a bucket, perhaps with `/` and a prefix")]
+pub struct PlaceError;
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        if let Some(folder) = text.strip_prefix(DIRECTORY)
+            && !folder.is_empty()
+        {
+            return Ok(Self::Directory(folder.into()));
+        }
+        let place = text.strip_prefix(S3).ok_or(PlaceError)?;
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let prefix = prefix.trim_end_matches('/');
+        let fine = |text: &str| check_key(text).is_ok();
+        if !fine(bucket) || !(prefix.is_empty() || fine(prefix)) {
+            return Err(PlaceError);
+        }
+        Ok(Self::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(folder) => write!(f, "{DIRECTORY}{}", folder.display()),
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "{S3}{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "{S3}{bucket}/{prefix}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_read_as_it_is_written() {
+        for text in [
+            "dir:/var/lib/bespoke",
+            "dir:objects",
+            "s3://a-bucket",
+            "s3://a-bucket/deep/prefix",
+        ] {
+            assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
+        }
+        assert_eq!("s3://bucket/".parse(), "s3://bucket".parse::<Place>());
+        for text in [
+            "",
+            "dir:",
+            "s3://",
+            "s3:///a",
+            "s3://bucket//a",
+            "s3://buck et",
+            "s3://b/../c",
+            "ftp://bucket",
+            "bucket",
+        ] {
+            assert_eq!(text.parse::<Place>(), Err(PlaceError), "{text}");
+        }
+    }
+}

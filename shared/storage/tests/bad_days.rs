@@ -1,0 +1,305 @@
+//! What goes wrong around the engine: each time an error that says what to do, never a wrong answer, and no harm that stays.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
+
+use bespoke_storage::{
+    Clock, DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, PutCondition, S3Store, StoreError, rusqlite,
+};
+use support::s3::{BUCKET, S3Server, settings};
+use support::{COUNTERS, Place, VirtualClock, add, add_now, count, directory, id, memory, open, total};
+
+/// A server that gives everybody the same answer.
+fn answering(answer: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let answer = answer.to_owned();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 16_384];
+            // What came first is enough; who has gone already does not want to know.
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    endpoint
+}
+
+fn refusal(status: &str, headers: &str, code: &str) -> String {
+    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>words of it</Message></Error>");
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nDate: Sat, 21 Nov 2026 05:00:00 GMT\r\nContent-Type: application/xml\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn a_bucket_that_refuses_is_an_error_that_says_what_to_do() {
+    let place = Place::new();
+    for (status, headers, code, advice) in [
+        ("403 Forbidden", "", "AccessDenied", "allow s3:GetObject"),
+        ("403 Forbidden", "", "InvalidAccessKeyId", "correct AWS_ACCESS_KEY_ID"),
+        (
+            "403 Forbidden",
+            "",
+            "SignatureDoesNotMatch",
+            "correct AWS_ACCESS_KEY_ID",
+        ),
+        ("400 Bad Request", "", "ExpiredToken", "renew them"),
+        (
+            "403 Forbidden",
+            "",
+            "RequestTimeTooSkewed",
+            "the clock of this machine is wrong",
+        ),
+        (
+            "301 Moved",
+            "x-amz-bucket-region: eu-west-3\r\n",
+            "PermanentRedirect",
+            "is in region eu-west-3: set AWS_REGION",
+        ),
+        ("400 Bad Request", "", "AuthorizationHeaderMalformed", "set AWS_REGION"),
+        ("404 Not Found", "", "NoSuchBucket", "create it"),
+        ("501 Not Implemented", "", "NotImplemented", "use another"),
+        ("418 Teapot", "", "Short", "418 Short: words of it"),
+    ] {
+        let endpoint = answering(&refusal(status, headers, code));
+        let store = S3Store::open(settings(&endpoint)).await.unwrap();
+        let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
+        assert!(
+            matches!(&put, Err(StoreError::Refused(text)) if text.contains(advice)),
+            "{put:?}"
+        );
+        let error = Engine::open(Arc::new(store), place.options()).await.err().unwrap();
+        let text = error.to_string();
+        assert!(
+            matches!(error, Error::Refused(_)) && text.contains(advice) && text.contains(code),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_is_told_from_one_that_says_busy() {
+    for (answer, busy) in [
+        (refusal("503 Slow Down", "", "SlowDown"), true),
+        (refusal("409 Conflict", "", "ConditionalRequestConflict"), true),
+        (refusal("500 Internal Server Error", "", "InternalError"), false),
+        (refusal("400 Bad Request", "", "RequestTimeout"), false),
+        (String::new(), false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort".to_owned(), false),
+    ] {
+        let store = S3Store::open(settings(&answering(&answer))).await.unwrap();
+        if !answer.contains("200 OK") {
+            let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
+            let as_wanted = match &put {
+                Err(StoreError::Busy(_)) => busy,
+                Err(StoreError::Unknown(_)) => !busy,
+                _ => false,
+            };
+            assert!(as_wanted, "{answer}: {put:?}");
+        }
+        let get = store.get("head", None).await;
+        assert!(
+            matches!(get, Err(StoreError::Busy(_) | StoreError::Unknown(_))),
+            "{answer}: {get:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_condition_on_what_is_gone_did_not_hold() {
+    let store = S3Store::open(settings(&answering(&refusal("404 Not Found", "", "NoSuchKey"))))
+        .await
+        .unwrap();
+    let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
+    assert_eq!(put, Err(StoreError::PreconditionFailed));
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_or_not_reached_says_so() {
+    let server = S3Server::start();
+    let mut elsewhere = settings(&server.endpoint);
+    elsewhere.bucket = "another".to_owned();
+    let place = Place::new();
+    let store = S3Store::open(elsewhere).await.unwrap();
+    let error = Engine::open(Arc::new(store), place.options())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("there is no bucket another: create it"), "{error}");
+    let store = Arc::new(server.store().await);
+    drop(server);
+    let get = store.get("head", None).await;
+    assert!(
+        matches!(&get, Err(StoreError::Unknown(text)) if text.contains("onnect")),
+        "{get:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_object_is_handed_out_by_the_bucket_itself_for_a_while() {
+    let server = S3Server::start();
+    let store = server.store().await;
+    store
+        .put("exports/a", "what is in it".into(), PutCondition::None)
+        .await
+        .unwrap();
+    let url = store.presigned_get("exports/a", 60_000).await.unwrap().unwrap();
+    let path = url.strip_prefix(&server.endpoint).unwrap();
+    assert!(
+        path.starts_with(&format!("/{BUCKET}/some/prefix/exports/a?")) && path.contains("X-Amz-Expires=60"),
+        "{url}"
+    );
+    let mut stream = std::net::TcpStream::connect(server.endpoint.strip_prefix("http://").unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("what is in it"), "{answer}");
+    assert_eq!(memory().presigned_get("exports/a", 1).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_local_folder_that_is_removed_comes_back_by_itself() {
+    for store in [memory(), directory()] {
+        let place = Place::new();
+        let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
+        add(&engine, "a", 1).await.unwrap();
+        std::fs::remove_dir_all(place.path()).unwrap();
+        assert_eq!(total(&engine).await, 1);
+        add(&engine, "a", 1).await.unwrap();
+        add(&other, "a", 1).await.unwrap();
+        assert_eq!((total(&engine).await, total(&other).await), (3, 3));
+        std::fs::remove_dir_all(place.path()).unwrap();
+        add(&engine, "a", 1).await.unwrap();
+        assert_eq!((total(&other).await, total(&engine).await), (4, 4));
+        // The folders count as theirs again: the next start does not remove them.
+        let third = open(&store, &place).await;
+        assert_eq!(place.copies(), 3);
+        add(&engine, "a", 1).await.unwrap();
+        assert_eq!(total(&third).await, 5);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_folder_that_is_removed_is_an_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(DirectoryStore::open(folder.path().join("bucket")).unwrap());
+    let place = Place::new();
+    let engine = Engine::open(store, place.options()).await.unwrap();
+    add(&engine, "a", 1).await.unwrap();
+    std::fs::rename(folder.path().join("bucket"), folder.path().join("elsewhere")).unwrap();
+    let text = add(&engine, "a", 1).await.unwrap_err().to_string();
+    assert!(text.contains("`head` is gone: put back"), "{text}");
+    let text = engine
+        .read(Freshness::Strict, |c| count(c, "a"))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("`head` is gone: put back"), "{text}");
+    std::fs::rename(folder.path().join("elsewhere"), folder.path().join("bucket")).unwrap();
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(total(&engine).await, 2);
+}
+
+#[tokio::test]
+async fn a_clock_years_off_loses_and_doubles_nothing() {
+    const YEARS_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+    let (folder, place, clock) = (tempfile::tempdir().unwrap(), Place::new(), VirtualClock::new());
+    let random = Arc::new(bespoke_storage::environment::SystemRandom);
+    let shared = Arc::clone(&clock) as Arc<dyn Clock>;
+    let store: Arc<dyn ObjectStore> =
+        Arc::new(DirectoryStore::open_with(folder.path().join("bucket"), shared, random).unwrap());
+    let once = |engine: Engine| async move {
+        let write = engine.write::<i64, Error>(id("once"), |c| Ok(add_now(c, "once", 1)?));
+        write.await.unwrap().replayed
+    };
+    let engine = Engine::open(Arc::clone(&store), Options::new(place.path(), COUNTERS))
+        .await
+        .unwrap();
+    add(&engine, "a", 1).await.unwrap();
+    clock.advance(YEARS_MS);
+    assert!(!once(engine.clone()).await);
+    assert!(once(engine.clone()).await);
+    engine.collect_garbage().await.unwrap();
+    engine.compact(bespoke_storage::Compact::Always).await.unwrap();
+    clock.turn_back(YEARS_MS);
+    for _ in 0..3 {
+        add(&engine, "a", 1).await.unwrap();
+    }
+    engine.collect_garbage().await.unwrap();
+    engine.compact(bespoke_storage::Compact::Always).await.unwrap();
+    assert_eq!(total(&open(&store, &place).await).await, 5);
+    let sql = "SELECT count(*) FROM _commits WHERE id = 'once'";
+    let left = engine.read::<i64, Error>(Freshness::Strict, |c| Ok(c.query_row(sql, [], |row| row.get(0))?));
+    assert_eq!(
+        left.await.unwrap().value,
+        0,
+        "what was written in the future does not stay until then"
+    );
+}
+
+/// A write that no small disk takes.
+fn too_much(c: &rusqlite::Connection) -> Result<(), Error> {
+    c.execute_batch("CREATE TABLE much (x); INSERT INTO much VALUES (randomblob(9000000))")?;
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "run by its parent, as another process with small files"]
+async fn process_that_may_write_small_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores: [Arc<dyn ObjectStore>; 2] = [
+        memory(),
+        Arc::new(DirectoryStore::open(folder.path().join("bucket")).unwrap()),
+    ];
+    for store in stores {
+        let place = Place::new();
+        // Nobody waits for room: the tests would never end.
+        let options = Options {
+            write_deadline_ms: u64::MAX / 2_000,
+            ..place.options()
+        };
+        let engine = Engine::open(Arc::clone(&store), options).await.unwrap();
+        add(&engine, "a", 1).await.unwrap();
+        for n in 0..3 {
+            let full = engine.write(id(&format!("full {n}")), too_much).await.unwrap_err();
+            assert!(
+                matches!(&full, Error::Local(_)) && full.to_string().contains("disk full"),
+                "{full}"
+            );
+            add(&engine, "a", 1).await.unwrap();
+        }
+        assert_eq!((total(&engine).await, total(&open(&store, &place).await).await), (4, 4));
+    }
+    let store = DirectoryStore::open(folder.path().join("bucket")).unwrap();
+    let put = store
+        .put("chunk/a", vec![0; 9_000_000].into(), PutCondition::CreateOnly)
+        .await;
+    assert!(
+        matches!(&put, Err(StoreError::Refused(text)) if text.contains("make room")),
+        "{put:?}"
+    );
+    assert_eq!(store.list("chunk/").await.unwrap(), []);
+}
+
+#[test]
+fn a_full_disk_is_an_error_at_once_and_nothing_is_lost() {
+    let limited = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" --exact process_that_may_write_small_files_only --ignored";
+    let ended = Command::new("sh")
+        .arg("-c")
+        .arg(limited)
+        .arg(std::env::current_exe().unwrap())
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+}
