@@ -136,3 +136,21 @@ fn what_is_to_come_is_in_the_contract() {
         assert!(there, "{method} {path} is in no contract");
     }
 }
+
+#[test]
+fn the_page_about_compatibility_names_tests_that_exist() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(folder.join("../docs/decisions/0008-compatibility.md")).unwrap();
+    let mut checked = 0;
+    for (module, test) in page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|name| name.split_once("::"))
+    {
+        let file = std::fs::read_to_string(folder.join(format!("routes/{module}.rs"))).expect(module);
+        assert!(test == "*" || file.contains(&format!("fn {test}(")), "{module}::{test}");
+        checked += 1;
+    }
+    assert!(checked > 40, "only {checked}");
+}
