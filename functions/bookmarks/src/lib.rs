@@ -21,7 +21,7 @@ const MAX_URL_BYTES: usize = 4096;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("bookmarks")
-        .with(route!(create::create))
+        .with(route!(create::create).repeatable())
         .with(route!(list))
         .with(route!(read))
         .with(route!(update::update))

@@ -5,7 +5,7 @@ use bespoke_core::entity::set::{NO_NOTES, SetContent};
 use bespoke_core::validate::MAX_NAME_BYTES;
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Error, IdempotencyKey, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Error, Outcome, Result, Session};
 use serde_json::Value;
 
 use crate::SetAnswer;
@@ -16,12 +16,10 @@ use crate::content::{Changes, NewSet};
 /// Measurements that are unknown or no number above zero are left out; `ignored` names them, and every field that was not
 /// taken.
 #[utoipa::path(post, path = "/sets/{auth}", tag = "Sets", operation_id = "createSet", request_body = NewSet,
-    params(IdempotencyKey),
     responses(
         (status = 201, description = "The set.", body = SetAnswer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
             `nameTooLong`: the name has more than 1024 bytes."),
-        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
