@@ -74,7 +74,7 @@ async fn what_cannot_be_taken_is_listed_and_the_rest_is_stored() {
     app.person("other").await;
     let body = json!({ "bio": 7, "consent": 4, "control": 6, "language": "xx", "compare": "yes", "imperial": 1,
         "newsletter": null, "data": [1], "password": "", "username": "a", "role": "admin", "status": -2, "id": 99,
-        "email": "eve@example.com", "unheardOf": true, "test": true });
+        "email": "eve", "signOutEverywhere": 1, "unheardOf": true, "test": true });
     let answer = app
         .patch("/account/jwt")
         .jwt(&person.token)

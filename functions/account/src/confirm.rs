@@ -1,9 +1,9 @@
 //! `POST /confirm/signup/{id}`
 
 use axum::response::Response;
-use bespoke_core::EntityId;
-use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, Kind};
 use bespoke_core::entity::user::{Consent, Status};
+use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::{Db, confirmations, users};
 use bespoke_web::{Body, Error, Id, JsonObject, Public, Result, Session};
 use utoipa::ToSchema;
@@ -56,8 +56,25 @@ pub(crate) async fn signup(_: Public, session: Session, id: Id, body: Body) -> R
     Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
 }
 
+/// A new confirmation for an account.
+pub(crate) fn new(session: &Session, kind: Kind, user_id: i64, data: JsonObject) -> Confirmation {
+    Confirmation {
+        uuid: session.random().uuid(),
+        kind,
+        user_id,
+        check: session.random().hex::<CHECK_BYTES>(),
+        data,
+        created_at: session.now(),
+    }
+}
+
+/// The path of the link to a confirmation, to that page of the website.
+pub(crate) fn path(page: &str, confirmation: &Confirmation) -> String {
+    format!("/confirm/{page}?id={}&check={}", confirmation.uuid, confirmation.check)
+}
+
 /// The confirmation of that id, when it is of one of these kinds and its time is not over; else 404.
-pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: bespoke_core::Timestamp, kinds: &[Kind]) -> Result<Confirmation> {
+pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Kind]) -> Result<Confirmation> {
     let EntityId::Uuid(uuid) = id else {
         return Err(Error::not_found());
     };

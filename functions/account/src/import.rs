@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::changes::Changes;
 use crate::export::{FORMAT, VERSION};
-use crate::update::Changes;
+
 use records::{Counts, Records};
 
 /// What is taken of an account. Role, address, password and the like are not for a file to change, and consent is given
@@ -100,7 +101,7 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
     let store = move |db: &Db<'_>, actor: Actor| {
         let user = users::standing(db, actor.user_id)?.ok_or_else(Error::not_found)?;
         let (added, present) = records.store(db, &user, &writer)?;
-        let ignored = changes.store(db, &writer, actor)?;
+        let ignored = changes.store(db, &writer, actor)?.refused;
         Ok(Stored {
             added,
             present,

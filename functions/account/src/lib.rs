@@ -3,16 +3,23 @@
 mod account;
 mod available;
 mod card;
+mod changes;
 mod confirm;
 mod consent;
 mod data;
+mod email;
 mod export;
 mod import;
+mod lockout;
+mod mfa;
 mod oauth;
 mod profile;
+mod qr_code;
 mod remove;
 mod restrict;
+mod second_factor;
 mod signin;
+mod signin_link;
 mod signup;
 mod update;
 mod usage;
@@ -34,12 +41,14 @@ pub fn router() -> Routes {
         .with(route!(signup::signup))
         .with(route!(confirm::signup))
         .with(route!(signin::password))
-        .with(route!(signin::link))
-        .with(route!(signin::link_with_check))
+        .with(route!(signin_link::send))
+        .with(route!(signin_link::link))
+        .with(route!(signin_link::link_with_check))
         .with(route!(whoami::whoami))
         .with(route!(account::read).scopes(&[Scope::AccountRead]))
         .with(route!(update::update))
         .with(route!(consent::consent))
+        .with(route!(mfa::change))
         .with(route!(available::username))
         .with(route!(usage::usage).scopes(&[Scope::AccountRead]))
         .with(route!(export::export))
@@ -124,9 +133,9 @@ async fn load(session: &Session, id: i64) -> Result<User> {
 fn signed_in(session: &Session, user: User) -> Response {
     let standing = &user.standing;
     let (role, status) = (standing.role.name(), standing.status as i64);
-    let token = session
-        .tokens()
-        .sign(standing.id, &user.username, role, status, session.now());
+    // Never from before the moment up to which tokens are refused.
+    let from = session.now().max(standing.tokens_from);
+    let token = session.tokens().sign(standing.id, &user.username, role, status, from);
     ok(&SignedIn {
         result: Outcome::Success,
         token,

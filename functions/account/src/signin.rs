@@ -1,15 +1,20 @@
-//! `POST /signin`, `POST /signinlink/{id}` and `POST /signinlink/{id}/{check}`
+//! `POST /signin`
 
 use axum::response::Response;
 use bespoke_core::EntityId;
-use bespoke_core::entity::confirmation::Kind;
 use bespoke_core::entity::user::User;
-use bespoke_database::{confirmations, users};
-use bespoke_web::{Body, Error, Id, Params, Public, Result, Session, Verified, truthy};
+use bespoke_core::validate::clean_email;
+use bespoke_database::users;
+use bespoke_web::{Body, ClientIp, Error, JsonObject, Public, Result, Session, Verified, truthy};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::SignedIn;
+use crate::lockout::{self, Attempt, Lock};
+use crate::second_factor::Typed;
+
+/// Whatever is wrong with name, password or code.
+pub(crate) const FAILED: Error = Error::unauthorized("signInFailed");
 
 /// Who signs in.
 #[derive(ToSchema)]
@@ -21,39 +26,50 @@ pub(crate) struct SignIn {
     /// Password.
     #[schema(example = "correct horse")]
     password: String,
+    /// Code of the authenticator app, or a scratch code, where the account asks for one.
+    token: Option<String>,
 }
 
 /// Sign in
 ///
-/// The answer is the same for an account that does not exist and for a wrong password.
+/// The answer is the same for an account that does not exist and for a wrong password. After many failures even the right
+/// password fails for a while; a link by mail still signs in.
 // One password hash is run on every path, so that the time of the answer does not tell either (defect D58).
 #[utoipa::path(post, path = "/signin", tag = "Accounts", operation_id = "signIn", request_body = SignIn,
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
         (status = 400, description = "`postBodyMissing`, `usernameMissing`, `passwordMissing`: the field is missing."),
-        (status = 401, description = "`signInFailed`: no such account, or another password."),
-        (status = 403, description = "`statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
+        (status = 401, description = "`signInFailed`: no such account, or another password or code, or too many of them."),
+        (status = 403, description = "`mfaTokenRequired`: the account asks for a code too. `statusLacking`: the account is not \
+            active. `accountBlocked`: an administrator has blocked it."),
     ))]
-pub(crate) async fn password(_: Public, session: Session, body: Body) -> Result<Response> {
+pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     let body = body.required()?;
-    let username = body
-        .get("username")
-        .filter(|name| truthy(name))
-        .ok_or(Error::bad_request("usernameMissing"))?;
+    let name = name_of(&body)?;
     let password = body
         .get("password")
-        .filter(|name| truthy(name))
+        .filter(|password| truthy(password))
         .ok_or(Error::bad_request("passwordMissing"))?;
-    let lookup = match username {
-        Value::String(name) => name.clone(),
-        Value::Number(id) => id.to_string(),
-        _ => String::new(),
-    };
-    let user = session.read(|db| Ok(users::by_lookup(db, &lookup)?)).await?;
+    let (client, now) = (client.customer(), session.now());
+    let attempt = Attempt { name, client, now };
+    let look = session.read(|db| {
+        let user = users::by_lookup(db, &attempt.name)?;
+        let lock = attempt.lock(db, user.as_ref())?;
+        Ok((user, lock))
+    });
+    let (user, lock) = look.await?;
     let verified = verify(&session, user.as_ref(), password).await?;
-    let (Some(user), Some(verified)) = (user, verified) else {
-        return Err(Error::unauthorized("signInFailed"));
+    if lock == Lock::Name {
+        return Err(lockout::too_many());
+    }
+    let user_id = user.as_ref().map(|user| user.standing.id);
+    let (Some(user), Some(verified), Lock::Open) = (user, verified, lock) else {
+        attempt.failed(&session, user_id).await?;
+        return Err(FAILED);
     };
+    if user.mfa_enabled {
+        ask_second_factor(&session, &user, Typed::of(&body, client, now)).await?;
+    }
     crate::may_sign_in(&user)?;
     if let Some(rehashed) = verified.rehashed {
         let (id, old) = (user.standing.id, user.password.clone());
@@ -61,6 +77,19 @@ pub(crate) async fn password(_: Public, session: Session, body: Body) -> Result<
         rehash.await?;
     }
     Ok(crate::signed_in(&session, user))
+}
+
+/// The name that is typed to sign in, cleaned; one that is no name is empty, and nobody has that.
+///
+/// # Errors
+/// 400 when there is none.
+pub(crate) fn name_of(body: &JsonObject) -> Result<String> {
+    let name = body.get("username").filter(|name| truthy(name));
+    Ok(match name.ok_or(Error::bad_request("usernameMissing"))? {
+        Value::String(name) => clean_email(name),
+        Value::Number(id) => id.to_string(),
+        _ => String::new(),
+    })
 }
 
 async fn verify(session: &Session, user: Option<&User>, password: &Value) -> Result<Option<Verified>> {
@@ -71,59 +100,12 @@ async fn verify(session: &Session, user: Option<&User>, password: &Value) -> Res
         .await
 }
 
-/// The check of a link.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes a request")]
-pub(crate) struct LinkCheck {
-    /// The check of the link in the mail.
-    check: String,
-}
-
-/// Sign in by the link of a mail
-///
-/// Works once, within an hour.
-#[utoipa::path(post, path = "/signinlink/{id}", tag = "Accounts", operation_id = "signInByLink", request_body = LinkCheck,
-    params(("id" = Uuid, Path, description = "The id in the link of the mail.")),
-    responses(
-        (status = 200, description = "The account, and a token.", body = SignedIn),
-        (status = 403, description = "`statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
-        (status = 404, description = "The link is no longer open, or its check is wrong."),
-    ))]
-pub(crate) async fn link(_: Public, session: Session, id: Id, body: Body) -> Result<Response> {
-    let check = body.0.get("check").and_then(Value::as_str).unwrap_or_default();
-    by_link(session, id, check.to_owned()).await
-}
-
-/// Sign in by the link of a mail, its check in the path
-///
-/// As clients of the first generation do. Works once, within an hour.
-#[utoipa::path(post, path = "/signinlink/{id}/{check}", tag = "Accounts", operation_id = "signInByWholeLink",
-    params(
-        ("id" = Uuid, Path, description = "The id in the link of the mail."),
-        ("check" = String, Path, description = "The check of the link in the mail."),
-    ),
-    responses(
-        (status = 200, description = "The account, and a token.", body = SignedIn),
-        (status = 403, description = "`statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
-        (status = 404, description = "The link is no longer open, or its check is wrong."),
-    ))]
-pub(crate) async fn link_with_check(_: Public, session: Session, id: Id, params: Params) -> Result<Response> {
-    by_link(session, id, params.get("check").to_owned()).await
-}
-
-async fn by_link(session: Session, id: Id, check: String) -> Result<Response> {
-    let now = session.now();
-    let user_id = session
-        .write(move |db| {
-            let confirmation = crate::confirm::find(db, id, now, &[Kind::SignupActive])?;
-            if !confirmation.check_matches(&check) {
-                return Err(Error::not_found());
-            }
-            let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?.ok_or_else(Error::not_found)?;
-            crate::may_sign_in(&user)?;
-            confirmations::delete(db, confirmation.uuid)?;
-            Ok(user.standing.id)
-        })
-        .await?;
-    Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
+async fn ask_second_factor(session: &Session, user: &User, typed: Typed) -> Result<()> {
+    let (id, verified) = (user.standing.id, user.password.clone());
+    let ask = session.write(move |db| {
+        // The password is no longer right when it was changed meanwhile.
+        let user = users::by_id(db, EntityId::Integer(id))?.filter(|user| user.password == verified);
+        typed.signs_in(db, &user.ok_or(FAILED)?)
+    });
+    if ask.await? { Ok(()) } else { Err(FAILED) }
 }

@@ -2,12 +2,12 @@
 
 use axum::response::Response;
 use bespoke_core::Role;
-use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, Kind};
+use bespoke_core::entity::confirmation::Kind;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::{Consent, Status, User};
 use bespoke_core::validate::{Language, clean_email, is_email};
 use bespoke_database::users::NewUser;
-use bespoke_database::{Db, confirmations, outbox, users};
+use bespoke_database::{Db, confirmations, outbox, strangers_mails, users};
 use bespoke_web::{Body, Error, JsonObject, Outcome, Public, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
@@ -43,7 +43,8 @@ pub(crate) struct SignUp {
 /// Sign up
 ///
 /// Makes an inactive account and mails a link that confirms it. For an address that has an account already the answer is
-/// the same; what the mail says differs.
+/// the same; what the mail says differs. An address gets at most three mails an hour that strangers ask for; the answer is the
+/// same when one is left out.
 #[utoipa::path(post, path = "/signup", tag = "Accounts", operation_id = "signUp", request_body = SignUp,
     responses(
         (status = 201, description = "A mail is under way. `confirmation` is there in test mode only.", body = Answer),
@@ -111,6 +112,10 @@ struct Attempt {
 impl Attempt {
     /// Gives the confirmation that was made, if one was.
     fn store(&self, db: &Db<'_>) -> Result<Option<Uuid>> {
+        // Nothing changes for a mail that does not go: the link of one that went stays open.
+        if !self.test && !strangers_mails::one_more(db, &self.user.email, self.user.created_at)? {
+            return Ok(None);
+        }
         let existing = users::by_email(db, &self.user.email)?;
         let (id, kind, template, page) = match existing {
             None => (users::insert(db, &self.user)?, Kind::Signup, Template::Signup, "signup"),
@@ -123,16 +128,9 @@ impl Attempt {
                 }
             },
         };
-        let confirmation = Confirmation {
-            uuid: self.session.random().uuid(),
-            kind,
-            user_id: id,
-            check: self.session.random().hex::<CHECK_BYTES>(),
-            data: JsonObject::new(),
-            created_at: self.user.created_at,
-        };
+        let confirmation = crate::confirm::new(&self.session, kind, id, JsonObject::new());
         confirmations::insert(db, &confirmation)?;
-        let path = format!("/confirm/{page}?id={}&check={}", confirmation.uuid, confirmation.check);
+        let path = crate::confirm::path(page, &confirmation);
         self.queue(db, template, Some(&path))?;
         Ok(Some(confirmation.uuid))
     }

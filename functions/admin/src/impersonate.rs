@@ -49,7 +49,7 @@ pub(crate) async fn impersonate(caller: Caller<SUPPORT>, session: Session, id: I
         &user.username,
         user.standing.role.name(),
         user.standing.status as i64,
-        session.now(),
+        session.now().max(user.standing.tokens_from),
     );
     Ok(ok(&Impersonation {
         result: Outcome::Success,

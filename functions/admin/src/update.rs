@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_core::Role;
 use bespoke_core::entity::user::{Consent, Status, User};
-use bespoke_database::users;
+use bespoke_database::{second_factors, users};
 use bespoke_web::level::ADMIN;
 use bespoke_web::{Body, Caller, Id, JsonObject, Result, Session};
 use serde_json::{Value, json};
@@ -132,12 +132,18 @@ pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body
     let (changes, ignored) = Changes::read(body.0);
     let change = caller.write(&session, move |db, actor| {
         let mut user = crate::find(db, id)?;
-        let before = audited(&user);
+        let (before, was_blocked) = (audited(&user), user.standing.is_blocked());
         changes.apply(&mut user);
         let after = audited(&user);
         if after != before {
             user.updated_at = now;
             users::update(db, &user)?;
+        }
+        if user.standing.is_blocked() && !was_blocked {
+            users::revoke_tokens(db, user.standing.id, now)?;
+        }
+        if changes.mfa_off {
+            second_factors::delete(db, user.standing.id)?;
         }
         let witness = witness.clone().target("users", user.standing.id);
         witness.change(before, after).note(db, actor)?;

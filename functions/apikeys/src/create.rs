@@ -5,7 +5,7 @@ use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, KeySecret, Level, Networks, Scopes};
 use bespoke_database::api_keys;
 use bespoke_web::level::USER;
-use bespoke_web::{Body, Caller, Error, Id, IdempotencyKey, JsonObject, Outcome, Result, Session, created, truthy};
+use bespoke_web::{Body, Caller, Error, Id, JsonObject, Outcome, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -61,7 +61,6 @@ pub(crate) struct ApiKeyRequest {
 /// Its level is at most that of the caller, and so that of the owner's role now. The secret is shown in this answer and
 /// never again.
 #[utoipa::path(post, path = "/apikeys/{auth}", tag = "API keys", operation_id = "createApiKey", request_body = ApiKeyRequest,
-    params(IdempotencyKey),
     responses(
         (status = 201, description = "The key and its secret. A repeat under the same `Idempotency-Key` is not told the secret.", body = Answer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`, `nameTooLong`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
@@ -69,7 +68,6 @@ pub(crate) struct ApiKeyRequest {
             `scopesInvalid`, `cidrInvalid`: not a list of scopes, or of networks. \
             `keyLevelExceedsRoleLevel`: the level is above the caller's."),
         (status = 403, description = "`addressNotAllowed`: the caller's key is bound to addresses, and this one would be bound to others."),
-        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let wanted = check(&body.required()?, session.config().max_key_life_days)?;

@@ -21,7 +21,7 @@ use uuid::Uuid;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("apikeys")
-        .with(route!(create::create))
+        .with(route!(create::create).repeatable())
         .with(route!(list))
         .with(route!(read))
         .with(route!(rotate::rotate))

@@ -20,9 +20,9 @@ use crate::BookmarkAnswer;
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let content = bookmark::create(&body.required()?)?;
     let uuid = session.random().uuid();
-    let make = caller.write(&session, move |db, actor| {
+    let make = caller.create(&session, move |db, actor| {
         Ok(bookmarks::insert(db, uuid, actor.user_id, &content)?)
     });
-    let id = make.await?;
+    let id = make.await?.value;
     crate::answer(&session, Outcome::Created, id, None).await
 }

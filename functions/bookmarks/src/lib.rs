@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("bookmarks")
-        .with(route!(create::create))
+        .with(route!(create::create).repeatable())
         .with(route!(list))
         .with(route!(read))
         .with(route!(update::update))

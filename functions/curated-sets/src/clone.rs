@@ -47,7 +47,7 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id, 
     let language = language.ok_or(Error::bad_request("languageMissing"))?;
     let (uuid, now) = (session.random().uuid(), session.now());
     let image = session.config().default_set_image.clone();
-    let copy = caller.write(&session, move |db, actor| {
+    let copy = caller.create(&session, move |db, actor| {
         let curated = crate::find(db, id)?.content;
         let text = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
         let content = SetContent {
@@ -63,7 +63,7 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id, 
         }
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
     });
-    let clone_id = copy.await?;
+    let clone_id = copy.await?.value;
     let set = session
         .read(|db| sets::by_id(db, EntityId::Integer(clone_id))?.ok_or_else(Error::not_found))
         .await?;

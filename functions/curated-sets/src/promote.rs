@@ -27,7 +27,7 @@ use crate::CuratedSetAnswer;
     ))]
 pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());
-    let promote = caller.write(&session, move |db, _| {
+    let promote = caller.create(&session, move |db, _| {
         let suggestion = suggestions::find(db, id)?.filter(|found| found.kind == SuggestionKind::Set);
         let suggestion = suggestion.ok_or_else(Error::not_found)?;
         let field = |name: &str| suggestion.data.get(name).cloned().unwrap_or_default();
@@ -60,7 +60,7 @@ pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -
         };
         Ok((suggestion.uuid, curated_sets::insert(db, uuid, &content, now)?))
     });
-    let (suggestion, set_id) = promote.await?;
+    let (suggestion, set_id) = promote.await?.value;
     let image = session.images().get(&ImageId::Suggestion(suggestion)).await;
     // Without its image the set is made all the same.
     let image = image.ok().flatten().map(Ok);

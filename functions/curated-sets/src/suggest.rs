@@ -64,8 +64,11 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
     caller.actor.must_own(found.user_id)?;
     data.insert("set".into(), found.id.into());
     suggestion.data = data;
-    let make = caller.write(&session, move |db, actor| suggestions::store(db, actor, &suggestion));
-    make.await?;
+    let make = caller.create(&session, move |db, actor| {
+        suggestions::store(db, actor, &suggestion)?;
+        Ok(id)
+    });
+    let id = make.await?.value;
     let mut ignored = Vec::new();
     session
         .keep_image(image, ImageId::Suggestion(id), &mut ignored, |_, _| Ok(()))

@@ -36,10 +36,10 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
         return Err(Error::bad_request("optionsTooLarge"));
     }
     let (uuid, now) = (session.random().uuid(), session.now());
-    let make = caller.write(&session, move |db, _| {
+    let make = caller.create(&session, move |db, _| {
         Ok(option_packs::insert(db, uuid, &content, now)?)
     });
-    let id = make.await?;
+    let id = make.await?.value;
     crate::keep_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -28,10 +28,10 @@ pub fn router() -> Routes {
         .with(route!(read::read))
         .with(route!(read::json))
         .with(route!(read::yaml))
-        .with(route!(create::create).apart())
+        .with(route!(create::create).apart().repeatable())
         .with(route!(update::update))
         .with(route!(delete::delete))
-        .with(route!(suggest::suggest))
+        .with(route!(suggest::suggest).repeatable())
         .with(route!(suggestions::list))
         .with(route!(suggestions::delete))
 }

@@ -44,8 +44,11 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
         created_at: session.now(),
     };
     let id = suggestion.uuid;
-    let make = caller.write(&session, move |db, actor| suggestions::store(db, actor, &suggestion));
-    make.await?;
+    let make = caller.create(&session, move |db, actor| {
+        suggestions::store(db, actor, &suggestion)?;
+        Ok(id)
+    });
+    let id = make.await?.value;
     Ok(suggestions::submitted(Submission::pack(id), Vec::new()))
 }
 

@@ -21,7 +21,7 @@ use crate::PatternAnswer;
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());
     let image = session.config().default_pattern_image.clone();
-    let copy = caller.write(&session, move |db, actor| {
+    let copy = caller.create(&session, move |db, actor| {
         let source = crate::find(db, id)?;
         actor.may_clone(source.user_id, source.content.public)?;
         let mut content = source.content;
@@ -35,6 +35,6 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) 
         content.img = Some(image.clone());
         Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)
     });
-    let clone_id = copy.await?;
+    let clone_id = copy.await?.value;
     crate::answer(&session, Outcome::Success, clone_id, None).await
 }

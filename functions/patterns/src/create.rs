@@ -26,10 +26,10 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
     let image = session.take_image(&mut body).await;
     let (content, mut ignored) = pattern::create(design, body, session.config());
     let (uuid, now) = (session.random().uuid(), session.now());
-    let make = caller.write(&session, move |db, actor| {
+    let make = caller.create(&session, move |db, actor| {
         Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)
     });
-    let id = make.await?;
+    let id = make.await?.value;
     crate::keep_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

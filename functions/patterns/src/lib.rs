@@ -20,12 +20,16 @@ use utoipa::ToSchema;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("patterns")
-        .with(route!(create::create).scopes(&[PatternsRead, PatternsWrite]))
+        .with(
+            route!(create::create)
+                .scopes(&[PatternsRead, PatternsWrite])
+                .repeatable(),
+        )
         .with(route!(read::list).scopes(&[PatternsRead]))
         .with(route!(read::read).scopes(&[PatternsRead]))
         .with(route!(update::update).scopes(&[PatternsRead, PatternsWrite]))
         .with(route!(delete::delete).scopes(&[PatternsWrite]))
-        .with(route!(clone::clone).scopes(&[PatternsRead, PatternsWrite]))
+        .with(route!(clone::clone).scopes(&[PatternsRead, PatternsWrite]).repeatable())
         .with(route!(public::json))
         .with(route!(public::yaml))
 }

@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES, append};
 use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Caller, Id, IdempotencyKey, Outcome, Result, Session};
+use bespoke_web::{Caller, Id, Outcome, Result, Session};
 
 use crate::SetAnswer;
 
@@ -13,11 +13,9 @@ use crate::SetAnswer;
 /// The source is one's own, a public one, or any at level 8. The copy is private.
 // The original left the copy with the owner of the source: defect D51.
 #[utoipa::path(post, path = "/sets/{id}/clone/{auth}", tag = "Sets", operation_id = "cloneSet",
-    params(IdempotencyKey),
     responses(
         (status = 201, description = "The copy.", body = SetAnswer),
         (status = 404, description = "There is no such set."),
-        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());

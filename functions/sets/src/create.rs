@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_database::sets;
 use bespoke_web::content::set::{self, NewSet};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, IdempotencyKey, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Outcome, Result, Session};
 
 use crate::SetAnswer;
 
@@ -13,12 +13,10 @@ use crate::SetAnswer;
 /// Measurements that are unknown or no number above zero are left out; `ignored` names them, and every field that was not
 /// taken.
 #[utoipa::path(post, path = "/sets/{auth}", tag = "Sets", operation_id = "createSet", request_body = NewSet,
-    params(IdempotencyKey),
     responses(
         (status = 201, description = "The set.", body = SetAnswer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
             `nameTooLong`: the name has more than 1024 bytes."),
-        (status = 422, description = "`idempotencyKeyReused`: another request was sent under this `Idempotency-Key`."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;

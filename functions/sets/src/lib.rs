@@ -20,13 +20,13 @@ use utoipa::ToSchema;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("sets")
-        .with(route!(create::create).scopes(&[SetsWrite]))
+        .with(route!(create::create).scopes(&[SetsWrite]).repeatable())
         .with(route!(read::list).scopes(&[SetsRead]))
         .with(route!(read::read).scopes(&[SetsRead]))
         // The answer shows the set, and so does a copy.
         .with(route!(update::update).scopes(&[SetsRead, SetsWrite]))
         .with(route!(delete::delete).scopes(&[SetsWrite]))
-        .with(route!(clone::clone).scopes(&[SetsRead, SetsWrite]))
+        .with(route!(clone::clone).scopes(&[SetsRead, SetsWrite]).repeatable())
         .with(route!(public::json))
         .with(route!(public::yaml))
 }

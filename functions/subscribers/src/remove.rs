@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;
-use bespoke_database::{outbox, subscribers};
+use bespoke_database::{outbox, strangers_mails, subscribers};
 use bespoke_web::{Body, Error, Outcome, Params, Public, Result, Session, no_content, ok};
 use utoipa::ToSchema;
 
@@ -58,7 +58,7 @@ pub(crate) struct RemoveRequest {
 
 /// Ask to be unsubscribed
 ///
-/// A mail with a link goes to the address if it gets the newsletter; the answer is the same if it does not.
+/// A mail with a link goes to the address if it gets the newsletter, at most three an hour; the answer is the same if it does not.
 #[utoipa::path(post, path = "/subscriber/remove", tag = "Newsletter", operation_id = "requestUnsubscription",
     request_body = RemoveRequest,
     responses(
@@ -69,7 +69,10 @@ pub(crate) async fn by_mail(_: Public, session: Session, body: Body) -> Result<R
     let email = crate::email_of(&body.0)?;
     let writer = session.clone();
     let queue = session.write(move |db| {
-        if let Some(found) = subscribers::by_email(db, &email)? {
+        let found = subscribers::by_email(db, &email)?;
+        if strangers_mails::one_more(db, &email, writer.now())?
+            && let Some(found) = found
+        {
             let path = format!("/newsletter/unsubscribe?id={}&check={}", found.uuid, found.ehash);
             let mail = writer.newsletter_mail(Template::Nlunsub, &email, found.language, &path, found.uuid);
             outbox::insert(db, &mail)?;

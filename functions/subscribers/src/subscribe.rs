@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::validate::Language;
-use bespoke_database::{outbox, subscribers};
+use bespoke_database::{outbox, strangers_mails, subscribers};
 use bespoke_web::{Body, Error, Outcome, Public, Result, Session, ok, truthy};
 use serde::Serialize;
 use serde_json::Value;
@@ -47,7 +47,8 @@ pub(crate) struct SubscribeRequest {
 
 /// Ask for the newsletter
 ///
-/// A mail with a link goes to the address; the answer is the same whether it gets the newsletter already or not.
+/// A mail with a link goes to the address, at most three an hour; the answer is the same whether it gets the newsletter already or
+/// not.
 #[utoipa::path(post, path = "/subscriber", tag = "Newsletter", operation_id = "subscribe", request_body = SubscribeRequest,
     responses(
         (status = 200, description = "A mail is under way. `id` and `ehash` are there in test mode only.", body = Subscribed),
@@ -79,7 +80,7 @@ pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result
             }
         };
         let found = subscribers::by_email(db, &address)?.ok_or_else(Error::not_found)?;
-        if !test {
+        if !test && strangers_mails::one_more(db, &address, now)? {
             let path = format!("/newsletter/{page}?id={}&check={}", found.uuid, found.ehash);
             let mail = writer.newsletter_mail(template, &address, language, &path, found.uuid);
             outbox::insert(db, &mail)?;

@@ -121,7 +121,8 @@ impl BlindIndex {
         name
     }
 
-    fn entry(&self, domain: &str, value: &str) -> [u8; 32] {
+    /// The index entry of another value of that `domain`.
+    pub fn entry(&self, domain: &str, value: &str) -> [u8; 32] {
         let mut mac = self.0.clone();
         mac.update(domain.as_bytes());
         mac.update(&[0]);

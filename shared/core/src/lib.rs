@@ -22,6 +22,7 @@ pub mod permission;
 mod random;
 mod role;
 mod scope;
+mod second_factor;
 mod secret;
 mod token;
 pub mod validate;
@@ -36,5 +37,6 @@ pub use password::{MAX_PASSWORD_BYTES, PasswordError, PasswordHasher, PasswordSe
 pub use random::Random;
 pub use role::{Level, Role};
 pub use scope::{MAX_SCOPES, Scope, ScopeError, Scopes};
+pub use second_factor::{SCRATCH_CODES, ScratchCode, TOTP_DIGITS, TotpSecret, typed_code};
 pub use secret::{KeySecret, SecretDigest, SecretError};
 pub use token::{Claims, TokenError, TokenSettings, Tokens};

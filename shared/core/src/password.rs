@@ -1,5 +1,8 @@
 //! Passwords: argon2id, stored as PHC text.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 
@@ -43,6 +46,7 @@ pub struct PasswordError(String);
 pub struct PasswordHasher {
     argon2: Argon2<'static>,
     params: Params,
+    runs: Arc<AtomicU64>,
 }
 
 impl PasswordHasher {
@@ -56,7 +60,13 @@ impl PasswordHasher {
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()),
             params,
+            runs: Arc::default(),
         })
+    }
+
+    /// How many times argon2 has run, by this one and its clones: what an answer costs, and could be told apart by.
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
     }
 
     /// Hashes a password with a fresh salt; gives the text to store.
@@ -65,6 +75,7 @@ impl PasswordHasher {
     }
 
     fn hash_with_salt(&self, salt: [u8; SALT_BYTES], password: &str) -> String {
+        self.runs.fetch_add(1, Ordering::Relaxed);
         let hash: PasswordHash = self
             .argon2
             .hash_password_with_salt(password.as_bytes(), &salt)
@@ -78,6 +89,7 @@ impl PasswordHasher {
         let parsed = stored.and_then(|text| PasswordHash::new(text).ok());
         match parsed {
             Some(hash) if password.len() <= MAX_PASSWORD_BYTES => {
+                self.runs.fetch_add(1, Ordering::Relaxed);
                 self.argon2.verify_password(password.as_bytes(), &hash).is_ok()
             }
             _ => {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::EntityId;
 
@@ -98,16 +99,40 @@ pub fn email_domain(address: &str) -> String {
 
 /// A user name as it is stored, trimmed; `None` when it cannot be one.
 ///
-/// It has 2 to 64 characters, none of them a control character or `@`, and cannot be taken for an id: otherwise
+/// It has 2 to 64 characters, none of them `@` or one that nobody sees, and cannot be taken for an id: otherwise
 /// somebody could sit on another's address or number and catch their sign-ins (defects D48, D49).
 pub fn clean_username(name: &str) -> Option<String> {
     let name = name.trim();
     let chars = name.chars().count();
     let fits = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
-        && !name.chars().any(|c| c.is_control() || c == '@')
+        && !name.chars().any(|c| is_unseen(c) || c == '@')
         && !name.bytes().all(|b| b.is_ascii_digit())
         && EntityId::parse(name).is_none();
     fits.then(|| name.to_owned())
+}
+
+/// Whether nobody sees the character, or it turns the direction of its neighbours around: control, format and private
+/// characters, blanks other than the common one, and letters and marks without a shape. With them two names that differ look
+/// the same.
+fn is_unseen(c: char) -> bool {
+    // Letters, marks and symbols whose shape is empty (Unicode: Default_Ignorable_Code_Point, and the blank Braille pattern).
+    const SHAPELESS: [std::ops::RangeInclusive<char>; 10] = [
+        '\u{34F}'..='\u{34F}',
+        '\u{115F}'..='\u{1160}',
+        '\u{17B4}'..='\u{17B5}',
+        '\u{180B}'..='\u{180F}',
+        '\u{2800}'..='\u{2800}',
+        '\u{3164}'..='\u{3164}',
+        '\u{FE00}'..='\u{FE0F}',
+        '\u{FFA0}'..='\u{FFA0}',
+        '\u{1D159}'..='\u{1D159}',
+        '\u{E0000}'..='\u{E0FFF}',
+    ];
+    match c.general_category_group() {
+        GeneralCategoryGroup::Other => true,
+        GeneralCategoryGroup::Separator => c != ' ',
+        _ => SHAPELESS.iter().any(|range| range.contains(&c)),
+    }
 }
 
 /// The form in which user names are compared: trimmed, lower case.
@@ -153,7 +178,9 @@ mod tests {
     #[test]
     fn user_names_cannot_be_taken_for_something_else() {
         assert_eq!(clean_username(" Ada "), Some("Ada".into()));
-        assert_eq!(clean_username("Жанна Д'Арк"), Some("Жанна Д'Арк".into()));
+        for good in ["Жанна Д'Арк", "縫い物", "Zoë🧵", "नमस्ते"] {
+            assert_eq!(clean_username(good), Some(good.into()));
+        }
         let long = "x".repeat(MAX_USERNAME_CHARS + 1);
         for bad in [
             "",
@@ -163,6 +190,17 @@ mod tests {
             "ada@example.com",
             "a\u{0}b",
             "a\nb",
+            "a\u{200B}b",
+            "a\u{202E}b",
+            "\u{2066}ab",
+            "a\u{AD}b",
+            "ab\u{FEFF}",
+            "a\u{3164}b",
+            "ab\u{FE0F}",
+            "a\u{A0}b",
+            "a\u{2028}b",
+            "a\u{E000}b",
+            "a\u{E0041}b",
             "6f9619ff-8b86-4011-b42d-00c04fc964ff",
             &long,
         ] {

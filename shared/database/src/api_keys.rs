@@ -73,7 +73,7 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
 /// [`crate::Error`] when the row cannot be read.
 pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
     let sql = "SELECT api_keys.secret, api_keys.old_secret, api_keys.grace_until, api_keys.scopes, api_keys.cidr, \
-         users.quota, api_keys.level, api_keys.instance, api_keys.expires_at, users.id, users.uuid, users.role, users.status, users.consent, users.created_at \
+         users.quota, api_keys.level, api_keys.instance, api_keys.expires_at, users.id, users.uuid, users.role, users.status, users.consent, users.created_at, users.tokens_from \
          FROM api_keys JOIN users ON users.id = api_keys.user_id WHERE api_keys.uuid = ?1";
     db.first(sql, [uuid], |db, row| {
         Ok(Credential {

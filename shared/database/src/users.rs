@@ -11,7 +11,7 @@ use crate::{Db, Result};
 
 const TABLE: &str = "users";
 /// In the order in which `from_row` takes them.
-const SELECT: &str = "SELECT id, uuid, role, status, consent, created_at, bio, compare, control, email, data, ihash, \
+const SELECT: &str = "SELECT id, uuid, role, status, consent, created_at, tokens_from, bio, compare, control, email, data, ihash, \
      initial, imperial, jwt_calls, key_calls, language, last_seen, mfa_enabled, newsletter, patron, updated_at, \
      username, lusername, password FROM users";
 
@@ -36,6 +36,7 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
+const SECOND_MS: i64 = 1000;
 /// Bytes of the random name of an account's image.
 const IHASH_BYTES: usize = 32;
 
@@ -50,9 +51,9 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
     let id = db.insert(
         "INSERT INTO users (uuid, username, lusername, email_index, email, initial, bio, data, ihash, password, role,
            status, consent, control, compare, imperial, newsletter, language, patron, mfa_enabled, jwt_calls,
-           key_calls, last_seen, created_at, updated_at)
+           key_calls, last_seen, tokens_from, created_at, updated_at)
          VALUES (:uuid, :username, :username, :email_index, :email, :initial, :bio, :data, :ihash, :password, :role,
-           :status, :consent, 1, 1, 0, 0, :language, 0, 0, 0, 0, NULL, :now, :now)",
+           :status, :consent, 1, 1, 0, 0, :language, 0, 0, 0, 0, NULL, :second, :now, :now)",
         named_params! {
             ":uuid": new.uuid,
             ":username": placeholder,
@@ -68,6 +69,7 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
             ":consent": new.consent as i64,
             ":language": new.language.code(),
             ":now": new.created_at.as_millis(),
+            ":second": new.created_at.as_seconds() * SECOND_MS,
         },
     )?;
     let username = format!("user-{id}");
@@ -143,7 +145,7 @@ pub fn with_username_part(db: &Db<'_>, part: &str, limit: u32) -> Result<Vec<i64
 /// [`crate::Error`] when the row cannot be read.
 pub fn standing(db: &Db<'_>, id: i64) -> Result<Option<Standing>> {
     db.first(
-        "SELECT id, uuid, role, status, consent, created_at FROM users WHERE id = ?1",
+        "SELECT id, uuid, role, status, consent, created_at, tokens_from FROM users WHERE id = ?1",
         [id],
         standing_from_row,
     )
@@ -223,7 +225,21 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// Takes the columns id, uuid, role, status, consent and created_at.
+/// Has all tokens of the account refused that were signed until now: its owner signed out everywhere, or it was blocked.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
+    // Tokens count in seconds. Those of this second are refused too; what is signed after this begins with the next.
+    let next_second_ms = (now.as_seconds() + 1) * SECOND_MS;
+    db.run(
+        "UPDATE users SET tokens_from = max(?2, tokens_from + ?3) WHERE id = ?1",
+        (id, next_second_ms, SECOND_MS),
+    )?;
+    Ok(())
+}
+
+/// Takes the columns id, uuid, role, status, consent, created_at and tokens_from.
 pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Standing> {
     let (id, uuid) = (row.take()?, row.take()?);
     let vault = db.vault.row(TABLE, uuid);
@@ -234,6 +250,7 @@ pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<St
         status: Status::from_number(row.take()?).ok_or_else(|| vault.unknown("status"))?,
         consent: Consent::from_number(row.take()?).ok_or_else(|| vault.unknown("consent"))?,
         created_at: row.timestamp()?,
+        tokens_from: row.timestamp()?,
     })
 }
 

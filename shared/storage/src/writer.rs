@@ -10,7 +10,8 @@ use crate::engine::Ablation;
 use crate::error::Error;
 use crate::job::Waiting;
 use crate::limits::{
-    BACKOFF_MAX_MS, BACKOFF_MIN_MS, BATCH_MAX, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK, RERUN_MAX_MS,
+    BACKOFF_MAX_MS, BACKOFF_MIN_MS, BATCH_MAX, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK, LOSSES_COUNTED,
+    RERUN_MAX_MS,
 };
 use crate::lock::Locking;
 use crate::replica::{Known, Replica};
@@ -139,7 +140,10 @@ impl Writer {
             if group.is_empty() {
                 return None;
             }
-            match self.attempt(group, &patience).await {
+            let began_us = self.replica.clock.monotonic_us();
+            let attempt = self.attempt(group, &patience).await;
+            let took_ms = (self.replica.clock.monotonic_us() - began_us) / 1_000;
+            match attempt {
                 Attempt::Done => return None,
                 Attempt::Left(error) => return Some(error),
                 Attempt::Locked => {
@@ -150,6 +154,7 @@ impl Writer {
                 Attempt::Refused(Refusal::Lost(detail)) => {
                     patience.losses += 1;
                     patience.last = detail;
+                    self.replica.pause(took_ms << patience.losses.min(LOSSES_COUNTED)).await;
                 }
                 Attempt::Refused(Refusal::Busy(detail)) => {
                     patience.last = detail;

@@ -2,8 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use axum::extract::FromRequestParts;
 use bespoke_core::Networks;
 use http::Request;
+use http::request::Parts;
+
+use crate::Error;
 
 /// The address at the other end of the connection, as the host saw it: under `bespoke serve` that of the peer, on Lambda the
 /// one that the gateway saw. The host puts it among the request's extensions.
@@ -50,6 +54,15 @@ impl ClientIp {
                 Ipv6Addr::from(network).into()
             }
         }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let client = parts.extensions.get().copied();
+        client.ok_or_else(|| Error::internal("a request that did not come through the gateway"))
     }
 }
 

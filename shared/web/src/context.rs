@@ -144,8 +144,13 @@ impl Context {
 
     /// Whether this request is one of a test: test mode is on, the request says so, and the address is in its domain.
     pub fn is_test(&self, body: &JsonObject, address: &str) -> bool {
+        self.in_test_domain(address) && body.get("test").is_some_and(truthy)
+    }
+
+    /// Whether test mode is on for that address.
+    pub fn in_test_domain(&self, address: &str) -> bool {
         let domain = self.config().test_domain.as_deref();
-        domain.is_some_and(|domain| email_domain(address) == domain) && body.get("test").is_some_and(truthy)
+        domain.is_some_and(|domain| email_domain(address) == domain)
     }
 
     /// The time now.
@@ -176,6 +181,11 @@ impl Context {
         if let Err(error) = self.database().put_usage(self.now()).await {
             tracing::warn!(%error, "counted calls are lost");
         }
+    }
+
+    /// How many passwords were hashed so far.
+    pub fn password_runs(&self) -> u64 {
+        self.0.passwords.runs()
     }
 
     /// Hashes a password, on a thread where it holds nobody up.

@@ -10,27 +10,15 @@ use bespoke_database::{CommitId, Committed};
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{Context, Error, Result};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in bytes.
-const MAX_KEY_BYTES: usize = 255;
+pub(crate) const MAX_KEY_BYTES: usize = 255;
 /// Bytes of a body's digest that are kept.
 const DIGEST_BYTES: usize = 16;
-
-/// The header, for the description of a route.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes a request")]
-pub struct IdempotencyKey {
-    /// Makes the request one that may be sent again: for 24 hours a repeat by the same caller makes nothing, and is answered
-    /// with what the first made.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
-    idempotency_key: Option<String>,
-}
 
 /// What a request says about being repeated.
 #[derive(Default)]

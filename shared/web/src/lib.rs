@@ -50,7 +50,7 @@ pub use config::{Config, ConfigError, Overrides};
 pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
-pub use idempotency::{IdempotencyKey, Made};
+pub use idempotency::Made;
 pub use images::SentImage;
 pub use limits::LimitSettings;
 pub use paging::{Paging, list, yaml_list};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bespoke_database::{Compacted, api_keys, exports, usage};
+use bespoke_database::{Compacted, api_keys, exports, purge, usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Result, Session};
@@ -82,14 +82,11 @@ impl Context {
                 Compacted::Abandoned => "somebody else did it".to_owned(),
             },
             Task::Garbage => format!("{} objects deleted", database.collect_garbage().await?.deleted),
-            Task::Purge => {
-                self.purge().await?;
-                "done".to_owned()
-            }
+            Task::Purge => format!("{} rows deleted", self.purge().await?),
         })
     }
 
-    async fn purge(&self) -> Result<(), Failed> {
+    async fn purge(&self) -> Result<usize, Failed> {
         let now = self.now();
         let first_day = usage::day_of(now) - usage::KEPT_DAYS;
         let exports_before = now.plus_ms(-crate::exports::KEPT_MS);
@@ -97,11 +94,13 @@ impl Context {
         let purge = session.write(move |db| {
             usage::purge(db, first_day)?;
             exports::purge(db, exports_before)?;
-            Ok(api_keys::purge_revoked(db, now)?)
+            api_keys::purge_revoked(db, now)?;
+            Ok(purge::expired(db, now)?)
         });
-        purge.await?;
+        let purged = purge.await?;
         session.remove_leftovers().await;
-        Ok(self.purge_exports(exports_before).await?)
+        self.purge_exports(exports_before).await?;
+        Ok(purged)
     }
 }
 

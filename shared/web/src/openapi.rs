@@ -9,6 +9,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::auth::Access;
+use crate::idempotency::MAX_KEY_BYTES;
 use crate::{Route, Routes, Scheme};
 
 /// The key under which a response lists the error codes that it can have.
@@ -60,6 +61,11 @@ const COMMON: &[(u16, &str, &str)] = &[
         415,
         "unsupportedMediaType",
         "The body is JSON in a character set or encoding that cannot be read.",
+    ),
+    (
+        422,
+        "idempotencyKeyReused",
+        "Another request was sent under this `Idempotency-Key`.",
     ),
     (
         429,
@@ -239,6 +245,14 @@ fn parameters(route: &Route, described: Value) -> Value {
             json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema });
         parameters.push(parameter);
     }
+    if route.repeatable {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header",
+            "description": "Makes the request one that may be sent again: for 24 hours a repeat by the same caller makes nothing, and \
+                is answered with what the first made.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": MAX_KEY_BYTES },
+        }));
+    }
     parameters.into()
 }
 
@@ -251,6 +265,7 @@ fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'stat
         .copied()
         .filter(move |(status, code, _)| match (status, *code) {
             (_, "keyExpired" | "keyRevoked" | "insufficientScope" | "addressNotAllowed" | "quotaExceeded") => by_key,
+            (_, "idempotencyKeyReused") => route.repeatable,
             (401, _) => level.is_some(),
             (403, _) => level.is_some_and(|level| level > 0),
             (408 | 413 | 415, _) => has_body,

@@ -73,6 +73,8 @@ pub struct Route {
     pub access: Access,
     /// What a key that has scopes needs for it; `None` where no such key may call.
     pub scopes: NeededScopes,
+    /// Whether it takes an `Idempotency-Key`.
+    pub repeatable: bool,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
@@ -89,6 +91,7 @@ pub struct Described<H, T> {
     describe: fn() -> Description,
     scopes: NeededScopes,
     apart: bool,
+    repeatable: bool,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -108,6 +111,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             describe,
             scopes: None,
             apart: false,
+            repeatable: false,
             arguments: PhantomData,
         }
     }
@@ -117,6 +121,15 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
     pub fn scopes(self, scopes: &'static [Scope]) -> Self {
         Self {
             scopes: Some(scopes),
+            ..self
+        }
+    }
+
+    /// Takes an `Idempotency-Key`: the handler makes what it makes with [`crate::Caller::create`].
+    #[must_use]
+    pub fn repeatable(self) -> Self {
+        Self {
+            repeatable: true,
             ..self
         }
     }
@@ -183,6 +196,7 @@ impl Routes {
             describe,
             scopes,
             apart,
+            repeatable,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -212,6 +226,7 @@ impl Routes {
                     scheme,
                     access: T::ACCESS,
                     scopes,
+                    repeatable,
                     describe,
                     handler: Arc::clone(&handler),
                 });
@@ -252,3 +267,4 @@ gated!(A);
 gated!(A, B);
 gated!(A, B, C);
 gated!(A, B, C, D);
+gated!(A, B, C, D, E);

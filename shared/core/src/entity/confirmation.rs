@@ -19,29 +19,37 @@ pub enum Kind {
     Signup,
     /// Signs in somebody who tried to sign up again.
     SignupActive,
+    /// Signs in.
+    SigninLink,
+    /// Gives an account another address.
+    EmailChange,
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Signup, Self::SignupActive, Self::SigninLink, Self::EmailChange];
+
     /// The name as stored.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Signup => "signup",
             Self::SignupActive => "signup-aea",
+            Self::SigninLink => "signinlink",
+            Self::EmailChange => "emailchange",
         }
     }
 
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Signup, Self::SignupActive]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// How long its link works, in milliseconds.
     pub const fn life_ms(self) -> i64 {
         match self {
             Self::Signup => 7 * DAY_MS,
-            Self::SignupActive => HOUR_MS,
+            Self::SignupActive | Self::SigninLink => HOUR_MS,
+            Self::EmailChange => DAY_MS,
         }
     }
 }

@@ -18,6 +18,18 @@ pub enum Template {
     SignupAed,
     /// The address is told that the password was changed.
     PasswordChanged,
+    /// Sign in by a link.
+    #[serde(rename = "signinlink")]
+    SigninLink,
+    /// Confirm a new address.
+    #[serde(rename = "emailchange")]
+    EmailChange,
+    /// The address that an account has is told that another was asked for.
+    EmailChangeAsked,
+    /// The address that an account had is told that it has another now.
+    EmailChanged,
+    /// Nobody can sign in with the password for a while: too many tried.
+    SigninLocked,
     /// Confirm a new subscription to the newsletter.
     Nlsub,
     /// Confirm a subscription that was asked for before.

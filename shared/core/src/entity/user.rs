@@ -88,12 +88,19 @@ pub struct Standing {
     pub status: Status,
     /// Consent now.
     pub consent: Consent,
-    /// When the account was made. A token from before that was for another account of the same number, before the
-    /// database was restored from a backup.
+    /// When the account was made.
     pub created_at: Timestamp,
+    /// A token from before that is refused. It is a whole second: when the account was made (an older token was for another
+    /// account of the same number, before the database was restored from a backup), or after its owner signed out everywhere.
+    pub tokens_from: Timestamp,
 }
 
 impl Standing {
+    /// Whether an administrator has blocked the account, by its status or by its role.
+    pub fn is_blocked(&self) -> bool {
+        self.status == Status::Blocked || self.role == Role::Blocked
+    }
+
     /// Whether the account can be used: consent first, then status (contract-2023 section 2.1).
     ///
     /// # Errors
@@ -171,6 +178,7 @@ mod tests {
             status,
             consent,
             created_at: Timestamp::from_millis(0),
+            tokens_from: Timestamp::from_millis(0),
         };
         let cases = [
             (

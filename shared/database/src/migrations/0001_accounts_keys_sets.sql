@@ -35,9 +35,43 @@ CREATE TABLE users (
   jwt_calls   INTEGER NOT NULL,
   key_calls   INTEGER NOT NULL,
   last_seen   INTEGER,
+  tokens_from INTEGER NOT NULL,              -- older tokens are refused; a whole second
   created_at  INTEGER NOT NULL,
   updated_at  INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX users_inactive ON users (created_at) WHERE status = 0;
+
+-- What an authenticator app has in common with us; users.mfa_enabled says whether it is asked for.
+CREATE TABLE second_factors (
+  user_id   INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+  secret    BLOB    NOT NULL,                -- sealed under the uuid of the account
+  last_step INTEGER NOT NULL                 -- step of the last code that signed in
+) STRICT;
+
+CREATE TABLE scratch_codes (
+  user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  digest  BLOB    NOT NULL,                  -- keyed hash
+  PRIMARY KEY (user_id, digest)
+) STRICT, WITHOUT ROWID;
+
+-- Sign-ins that failed: how often, and not whose.
+CREATE TABLE failed_signins (
+  id        INTEGER PRIMARY KEY,
+  subject   BLOB    NOT NULL,                -- keyed hash of what was tried
+  client    BLOB    NOT NULL,                -- keyed hash of the IP address
+  failed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX failed_signins_by_subject ON failed_signins (subject, failed_at, client);
+CREATE INDEX failed_signins_by_time ON failed_signins (failed_at);
+
+-- Mails that strangers had sent: how many, and not to whom.
+CREATE TABLE strangers_mails (
+  id        INTEGER PRIMARY KEY,
+  recipient BLOB    NOT NULL,                -- keyed hash
+  asked_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX strangers_mails_by_recipient ON strangers_mails (recipient, asked_at);
+CREATE INDEX strangers_mails_by_time ON strangers_mails (asked_at);
 
 CREATE TABLE api_keys (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -103,6 +137,7 @@ CREATE TABLE confirmations (
   created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX confirmations_by_user ON confirmations (user_id, kind);
+CREATE INDEX confirmations_by_kind ON confirmations (kind, created_at);
 
 -- A mail that waits; the row goes when the mail has gone, or the account that it went to.
 CREATE TABLE outbox (

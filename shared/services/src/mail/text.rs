@@ -40,6 +40,50 @@ pub(super) fn render(mail: &OutboxMail, service: &str) -> Text {
                 "Write to whoever runs this service if you think that this is a mistake.".to_owned(),
             ],
         ),
+        Template::SigninLink => (
+            format!("Sign in to {service}"),
+            vec![
+                "Open this link to sign in:".to_owned(),
+                link.to_owned(),
+                "The link works once, within an hour. If you did not ask for it, do nothing.".to_owned(),
+            ],
+        ),
+        Template::EmailChange => (
+            format!("Confirm your new address for {service}"),
+            vec![
+                "Open this link to make this the address of your account:".to_owned(),
+                link.to_owned(),
+                "The link works once, within 24 hours. If you did not ask for it, do nothing: the account keeps the \
+                 address that it has."
+                    .to_owned(),
+            ],
+        ),
+        Template::EmailChangeAsked => (
+            format!("Another address for your {service} account"),
+            vec![
+                "Somebody who is signed in to your account, probably you, wants to give it another address. That \
+                 happens once the link in a mail to the new address is opened."
+                    .to_owned(),
+                "If it was not you, change your password and sign out everywhere now.".to_owned(),
+            ],
+        ),
+        Template::EmailChanged => (
+            format!("Your {service} account has another address"),
+            vec![
+                "The address of your account has just been changed; from now on this one does not belong to it."
+                    .to_owned(),
+                "If it was not you, write to whoever runs this service now.".to_owned(),
+            ],
+        ),
+        Template::SigninLocked => (
+            format!("Many failed sign-ins to your {service} account"),
+            vec![
+                "Somebody has tried many wrong passwords for your account. For now nobody can sign in with a password; \
+                 that ends by itself within a quarter of an hour after the last try."
+                    .to_owned(),
+                "Nothing in your account has changed. To get in meanwhile, ask for a sign-in link by mail.".to_owned(),
+            ],
+        ),
         Template::PasswordChanged => (
             format!("Your {service} password was changed"),
             vec![

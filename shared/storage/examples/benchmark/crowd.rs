@@ -181,7 +181,7 @@ pub(crate) async fn work(arguments: &[String]) -> Result<()> {
     };
     let engine = Engine::open(store, Options::new(copies, SCHEMA)).await?;
     // On the S3 server the first of the first crowd finds an empty database.
-    if engine.read(Freshness::Local, |c| is_empty(c)).await?.value {
+    if engine.read(Freshness::Local, is_empty).await?.value {
         data::fill(&engine, SIZE_MB).await?;
     }
     println!("ready");

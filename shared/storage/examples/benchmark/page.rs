@@ -8,6 +8,9 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.
 const BEGIN: &str = "<!-- storage: begin -->";
 const END: &str = "<!-- storage: end -->";
 
+/// The name of a row, and what stands in its columns.
+type Cell<'a> = (&'a str, &'a dyn Fn(&Line) -> String);
+
 /// Puts `text` where the page has room for it.
 pub(crate) fn put(text: &str) -> Result<()> {
     let page = std::fs::read_to_string(PAGE)?;
@@ -21,9 +24,9 @@ pub(crate) fn of(lines: &[Line], writers: &Writers) -> String {
     let mut rows = vec![row("Database, MB", lines, |line| line.size_mb.to_string())];
     rows.push(format!("|---|{}", "---:|".repeat(lines.len())));
     let kb = |bytes: u64| number(bytes as f64 / 1e3);
-    let cells: [(&str, &dyn Fn(&Line) -> String); 17] = [
+    let cells: [Cell<'_>; 17] = [
         ("Packed, of its file", &|line| {
-            format!("{:.0} %", line.bucket_bytes as f64 * 100.0 / line.file_bytes as f64)
+            format!("{:.0} %", line.whole_bytes as f64 * 100.0 / line.file_bytes as f64)
         }),
         ("Sent per commit, mean, KB", &|line| kb(line.mean_sent)),
         ("Sent per commit, most, KB", &|line| kb(line.most_sent)),

@@ -23,7 +23,6 @@ pub(crate) const BUCKET_MS: u64 = 20;
 pub(crate) struct Line {
     pub(crate) size_mb: u64,
     pub(crate) file_bytes: u64,
-    pub(crate) bucket_bytes: u64,
     pub(crate) mean_sent: u64,
     pub(crate) most_sent: u64,
     pub(crate) calls: f64,
@@ -52,7 +51,6 @@ pub(crate) async fn measure(folder: &Path, size_mb: u64) -> Result<Line> {
     engine.compact(Compact::Always).await?;
     let mut line = Line {
         size_mb,
-        bucket_bytes: bucket.list("chunk/").await?.iter().map(|object| object.bytes).sum(),
         ..Line::default()
     };
     let plain_path = folder.join("plain.sqlite");

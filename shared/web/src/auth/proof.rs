@@ -181,7 +181,7 @@ fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Known> {
         return Err(refused());
     }
     let standing = users::standing(db, claims.id)?.ok_or_else(refused)?;
-    if claims.iat < standing.created_at.as_seconds() {
+    if claims.iat < standing.tokens_from.as_seconds() {
         return Err(refused());
     }
     if let Some(impersonator) = claims.impersonator {

@@ -1,0 +1,210 @@
+//! The fields of an account that its owner can change.
+
+use bespoke_core::entity::mail::Template;
+use bespoke_core::entity::user::{Consent, User};
+use bespoke_core::permission::{Actor, Denied};
+use bespoke_core::validate::{Language, clean_username, fold_username};
+use bespoke_core::{EntityId, Level, MAX_PASSWORD_BYTES};
+use bespoke_database::{Db, outbox, users};
+use bespoke_web::{Error, JsonObject, Result, Session, truthy};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::email::{self, EmailChange};
+
+/// Highest `control`: everything is shown.
+const MAX_CONTROL: f64 = 5.0;
+/// The longest text about oneself, in bytes.
+const MAX_BIO_BYTES: usize = 64 * 1024;
+/// The largest `data` of an account, as JSON, in bytes.
+const MAX_DATA_BYTES: usize = 256 * 1024;
+pub(crate) const WRONG_PASSWORD: Error = Error::unauthorized("authenticationFailed");
+/// Fields that are read with others, or beside them.
+const SILENT: [&str; 5] = ["test", "currentPassword", "confirm", "confirmation", "check"];
+
+/// The fields of a request that can be taken.
+#[derive(Default)]
+pub(crate) struct Changes {
+    bio: Option<String>,
+    consent: Option<Consent>,
+    control: Option<i64>,
+    language: Option<Language>,
+    compare: Option<bool>,
+    imperial: Option<bool>,
+    newsletter: Option<bool>,
+    data: JsonObject,
+    username: Option<String>,
+    pub(crate) password: Option<String>,
+    /// The stored password that the current one was verified against.
+    pub(crate) verified: Option<String>,
+    email: Option<EmailChange>,
+    sign_out_everywhere: bool,
+    /// Whether the request says that it is one of a test.
+    test: bool,
+}
+
+/// What came of changes.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    /// Names of the fields that the account as it is now does not let in.
+    pub(crate) refused: Vec<String>,
+    /// The confirmation that was made or read, in test mode.
+    pub(crate) confirmation: Option<Uuid>,
+}
+
+impl Changes {
+    /// Reads a request; beside the changes gives the names of the fields that were not taken (decision D80).
+    pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
+        let mut changes = Self {
+            email: EmailChange::read(&body),
+            test: body.get("test").is_some_and(truthy),
+            ..Self::default()
+        };
+        let mut ignored = Vec::new();
+        for (field, value) in body {
+            if !changes.take(&field, value) && !SILENT.contains(&field.as_str()) {
+                ignored.push(field);
+            }
+        }
+        (changes, ignored)
+    }
+
+    fn take(&mut self, field: &str, value: Value) -> bool {
+        match (field, value) {
+            ("bio", Value::String(bio)) if bio.len() <= MAX_BIO_BYTES => self.bio = Some(bio),
+            ("consent", value) => {
+                self.consent = crate::consent_of(Some(&value));
+                return self.consent.is_some();
+            }
+            ("control", Value::Number(number)) => {
+                let control = number
+                    .as_f64()
+                    .filter(|n| n.fract() == 0.0 && (1.0..=MAX_CONTROL).contains(n));
+                self.control = control.map(|control| control as i64);
+                return control.is_some();
+            }
+            ("language", Value::String(code)) => {
+                self.language = code.parse().ok();
+                return self.language.is_some();
+            }
+            ("compare", Value::Bool(compare)) => self.compare = Some(compare),
+            ("imperial", Value::Bool(imperial)) => self.imperial = Some(imperial),
+            ("newsletter", Value::Bool(newsletter)) => self.newsletter = Some(newsletter),
+            ("signOutEverywhere", Value::Bool(sign_out)) => self.sign_out_everywhere = sign_out,
+            ("email", value) => return email::valid_address(&value).is_some(),
+            ("data", Value::Object(data)) => self.data = data,
+            ("username", Value::String(name)) => {
+                self.username = clean_username(&name);
+                return self.username.is_some();
+            }
+            ("password", Value::String(password)) if (1..=MAX_PASSWORD_BYTES).contains(&password.len()) => {
+                self.password = Some(password);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Who may sign in as the owner, and what the owner has agreed to, is not for keys that only write (defect D39).
+    pub(crate) fn check_level(&self, actor: Actor) -> Result<()> {
+        let sensitive =
+            self.password.is_some() || self.consent.is_some() || self.email.is_some() || self.sign_out_everywhere;
+        if sensitive && actor.level < Level::USER {
+            Err(Denied.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether somebody is told of them by mail.
+    pub(crate) fn mails(&self) -> bool {
+        self.password.is_some() || self.email.is_some()
+    }
+
+    /// Stores the changes.
+    pub(crate) fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<Stored> {
+        self.check_level(actor)?;
+        let id = actor.user_id;
+        let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
+        if self
+            .verified
+            .as_ref()
+            .is_some_and(|verified| *verified != user.password)
+        {
+            return Err(WRONG_PASSWORD);
+        }
+        let before = user.clone();
+        let mut stored = Stored::default();
+        if let Some(name) = &self.username {
+            if users::username_taken(db, name, id)? {
+                stored.refused.push("username".to_owned());
+            } else {
+                user.username.clone_from(name);
+                user.lusername = fold_username(name);
+            }
+        }
+        if !self.merge_data(&mut user) {
+            stored.refused.push("data".to_owned());
+        }
+        self.apply(&mut user);
+        if let Some(change) = &self.email {
+            let test = self.is_test(session, &before);
+            stored.confirmation = change.store(db, session, &mut user, test)?.filter(|_| test);
+        }
+        if user != before {
+            user.updated_at = session.now();
+            users::update(db, &user)?;
+        }
+        if self.password.is_some() {
+            outbox::insert(
+                db,
+                &session.mail(Template::PasswordChanged, &before.email, user.language, None),
+            )?;
+        }
+        if self.sign_out_everywhere {
+            users::revoke_tokens(db, id, session.now())?;
+        }
+        Ok(stored)
+    }
+
+    /// Whether the request is one of a test: by the address that the account has, or the one that is asked for.
+    fn is_test(&self, session: &Session, user: &User) -> bool {
+        let asked = match &self.email {
+            Some(EmailChange::Ask(address)) => address,
+            _ => &user.email,
+        };
+        self.test
+            && [&user.email, asked]
+                .into_iter()
+                .any(|address| session.in_test_domain(address))
+    }
+
+    /// Merges `data` over what is there; leaves that alone when the whole would be too large.
+    fn merge_data(&self, user: &mut User) -> bool {
+        let mut data = user.data.clone();
+        for (name, value) in &self.data {
+            data.insert(name.clone(), value.clone());
+        }
+        let fits = data == user.data || serde_json::to_string(&data).is_ok_and(|text| text.len() <= MAX_DATA_BYTES);
+        if fits {
+            user.data = data;
+        }
+        fits
+    }
+
+    fn apply(&self, user: &mut User) {
+        if let Some(bio) = &self.bio {
+            user.bio.clone_from(bio);
+        }
+        user.standing.consent = self.consent.unwrap_or(user.standing.consent);
+        user.control = self.control.unwrap_or(user.control);
+        user.language = self.language.unwrap_or(user.language);
+        user.compare = self.compare.unwrap_or(user.compare);
+        user.imperial = self.imperial.unwrap_or(user.imperial);
+        user.newsletter = self.newsletter.unwrap_or(user.newsletter);
+        if let Some(password) = &self.password {
+            user.password.clone_from(password);
+        }
+    }
+}

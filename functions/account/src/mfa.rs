@@ -1,0 +1,198 @@
+//! `POST /account/mfa/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::user::User;
+use bespoke_core::permission::Actor;
+use bespoke_core::{EntityId, SCRATCH_CODES, ScratchCode, TotpSecret};
+use bespoke_database::failed_signins::Subject;
+use bespoke_database::{Db, failed_signins, second_factors, users};
+use bespoke_web::level::USER;
+use bespoke_web::{Body, Caller, ClientIp, Error, JsonObject, Outcome, Result, Session, ok, truthy, view};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::changes::WRONG_PASSWORD;
+use crate::lockout::is_locked;
+use crate::qr_code;
+use crate::second_factor::Typed;
+
+const ACTIVE: Error = Error::bad_request("mfaActive");
+const WRONG_CODE: Error = Error::forbidden("mfaTokenInvalid");
+
+/// One step on the way to a second factor, or away from it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct MfaChange {
+    /// True alone sets a new secret up; true with `secret` and `token` confirms it; false with `password` and `token` removes it.
+    mfa: bool,
+    /// The secret of the set-up.
+    secret: Option<String>,
+    /// A code of the authenticator app. To remove the second factor a scratch code does too.
+    token: Option<String>,
+    /// Password.
+    password: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MfaChanged)]
+struct Answer {
+    result: Outcome,
+    /// After it was confirmed or removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    account: Option<view::Account>,
+    /// After it was confirmed: each signs in once instead of a code of the app. They are shown here and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 8, max_items = 8)]
+    scratch_codes: Option<Vec<String>>,
+    /// After it was set up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    mfa: Option<SetUp>,
+}
+
+/// What an authenticator app needs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MfaSetUp)]
+struct SetUp {
+    /// Base32.
+    secret: String,
+    /// For an app on the same device.
+    otpauth: String,
+    /// The same as a QR code, in SVG.
+    qrcode: String,
+}
+
+/// Set up, confirm or remove the second factor
+///
+/// Codes are those of RFC 6238: SHA-1, 6 digits, 30 seconds. One signs in once; to confirm and to remove, it may be one that has
+/// signed in.
+#[utoipa::path(post, path = "/account/mfa/{auth}", tag = "Accounts", operation_id = "changeSecondFactor", request_body = MfaChange,
+    responses(
+        (status = 200, description = "What was set up, or the account as it is now.", body = Answer),
+        (status = 400, description = "`invalidMfaSetting`: `mfa` is neither true nor false. `mfaActive`: there is a second factor \
+            already. `mfaTokenMissing`, `passwordMissing`: the field is missing."),
+        (status = 401, description = "`authenticationFailed`: another password or code, or too many wrong ones."),
+        (status = 403, description = "`mfaTokenInvalid`: another secret or code than that of the set-up."),
+        (status = 404, description = "The account was removed while the call was under way."),
+    ))]
+pub(crate) async fn change(caller: Caller<USER>, session: Session, client: ClientIp, body: Body) -> Result<Response> {
+    let body = body.0;
+    let given = |name: &str| body.get(name).filter(|value| truthy(value));
+    let typed = Typed::of(&body, client.customer(), session.now());
+    match (body.get("mfa"), given("secret")) {
+        (Some(Value::Bool(true)), Some(secret)) if typed.code.is_some() => {
+            confirm(caller, session, secret, typed).await
+        }
+        (Some(Value::Bool(true)), _) => set_up(caller, session).await,
+        (Some(Value::Bool(false)), _) => remove(caller, session, &body, typed).await,
+        _ => Err(Error::bad_request("invalidMfaSetting")),
+    }
+}
+
+async fn set_up(caller: Caller<USER>, session: Session) -> Result<Response> {
+    let secret = TotpSecret::generate(session.random());
+    let stored = secret.clone();
+    let store = caller.write(&session, move |db, actor| {
+        let user = without_second_factor(db, actor)?;
+        Ok(second_factors::insert(db, &user.standing, &stored)?)
+    });
+    store.await?;
+    let username = crate::load(&session, caller.actor.user_id).await?.username;
+    let otpauth = secret.uri(&session.config().service_name, &username);
+    Ok(ok(&Answer {
+        result: Outcome::Success,
+        account: None,
+        scratch_codes: None,
+        mfa: Some(SetUp {
+            secret: secret.expose().to_owned(),
+            qrcode: qr_code::svg(&otpauth)?,
+            otpauth,
+        }),
+    }))
+}
+
+async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: Typed) -> Result<Response> {
+    let secret = secret.as_str().unwrap_or_default().to_owned();
+    let codes: Vec<_> = (0..SCRATCH_CODES)
+        .map(|_| ScratchCode::generate(session.random()))
+        .collect();
+    let shown = codes.iter().map(ScratchCode::shown).collect();
+    let store = caller.write(&session, move |db, actor| {
+        let mut user = without_second_factor(db, actor)?;
+        let factor = second_factors::of(db, &user.standing)?.filter(|factor| factor.secret.matches(&secret));
+        let code = typed.code.as_deref().unwrap_or_default();
+        factor
+            .and_then(|factor| factor.secret.step_of(code, typed.now))
+            .ok_or(WRONG_CODE)?;
+        second_factors::insert_scratch_codes(db, &user.standing, &codes)?;
+        switch(db, &mut user, true, &typed)
+    });
+    store.await?;
+    answer(&caller, &session, Some(shown)).await
+}
+
+async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed: Typed) -> Result<Response> {
+    typed.code.as_ref().ok_or(Error::bad_request("mfaTokenMissing"))?;
+    let password = body.get("password").filter(|password| truthy(password));
+    let password = password.ok_or(Error::bad_request("passwordMissing"))?;
+    let stored = crate::load(&session, caller.actor.user_id).await?.password;
+    let typed_password = password.as_str().unwrap_or_default().to_owned();
+    let right = session
+        .verify_password(typed_password, Some(stored.clone()))
+        .await?
+        .is_some();
+    let store = caller.write(&session, move |db, actor| {
+        let mut user = load(db, actor)?;
+        let right = right && user.password == stored;
+        if !right {
+            return count_wrong_password(db, &user, &typed);
+        }
+        if !typed.is_right(db, &user.standing)? {
+            return Ok(false);
+        }
+        second_factors::delete(db, user.standing.id)?;
+        switch(db, &mut user, false, &typed)?;
+        Ok(true)
+    });
+    if !store.await? {
+        return Err(WRONG_PASSWORD);
+    }
+    answer(&caller, &session, None).await
+}
+
+/// A password is guessed here no more often than a code. Gives false: it was wrong.
+fn count_wrong_password(db: &Db<'_>, user: &User, typed: &Typed) -> Result<bool> {
+    let subject = Subject::SecondFactor(user.standing.id);
+    if !is_locked(db, subject, typed.client, typed.now)? {
+        failed_signins::insert(db, subject, typed.client, typed.now)?;
+    }
+    Ok(false)
+}
+
+fn load(db: &Db<'_>, actor: Actor) -> Result<User> {
+    users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)
+}
+
+fn without_second_factor(db: &Db<'_>, actor: Actor) -> Result<User> {
+    let user = load(db, actor)?;
+    if user.mfa_enabled { Err(ACTIVE) } else { Ok(user) }
+}
+
+fn switch(db: &Db<'_>, user: &mut User, enabled: bool, typed: &Typed) -> Result<()> {
+    user.mfa_enabled = enabled;
+    user.updated_at = typed.now;
+    Ok(users::update(db, user)?)
+}
+
+async fn answer(caller: &Caller<USER>, session: &Session, scratch_codes: Option<Vec<String>>) -> Result<Response> {
+    let account = crate::load(session, caller.actor.user_id).await?;
+    Ok(ok(&Answer {
+        result: Outcome::Success,
+        account: Some(account.into()),
+        scratch_codes,
+        mfa: None,
+    }))
+}

@@ -1,0 +1,37 @@
+//! What has expired, and is forgotten.
+
+use bespoke_core::Timestamp;
+use bespoke_core::entity::confirmation::Kind;
+
+use crate::{Db, Result, failed_signins, strangers_mails};
+
+/// Forgets confirmations whose time is over, accounts that were never confirmed, and counts that count no more. Gives how many
+/// rows went.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be removed.
+pub fn expired(db: &Db<'_>, now: Timestamp) -> Result<usize> {
+    let mut gone = 0;
+    for kind in Kind::ALL {
+        gone += db.run(
+            "DELETE FROM confirmations WHERE kind = ?1 AND created_at <= ?2",
+            (kind.name(), now.plus_ms(-kind.life_ms()).as_millis()),
+        )?;
+    }
+    gone += never_confirmed(db, now)?;
+    gone += failed_signins::purge(db, now)?;
+    gone += strangers_mails::purge(db, now)?;
+    Ok(gone)
+}
+
+/// Accounts that nobody confirmed in time. One that was in use and then made inactive stays: it has been seen, or has a
+/// password, a key or a set.
+fn never_confirmed(db: &Db<'_>, now: Timestamp) -> Result<usize> {
+    db.run(
+        "DELETE FROM users WHERE status = 0 AND created_at <= ?1 AND consent = 0 AND last_seen IS NULL AND password = ''
+           AND NOT EXISTS (SELECT 1 FROM confirmations WHERE confirmations.user_id = users.id)
+           AND NOT EXISTS (SELECT 1 FROM api_keys WHERE api_keys.user_id = users.id)
+           AND NOT EXISTS (SELECT 1 FROM sets WHERE sets.user_id = users.id)",
+        [now.plus_ms(-Kind::Signup.life_ms()).as_millis()],
+    )
+}

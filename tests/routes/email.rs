@@ -1,0 +1,261 @@
+//! Another e-mail address, by `PATCH /account/{auth}`
+
+use bespoke_tests::support::{Answer, App, Person};
+use serde_json::{Value, json};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+async fn patch(app: &App, person: &Person, body: Value) -> Answer {
+    app.patch("/account/jwt").jwt(&person.token).json(&body).send().await
+}
+
+/// Asks for an address; gives the body that confirms it.
+async fn ask(app: &App, person: &Person, address: &str) -> Value {
+    let answer = patch(app, person, json!({ "email": address })).await.expect_status(200);
+    assert_eq!(
+        (
+            &answer["ignored"],
+            &answer["account"]["email"],
+            answer.get("confirmation")
+        ),
+        (&json!([]), &json!(person.email), None)
+    );
+    let mails = app.mails();
+    let mail = mails
+        .iter()
+        .rfind(|mail| mail.contains("confirm/emailchange?id="))
+        .unwrap();
+    let query = mail.split_once("?id=").unwrap().1.lines().next().unwrap();
+    let (id, check) = query.split_once("&check=").unwrap();
+    json!({ "confirm": "emailchange", "confirmation": id, "check": check })
+}
+
+fn mails_to(app: &App, address: &str, subject: &str) -> usize {
+    let (to, subject) = (format!("To: {address}"), format!("Subject: {subject}"));
+    let mails = app.mails();
+    mails
+        .iter()
+        .filter(|mail| mail.contains(&to) && mail.contains(&subject))
+        .count()
+}
+
+#[tokio::test]
+async fn an_address_changes_when_the_link_in_its_mail_is_opened_and_the_old_one_is_told() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let confirm = ask(&app, &person, " Jane.Doe@Example.org ").await;
+    assert_eq!(mails_to(&app, "jane.doe@example.org", "Confirm your new address"), 1);
+    assert_eq!(mails_to(&app, &person.email, "Another address"), 1);
+    let answer = patch(&app, &person, confirm.clone()).await.expect_status(200);
+    assert_eq!(
+        (
+            &answer["account"]["email"],
+            &answer["account"]["initial"],
+            &answer["ignored"]
+        ),
+        (&json!("jane.doe@example.org"), &json!(person.email), &json!([]))
+    );
+    assert_eq!(mails_to(&app, &person.email, "Your FreeSewing account has another"), 1);
+    // Defect D74: now mails go there, and it signs in.
+    let body = json!({ "username": "JANE.doe@example.org" });
+    app.post("/signinlink").json(&body).send().await.expect_status(200);
+    assert_eq!(mails_to(&app, "jane.doe@example.org", "Sign in"), 1);
+    let before = app.mails().len();
+    let body = json!({ "username": person.email });
+    app.post("/signinlink").json(&body).send().await.expect_status(200);
+    assert_eq!(app.mails().len(), before);
+    // Defect D75: used up.
+    patch(&app, &person, confirm).await.expect_missing();
+}
+
+#[tokio::test]
+async fn test_mode_gives_the_confirmation_and_without_its_check_nothing_changes() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for method in ["jwt", "key"] {
+        for address in ["other@freesewing.dev", "jane@freesewing.dev"] {
+            let path = format!("/account/{method}");
+            let send = async |body: Value| {
+                app.patch(&path)
+                    .auth(&person, method)
+                    .json(&body)
+                    .send()
+                    .await
+                    .expect_status(200)
+            };
+            let asked = send(json!({ "email": address, "test": true })).await;
+            assert_eq!(asked["result"], "success");
+            assert_eq!(asked["confirmation"].is_string(), address != person.email);
+            let confirm = json!({ "confirm": "emailchange", "confirmation": asked["confirmation"] });
+            let answer = send(confirm).await;
+            assert_eq!(
+                (&answer["result"], &answer["account"]["email"], &answer["ignored"]),
+                (&json!("success"), &json!(person.email), &json!([]))
+            );
+        }
+    }
+    assert_eq!(app.mails().len(), 0);
+    let off = App::with(&[("BACKEND_ENABLE_TESTS", "no")]).await;
+    assert_eq!(off.mails().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_confirmation_of_ones_own_is_missing_and_changes_nothing() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let eve = app.person("eve").await;
+    let confirm = ask(&app, &person, "jane@example.org").await;
+    let with = |name: &str, value: Value| {
+        let mut body = confirm.clone();
+        body[name] = value;
+        body["bio"] = json!("changed");
+        body
+    };
+    for body in [
+        with("check", json!("0123456789abcdef")),
+        with("check", json!("")),
+        with("confirmation", json!("6f9619ff-8b86-4011-b42d-00c04fc964ff")),
+        with("confirmation", json!("12")),
+        with("confirmation", json!("x".repeat(9_000))),
+    ] {
+        patch(&app, &person, body).await.expect_missing();
+    }
+    patch(&app, &eve, confirm.clone()).await.expect_missing();
+    // Without one of its parts it says nothing.
+    for name in ["check", "confirmation", "confirm"] {
+        for value in [Value::Null, json!(7)] {
+            let answer = patch(&app, &person, with(name, value)).await.expect_status(200);
+            assert_eq!(answer["account"]["email"], json!(person.email));
+        }
+    }
+    // Neither does a link of another kind.
+    let body = json!({ "username": person.email });
+    app.post("/signinlink").json(&body).send().await.expect_status(200);
+    let (id, check) = app.newest_link();
+    let body = json!({ "confirm": "emailchange", "confirmation": id, "check": check });
+    patch(&app, &person, body).await.expect_missing();
+    patch(&app, &person, confirm).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn a_confirmation_ends_after_a_day_and_with_the_next_one_and_with_the_address() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let first = ask(&app, &person, "first@example.org").await;
+    let second = ask(&app, &person, "second@example.org").await;
+    patch(&app, &person, first).await.expect_missing();
+    app.clock.advance_ms(DAY_MS);
+    patch(&app, &person, second).await.expect_missing();
+    let third = ask(&app, &person, "third@example.org").await;
+    app.clock.advance_ms(DAY_MS - 1);
+    patch(&app, &person, third).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_has_by_then_is_taken() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let other = app.person("other").await;
+    // Asking does not tell.
+    let confirm = ask(&app, &person, &other.email).await;
+    patch(&app, &person, confirm).await.expect_error(409, "emailTaken");
+    let (one, two) = (
+        ask(&app, &person, "both@example.org").await,
+        ask(&app, &other, "both@example.org").await,
+    );
+    let process = app.another().await;
+    let (one, two) = tokio::join!(patch(&app, &person, one), patch(&process, &other, two));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+}
+
+#[tokio::test]
+async fn links_that_were_mailed_to_the_old_address_end_with_it() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let confirm = ask(&app, &person, "jane@example.org").await;
+    let body = json!({ "username": person.email });
+    app.post("/signinlink").json(&body).send().await.expect_status(200);
+    let (id, check) = app.newest_link();
+    patch(&app, &person, confirm).await.expect_status(200);
+    app.post(&format!("/signinlink/{id}/{check}"))
+        .send()
+        .await
+        .expect_missing();
+}
+
+#[tokio::test]
+async fn addresses_that_are_none_are_listed_and_ones_own_changes_nothing() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for address in [
+        json!("jane"),
+        json!(""),
+        json!(7),
+        json!({ "a": 1 }),
+        json!(null),
+        json!("a@b.de\r\nBcc: c@d.de"),
+        json!("x".repeat(10_000)),
+    ] {
+        let answer = patch(&app, &person, json!({ "email": address, "bio": "kept" }))
+            .await
+            .expect_status(200);
+        assert_eq!(
+            (&answer["ignored"], &answer["account"]["bio"]),
+            (&json!(["email"]), &json!("kept"))
+        );
+    }
+    let answer = patch(&app, &person, json!({ "email": " JANE@freesewing.dev" }))
+        .await
+        .expect_status(200);
+    assert_eq!(answer["ignored"], json!([]));
+    assert_eq!(app.mails().len(), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_only_writes_does_not_change_the_address() {
+    // Defect D39.
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let key = app.key(&person, 3).await;
+    let confirm = ask(&app, &person, "jane@example.org").await;
+    for body in [json!({ "email": "eve@example.org" }), confirm] {
+        app.patch("/account/key")
+            .key(&key)
+            .json(&body)
+            .send()
+            .await
+            .expect_error(403, "insufficientAccessLevel");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_mailed_without_end_by_changing_addresses() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for number in 0..6 {
+        let body = json!({ "email": format!("victim-{number}@example.org") });
+        patch(&app, &person, body).await.expect_status(200);
+    }
+    assert_eq!(app.mails().len(), 6, "three to others, and three to the own address");
+    let others = [app.person("a").await, app.person("b").await];
+    for person in others {
+        for _ in 0..3 {
+            patch(&app, &person, json!({ "email": "victim@example.org" }))
+                .await
+                .expect_status(200);
+        }
+    }
+    assert_eq!(mails_to(&app, "victim@example.org", "Confirm"), 3);
+}
+
+#[tokio::test]
+async fn the_old_address_hears_of_a_password_that_changes_with_the_address() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let mut body = ask(&app, &person, "jane@example.org").await;
+    body["password"] = json!("another one");
+    patch(&app, &person, body).await.expect_status(200);
+    assert_eq!(mails_to(&app, &person.email, "Your FreeSewing password"), 1);
+}

@@ -1,0 +1,91 @@
+//! What has expired is forgotten by maintenance
+
+use bespoke_core::EntityId;
+use bespoke_database::{Freshness, users};
+use bespoke_tests::support::App;
+use bespoke_web::maintenance::Task;
+use serde_json::json;
+
+const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+async fn purge(app: &App) -> String {
+    let done = app.context().maintain(&[Task::Purge]).await;
+    assert!(!done[0].failed, "{}", done[0].outcome);
+    done[0].outcome.clone()
+}
+
+async fn exists(app: &App, id: i64) -> bool {
+    let database = app.context().database();
+    let read = database.read::<_, bespoke_web::Error>(Freshness::Strict, move |db| {
+        Ok(users::by_id(db, EntityId::Integer(id))?.is_some())
+    });
+    read.await.unwrap()
+}
+
+#[tokio::test]
+async fn accounts_that_nobody_confirmed_go_with_their_links_and_no_others() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let sign_up = async |email: &str| {
+        let body = json!({ "email": email, "language": "en", "test": true });
+        app.post("/signup").json(&body).send().await.expect_status(201)
+    };
+    sign_up("late@freesewing.dev").await;
+    sign_up("again@freesewing.dev").await;
+    assert_eq!(purge(&app).await, "0 rows deleted");
+    app.clock.advance_ms(WEEK_MS - 1);
+    assert_eq!(purge(&app).await, "0 rows deleted");
+    // Somebody who asked again keeps the account until that link ends.
+    sign_up("again@freesewing.dev").await;
+    app.clock.advance_ms(1);
+    assert_eq!(purge(&app).await, "2 rows deleted");
+    assert!(exists(&app, person.id).await && !exists(&app, 2).await && exists(&app, 3).await);
+    app.clock.advance_ms(WEEK_MS);
+    purge(&app).await;
+    assert!(exists(&app, person.id).await && !exists(&app, 3).await);
+}
+
+#[tokio::test]
+async fn an_account_that_was_in_use_and_is_made_inactive_stays() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    app.patch("/consent/jwt")
+        .jwt(&person.token)
+        .json(&json!({ "consent": 0 }))
+        .send()
+        .await
+        .expect_status(200);
+    let id = person.id;
+    let database = app.context().database();
+    let write = database.write::<_, bespoke_web::Error>(database.fresh_commit_id(), move |db| {
+        let mut user = users::by_id(db, EntityId::Integer(id))?.expect("the account");
+        user.standing.status = bespoke_core::entity::user::Status::Inactive;
+        Ok(users::update(db, &user)?)
+    });
+    write.await.unwrap();
+    app.clock.advance_ms(2 * WEEK_MS);
+    purge(&app).await;
+    assert!(exists(&app, person.id).await);
+}
+
+#[tokio::test]
+async fn counts_that_count_no_more_and_ended_links_go() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for name in ["user-1", "nobody"] {
+        let body = json!({ "username": name, "password": "guess" });
+        app.post("/signin")
+            .json(&body)
+            .send()
+            .await
+            .expect_error(401, "signInFailed");
+        let body = json!({ "username": name });
+        app.post("/signinlink").json(&body).send().await.expect_status(200);
+    }
+    assert_eq!(purge(&app).await, "0 rows deleted");
+    app.clock.advance_ms(15 * 60 * 1000);
+    assert_eq!(purge(&app).await, "4 rows deleted", "two for each failure");
+    app.clock.advance_ms(45 * 60 * 1000);
+    assert_eq!(purge(&app).await, "3 rows deleted", "two counted mails and a link");
+    assert!(exists(&app, person.id).await);
+}

@@ -1,0 +1,84 @@
+//! `PATCH /account/{auth}` with `signOutEverywhere`, and what a block does to tokens
+
+use bespoke_tests::support::App;
+use serde_json::{Value, json};
+
+async fn sign_in(app: &App) -> String {
+    let body = json!({ "username": "user-1", "password": "secret words" });
+    let answer = app.post("/signin").json(&body).send().await.expect_status(200);
+    answer["token"].as_str().unwrap().to_owned()
+}
+
+async fn works(app: &App, token: &str) -> bool {
+    app.get("/account/jwt").jwt(token).send().await.status == 200
+}
+
+#[tokio::test]
+async fn all_tokens_until_now_are_refused_and_later_ones_and_keys_are_not() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let person = app.person("jane").await;
+    let stranger = app.person("stranger").await;
+    let password = json!({ "password": "secret words", "signOutEverywhere": false });
+    let answer = app
+        .patch("/account/jwt")
+        .jwt(&person.token)
+        .json(&password)
+        .send()
+        .await;
+    assert_eq!(answer.expect_status(200)["ignored"], json!([]));
+    // Defect D54: a password change keeps tokens.
+    assert!(works(&app, &person.token).await);
+    let mut token = sign_in(&app).await;
+    // All of it may happen within one second.
+    for _ in 0..3 {
+        let body = json!({ "signOutEverywhere": true });
+        let answer = app.patch("/account/jwt").jwt(&token).json(&body).send().await;
+        assert_eq!(answer.expect_status(200)["ignored"], json!([]));
+        for app in [&app, &other] {
+            assert!(!works(app, &token).await && !works(app, &person.token).await);
+        }
+        token = sign_in(&app).await;
+        assert!(works(&app, &token).await && works(&other, &token).await);
+    }
+    app.get("/whoami/jwt")
+        .jwt(&person.token)
+        .send()
+        .await
+        .expect_error(401, "unauthorized");
+    app.get("/account/key").key(&person.key).send().await.expect_status(200);
+    assert!(works(&app, &stranger.token).await);
+}
+
+#[tokio::test]
+async fn keys_below_level_four_sign_nobody_out() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let key = app.key(&person, 3).await;
+    let body = json!({ "signOutEverywhere": true, "bio": "x" });
+    app.patch("/account/key")
+        .key(&key)
+        .json(&body)
+        .send()
+        .await
+        .expect_error(403, "insufficientAccessLevel");
+    for value in [json!("yes"), json!(1), Value::Null] {
+        let body = json!({ "signOutEverywhere": value });
+        let answer = app.patch("/account/jwt").jwt(&person.token).json(&body).send().await;
+        assert_eq!(answer.expect_status(200)["ignored"], json!(["signOutEverywhere"]));
+    }
+    assert!(works(&app, &person.token).await);
+}
+
+#[tokio::test]
+async fn who_blocks_an_account_can_revoke_its_tokens() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let (id, now) = (person.id, app.context().now());
+    let database = app.context().database();
+    let revoke = database.write::<_, bespoke_web::Error>(database.fresh_commit_id(), move |db| {
+        Ok(bespoke_database::users::revoke_tokens(db, id, now)?)
+    });
+    revoke.await.unwrap();
+    assert!(!works(&app, &person.token).await);
+}

@@ -1,0 +1,220 @@
+//! `POST /signinlink`, `POST /signinlink/{id}`, `POST /signinlink/{id}/{check}`, `GET /confirmations/{id}/{check}`
+
+use bespoke_tests::support::{App, Person};
+use serde_json::{Value, json};
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+async fn ask(app: &App, name: &Value) -> Value {
+    let body = json!({ "username": name });
+    app.post("/signinlink").json(&body).send().await.expect_status(200)
+}
+
+async fn link_for(app: &App, person: &Person) -> (String, String) {
+    ask(app, &json!(person.email)).await;
+    app.newest_link()
+}
+
+#[tokio::test]
+async fn a_name_is_needed() {
+    let app = App::new().await;
+    app.post("/signinlink")
+        .send()
+        .await
+        .expect_error(400, "postBodyMissing");
+    for body in [
+        json!({ "user": "jane" }),
+        json!({ "username": "" }),
+        json!({ "username": null }),
+    ] {
+        app.post("/signinlink")
+            .json(&body)
+            .send()
+            .await
+            .expect_error(400, "usernameMissing");
+    }
+}
+
+#[tokio::test]
+async fn the_link_in_the_mail_signs_in_once_by_either_form() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for (name, in_path) in [
+        (json!("user-1"), true),
+        (json!(person.id), false),
+        (json!(person.uuid), true),
+    ] {
+        assert_eq!(ask(&app, &name).await, json!({ "result": "emailSent" }));
+        let mail = app.mails().pop().unwrap();
+        assert!(
+            mail.contains("To: jane@freesewing.dev") && mail.contains("Subject: Sign in"),
+            "{mail}"
+        );
+        assert!(mail.contains("/console/confirm/signin?id="), "{mail}");
+        let (id, check) = app.newest_link();
+        let send = async || match in_path {
+            true => app.post(&format!("/signinlink/{id}/{check}")).send().await,
+            false => {
+                let body = json!({ "check": check });
+                app.post(&format!("/signinlink/{id}")).json(&body).send().await
+            }
+        };
+        let answer = send().await.expect_status(200);
+        assert_eq!(
+            (&answer["result"], &answer["account"]["id"]),
+            (&json!("success"), &json!(person.id))
+        );
+        let token = answer["token"].as_str().unwrap();
+        app.get("/account/jwt").jwt(token).send().await.expect_status(200);
+        send().await.expect_missing();
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_usable_account_gets_the_same_answer_and_no_mail() {
+    let app = App::new().await;
+    let body = json!({ "email": "inactive@freesewing.dev", "language": "en", "test": true });
+    app.post("/signup").json(&body).send().await.expect_status(201);
+    for name in [
+        json!("nobody"),
+        json!("nobody@example.com"),
+        json!(99),
+        json!({ "a": 1 }),
+        json!([]),
+        json!(true),
+        json!("inactive@freesewing.dev"),
+        json!("x".repeat(10_000)),
+    ] {
+        assert_eq!(ask(&app, &name).await, json!({ "result": "emailSent" }), "{name}");
+    }
+    assert_eq!(app.mails().len(), 0);
+    let person = app.person("jane").await;
+    let body = json!({ "username": person.email, "test": "yes" });
+    let answer = app.post("/signinlink").json(&body).send().await.expect_status(200);
+    assert_eq!(answer, json!({ "result": "emailSent" }), "and none in test mode");
+    assert_eq!(app.mails().len(), 0);
+}
+
+#[tokio::test]
+async fn looking_at_a_link_does_not_use_it_up() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let (id, check) = link_for(&app, &person).await;
+    for _ in 0..2 {
+        let answer = app.get(&format!("/confirmations/{id}/{check}")).send().await;
+        assert_eq!(
+            answer.expect_status(200),
+            json!({ "result": "success", "confirmation": { "id": id, "check": check } })
+        );
+    }
+    for path in [
+        format!("/confirmations/{id}/0123456789abcdef"),
+        format!("/confirmations/{id}/check"),
+        format!("/confirmations/7/{check}"),
+        format!("/confirmations/6f9619ff-8b86-4011-b42d-00c04fc964ff/{check}"),
+    ] {
+        app.get(&path).send().await.expect_missing();
+    }
+    // Mail programs look at links before their readers do.
+    app.get(&format!("/signinlink/{id}/{check}"))
+        .send()
+        .await
+        .expect_error(404, "notFound");
+    app.post(&format!("/signinlink/{id}/{check}"))
+        .send()
+        .await
+        .expect_status(200);
+    app.get(&format!("/confirmations/{id}/{check}"))
+        .send()
+        .await
+        .expect_missing();
+}
+
+#[tokio::test]
+async fn a_link_ends_after_an_hour_and_with_the_next_one() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let (first, first_check) = link_for(&app, &person).await;
+    let (second, second_check) = link_for(&app, &person).await;
+    app.post(&format!("/signinlink/{first}/{first_check}"))
+        .send()
+        .await
+        .expect_missing();
+    app.clock.advance_ms(HOUR_MS - 1);
+    app.get(&format!("/confirmations/{second}/{second_check}"))
+        .send()
+        .await
+        .expect_status(200);
+    app.clock.advance_ms(1);
+    for path in ["confirmations", "signinlink"] {
+        let method = if path == "signinlink" { "POST" } else { "GET" };
+        app.request(method, &format!("/{path}/{second}/{second_check}"))
+            .send()
+            .await
+            .expect_missing();
+    }
+}
+
+#[tokio::test]
+async fn two_processes_race_for_one_link_and_one_wins() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let person = app.person("jane").await;
+    let (id, check) = link_for(&app, &person).await;
+    let path = format!("/signinlink/{id}/{check}");
+    let (one, two) = tokio::join!(app.post(&path).send(), other.post(&path).send());
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 404]);
+}
+
+#[tokio::test]
+async fn an_address_gets_three_mails_an_hour_whoever_asks_and_keeps_the_newest_link() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for round in 0..6 {
+        let from = format!("198.51.100.{round}");
+        let body = json!({ "username": person.email });
+        let answer = app.post("/signinlink").from_ip(&from).json(&body).send().await;
+        assert_eq!(answer.expect_status(200), json!({ "result": "emailSent" }));
+        let body = json!({ "email": person.email, "language": "en" });
+        app.post("/signup")
+            .from_ip(&from)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(201);
+    }
+    let links = app
+        .mails()
+        .iter()
+        .filter(|mail| mail.contains("Subject: Sign in"))
+        .count();
+    assert_eq!((app.mails().len(), links), (3, 2));
+    let mails = app.mails();
+    let newest = mails.iter().rfind(|mail| mail.contains("Subject: Sign in")).unwrap();
+    let query = newest.split_once("?id=").unwrap().1.lines().next().unwrap();
+    let path = format!("/signinlink/{}", query.replace("&check=", "/"));
+    app.post(&path).send().await.expect_status(200);
+    app.clock.advance_ms(HOUR_MS);
+    ask(&app, &json!(person.email)).await;
+    assert_eq!(app.mails().len(), 4);
+}
+
+#[tokio::test]
+async fn a_stranger_who_is_sent_sign_up_mails_gets_three_an_hour() {
+    let app = App::new().await;
+    let body = json!({ "email": "jane@example.com", "language": "en" });
+    for _ in 0..5 {
+        let answer = app.post("/signup").json(&body).send().await.expect_status(201);
+        assert_eq!(answer, json!({ "result": "created", "email": "jane@example.com" }));
+    }
+    assert_eq!(app.mails().len(), 3);
+    let (id, check) = app.newest_link();
+    let body = json!({ "consent": 1, "check": check });
+    app.post(&format!("/confirm/signup/{id}"))
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200);
+}
