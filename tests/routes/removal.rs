@@ -267,8 +267,8 @@ async fn whoami_says_why_an_account_cannot_be_used_before_it_looks_at_the_level(
             .expect_status(200);
     };
     for (body, status, code) in [
-        (json!({ "role": "blocked" }), 403, "accountBlocked"),
-        (json!({ "status": -1 }), 403, "accountDisabled"),
+        (json!({ "role": "readNone", "status": -1 }), 403, "accountDisabled"),
+        (json!({ "status": 0 }), 403, "accountInactive"),
         (json!({ "consent": 0 }), 451, "consentLacking"),
     ] {
         change(body).await;
@@ -286,7 +286,7 @@ async fn whoami_says_why_an_account_cannot_be_used_before_it_looks_at_the_level(
             .await;
         consent.expect_error(403, "insufficientAccessLevel");
     }
-    change(json!({ "role": "readNone", "status": 1, "consent": 1 })).await;
+    change(json!({ "status": 1, "consent": 1 })).await;
     app.get("/whoami/jwt")
         .jwt(&jane.token)
         .send()
