@@ -12,8 +12,6 @@ const ROUTES_2026: &str = include_str!("../data/routes-2026.csv");
 
 /// Not served yet. `{}` stands for a variable part, `{auth}` for both authentications. The list may only shrink.
 const TO_COME: &[(&str, &str)] = &[
-    ("POST", "/signinlink"),
-    ("POST", "/account/mfa/{auth}"),
     ("POST", "/flows/translator-invite/{auth}"),
     ("POST", "/flows/language-suggestion/{auth}"),
     ("POST", "/images/{auth}"),

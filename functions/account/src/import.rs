@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::export::{FORMAT, VERSION};
 use crate::changes::Changes;
+use crate::export::{FORMAT, VERSION};
 use records::{Counts, Records};
 
 /// What is taken of an account. Role, address, password and the like are not for a file to change, and consent is given
