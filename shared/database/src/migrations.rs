@@ -116,7 +116,7 @@ mod tests {
             );
             let sql =
                 "SELECT columns.name FROM pragma_index_list(?1) AS indexes, pragma_index_info(indexes.name) AS columns
-                 WHERE columns.seqno = 0";
+                 WHERE columns.seqno = 0 UNION SELECT name FROM pragma_table_info(?1) WHERE pk = 1";
             assert!(
                 texts(&connection, sql, &table).contains(&"user_id".to_owned()),
                 "{table}"
