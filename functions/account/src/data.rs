@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 /// What an account has.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct AccountData {
+pub(crate) struct AccountRecords {
     /// Without their secrets.
     pub(crate) apikeys: Vec<ApiKeyListItem>,
     pub(crate) bookmarks: Vec<view::Bookmark>,
@@ -19,12 +19,12 @@ pub(crate) struct AccountData {
 }
 
 #[derive(Serialize, ToSchema)]
-struct AccountDataAnswer {
+struct AccountRecordsAnswer {
     result: Outcome,
-    data: AccountData,
+    data: AccountRecords,
 }
 
-impl AccountData {
+impl AccountRecords {
     pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context) -> Result<Self> {
         let keys = api_keys::by_user(db, user_id, Page::ALL)?;
         let bookmarks = bookmarks::by_user(db, user_id, Page::ALL)?;
@@ -45,7 +45,7 @@ impl AccountData {
 // The original gave anybody's to anybody, and as ciphertext: defects D37 and D73.
 #[utoipa::path(get, path = "/users/{id}/{auth}", tag = "Users", operation_id = "readAccountData",
     responses(
-        (status = 200, description = "All of it.", body = AccountDataAnswer),
+        (status = 200, description = "All of it.", body = AccountRecordsAnswer),
         (status = 404, description = "There is no such account."),
         (status = 413, description = "`listTooLarge`: read the lists in parts, with `limit` and `after`."),
     ))]
@@ -54,10 +54,10 @@ pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id
         .read(|db| {
             let user = users::by_id(db, id)?.ok_or_else(Error::not_found)?;
             caller.actor.may_read(user.standing.id)?;
-            AccountData::of(db, user.standing.id, &session)
+            AccountRecords::of(db, user.standing.id, &session)
         })
         .await?;
-    bespoke_web::list(&AccountDataAnswer {
+    bespoke_web::list(&AccountRecordsAnswer {
         result: Outcome::Success,
         data,
     })

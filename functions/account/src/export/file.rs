@@ -10,7 +10,7 @@ use bespoke_web::{Context, Error, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::data::AccountData;
+use crate::data::AccountRecords;
 
 /// By this an import knows an export.
 pub(crate) const FORMAT: &str = "bespoke-account";
@@ -84,12 +84,12 @@ impl Export {
         let subscriber = subscribers::by_email(db, &user.email)?;
         let confirmations = confirmations::by_user(db, user_id)?;
         let suggestions = suggestions::by_user(db, user_id)?;
-        let AccountData {
+        let AccountRecords {
             apikeys,
             bookmarks,
             patterns,
             sets,
-        } = AccountData::of(db, user_id, context)?;
+        } = AccountRecords::of(db, user_id, context)?;
         Ok(Self {
             format: FORMAT,
             version: VERSION,
