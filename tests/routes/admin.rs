@@ -231,7 +231,21 @@ async fn whoever_helps_acts_as_others_but_never_above_himself() {
         assert_eq!(claims.exp - claims.iat, 3600);
         let whoami = app.get("/whoami/jwt").jwt(token).send().await.expect_status(200);
         assert_eq!(whoami["account"]["username"], acting["account"]["username"]);
-        // A token of this kind makes no other.
+        let set = app.post("/sets/jwt").jwt(token).json(&json!({ "name": "helped" }));
+        set.send().await.expect_status(201);
+        // A token of this kind makes nothing that would outlast it, neither another of its kind.
+        let key = json!({ "name": "mine now", "level": 1, "expiresIn": 60 });
+        let key = app.post("/apikeys/jwt").jwt(token).json(&key).send().await;
+        key.expect_error(403, denied);
+        for change in [json!({ "password": "mine now" }), json!({ "consent": 0 })] {
+            let change = app.patch("/account/jwt").jwt(token).json(&change).send().await;
+            change.expect_error(403, denied);
+        }
+        app.delete("/account/jwt")
+            .jwt(token)
+            .send()
+            .await
+            .expect_error(403, denied);
         act(&jane.uuid, token).await.expect_error(403, denied);
     }
     let rows = audit(&app, &admin).await;

@@ -32,6 +32,12 @@ impl Actor {
         key.min(owner.level())
     }
 
+    /// The level of who acts as somebody else: enough to see and to mend, not to make keys, change the password or remove the
+    /// account, which would outlast the help.
+    pub fn acting_level(whom: &Role) -> Level {
+        whom.level().min(Level::WRITE_SOME)
+    }
+
     /// Reading a set or pattern: one's own, or level 6. That it is public makes no difference here: who wants the
     /// public form asks for that.
     ///
@@ -148,6 +154,8 @@ mod tests {
         assert!(actor.may_issue_key(Level::USER).is_ok());
         assert_eq!(actor.may_issue_key(Level::CURATOR), Err(LevelTooHigh));
         assert_eq!(Actor::key_level(Level::ADMIN, &Role::User), Level::USER);
+        assert_eq!(Actor::acting_level(&Role::User), Level::WRITE_SOME);
+        assert_eq!(Actor::acting_level(&Role::ReadNone), Level::READ_NONE);
         assert_eq!(Actor::key_level(Level::READ_SOME, &Role::Admin), Level::READ_SOME);
         assert_eq!(
             Actor::key_level(Level::ADMIN, &Role::Other("patron".into())),

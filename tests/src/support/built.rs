@@ -5,6 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+/// What a test is told of its own package. A build script that asks to be run again when these change (that of `ring`) would
+/// have half of the dependencies compiled anew, now and after the tests.
+const OF_THE_TEST: [&str; 7] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
 /// The executable of the workspace's binary `name`, up to date, of the profile and target directory of this test.
 /// Cargo is asked once per process and name.
 ///
@@ -35,7 +47,11 @@ fn build(kind: &str, name: &str) -> PathBuf {
     let (target_dir, profile) = whereabouts();
     // The whole workspace is selected, although one target is built: the features of the dependencies are then those of
     // `cargo build --workspace`, and nothing is compiled a second time.
-    let output = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    for name in OF_THE_TEST {
+        cargo.env_remove(name);
+    }
+    let output = cargo
         .args([
             "build",
             "--locked",

@@ -190,7 +190,10 @@ fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Known> {
     // The role is that of now, not that in the token (defect D35).
     let actor = Actor {
         user_id: standing.id,
-        level: standing.role.level(),
+        level: match claims.impersonator {
+            None => standing.role.level(),
+            Some(_) => Actor::acting_level(&standing.role),
+        },
     };
     Ok(Known {
         identity: Identity {
