@@ -8,9 +8,7 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::Bookmark;
 use bespoke_database::{Db, bookmarks};
 use bespoke_web::level::{READ_SOME, WRITE_SOME};
-use bespoke_web::{
-    Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, created, no_content, ok, route, view,
-};
+use bespoke_web::{Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, no_content, ok, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -107,9 +105,5 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
         bookmark,
         ignored,
     };
-    Ok(if outcome == Outcome::Created {
-        created(&answer)
-    } else {
-        ok(&answer)
-    })
+    Ok(outcome.answer(&answer))
 }

@@ -16,7 +16,7 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::curated_set::CuratedSet;
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::{Db, curated_sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -72,9 +72,5 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
         curated_set: view::curated_set(set),
         ignored,
     };
-    Ok(if outcome == Outcome::Created {
-        created(&answer)
-    } else {
-        ok(&answer)
-    })
+    Ok(outcome.answer(&answer))
 }

@@ -14,7 +14,7 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::option_pack::OptionPack;
 use bespoke_database::{Db, option_packs};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -68,9 +68,5 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
         option_pack: view::option_pack(pack, session),
         ignored,
     };
-    Ok(if outcome == Outcome::Created {
-        created(&answer)
-    } else {
-        ok(&answer)
-    })
+    Ok(outcome.answer(&answer))
 }

@@ -13,7 +13,7 @@ use bespoke_core::Scope::{PatternsRead, PatternsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::pattern::Pattern;
 use bespoke_database::{Db, patterns};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route, view};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -64,9 +64,5 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
         pattern: view::Pattern::new(pattern, session),
         ignored,
     };
-    Ok(if outcome == Outcome::Created {
-        created(&answer)
-    } else {
-        ok(&answer)
-    })
+    Ok(outcome.answer(&answer))
 }

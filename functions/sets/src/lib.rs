@@ -13,7 +13,7 @@ use bespoke_core::Scope::{SetsRead, SetsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_database::{Db, sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, created, ok, route, view};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -62,9 +62,5 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
         set,
         ignored,
     };
-    Ok(if outcome == Outcome::Created {
-        created(&answer)
-    } else {
-        ok(&answer)
-    })
+    Ok(outcome.answer(&answer))
 }

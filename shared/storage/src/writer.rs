@@ -197,7 +197,7 @@ impl Writer {
         let date_ms = self.replica.refresh().await?;
         self.forget_the_old(group, date_ms);
         let mut known = self.replica.known.load_full();
-        self.check_writable(&known)?;
+        self.replica.check_writable(&known.head.json)?;
         if self.locking.is_locked_out(&known, date_ms) {
             return Ok(Attempt::Locked);
         }
@@ -249,16 +249,6 @@ impl Writer {
             ));
         }
         self.answer(old);
-    }
-
-    fn check_writable(&self, known: &Known) -> Result<(), Error> {
-        let (needed, have) = (known.head.json.min_writer, self.replica.code_version);
-        if needed > have {
-            return Err(Error::Unsupported(format!(
-                "it is written from schema {needed} on, this code knows {have}"
-            )));
-        }
-        Ok(())
     }
 
     /// Runs the closures and stages what they changed, on a thread for blocking work.

@@ -21,6 +21,16 @@ pub enum Outcome {
     Created,
 }
 
+impl Outcome {
+    /// The JSON body under the status that goes with it.
+    pub fn answer(self, body: &impl Serialize) -> Response {
+        match self {
+            Self::Success => ok(body),
+            Self::Created => created(body),
+        }
+    }
+}
+
 /// 200 with a JSON body.
 pub fn ok(body: &impl Serialize) -> Response {
     json(StatusCode::OK, body)

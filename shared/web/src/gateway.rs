@@ -88,7 +88,7 @@ impl Gateway {
         let response = if method == Method::OPTIONS {
             cors::preflight(request.headers())
         } else {
-            let answer = AssertUnwindSafe(self.dispatch(request).instrument(span))
+            let answer = AssertUnwindSafe(self.dispatch(request, &session, client).instrument(span))
                 .catch_unwind()
                 .await;
             answer.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
@@ -113,12 +113,12 @@ impl Gateway {
         }
     }
 
-    async fn dispatch(&self, mut request: Request) -> Response {
+    async fn dispatch(&self, mut request: Request, session: &Session, client: ClientIp) -> Response {
         let Target { route, params } = match self.find(request.method(), request.uri()) {
             Ok(target) => target,
             Err(error) => return error.into_response(),
         };
-        if let Err(error) = self.limit_strangers(&route, &request) {
+        if let Err(error) = limit_strangers(&route, session, client) {
             return error.into_response();
         }
         let scheme = route.scheme;
@@ -140,21 +140,6 @@ impl Gateway {
             challenge(&mut response);
         }
         response
-    }
-
-    /// Counts a call to a route without authentication for the address that it comes from. Others are counted for who calls.
-    fn limit_strangers(&self, route: &Route, request: &Request) -> Result<(), Error> {
-        let (Some(session), Some(client)) = (
-            request.extensions().get::<Session>(),
-            request.extensions().get::<ClientIp>(),
-        ) else {
-            return Ok(());
-        };
-        match route.access {
-            Access::Public if route.method == Method::GET => session.limit(Subject::Reader(client.customer())),
-            Access::Public => session.limit(Subject::Stranger(client.customer())),
-            Access::Guest(_) | Access::Level(_) => Ok(()),
-        }
     }
 
     /// Finds the route of a path: in any letter case, with or without a slash at its end, HEAD as GET.
@@ -195,6 +180,15 @@ impl Gateway {
             let id = self.context.random().uuid().to_string();
             HeaderValue::try_from(id).expect("a UUID is visible ASCII")
         })
+    }
+}
+
+/// Counts a call to a route without authentication for the address that it comes from. Others are counted for who calls.
+fn limit_strangers(route: &Route, session: &Session, client: ClientIp) -> Result<(), Error> {
+    match route.access {
+        Access::Public if route.method == Method::GET => session.limit(Subject::Reader(client.customer())),
+        Access::Public => session.limit(Subject::Stranger(client.customer())),
+        Access::Guest(_) | Access::Level(_) => Ok(()),
     }
 }
 

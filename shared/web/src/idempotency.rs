@@ -23,48 +23,53 @@ const DIGEST_BYTES: usize = 16;
 /// What a request says about being repeated.
 #[derive(Default)]
 pub(crate) struct Repeatable {
-    method: Method,
-    path: String,
     /// `None` where it is not to be repeated.
-    key: Option<Result<String>>,
+    named: Option<Result<Named>>,
     body: OnceLock<String>,
+}
+
+/// A POST to a path, under a key.
+struct Named {
+    path: String,
+    key: String,
 }
 
 impl Repeatable {
     pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let mut keys = headers.get_all(HEADER).iter();
-        let key = keys.next().filter(|_| method == Method::POST).map(|value| {
+        let named = keys.next().filter(|_| method == Method::POST).map(|value| {
             let text = value.to_str().unwrap_or_default();
             if (1..=MAX_KEY_BYTES).contains(&text.len()) && keys.next().is_none() {
-                Ok(text.to_owned())
+                Ok(Named {
+                    path: uri.path().to_owned(),
+                    key: text.to_owned(),
+                })
             } else {
                 Err(Error::bad_request("badRequest"))
             }
         });
         Self {
-            method: method.clone(),
-            path: uri.path().to_owned(),
-            key,
+            named,
             body: OnceLock::new(),
         }
     }
 
     /// Takes note of the body, which is part of the request.
     pub(crate) fn note_body(&self, bytes: &[u8]) {
-        if self.key.is_some() {
+        if self.named.is_some() {
             self.body.get_or_init(|| digest(bytes));
         }
     }
 
     /// The repeat that this request of `caller` may be; `None` where it is none.
     pub(crate) fn by(&self, caller: Uuid, context: &Context) -> Result<Option<Repeat>> {
-        let Some(key) = &self.key else { return Ok(None) };
-        let key = key.as_ref().map_err(Clone::clone)?;
+        let Some(named) = &self.named else { return Ok(None) };
+        let Named { path, key } = named.as_ref().map_err(Clone::clone)?;
         let index = context.database().index();
         let request = index.request(&[
             caller.as_bytes(),
-            self.method.as_str().as_bytes(),
-            self.path.as_bytes(),
+            Method::POST.as_str().as_bytes(),
+            path.as_bytes(),
             key.as_bytes(),
         ]);
         Ok(Some(Repeat {
