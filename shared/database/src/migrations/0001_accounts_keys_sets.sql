@@ -285,3 +285,24 @@ END;
 CREATE TRIGGER exports_leave_file AFTER DELETE ON exports BEGIN
   INSERT INTO leftovers (kind, record) VALUES ('export', OLD.name);
 END;
+
+-- What was moved in from a database of the original: one row, how far each of its tables has come, and what is to be said of
+-- single rows.
+CREATE TABLE imports (
+  id          INTEGER PRIMARY KEY CHECK (id = 1),
+  source      BLOB    NOT NULL,              -- SHA-256 of the file
+  finished_at INTEGER
+) STRICT;
+CREATE TABLE import_tables (
+  name     TEXT    PRIMARY KEY,
+  last_row INTEGER NOT NULL,                 -- rowid of the last one that was read
+  rows     INTEGER NOT NULL,                 -- how many were read
+  stored   INTEGER NOT NULL                  -- how many of those were stored
+) STRICT;
+CREATE TABLE import_notes (
+  id      INTEGER PRIMARY KEY,
+  name    TEXT    NOT NULL,                  -- of the table
+  row     TEXT    NOT NULL,                  -- its id
+  verdict TEXT    NOT NULL,
+  reason  TEXT    NOT NULL
+) STRICT;
