@@ -36,9 +36,9 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
-const SECOND_MS: i64 = 1000;
+pub(crate) const SECOND_MS: i64 = 1000;
 /// Bytes of the random name of an account's image.
-const IHASH_BYTES: usize = 32;
+pub(crate) const IHASH_BYTES: usize = 32;
 
 /// Stores a new account under a user name `user-<id>`; when somebody already has that,
 /// its UUID. Gives the integer id.

@@ -54,6 +54,11 @@ pub const SETTINGS: &[Setting] = &[
         "Passphrase of its own for the key of the e-mail index.",
     ),
     setting(
+        "IMPORT_ENC_KEY",
+        "none",
+        "For `bespoke import` alone: the encryption key of the original, its BACKEND_ENC_KEY.",
+    ),
+    setting(
         "BACKEND_JWT_EXPIRY",
         "7d",
         "How long a token works: a number of seconds, or a number with a unit (90m, 12h, 7d, 2w).",
