@@ -61,6 +61,7 @@ pub(super) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
         mfa_enabled: fields.flag_or("mfaEnabled", false)?,
         newsletter: fields.flag_or("newsletter", false)?,
         patron: fields.integer_or("patron", 0)?,
+        quota: None,
         updated_at: fields.maybe_moment("updatedAt")?.unwrap_or(created_at),
         lusername: fold_username(&username),
         username,
