@@ -9,6 +9,7 @@ mod record;
 
 use bespoke_core::Timestamp;
 
+pub use content::Sealed;
 pub use record::{Batch, Note, Progress, Record, Row, Verdict};
 
 use crate::{Db, Error, Result, seeds};
@@ -126,12 +127,8 @@ pub fn store(db: &Db<'_>, batch: &Batch, now: Timestamp) -> Result<usize> {
 /// # Errors
 /// [`crate::Error`] when a row cannot be written.
 pub fn finish(db: &Db<'_>, counters: &[(&'static str, i64)], now: Timestamp) -> Result<()> {
-    for counter in counters {
-        // SQLite's own table has no index, and a row for each table.
-        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
-        if db.connection.execute(raise, *counter)? == 0 {
-            db.insert("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", *counter)?;
-        }
+    for (table, highest) in counters {
+        db.raise_counter(table, *highest)?;
     }
     db.run("UPDATE imports SET finished_at = ?1 WHERE id = 1", [now.as_millis()])?;
     Ok(())
@@ -153,8 +150,9 @@ fn insert(db: &Db<'_>, record: &Record, now: Timestamp) -> Result<Option<&'stati
         Record::Confirmation(confirmation) => accounts::confirmation(db, confirmation),
         Record::Suggestion(suggestion) => crate::suggestions::insert(db, suggestion),
         Record::Subscriber { subscriber, updated_at } => accounts::subscriber(db, subscriber, *updated_at),
-        Record::Set(set) => content::set(db, set),
-        Record::Pattern(pattern) => content::pattern(db, pattern),
+        Record::Set(set) => content::sealed(db, &Sealed::set(db.vault, set.as_ref().clone())),
+        Record::Pattern(pattern) => content::sealed(db, &Sealed::pattern(db.vault, pattern.as_ref().clone())),
+        Record::Sealed(sealed) => content::sealed(db, sealed),
         Record::Bookmark(bookmark) => content::bookmark(db, bookmark),
         Record::CuratedSet(set) => content::curated_set(db, set),
         Record::OptionPack(pack) => content::option_pack(db, pack),
