@@ -114,6 +114,7 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("GET", "/admin/impersonate/{id}/jwt", Some(8)),
     ("GET", "/admin/subscribers/{auth}", Some(8)),
     ("GET", "/admin/audit/{auth}", Some(9)),
+    ("GET", "/admin/usage/{auth}", Some(9)),
 ];
 
 fn routes() -> Vec<Route> {

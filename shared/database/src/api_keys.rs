@@ -32,7 +32,7 @@ pub struct Credential {
     /// From where it may be used.
     pub cidr: Option<Networks>,
     /// Calls a day that its owner may make with it, where that is not the default.
-    pub quota: Option<u64>,
+    pub quota: Option<u32>,
     /// Highest level of the key.
     pub level: Level,
     /// The instance that the key was made on.
@@ -81,7 +81,7 @@ pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
             old_secret: old_secret(row, &db.vault.row(TABLE, uuid))?,
             scopes: scopes(row, &db.vault.row(TABLE, uuid))?,
             cidr: networks(row, &db.vault.row(TABLE, uuid))?,
-            quota: row.take::<Option<i64>>()?.map(i64::unsigned_abs),
+            quota: row.take()?,
             level: Level::new(row.take()?).ok_or_else(|| db.vault.row(TABLE, uuid).unknown("level"))?,
             instance: row.take()?,
             expires_at: row.timestamp()?,

@@ -252,7 +252,7 @@ impl Known {
             return Ok(None);
         };
         let (now, user_id) = (context.now(), self.identity.actor.user_id);
-        let limit = key.quota.unwrap_or(context.config().key_quota);
+        let limit = key.quota.map_or(context.config().key_quota, u64::from);
         let day = usage::day_of(now);
         let made = usage::calls_on(db, user_id, uuid, day)? + context.database().calls_in_memory(user_id, uuid, day);
         Left::today(limit, made.unsigned_abs(), now).map(Some)
