@@ -53,7 +53,9 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
 /// To open the bucket was to fetch every object that the database consists of, and to compare it with its checksum. The rest is
 /// looked at in a copy, so that nobody who is served has to wait.
 async fn bucket(context: &Context) -> Result<Found> {
-    let folder = tempfile::tempdir_in(&context.config().local_dir)?;
+    let folder = tempfile::Builder::new()
+        .prefix("verify-")
+        .tempdir_in(&context.config().local_dir)?;
     let file = folder.path().join(DATABASE);
     let state = context.database().snapshot(&file).await?;
     look(&context.database().open_snapshot(&file)?, state.to_string())
