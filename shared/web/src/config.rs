@@ -1,5 +1,6 @@
 //! The configuration: read once, from the environment and `.env`; unknown or invalid settings refuse to start.
 
+mod contact;
 mod environment;
 mod settings;
 
@@ -12,6 +13,7 @@ use lettre::message::Mailbox;
 
 use crate::LimitSettings;
 
+pub use contact::Contact;
 pub use environment::{Environment, Overrides};
 pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
 
@@ -106,6 +108,8 @@ pub struct Config {
     pub default_option_pack_image: String,
     /// Whether anybody may read how much there is.
     pub public_counters: bool,
+    /// Where callers reach whoever runs this instance.
+    pub operator: Option<Contact>,
     /// Who mails are from.
     pub mail_from: Mailbox,
     /// Name of the service in mails.
@@ -167,6 +171,7 @@ impl Config {
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
+            operator: env.contact("BACKEND_OPERATOR_CONTACT")?,
             mail_from: env.parse_with(
                 "BACKEND_MAIL_FROM",
                 "Bespoke <bespoke@localhost.localdomain>",

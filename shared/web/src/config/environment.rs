@@ -11,7 +11,7 @@ use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
 use bespoke_storage::Place;
 
-use super::{ConfigError, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
+use super::{ConfigError, Contact, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::{LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
@@ -236,6 +236,11 @@ impl Environment {
             .text("BACKEND_TEST_DOMAIN")
             .unwrap_or_else(|| "freesewing.dev".to_owned());
         Ok(self.flag("BACKEND_ENABLE_TESTS")?.then(|| domain.to_lowercase()))
+    }
+
+    pub(super) fn contact(&self, name: &str) -> Result<Option<Contact>, ConfigError> {
+        let contact = self.text(name).map(|text| text.parse()).transpose();
+        contact.map_err(|error: &str| invalid(name, error))
     }
 
     pub(super) fn networks(&self, name: &str) -> Result<Option<Networks>, ConfigError> {

@@ -134,6 +134,11 @@ pub const SETTINGS: &[Setting] = &[
         "Calls a day (UTC) with one API key, where an administrator has not set another number for its owner.",
     ),
     setting(
+        "BACKEND_OPERATOR_CONTACT",
+        "none",
+        "E-mail address, or page, where callers reach whoever runs this instance; shown where use and limits are explained.",
+    ),
+    setting(
         "BACKEND_TRUSTED_PROXIES",
         "none",
         "Proxies whose X-Forwarded-For is believed: addresses and networks (10.0.0.0/8), separated by commas.",
