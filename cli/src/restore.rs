@@ -17,7 +17,7 @@ const BATCH_ROWS: usize = 10_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A state, as `bespoke stats` and the header DB-Seq give it (0-1234), or a moment (2026-11-21T10:00:00Z): everything
+    /// A state, as `bespoke stats` and the header DB-Seq give it (1-1234), or a moment (2026-11-21T10:00:00Z): everything
     /// after it is undone, for every process. Six days back at most
     #[arg(
         long,
@@ -86,7 +86,7 @@ fn point(text: &str) -> Result<RestorePoint> {
     }
     let moment: jiff::Timestamp = text
         .parse()
-        .map_err(|_| anyhow!("`{text}` is neither a state (0-1234) nor a moment (2026-11-21T10:00:00Z)"))?;
+        .map_err(|_| anyhow!("`{text}` is neither a state (1-1234) nor a moment (2026-11-21T10:00:00Z)"))?;
     let ms = u64::try_from(moment.as_millisecond()).context("that is before 1970")?;
     Ok(RestorePoint::Before(ms))
 }

@@ -141,20 +141,17 @@ fn a_damaged_object_of_the_bucket_is_named() {
     import(folder.path(), &file, &[]).json(0);
     verify(folder.path());
     let objects = folder.path().join("objects");
-    let chunk = fs::read_dir(objects.join("chunk"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let mut bytes = fs::read(&chunk).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs::write(&chunk, bytes).unwrap();
-    let found = run(folder.path(), &["verify"], &[]);
-    assert_eq!(found.code, Some(1));
-    let name = chunk.file_name().unwrap().to_string_lossy().into_owned();
-    assert!(found.err.contains(&format!("chunk/{name}")), "{}", found.err);
+    let folder_of_segments = fs::read_dir(objects.join("segment")).unwrap();
+    for segment in folder_of_segments.map(|entry| entry.unwrap().path()) {
+        let whole = fs::read(&segment).unwrap();
+        let mut bytes = whole.clone();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&segment, bytes).unwrap();
+        let name = segment.file_name().unwrap().to_string_lossy().into_owned();
+        run(folder.path(), &["verify"], &[]).fails_with(&format!("segment/{name}"));
+        fs::write(&segment, whole).unwrap();
+    }
+    verify(folder.path());
 }
 
 fn sha2_of(file: &Path) -> String {
