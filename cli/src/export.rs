@@ -58,12 +58,12 @@ async fn all(session: &Session, folder: &Path) -> Result<u64> {
     let bar = output::bar(total.map_err(readable)?.unsigned_abs(), "accounts");
     let (mut after, mut count) = (0, 0);
     loop {
-        let ids = session.read(|db| Ok(users::ids_behind(db, after, ACCOUNTS)?)).await;
-        let ids = ids.map_err(readable)?;
-        let Some(last) = ids.last() else { break };
-        after = *last;
-        for id in ids {
-            write(session, folder, id).await?;
+        let users = session.read(|db| Ok(users::behind(db, after, ACCOUNTS)?)).await;
+        let users = users.map_err(readable)?;
+        let Some(last) = users.last() else { break };
+        after = last.standing.id;
+        for user in users {
+            write(session, folder, user.standing.id).await?;
             count += 1;
             bar.inc(1);
         }

@@ -100,7 +100,6 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
     let database = context.database();
     let was_finished = begin(database, &source).await?;
     if !was_finished {
-        let counters = source.counters()?;
         let reached = progress(database).await?;
         let bar = output::bar(total(&source)?, "rows");
         bar.set_position(reached.iter().map(|table| table.rows.unsigned_abs()).sum());
@@ -125,7 +124,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
         }
         let now = SystemClock.now();
         let id = database.fresh_commit_id();
-        database.write(id, move |db| import::finish(db, &counters, now)).await?;
+        database.write(id, move |db| import::finish(db, now)).await?;
         bar.finish_and_clear();
         database.compact().await?;
     }
@@ -151,10 +150,10 @@ async fn begin(database: &Database, source: &Source) -> Result<bool> {
         None => {
             let curated = TABLES.iter().find(|table| table.ours == Some("curated_sets"));
             let replaces_seeds = curated.map_or(Ok(0), |table| source.count(table))? > 0;
-            let digest = source.digest;
+            let (digest, counters) = (source.digest, source.counters()?);
             let begun = database
                 .write(database.fresh_commit_id(), move |db| {
-                    import::begin(db, &digest, replaces_seeds)
+                    import::begin(db, &digest, replaces_seeds, &counters)
                 })
                 .await;
             begun.map_err(|error| match error {

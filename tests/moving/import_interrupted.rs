@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use super::{import, made_up, sample};
+use super::{import, made_up, run, sample};
 
 /// Everything that differs between two imports of the same file besides: random UUIDs, and how long it took.
 fn without_time(mut report: Value) -> Value {
@@ -26,6 +26,18 @@ fn an_import_that_is_killed_anywhere_is_finished_by_the_next() {
         let report = without_time(import(folder.path(), &sample(), &rows_each).json(0));
         assert_eq!(report, expected);
     }
+}
+
+#[test]
+fn who_signs_up_meanwhile_gets_a_number_that_nobody_had() {
+    let folder = tempdir().unwrap();
+    let killed = import(folder.path(), &sample(), &["--batch-rows", "2", "--abort-after", "1"]);
+    assert_eq!(killed.code, None, "{}", killed.err);
+    run(folder.path(), &["user", "create", "jane@example.com"], &[]).succeeds();
+    let jane = run(folder.path(), &["user", "show", "jane@example.com", "--json"], &[]).json(0);
+    assert_eq!((&jane["id"], &jane["sets"]), (&json!(6), &json!(0)));
+    let report = import(folder.path(), &sample(), &[]).json(0);
+    assert_eq!((&report["rows"], &report["setAside"]), (&json!(19), &json!(0)));
 }
 
 #[tokio::test]

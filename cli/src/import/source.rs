@@ -168,15 +168,21 @@ impl Source {
 
     /// The highest integer ids that were ever given away, by our tables.
     pub(super) fn counters(&self) -> Result<Vec<(&'static str, i64)>> {
+        let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'";
+        let counts: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
         let mut counters = Vec::new();
         for table in &TABLES {
             let Some(ours) = table.ours else { continue };
-            let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
-            let mut statement = self.connection.prepare(sql)?;
-            let mut rows = statement.query([table.name])?;
-            if let Some(row) = rows.next()? {
-                counters.push((ours, row.get(0)?));
+            if self.columns(table)?.is_empty() {
+                continue;
             }
+            let sql = format!("SELECT COALESCE(MAX(id), 0) FROM \"{}\"", table.name);
+            let mut highest: i64 = self.connection.query_row(&sql, [], |row| row.get(0))?;
+            if counts {
+                let sql = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+                highest = highest.max(self.connection.query_row(sql, [table.name], |row| row.get(0))?);
+            }
+            counters.push((ours, highest));
         }
         Ok(counters)
     }

@@ -25,11 +25,12 @@ pub fn begun(db: &Db<'_>) -> Result<Option<([u8; 32], Option<Timestamp>)>> {
 }
 
 /// Begins an import of the file with that SHA-256. Curated sets of the beginning that nobody has changed make room, where
-/// `replaces_seeds`.
+/// `replaces_seeds`. `counters` says for tables of ours which integer ids were given away in the original: none of those is given
+/// to anybody else, now or later.
 ///
 /// # Errors
 /// [`Error::Taken`] when one was begun, [`Error::NotEmpty`] when there are accounts.
-pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool) -> Result<()> {
+pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool, counters: &[(&'static str, i64)]) -> Result<()> {
     let anybody = db.first("SELECT 1 FROM users ORDER BY id LIMIT 1", [], |_, _| Ok(()))?;
     if anybody.is_some() {
         return Err(Error::NotEmpty);
@@ -37,6 +38,9 @@ pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool) -> Result<()>
     db.insert("INSERT INTO imports (id, source) VALUES (1, ?1)", [source])?;
     if replaces_seeds {
         seeds::clear(db)?;
+    }
+    for (table, highest) in counters {
+        db.raise_counter(table, *highest)?;
     }
     Ok(())
 }
@@ -121,15 +125,11 @@ pub fn store(db: &Db<'_>, batch: &Batch, now: Timestamp) -> Result<usize> {
     Ok(stored)
 }
 
-/// Ends the import. `counters` says for tables of ours which integer ids were given away in the original: none of those is given
-/// again.
+/// Ends the import.
 ///
 /// # Errors
-/// [`crate::Error`] when a row cannot be written.
-pub fn finish(db: &Db<'_>, counters: &[(&'static str, i64)], now: Timestamp) -> Result<()> {
-    for (table, highest) in counters {
-        db.raise_counter(table, *highest)?;
-    }
+/// [`crate::Error`] when the row cannot be written.
+pub fn finish(db: &Db<'_>, now: Timestamp) -> Result<()> {
     db.run("UPDATE imports SET finished_at = ?1 WHERE id = 1", [now.as_millis()])?;
     Ok(())
 }

@@ -132,18 +132,6 @@ pub fn behind(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<User>> {
     )
 }
 
-/// Integer ids of accounts behind `after`, at most `limit`.
-///
-/// # Errors
-/// [`crate::Error`] when a row cannot be read.
-pub fn ids_behind(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<i64>> {
-    db.all(
-        "SELECT id FROM users WHERE id > ?1 ORDER BY id LIMIT ?2",
-        (after, limit),
-        |_, row| Ok(row.take()?),
-    )
-}
-
 /// The account whose image has that name.
 ///
 /// # Errors
@@ -262,6 +250,14 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
         "DELETE FROM subscribers WHERE email_index = (SELECT email_index FROM users WHERE id = ?1)",
         [id],
     )?;
+    if db.vault.is_rotating()
+        && let Some(user) = by_id(db, EntityId::Integer(id))?
+    {
+        // The two may be under the indexes of different keys.
+        for entry in db.vault.email_entries(&user.email) {
+            db.run("DELETE FROM subscribers WHERE email_index = ?1", [entry])?;
+        }
+    }
     db.run("DELETE FROM users WHERE id = ?1", [id])?;
     Ok(())
 }

@@ -42,6 +42,11 @@ impl Vault {
         self.cipher.is_current(field)
     }
 
+    /// Whether some of what is stored may be under the index of an older key.
+    pub(crate) fn is_rotating(&self) -> bool {
+        self.older_index.is_some()
+    }
+
     /// The indexes under which something may stand: that of the newest key, then that of an older one.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = &BlindIndex> {
         std::iter::once(&self.index).chain(&self.older_index)
