@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use anyhow::{Context as _, Result};
+use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::{Config, Context, Surroundings};
 
@@ -12,9 +13,11 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
     runtime.context("cannot start threads")?.block_on(future)
 }
 
-/// Reads the configuration and opens the bucket.
-pub(crate) async fn open(environment: Environment, surroundings: Surroundings) -> Result<Context> {
+/// Reads the configuration and opens the bucket. `announce` shows mails to the person at the terminal.
+pub(crate) async fn open(environment: Environment, announce: Option<Announce>) -> Result<Context> {
+    let mut surroundings = Surroundings::system();
     let config = Config::load(environment, &*surroundings.random)?;
+    surroundings.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
     let store = config.store.to_string();
     Context::open(config, surroundings)
         .await

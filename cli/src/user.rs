@@ -9,7 +9,7 @@ use bespoke_core::{EntityId, Role};
 use bespoke_database::users::NewUser;
 use bespoke_database::{Db, users};
 use bespoke_web::config::Environment;
-use bespoke_web::{Error, Overrides, Session, Surroundings, logging};
+use bespoke_web::{Error, Overrides, Session, logging};
 
 use crate::start;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
     logging::start(environment.log_filter());
     let Command::Create(create) = command;
     start::block_on(async {
-        let context = start::open(environment, Surroundings::system()).await?;
+        let context = start::open(environment, None).await?;
         let session = Session::new(context.clone());
         let result = make(&session, create).await;
         context.database().clone().close().await;

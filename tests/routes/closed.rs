@@ -114,6 +114,8 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("GET", "/admin/impersonate/{id}/jwt", Some(8)),
     ("GET", "/admin/subscribers/{auth}", Some(8)),
     ("GET", "/admin/audit/{auth}", Some(9)),
+    ("GET", "/admin/outbox/{auth}", Some(9)),
+    ("POST", "/admin/outbox/{id}/retry/{auth}", Some(9)),
 ];
 
 fn routes() -> Vec<Route> {

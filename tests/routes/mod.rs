@@ -20,6 +20,7 @@ mod lockout;
 mod mfa;
 mod oauth;
 mod option_packs;
+mod outbox;
 mod paging;
 mod patterns;
 mod protocol;

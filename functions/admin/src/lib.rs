@@ -3,6 +3,7 @@
 
 mod audit;
 mod impersonate;
+mod outbox;
 mod search;
 mod subscribers;
 mod update;
@@ -26,6 +27,8 @@ pub fn router() -> Routes {
         .with(route!(impersonate::impersonate))
         .with(route!(subscribers::list))
         .with(route!(audit::list))
+        .with(route!(outbox::list))
+        .with(route!(outbox::retry))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -1,14 +1,15 @@
 //! The configuration: read once, from the environment and `.env`; unknown or invalid settings refuse to start.
 
 mod environment;
+mod mail;
 mod settings;
 
 use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
 use bespoke_core::{KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_services::mail::MailSettings;
 use bespoke_storage::Place;
-use lettre::message::Mailbox;
 
 use crate::LimitSettings;
 
@@ -54,6 +55,13 @@ pub struct Website {
     pub domain: String,
 }
 
+impl Website {
+    /// Its URL, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.domain)
+    }
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -95,10 +103,8 @@ pub struct Config {
     pub default_option_pack_image: String,
     /// Whether anybody may read how much there is.
     pub public_counters: bool,
-    /// Who mails are from.
-    pub mail_from: Mailbox,
-    /// Name of the service in mails.
-    pub service_name: String,
+    /// How mails look, and where they go.
+    pub mail: MailSettings,
     /// Folder of everything that is kept on this machine.
     pub data_dir: PathBuf,
     /// The bucket.
@@ -155,14 +161,7 @@ impl Config {
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
-            mail_from: env.parse_with(
-                "BACKEND_MAIL_FROM",
-                "Bespoke <bespoke@localhost.localdomain>",
-                str::parse::<Mailbox>,
-            )?,
-            service_name: env
-                .text("BACKEND_SERVICE_NAME")
-                .unwrap_or_else(|| "FreeSewing".to_owned()),
+            mail: env.mail(&data_dir)?,
             store: env.store(&data_dir)?,
             local_dir: env.local_dir(&data_dir),
             data_dir,

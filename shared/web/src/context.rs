@@ -8,11 +8,12 @@ use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
 use bespoke_services::images::{BucketImages, ImageStore};
-use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
+use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::limits::Limits;
+use crate::outbox::Delivered;
 use crate::{Config, Error, JsonObject, Surroundings, truthy};
 
 /// A process that cannot start.
@@ -41,8 +42,8 @@ struct Inner {
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: Semaphore,
     waiting_computations: AtomicUsize,
-    delivering: Mutex<()>,
-    mailer: Box<dyn Mailer>,
+    delivery: Mutex<Delivered>,
+    mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -61,7 +62,7 @@ impl Context {
             clock,
             random,
             store,
-            announce,
+            mailer,
         } = surroundings;
         let store = match store {
             Some(store) => store,
@@ -73,11 +74,6 @@ impl Context {
         let cipher = FieldCipher::new(&config.keys.data, &[]);
         let vault = Vault::new(cipher, BlindIndex::new(&config.keys.index), Arc::clone(&random));
         let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
-        let mail = MailSettings {
-            from: config.mail_from.clone(),
-            service: config.service_name.clone(),
-        };
-        let mailer = Box::new(FolderMailer::new(config.data_dir.join("outbox"), mail, announce));
         let tokens = Tokens::new(&config.keys.token, config.tokens.clone());
         let passwords = PasswordHasher::new(config.passwords)?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -92,7 +88,7 @@ impl Context {
             passwords,
             computing: Semaphore::new(cores),
             waiting_computations: AtomicUsize::new(0),
-            delivering: Mutex::default(),
+            delivery: Mutex::default(),
             mailer,
             clock,
             random,
@@ -167,13 +163,13 @@ impl Context {
         self.0.limits.as_ref()
     }
 
-    pub(crate) fn mailer(&self) -> &dyn Mailer {
-        &*self.0.mailer
+    pub(crate) fn mailer(&self) -> Option<&dyn Mailer> {
+        self.0.mailer.as_deref()
     }
 
     /// Held by who delivers mails.
-    pub(crate) fn delivering(&self) -> &Mutex<()> {
-        &self.0.delivering
+    pub(crate) fn delivery(&self) -> &Mutex<Delivered> {
+        &self.0.delivery
     }
 
     /// Puts everything that was counted into the bucket: the process ends.
