@@ -21,6 +21,7 @@ mod mfa;
 mod oauth;
 mod option_packs;
 mod outbox;
+mod page_images;
 mod paging;
 mod patterns;
 mod protocol;

@@ -26,6 +26,7 @@ pub mod curated_sets;
 pub mod exports;
 pub mod failed_signins;
 pub mod leftovers;
+pub mod oauth_states;
 pub mod option_packs;
 pub mod outbox;
 pub mod patterns;

@@ -1,4 +1,4 @@
-//! The outside world behind small traits: mail and images now.
+//! The outside world behind small traits: mail, images, sign-in providers.
 //!
 //! **What it is for.** Speaking to what is not ours. Each service is a trait with an embedded default that needs no
 //! account anywhere, so that a fresh installation works alone.
@@ -12,3 +12,7 @@
 pub mod http;
 pub mod images;
 pub mod mail;
+pub mod oauth;
+mod token;
+
+pub use token::Token;

@@ -2,13 +2,17 @@
 
 mod environment;
 mod mail;
+mod services;
 mod settings;
 
 use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
 use bespoke_core::{KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_services::http::CALL_TIMEOUT_MS;
+use bespoke_services::images::ImagePlace;
 use bespoke_services::mail::MailSettings;
+use bespoke_services::oauth::OauthProviders;
 use bespoke_storage::Place;
 
 use crate::LimitSettings;
@@ -103,6 +107,12 @@ pub struct Config {
     pub default_option_pack_image: String,
     /// Whether anybody may read how much there is.
     pub public_counters: bool,
+    /// Where images are.
+    pub images: ImagePlace,
+    /// Providers through which people sign in.
+    pub oauth: OauthProviders,
+    /// How long a service out there may take for an answer, in milliseconds.
+    pub call_timeout_ms: u64,
     /// How mails look, and where they go.
     pub mail: MailSettings,
     /// Folder of everything that is kept on this machine.
@@ -128,6 +138,8 @@ impl Config {
             .unwrap_or_else(|| format!("http://localhost:{port}"));
         let url = url.trim_end_matches('/').to_owned();
         let instance = env.text("BACKEND_INSTANCE").unwrap_or_else(|| "bespoke".to_owned());
+        let website = env.website();
+        let site = website.as_ref().map_or_else(|| format!("{url}/console"), Website::url);
         let config = Self {
             tokens: TokenSettings {
                 issuer: env.text("BACKEND_JWT_ISSUER").unwrap_or_else(|| url.clone()),
@@ -137,7 +149,7 @@ impl Config {
             url,
             instance,
             keys: env.keys(&data_dir, random)?,
-            website: env.website(),
+            website,
             max_key_life_days: env.parse_with(
                 "BACKEND_APIKEY_MAX_DAYS",
                 &DEFAULT_MAX_LIFE_DAYS.to_string(),
@@ -161,6 +173,9 @@ impl Config {
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
+            images: env.image_place()?,
+            oauth: env.oauth(&site)?,
+            call_timeout_ms: env.parse("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,
             mail: env.mail(&data_dir)?,
             store: env.store(&data_dir)?,
             local_dir: env.local_dir(&data_dir),

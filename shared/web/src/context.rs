@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
-use bespoke_services::images::{BucketImages, ImageStore};
+use bespoke_services::http::Http;
+use bespoke_services::images::{self, Fetcher, ImageStore};
 use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
@@ -38,7 +39,9 @@ struct Inner {
     links: LinkSigner,
     limits: Option<Limits>,
     passwords: PasswordHasher,
-    images: BucketImages,
+    http: Arc<Http>,
+    images: Box<dyn ImageStore>,
+    fetcher: Fetcher,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: Semaphore,
     waiting_computations: AtomicUsize,
@@ -76,12 +79,15 @@ impl Context {
         let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
         let tokens = Tokens::new(&config.keys.token, config.tokens.clone());
         let passwords = PasswordHasher::new(config.passwords)?;
+        let http = Arc::new(Http::new(config.call_timeout_ms));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
             links: LinkSigner::new(&config.keys.token),
             limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
+            images: images::store(&config.images, Arc::clone(&store), Arc::clone(&http)),
+            fetcher: Fetcher::default(),
+            http,
             config,
-            images: BucketImages::new(Arc::clone(&store)),
             bucket: store,
             database,
             tokens,
@@ -112,7 +118,16 @@ impl Context {
 
     /// The images.
     pub fn images(&self) -> &dyn ImageStore {
-        &self.0.images
+        &*self.0.images
+    }
+
+    /// The client for calls to services out there.
+    pub fn http(&self) -> &Arc<Http> {
+        &self.0.http
+    }
+
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.0.fetcher
     }
 
     /// Signs and verifies links.

@@ -139,6 +139,19 @@ CREATE TABLE confirmations (
 CREATE INDEX confirmations_by_user ON confirmations (user_id, kind);
 CREATE INDEX confirmations_by_kind ON confirmations (kind, created_at);
 
+-- Sign-ins that are under way at a provider. One works once: claimed, as soon as the provider is asked.
+CREATE TABLE oauth_states (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  provider   TEXT    NOT NULL,
+  language   TEXT    NOT NULL,
+  verifier   BLOB    NOT NULL,               -- sealed
+  claimed    INTEGER NOT NULL,
+  returned   BLOB,                           -- sealed JSON object: who came back, while a second factor is asked for
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX oauth_states_by_time ON oauth_states (created_at);
+
 -- A mail that waits; the row goes when the mail has gone, or the account that it went to. Who is about to send one puts
 -- due_at off first, so that nobody else does so too.
 CREATE TABLE outbox (

@@ -326,6 +326,7 @@ mod tests {
             ("BACKEND_AWS_SES_REPLY_TO", "a@example.com"),
             ("BACKEND_AWS_SES_REPLY_TO", "[\"nobody\"]"),
             ("BACKEND_SMTP_URL", "http://mail.example"),
+            ("BACKEND_CALL_TIMEOUT_MS", "soon"),
             ("BACKEND_RATE_LIMITS", "perhaps"),
             ("BACKEND_LIMIT_CALLERS", "0"),
             ("BACKEND_TRUSTED_PROXIES", "proxy.example"),
@@ -358,6 +359,22 @@ mod tests {
         assert_eq!(load(&[list]).unwrap().mail.reply_to.iter().count(), 2);
         let header = ("BACKEND_MAIL_REPLY_TO", "A <a@example.com>, b@example.com");
         assert_eq!(load(&[header]).unwrap().mail.reply_to.iter().count(), 2);
+    }
+
+    #[test]
+    fn what_is_enabled_needs_its_settings_and_tokens_are_not_shown() {
+        let enabled = ("BACKEND_ENABLE_CLOUDFLARE_IMAGES", "yes");
+        let account = ("BACKEND_CLOUDFLARE_ACCOUNT", "acme");
+        let token = ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "very secret");
+        assert!(load(&[enabled]).unwrap_err().starts_with("BACKEND_CLOUDFLARE_ACCOUNT"));
+        assert!(load(&[enabled, account]).unwrap_err().starts_with(token.0));
+        let config = format!("{:?}", load(&[enabled, account, token]).unwrap().images);
+        assert!(config.contains("acme") && !config.contains("secret"), "{config}");
+        let url = ("BACKEND_CLOUDFLARE_API_URL", "nowhere");
+        assert!(load(&[enabled, account, token, url]).unwrap_err().starts_with(url.0));
+        let sanity = ("BACKEND_ENABLE_SANITY", "yes");
+        assert!(load(&[sanity]).unwrap_err().starts_with("BACKEND_SANITY_PROJECT"));
+        assert!(load(&[sanity, enabled]).unwrap_err().starts_with(sanity.0));
     }
 
     #[test]
