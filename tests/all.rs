@@ -5,5 +5,6 @@
 mod clients;
 mod command;
 mod lambda;
+mod moving;
 mod readme;
 mod routes;

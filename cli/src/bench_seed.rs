@@ -108,7 +108,7 @@ impl Account {
             user_uuid: self.uuid,
             name: json!("bench"),
             level: Level::WRITE_SOME,
-            secret: self.secret.digest(),
+            secret: self.secret.digest().into(),
             grace_until: None,
             scopes: None,
             cidr: None,

@@ -77,7 +77,7 @@ fn store(db: &Db<'_>, session: &Session, secret: &KeySecret) -> Result<bool, Err
         user_uuid: USER,
         name: json!("Demonstration"),
         level: Level::READ_ONLY,
-        secret: secret.digest(),
+        secret: secret.digest().into(),
         grace_until: None,
         scopes: None,
         cidr: None,

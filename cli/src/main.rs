@@ -6,10 +6,13 @@
 //!
 //! **How to add one more.** A module with its arguments as a `clap::Args` and a `run`, and a line in [`Command`].
 
+mod bench_original;
 mod bench_seed;
 mod demo;
 mod functions;
+mod import;
 mod invoke;
+mod output;
 mod serve;
 mod simulate;
 mod start;
@@ -41,6 +44,8 @@ enum Command {
     Invoke(invoke::Arguments),
     /// Make the account, key and set that the sample events use
     Demo,
+    /// Move in from a database of FreeSewing's backend
+    Import(import::Arguments),
     /// Look after accounts
     #[command(subcommand)]
     User(user::Command),
@@ -53,6 +58,9 @@ enum Command {
     /// Fill an installation with keys and sets to measure with
     #[command(hide = true)]
     BenchSeed(bench_seed::Arguments),
+    /// Make up a database of FreeSewing's backend to measure an import with
+    #[command(hide = true)]
+    BenchOriginal(bench_original::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +70,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments, data),
         Command::Invoke(arguments) => invoke::run(&arguments, data),
         Command::Demo => demo::run(data),
+        Command::Import(arguments) => return exit(import::run(&arguments, data)),
         Command::User(command) => user::run(command, data),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Settings => {
@@ -72,10 +81,15 @@ fn main() -> ExitCode {
             println!("{:#}", bespoke_web::openapi::document(&functions::all()));
             Ok(())
         }
+        Command::BenchOriginal(arguments) => bench_original::run(&arguments),
         Command::BenchSeed(arguments) => bench_seed::run(&arguments, data),
     };
+    exit(result.map(|()| ExitCode::SUCCESS))
+}
+
+fn exit(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // The cause of the cause is in the cause's own text.
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();

@@ -119,6 +119,7 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("GET", "/admin/audit/{auth}", Some(9)),
     ("GET", "/admin/outbox/{auth}", Some(9)),
     ("POST", "/admin/outbox/{id}/retry/{auth}", Some(9)),
+    ("GET", "/admin/usage/{auth}", Some(9)),
 ];
 
 fn routes() -> Vec<Route> {

@@ -98,3 +98,32 @@ async fn the_reference_is_a_folder() {
     app.get("/docs/nothing.js").send().await.expect_missing();
     app.get("/docs/..%2f..%2fCargo.toml").send().await.expect_missing();
 }
+
+#[tokio::test]
+async fn the_limits_and_whom_to_ask_are_those_of_the_instance() {
+    let app = App::with(&[
+        ("BACKEND_APIKEY_CALLS_PER_DAY", "77"),
+        ("BACKEND_APIKEY_MAX_DAYS", "12"),
+        ("BACKEND_OPERATOR_CONTACT", "help@example.org"),
+    ])
+    .await;
+    let page = app.get("/").send().await.text();
+    for said in [
+        "1200 calls a minute and 77 a day",
+        "A key lives 12 days",
+        r#"<a href="mailto:help@example.org">"#,
+    ] {
+        assert!(page.contains(said), "{said} is missing");
+    }
+    let description = app.get("/openapi.json").send().await.expect_status(200);
+    assert_eq!(description["info"]["contact"]["email"], "help@example.org");
+    let free = App::with(&[
+        ("BACKEND_RATE_LIMITS", "off"),
+        ("BACKEND_OPERATOR_CONTACT", "https://example.org/help"),
+    ])
+    .await;
+    let page = free.get("/").send().await.text();
+    assert!(!page.contains("a minute") && page.contains(r#"<a href="https://example.org/help">"#));
+    let description = free.get("/openapi.json").send().await.expect_status(200);
+    assert_eq!(description["info"]["contact"]["url"], "https://example.org/help");
+}

@@ -14,6 +14,7 @@ mod expiry;
 mod export;
 mod hostile;
 mod images;
+mod imported;
 mod info;
 mod key_bounds;
 mod lockout;

@@ -205,6 +205,109 @@ async fn the_calls_of_a_day_end_and_come_back_the_next() {
 }
 
 #[tokio::test]
+async fn an_administrator_gives_an_account_more_calls_a_day_or_fewer() {
+    let app = App::with(&[("BACKEND_APIKEY_CALLS_PER_DAY", "3")]).await;
+    let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);
+    let path = format!("/admin/user/{}/jwt", jane.id);
+    let change = async |quota: serde_json::Value| {
+        let request = app.patch(&path).jwt(&admin.token).json(&json!({ "quota": quota }));
+        request.send().await.expect_status(200)
+    };
+    let per_day = async || {
+        let usage = app
+            .get("/account/usage/jwt")
+            .jwt(&jane.token)
+            .send()
+            .await
+            .expect_status(200);
+        usage["limits"].clone()
+    };
+    let call = async || app.get("/whoami/key").key(&jane.key).send().await;
+    assert_eq!(per_day().await, json!({ "callsPerMinute": 1_200, "callsPerDay": 3 }));
+    assert_eq!(change(json!(4)).await["quota"], 4);
+    assert_eq!(per_day().await["callsPerDay"], 4);
+    for _ in 0..4 {
+        call().await.expect_status(200);
+    }
+    call().await.expect_error(429, "quotaExceeded");
+    change(json!("100")).await;
+    call().await.expect_status(200);
+    change(json!(0)).await;
+    call().await.expect_error(429, "quotaExceeded");
+    for wrong in [json!(-1), json!(1.5), json!("many"), json!(1_000_000_001), json!([])] {
+        assert_eq!(change(wrong).await["ignored"], json!(["quota"]));
+    }
+    assert_eq!(change(serde_json::Value::Null).await["quota"], serde_json::Value::Null);
+    assert_eq!(per_day().await["callsPerDay"], 3);
+}
+
+#[tokio::test]
+async fn administrators_see_who_calls_most() {
+    let app = App::new().await;
+    let (jane, john) = (app.person("jane").await, app.person("john").await);
+    let admin = app.person_as("root", "admin").await;
+    let usage = async |query: &str| {
+        let request = app.get(&format!("/admin/usage/jwt{query}")).jwt(&admin.token);
+        request.send().await
+    };
+    for (person, calls) in [(&jane, 1), (&john, 5)] {
+        for _ in 0..calls {
+            app.get("/whoami/key").key(&person.key).send().await.expect_status(200);
+        }
+    }
+    app.get("/whoami/jwt").jwt(&jane.token).send().await.expect_status(200);
+    let refused = app.get("/admin/audit/key").key(&john.key).send().await;
+    refused.expect_error(403, "insufficientAccessLevel");
+    let all = usage("").await.expect_status(200);
+    let of_john = json!({ "key": john.key.id, "name": "test", "userId": john.id, "username": "user-2", "calls": 6, "refused": 1 });
+    assert_eq!(all["keys"][0], of_john);
+    assert_eq!(all["keys"][1]["calls"], 1);
+    assert_eq!(
+        all["users"][0],
+        json!({ "userId": john.id, "username": "user-2", "calls": 7, "refused": 1 })
+    );
+    let merged = async || {
+        app.clock.advance_ms(60_000);
+        app.get("/whoami/jwt").jwt(&admin.token).send().await;
+        app.context().database().merge_usage().await.unwrap();
+    };
+    merged().await;
+    assert_eq!(
+        usage("").await.expect_status(200)["keys"],
+        all["keys"],
+        "no count twice"
+    );
+    // An ended key has no name, and a removed account is gone.
+    let path = format!("/apikeys/{}/jwt", john.key.id);
+    app.delete(&path).jwt(&john.token).send().await.expect_status(204);
+    assert_eq!(
+        usage("").await.expect_status(200)["keys"][0]["name"],
+        serde_json::Value::Null
+    );
+    app.clock.advance_ms(8 * DAY_MS);
+    let later = app.person_as("late", "admin").await.token;
+    let quiet = app
+        .get("/admin/usage/jwt?days=7")
+        .jwt(&later)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(quiet["keys"], json!([]));
+    let month = app
+        .get("/admin/usage/jwt?days=30")
+        .jwt(&later)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(month["users"][0]["username"], "user-2");
+    app.get("/admin/usage/jwt?days=x")
+        .jwt(&later)
+        .send()
+        .await
+        .expect_error(400, "daysInvalid");
+}
+
+#[tokio::test]
 async fn without_limits_nothing_is_said_of_them() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off"), ("BACKEND_LIMIT_CALLERS", "1")]).await;
     let jane = app.person("jane").await;

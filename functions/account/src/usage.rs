@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use axum::response::Response;
-use bespoke_core::Timestamp;
 use bespoke_core::entity::api_key::ApiKey;
+use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::usage::{self, Usage};
-use bespoke_database::{Page, api_keys};
+use bespoke_database::{Page, api_keys, users};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::view::usage::{Days, UsageOfDay, UsageReport};
 use bespoke_web::{Caller, Outcome, Query, Result, Session, ok};
@@ -47,9 +47,22 @@ impl KeyUsage {
     }
 }
 
+/// How often the account may call.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CallLimits {
+    /// With each API key, and in all; `null` where nothing is limited.
+    #[schema(required)]
+    calls_per_minute: Option<u32>,
+    /// With each API key; `null` where nothing is limited.
+    #[schema(required)]
+    calls_per_day: Option<u64>,
+}
+
 #[derive(Serialize, ToSchema)]
 struct AccountUsage {
     result: Outcome,
+    limits: CallLimits,
     /// Each API key that there is now, also one without calls; oldest first.
     keys: Vec<KeyUsage>,
     /// Calls with tokens.
@@ -59,7 +72,7 @@ struct AccountUsage {
 /// Count one's calls
 ///
 /// By API key and day, oldest first; days without calls are left out. What other processes counted in the last minute may be
-/// missing.
+/// missing. `limits` says how often the account may call.
 #[utoipa::path(get, path = "/account/usage/{auth}", tag = "Accounts", operation_id = "readAccountUsage", params(Days),
     responses(
         (status = 200, description = "Calls with each key, and with tokens.", body = AccountUsage),
@@ -70,12 +83,19 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
     let user_id = caller.actor.user_id;
     // First what is outside: what is merged meanwhile is then missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
-    let (keys, inside) = session
+    let (keys, inside, quota) = session
         .read(|db| {
             let keys = api_keys::by_user(db, user_id, Page::ALL)?;
-            Ok((keys, usage::by_user(db, user_id, first_day)?))
+            let user = users::by_id(db, EntityId::Integer(user_id))?;
+            let quota = user.and_then(|user| user.quota);
+            Ok((keys, usage::by_user(db, user_id, first_day)?, quota))
         })
         .await?;
+    let config = session.config();
+    let limits = CallLimits {
+        calls_per_minute: config.limits.map(|limits| limits.callers.get()),
+        calls_per_day: config.limits.map(|_| quota.map_or(config.key_quota, u64::from)),
+    };
     let mut counted: HashMap<Option<Uuid>, Vec<&Usage>> = HashMap::new();
     let own = |usage: &&Usage| usage.user_id == user_id && usage.day >= first_day;
     for usage in inside.iter().chain(&outside).filter(own) {
@@ -89,6 +109,7 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
     let keys = keys.collect();
     Ok(ok(&AccountUsage {
         result: Outcome::Success,
+        limits,
         keys,
         tokens: report(None, None),
     }))

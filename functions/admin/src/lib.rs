@@ -7,6 +7,7 @@ mod outbox;
 mod search;
 mod subscribers;
 mod update;
+mod usage;
 mod user;
 
 use axum::response::Response;
@@ -26,6 +27,7 @@ pub fn router() -> Routes {
         .with(route!(user::end_keys))
         .with(route!(impersonate::impersonate))
         .with(route!(subscribers::list))
+        .with(route!(usage::usage))
         .with(route!(audit::list))
         .with(route!(outbox::list))
         .with(route!(outbox::retry))
@@ -35,6 +37,9 @@ pub fn router() -> Routes {
 struct UserAnswer {
     result: Outcome,
     user: view::Account,
+    /// Calls a day with each of its API keys; `null`: as many as everybody.
+    #[schema(required)]
+    quota: Option<u32>,
     /// Names of the fields that were sent and not taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -51,6 +56,7 @@ async fn answer(session: &Session, id: i64, ignored: Option<Vec<String>>) -> Res
     let user = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
     Ok(ok(&UserAnswer {
         result: Outcome::Success,
+        quota: user.quota,
         user: user.into(),
         ignored,
     }))

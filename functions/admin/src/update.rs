@@ -14,6 +14,9 @@ use crate::UserAnswer;
 /// Tiers of patronage that there are.
 const PATRON_TIERS: std::ops::RangeInclusive<i64> = 0..=8;
 
+/// The most calls a day that an account can be given for each of its API keys.
+const QUOTA_MAX: u32 = 1_000_000_000;
+
 /// Changes of an account; what is left out stays.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -29,6 +32,8 @@ pub(crate) struct UserChanges {
     consent: Option<u8>,
     /// Tier of patronage.
     patron: Option<u8>,
+    /// Calls a day with each of its API keys, 0 to 1,000,000,000; `null`: as many as everybody.
+    quota: Option<u32>,
     /// `false` switches the second factor off.
     mfa_enabled: Option<bool>,
 }
@@ -40,6 +45,8 @@ struct Changes {
     status: Option<Status>,
     consent: Option<Consent>,
     patron: Option<i64>,
+    /// The inner `None` takes away what the account has of its own.
+    quota: Option<Option<u32>>,
     mfa_off: bool,
 }
 
@@ -56,6 +63,11 @@ impl Changes {
                 ("patron", value) => {
                     let tier = integer(value).filter(|tier| PATRON_TIERS.contains(tier));
                     set(&mut changes.patron, tier)
+                }
+                ("quota", Value::Null) => set(&mut changes.quota, Some(None)),
+                ("quota", value) => {
+                    let calls = integer(value).and_then(|calls| u32::try_from(calls).ok());
+                    set(&mut changes.quota, calls.filter(|calls| *calls <= QUOTA_MAX).map(Some))
                 }
                 ("mfaEnabled", Value::Bool(false)) => {
                     changes.mfa_off = true;
@@ -79,6 +91,7 @@ impl Changes {
         standing.status = self.status.unwrap_or(standing.status);
         standing.consent = self.consent.unwrap_or(standing.consent);
         user.patron = self.patron.unwrap_or(user.patron);
+        user.quota = self.quota.unwrap_or(user.quota);
         user.mfa_enabled &= !self.mfa_off;
     }
 }
@@ -113,13 +126,14 @@ fn audited(user: &User) -> Value {
         "status": user.standing.status as i64,
         "consent": user.standing.consent as i64,
         "patron": user.patron,
+        "quota": user.quota,
         "mfaEnabled": user.mfa_enabled,
     })
 }
 
 /// Change an account
 ///
-/// Its role, status, consent and patronage, and whether it needs a second factor. What cannot be taken never fails the
+/// Its role, status, consent, patronage and quota, and whether it needs a second factor. What cannot be taken never fails the
 /// request: `ignored` names it.
 #[utoipa::path(patch, path = "/admin/user/{id}/{auth}", tag = "Administration", operation_id = "updateUser",
     request_body = UserChanges,

@@ -79,7 +79,7 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         user_uuid: caller.standing.uuid,
         name: wanted.name,
         level: wanted.level,
-        secret: secret.digest(),
+        secret: secret.digest().into(),
         grace_until: None,
         scopes: wanted.scopes,
         cidr: wanted.cidr,

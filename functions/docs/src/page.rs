@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use bespoke_web::Public;
+use bespoke_web::{Config, Public, Session};
 use http::{HeaderValue, header};
 
 /// What a page of ours may load: what this instance serves, and nothing else. The reference draws small images from data.
@@ -27,11 +27,39 @@ pub(crate) fn file(content_type: &str, bytes: impl Into<Bytes>) -> Response {
     response
 }
 
+/// What the landing page says where the limits of this instance belong.
+const LIMITS: &str = "<!-- limits -->";
+
+/// The limits of this instance, and who runs it, as items of a list.
+fn limits(config: &Config) -> String {
+    let mut items = Vec::new();
+    if let Some(limits) = config.limits {
+        items.push(format!(
+            "With one API key {} calls a minute and {} a day, by one account {} a minute, unless an administrator has agreed on \
+             something else.",
+            limits.callers, config.key_quota, limits.callers
+        ));
+        items.push(format!(
+            "Without an account {} reads a minute from one address, and {} calls that sign in, mail or store something.",
+            limits.public_reads, limits.public_writes
+        ));
+    }
+    items.push(format!("A key lives {} days at most.", config.max_key_life_days));
+    if let Some(operator) = &config.operator {
+        let href = operator.href();
+        items.push(format!(
+            r#"Do you need more? Ask whoever runs this instance: <a href="{href}">{operator}</a>."#
+        ));
+    }
+    items.iter().map(|item| format!("<li>{item}</li>\n")).collect()
+}
+
 /// The landing page
 #[utoipa::path(get, path = "/", tag = "Service", operation_id = "landingPage",
     responses((status = 200, description = "A page.", body = String, content_type = "text/html")))]
-pub(crate) async fn landing(_: Public) -> Response {
-    file("text/html; charset=utf-8", include_str!("../assets/landing.html"))
+pub(crate) async fn landing(_: Public, session: Session) -> Response {
+    let page = include_str!("../assets/landing.html").replace(LIMITS, &limits(session.config()));
+    file("text/html; charset=utf-8", page)
 }
 
 /// The style of the landing page

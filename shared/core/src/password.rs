@@ -1,4 +1,4 @@
-//! Passwords: argon2id, stored as PHC text.
+//! Passwords: argon2id, stored as PHC text; those that were moved in, as the original stored them, until their next use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 
-use crate::Random;
+use crate::{ImportedHash, Random};
 
 /// The longest password that is accepted, in bytes.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
@@ -84,8 +84,15 @@ impl PasswordHasher {
     }
 
     /// Whether the password is the one behind the stored text. Exactly one argon2 run, also for a text that is no hash
-    /// and for an account that does not exist (`None`), so that an answer does not tell which by its time.
+    /// and for an account that does not exist (`None`), so that an answer does not tell which by its time. A hash that was
+    /// moved in costs one run of its own kind, which may take longer, until it is replaced at the first sign-in.
     pub fn verify(&self, password: &str, stored: Option<&str>) -> bool {
+        if let Some(imported) = stored.and_then(ImportedHash::parse)
+            && password.len() <= MAX_PASSWORD_BYTES
+        {
+            self.runs.fetch_add(1, Ordering::Relaxed);
+            return imported.verify(password);
+        }
         let parsed = stored.and_then(|text| PasswordHash::new(text).ok());
         match parsed {
             Some(hash) if password.len() <= MAX_PASSWORD_BYTES => {

@@ -2,18 +2,23 @@
 //!
 //! The prefix makes a leaked one easy to find; the checksum refuses a mistyped or truncated one before any look at the
 //! database. The random part needs no password hash: what is stored is its SHA-256, compared in constant time.
+//!
+//! Secrets of the original, 64 hexadecimal digits, are taken too. What was moved in of those is a password hash, which is verified
+//! once and then replaced.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::Random;
+use crate::{ImportedHash, Random};
 
 const PREFIX: &str = "fsk_";
 const RANDOM_CHARS: usize = 43;
 const CHECKSUM_CHARS: usize = 6;
 const SECRET_CHARS: usize = PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS;
+/// Length of a secret of the original: 32 random bytes as hexadecimal digits.
+const IMPORTED_CHARS: usize = 64;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A text that is no secret of ours: mistyped, cut short, or of another kind.
@@ -51,11 +56,16 @@ impl KeySecret {
             && text.starts_with(PREFIX)
             && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
             && text[SECRET_CHARS - CHECKSUM_CHARS..] == checksum(&text[..SECRET_CHARS - CHECKSUM_CHARS]);
-        if well_formed {
+        if well_formed || is_of_the_original(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(SecretError)
         }
+    }
+
+    /// Whether the original made it.
+    pub fn is_imported(&self) -> bool {
+        is_of_the_original(&self.0)
     }
 
     /// The secret itself, for the one answer that shows it.
@@ -96,6 +106,50 @@ impl SecretDigest {
     }
 }
 
+/// What is stored of a secret.
+#[derive(Debug, Clone)]
+pub enum StoredSecret {
+    /// Its SHA-256.
+    Digest(SecretDigest),
+    /// What the original stored, until the key is first used.
+    Imported(ImportedHash),
+}
+
+impl StoredSecret {
+    /// Reads what [`Self::to_bytes`] gave; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if let Ok(digest) = bytes.try_into() {
+            return Some(Self::Digest(SecretDigest::from_bytes(digest)));
+        }
+        let text = std::str::from_utf8(bytes).ok()?;
+        ImportedHash::parse(text).map(Self::Imported)
+    }
+
+    /// The bytes to store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Digest(digest) => digest.as_bytes().to_vec(),
+            Self::Imported(hash) => hash.as_text().as_bytes().to_vec(),
+        }
+    }
+
+    /// Whether this is the digest of that secret. What was moved in matches none before it has been replaced by a digest: to
+    /// verify it costs too much to be done at any moment.
+    pub fn matches(&self, secret: &KeySecret) -> bool {
+        matches!(self, Self::Digest(digest) if digest.matches(secret))
+    }
+}
+
+impl From<SecretDigest> for StoredSecret {
+    fn from(digest: SecretDigest) -> Self {
+        Self::Digest(digest)
+    }
+}
+
+fn is_of_the_original(text: &str) -> bool {
+    text.len() == IMPORTED_CHARS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn checksum(text: &str) -> String {
     let mut rest = crc32fast::hash(text.as_bytes());
     let mut digits = [b'0'; CHECKSUM_CHARS];
@@ -120,6 +174,23 @@ mod tests {
         assert!(one.digest().matches(&one));
         assert!(!one.digest().matches(&two));
         assert!(!format!("{one:?}").contains(&one.expose()[4..]));
+    }
+
+    #[test]
+    fn a_secret_of_the_original_matches_only_as_a_digest() {
+        let text = "a3f1c2d4e5b6978812345678900abcdef0123456789abcdefa3f1c2d4e5b6978";
+        let secret = KeySecret::parse(text).unwrap();
+        assert!(secret.is_imported() && !KeySecret::generate(&Counting::default()).is_imported());
+        let digest = StoredSecret::from(secret.digest());
+        assert!(StoredSecret::from_bytes(&digest.to_bytes()).unwrap().matches(&secret));
+        let hash = format!(r#"{{"type":"v3","hash":"{}","salt":"00"}}"#, "0".repeat(128));
+        let imported = StoredSecret::from_bytes(hash.as_bytes()).unwrap();
+        assert!(!imported.matches(&secret));
+        assert_eq!(imported.to_bytes(), hash.as_bytes());
+        assert!(StoredSecret::from_bytes(b"{}").is_none());
+        for other in [text.to_uppercase(), text[1..].to_owned(), text.replace('f', "g")] {
+            assert_eq!(KeySecret::parse(&other), Err(SecretError));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::user::Standing;
-use bespoke_core::{KeySecret, Level, Networks, Scopes, SecretDigest, Timestamp};
+use bespoke_core::{ImportedHash, KeySecret, Level, Networks, Scopes, SecretDigest, StoredSecret, Timestamp};
 use rusqlite::named_params;
 use uuid::Uuid;
 
@@ -23,16 +23,16 @@ const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_ke
 /// What a call by key has to know: the key without its name, and the standing of its owner.
 #[derive(Debug)]
 pub struct Credential {
-    /// SHA-256 of the secret.
-    pub secret: SecretDigest,
+    /// What is stored of the secret.
+    pub secret: StoredSecret,
     /// The secret before the last rotation, and until when it is taken.
-    pub old_secret: Option<(SecretDigest, Timestamp)>,
+    pub old_secret: Option<(StoredSecret, Timestamp)>,
     /// What the key may do of what its level allows.
     pub scopes: Option<Scopes>,
     /// From where it may be used.
     pub cidr: Option<Networks>,
     /// Calls a day that its owner may make with it, where that is not the default.
-    pub quota: Option<u64>,
+    pub quota: Option<u32>,
     /// Highest level of the key.
     pub level: Level,
     /// The instance that the key was made on.
@@ -56,7 +56,7 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
             ":user_id": key.user_id,
             ":name": db.vault.row(TABLE, key.uuid).seal_json("name", &key.name),
             ":level": key.level.number(),
-            ":secret": key.secret.as_bytes(),
+            ":secret": key.secret.to_bytes(),
             ":scopes": key.scopes.as_ref().map(Scopes::to_string),
             ":cidr": key.cidr.as_ref().map(Networks::to_string),
             ":instance": key.instance,
@@ -77,17 +77,51 @@ pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
          FROM api_keys JOIN users ON users.id = api_keys.user_id WHERE api_keys.uuid = ?1";
     db.first(sql, [uuid], |db, row| {
         Ok(Credential {
-            secret: SecretDigest::from_bytes(row.take()?),
-            old_secret: old_secret(row)?,
+            secret: stored_secret(row, &db.vault.row(TABLE, uuid))?,
+            old_secret: old_secret(row, &db.vault.row(TABLE, uuid))?,
             scopes: scopes(row, &db.vault.row(TABLE, uuid))?,
             cidr: networks(row, &db.vault.row(TABLE, uuid))?,
-            quota: row.take::<Option<i64>>()?.map(i64::unsigned_abs),
+            quota: row.take()?,
             level: Level::new(row.take()?).ok_or_else(|| db.vault.row(TABLE, uuid).unknown("level"))?,
             instance: row.take()?,
             expires_at: row.timestamp()?,
             owner: standing_from_row(db, row)?,
         })
     })
+}
+
+/// The hashes that were moved in for the secrets of that key, and not yet replaced.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn imported_hashes(db: &Db<'_>, uuid: Uuid) -> Result<Vec<ImportedHash>> {
+    let Some(credential) = credential(db, uuid)? else {
+        return Ok(Vec::new());
+    };
+    let old = credential.old_secret.map(|(secret, _)| secret);
+    let imported = |secret| match secret {
+        StoredSecret::Imported(hash) => Some(hash),
+        StoredSecret::Digest(_) => None,
+    };
+    Ok([Some(credential.secret), old]
+        .into_iter()
+        .flatten()
+        .filter_map(imported)
+        .collect())
+}
+
+/// Stores the digest of a secret instead of the hash that was moved in for it.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn replace_imported(db: &Db<'_>, uuid: Uuid, hash: &ImportedHash, digest: &SecretDigest) -> Result<()> {
+    for column in ["secret", "old_secret"] {
+        db.run(
+            &format!("UPDATE api_keys SET {column} = ?3 WHERE uuid = ?1 AND {column} = ?2"),
+            (uuid, hash.as_text().as_bytes(), digest.as_bytes()),
+        )?;
+    }
+    Ok(())
 }
 
 /// The key with that UUID.
@@ -151,10 +185,10 @@ pub fn revoke_all(db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn was_revoked(db: &Db<'_>, uuid: Uuid, secret: &KeySecret) -> Result<bool> {
-    let digest = db.first("SELECT secret FROM revoked_keys WHERE uuid = ?1", [uuid], |_, row| {
-        Ok(SecretDigest::from_bytes(row.take()?))
+    let stored = db.first("SELECT secret FROM revoked_keys WHERE uuid = ?1", [uuid], |_, row| {
+        Ok(StoredSecret::from_bytes(&row.take::<Vec<u8>>()?))
     })?;
-    Ok(digest.is_some_and(|digest| digest.matches(secret)))
+    Ok(stored.flatten().is_some_and(|stored| stored.matches(secret)))
 }
 
 /// Forgets the keys that were ended long ago.
@@ -169,9 +203,15 @@ pub fn purge_revoked(db: &Db<'_>, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-fn old_secret(row: &mut Columns<'_>) -> Result<Option<(SecretDigest, Timestamp)>> {
-    let (digest, until): (Option<[u8; 32]>, _) = (row.take()?, row.maybe_timestamp()?);
-    Ok(digest.map(SecretDigest::from_bytes).zip(until))
+fn stored_secret(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<StoredSecret> {
+    let bytes: Vec<u8> = row.take()?;
+    StoredSecret::from_bytes(&bytes).ok_or_else(|| vault.unknown("secret"))
+}
+
+fn old_secret(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<Option<(StoredSecret, Timestamp)>> {
+    let (bytes, until): (Option<Vec<u8>>, _) = (row.take()?, row.maybe_timestamp()?);
+    let parse = |bytes: Vec<u8>| StoredSecret::from_bytes(&bytes).ok_or_else(|| vault.unknown("old_secret"));
+    Ok(bytes.map(parse).transpose()?.zip(until))
 }
 
 fn scopes(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<Option<Scopes>> {
@@ -195,7 +235,7 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<ApiKey> {
         user_uuid: row.take()?,
         name: vault.open_json("name", row)?,
         level: Level::new(row.take()?).ok_or_else(|| vault.unknown("level"))?,
-        secret: SecretDigest::from_bytes(row.take()?),
+        secret: stored_secret(row, &vault)?,
         grace_until: row.maybe_timestamp()?,
         scopes: scopes(row, &vault)?,
         cidr: networks(row, &vault)?,

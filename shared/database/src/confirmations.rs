@@ -15,6 +15,11 @@ const TABLE: &str = "confirmations";
 /// [`crate::Error`] when the row cannot be written.
 pub fn insert(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     delete_kind(db, confirmation.user_id, confirmation.kind)?;
+    add(db, confirmation)
+}
+
+/// Stores one beside those of its kind.
+pub(crate) fn add(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     let vault = db.vault.row(TABLE, confirmation.uuid);
     db.insert(
         "INSERT INTO confirmations (uuid, user_id, kind, secret, data, created_at)

@@ -24,6 +24,9 @@ pub enum Error {
     /// A page of a list is to begin behind a row that is not there.
     #[error("there is no such place in the list")]
     NoSuchPlace,
+    /// There are accounts where there must be none yet.
+    #[error("there are accounts already")]
+    NotEmpty,
     /// SQLite refused a statement.
     #[error(transparent)]
     Sqlite(rusqlite::Error),

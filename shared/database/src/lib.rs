@@ -25,6 +25,7 @@ pub mod confirmations;
 pub mod curated_sets;
 pub mod exports;
 pub mod failed_signins;
+pub mod import;
 pub mod leftovers;
 pub mod oauth_states;
 pub mod option_packs;

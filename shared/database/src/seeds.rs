@@ -22,6 +22,21 @@ pub(crate) fn plant(db: &Db<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Removes those that nobody has changed; their numbers are free again.
+pub(crate) fn clear(db: &Db<'_>) -> Result<()> {
+    let count = models().len() as i64;
+    db.run(
+        "DELETE FROM curated_sets WHERE id BETWEEN 1 AND ?1 AND created_at = ?2 AND updated_at = ?2",
+        (count, SEEDED_AT.as_millis()),
+    )?;
+    // They had no images, and whoever gets their numbers may.
+    db.run(
+        "DELETE FROM leftovers WHERE id > 0 AND kind = 'curated set' AND record BETWEEN 1 AND ?1",
+        [count],
+    )?;
+    Ok(())
+}
+
 fn models() -> Vec<CuratedSetContent> {
     let models: Map<String, Value> = serde_json::from_str(MODELS).expect("the file is part of the program");
     let model = |(name, measies): (String, Value)| {

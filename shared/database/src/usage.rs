@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::row::Columns;
 use crate::{Database, Db, Result};
 
 /// Counts that are older than this go to the bucket with the next call. Milliseconds.
@@ -239,16 +240,19 @@ pub fn by_user(db: &Db<'_>, user_id: i64, first_day: i64) -> Result<Vec<Usage>> 
     db.all(
         "SELECT user_id, key, day, calls, refused FROM usage WHERE user_id = ?1 AND day >= ?2",
         (user_id, first_day),
-        |_, row| {
-            Ok(Usage {
-                user_id: row.take()?,
-                key: Uuid::from_slice(&row.take::<Vec<u8>>()?).ok(),
-                day: row.take()?,
-                calls: row.take()?,
-                refused: row.take()?,
-                last_ms: 0,
-            })
-        },
+        from_row,
+    )
+}
+
+/// What was counted for everybody from that day on, a row for each account and key; `day` and `last_ms` say nothing.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn by_caller(db: &Db<'_>, first_day: i64) -> Result<Vec<Usage>> {
+    db.all(
+        "SELECT user_id, key, 0, sum(calls), sum(refused) FROM usage INDEXED BY usage_by_day WHERE day >= ?1 GROUP BY user_id, key",
+        [first_day],
+        from_row,
     )
 }
 
@@ -263,6 +267,17 @@ pub fn calls_on(db: &Db<'_>, user_id: i64, key: Uuid, day: i64) -> Result<i64> {
         |_, row| Ok(row.take()?),
     )?;
     Ok(calls.unwrap_or(0))
+}
+
+fn from_row(_: &Db<'_>, row: &mut Columns<'_>) -> Result<Usage> {
+    Ok(Usage {
+        user_id: row.take()?,
+        key: Uuid::from_slice(&row.take::<Vec<u8>>()?).ok(),
+        day: row.take()?,
+        calls: row.take()?,
+        refused: row.take()?,
+        last_ms: 0,
+    })
 }
 
 /// Forgets what was counted before that day.

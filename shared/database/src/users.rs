@@ -12,7 +12,7 @@ use crate::{Db, Result};
 const TABLE: &str = "users";
 /// In the order in which `from_row` takes them.
 const SELECT: &str = "SELECT id, uuid, role, status, consent, created_at, tokens_from, bio, compare, control, email, data, ihash, \
-     initial, imperial, jwt_calls, key_calls, language, last_seen, mfa_enabled, newsletter, patron, updated_at, \
+     initial, imperial, jwt_calls, key_calls, language, last_seen, mfa_enabled, newsletter, patron, quota, updated_at, \
      username, lusername, password FROM users";
 
 /// What a new account starts with; the rest has defaults.
@@ -36,9 +36,9 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
-const SECOND_MS: i64 = 1000;
+pub(crate) const SECOND_MS: i64 = 1000;
 /// Bytes of the random name of an account's image.
-const IHASH_BYTES: usize = 32;
+pub(crate) const IHASH_BYTES: usize = 32;
 
 /// Stores a new account under a user name `user-<id>`; when somebody already has that,
 /// its UUID. Gives the integer id.
@@ -172,7 +172,7 @@ pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
         "UPDATE users SET username = :username, lusername = :lusername, email_index = :email_index, email = :email,
            bio = :bio, data = :data, password = :password, role = :role, status = :status, consent = :consent,
            control = :control, compare = :compare, imperial = :imperial, newsletter = :newsletter,
-           language = :language, patron = :patron, mfa_enabled = :mfa_enabled, updated_at = :updated_at
+           language = :language, patron = :patron, quota = :quota, mfa_enabled = :mfa_enabled, updated_at = :updated_at
          WHERE id = :id",
         named_params! {
             ":id": user.standing.id,
@@ -192,6 +192,7 @@ pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
             ":newsletter": user.newsletter,
             ":language": user.language.code(),
             ":patron": user.patron,
+            ":quota": user.quota,
             ":mfa_enabled": user.mfa_enabled,
             ":updated_at": user.updated_at.as_millis(),
         },
@@ -274,6 +275,7 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<User> {
         mfa_enabled: row.take()?,
         newsletter: row.take()?,
         patron: row.take()?,
+        quota: row.take()?,
         updated_at: row.timestamp()?,
         username: row.take()?,
         lusername: row.take()?,

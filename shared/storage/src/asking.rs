@@ -1,12 +1,12 @@
 //! Asking the store whether `head` moved: alone while few do, together where many wait.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
 
+use crate::environment::Clock;
 use crate::limits::HEAD_GETS_MAX;
 use crate::replica::Replica;
 use crate::store::{Fetched, StoreError};
@@ -18,8 +18,41 @@ pub(crate) struct Asked {
     pub(crate) fetched: Fetched,
     /// What was known when the question was put: "not modified" vouches for that.
     pub(crate) known: Version,
-    /// When it was put, on the clock's monotonic scale. Microseconds.
-    pub(crate) began_us: u64,
+    /// When it was put.
+    pub(crate) began: Moment,
+}
+
+/// A moment on both clocks of this process: the one stands still while the machine sleeps, the other can be set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// On the monotonic scale. Microseconds.
+    us: u64,
+    /// Milliseconds since 1970.
+    unix_ms: u64,
+}
+
+impl Moment {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
+        Self {
+            us: clock.monotonic_us(),
+            unix_ms: clock.unix_ms(),
+        }
+    }
+
+    /// What has passed since then by the clock that says more. Milliseconds.
+    fn age_ms(&self, clock: &dyn Clock) -> u64 {
+        let now = Self::now(clock);
+        let passed_ms = now.us.saturating_sub(self.us).div_ceil(1_000);
+        passed_ms.max(now.unix_ms.abs_diff(self.unix_ms))
+    }
+}
+
+/// The local copy was the newest when the store was asked.
+#[derive(Debug, Clone, Copy)]
+struct Vouched {
+    asked: Moment,
+    /// The store's clock in its answer. Milliseconds since 1970.
+    date_ms: u64,
 }
 
 type Question = Shared<BoxFuture<'static, Result<Asked, StoreError>>>;
@@ -29,8 +62,7 @@ pub(crate) struct Asking {
     places: Arc<Semaphore>,
     /// Not put yet, so whoever comes now may share it.
     next: Mutex<Option<Question>>,
-    /// The local copy was the newest at this moment, on the clock's monotonic scale. Microseconds; 0 before the first time.
-    newest_us: AtomicU64,
+    vouched: Mutex<Option<Vouched>>,
 }
 
 impl Default for Asking {
@@ -38,7 +70,7 @@ impl Default for Asking {
         Self {
             places: Arc::new(Semaphore::new(HEAD_GETS_MAX)),
             next: Mutex::default(),
-            newest_us: AtomicU64::new(0),
+            vouched: Mutex::default(),
         }
     }
 }
@@ -48,9 +80,16 @@ impl Asking {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The local copy was the newest when that question was put.
-    pub(crate) fn was_newest(&self, began_us: u64) {
-        self.newest_us.fetch_max(began_us, Ordering::Relaxed);
+    fn vouched(&self) -> MutexGuard<'_, Option<Vouched>> {
+        self.vouched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The local copy was the newest when the store was asked, and the store's clock said this. Milliseconds since 1970.
+    pub(crate) fn was_newest(&self, asked: Moment, date_ms: u64) {
+        let mut vouched = self.vouched();
+        if vouched.is_none_or(|before| before.asked.us <= asked.us) {
+            *vouched = Some(Vouched { asked, date_ms });
+        }
     }
 }
 
@@ -66,12 +105,12 @@ impl Replica {
 
     async fn ask_now(&self) -> Result<Asked, StoreError> {
         let known = self.known.load_full();
-        let began_us = self.clock.monotonic_us();
+        let began = Moment::now(&*self.clock);
         let fetched = self.get_head(Some(&known.etag)).await?;
         Ok(Asked {
             fetched,
             known: known.version(),
-            began_us,
+            began,
         })
     }
 
@@ -88,10 +127,9 @@ impl Replica {
         question.boxed().shared()
     }
 
-    /// Whether the local copy was the newest less than `age_ms` ago.
-    pub(crate) fn is_younger_than(&self, age_ms: u64) -> bool {
-        let newest_us = self.asking.newest_us.load(Ordering::Relaxed);
-        let age_us = self.clock.monotonic_us().saturating_sub(newest_us);
-        newest_us > 0 && age_us < age_ms.saturating_mul(1_000)
+    /// What the store's clock said when it vouched for the local copy, where that is less than `age_ms` ago. Milliseconds since 1970.
+    pub(crate) fn date_if_younger_than(&self, age_ms: u64) -> Option<u64> {
+        let vouched = (*self.asking.vouched())?;
+        (vouched.asked.age_ms(&*self.clock) < age_ms).then_some(vouched.date_ms)
     }
 }

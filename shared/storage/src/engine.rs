@@ -269,7 +269,7 @@ impl Engine {
             Freshness::Within { age_ms, at_least } => {
                 let have = self.version();
                 let unseen = at_least.is_some_and(|seen| seen.epoch != have.epoch || seen.seq > have.seq);
-                unseen || !self.replica.is_younger_than(age_ms)
+                unseen || self.replica.date_if_younger_than(age_ms).is_none()
             }
         }
     }
@@ -292,8 +292,8 @@ impl Engine {
         };
         let asked = asked.map_err(Error::from)?;
         match (asked.fetched, early) {
-            (Fetched::NotModified { .. }, early) => {
-                self.replica.asking.was_newest(asked.began_us);
+            (Fetched::NotModified { date_ms }, early) => {
+                self.replica.asking.was_newest(asked.began, date_ms);
                 // The answer vouches for what was known when it was asked for.
                 if let Some(Looked::At(value, version)) = early.transpose()?
                     && version >= asked.known
@@ -302,8 +302,8 @@ impl Engine {
                 }
             }
             (moved, _) => {
-                self.replica.absorb(moved).await?;
-                self.replica.asking.was_newest(asked.began_us);
+                let date_ms = self.replica.absorb(moved).await?;
+                self.replica.asking.was_newest(asked.began, date_ms);
             }
         }
         Ok(None)

@@ -63,6 +63,7 @@ mod stage;
 mod store;
 mod tasks;
 mod trash;
+mod turn;
 mod usage;
 mod version;
 mod wal;

@@ -55,6 +55,15 @@ pub const RESTORABLE_MS: u64 = TRASH_KEPT_MS - FLOOR_MS;
 /// Attempts of one compaction, garbage collection or restore.
 pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 
+/// A writer that was told so lately that its copy is the newest does not ask again: its PUT of `head` tells. Milliseconds.
+pub const TRUSTED_MS: u64 = 300;
+/// Commits that a writer makes on one such word: whoever waits beside it for a turn gets a chance.
+pub const TRUSTED_COMMITS: u32 = 16;
+/// The same where others write too...
+pub const TRUSTED_COMMITS_CONTENDED: u32 = 8;
+/// ...which a writer believes for so long after it has last met one. Milliseconds.
+pub const CONTENDED_MS: u64 = 2_000;
+
 /// A lock older than this belongs to nobody, by the store's clock. Milliseconds.
 pub const LOCK_MS: u64 = 10_000;
 /// Races lost before a writer takes the lock.

@@ -8,7 +8,7 @@ use std::task::Poll;
 use arc_swap::ArcSwap;
 use rusqlite::Connection;
 
-use crate::asking::Asking;
+use crate::asking::{Asking, Moment};
 use crate::engine::Ablation;
 use crate::environment::{Clock, Random};
 use crate::error::Error;
@@ -157,10 +157,10 @@ impl Replica {
     /// Is at the newest `head` when it returns; returns the store's clock. Milliseconds since 1970.
     pub(crate) async fn refresh(self: &Arc<Self>) -> Result<u64, Error> {
         let known = self.known.load_full();
-        let date_ms = match self.get_head(Some(&known.etag)).await? {
-            Fetched::NotModified { date_ms } => date_ms,
-            other => self.absorb(other).await?,
-        };
+        let asked = Moment::now(&*self.clock);
+        let fetched = self.get_head(Some(&known.etag)).await?;
+        let date_ms = self.absorb(fetched).await?;
+        self.asking.was_newest(asked, date_ms);
         if self.local().is_lost() {
             self.repair().await?;
         }

@@ -16,6 +16,7 @@ use crate::limits::{
 use crate::lock::Locking;
 use crate::replica::{Known, Replica};
 use crate::stage::{Stage, Staged, Staging, stage};
+use crate::turn::Turn;
 
 /// What stands in the queue.
 pub(crate) enum Message {
@@ -28,11 +29,14 @@ pub(crate) struct Writer {
     /// Out on a thread for blocking work while there is none.
     session: Option<Box<dyn Staging>>,
     locking: Locking,
+    turn: Turn,
 }
 
 /// What an attempt came to.
 enum Attempt {
     Done,
+    /// What it came to stands on a copy that may be old.
+    Doubtful,
     /// Each write has to run alone; where there is only one, this is its error.
     Left(Error),
     /// Somebody else holds the lock.
@@ -69,6 +73,7 @@ impl Writer {
             replica,
             session,
             locking,
+            turn: Turn::default(),
         }
     }
 
@@ -145,8 +150,14 @@ impl Writer {
             let took_ms = (self.replica.clock.monotonic_us() - began_us) / 1_000;
             match attempt {
                 Attempt::Done => return None,
+                Attempt::Doubtful => {
+                    // Nothing was sent: the next attempt is the first.
+                    group.iter_mut().for_each(|waiting| waiting.first_attempt_ms = None);
+                    self.turn.ask();
+                }
                 Attempt::Left(error) => return Some(error),
                 Attempt::Locked => {
+                    self.turn.met_others(&*self.replica.clock);
                     "somebody else holds the lock".clone_into(&mut patience.last);
                     self.replica.pause(patience.lock_wait_ms).await;
                     patience.lock_wait_ms = (patience.lock_wait_ms * 3 / 2).min(LOCK_WAIT_MAX_MS);
@@ -154,10 +165,12 @@ impl Writer {
                 Attempt::Refused(Refusal::Lost(detail)) => {
                     patience.losses += 1;
                     patience.last = detail;
+                    self.turn.met_others(&*self.replica.clock);
                     self.replica.pause(took_ms << patience.losses.min(LOSSES_COUNTED)).await;
                 }
                 Attempt::Refused(Refusal::Busy(detail)) => {
                     patience.last = detail;
+                    self.turn.ask();
                     self.replica.pause(patience.backoff_ms).await;
                     patience.backoff_ms = (patience.backoff_ms * 2).min(BACKOFF_MAX_MS);
                 }
@@ -194,7 +207,11 @@ impl Writer {
     }
 
     async fn attempt_or(&mut self, group: &mut Vec<Waiting>, patience: &Patience) -> Result<Attempt, Attempt> {
-        let date_ms = self.replica.refresh().await?;
+        let trusted_ms = self.turn.begin(&self.replica).await;
+        let date_ms = match trusted_ms {
+            Some(date_ms) => date_ms,
+            None => self.replica.refresh().await?,
+        };
         self.forget_the_old(group, date_ms);
         let mut known = self.replica.known.load_full();
         self.replica.check_writable(&known.head.json)?;
@@ -206,6 +223,7 @@ impl Writer {
         }
         let staged = match self.stage(group, &known, date_ms).await? {
             Stage::Staged(staged) => Arc::new(*staged),
+            Stage::Unchanged | Stage::Left(_) if trusted_ms.is_some() => return Ok(Attempt::Doubtful),
             Stage::Unchanged => return Ok(Attempt::Done),
             Stage::Left(error) => return Ok(Attempt::Left(error)),
             Stage::Moved => return Err(Refusal::Lost("the local copy moved on".to_owned()).into()),
@@ -214,6 +232,7 @@ impl Writer {
             Ok(committed) => {
                 // The PUT that committed cleared the lock.
                 self.locking.cleared();
+                self.turn.committed(&*self.replica.clock);
                 self.replica.frozen.forget(&staged.usage);
                 self.accept(staged, committed).await;
                 Ok(Attempt::Done)

@@ -7,7 +7,8 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bespoke_storage::{Engine, Freshness, MemoryStore, ObjectStore, Options, Version};
+use bespoke_storage::limits::{TRUSTED_COMMITS, TRUSTED_MS};
+use bespoke_storage::{Engine, Error, Freshness, MemoryStore, ObjectStore, Options, Version};
 use futures_util::future::join_all;
 use support::{Hooked, Place, VirtualClock, add, count, open};
 use tokio::sync::Semaphore;
@@ -144,4 +145,51 @@ async fn many_reads_at_once_share_a_question_that_is_put_after_they_came() {
     assert_eq!(early.len(), 8);
     assert!(late.iter().all(|(value, _)| *value == 1), "{late:?}");
     assert_eq!(watched.asked(), 9);
+}
+
+#[tokio::test]
+async fn a_writer_that_has_just_asked_does_not_ask_again() {
+    let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
+    let watched = Watched::new(&bucket);
+    let engine = open_at(&watched.store, &place, &clock).await;
+    a_in(&engine, Freshness::Strict).await;
+    watched.asked();
+    for _ in 0..TRUSTED_COMMITS {
+        add(&engine, "a", 1).await.unwrap();
+    }
+    let in_a_run = watched.asked();
+    for _ in 0..10 * TRUSTED_COMMITS {
+        add(&engine, "a", 1).await.unwrap();
+    }
+    assert!(in_a_run <= 1, "the first commits after a read need no question");
+    assert_eq!(watched.asked(), 10, "one question for each run");
+    clock.advance(TRUSTED_MS);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(watched.asked(), 1, "an old answer is no answer");
+}
+
+#[tokio::test]
+async fn what_a_writer_refuses_is_seen_on_the_newest_state() {
+    let (place, other, clock, bucket) = (Place::new(), Place::new(), VirtualClock::new(), MemoryStore::new());
+    let store: Arc<dyn ObjectStore> = Arc::new(bucket);
+    let engine = open_at(&store, &place, &clock).await;
+    let somebody = open(&store, &other).await;
+    let take = |engine: Engine| async move {
+        let write = engine.write::<i64, Error>(support::fresh_id(), |c| {
+            let taken = c.execute("DELETE FROM counter WHERE name = 'a'", [])?;
+            (taken == 1)
+                .then_some(0)
+                .ok_or(Error::Refused("nothing to take".to_owned()))
+        });
+        write.await.is_ok()
+    };
+    for _ in 0..3 {
+        a_in(&engine, Freshness::Strict).await;
+        add(&somebody, "a", 1).await.unwrap();
+        assert!(
+            take(engine.clone()).await,
+            "it is there, though the copy does not say so"
+        );
+        assert!(!take(somebody.clone()).await, "it is gone");
+    }
 }

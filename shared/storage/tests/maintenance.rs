@@ -5,11 +5,14 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bespoke_storage::{
-    Clock, Compact, Compacted, Engine, Error, FaultyStore, Freshness, MemoryStore, ObjectStore, Options, Rates,
-    RestorePoint,
+    Clock, Compact, Compacted, ETag, Engine, Error, FaultyStore, Fetched, Freshness, Listed, MemoryStore, Object,
+    ObjectStore, Options, PutCondition, Rates, RestorePoint, S3Store, StoreError,
 };
+use bytes::Bytes;
+use support::s3::S3Server;
 use support::{Place, VirtualClock, add, count, fresh_id, head_of, noise, open};
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -199,4 +202,76 @@ async fn who_lagged_behind_a_compaction_fetches_only_what_it_lacks() {
     assert_eq!(counted(&lagging).await, 1);
     let fetched = fetched() - before;
     assert!((1..chunks / 2).contains(&fetched), "{fetched} of {chunks} chunks");
+}
+
+/// A bucket of S3 whose clock can be put forward; what lies in it does not get younger.
+struct LaterS3 {
+    inner: S3Store,
+    /// Milliseconds.
+    ahead: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for LaterS3 {
+    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        let later = |date_ms| date_ms + self.ahead.load(Ordering::SeqCst);
+        Ok(match self.inner.get(key, if_none_match).await? {
+            Fetched::NotModified { date_ms } => Fetched::NotModified {
+                date_ms: later(date_ms),
+            },
+            Fetched::Found(object) => Fetched::Found(Object {
+                date_ms: later(object.date_ms),
+                ..object
+            }),
+            Fetched::Missing => Fetched::Missing,
+        })
+    }
+
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
+        self.inner.get_range(key, offset, length).await
+    }
+
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
+        self.inner.put(key, body, condition).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.inner.list(prefix).await
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_of_s3_is_compacted_restored_and_freed_of_garbage() {
+    let (place, server) = (Place::new(), S3Server::start());
+    let later = Arc::new(LaterS3 {
+        inner: server.store().await,
+        ahead: AtomicU64::new(0),
+    });
+    let store = Arc::clone(&later) as Arc<dyn ObjectStore>;
+    let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
+    for seed in 0..17 {
+        add_segment(&engine, seed).await;
+    }
+    let one = add(&engine, "a", 1).await.unwrap().version;
+    assert_eq!(engine.compact(Compact::WhereWorthIt).await.unwrap(), Compacted::Done);
+    add(&engine, "a", 1).await.unwrap();
+    assert_eq!(counted(&other).await, 2);
+    engine.restore(RestorePoint::At(one)).await.unwrap();
+    assert_eq!(
+        (counted(&other).await, counted(&open(&store, &place).await).await),
+        (1, 1)
+    );
+    engine.compact(Compact::Always).await.unwrap();
+    assert_eq!(engine.collect_garbage().await.unwrap().deleted, 0);
+    later.ahead.store(9 * DAY_MS, Ordering::SeqCst);
+    assert!(engine.collect_garbage().await.unwrap().deleted > 17);
+    assert_eq!(store.list("segment/").await.unwrap().len(), 0);
+    assert_eq!(store.list("table/").await.unwrap().len(), 1);
+    assert_eq!(counted(&other).await, 1);
+    add(&other, "a", 1).await.unwrap();
+    assert_eq!(counted(&open(&store, &place).await).await, 2);
 }

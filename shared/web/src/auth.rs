@@ -210,6 +210,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
         let proof = Proof::of(parts, context)?;
         let session = Session::from_request_parts(parts, context).await?;
+        proof.replace_imported(&session).await?;
         let look = session.read(|db| {
             let known = proof.known(db, context)?;
             let verdict = proof.admit(&known, LEVEL, db).and_then(|()| known.quota(db, context));

@@ -1,5 +1,6 @@
 //! The configuration: read once, from the environment and `.env`; unknown or invalid settings refuse to start.
 
+mod contact;
 mod environment;
 mod mail;
 mod services;
@@ -17,6 +18,7 @@ use bespoke_storage::Place;
 
 use crate::LimitSettings;
 
+pub use contact::Contact;
 pub use environment::{Environment, Overrides};
 pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
 
@@ -107,6 +109,8 @@ pub struct Config {
     pub default_option_pack_image: String,
     /// Whether anybody may read how much there is.
     pub public_counters: bool,
+    /// Where callers reach whoever runs this instance.
+    pub operator: Option<Contact>,
     /// Where images are.
     pub images: ImagePlace,
     /// Providers through which people sign in.
@@ -173,6 +177,7 @@ impl Config {
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
+            operator: env.contact("BACKEND_OPERATOR_CONTACT")?,
             images: env.image_place()?,
             oauth: env.oauth(&site)?,
             call_timeout_ms: env.parse("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,

@@ -46,7 +46,7 @@ pub use audit::Witness;
 pub use auth::{Access, Caller, Guest, Identity, Public, Via, level};
 pub use body::{Body, JsonObject, truthy};
 pub use client::{ClientIp, Peer};
-pub use config::{Config, ConfigError, Overrides};
+pub use config::{Config, ConfigError, Contact, Overrides};
 pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;

@@ -19,9 +19,12 @@ use super::description;
 /// When the tests begin: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
+/// The passphrase of every test's installation.
+pub const ENC_KEY: &str = "a passphrase for tests, and for nothing else";
+
 /// What every test's installation is configured with: test mode, and passwords that cost nothing.
 const SETTINGS: &[(&str, &str)] = &[
-    ("BACKEND_ENC_KEY", "a passphrase for tests, and for nothing else"),
+    ("BACKEND_ENC_KEY", ENC_KEY),
     ("BACKEND_ENABLE_TESTS", "yes"),
     ("BACKEND_PASSWORD_MEMORY_KIB", "8"),
     ("BACKEND_PASSWORD_ITERATIONS", "1"),

@@ -7,7 +7,7 @@ pub mod picture;
 pub mod runtime_api;
 pub mod server;
 
-pub use app::{Answer, App, Key, Person, functions};
+pub use app::{Answer, App, ENC_KEY, Key, Person, functions};
 pub use built::{binary, example};
 pub use runtime_api::{Exit, Function, InvokeError, RuntimeApi};
 pub use server::{Server, bespoke};

@@ -38,8 +38,17 @@ impl Server {
     /// # Panics
     /// When it does not start.
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with these settings.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = bespoke(data);
         let mut child = command
+            .envs(settings.iter().copied())
             .args(["serve", "--port", "0"])
             .stdout(Stdio::piped())
             .spawn()

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Level, Networks, Scopes, SecretDigest, Timestamp};
+use crate::{Level, Networks, Scopes, StoredSecret, Timestamp};
 
 /// How long a key may live when nothing else is set, in days (decisions: two years and a leap day more).
 pub const DEFAULT_MAX_LIFE_DAYS: i64 = 732;
@@ -30,8 +30,8 @@ pub struct ApiKey {
     pub name: Value,
     /// Highest level that a call with it has.
     pub level: Level,
-    /// SHA-256 of the secret.
-    pub secret: SecretDigest,
+    /// What is stored of the secret.
+    pub secret: StoredSecret,
     /// After a rotation: until then the secret before this one is taken too.
     pub grace_until: Option<Timestamp>,
     /// What it may do of what its level allows; `None` for all of it.

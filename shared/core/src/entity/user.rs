@@ -155,6 +155,8 @@ pub struct User {
     pub newsletter: bool,
     /// Tier of patronage.
     pub patron: i64,
+    /// Calls a day with each of its API keys; `None`: as many as everybody.
+    pub quota: Option<u32>,
     /// Last change.
     pub updated_at: Timestamp,
     /// User name as its owner writes it.

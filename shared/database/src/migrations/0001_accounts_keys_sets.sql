@@ -79,8 +79,8 @@ CREATE TABLE api_keys (
   user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   name       BLOB    NOT NULL,               -- sealed
   level      INTEGER NOT NULL,
-  secret     BLOB    NOT NULL,               -- SHA-256
-  old_secret BLOB,                           -- SHA-256 of the one before the last rotation
+  secret     BLOB    NOT NULL,               -- SHA-256; moved in and not yet used: JSON text of the original's hash
+  old_secret BLOB,                           -- the same of the one before the last rotation
   grace_until INTEGER,                       -- from then on the old secret is refused
   scopes     TEXT,                           -- names with blanks between; NULL: whatever the level allows
   cidr       TEXT,                           -- networks with blanks between; NULL: from everywhere
@@ -96,7 +96,7 @@ CREATE INDEX api_keys_by_user ON api_keys (user_id);
 CREATE TABLE revoked_keys (
   id         INTEGER PRIMARY KEY,
   uuid       BLOB    NOT NULL UNIQUE,
-  secret     BLOB    NOT NULL,               -- SHA-256
+  secret     BLOB    NOT NULL,               -- as in api_keys
   revoked_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX revoked_keys_by_time ON revoked_keys (revoked_at);
@@ -304,3 +304,24 @@ END;
 CREATE TRIGGER exports_leave_file AFTER DELETE ON exports BEGIN
   INSERT INTO leftovers (kind, record) VALUES ('export', OLD.name);
 END;
+
+-- What was moved in from a database of the original: one row, how far each of its tables has come, and what is to be said of
+-- single rows.
+CREATE TABLE imports (
+  id          INTEGER PRIMARY KEY CHECK (id = 1),
+  source      BLOB    NOT NULL,              -- SHA-256 of the file
+  finished_at INTEGER
+) STRICT;
+CREATE TABLE import_tables (
+  name     TEXT    PRIMARY KEY,
+  last_row INTEGER NOT NULL,                 -- rowid of the last one that was read
+  rows     INTEGER NOT NULL,                 -- how many were read
+  stored   INTEGER NOT NULL                  -- how many of those were stored
+) STRICT;
+CREATE TABLE import_notes (
+  id      INTEGER PRIMARY KEY,
+  name    TEXT    NOT NULL,                  -- of the table
+  row     TEXT    NOT NULL,                  -- its id
+  verdict TEXT    NOT NULL,
+  reason  TEXT    NOT NULL
+) STRICT;

@@ -15,6 +15,8 @@ use super::measured::{Stopwatch, median};
 
 /// How long each case runs in each round. Milliseconds.
 const RUN_MS: f64 = 5_000.0;
+/// The same for processes: long enough for many turns of each. Milliseconds.
+const PROCESSES_RUN_MS: f64 = 15_000.0;
 const ROUNDS: usize = 3;
 const TASKS: u64 = 16;
 const PROCESSES: usize = 8;
@@ -57,18 +59,23 @@ pub(crate) async fn measure(folder: &Path) -> Result<Writers> {
     }
     drop(engine);
     let [one, plain_one, many, plain_many] = rates.map(median);
-    let server = Server::start()?;
-    let processes = vec![
-        processes("directory", &format!("dir:{}", place.display()), folder)?,
-        processes("S3 server", &server.endpoint, folder)?,
-    ];
     Ok(Writers {
         one,
         many,
         plain_one,
         plain_many,
-        processes,
+        processes: processes_at(folder)?,
     })
+}
+
+/// Eight processes beside one, on a directory and on the S3 server.
+pub(crate) fn processes_at(folder: &Path) -> Result<Vec<Processes>> {
+    let server = Server::start()?;
+    let directory = format!("dir:{}", folder.join("shared").display());
+    Ok(vec![
+        processes("directory", &directory, folder)?,
+        processes("S3 server", &server.endpoint, folder)?,
+    ])
 }
 
 /// Writes a second of `count` tasks that share an engine.
@@ -77,7 +84,7 @@ async fn tasks(engine: &Engine, count: u64) -> Result<f64> {
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..count {
         let (engine, watch) = (engine.clone(), Arc::clone(&watch));
-        tasks.spawn(async move { write_for_a_while(&engine, &watch, task).await });
+        tasks.spawn(async move { write_for(RUN_MS, &engine, &watch, task).await });
     }
     let mut sum = 0;
     while let Some(done) = tasks.join_next().await {
@@ -86,10 +93,10 @@ async fn tasks(engine: &Engine, count: u64) -> Result<f64> {
     Ok(sum as f64 * 1e3 / watch.ms())
 }
 
-async fn write_for_a_while(engine: &Engine, watch: &Stopwatch, who: u64) -> Result<u64> {
+async fn write_for(run_ms: f64, engine: &Engine, watch: &Stopwatch, who: u64) -> Result<u64> {
     let users = data::users_in(SIZE_MB);
     let mut done = 0;
-    while watch.ms() < RUN_MS {
+    while watch.ms() < run_ms {
         let id = CommitId::random(&bespoke_storage::environment::SystemRandom);
         let n = who * 1_000_000 + done;
         engine
@@ -131,6 +138,7 @@ fn processes(name: &'static str, place: &str, folder: &Path) -> Result<Processes
     for _ in 0..ROUNDS {
         ones.push(crowd(1, place, folder)?.iter().sum());
         let all = crowd(PROCESSES, place, folder)?;
+        eprintln!("{name}: {all:.1?}");
         let sum: f64 = all.iter().sum();
         alls.push(sum);
         shares.push(all.iter().copied().fold(f64::INFINITY, f64::min) * PROCESSES as f64 / sum);
@@ -180,7 +188,7 @@ pub(crate) async fn work(arguments: &[String]) -> Result<()> {
         None => Arc::new(S3Store::open(settings(place)).await?),
     };
     let engine = Engine::open(store, Options::new(copies, SCHEMA)).await?;
-    // On the S3 server the first of the first crowd finds an empty database.
+    // The first of the first crowd finds an empty database.
     if engine.read(Freshness::Local, is_empty).await?.value {
         data::fill(&engine, SIZE_MB).await?;
     }
@@ -188,7 +196,7 @@ pub(crate) async fn work(arguments: &[String]) -> Result<()> {
     let mut go = String::new();
     std::io::stdin().read_line(&mut go)?;
     let watch = Stopwatch::start();
-    let done = write_for_a_while(&engine, &watch, std::process::id().into()).await?;
+    let done = write_for(PROCESSES_RUN_MS, &engine, &watch, std::process::id().into()).await?;
     println!("{}", done as f64 * 1e3 / watch.ms());
     engine.close().await;
     Ok(())

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p bespoke-storage --example benchmark -- FOLDER [SIZES_MB...]`
 //!
-//! prints the part of docs/performance.md that is about storage; with `--write` it is put there.
+//! prints the part of docs/performance.md that is about storage; with `--write` it is put there, with `--processes` it is the
+//! rows of the processes alone.
 
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
@@ -25,7 +26,8 @@ fn main() -> Result<()> {
         return runtime()?.block_on(crowd::work(&arguments[1..]));
     }
     let write = arguments.iter().any(|argument| argument == "--write");
-    arguments.retain(|argument| argument != "--write");
+    let processes = arguments.iter().any(|argument| argument == "--processes");
+    arguments.retain(|argument| !argument.starts_with("--"));
     let root = arguments.first().map_or_else(std::env::temp_dir, PathBuf::from);
     let sizes: Vec<u64> = arguments
         .iter()
@@ -35,7 +37,11 @@ fn main() -> Result<()> {
     let sizes = if sizes.is_empty() { SIZES_MB.to_vec() } else { sizes };
     let folder = root.join(format!("storage-benchmark-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let measured = measure(&folder, &sizes);
+    let measured = if processes {
+        crowd::processes_at(&folder).map(|all| page::processes(&all).join("\n"))
+    } else {
+        measure(&folder, &sizes)
+    };
     std::fs::remove_dir_all(&folder)?;
     let page = measured?;
     println!("{page}");

@@ -29,12 +29,13 @@ impl Measured {
         }
     }
 
-    /// Writing calls, and the bytes of their bodies, so far.
+    /// All calls, and the bytes that were sent, so far.
     pub(crate) fn so_far(&self) -> (u64, u64) {
         (self.calls.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
     }
 
-    async fn wait(&self) {
+    async fn call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         if self.delay_ms > 0 {
             tokio::time::sleep(Duration::from_millis(self.delay_ms)).await;
         }
@@ -44,18 +45,17 @@ impl Measured {
 #[async_trait]
 impl ObjectStore for Measured {
     async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
-        self.wait().await;
+        self.call().await;
         self.inner.get(key, if_none_match).await
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
-        self.wait().await;
+        self.call().await;
         self.inner.get_range(key, offset, length).await
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
-        self.wait().await;
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.call().await;
         self.sent.fetch_add(body.len() as u64, Ordering::Relaxed);
         self.inner.put(key, body, condition).await
     }

@@ -85,6 +85,29 @@ impl Proof {
         })
     }
 
+    /// Replaces what was moved in for the secret of an API key by its digest, at its first use. Costs nothing for a key that
+    /// is unknown or was replaced, and one hash of the kind of passwords for a wrong secret, of which an address has few.
+    pub(super) async fn replace_imported(&self, session: &Session) -> Result<()> {
+        let (id, secret) = match &self.credentials {
+            Credentials::Key { id, secret } if secret.is_imported() => (*id, secret.clone()),
+            _ => return Ok(()),
+        };
+        let hashes = session.read(|db| Ok(api_keys::imported_hashes(db, id)?)).await?;
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        if let Some(client) = self.client {
+            session.limit(Subject::Stranger(client))?;
+        }
+        let digest = secret.digest();
+        let verify = session.compute(move |_| hashes.into_iter().find(|hash| hash.verify(secret.expose())));
+        if let Some(hash) = verify.await? {
+            let replace = session.write(move |db| Ok(api_keys::replace_imported(db, id, &hash, &digest)?));
+            replace.await?;
+        }
+        Ok(())
+    }
+
     /// Who that is, as the database has it now.
     pub(super) fn known(&self, db: &Db<'_>, context: &Context) -> Result<Known> {
         match &self.credentials {
@@ -229,7 +252,7 @@ impl Known {
             return Ok(None);
         };
         let (now, user_id) = (context.now(), self.identity.actor.user_id);
-        let limit = key.quota.unwrap_or(context.config().key_quota);
+        let limit = key.quota.map_or(context.config().key_quota, u64::from);
         let day = usage::day_of(now);
         let made = usage::calls_on(db, user_id, uuid, day)? + context.database().calls_in_memory(user_id, uuid, day);
         Left::today(limit, made.unsigned_abs(), now).map(Some)

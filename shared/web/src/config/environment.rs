@@ -11,10 +11,12 @@ use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
 use bespoke_storage::Place;
 
-use super::{ConfigError, SETTINGS, WITHOUT_EFFECT, Website};
+use super::{ConfigError, Contact, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::{LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
+/// The one setting that is none of the running server.
+const IMPORT_PASSPHRASE: &str = "IMPORT_ENC_KEY";
 pub(super) const DEFAULT_PORT: u16 = 3000;
 
 /// What the command line says; it wins over the environment.
@@ -71,7 +73,7 @@ impl Environment {
         let all: BTreeMap<_, _> = variables.into_iter().collect();
         let on_lambda = all.contains_key("AWS_LAMBDA_FUNCTION_NAME");
         let mut variables = all;
-        variables.retain(|name, value| name.starts_with(PREFIX) && !value.is_empty());
+        variables.retain(|name, value| (name.starts_with(PREFIX) || name == IMPORT_PASSPHRASE) && !value.is_empty());
         if let Some(port) = overrides.port {
             variables.insert("BACKEND_PORT".into(), port.to_string());
         }
@@ -107,6 +109,11 @@ impl Environment {
 
     pub(super) fn allows_demo_key(&self) -> bool {
         self.allow_demo_key
+    }
+
+    /// The passphrase of the database that is moved in.
+    pub fn import_passphrase(&self) -> Option<String> {
+        self.text(IMPORT_PASSPHRASE)
     }
 
     /// Folder of the data.
@@ -213,6 +220,11 @@ impl Environment {
             .text("BACKEND_TEST_DOMAIN")
             .unwrap_or_else(|| "freesewing.dev".to_owned());
         Ok(self.flag("BACKEND_ENABLE_TESTS")?.then(|| domain.to_lowercase()))
+    }
+
+    pub(super) fn contact(&self, name: &str) -> Result<Option<Contact>, ConfigError> {
+        let contact = self.text(name).map(|text| text.parse()).transpose();
+        contact.map_err(|error: &str| invalid(name, error))
     }
 
     pub(super) fn networks(&self, name: &str) -> Result<Option<Networks>, ConfigError> {

@@ -54,6 +54,11 @@ pub const SETTINGS: &[Setting] = &[
         "Passphrase of its own for the key of the e-mail index.",
     ),
     setting(
+        "IMPORT_ENC_KEY",
+        "none",
+        "For `bespoke import` alone: the encryption key of the original, its BACKEND_ENC_KEY.",
+    ),
+    setting(
         "BACKEND_JWT_EXPIRY",
         "7d",
         "How long a token works: a number of seconds, or a number with a unit (90m, 12h, 7d, 2w).",
@@ -112,6 +117,11 @@ pub const SETTINGS: &[Setting] = &[
         "BACKEND_APIKEY_CALLS_PER_DAY",
         "100000",
         "Calls a day (UTC) with one API key, where an administrator has not set another number for its owner.",
+    ),
+    setting(
+        "BACKEND_OPERATOR_CONTACT",
+        "none",
+        "E-mail address, or page, where callers reach whoever runs this instance; shown where use and limits are explained.",
     ),
     setting(
         "BACKEND_TRUSTED_PROXIES",

@@ -1,0 +1,212 @@
+//! `bespoke import`: a database of the original is moved in.
+
+mod accounts;
+mod batches;
+mod content;
+mod fields;
+pub(crate) mod old_cipher;
+mod report;
+mod source;
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use bespoke_core::Clock as _;
+use bespoke_database::import::{self, Batch};
+use bespoke_database::{CommitId, Database, Freshness};
+use bespoke_storage::Error as StorageError;
+use bespoke_web::config::Environment;
+use bespoke_web::{Context, Overrides, Surroundings, SystemClock, logging};
+use indicatif::ProgressBar;
+
+use self::batches::Workshop;
+use self::old_cipher::OldCipher;
+use self::report::Report;
+use self::source::Source;
+use self::tables::TABLES;
+use crate::{output, start};
+
+/// Rows of one commit. Fewer would write the pages of the indexes more often, more would take more memory.
+const BATCH_ROWS: usize = 20_000;
+/// Times that a commit of unknown outcome is tried again under the same name.
+const ATTEMPTS: u32 = 5;
+/// Notes that a report holds at most.
+const NOTES_MAX: u32 = 100_000;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// SQLite file of the original; its passphrase is in IMPORT_ENC_KEY
+    file: PathBuf,
+    /// Do everything in a scratch folder, report, and keep nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave tables and columns where they are that this version does not know
+    #[arg(long)]
+    ignore_unknown: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Rows of one commit
+    #[arg(long, hide = true, default_value_t = BATCH_ROWS)]
+    batch_rows: usize,
+    /// End without a farewell after so many commits, as if killed
+    #[arg(long, hide = true)]
+    abort_after: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
+    let environment = environment(data_dir);
+    logging::start(environment.log_filter());
+    let passphrase = environment
+        .import_passphrase()
+        .context("set IMPORT_ENC_KEY to the encryption key of the original (its BACKEND_ENC_KEY)")?;
+    let source = Source::open(&arguments.file)?;
+    let ignored = source.check_shape(arguments.ignore_unknown)?;
+    let cipher = OldCipher::new(&passphrase);
+    source.check_passphrase(&cipher)?;
+    let scratch = tempfile::tempdir()?;
+    let environment = if arguments.dry_run {
+        scratch_environment(scratch.path())
+    } else {
+        environment
+    };
+    start::block_on(async {
+        let context = start::open(environment, None).await?;
+        let began = SystemClock.now();
+        let result = move_in(&context, source, cipher, arguments).await;
+        let report = result.map(|report| Report {
+            ignored,
+            took_ms: (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs(),
+            ..report
+        });
+        context.database().clone().close().await;
+        let report = report?;
+        output::print(arguments.json, || report.as_json(), || report.print());
+        Ok(output::exit_code(report.set_aside() > 0))
+    })
+}
+
+fn environment(data_dir: Option<PathBuf>) -> Environment {
+    Environment::read(Overrides {
+        data_dir,
+        ..Overrides::default()
+    })
+}
+
+/// An installation of its own, with keys of its own, that is gone afterwards.
+fn scratch_environment(folder: &Path) -> Environment {
+    let overrides = Overrides {
+        data_dir: Some(folder.into()),
+        ..Overrides::default()
+    };
+    Environment::of([], overrides)
+}
+
+async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments: &Arguments) -> Result<Report> {
+    let database = context.database();
+    let was_finished = begin(database, &source).await?;
+    if !was_finished {
+        let counters = source.counters()?;
+        let reached = progress(database).await?;
+        let bar = output::bar(total(&source)?, "rows");
+        bar.set_position(reached.iter().map(|table| table.rows.unsigned_abs()).sum());
+        let mut batches = batches::start(
+            Workshop {
+                cipher,
+                random: Surroundings::system().random,
+                instance: context.config().instance.clone(),
+                rows: arguments.batch_rows.max(1),
+                source,
+            },
+            reached.into_iter().map(|table| (table.table, table.last_row)).collect(),
+        );
+        let mut commits = 0;
+        while let Some(batch) = batches.recv().await {
+            store(database, batch?, &bar).await?;
+            commits += 1;
+            if arguments.abort_after == Some(commits) {
+                std::process::abort();
+            }
+        }
+        let now = SystemClock.now();
+        let id = database.fresh_commit_id();
+        database.write(id, move |db| import::finish(db, &counters, now)).await?;
+        bar.finish_and_clear();
+        database.compact().await?;
+    }
+    Ok(Report {
+        dry_run: arguments.dry_run,
+        was_finished,
+        tables: progress(database).await?,
+        notes: database
+            .read(Freshness::Local, |db| import::notes(db, NOTES_MAX))
+            .await?,
+        ignored: Vec::new(),
+        took_ms: 0,
+    })
+}
+
+/// Begins the import, or finds out that it was begun; says whether it was finished.
+async fn begin(database: &Database, source: &Source) -> Result<bool> {
+    match database.read(Freshness::Strict, import::begun).await? {
+        Some((digest, _)) if digest != source.digest => {
+            bail!("another file is being moved in, or was; each installation takes one")
+        }
+        Some((_, finished)) => Ok(finished.is_some()),
+        None => {
+            let curated = TABLES.iter().find(|table| table.ours == Some("curated_sets"));
+            let replaces_seeds = curated.map_or(Ok(0), |table| source.count(table))? > 0;
+            let digest = source.digest;
+            let begun = database
+                .write(database.fresh_commit_id(), move |db| {
+                    import::begin(db, &digest, replaces_seeds)
+                })
+                .await;
+            begun.map_err(|error| match error {
+                bespoke_database::Error::NotEmpty => {
+                    anyhow!("this installation has accounts already: move into one that has none")
+                }
+                error => error.into(),
+            })?;
+            Ok(false)
+        }
+    }
+}
+
+async fn progress(database: &Database) -> Result<Vec<import::Progress>> {
+    Ok(database.read(Freshness::Local, import::progress).await?)
+}
+
+fn total(source: &Source) -> Result<u64> {
+    let mut total = 0;
+    for table in &TABLES {
+        if !source.columns(table)?.is_empty() {
+            total += source.count(table)?;
+        }
+    }
+    Ok(total)
+}
+
+async fn store(database: &Database, batch: Batch, bar: &ProgressBar) -> Result<()> {
+    let (table, after, rows) = (batch.table, batch.after, batch.rows.len());
+    let id = CommitId::new(format!("import:{table}:{after}"))?;
+    let (batch, now) = (std::sync::Arc::new(batch), SystemClock.now());
+    for attempt in 1.. {
+        let batch = std::sync::Arc::clone(&batch);
+        let stored = database
+            .write(id.clone(), move |db| import::store(db, &batch, now))
+            .await;
+        match stored {
+            Err(bespoke_database::Error::Storage(StorageError::Unavailable { .. })) if attempt < ATTEMPTS => {}
+            Err(bespoke_database::Error::NoSuchPlace) => bail!("another process moves this file in at the same time"),
+            stored => {
+                stored.with_context(|| format!("cannot store rows of {table}"))?;
+                break;
+            }
+        }
+    }
+    bar.inc(rows as u64);
+    Ok(())
+}

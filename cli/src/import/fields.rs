@@ -1,0 +1,272 @@
+//! One row of the original, and how its columns are read.
+
+use bespoke_core::{Random, Timestamp};
+use rusqlite::types::{Value as Cell, ValueRef};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::old_cipher::OldCipher;
+
+/// Why a row cannot be stored: the column, and what is wrong with it.
+pub(super) type Problem = String;
+
+/// What every row needs.
+pub(super) struct Tools<'a> {
+    pub(super) cipher: &'a OldCipher,
+    pub(super) random: &'a dyn Random,
+    /// The instance that API keys shall belong to.
+    pub(super) instance: &'a str,
+}
+
+/// One row. A column that is missing, as some are in one of the shapes, is NULL.
+pub(super) struct Fields<'a> {
+    pub(super) columns: &'a [String],
+    pub(super) cells: &'a [Cell],
+    pub(super) tools: &'a Tools<'a>,
+}
+
+/// The value of a column, whatever it is; a text that is none is bytes.
+pub(super) fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cell::Text(text.to_owned()),
+            Err(_) => Cell::Blob(bytes.to_owned()),
+        },
+        ValueRef::Blob(bytes) => Cell::Blob(bytes.to_owned()),
+    }
+}
+
+/// An id as people read it.
+pub(super) fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Integer(number) => number.to_string(),
+        Cell::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+impl Fields<'_> {
+    fn cell(&self, name: &str) -> &Cell {
+        let at = self.columns.iter().position(|column| column == name);
+        at.and_then(|at| self.cells.get(at)).unwrap_or(&Cell::Null)
+    }
+
+    /// A whole number; a fraction loses what is behind the point, as with the original.
+    pub(super) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
+        let odd = || format!("{name}: is no number");
+        match self.cell(name) {
+            Cell::Null => Ok(None),
+            Cell::Integer(number) => Ok(Some(*number)),
+            Cell::Real(number) => whole(*number).ok_or_else(odd).map(Some),
+            Cell::Text(text) => match text.trim().parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => text.trim().parse().ok().and_then(whole).ok_or_else(odd).map(Some),
+            },
+            Cell::Blob(_) => Err(odd()),
+        }
+    }
+
+    pub(super) fn integer_or(&self, name: &str, default: i64) -> Result<i64, Problem> {
+        Ok(self.maybe_integer(name)?.unwrap_or(default))
+    }
+
+    pub(super) fn id(&self, name: &str) -> Result<i64, Problem> {
+        let id = self.maybe_integer(name)?.ok_or_else(|| format!("{name}: is missing"))?;
+        (id > 0)
+            .then_some(id)
+            .ok_or_else(|| format!("{name}: is not above zero"))
+    }
+
+    pub(super) fn flag_or(&self, name: &str, default: bool) -> Result<bool, Problem> {
+        if let Cell::Text(text) = self.cell(name)
+            && let Ok(flag) = text.parse()
+        {
+            return Ok(flag);
+        }
+        Ok(self.integer_or(name, default.into())? != 0)
+    }
+
+    pub(super) fn maybe_text(&self, name: &str) -> Result<Option<String>, Problem> {
+        match self.cell(name) {
+            Cell::Null => Ok(None),
+            Cell::Text(text) => Ok(Some(text.clone())),
+            Cell::Integer(number) => Ok(Some(number.to_string())),
+            Cell::Real(number) => Ok(Some(number.to_string())),
+            Cell::Blob(_) => Err(format!("{name}: is no text")),
+        }
+    }
+
+    /// A text; empty where there is none.
+    pub(super) fn text(&self, name: &str) -> Result<String, Problem> {
+        Ok(self.maybe_text(name)?.unwrap_or_default())
+    }
+
+    /// A moment: milliseconds, or a text as SQLite or JavaScript write one.
+    pub(super) fn maybe_moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let ms = match self.cell(name) {
+            Cell::Text(text) => Some(moment_of(text).ok_or_else(|| format!("{name}: is no date"))?),
+            _ => self.maybe_integer(name)?,
+        };
+        let Some(ms) = ms else { return Ok(None) };
+        jiff::Timestamp::from_millisecond(ms).map_err(|_| format!("{name}: is no date"))?;
+        Ok(Some(Timestamp::from_millis(ms)))
+    }
+
+    pub(super) fn moment(&self, name: &str) -> Result<Timestamp, Problem> {
+        self.maybe_moment(name)?.ok_or_else(|| format!("{name}: is missing"))
+    }
+
+    pub(super) fn uuid(&self, name: &str) -> Result<Uuid, Problem> {
+        Uuid::try_parse(&self.text(name)?).map_err(|_| format!("{name}: is no UUID"))
+    }
+
+    /// The UUID of the row; a new one where it has none, as in the shape of 2023.
+    pub(super) fn uuid_or_new(&self) -> Result<Uuid, Problem> {
+        match self.cell("uuid") {
+            Cell::Null => Ok(self.tools.random.uuid()),
+            Cell::Text(text) if text.is_empty() => Ok(self.tools.random.uuid()),
+            _ => self.uuid("uuid"),
+        }
+    }
+
+    /// An encrypted column.
+    pub(super) fn sealed(&self, name: &str) -> Result<Value, Problem> {
+        let opened = self.tools.cipher.open(&self.text(name)?);
+        opened.map_err(|error| format!("{name}: {error}"))
+    }
+
+    /// An encrypted text.
+    pub(super) fn sealed_text(&self, name: &str) -> Result<String, Problem> {
+        Ok(text_of(self.sealed(name)?))
+    }
+
+    /// An encrypted address, which the original may have encrypted twice.
+    pub(super) fn sealed_address(&self, name: &str) -> Result<String, Problem> {
+        match self.tools.cipher.peel(self.sealed(name)?) {
+            Value::String(address) => Ok(bespoke_core::validate::clean_email(&address)),
+            _ => Err(format!("{name}: is no text")),
+        }
+    }
+
+    /// An encrypted structure, with one or two layers of JSON; null where it is empty.
+    pub(super) fn sealed_json(&self, name: &str) -> Result<Value, Problem> {
+        if self.text(name)?.trim() == "{}" {
+            // The default of the column, which was never encrypted.
+            return Ok(Value::Object(Map::new()));
+        }
+        Ok(match self.sealed(name)? {
+            Value::String(text) if text.is_empty() => Value::Null,
+            Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            value => value,
+        })
+    }
+
+    /// A column of plain JSON; null where it is empty or none.
+    pub(super) fn json(&self, name: &str) -> Result<Value, Problem> {
+        let text = self.text(name)?;
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).map_err(|_| format!("{name}: is no JSON"))
+    }
+}
+
+/// A text of any JSON value.
+pub(super) fn text_of(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn whole(number: f64) -> Option<i64> {
+    // Beyond 2^53 a number with a point is none that anybody counted.
+    const MAX: f64 = 9_007_199_254_740_992.0;
+    (number.abs() <= MAX).then_some(number.trunc() as i64)
+}
+
+fn moment_of(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(ms) = text.parse() {
+        return Some(ms);
+    }
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return Some(moment.as_millisecond());
+    }
+    let local: jiff::civil::DateTime = text.parse().ok()?;
+    Some(
+        local
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_millisecond(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bespoke_web::SystemRandom;
+
+    use super::*;
+
+    fn with<T>(cell: Cell, look: impl FnOnce(&Fields<'_>) -> T) -> T {
+        let (cipher, columns, cells) = (OldCipher::new("x"), ["x".to_owned()], [cell]);
+        let tools = Tools {
+            cipher: &cipher,
+            random: &SystemRandom,
+            instance: "",
+        };
+        look(&Fields {
+            columns: &columns,
+            cells: &cells,
+            tools: &tools,
+        })
+    }
+
+    #[test]
+    fn dates_are_numbers_or_texts() {
+        const MS: i64 = 1_795_220_839_810;
+        for (cell, expected) in [
+            (Cell::Integer(MS), Some(MS)),
+            (Cell::Real(MS as f64), Some(MS)),
+            (Cell::Text(MS.to_string()), Some(MS)),
+            (Cell::Text("2026-11-21 00:27:19".into()), Some(1_795_220_839_000)),
+            (Cell::Text("2026-11-21T00:27:19.810Z".into()), Some(MS)),
+            (Cell::Text("2026-11-21T01:27:19.810+01:00".into()), Some(MS)),
+            (Cell::Text("soon".into()), None),
+            (Cell::Integer(i64::MAX), None),
+            (Cell::Blob(vec![1]), None),
+        ] {
+            let read = with(cell.clone(), |fields| fields.moment("x"));
+            assert_eq!(read.ok().map(Timestamp::as_millis), expected, "{cell:?}");
+        }
+        assert_eq!(with(Cell::Null, |fields| fields.maybe_moment("x")), Ok(None));
+    }
+
+    #[test]
+    fn numbers_lose_what_is_behind_the_point() {
+        for (cell, expected) in [
+            (Cell::Real(1.5), Ok(Some(1))),
+            (Cell::Text("166".into()), Ok(Some(166))),
+            (Cell::Text("166.5".into()), Ok(Some(166))),
+            (Cell::Null, Ok(None)),
+            (Cell::Text("tall".into()), Err("x: is no number".to_owned())),
+            (Cell::Real(1e300), Err("x: is no number".to_owned())),
+        ] {
+            assert_eq!(with(cell, |fields| fields.maybe_integer("x")), expected);
+        }
+    }
+
+    #[test]
+    fn a_column_of_the_other_shape_is_null() {
+        with(Cell::Integer(1), |fields| {
+            assert_eq!(fields.maybe_text("y"), Ok(None));
+            assert_eq!(fields.flag_or("y", true), Ok(true));
+            assert!(fields.uuid_or_new().is_ok());
+        });
+    }
+}

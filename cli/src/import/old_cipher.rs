@@ -1,0 +1,150 @@
+//! The original's encryption at rest: AES-256-CBC under a key that scrypt makes of its passphrase.
+
+use aes::Aes256;
+use aes::cipher::block_padding::Pkcs7;
+use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use bespoke_core::Random;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const KEY_BYTES: usize = 32;
+const IV_BYTES: usize = 16;
+const SALT: &[u8] = b"FreeSewing";
+/// Binary logarithm of the work of scrypt: N = 16,384.
+const SCRYPT_LOG_N: u8 = 14;
+const SCRYPT_R: u32 = 8;
+const SCRYPT_P: u32 = 1;
+
+/// Opens what the original encrypted.
+#[derive(Clone)]
+pub(crate) struct OldCipher([u8; KEY_BYTES]);
+
+/// A column as the original stores it, both in hexadecimal.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sealed {
+    iv: String,
+    ct: String,
+}
+
+/// A value that does not open.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    #[error("is not encrypted the way the original does it")]
+    Form,
+    #[error("does not open: it is damaged, or was encrypted with another passphrase")]
+    Content,
+}
+
+impl OldCipher {
+    /// The cipher of that passphrase. Takes a core for tens of milliseconds.
+    pub(crate) fn new(passphrase: &str) -> Self {
+        let params = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).expect("scrypt takes these parameters");
+        let mut key = [0; KEY_BYTES];
+        scrypt::scrypt(passphrase.as_bytes(), SALT, &params, &mut key).expect("32 bytes are a length scrypt can give");
+        Self(key)
+    }
+
+    /// Opens the text of a column; an empty one is an empty text.
+    pub(crate) fn open(&self, column: &str) -> Result<Value, OpenError> {
+        if column.is_empty() {
+            return Ok(Value::String(String::new()));
+        }
+        let sealed: Sealed = serde_json::from_str(column).map_err(|_| OpenError::Form)?;
+        let iv: [u8; IV_BYTES] = hex::decode(sealed.iv)
+            .ok()
+            .and_then(|iv| iv.try_into().ok())
+            .ok_or(OpenError::Form)?;
+        let mut bytes = hex::decode(sealed.ct).map_err(|_| OpenError::Form)?;
+        let decryptor = cbc::Decryptor::<Aes256>::new(&self.0.into(), &iv.into());
+        let opened = decryptor
+            .decrypt_padded::<Pkcs7>(&mut bytes)
+            .map_err(|_| OpenError::Content)?;
+        serde_json::from_slice(opened).map_err(|_| OpenError::Content)
+    }
+
+    /// Opens a value that the original encrypted more than once.
+    pub(crate) fn peel(&self, mut value: Value) -> Value {
+        // Each layer is shorter than the one around it, so this ends.
+        while let Some(inner) = value.as_str().filter(|text| text.starts_with('{')) {
+            match self.open(inner) {
+                Ok(opened) => value = opened,
+                Err(_) => break,
+            }
+        }
+        value
+    }
+
+    /// Encrypts a value as the original does.
+    pub(crate) fn seal(&self, random: &dyn Random, value: &Value) -> String {
+        let iv: [u8; IV_BYTES] = random.bytes();
+        let encryptor = cbc::Encryptor::<Aes256>::new(&self.0.into(), &iv.into());
+        let sealed = Sealed {
+            iv: hex::encode(iv),
+            ct: hex::encode(encryptor.encrypt_padded_vec::<Pkcs7>(value.to_string().as_bytes())),
+        };
+        serde_json::to_string(&sealed).expect("two texts always serialise")
+    }
+
+    /// The same with two layers of JSON.
+    pub(crate) fn seal_text_of(&self, random: &dyn Random, value: &Value) -> String {
+        self.seal(random, &Value::String(value.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bespoke_web::SystemRandom;
+
+    use super::*;
+
+    /// What the original encrypted, re-checked independently.
+    fn vectors() -> Value {
+        let all: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+        all["encryption"].clone()
+    }
+
+    fn text(value: &Value) -> &str {
+        value.as_str().unwrap()
+    }
+
+    #[test]
+    fn what_the_original_encrypted_opens() {
+        let vectors = vectors();
+        let cipher = OldCipher::new(text(&vectors["passphrase"]));
+        assert_eq!(hex::encode(cipher.0), text(&vectors["kdf"]["derived_key_hex"]));
+        for vector in vectors["vectors"].as_array().unwrap() {
+            let mut opened = cipher.open(text(&vector["stored_column_text"])).unwrap();
+            if vector["double_json"] == true {
+                opened = serde_json::from_str(text(&opened)).unwrap();
+            }
+            assert_eq!(opened, vector["value"], "{}", vector["label"]);
+        }
+        let twice = &vectors["double_encrypted"];
+        let once = cipher.open(text(&twice["stored_column_text"])).unwrap();
+        assert_eq!(once, twice["inner_stored"]);
+        assert_eq!(cipher.peel(once), twice["value"]);
+        assert_eq!(cipher.open(""), Ok(Value::String(String::new())));
+    }
+
+    #[test]
+    fn what_was_encrypted_opens_with_its_passphrase_only() {
+        let (one, other) = (OldCipher::new("one"), OldCipher::new("other"));
+        let value = serde_json::json!({ "note": "żółw 👋" });
+        let column = one.seal(&SystemRandom, &value);
+        assert_eq!(one.open(&column), Ok(value.clone()));
+        assert!(other.open(&column).is_err());
+        let twice = one.seal_text_of(&SystemRandom, &value);
+        assert_eq!(one.open(&twice), Ok(Value::String(value.to_string())));
+        for broken in [
+            "x".to_owned(),
+            "{}".into(),
+            column.replace("ct", "cd"),
+            column.replace("iv\":\"", "iv\":\"00"),
+            column.replace("\"}", "0\"}"),
+            column[..column.len() - 4].to_owned() + "\"}",
+        ] {
+            assert!(one.open(&broken).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What an import came to, for people and for machines.
+
+use bespoke_database::import::{Note, Progress, Verdict};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Rows that are named to a person; a machine gets all that are kept.
+const SHOWN: usize = 50;
+
+/// What an import came to.
+pub(super) struct Report {
+    pub(super) dry_run: bool,
+    /// Whether it had been finished before, so that nothing was done.
+    pub(super) was_finished: bool,
+    pub(super) tables: Vec<Progress>,
+    pub(super) notes: Vec<Note>,
+    /// Tables and columns that were left where they are.
+    pub(super) ignored: Vec<String>,
+    /// How long it took. Milliseconds.
+    pub(super) took_ms: u64,
+}
+
+#[derive(Serialize)]
+struct TableLine<'a> {
+    name: &'a str,
+    rows: i64,
+    stored: i64,
+}
+
+impl Report {
+    /// How many rows could not be stored.
+    pub(super) fn set_aside(&self) -> usize {
+        self.count(Verdict::SetAside)
+    }
+
+    fn count(&self, verdict: Verdict) -> usize {
+        self.notes.iter().filter(|note| note.verdict == verdict).count()
+    }
+
+    fn rows(&self) -> i64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        let tables = self.tables.iter().map(|table| TableLine {
+            name: &table.table,
+            rows: table.rows,
+            stored: table.stored,
+        });
+        let note = |note: &Note| json!({ "table": note.table, "id": note.id, "verdict": note.verdict.name(), "reason": note.reason });
+        json!({
+            "dryRun": self.dry_run,
+            "wasFinished": self.was_finished,
+            "rows": self.rows(),
+            "setAside": self.set_aside(),
+            "changed": self.count(Verdict::Changed),
+            "leftOut": self.count(Verdict::LeftOut),
+            "tables": tables.collect::<Vec<_>>(),
+            "notes": self.notes.iter().map(note).collect::<Vec<_>>(),
+            "ignored": self.ignored,
+            "tookMs": self.took_ms,
+        })
+    }
+
+    pub(super) fn print(&self) {
+        if self.was_finished {
+            println!("This file was moved in before; nothing was changed.");
+        }
+        for Progress {
+            table, rows, stored, ..
+        } in &self.tables
+        {
+            println!("{table:<14}{rows:>10} rows{stored:>10} stored");
+        }
+        if !self.ignored.is_empty() {
+            println!("Not looked at: {}", self.ignored.join(", "));
+        }
+        for note in self.notes.iter().take(SHOWN) {
+            println!("{}: {} {}: {}", note.verdict.name(), note.table, note.id, note.reason);
+        }
+        if self.notes.len() > SHOWN {
+            println!("... and {} more; --json has them all", self.notes.len() - SHOWN);
+        }
+        let rate = self.rows().unsigned_abs() * 1000 / self.took_ms.max(1);
+        match (self.dry_run, self.set_aside()) {
+            (true, aside) => println!("This was a dry run: nothing was kept. {aside} rows would be set aside."),
+            (false, 0) => println!("Nothing was set aside. {:.1} s, {rate} rows/s", self.seconds()),
+            (false, aside) => println!("{aside} rows were set aside. {:.1} s, {rate} rows/s", self.seconds()),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.took_ms as f64 / 1000.0
+    }
+}

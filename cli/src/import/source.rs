@@ -1,0 +1,235 @@
+//! The database file of the original: whether it can be read, and what is in it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rusqlite::types::Value as Cell;
+use rusqlite::{Connection, OpenFlags};
+use sha2::{Digest, Sha256};
+
+use super::fields::cell;
+use super::old_cipher::OldCipher;
+use super::tables::{TABLES, Table};
+
+/// What every SQLite file begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Bytes of the header of a SQLite file.
+const HEADER_BYTES: usize = 100;
+/// Encrypted values that are tried with the passphrase, from each end of a table.
+const SAMPLES: u32 = 20;
+/// Tables that tell nothing about people.
+const FOREIGN_TABLES: [&str; 1] = ["_prisma_migrations"];
+
+/// A database of the original, opened to be read only. Nothing is ever written beside it.
+pub(super) struct Source {
+    connection: Connection,
+    /// SHA-256 of the file.
+    pub(super) digest: [u8; 32],
+}
+
+/// Rows of one table that follow each other.
+pub(super) struct Raw {
+    pub(super) rows: Vec<(i64, Vec<Cell>)>,
+}
+
+impl Source {
+    /// Opens the file and looks whether it is whole.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let header = header(path).with_context(|| format!("cannot read {shown}"))?;
+        ensure!(
+            header.len() == HEADER_BYTES && header.starts_with(MAGIC),
+            "{shown} is no SQLite database"
+        );
+        let bytes = fs::metadata(path)?.len();
+        let expected = expected_bytes(&header);
+        ensure!(
+            expected.is_none_or(|expected| bytes >= expected),
+            "{shown} is cut short: it has {bytes} of {} bytes. Copy it once more, while the original is stopped",
+            expected.unwrap_or_default()
+        );
+        for (suffix, what) in [("-wal", "changes"), ("-journal", "an unfinished change")] {
+            let beside = beside(path, suffix);
+            if fs::metadata(&beside).is_ok_and(|data| data.len() > 0) {
+                bail!(
+                    "{} holds {what} that {shown} lacks: stop the original, then run `sqlite3 {shown} 'PRAGMA \
+                     journal_mode = DELETE'`",
+                    beside.display()
+                );
+            }
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(uri(path), flags).with_context(|| format!("cannot open {shown}"))?;
+        let verdict: rusqlite::Result<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        match verdict {
+            Ok(verdict) if verdict == "ok" => {}
+            Ok(verdict) => bail!("{shown} is damaged: {verdict}. `sqlite3 {shown} .recover` saves what can be read"),
+            Err(error) => bail!("{shown} is damaged: {error}. `sqlite3 {shown} .recover` saves what can be read"),
+        }
+        let digest = digest(path).with_context(|| format!("cannot read {shown}"))?;
+        Ok(Self { connection, digest })
+    }
+
+    /// Whether tables and columns are those that are known; gives what is not and shall not matter.
+    pub(super) fn check_shape(&self, ignore_unknown: bool) -> Result<Vec<String>> {
+        let mut unknown = Vec::new();
+        for table in &TABLES {
+            let columns = self.columns(table)?;
+            if columns.is_empty() {
+                ensure!(
+                    !table.required,
+                    "this is no database of FreeSewing's backend of 2023 or later: it has no table {}",
+                    table.name
+                );
+                continue;
+            }
+            let (missing, more) = table.compare(&columns);
+            ensure!(
+                missing.is_empty(),
+                "the table {} has no column {}: this is no shape that is known",
+                table.name,
+                missing.join(", ")
+            );
+            unknown.extend(more.iter().map(|column| format!("{}.{column}", table.name)));
+        }
+        unknown.extend(self.other_tables()?);
+        ensure!(
+            unknown.is_empty() || ignore_unknown,
+            "it holds what this version does not know: {}. With --ignore-unknown the rest is moved without it",
+            unknown.join(", ")
+        );
+        Ok(unknown)
+    }
+
+    /// Whether the passphrase is the one, by what it opens. Whoever has nothing encrypted has any.
+    pub(super) fn check_passphrase(&self, cipher: &OldCipher) -> Result<()> {
+        let mut tried = 0;
+        for (table, column) in [
+            ("User", "email"),
+            ("Subscriber", "email"),
+            ("Set", "name"),
+            ("Pattern", "name"),
+        ] {
+            for order in ["ASC", "DESC"] {
+                let sql = format!(
+                    "SELECT {column} FROM \"{table}\" WHERE {column} <> '' ORDER BY rowid {order} LIMIT {SAMPLES}"
+                );
+                let mut statement = self.connection.prepare(&sql)?;
+                let texts = statement.query_map([], |row| Ok(row.get::<_, String>(0).unwrap_or_default()))?;
+                for text in texts {
+                    if cipher.open(&text?).is_ok() {
+                        return Ok(());
+                    }
+                    tried += 1;
+                }
+            }
+        }
+        ensure!(
+            tried == 0,
+            "IMPORT_ENC_KEY is not the passphrase of this database: none of {tried} values opens with it"
+        );
+        Ok(())
+    }
+
+    /// Names of the columns of a table; none where there is no such table.
+    pub(super) fn columns(&self, table: &Table) -> Result<Vec<String>> {
+        let mut statement = self.connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+        let names = statement.query_map([table.name], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// How many rows a table has.
+    pub(super) fn count(&self, table: &Table) -> Result<u64> {
+        let sql = format!("SELECT COUNT(*) FROM \"{}\"", table.name);
+        Ok(self
+            .connection
+            .query_row(&sql, [], |row| row.get::<_, i64>(0))?
+            .unsigned_abs())
+    }
+
+    /// At most `limit` rows behind `after`, in order of their rowids.
+    pub(super) fn read(&self, table: &Table, columns: usize, after: i64, limit: usize) -> Result<Raw> {
+        let sql = format!(
+            "SELECT rowid, * FROM \"{}\" WHERE rowid > ?1 ORDER BY rowid LIMIT {limit}",
+            table.name
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map([after], |row| {
+            let cells = (1..=columns).map(|at| Ok(cell(row.get_ref(at)?)));
+            Ok((row.get(0)?, cells.collect::<rusqlite::Result<_>>()?))
+        })?;
+        Ok(Raw {
+            rows: rows.collect::<rusqlite::Result<_>>()?,
+        })
+    }
+
+    /// The highest integer ids that were ever given away, by our tables.
+    pub(super) fn counters(&self) -> Result<Vec<(&'static str, i64)>> {
+        let mut counters = Vec::new();
+        for table in &TABLES {
+            let Some(ours) = table.ours else { continue };
+            let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query([table.name])?;
+            if let Some(row) = rows.next()? {
+                counters.push((ours, row.get(0)?));
+            }
+        }
+        Ok(counters)
+    }
+
+    fn other_tables(&self) -> Result<Vec<String>> {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+        let mut statement = self.connection.prepare(sql)?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        let names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
+        let known =
+            |name: &String| FOREIGN_TABLES.contains(&name.as_str()) || TABLES.iter().any(|table| table.name == name);
+        Ok(names.into_iter().filter(|name| !known(name)).collect())
+    }
+}
+
+fn header(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    File::open(path)?.take(HEADER_BYTES as u64).read_to_end(&mut header)?;
+    Ok(header)
+}
+
+/// How long the file is by its header, where that says so (SQLite's file format, section 1.3).
+fn expected_bytes(header: &[u8]) -> Option<u64> {
+    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        bytes => u64::from(bytes),
+    };
+    // Old versions of SQLite do not keep the count; they leave these two apart.
+    (number(24) == number(92)).then(|| page_bytes * u64::from(number(28)))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Immutable: SQLite takes no lock, and makes no file beside it.
+fn uri(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{escaped}?mode=ro&immutable=1")
+}
+
+fn digest(path: &Path) -> std::io::Result<[u8; 32]> {
+    let mut digest = Sha256::new();
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(digest.finalize().into()),
+            count => digest.update(&buffer[..count]),
+        }
+    }
+}

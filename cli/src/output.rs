@@ -1,0 +1,41 @@
+//! What commands say: to people, to machines, and by their exit code.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+/// The exit code of a command that came to its end and found something that somebody should look at. 0 is success, 1 a
+/// command that failed, 2 one that was not understood.
+const ATTENTION: u8 = 3;
+
+/// How often a progress bar moves while nothing is done, in milliseconds.
+const TICK_MS: u64 = 200;
+
+/// The exit code of a command that came to its end.
+pub(crate) fn exit_code(needs_attention: bool) -> ExitCode {
+    if needs_attention {
+        ExitCode::from(ATTENTION)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Prints a result: one JSON document for machines, or lines for people.
+pub(crate) fn print(as_json: bool, json: impl FnOnce() -> Value, lines: impl FnOnce()) {
+    if as_json {
+        println!("{:#}", json());
+    } else {
+        lines();
+    }
+}
+
+/// A progress bar on the terminal's error stream; nothing where that is no terminal.
+pub(crate) fn bar(total: u64, unit: &str) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let style = ProgressStyle::with_template(&format!("{{bar:40}} {{pos}} of {{len}} {unit}, {{eta}} left"));
+    bar.set_style(style.expect("the template is part of the program"));
+    bar.enable_steady_tick(Duration::from_millis(TICK_MS));
+    bar
+}

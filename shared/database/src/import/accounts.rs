@@ -1,0 +1,104 @@
+//! Accounts, and what they are reached by.
+
+use bespoke_core::entity::api_key::ApiKey;
+use bespoke_core::entity::confirmation::Confirmation;
+use bespoke_core::entity::subscriber::Subscriber;
+use bespoke_core::entity::user::User;
+use bespoke_core::{Timestamp, TotpSecret};
+use rusqlite::named_params;
+
+use crate::users::IHASH_BYTES;
+use crate::{Db, Result, second_factors, users};
+
+/// Stores an account with its id; says what had to be changed.
+pub(super) fn user(
+    db: &Db<'_>,
+    user: &User,
+    totp: Option<&TotpSecret>,
+    now: Timestamp,
+) -> Result<Option<&'static str>> {
+    let mut change = None;
+    let (mut username, mut lusername) = (user.username.clone(), user.lusername.clone());
+    if users::username_taken(db, &lusername, user.standing.id)? {
+        change = Some("its user name belongs to another account; it is called by its UUID now");
+        username = user.standing.uuid.to_string();
+        lusername.clone_from(&username);
+    }
+    let mut ihash = user.ihash.clone();
+    if users::by_ihash(db, &ihash)?.is_some() {
+        change = Some("another account has the same ihash; it has a new one");
+        ihash = db.vault.random().hex::<IHASH_BYTES>();
+    }
+    let vault = db.vault.row("users", user.standing.uuid);
+    let signed_from = user.standing.created_at.min(now);
+    db.insert(
+        "INSERT INTO users (id, uuid, username, lusername, email_index, email, initial, bio, data, ihash, password, role,
+           status, consent, control, compare, imperial, newsletter, language, patron, mfa_enabled, jwt_calls,
+           key_calls, last_seen, tokens_from, created_at, updated_at)
+         VALUES (:id, :uuid, :username, :lusername, :email_index, :email, :initial, :bio, :data, :ihash, :password, :role,
+           :status, :consent, :control, :compare, :imperial, :newsletter, :language, :patron, :mfa_enabled, :jwt_calls,
+           :key_calls, :last_seen, :tokens_from, :created_at, :updated_at)",
+        named_params! {
+            ":id": user.standing.id,
+            ":uuid": user.standing.uuid,
+            ":username": username,
+            ":lusername": lusername,
+            ":email_index": db.vault.index().email(&user.email),
+            ":email": vault.seal("email", &user.email),
+            ":initial": vault.seal("initial", &user.initial),
+            ":bio": vault.seal("bio", &user.bio),
+            ":data": vault.seal_json("data", &user.data),
+            ":ihash": ihash,
+            ":password": user.password,
+            ":role": user.standing.role.name(),
+            ":status": user.standing.status as i64,
+            ":consent": user.standing.consent as i64,
+            ":control": user.control,
+            ":compare": user.compare,
+            ":imperial": user.imperial,
+            ":newsletter": user.newsletter,
+            ":language": user.language.code(),
+            ":patron": user.patron,
+            ":mfa_enabled": user.mfa_enabled,
+            ":jwt_calls": user.jwt_calls,
+            ":key_calls": user.key_calls,
+            ":last_seen": user.last_seen.map(Timestamp::as_millis),
+            ":tokens_from": signed_from.as_seconds() * users::SECOND_MS,
+            ":created_at": user.standing.created_at.as_millis(),
+            ":updated_at": user.updated_at.as_millis(),
+        },
+    )?;
+    if let Some(totp) = totp {
+        second_factors::insert(db, &user.standing, totp)?;
+    }
+    Ok(change)
+}
+
+/// Stores a key with what has been counted of it.
+pub(super) fn api_key(db: &Db<'_>, key: &ApiKey) -> Result<()> {
+    crate::api_keys::insert(db, key)?;
+    db.run(
+        "UPDATE api_keys SET calls = ?2, last_seen = ?3 WHERE uuid = ?1",
+        (key.uuid, key.calls, key.last_seen.map(Timestamp::as_millis)),
+    )?;
+    Ok(())
+}
+
+/// Stores a confirmation beside others of its kind.
+pub(super) fn confirmation(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
+    crate::confirmations::add(db, confirmation)
+}
+
+/// Stores a subscriber in its state.
+pub(super) fn subscriber(db: &Db<'_>, subscriber: &Subscriber, updated_at: Timestamp) -> Result<()> {
+    let Subscriber {
+        uuid,
+        email,
+        language,
+        active,
+        created_at,
+        ..
+    } = subscriber;
+    crate::subscribers::insert(db, *uuid, email, *language, *created_at)?;
+    crate::subscribers::update(db, *uuid, *language, *active, updated_at)
+}

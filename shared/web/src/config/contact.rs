@@ -1,0 +1,78 @@
+//! Where callers reach whoever runs an instance.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bespoke_core::validate::is_email;
+use http::Uri;
+
+/// An address or a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contact {
+    /// An e-mail address.
+    Email(String),
+    /// The URL of a page. It has no character that means something in HTML.
+    Page(String),
+}
+
+impl Contact {
+    /// What a link to it leads to.
+    pub fn href(&self) -> String {
+        match self {
+            Self::Email(address) => format!("mailto:{address}"),
+            Self::Page(url) => url.clone(),
+        }
+    }
+}
+
+impl FromStr for Contact {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_plain = !text.contains(['<', '>', '"', '\'', '&', '\\', '`']);
+        let is_page = || {
+            let uri = text.parse::<Uri>().ok();
+            uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some())
+        };
+        match text {
+            _ if is_plain && is_email(text) => Ok(Self::Email(text.to_owned())),
+            _ if is_plain && is_page() => Ok(Self::Page(text.to_owned())),
+            _ => Err("takes an e-mail address, or the URL of a page without quotes, & and angle brackets"),
+        }
+    }
+}
+
+impl fmt::Display for Contact {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Email(text) | Self::Page(text) => formatter.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_or_a_page_and_nothing_that_means_something_in_html() {
+        let of = |text: &str| text.parse::<Contact>().map(|contact| contact.href());
+        assert_eq!(of("help@example.org").unwrap(), "mailto:help@example.org");
+        assert_eq!(
+            of("https://example.org/help?a=1").unwrap(),
+            "https://example.org/help?a=1"
+        );
+        for wrong in [
+            "",
+            "help",
+            "/help",
+            "javascript:alert(1)",
+            "https://",
+            "https://example.org/<b>",
+            "https://example.org/\"onclick=",
+            "o'brien@example.org",
+        ] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! An import that was killed goes on where it was.
+
+use std::path::Path;
+
+use bespoke_tests::support::bespoke;
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use super::{SAMPLE_KEY, import, sample};
+
+/// Everything that differs between two imports of the same file besides: random UUIDs, and how long it took.
+fn without_time(mut report: Value) -> Value {
+    report["tookMs"] = Value::Null;
+    report
+}
+
+#[test]
+fn an_import_that_is_killed_anywhere_is_finished_by_the_next() {
+    let whole = tempdir().unwrap();
+    let rows_each = ["--batch-rows", "2"];
+    let expected = without_time(import(whole.path(), &sample(), &rows_each).json(0));
+    // Of twelve commits.
+    for killed_after in [1, 4, 9] {
+        let folder = tempdir().unwrap();
+        let killed_after = killed_after.to_string();
+        let abort = ["--batch-rows", "2", "--abort-after", &killed_after];
+        let killed = import(folder.path(), &sample(), &abort);
+        assert_eq!(killed.code, None, "{}", killed.err);
+        let report = without_time(import(folder.path(), &sample(), &rows_each).json(0));
+        assert_eq!(report, expected);
+    }
+}
+
+/// Makes a database of the original up.
+fn made_up(file: &Path, shape: &str) {
+    let mut command = bespoke(Path::new("unused"));
+    let made = command
+        .env("IMPORT_ENC_KEY", SAMPLE_KEY)
+        .args(["bench-original", "--users", "7", "--sets", "20", "--shape", shape])
+        .arg(file)
+        .status()
+        .unwrap();
+    assert!(made.success());
+}
+
+#[tokio::test]
+async fn both_shapes_are_moved_in() {
+    for shape in ["2023", "2026"] {
+        let folder = tempdir().unwrap();
+        let file = folder.path().join("original.sqlite");
+        made_up(&file, shape);
+        let data = folder.path().join("data");
+        let report = import(&data, &file, &[]).json(0);
+        assert_eq!((&report["rows"], &report["notes"]), (&json!(27), &json!([])));
+        let app = super::app(&data).await;
+        let source = rusqlite::Connection::open(&file).unwrap();
+        let uuid = source.query_row("SELECT uuid FROM \"Set\" WHERE id = 10", [], |row| {
+            row.get::<_, String>(0)
+        });
+        let answer = app.get("/sets/10.json").send().await.expect_status(200);
+        assert_eq!(answer["name"], "Set 10");
+        if let Ok(uuid) = uuid {
+            assert_eq!(shape, "2026");
+            let by_uuid = app.get(&format!("/sets/{uuid}.json")).send().await.expect_status(200);
+            assert_eq!(by_uuid, answer);
+        }
+        // Nobody curated anything there, so the sizes of the beginning stay.
+        app.get("/curated-sets/1.json").send().await.expect_status(200);
+    }
+}

@@ -1,0 +1,141 @@
+//! Rows that are not as they should be are set aside or mended, each is named, and the rest comes through.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bespoke_core::EntityId;
+use bespoke_database::{curated_sets, sets, users};
+use bespoke_web::Session;
+use rusqlite::Connection;
+use serde_json::json;
+use tempfile::tempdir;
+
+use super::{app, import, sample};
+
+/// A copy of the sample with more rows in it.
+fn with_rows(file: &Path, sql: &str) {
+    std::fs::copy(sample(), file).unwrap();
+    let connection = Connection::open(file).unwrap();
+    connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+/// Copies of rows of the sample with some columns changed.
+const ODD: &str = r#"
+    CREATE TEMP TABLE u AS SELECT * FROM "User" WHERE id = 3;
+    UPDATE u SET id = 11, ehash = 'a', lusername = 'u11', email = 'not encrypted';
+    INSERT INTO "User" SELECT * FROM u;
+    UPDATE u SET id = 12, ehash = 'b', lusername = 'u12', email = (SELECT email FROM "User" WHERE id = 1);
+    INSERT INTO "User" SELECT * FROM u;
+    UPDATE u SET id = 13, ehash = 'c', lusername = 'ADA', username = 'ADA', password = '', language = 'xx', status = 5,
+        consent = 9, createdAt = '2023-10-01 12:00:00', updatedAt = NULL, data = '',
+        email = (SELECT email FROM "Subscriber");
+    INSERT INTO "User" SELECT * FROM u;
+    CREATE TEMP TABLE s AS SELECT * FROM "Set" WHERE id = 1;
+    UPDATE s SET id = 21, userId = 11; INSERT INTO "Set" SELECT * FROM s;
+    UPDATE s SET id = 22, userId = 99; INSERT INTO "Set" SELECT * FROM s;
+    UPDATE s SET id = 23, userId = 13, measies = '{}', name = '', createdAt = '2023-10-01T12:00:00.000Z';
+    INSERT INTO "Set" SELECT * FROM s;
+    UPDATE s SET id = 24, measies = '{"iv":"00","ct":"zz"}'; INSERT INTO "Set" SELECT * FROM s;
+    UPDATE s SET id = 25, measies = '', createdAt = 'soon'; INSERT INTO "Set" SELECT * FROM s;
+    UPDATE s SET id = 26, createdAt = 1.5e12, notes = x'ff'; INSERT INTO "Set" SELECT * FROM s;
+    CREATE TEMP TABLE k AS SELECT * FROM "Apikey";
+    UPDATE k SET id = 'no-uuid'; INSERT INTO "Apikey" SELECT * FROM k;
+    UPDATE k SET id = '4c01f7c6-9340-44b4-ae61-4eefd214c400', level = 12; INSERT INTO "Apikey" SELECT * FROM k;
+    UPDATE k SET id = '4c01f7c6-9340-44b4-ae61-4eefd214c401', level = 4, secret = 'x'; INSERT INTO "Apikey" SELECT * FROM k;
+    INSERT INTO "Bookmark" (id, title, url, userId) VALUES (9, 'x', 'javascript:alert(1)', 1);
+    INSERT INTO "CuratedSet" (id, updatedAt) VALUES (7, 1);
+    INSERT INTO "CuratedSet" (id, updatedAt, height, measies) VALUES (8, 1, 166.5, '{"chest":900,"tail":3}');
+    UPDATE sqlite_sequence SET seq = 40 WHERE name = 'Set';
+"#;
+
+#[tokio::test]
+async fn odd_rows_are_named_and_never_stop_the_rest() {
+    let folder = tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("odd.sqlite"));
+    with_rows(&file, ODD);
+    let report = import(&data, &file, &["--batch-rows", "3"]).json(3);
+    let mut notes = BTreeMap::<(String, String), Vec<String>>::new();
+    for note in report["notes"].as_array().unwrap() {
+        let text = |name: &str| note[name].as_str().unwrap().to_owned();
+        let key = (text("verdict"), format!("{} {}", text("table"), text("id")));
+        notes.entry(key).or_default().push(text("reason"));
+    }
+    let aside: BTreeMap<_, _> = notes
+        .iter()
+        .filter(|((verdict, _), _)| verdict == "set aside")
+        .map(|((_, row), reasons)| (row.as_str(), reasons.join("; ")))
+        .collect();
+    let expected = [
+        (
+            "Apikey 4c01f7c6-9340-44b4-ae61-4eefd214c400",
+            "level: is none of 0 to 9",
+        ),
+        ("Apikey 4c01f7c6-9340-44b4-ae61-4eefd214c401", "secret: is no hash"),
+        ("Apikey no-uuid", "id: is no UUID"),
+        ("Bookmark 9", "url: leads to no page"),
+        ("Set 21", "its account is not there, or was set aside"),
+        ("Set 22", "its account is not there, or was set aside"),
+        ("Set 24", "measies: is not encrypted the way the original does it"),
+        ("Set 25", "createdAt: is no date"),
+        ("Set 26", "notes: is no text"),
+        ("User 11", "email: is not encrypted the way the original does it"),
+        ("User 12", "another account has this address"),
+    ];
+    assert_eq!(aside, expected.map(|(row, why)| (row, why.to_owned())).into());
+    assert_eq!(report["setAside"], expected.len());
+    let changed = &notes[&("changed".to_owned(), "User 13".to_owned())];
+    assert_eq!(changed.len(), 6, "{changed:?}");
+    assert_eq!(
+        notes[&("changed".to_owned(), "CuratedSet 8".to_owned())],
+        ["measies: tail is no measurement"]
+    );
+
+    let app = app(&data).await;
+    let session = Session::new(app.context().clone());
+    let (user, set, curated) = session
+        .read(|db| {
+            Ok((
+                users::by_id(db, EntityId::Integer(13))?.unwrap(),
+                sets::by_id(db, EntityId::Integer(23))?.unwrap(),
+                curated_sets::by_id(db, EntityId::Integer(8))?.unwrap(),
+            ))
+        })
+        .await
+        .unwrap();
+    assert_eq!(user.username, user.standing.uuid.to_string());
+    assert_eq!(
+        (user.standing.created_at.to_string(), user.data.len()),
+        ("2023-10-01T12:00:00.000Z".into(), 0)
+    );
+    assert_eq!(user.standing.created_at, set.created_at);
+    assert!(set.content.measies.is_empty() && set.content.name.is_empty());
+    assert_eq!((curated.content.height, curated.content.measies.len()), (166, 1));
+    // What was given away in the original is not given again.
+    let person = app.person("jane").await;
+    let made = app
+        .post("/sets/jwt")
+        .jwt(&person.token)
+        .json(&json!({ "name": "New" }))
+        .send()
+        .await;
+    assert_eq!(made.expect_status(201)["set"]["id"], 41);
+}
+
+#[test]
+fn what_is_not_known_is_named_and_left_where_it_is_only_when_asked() {
+    let folder = tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("newer.sqlite"));
+    with_rows(
+        &file,
+        "ALTER TABLE \"User\" ADD COLUMN shoeSize INTEGER; CREATE TABLE Flow (id INTEGER PRIMARY KEY)",
+    );
+    import(&data, &file, &[]).fails_with("it holds what this version does not know: User.shoeSize, Flow");
+    assert!(!data.exists());
+    let report = import(&data, &file, &["--ignore-unknown"]).json(0);
+    assert_eq!(report["ignored"], json!(["User.shoeSize", "Flow"]));
+    with_rows(&file, "DROP TABLE Subscriber");
+    import(&data, &file, &[]).fails_with("it has no table Subscriber");
+    with_rows(&file, "ALTER TABLE \"Set\" DROP COLUMN measies");
+    import(&data, &file, &[]).fails_with("the table Set has no column measies");
+}

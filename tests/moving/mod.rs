@@ -1,0 +1,71 @@
+//! Moving in, and operating: the command as processes, and what it leaves behind seen through the API.
+
+mod import;
+mod import_interrupted;
+mod import_odd;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use bespoke_storage::{DirectoryStore, MemoryStore};
+use bespoke_tests::support::{App, ENC_KEY, bespoke};
+use serde_json::Value;
+
+/// The passphrase of the sample of the original.
+const SAMPLE_KEY: &str = "sample-database-encryption-key";
+
+fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-v3.sqlite")
+}
+
+/// What a command came to.
+struct Outcome {
+    /// Exit code; none where a signal ended it.
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    fn json(&self, code: i32) -> Value {
+        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
+        serde_json::from_str(&self.out).unwrap()
+    }
+
+    #[track_caller]
+    fn fails_with(&self, text: &str) {
+        assert_eq!(self.code, Some(1), "{}{}", self.out, self.err);
+        assert!(self.err.contains(text), "{}", self.err);
+    }
+}
+
+/// Runs the command on an installation with the keys of every test.
+fn run(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
+    let mut command = bespoke(data);
+    command
+        .env("BACKEND_ENC_KEY", ENC_KEY)
+        .args(arguments)
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Outcome {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// Moves a file in.
+fn import(data: &Path, file: &Path, more: &[&str]) -> Outcome {
+    let arguments = [&["import", "--json", file.to_str().unwrap()], more].concat();
+    run(data, &arguments, &[("IMPORT_ENC_KEY", SAMPLE_KEY)])
+}
+
+/// The whole API on what a command left in that folder.
+async fn app(data: &Path) -> App {
+    let store = DirectoryStore::open(data.join("objects")).unwrap();
+    App::over(Arc::new(store), MemoryStore::new(), &[]).await.unwrap()
+}
