@@ -71,7 +71,8 @@ async fn serve(mut environment: Environment) -> Result<()> {
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
     accept(&listener, &gateway, stop_signal()?).await;
-    context.finish_mail().await;
+    // A mail that is cut off goes once more, so it gets the time that requests get.
+    let _ = tokio::time::timeout(Duration::from_secs(GRACE_S), context.finish_mail()).await;
     context.put_usage().await;
     context.database().clone().close().await;
     Ok(())
