@@ -11,6 +11,6 @@ pub fn router() -> Routes {
     Routes::new("images")
         .with(route!(read::read))
         .with(route!(upload::anonymous))
-        .with(route!(upload::upload_as))
+        .with(route!(upload::upload_as).apart())
         .with(route!(delete::delete))
 }
