@@ -14,7 +14,7 @@ use bespoke_core::{KeySecret, Level, Role};
 use bespoke_database::users::NewUser;
 use bespoke_database::{Db, api_keys, sets, users};
 use bespoke_web::config::Environment;
-use bespoke_web::{Error, Overrides, Session, Surroundings, logging};
+use bespoke_web::{Error, Overrides, Session, logging};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     });
     logging::start(environment.log_filter());
     start::block_on(async {
-        let context = start::open(environment, Surroundings::system()).await?;
+        let context = start::open(environment, None).await?;
         let session = Session::new(context.clone());
         let mut out = BufWriter::new(File::create(&arguments.out)?);
         for number in 0..arguments.keys {

@@ -11,7 +11,7 @@ use bespoke_core::{EntityId, KeySecret, Level, Role};
 use bespoke_database::users::NewUser;
 use bespoke_database::{Db, api_keys, sets, users};
 use bespoke_web::config::Environment;
-use bespoke_web::{Error, Overrides, Session, Surroundings, logging};
+use bespoke_web::{Error, Overrides, Session, logging};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
     logging::start(environment.log_filter());
     let secret = KeySecret::parse(SECRET)?;
     start::block_on(async {
-        let context = start::open(environment, Surroundings::system()).await?;
+        let context = start::open(environment, None).await?;
         let session = Session::new(context.clone());
         let (writer, digest_of) = (session.clone(), secret.clone());
         let made = session.write(move |db| store(db, &writer, &digest_of)).await;

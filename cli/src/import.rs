@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
         environment
     };
     start::block_on(async {
-        let context = start::open(environment, Surroundings::system()).await?;
+        let context = start::open(environment, None).await?;
         let began = SystemClock.now();
         let result = move_in(&context, source, cipher, arguments).await;
         let report = result.map(|report| Report {

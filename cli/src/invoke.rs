@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow};
 use bespoke_web::config::Environment;
-use bespoke_web::{Gateway, Overrides, Surroundings, lambda, logging};
+use bespoke_web::{Gateway, Overrides, lambda, logging};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service, service_fn};
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     let routes = functions::for_path(path);
     let request: LambdaRequest = serde_json::from_value(event).context("the event is none of API Gateway's")?;
     start::block_on(async {
-        let context = start::open(environment, Surroundings::system()).await?;
+        let context = start::open(environment, None).await?;
         let gateway = Gateway::new(context.clone(), [routes]);
         let mut function = Adapter::from(service_fn(|event| lambda::answer(&gateway, event)));
         let event = LambdaEvent::new(request, lambda_http::Context::default());

@@ -10,9 +10,10 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use axum::body::Body;
 use bespoke_core::entity::mail::OutboxMail;
+use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::maintenance::Task;
-use bespoke_web::{Context, Gateway, Overrides, Peer, Surroundings, logging};
+use bespoke_web::{Context, Gateway, Overrides, Peer, logging};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -63,20 +64,15 @@ async fn serve(mut environment: Environment) -> Result<()> {
         _ => anyhow!("cannot listen on {address}: {error}"),
     })?;
     environment.set_port(listener.local_addr()?.port());
-    let announce = std::io::stdout().is_terminal().then_some(announce as fn(&OutboxMail));
-    let context = start::open(
-        environment,
-        Surroundings {
-            announce,
-            ..Surroundings::system()
-        },
-    )
-    .await?;
+    let announce = std::io::stdout().is_terminal().then_some(announce as Announce);
+    let context = start::open(environment, announce).await?;
     tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT));
     tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE));
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
     accept(&listener, &gateway, stop_signal()?).await;
+    // A mail that is cut off goes once more, so it gets the time that requests get.
+    let _ = tokio::time::timeout(Duration::from_secs(GRACE_S), context.finish_mail()).await;
     context.put_usage().await;
     context.database().clone().close().await;
     Ok(())

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::{Config, Context, Overrides, Surroundings, logging};
 
@@ -13,9 +14,11 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
     runtime.context("cannot start threads")?.block_on(future)
 }
 
-/// Reads the configuration and opens the bucket.
-pub(crate) async fn open(environment: Environment, surroundings: Surroundings) -> Result<Context> {
+/// Reads the configuration and opens the bucket. `announce` shows mails to the person at the terminal.
+pub(crate) async fn open(environment: Environment, announce: Option<Announce>) -> Result<Context> {
+    let mut surroundings = Surroundings::system();
     let config = Config::load(environment, &*surroundings.random)?;
+    surroundings.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
     let store = config.store.to_string();
     Context::open(config, surroundings)
         .await
@@ -36,7 +39,7 @@ pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
 pub(crate) fn with_context<T>(data_dir: Option<PathBuf>, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
     let environment = environment(data_dir);
     block_on(async {
-        let context = open(environment, Surroundings::system()).await?;
+        let context = open(environment, None).await?;
         let result = work(&context).await;
         context.database().clone().close().await;
         result

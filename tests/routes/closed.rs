@@ -107,6 +107,9 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/option-packs/suggest/{auth}", Some(4)),
     ("GET", "/suggested-packs/{auth}", Some(5)),
     ("DELETE", "/suggested-packs/{id}/{auth}", Some(5)),
+    ("POST", "/images", None),
+    ("POST", "/images/{auth}", Some(1)),
+    ("DELETE", "/images/{id}/{auth}", Some(5)),
     ("POST", "/admin/search/users/{auth}", Some(9)),
     ("GET", "/admin/user/{id}/{auth}", Some(9)),
     ("PATCH", "/admin/user/{id}/{auth}", Some(9)),
@@ -114,6 +117,8 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("GET", "/admin/impersonate/{id}/jwt", Some(8)),
     ("GET", "/admin/subscribers/{auth}", Some(8)),
     ("GET", "/admin/audit/{auth}", Some(9)),
+    ("GET", "/admin/outbox/{auth}", Some(9)),
+    ("POST", "/admin/outbox/{id}/retry/{auth}", Some(9)),
     ("GET", "/admin/usage/{auth}", Some(9)),
 ];
 

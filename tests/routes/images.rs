@@ -134,7 +134,8 @@ async fn an_image_that_cannot_be_taken_never_loses_its_record_nor_the_old_image(
         json!(7),
         json!({ "a": 1 }),
         json!("data:image/png;base64,AAAA"),
-        json!("https://example.com/a.png"),
+        json!("https://127.0.0.1/a.png"),
+        json!("http://example.com/a.png"),
     ]
     .into_iter()
     .enumerate()

@@ -8,10 +8,10 @@ const STEP_MS: i64 = 30_000;
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 const PASSWORD: &str = "secret words";
 
-struct Protected {
-    person: Person,
+pub(super) struct Protected {
+    pub(super) person: Person,
     secret: TotpSecret,
-    scratch_codes: Vec<String>,
+    pub(super) scratch_codes: Vec<String>,
 }
 
 impl Protected {
@@ -47,7 +47,7 @@ async fn set_up(app: &App, person: &Person) -> TotpSecret {
     TotpSecret::from_stored(answer["mfa"]["secret"].as_str().unwrap().to_owned())
 }
 
-async fn protected(app: &App) -> Protected {
+pub(super) async fn protected(app: &App) -> Protected {
     let person = with_password(app).await;
     let secret = set_up(app, &person).await;
     let code = secret.code(app.clock.now());

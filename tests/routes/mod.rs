@@ -22,6 +22,8 @@ mod lockout;
 mod mfa;
 mod oauth;
 mod option_packs;
+mod outbox;
+mod page_images;
 mod paging;
 mod patterns;
 mod protocol;

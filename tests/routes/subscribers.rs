@@ -55,12 +55,12 @@ async fn an_address_is_subscribed_by_what_is_in_its_mail() {
         assert!(mail.contains(expected), "{expected} in {mail}");
     }
     // Defect D89: newcomers were told that they had asked before.
-    assert!(mail.contains("You are about to subscribe"), "{mail}");
+    assert!(mail.contains("Je staat op het punt"), "{mail}");
     let (id, check) = app.newest_link();
     subscribe(&app, &json!({ "email": "jane@example.com", "language": "en" }))
         .await
         .expect_status(200);
-    assert!(app.mails().pop().unwrap().contains("waits to be confirmed"));
+    assert!(app.mails().pop().unwrap().contains("has not been confirmed yet"));
     assert_eq!(app.newest_link(), (id.clone(), check.clone()));
     let confirm = app
         .request("PUT", "/subscriber")

@@ -14,9 +14,6 @@ const ROUTES_2026: &str = include_str!("../data/routes-2026.csv");
 const TO_COME: &[(&str, &str)] = &[
     ("POST", "/flows/translator-invite/{auth}"),
     ("POST", "/flows/language-suggestion/{auth}"),
-    ("POST", "/images/{auth}"),
-    ("POST", "/images"),
-    ("DELETE", "/images/{}/{auth}"),
     ("POST", "/flows/pr/blog/{auth}"),
     ("POST", "/flows/pr/showcase/{auth}"),
     ("POST", "/issues"),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bespoke_core::Clock as _;
-use bespoke_database::{import, outbox, refill};
+use bespoke_database::{Page, import, outbox, refill};
 use bespoke_storage::{Fetched, Place};
 use bespoke_web::{Config, Context, Session, SystemClock};
 
@@ -16,8 +16,6 @@ pub(super) const ADVICE: &str = "see \"The bucket is gone\" and \"A key is lost\
 const LITTLE_SPACE: u64 = 1 << 30;
 /// A mail that waits longer than this is stuck, in milliseconds.
 const STUCK_MS: i64 = 15 * 60 * 1000;
-/// Mails that are looked at.
-const MAILS: u32 = 1_000;
 /// How far the clocks of this machine and of the store may be apart, in milliseconds.
 const SKEW_MS: u64 = 60_000;
 
@@ -44,7 +42,7 @@ pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     if let Place::Directory(folder) = &config.store {
         findings.push(space("bucket's disk", folder));
     }
-    let from = &config.mail_from;
+    let from = &config.mail.from;
     findings.push(if from.email.domain().starts_with("localhost") {
         let advice = "set BACKEND_MAIL_FROM to an address of yours";
         Finding::new("mail", Doubtful, format!("mails are from {from}"), advice)
@@ -91,12 +89,19 @@ async fn clock(context: &Context) -> Finding {
 
 async fn mail(context: &Context) -> Finding {
     let session = Session::new(context.clone());
-    let waiting = match session.read(|db| Ok(outbox::oldest(db, MAILS)?)).await {
+    let waiting = match session.read(|db| Ok(outbox::waiting(db, Page::ALL)?)).await {
         Ok(waiting) => waiting,
         Err(error) => return Finding::new("mail", Bad, error.code(), "run `bespoke verify`"),
     };
-    let oldest = waiting.first().map(|mail| mail.created_at);
-    match oldest {
+    let given_up = waiting.iter().filter(|mail| mail.due_at.is_none()).count();
+    let oldest = waiting.iter().find(|mail| mail.due_at.is_some());
+    match oldest.map(|mail| mail.created_at) {
+        _ if given_up > 0 => Finding::new(
+            "mail",
+            Bad,
+            format!("{given_up} were given up"),
+            "see GET /admin/outbox/jwt for why; POST /admin/outbox/{id}/retry/jwt tries again",
+        ),
         Some(oldest) if oldest.plus_ms(STUCK_MS) < SystemClock.now() => Finding::new(
             "mail",
             Bad,

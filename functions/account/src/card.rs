@@ -32,7 +32,7 @@ pub(crate) async fn card(_: Public, session: Session, params: Params) -> Result<
     let user = profile::find(&session, &params).await?;
     let (status, picture) = match &user {
         Some(user) => {
-            let service = &session.config().service_name;
+            let service = &session.config().mail.service;
             (StatusCode::OK, draw(service, user.standing.id, &user.username))
         }
         None => (StatusCode::NOT_FOUND, String::new()),

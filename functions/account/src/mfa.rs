@@ -101,7 +101,7 @@ async fn set_up(caller: Caller<USER>, session: Session) -> Result<Response> {
     });
     store.await?;
     let username = crate::load(&session, caller.actor.user_id).await?.username;
-    let otpauth = secret.uri(&session.config().service_name, &username);
+    let otpauth = secret.uri(&session.config().mail.service, &username);
     Ok(ok(&Answer {
         result: Outcome::Success,
         account: None,

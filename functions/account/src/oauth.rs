@@ -1,14 +1,32 @@
 //! `POST /signin/oauth/init` and `POST /signin/oauth`
-//!
-//! No provider is built in, so whatever is asked for is none that is enabled.
+
+mod enter;
 
 use axum::response::Response;
-use bespoke_web::{Body, Error, Outcome, Public, Result};
+use bespoke_core::entity::oauth::{OauthState, Provider, Returned};
+use bespoke_core::validate::{Language, clean_email, is_email};
+use bespoke_database::oauth_states;
+use bespoke_services::oauth::{self, Identity, OauthError, OauthSettings};
+use bespoke_web::{Body, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, ok};
+use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::SignedIn;
+use crate::second_factor::Typed;
+
+use enter::Entered;
 
 const INVALID_PROVIDER: Error = Error::forbidden("invalidProvider");
+const INVALID_STATE: Error = Error::forbidden("stateInvalid");
+const INVALID_CODE: Error = Error::forbidden("codeInvalid");
+/// Seconds after which it may be better to begin anew when the provider is in trouble.
+const RETRY_AFTER_S: u64 = 5;
+/// Bytes of the secret that proves to the provider that who asks is who began; written as twice as many digits.
+const VERIFIER_BYTES: usize = 32;
+/// The longest code that is passed on, in bytes.
+const MAX_CODE_BYTES: usize = 2_048;
 
 /// The beginning of a sign-in with somebody else's account.
 #[derive(ToSchema)]
@@ -22,9 +40,8 @@ pub(crate) struct OauthStart {
 }
 
 /// Where to go on.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[expect(dead_code, reason = "describes an answer")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct OauthBegun {
     result: Outcome,
     /// The provider's page.
@@ -39,6 +56,8 @@ pub(crate) struct OauthReturn {
     provider: String,
     state: String,
     code: String,
+    /// Code of the authenticator app, or a scratch code, where the account asks for one.
+    token: Option<String>,
 }
 
 /// Begin to sign in through a provider
@@ -46,18 +65,141 @@ pub(crate) struct OauthReturn {
 #[utoipa::path(post, path = "/signin/oauth/init", tag = "Accounts", operation_id = "beginOauth", request_body = OauthStart,
     responses(
         (status = 200, description = "Where to go on.", body = OauthBegun),
-        (status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled."),
+        (status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled. `invalidLanguage`: the language \
+            is missing or unsupported."),
     ))]
-pub(crate) async fn init(_: Public, _: Body) -> Result<Response> {
-    Err(INVALID_PROVIDER)
+pub(crate) async fn init(_: Public, session: Session, body: Body) -> Result<Response> {
+    let (provider, settings) = provider_of(&session, &body.0)?;
+    let language = body.0.get("language").and_then(Value::as_str);
+    let language: Option<Language> = language.and_then(|code| code.to_lowercase().parse().ok());
+    let state = OauthState {
+        uuid: session.random().uuid(),
+        provider,
+        language: language.ok_or(Error::forbidden("invalidLanguage"))?,
+        verifier: session.random().hex::<VERIFIER_BYTES>(),
+        returned: None,
+        created_at: session.now(),
+    };
+    let auth_url = oauth::authorize_url(provider, settings, &state.uuid.to_string(), &state.verifier);
+    let auth_url = auth_url.ok_or_else(|| Error::internal("the URL of the provider cannot be used"))?;
+    session.write(move |db| Ok(oauth_states::insert(db, &state)?)).await?;
+    Ok(ok(&OauthBegun {
+        result: Outcome::Success,
+        auth_url,
+    }))
 }
 
 /// Sign in through a provider
+///
+/// Works once, within ten minutes. When the account asks for a code too, the same request is sent again with `token`. Where there
+/// is no account for the address, one is made; it can be used once its owner has consented (`PATCH /consent/jwt`).
 #[utoipa::path(post, path = "/signin/oauth", tag = "Accounts", operation_id = "signInByOauth", request_body = OauthReturn,
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
-        (status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled."),
+        (status = 401, description = "`signInFailed`: another code of the second factor. Try another."),
+        (status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled. `stateInvalid`: it did not begin \
+            here, with this provider, within ten minutes, or has worked already. `codeInvalid`: the provider does not know the code. \
+            `emailNotVerified`: the provider has verified no address. `mfaTokenRequired`: the account asks for a code too. \
+            `statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
+        (status = 451, description = "`consentLacking`: the owner of the account has not consented."),
     ))]
-pub(crate) async fn signin(_: Public, _: Body) -> Result<Response> {
-    Err(INVALID_PROVIDER)
+pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
+    let body = body.0;
+    let (provider, settings) = provider_of(&session, &body)?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    let state = text("state")
+        .and_then(|state| Uuid::try_parse(&state).ok())
+        .ok_or(INVALID_STATE)?;
+    let code = text("code").filter(|code| (1..=MAX_CODE_BYTES).contains(&code.len()));
+    let code = code.ok_or(INVALID_CODE)?;
+    let state = open_state(&session, state, provider).await?;
+    let identity = who(&session, settings, &state, &code).await?;
+    let returned = Returned {
+        code: digest(&code),
+        email: identity.email.clone(),
+    };
+    let (typed, now, uuid) = (
+        Typed::of(&body, client.customer(), session.now()),
+        session.now(),
+        session.random().uuid(),
+    );
+    let picture = identity.picture.clone();
+    let entered = session
+        .write(move |db| enter::enter(db, &state, &identity, &returned, &typed, uuid, now))
+        .await?;
+    match entered {
+        Entered::In(id) => Ok(crate::signed_in(&session, crate::load(&session, id).await?)),
+        Entered::New(id) => {
+            let user = crate::load(&session, id).await?;
+            session.take_picture(picture, user.ihash.clone()).await;
+            Ok(crate::signed_in(&session, user))
+        }
+        Entered::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),
+        Entered::CodeWrong => Err(crate::signin::FAILED),
+    }
+}
+
+/// The provider that a request names, when it is enabled.
+fn provider_of<'a>(session: &'a Session, body: &JsonObject) -> Result<(Provider, &'a OauthSettings)> {
+    let provider = body
+        .get("provider")
+        .and_then(Value::as_str)
+        .and_then(Provider::from_name);
+    let provider = provider.ok_or(INVALID_PROVIDER)?;
+    let settings = session.config().oauth.get(provider).ok_or(INVALID_PROVIDER)?;
+    Ok((provider, settings))
+}
+
+/// The sign-in that began so, with that provider, and is not over (defect D46).
+async fn open_state(session: &Session, uuid: Uuid, provider: Provider) -> Result<OauthState> {
+    let found = session.read(|db| Ok(oauth_states::by_uuid(db, uuid)?)).await?;
+    let now = session.now();
+    found
+        .filter(|state| state.provider == provider && !state.expired(now))
+        .ok_or(INVALID_STATE)
+}
+
+/// Who came back: the provider is asked once, and only by one of two that come at once.
+async fn who(session: &Session, settings: &OauthSettings, state: &OauthState, code: &str) -> Result<Identity> {
+    if let Some(returned) = &state.returned {
+        let same = returned.code == digest(code);
+        return same.then(|| known(&returned.email)).ok_or(INVALID_STATE);
+    }
+    let uuid = state.uuid;
+    if !session.write(move |db| Ok(oauth_states::claim(db, uuid)?)).await? {
+        return Err(INVALID_STATE);
+    }
+    let asked = oauth::identify(state.provider, settings, session.http(), code, &state.verifier).await;
+    let mut identity = asked.map_err(refusal)?;
+    identity.email = clean_email(&identity.email);
+    if is_email(&identity.email) {
+        Ok(identity)
+    } else {
+        Err(refusal(OauthError::Unverified))
+    }
+}
+
+fn refusal(error: OauthError) -> Error {
+    match error {
+        OauthError::Code => INVALID_CODE,
+        OauthError::Unverified => Error::forbidden("emailNotVerified"),
+        OauthError::Call(error) => Error::unavailable(RETRY_AFTER_S, format!("sign-in provider: {error}")),
+    }
+}
+
+/// Somebody of whom no more is needed, for there is an account.
+fn known(email: &str) -> Identity {
+    Identity {
+        email: email.to_owned(),
+        name: String::new(),
+        bio: None,
+        picture: None,
+        data: Vec::new(),
+    }
+}
+
+fn digest(code: &str) -> String {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(code);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What stands for the password that nobody knows until the owner sets one: it is no hash, so nothing verifies.
-const NO_PASSWORD: &str = "";
+pub(crate) const NO_PASSWORD: &str = "";
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SignedUp)]

@@ -1,6 +1,7 @@
 //! `PATCH /account/{auth}`
 
 use axum::response::Response;
+use bespoke_core::entity::image::ImageId;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, JsonObject, Outcome, Result, Session, ok, view};
 use serde::Serialize;
@@ -65,6 +66,8 @@ pub(crate) struct AccountChanges {
     confirmation: Option<Uuid>,
     /// The check of the link in the mail.
     check: Option<String>,
+    /// Another image: a data URI, or where it is.
+    img: Option<String>,
     /// Level 4: refuses all tokens of the account that were signed until now, that of this call too. API keys stay.
     sign_out_everywhere: Option<bool>,
 }
@@ -80,7 +83,8 @@ pub(crate) struct AccountChanges {
             was removed while the call was under way."),
         (status = 409, description = "`emailTaken`: somebody else has the address by now."),
     ))]
-pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
+pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, mut body: Body) -> Result<Response> {
+    let image = session.take_image(&mut body.0).await;
     let current_password = body.0.get("currentPassword").cloned();
     let (mut changes, mut ignored) = Changes::read(body.0);
     let id = caller.actor.user_id;
@@ -97,7 +101,10 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, body: B
     if mails {
         session.deliver_mail().await;
     }
-    let account = crate::load(&session, id).await?.into();
+    let user = crate::load(&session, id).await?;
+    let image_id = ImageId::Account(user.ihash.clone());
+    session.keep_image(image, image_id, &mut ignored, |_, _| Ok(())).await;
+    let account = user.into();
     Ok(ok(&Answer {
         result: Outcome::Success,
         account,

@@ -3,6 +3,7 @@
 
 mod audit;
 mod impersonate;
+mod outbox;
 mod search;
 mod subscribers;
 mod update;
@@ -28,6 +29,8 @@ pub fn router() -> Routes {
         .with(route!(subscribers::list))
         .with(route!(usage::usage))
         .with(route!(audit::list))
+        .with(route!(outbox::list))
+        .with(route!(outbox::retry))
 }
 
 #[derive(Serialize, ToSchema)]

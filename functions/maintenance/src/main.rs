@@ -2,5 +2,5 @@
 //! of these; without `tasks` it does all. It serves no route.
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    bespoke_web::lambda::run_maintenance()
+    bespoke_web::lambda::run_maintenance(|settings| bespoke_mail::mailer(settings, None))
 }

@@ -8,6 +8,7 @@ pub mod confirmation;
 pub mod curated_set;
 pub mod image;
 pub mod mail;
+pub mod oauth;
 pub mod option_pack;
 pub mod pattern;
 pub mod set;

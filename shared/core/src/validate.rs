@@ -90,6 +90,15 @@ pub fn is_email(cleaned: &str) -> bool {
         && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"')
 }
 
+/// The longest name of a page, in bytes.
+const MAX_SLUG_BYTES: usize = 100;
+
+/// Whether a text can be the name of a page, in a path: small letters, digits, and single `-` between them.
+pub fn is_slug(text: &str) -> bool {
+    let words = |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+    text.len() <= MAX_SLUG_BYTES && text.split('-').all(words)
+}
+
 /// The domain of an address, in lower case; empty when there is none.
 pub fn email_domain(address: &str) -> String {
     address

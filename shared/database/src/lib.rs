@@ -28,6 +28,7 @@ pub mod exports;
 pub mod failed_signins;
 pub mod import;
 pub mod leftovers;
+pub mod oauth_states;
 pub mod option_packs;
 pub mod outbox;
 pub mod patterns;

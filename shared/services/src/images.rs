@@ -1,15 +1,45 @@
 //! Images: checked, made anew without anything but the picture, and kept under an id.
 
 mod bucket;
+mod cloudflare;
+mod fetch;
 mod prepare;
+mod sanity;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bespoke_core::entity::image::ImageId;
-use bespoke_storage::StoreError;
+use bespoke_storage::{ObjectStore, StoreError};
 use bytes::Bytes;
 
-pub use bucket::{BucketImages, key};
-pub use prepare::{MAX_SOURCE_BYTES, prepare};
+use crate::http::{CallError, Http};
+
+pub use bucket::key;
+pub use cloudflare::CloudflareSettings;
+pub use fetch::Fetcher;
+pub use prepare::{MAX_SOURCE_BYTES, prepare, prepare_file};
+pub use sanity::SanitySettings;
+
+/// Where the images are.
+#[derive(Debug, Clone)]
+pub enum ImagePlace {
+    /// In the bucket, beside the database.
+    Bucket,
+    /// At Cloudflare Images.
+    Cloudflare(CloudflareSettings),
+    /// At Sanity.
+    Sanity(SanitySettings),
+}
+
+/// The images that are there.
+pub fn store(place: &ImagePlace, bucket: Arc<dyn ObjectStore>, http: Arc<Http>) -> Box<dyn ImageStore> {
+    match place.clone() {
+        ImagePlace::Bucket => Box::new(bucket::BucketImages::new(bucket)),
+        ImagePlace::Cloudflare(settings) => Box::new(cloudflare::CloudflareImages::new(settings, http)),
+        ImagePlace::Sanity(settings) => Box::new(sanity::SanityImages::new(settings, http)),
+    }
+}
 
 /// A picture that is ready to be stored, or that was: a JPEG, or a PNG where it has transparency. Nothing else can be
 /// made into one of these than by [`prepare`] or by the store.
@@ -45,9 +75,15 @@ pub enum ImageError {
     /// Too many pictures are being worked on.
     #[error("too many pictures wait to be worked on")]
     Busy,
-    /// The store did not take it, or did not answer.
+    /// It cannot be got from its URL, or may not.
+    #[error("the picture cannot be got from there")]
+    Url,
+    /// The bucket did not take it, or did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The service that keeps images did not take it, or did not answer.
+    #[error("the service that keeps images: {0}")]
+    Service(#[from] CallError),
 }
 
 /// A place for images.
@@ -56,25 +92,31 @@ pub trait ImageStore: Send + Sync {
     /// Stores an image in place of the one that had the id. Either the old one or the new one is there afterwards.
     ///
     /// # Errors
-    /// [`ImageError::Store`]
+    /// [`ImageError::Store`], [`ImageError::Service`]
     async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError>;
+
+    /// Stores an image unless the id has one.
+    ///
+    /// # Errors
+    /// As [`ImageStore::put`].
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError>;
 
     /// The image of that id.
     ///
     /// # Errors
-    /// [`ImageError::Store`]
+    /// As [`ImageStore::put`].
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError>;
 
     /// Removes the image of that id; no error when there is none.
     ///
     /// # Errors
-    /// [`ImageError::Store`]
+    /// As [`ImageStore::put`].
     async fn remove(&self, id: &ImageId) -> Result<(), ImageError>;
 
     /// A URL at which the store itself hands the image out to anybody, for `lifetime_ms` milliseconds; `None` where it
     /// has none to offer.
     ///
     /// # Errors
-    /// [`ImageError::Store`]
+    /// As [`ImageStore::put`].
     async fn url(&self, id: &ImageId, lifetime_ms: u64) -> Result<Option<String>, ImageError>;
 }

@@ -1,33 +1,76 @@
-//! Mail: from a row of the outbox to a message, and out.
+//! Mail: who takes it, and how it is set up. What delivers it is heavy, and so a crate of its own (`bespoke-mail`), for those
+//! alone who deliver.
 
-mod folder;
-mod text;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bespoke_core::entity::mail::OutboxMail;
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, Message};
+use bespoke_storage::S3Access;
+use lettre::message::{Mailbox, Mailboxes};
 
-pub use folder::FolderMailer;
-
-/// What all mails of an installation have in common.
+/// How the mails of an installation look, and where they go.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
     /// Who they are from.
     pub from: Mailbox,
+    /// Where answers go; without any, to whom they are from.
+    pub reply_to: Mailboxes,
     /// Name of the service, as readers know it.
     pub service: String,
+    /// Where the website is, without a slash at its end; without one mails lead to none.
+    pub website: Option<String>,
+    /// Where whoever runs the service gets letters.
+    pub postal_address: Option<String>,
+    /// Who takes them.
+    pub transport: MailTransport,
 }
 
-/// A mail that could not be delivered.
+/// Who takes the mails.
+#[derive(Clone)]
+pub enum MailTransport {
+    /// A folder: each mail becomes a file.
+    Folder(PathBuf),
+    /// An SMTP server, as `smtp://` or `smtps://` URL with user and password.
+    Smtp(String),
+    /// AWS SES.
+    Ses(SesSettings),
+}
+
+/// How AWS SES is reached.
+#[derive(Clone, Default)]
+pub struct SesSettings {
+    /// Region.
+    pub region: String,
+    /// URL of a server that is not AWS.
+    pub endpoint: Option<String>,
+    /// Name of a configuration set.
+    pub configuration_set: Option<String>,
+    /// Where complaints and bounces go.
+    pub feedback: Option<String>,
+    /// Who asks; `None` is found as every AWS tool finds it.
+    pub access: Option<S3Access>,
+}
+
+impl std::fmt::Debug for MailTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "folder {}", folder.display()),
+            // The URL has a password.
+            Self::Smtp(_) => f.write_str("SMTP"),
+            Self::Ses(settings) => write!(f, "AWS SES in {}", settings.region),
+        }
+    }
+}
+
+/// A mail that could not be delivered. Its text goes to the log and to administrators, so it names no address.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// The address is none that mail can be sent to: trying again does not help.
-    #[error("the recipient's address is not valid")]
-    Address,
-    /// The deliverer failed.
-    #[error("the mail could not be delivered: {0}")]
-    Delivery(#[from] std::io::Error),
+    /// Trying again does not help: nobody can have the address, or it is refused for good.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The deliverer failed, or asks to try again.
+    #[error("failed: {0}")]
+    Failed(String),
 }
 
 /// Delivers mails. Delivering the same mail again must not make a second one where that can be avoided.
@@ -38,50 +81,9 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     /// [`MailError`]; the mail has then not been sent, as far as can be known.
     async fn deliver(&self, mail: &OutboxMail) -> Result<(), MailError>;
-}
 
-/// Makes the message of a mail, ready to be sent.
-///
-/// # Errors
-/// [`MailError::Address`] when the recipient's address is not valid.
-pub fn compose(mail: &OutboxMail, settings: &MailSettings) -> Result<Message, MailError> {
-    let to = mail.to.parse().map_err(|_| MailError::Address)?;
-    let text = text::render(mail, &settings.service);
-    let sent_at = std::time::UNIX_EPOCH
-        + std::time::Duration::from_millis(u64::try_from(mail.created_at.as_millis()).unwrap_or_default());
-    let mut message = Message::builder();
-    if let Some(url) = &mail.unsubscribe_url {
-        message = message
-            .raw_header(header("List-Unsubscribe", format!("<{url}>")))
-            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
-    }
-    message
-        .message_id(Some(format!("<{}@{}>", mail.uuid, settings.from.email.domain())))
-        .date(sent_at)
-        .from(settings.from.clone())
-        .to(Mailbox::new(None, to))
-        .subject(text.subject)
-        .header(ContentType::TEXT_PLAIN)
-        .body(readable(text.body))
-        .map_err(|_| MailError::Address)
-}
-
-fn header(name: &'static str, value: String) -> HeaderValue {
-    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
-}
-
-/// The longest line that mail may carry unencoded, in bytes (RFC 5322 section 2.1.1).
-const MAX_LINE_BYTES: usize = 998;
-
-/// The body as it is where that is allowed, so that a link can be copied out of the file; otherwise encoded. (The
-/// library alone would encode as soon as a line is longer than 78 bytes, and links are.)
-fn readable(text: String) -> Body {
-    if text.is_ascii() && text.lines().all(|line| line.len() <= MAX_LINE_BYTES) {
-        Body::dangerous_pre_encoded(
-            text.replace('\n', "\r\n").into_bytes(),
-            ContentTransferEncoding::SevenBit,
-        )
-    } else {
-        Body::new(text)
+    /// Whether delivery is at hand, so that a request can wait for it.
+    fn is_local(&self) -> bool {
+        false
     }
 }

@@ -2,14 +2,19 @@
 
 mod contact;
 mod environment;
+mod mail;
+mod services;
 mod settings;
 
 use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
 use bespoke_core::{Key, KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_services::http::CALL_TIMEOUT_MS;
+use bespoke_services::images::ImagePlace;
+use bespoke_services::mail::MailSettings;
+use bespoke_services::oauth::OauthProviders;
 use bespoke_storage::Place;
-use lettre::message::Mailbox;
 
 use crate::LimitSettings;
 
@@ -65,6 +70,13 @@ pub struct OldKeys {
     pub index: Option<Key>,
 }
 
+impl Website {
+    /// Its URL, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.domain)
+    }
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -110,10 +122,14 @@ pub struct Config {
     pub public_counters: bool,
     /// Where callers reach whoever runs this instance.
     pub operator: Option<Contact>,
-    /// Who mails are from.
-    pub mail_from: Mailbox,
-    /// Name of the service in mails.
-    pub service_name: String,
+    /// Where images are.
+    pub images: ImagePlace,
+    /// Providers through which people sign in.
+    pub oauth: OauthProviders,
+    /// How long a service out there may take for an answer, in milliseconds.
+    pub call_timeout_ms: u64,
+    /// How mails look, and where they go.
+    pub mail: MailSettings,
     /// Folder of everything that is kept on this machine.
     pub data_dir: PathBuf,
     /// The bucket.
@@ -137,6 +153,8 @@ impl Config {
             .unwrap_or_else(|| format!("http://localhost:{port}"));
         let url = url.trim_end_matches('/').to_owned();
         let instance = env.text("BACKEND_INSTANCE").unwrap_or_else(|| "bespoke".to_owned());
+        let website = env.website();
+        let site = website.as_ref().map_or_else(|| format!("{url}/console"), Website::url);
         let config = Self {
             tokens: TokenSettings {
                 issuer: env.text("BACKEND_JWT_ISSUER").unwrap_or_else(|| url.clone()),
@@ -147,7 +165,7 @@ impl Config {
             instance,
             keys: env.keys(&data_dir, random)?,
             old_keys: env.old_keys()?,
-            website: env.website(),
+            website,
             max_key_life_days: env.parse_with(
                 "BACKEND_APIKEY_MAX_DAYS",
                 &DEFAULT_MAX_LIFE_DAYS.to_string(),
@@ -172,14 +190,10 @@ impl Config {
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
             operator: env.contact("BACKEND_OPERATOR_CONTACT")?,
-            mail_from: env.parse_with(
-                "BACKEND_MAIL_FROM",
-                "Bespoke <bespoke@localhost.localdomain>",
-                str::parse::<Mailbox>,
-            )?,
-            service_name: env
-                .text("BACKEND_SERVICE_NAME")
-                .unwrap_or_else(|| "FreeSewing".to_owned()),
+            images: env.image_place()?,
+            oauth: env.oauth(&site)?,
+            call_timeout_ms: env.parse("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,
+            mail: env.mail(&data_dir)?,
             store: env.store(&data_dir)?,
             local_dir: env.local_dir(&data_dir),
             data_dir,

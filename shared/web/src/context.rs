@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
-use bespoke_services::images::{BucketImages, ImageStore};
-use bespoke_services::mail::{FolderMailer, MailSettings, Mailer};
+use bespoke_services::http::Http;
+use bespoke_services::images::{self, Fetcher, ImageStore};
+use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::limits::Limits;
+use crate::outbox::Delivered;
 use crate::{Config, Error, JsonObject, Surroundings, truthy};
 
 /// A process that cannot start.
@@ -37,12 +39,14 @@ struct Inner {
     links: LinkSigner,
     limits: Option<Limits>,
     passwords: PasswordHasher,
-    images: BucketImages,
+    http: Arc<Http>,
+    images: Box<dyn ImageStore>,
+    fetcher: Fetcher,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: Semaphore,
     waiting_computations: AtomicUsize,
-    delivering: Mutex<()>,
-    mailer: Box<dyn Mailer>,
+    delivery: Mutex<Delivered>,
+    mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -61,7 +65,7 @@ impl Context {
             clock,
             random,
             store,
-            announce,
+            mailer,
         } = surroundings;
         let store = match store {
             Some(store) => store,
@@ -75,26 +79,24 @@ impl Context {
         let vault = Vault::new(cipher, BlindIndex::new(&config.keys.index), Arc::clone(&random))
             .with_older_index(old.index.as_ref().map(BlindIndex::new));
         let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
-        let mail = MailSettings {
-            from: config.mail_from.clone(),
-            service: config.service_name.clone(),
-        };
-        let mailer = Box::new(FolderMailer::new(config.data_dir.join("outbox"), mail, announce));
         let tokens = Tokens::new(&config.keys.token, config.tokens.clone());
         let passwords = PasswordHasher::new(config.passwords)?;
+        let http = Arc::new(Http::new(config.call_timeout_ms));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
             links: LinkSigner::new(&config.keys.token),
             limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
+            images: images::store(&config.images, Arc::clone(&store), Arc::clone(&http)),
+            fetcher: Fetcher::default(),
+            http,
             config,
-            images: BucketImages::new(Arc::clone(&store)),
             bucket: store,
             database,
             tokens,
             passwords,
             computing: Semaphore::new(cores),
             waiting_computations: AtomicUsize::new(0),
-            delivering: Mutex::default(),
+            delivery: Mutex::default(),
             mailer,
             clock,
             random,
@@ -118,7 +120,16 @@ impl Context {
 
     /// The images.
     pub fn images(&self) -> &dyn ImageStore {
-        &self.0.images
+        &*self.0.images
+    }
+
+    /// The client for calls to services out there.
+    pub fn http(&self) -> &Arc<Http> {
+        &self.0.http
+    }
+
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.0.fetcher
     }
 
     /// Signs and verifies links.
@@ -169,13 +180,13 @@ impl Context {
         self.0.limits.as_ref()
     }
 
-    pub(crate) fn mailer(&self) -> &dyn Mailer {
-        &*self.0.mailer
+    pub(crate) fn mailer(&self) -> Option<&dyn Mailer> {
+        self.0.mailer.as_deref()
     }
 
     /// Held by who delivers mails.
-    pub(crate) fn delivering(&self) -> &Mutex<()> {
-        &self.0.delivering
+    pub(crate) fn delivery(&self) -> &Mutex<Delivered> {
+        &self.0.delivery
     }
 
     /// Puts everything that was counted into the bucket: the process ends.

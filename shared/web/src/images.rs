@@ -4,7 +4,7 @@
 use bespoke_core::Timestamp;
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::Db;
-use bespoke_services::images::{Image, ImageError, prepare};
+use bespoke_services::images::{Image, ImageError, prepare, prepare_file};
 use serde_json::Value;
 
 use crate::{Context, Error, JsonObject, Result, Session};
@@ -15,6 +15,9 @@ const FIELD: &str = "img";
 /// at least that long. In milliseconds.
 const LINK_STEP_MS: i64 = 60 * 60 * 1000;
 
+/// Seconds after which a service that keeps images may be better.
+const RETRY_AFTER_S: u64 = 5;
+
 /// An image that came with a request, or why it cannot be taken; `None` when none was sent.
 pub type SentImage = Option<Result<Image, ImageError>>;
 
@@ -24,7 +27,9 @@ impl From<ImageError> for Error {
             ImageError::Invalid => Self::bad_request("imgInvalid"),
             ImageError::TooLarge => Self::bad_request("imgTooLarge"),
             ImageError::Busy => Self::unavailable(1, error),
+            ImageError::Url => Self::bad_request("imgUnreachable"),
             ImageError::Store(error) => error.into(),
+            ImageError::Service(error) => Self::unavailable(RETRY_AFTER_S, error),
         }
     }
 }
@@ -36,6 +41,16 @@ impl Context {
     /// [`ImageError`] when it is none that can be taken.
     pub async fn prepare_image(&self, text: String) -> Result<Image, ImageError> {
         let prepared = self.compute(move |_| prepare(&text)).await;
+        prepared.unwrap_or(Err(ImageError::Busy))
+    }
+
+    /// Fetches a picture from its URL, and makes one that can be stored of it.
+    ///
+    /// # Errors
+    /// [`ImageError`] when it is none that can be taken, or cannot be got.
+    pub async fn fetch_image(&self, url: &str) -> Result<Image, ImageError> {
+        let file = self.fetcher().fetch(url).await?;
+        let prepared = self.compute(move |_| prepare_file(&file)).await;
         prepared.unwrap_or(Err(ImageError::Busy))
     }
 
@@ -59,10 +74,11 @@ impl Context {
 }
 
 impl Session {
-    /// Takes the image out of a request.
+    /// Takes the image out of a request of somebody with an account: a data URI, bare base64, or a URL.
     pub async fn take_image(&self, body: &mut JsonObject) -> SentImage {
         match body.remove(FIELD)? {
             Value::Null => None,
+            Value::String(url) if url.starts_with("http") => Some(self.fetch_image(&url).await),
             Value::String(text) => Some(self.prepare_image(text).await),
             _ => Some(Err(ImageError::Invalid)),
         }
@@ -87,6 +103,14 @@ impl Session {
             tracing::info!(code = error.code(), "an image was not taken");
             ignored.push(FIELD.to_owned());
         }
+    }
+
+    /// Gives an account the picture that somebody else knows of its owner. Whatever goes wrong, the account is made.
+    pub async fn take_picture(&self, url: Option<String>, ihash: String) {
+        let Some(url) = url else { return };
+        let picture = Some(self.fetch_image(&url).await);
+        self.keep_image(picture, ImageId::Account(ihash), &mut Vec::new(), |_, _| Ok(()))
+            .await;
     }
 
     async fn store_image(

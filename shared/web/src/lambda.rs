@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bespoke_services::mail::{MailSettings, Mailer};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, header};
 use lambda_http::request::RequestContext;
@@ -19,14 +20,17 @@ use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, log
 /// # Errors
 /// When the configuration or the bucket cannot be used; Lambda reports it as a failed start.
 pub fn run(routes: Routes) -> Result<(), Error> {
-    start(async |context| {
-        let gateway = Arc::new(Gateway::new(context, [routes]));
-        lambda_http::run(service_fn(move |event| {
-            let gateway = Arc::clone(&gateway);
-            async move { answer(&gateway, event).await }
-        }))
-        .await
-    })
+    start(
+        |_| Ok(None),
+        async |context| {
+            let gateway = Arc::new(Gateway::new(context, [routes]));
+            lambda_http::run(service_fn(move |event| {
+                let gateway = Arc::clone(&gateway);
+                async move { answer(&gateway, event).await }
+            }))
+            .await
+        },
+    )
 }
 
 /// What a schedule says.
@@ -36,12 +40,16 @@ struct Order {
     tasks: Option<Vec<Task>>,
 }
 
-/// Runs the function that does [`crate::maintenance`]. An invocation fails where a task fails.
+/// Runs the function that does [`crate::maintenance`], and delivers mails by the mailer that `mailer` makes. An invocation fails
+/// where a task fails.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_maintenance() -> Result<(), Error> {
-    start(async |context| {
+pub fn run_maintenance<E: Into<Error>>(
+    mailer: impl FnOnce(&MailSettings) -> Result<Arc<dyn Mailer>, E>,
+) -> Result<(), Error> {
+    let mailer = |settings: &MailSettings| mailer(settings).map(Some).map_err(Into::into);
+    start(mailer, async |context| {
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Order>| {
             let context = context.clone();
             async move {
@@ -58,14 +66,18 @@ pub fn run_maintenance() -> Result<(), Error> {
 }
 
 /// Starts the process, and lets `serve` answer its events. What was counted goes to the bucket before Lambda ends it.
-fn start(serve: impl AsyncFnOnce(Context) -> Result<(), Error>) -> Result<(), Error> {
+fn start(
+    mailer: impl FnOnce(&MailSettings) -> Result<Option<Arc<dyn Mailer>>, Error>,
+    serve: impl AsyncFnOnce(Context) -> Result<(), Error>,
+) -> Result<(), Error> {
     crate::keep_files_private();
     let environment = Environment::read(Overrides::default());
     logging::start(environment.log_filter());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let surroundings = Surroundings::system();
+        let mut surroundings = Surroundings::system();
         let config = Config::load(environment, &*surroundings.random)?;
+        surroundings.mailer = mailer(&config.mail)?;
         let context = Context::open(config, surroundings).await?;
         let ending = context.clone();
         lambda_runtime::spawn_graceful_shutdown_handler(move || async move { ending.put_usage().await }).await;

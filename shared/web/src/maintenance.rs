@@ -72,7 +72,7 @@ impl Context {
         let database = self.database();
         Ok(match task {
             Task::Mail => {
-                Session::new(self.clone()).deliver_mail().await;
+                Session::new(self.clone()).deliver_due().await;
                 "tried".to_owned()
             }
             Task::Usage => format!("{} batches merged", database.merge_usage().await?),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bespoke_core::entity::mail::OutboxMail;
 use bespoke_core::{Clock, Random, Timestamp};
+use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
 
 /// What is handed to a [`crate::Context`]; tests replace it.
@@ -15,8 +15,8 @@ pub struct Surroundings {
     pub random: Arc<dyn Random>,
     /// The bucket; `None` takes the one that the configuration names.
     pub store: Option<Arc<dyn ObjectStore>>,
-    /// Called for each mail that went to the outbox folder, for a person at a terminal.
-    pub announce: Option<fn(&OutboxMail)>,
+    /// Who takes the mails; with `None` they wait for a process that delivers.
+    pub mailer: Option<Arc<dyn Mailer>>,
 }
 
 impl Surroundings {
@@ -26,7 +26,7 @@ impl Surroundings {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             store: None,
-            announce: None,
+            mailer: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The whole API in one process, on a bucket in memory, with a clock that is set by hand.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -121,8 +122,10 @@ impl App {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(Environment::of(all, overrides), &SystemRandom).expect("valid settings");
         let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
+        let mailer = bespoke_mail::mailer(&config.mail, None).expect("valid settings");
         let surroundings = Surroundings {
             clock: clock.clone(),
+            mailer: Some(mailer),
             store: Some(store),
             ..Surroundings::system()
         };
@@ -152,7 +155,7 @@ impl App {
 
     /// The mails in the outbox folder, oldest first.
     pub fn mails(&self) -> Vec<String> {
-        let Ok(files) = std::fs::read_dir(self.folder.path().join("outbox")) else {
+        let Ok(files) = std::fs::read_dir(self.outbox()) else {
             return Vec::new();
         };
         let mut files: Vec<_> = files
@@ -164,8 +167,23 @@ impl App {
         files.sort();
         files
             .iter()
-            .map(|(_, path)| std::fs::read_to_string(path).expect("a readable mail"))
+            .map(|(_, path)| readable(std::fs::read_to_string(path).expect("a readable mail")))
             .collect()
+    }
+
+    /// Has no mail delivered from now on.
+    pub fn block_mail(&self) {
+        let _ = std::fs::remove_dir_all(self.outbox());
+        std::fs::write(self.outbox(), "no folder").expect("a writable folder");
+    }
+
+    /// Has mails delivered again.
+    pub fn unblock_mail(&self) {
+        std::fs::remove_file(self.outbox()).expect("mails were blocked");
+    }
+
+    fn outbox(&self) -> PathBuf {
+        self.folder.path().join("outbox")
     }
 
     /// The confirmation and the check in the link of the newest mail.
@@ -259,6 +277,16 @@ impl App {
             id: text("key"),
             secret: text("secret"),
         }
+    }
+}
+
+/// The mail as its reader sees it. Both of its parts are encoded, or none is.
+fn readable(mail: String) -> String {
+    if mail.contains("Content-Transfer-Encoding: quoted-printable") {
+        let decoded = quoted_printable::decode(&mail, quoted_printable::ParseMode::Robust).expect("a mail");
+        String::from_utf8(decoded).expect("a text")
+    } else {
+        mail
     }
 }
 

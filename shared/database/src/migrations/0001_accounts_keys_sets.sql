@@ -139,7 +139,21 @@ CREATE TABLE confirmations (
 CREATE INDEX confirmations_by_user ON confirmations (user_id, kind);
 CREATE INDEX confirmations_by_kind ON confirmations (kind, created_at);
 
--- A mail that waits; the row goes when the mail has gone, or the account that it went to.
+-- Sign-ins that are under way at a provider. One works once: claimed, as soon as the provider is asked.
+CREATE TABLE oauth_states (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       BLOB    NOT NULL UNIQUE,
+  provider   TEXT    NOT NULL,
+  language   TEXT    NOT NULL,
+  verifier   BLOB    NOT NULL,               -- sealed
+  claimed    INTEGER NOT NULL,
+  returned   BLOB,                           -- sealed JSON object: who came back, while a second factor is asked for
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX oauth_states_by_time ON oauth_states (created_at);
+
+-- A mail that waits; the row goes when the mail has gone, or the account that it went to. Who is about to send one puts
+-- due_at off first, so that nobody else does so too.
 CREATE TABLE outbox (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,
@@ -149,9 +163,14 @@ CREATE TABLE outbox (
   language   TEXT    NOT NULL,
   action_url BLOB,                           -- sealed
   unsubscribe_url BLOB,                      -- sealed
+  details    BLOB,                           -- sealed
+  tries      INTEGER NOT NULL DEFAULT 0,
+  due_at     INTEGER,                        -- when it may be tried; NULL: given up
+  problem    TEXT,                           -- why the last try failed
   created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_by_user ON outbox (user_id);
+CREATE INDEX outbox_by_due ON outbox (due_at, id);
 
 CREATE TABLE patterns (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,

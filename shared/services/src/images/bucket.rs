@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bespoke_core::entity::image::ImageId;
-use bespoke_storage::{Fetched, ObjectStore, PutCondition};
+use bespoke_storage::{Fetched, ObjectStore, PutCondition, StoreError};
 
 use super::{Image, ImageError, ImageStore};
 
 /// Keeps each image as the object `images/<id>`.
-pub struct BucketImages(Arc<dyn ObjectStore>);
+pub(super) struct BucketImages(Arc<dyn ObjectStore>);
 
 impl BucketImages {
     /// Images in that bucket.
-    pub fn new(bucket: Arc<dyn ObjectStore>) -> Self {
+    pub(super) fn new(bucket: Arc<dyn ObjectStore>) -> Self {
         Self(bucket)
     }
 }
@@ -28,6 +28,13 @@ impl ImageStore for BucketImages {
     async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
         self.0.put(&key(id), image.0, PutCondition::None).await?;
         Ok(())
+    }
+
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
+        match self.0.put(&key(id), image.0, PutCondition::CreateOnly).await {
+            Ok(_) | Err(StoreError::PreconditionFailed) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {
@@ -64,9 +71,13 @@ mod tests {
         }
         assert_eq!(images.get(&id).await.unwrap().unwrap().media_type(), "image/png");
         assert_eq!(images.get(&ImageId::Set(8)).await.unwrap(), None);
+        images.ensure(&id, Image(b"three"[..].into())).await.unwrap();
+        assert_eq!(images.get(&id).await.unwrap().unwrap().media_type(), "image/png");
         images.remove(&id).await.unwrap();
         images.remove(&id).await.unwrap();
         assert_eq!(images.get(&id).await.unwrap(), None);
+        images.ensure(&id, Image(b"three"[..].into())).await.unwrap();
+        assert!(images.get(&id).await.unwrap().is_some());
         assert_eq!(images.url(&id, 1).await.unwrap(), None);
     }
 }

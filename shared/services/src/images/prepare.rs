@@ -42,8 +42,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// # Errors
 /// [`ImageError::Invalid`], [`ImageError::TooLarge`]
 pub fn prepare(text: &str) -> Result<Image, ImageError> {
-    let source = decode_base64(text)?;
-    let picture = decode(&source)?;
+    prepare_file(&decode_base64(text)?)
+}
+
+/// The same of the file itself.
+///
+/// # Errors
+/// [`ImageError::Invalid`], [`ImageError::TooLarge`]
+pub fn prepare_file(source: &[u8]) -> Result<Image, ImageError> {
+    let picture = decode(source)?;
     if picture.width().max(picture.height()) > MAX_EDGE_PX {
         fit(picture.resize(MAX_EDGE_PX, MAX_EDGE_PX, FilterType::Triangle))
     } else {

@@ -302,7 +302,7 @@ impl Environment {
     }
 }
 
-fn invalid(name: &str, problem: impl Display) -> ConfigError {
+pub(super) fn invalid(name: &str, problem: impl Display) -> ConfigError {
     ConfigError::Invalid {
         name: name.to_owned(),
         problem: problem.to_string(),
@@ -351,6 +351,12 @@ mod tests {
             ("BACKEND_PASSWORD_MEMORY_KIB", "1"),
             ("BACKEND_APIKEY_MAX_DAYS", "0"),
             ("BACKEND_MAIL_FROM", "nobody"),
+            ("BACKEND_AWS_SES_FROM", "nobody"),
+            ("BACKEND_MAIL_REPLY_TO", "a@example.com, nobody"),
+            ("BACKEND_AWS_SES_REPLY_TO", "a@example.com"),
+            ("BACKEND_AWS_SES_REPLY_TO", "[\"nobody\"]"),
+            ("BACKEND_SMTP_URL", "http://mail.example"),
+            ("BACKEND_CALL_TIMEOUT_MS", "soon"),
             ("BACKEND_RATE_LIMITS", "perhaps"),
             ("BACKEND_LIMIT_CALLERS", "0"),
             ("BACKEND_TRUSTED_PROXIES", "proxy.example"),
@@ -363,14 +369,47 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_the_original_that_do_nothing_here_start() {
-        assert!(
-            load(&[
-                ("BACKEND_ENABLE_AWS_SES", "yes"),
-                ("BACKEND_DB_URL", "file:./db.sqlite")
-            ])
-            .is_ok()
+    fn mails_go_where_the_settings_say() {
+        let transport = |variables: &[(&str, &str)]| format!("{:?}", load(variables).unwrap().mail.transport);
+        assert!(transport(&[]).starts_with("folder "));
+        let smtp = ("BACKEND_SMTP_URL", "smtps://jane:secret@mail.example");
+        assert_eq!(transport(&[smtp]), "SMTP");
+        let ses = ("BACKEND_ENABLE_AWS_SES", "yes");
+        assert_eq!(transport(&[ses]), "AWS SES in us-east-1");
+        assert_eq!(
+            transport(&[ses, ("BACKEND_AWS_SES_REGION", "eu-west-1")]),
+            "AWS SES in eu-west-1"
         );
+        let both = load(&[ses, smtp]).unwrap_err();
+        assert!(
+            both.starts_with("BACKEND_SMTP_URL") && !both.contains("secret"),
+            "{both}"
+        );
+        let list = ("BACKEND_AWS_SES_REPLY_TO", "[\"A <a@example.com>\", \"b@example.com\"]");
+        assert_eq!(load(&[list]).unwrap().mail.reply_to.iter().count(), 2);
+        let header = ("BACKEND_MAIL_REPLY_TO", "A <a@example.com>, b@example.com");
+        assert_eq!(load(&[header]).unwrap().mail.reply_to.iter().count(), 2);
+    }
+
+    #[test]
+    fn what_is_enabled_needs_its_settings_and_tokens_are_not_shown() {
+        let enabled = ("BACKEND_ENABLE_CLOUDFLARE_IMAGES", "yes");
+        let account = ("BACKEND_CLOUDFLARE_ACCOUNT", "acme");
+        let token = ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "very secret");
+        assert!(load(&[enabled]).unwrap_err().starts_with("BACKEND_CLOUDFLARE_ACCOUNT"));
+        assert!(load(&[enabled, account]).unwrap_err().starts_with(token.0));
+        let config = format!("{:?}", load(&[enabled, account, token]).unwrap().images);
+        assert!(config.contains("acme") && !config.contains("secret"), "{config}");
+        let url = ("BACKEND_CLOUDFLARE_API_URL", "nowhere");
+        assert!(load(&[enabled, account, token, url]).unwrap_err().starts_with(url.0));
+        let sanity = ("BACKEND_ENABLE_SANITY", "yes");
+        assert!(load(&[sanity]).unwrap_err().starts_with("BACKEND_SANITY_PROJECT"));
+        assert!(load(&[sanity, enabled]).unwrap_err().starts_with(sanity.0));
+    }
+
+    #[test]
+    fn settings_of_the_original_that_do_nothing_here_start() {
+        assert!(load(&[("BACKEND_AWS_SES_BCC", "[]"), ("BACKEND_DB_URL", "file:./db.sqlite")]).is_ok());
     }
 
     #[test]

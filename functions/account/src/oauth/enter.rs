@@ -1,0 +1,107 @@
+//! Whoever came back gets in: to the account of the address, or to a new one.
+
+use bespoke_core::entity::oauth::{OauthState, Returned};
+use bespoke_core::entity::user::{Consent, Status, User};
+use bespoke_core::validate::{MAX_USERNAME_CHARS, clean_username, fold_username};
+use bespoke_core::{EntityId, Role, Timestamp};
+use bespoke_database::users::{self, NewUser};
+use bespoke_database::{Db, oauth_states};
+use bespoke_services::oauth::Identity;
+use bespoke_web::{Error, Result};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::second_factor::Typed;
+
+/// What an account says about its owner where the provider says nothing.
+const NO_BIO: &str = "--";
+
+/// What came of it. A number is the account's integer id.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Entered {
+    /// Into an account that was there.
+    In(i64),
+    /// Into a new account.
+    New(i64),
+    /// The account asks for a second factor.
+    CodeMissing,
+    /// Its code was wrong.
+    CodeWrong,
+}
+
+/// Lets somebody in, and has the state work no more; it stays while only the second factor is missing.
+pub(super) fn enter(
+    db: &Db<'_>,
+    state: &OauthState,
+    identity: &Identity,
+    returned: &Returned,
+    typed: &Typed,
+    uuid: Uuid,
+    now: Timestamp,
+) -> Result<Entered> {
+    if oauth_states::by_uuid(db, state.uuid)?.is_none() {
+        return Err(super::INVALID_STATE);
+    }
+    let Some(user) = users::by_email(db, &identity.email)? else {
+        oauth_states::delete(db, state.uuid)?;
+        return Ok(Entered::New(sign_up(db, state, identity, uuid, now)?));
+    };
+    may_enter(&user)?;
+    if user.mfa_enabled && typed.code.is_none() {
+        oauth_states::remember(db, state.uuid, returned)?;
+        return Ok(Entered::CodeMissing);
+    }
+    if !typed.signs_in(db, &user)? {
+        oauth_states::remember(db, state.uuid, returned)?;
+        return Ok(Entered::CodeWrong);
+    }
+    oauth_states::delete(db, state.uuid)?;
+    Ok(Entered::In(user.standing.id))
+}
+
+/// Consent is asked for here, and before anything else (contract-2023 section 2.5).
+fn may_enter(user: &User) -> Result<()> {
+    if user.standing.consent == Consent::None {
+        return Err(Error::consent_lacking());
+    }
+    crate::may_sign_in(user)
+}
+
+fn sign_up(db: &Db<'_>, state: &OauthState, identity: &Identity, uuid: Uuid, now: Timestamp) -> Result<i64> {
+    let new = NewUser {
+        uuid,
+        email: identity.email.clone(),
+        password: crate::signup::NO_PASSWORD.to_owned(),
+        role: Role::User,
+        status: Status::Inactive,
+        consent: Consent::None,
+        language: state.language,
+        created_at: now,
+    };
+    let id = users::insert(db, &new)?;
+    let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
+    if let Some(name) = free_name(db, &identity.name, id)? {
+        user.lusername = fold_username(&name);
+        user.username = name;
+    }
+    user.bio = identity.bio.clone().unwrap_or_else(|| NO_BIO.to_owned());
+    for (field, text) in &identity.data {
+        user.data.insert((*field).to_owned(), text.as_str().into());
+    }
+    users::update(db, &user)?;
+    Ok(id)
+}
+
+/// The name, with as many `+` behind it as it takes; `None` when it can be none.
+fn free_name(db: &Db<'_>, name: &str, id: i64) -> Result<Option<String>> {
+    let Some(mut name) = clean_username(name) else {
+        return Ok(None);
+    };
+    while name.chars().count() <= MAX_USERNAME_CHARS {
+        if !users::username_taken(db, &name, id)? {
+            return Ok(Some(name));
+        }
+        name.push('+');
+    }
+    Ok(None)
+}

@@ -1,0 +1,113 @@
+//! `GET /admin/outbox/{auth}` and `POST /admin/outbox/{id}/retry/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::mail::WaitingMail;
+use bespoke_core::{EntityId, Timestamp};
+use bespoke_database::outbox;
+use bespoke_web::level::ADMIN;
+use bespoke_web::{Caller, Error, Id, Outcome, Paging, Query, Result, Session, no_content};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It is tried when it is due.
+    Waiting,
+    /// It was tried too often, or refused for good.
+    Dead,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WaitingMail)]
+struct MailView {
+    id: i64,
+    /// Which text it has.
+    #[schema(value_type = String, example = "signup")]
+    template: bespoke_core::entity::mail::Template,
+    to: String,
+    #[schema(example = "en")]
+    language: &'static str,
+    state: State,
+    /// How often it was tried.
+    tries: u32,
+    /// When it is tried next, at the earliest; `null` when it is dead.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    due_at: Option<Timestamp>,
+    /// Why the last try failed.
+    #[schema(required)]
+    problem: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    uuid: Uuid,
+}
+
+impl From<WaitingMail> for MailView {
+    fn from(mail: WaitingMail) -> Self {
+        Self {
+            id: mail.id,
+            template: mail.template,
+            to: mail.to,
+            language: mail.language.code(),
+            state: mail.due_at.map_or(State::Dead, |_| State::Waiting),
+            tries: mail.tries,
+            due_at: mail.due_at,
+            problem: mail.problem,
+            created_at: mail.created_at,
+            uuid: mail.uuid,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OutboxList {
+    result: Outcome,
+    outbox: Vec<MailView>,
+}
+
+/// List the mails that have not gone
+///
+/// Those that wait, and those that were given up; never their links.
+#[utoipa::path(get, path = "/admin/outbox/{auth}", tag = "Administration", operation_id = "listOutbox", params(Paging),
+    responses(
+        (status = 200, description = "The mails, oldest first.", body = OutboxList),
+        (status = 400, description = "`afterUnknown`: there is no such mail to go on behind."),
+        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+    ))]
+pub(crate) async fn list(caller: Caller<ADMIN>, session: Session, paging: Query<Paging>) -> Result<Response> {
+    let page = paging.0.page()?;
+    let witness = session.witness("outbox.list");
+    caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
+    let mails = session.read(|db| Ok(outbox::waiting(db, page)?)).await?;
+    bespoke_web::list(&OutboxList {
+        result: Outcome::Success,
+        outbox: mails.into_iter().map(Into::into).collect(),
+    })
+}
+
+/// Try a mail again
+///
+/// One that was given up, or that rests until its next try.
+#[utoipa::path(post, path = "/admin/outbox/{id}/retry/{auth}", tag = "Administration", operation_id = "retryMail",
+    params(("id" = i64, Path, description = "Id of the mail.")),
+    responses(
+        (status = 204, description = "It is due now."),
+        (status = 404, description = "There is no such mail, or it is on its way."),
+    ))]
+pub(crate) async fn retry(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
+    let (witness, now) = (session.witness("outbox.retry"), session.now());
+    let retry = caller.write(&session, move |db, actor| {
+        let Id(EntityId::Integer(id)) = id else {
+            return Err(Error::not_found());
+        };
+        if !outbox::retry(db, id, now)? {
+            return Err(Error::not_found());
+        }
+        witness.clone().target("outbox", id).note(db, actor)
+    });
+    retry.await?;
+    session.deliver_mail().await;
+    Ok(no_content())
+}

@@ -1,0 +1,61 @@
+//! Delivery to an SMTP server.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bespoke_core::entity::mail::OutboxMail;
+use bespoke_services::mail::{MailError, MailSettings, Mailer};
+use lettre::transport::smtp::{Error, PoolConfig};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+
+use crate::compose;
+
+/// How long the server may take for an answer, in seconds.
+const TIMEOUT_S: u64 = 20;
+/// Most connections at once.
+const MAX_CONNECTIONS: u32 = 2;
+
+/// Sends mails by SMTP.
+pub(crate) struct SmtpMailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    settings: MailSettings,
+}
+
+impl SmtpMailer {
+    /// A mailer to the server of that URL.
+    pub(crate) fn new(url: &str, settings: MailSettings) -> Result<Self, MailError> {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|_| MailError::Refused("the URL of the SMTP server cannot be used".to_owned()))?;
+        Ok(Self {
+            transport: transport
+                .timeout(Some(Duration::from_secs(TIMEOUT_S)))
+                .pool_config(PoolConfig::new().max_size(MAX_CONNECTIONS))
+                .build(),
+            settings,
+        })
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn deliver(&self, mail: &OutboxMail) -> Result<(), MailError> {
+        let message = compose(mail, &self.settings)?;
+        self.transport.send(message).await.map(drop).map_err(of)
+    }
+}
+
+/// A server's own words may repeat the address, so only its number is kept.
+fn of(error: Error) -> MailError {
+    let code = error.status().map(|code| format!("the server answered {code}"));
+    if error.is_permanent() {
+        MailError::Refused(code.unwrap_or_else(|| "for good".to_owned()))
+    } else if error.is_timeout() {
+        MailError::Failed("the server did not answer in time".to_owned())
+    } else if let Some(code) = code {
+        MailError::Failed(code)
+    } else if error.is_tls() {
+        MailError::Failed("no secure connection came about".to_owned())
+    } else {
+        MailError::Failed("the connection failed".to_owned())
+    }
+}

@@ -1,0 +1,104 @@
+//! Delivery to a server that speaks SMTP.
+
+use bespoke_services::mail::{MailError, MailTransport};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::{mail, settings};
+use crate::mailer;
+
+/// A server for one connection, that answers the command `at` with `instead`; gives all that was said to it. Without an answer
+/// it hangs up.
+async fn sink(at: &'static str, instead: Option<&'static str>) -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let serve = async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        let (reader, mut writer) = stream.into_split();
+        let (mut lines, mut said, mut in_data) = (BufReader::new(reader).lines(), String::new(), false);
+        writer.write_all(b"220 sink\r\n").await.unwrap();
+        while let Ok(Some(line)) = lines.next_line().await {
+            said.push_str(&line);
+            said.push('\n');
+            if in_data && line != "." {
+                continue;
+            }
+            let answer = match line.split([' ', ':']).next().unwrap_or_default() {
+                command if command == at => match instead {
+                    Some(answer) => answer,
+                    None => break,
+                },
+                "EHLO" => "250 sink",
+                "DATA" => "354 go on",
+                "QUIT" => "221 bye",
+                _ => "250 ok",
+            };
+            in_data = answer.starts_with("354");
+            if writer.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
+                break;
+            }
+        }
+        said
+    };
+    (url, tokio::spawn(serve))
+}
+
+#[tokio::test]
+async fn a_mail_arrives_whole() {
+    let (url, server) = sink("none", Some("")).await;
+    let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
+    mailer.deliver(&mail("jane@example.com")).await.unwrap();
+    drop(mailer);
+    let said = server.await.unwrap();
+    for expected in [
+        "MAIL FROM:<info@bespoke.example>",
+        "RCPT TO:<jane@example.com>",
+        "Subject: Confirm your Bespoke account",
+        "check=2",
+        "<html lang=\"en\">",
+    ] {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+    assert_eq!(said.matches("RCPT TO").count(), 1, "no copy to anybody: {said}");
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_for_good_is_not_what_it_puts_off() {
+    for (at, answer, refused) in [
+        ("RCPT", Some("550 jane@example.com is unknown"), true),
+        ("RCPT", Some("451 jane@example.com later"), false),
+        ("MAIL", Some("552 too much"), true),
+        (".", Some("554 spam"), true),
+        (".", Some("421 going down"), false),
+        ("EHLO", Some("garbage"), false),
+        ("DATA", None, false),
+        (".", None, false),
+    ] {
+        let (url, _server) = sink(at, answer).await;
+        let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
+        let error = mailer.deliver(&mail("jane@example.com")).await.unwrap_err();
+        assert_eq!(
+            matches!(error, MailError::Refused(_)),
+            refused,
+            "{at} {answer:?}: {error}"
+        );
+        assert!(!error.to_string().contains("jane"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_tried_again_and_a_url_that_is_none_is_not() {
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let away = MailTransport::Smtp(format!("smtp://127.0.0.1:{port}"));
+    let mailer = mailer(&settings(away), None).unwrap();
+    let failed = mailer.deliver(&mail("jane@example.com")).await;
+    assert!(matches!(failed, Err(MailError::Failed(_))), "{failed:?}");
+    let bad = MailTransport::Smtp("smtp://jane:secret@:::".into());
+    let error = crate::mailer(&settings(bad), None).err().expect("an error").to_string();
+    assert!(!error.contains("secret"), "{error}");
+}

@@ -1,0 +1,177 @@
+//! The client for calls to services out there: bounded in time and size, repeated where that is safe, and never redirected.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode};
+use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
+
+/// How long a connection may take to come about, in milliseconds.
+const CONNECT_TIMEOUT_MS: u64 = 3_000;
+/// How long a whole call may take, in milliseconds, where the settings say nothing else.
+pub const CALL_TIMEOUT_MS: u64 = 10_000;
+/// How often a call is repeated that may be.
+const REPEATS: usize = 2;
+/// The first wait before a repeat, in milliseconds.
+const FIRST_WAIT_MS: u64 = 100;
+/// The largest answer that is read, in bytes.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// Some services ask that callers say who they are.
+const USER_AGENT: &str = concat!("bespoke/", env!("CARGO_PKG_VERSION"));
+
+/// A call that brought no answer, or none that can be used. Its text names no address, token or body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The service refused.
+    #[error("it answered {0}")]
+    Refused(StatusCode),
+    /// There was no answer in time, none at all, or only a part of one.
+    #[error("no answer: {0}")]
+    NoAnswer(&'static str),
+    /// The answer is none that such a service gives.
+    #[error("an answer that cannot be read")]
+    Garbage,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The answer, when its status says that all went well.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`]
+    pub fn success(self) -> Result<Self, CallError> {
+        if self.status.is_success() {
+            Ok(self)
+        } else {
+            Err(CallError::Refused(self.status))
+        }
+    }
+
+    /// The body as JSON of that form.
+    ///
+    /// # Errors
+    /// [`CallError::Garbage`]
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        serde_json::from_slice(&self.body).map_err(|_| CallError::Garbage)
+    }
+}
+
+/// The client. It is made at the first call: most processes call nobody.
+pub struct Http {
+    timeout_ms: u64,
+    client: OnceLock<Client>,
+}
+
+impl Http {
+    /// A client whose calls may take so long, in milliseconds.
+    pub fn new(timeout_ms: u64) -> Self {
+        Self {
+            timeout_ms,
+            client: OnceLock::new(),
+        }
+    }
+
+    /// A request that is to be put together, and sent with [`send`].
+    pub fn request(&self, method: Method, url: impl reqwest::IntoUrl) -> RequestBuilder {
+        let client = self.client.get_or_init(|| {
+            let built = builder(self.timeout_ms).build();
+            built.expect("a client of fixed settings can be made")
+        });
+        client.request(method, url)
+    }
+}
+
+/// What all clients have in common; a call of one may take so long, in milliseconds.
+pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
+    let mut roots = RootCertStore::empty();
+    // Without any, secure connections fail, and say so.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the versions that are safe")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
+        .timeout(Duration::from_millis(timeout_ms))
+}
+
+/// Sends a request. One that may be repeated (GET, HEAD, PUT, DELETE) is, where the service does not answer or says that it is in
+/// trouble.
+///
+/// # Errors
+/// [`CallError::NoAnswer`]; a status that is no success is an answer.
+pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
+    let (client, request) = request.build_split();
+    let request = request.map_err(|_| CallError::NoAnswer("the URL cannot be used"))?;
+    let repeatable = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(request.method());
+    let Some(first) = request.try_clone().filter(|_| repeatable) else {
+        return once(&client, request).await;
+    };
+    let attempt = async || {
+        let request = first.try_clone().expect("it could be cloned before");
+        match once(&client, request).await {
+            Ok(answer) if answer.status.is_server_error() => Err(Trouble::Answer(answer)),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(Trouble::None(error)),
+        }
+    };
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(FIRST_WAIT_MS))
+        .with_max_times(REPEATS)
+        .with_jitter();
+    match attempt.retry(waits).await {
+        Ok(answer) | Err(Trouble::Answer(answer)) => Ok(answer),
+        Err(Trouble::None(error)) => Err(error),
+    }
+}
+
+/// What may be better next time.
+enum Trouble {
+    Answer(Answer),
+    None(CallError),
+}
+
+async fn once(client: &Client, request: reqwest::Request) -> Result<Answer, CallError> {
+    let response = client.execute(request).await.map_err(no_answer)?;
+    let status = response.status();
+    let body = read(response, MAX_ANSWER_BYTES).await?.ok_or(CallError::Garbage)?;
+    Ok(Answer { status, body })
+}
+
+/// The body; `None` when it is larger than that many bytes.
+pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Result<Option<Bytes>, CallError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+        if body.len() + chunk.len() > limit {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body.freeze()))
+}
+
+/// The library's own words repeat the URL.
+pub(crate) fn no_answer(error: reqwest::Error) -> CallError {
+    CallError::NoAnswer(if error.is_timeout() {
+        "it took too long"
+    } else if error.is_connect() {
+        "no connection came about"
+    } else {
+        "it broke off"
+    })
+}

@@ -1,0 +1,99 @@
+//! Against a server on this machine, for which the rules are relaxed one by one.
+
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+
+const RELAXED: Rules = Rules {
+    secure: false,
+    may_ask: |_| true,
+};
+
+async fn server(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .and(path("/a.png"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    server
+}
+
+async fn fetched(rules: Rules, answer: ResponseTemplate) -> (Result<Bytes, ImageError>, usize) {
+    let server = server(answer).await;
+    let result = Fetcher::of(rules, 250).fetch(&format!("{}/a.png", server.uri())).await;
+    (result, server.received_requests().await.unwrap_or_default().len())
+}
+
+#[tokio::test]
+async fn a_file_comes_as_it_is() {
+    let (file, asked) = fetched(RELAXED, ResponseTemplate::new(200).set_body_bytes(*b"picture")).await;
+    assert_eq!((&*file.unwrap(), asked), (&b"picture"[..], 1));
+}
+
+#[tokio::test]
+async fn nothing_but_a_whole_answer_in_time_is_taken_and_nobody_is_followed() {
+    let elsewhere = server(ResponseTemplate::new(200).set_body_bytes(*b"picture")).await;
+    let redirect = ResponseTemplate::new(302).insert_header("location", format!("{}/a.png", elsewhere.uri()));
+    for answer in [
+        redirect,
+        ResponseTemplate::new(404),
+        ResponseTemplate::new(500),
+        ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(5)),
+    ] {
+        let (file, asked) = fetched(RELAXED, answer).await;
+        assert!(matches!(file, Err(ImageError::Url)), "{file:?}");
+        assert_eq!(asked, 1, "asked once");
+    }
+    assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
+    let huge = ResponseTemplate::new(200).set_body_bytes(vec![0; MAX_SOURCE_BYTES + 1]);
+    assert!(matches!(fetched(RELAXED, huge).await.0, Err(ImageError::TooLarge)));
+}
+
+#[tokio::test]
+async fn hosts_that_are_our_own_are_never_asked_by_address_or_by_name() {
+    let strict = Rules {
+        secure: false,
+        ..Fetcher::default().rules
+    };
+    let server = server(ResponseTemplate::new(200)).await;
+    let port = server.address().port();
+    // A name is found out when it is resolved.
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+    ] {
+        let file = Fetcher::of(strict, 250)
+            .fetch(&format!("http://{host}:{port}/a.png"))
+            .await;
+        assert!(matches!(file, Err(ImageError::Url)), "{host}: {file:?}");
+    }
+    assert_eq!(server.received_requests().await.unwrap().len(), 0);
+}
+
+#[test]
+fn only_plain_https_urls_are_taken() {
+    let rules = Fetcher::default().rules;
+    assert!(rules.check("https://example.com/a.png?x=1").is_some());
+    let long = format!("https://example.com/{}", "a".repeat(MAX_URL_BYTES));
+    for url in [
+        "http://example.com/a.png",
+        "https://example.com:8443/a.png",
+        "https://jane:secret@example.com/a.png",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[fd00:ec2::254]/",
+        "ftp://example.com/a.png",
+        "file:///etc/passwd",
+        "https://",
+        "https",
+        &long,
+    ] {
+        assert!(rules.check(url).is_none(), "{url}");
+    }
+}

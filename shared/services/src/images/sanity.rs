@@ -1,0 +1,158 @@
+//! Images at Sanity: a document for each id, that refers to the file.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bespoke_core::entity::image::ImageId;
+use reqwest::{Method, RequestBuilder, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Image, ImageError, ImageStore};
+use crate::Token;
+use crate::http::{CallError, Http, send};
+
+/// The version of the API, a date.
+const VERSION: &str = "v2024-01-01";
+/// The file that a document refers to.
+const FIND: &str = "*[_id == $id][0]{\"ref\": img.asset._ref, \"url\": img.asset->url}";
+
+/// How Sanity is reached.
+#[derive(Debug, Clone)]
+pub struct SanitySettings {
+    /// URL of the project's API, without a slash at its end.
+    pub api_url: String,
+    /// Name of the dataset.
+    pub dataset: String,
+    /// What the API wants to see.
+    pub token: Token,
+}
+
+/// Keeps each image as a document of its id. They are handed out by us, so that those of private sets and patterns stay private.
+pub(super) struct SanityImages {
+    http: Arc<Http>,
+    settings: SanitySettings,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    result: Option<File>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Uploaded {
+    document: Document,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "_id")]
+    id: String,
+}
+
+impl SanityImages {
+    pub(super) fn new(settings: SanitySettings, http: Arc<Http>) -> Self {
+        Self { http, settings }
+    }
+
+    fn request(&self, method: Method, what: &str) -> RequestBuilder {
+        let SanitySettings {
+            api_url,
+            dataset,
+            token,
+        } = &self.settings;
+        let request = self
+            .http
+            .request(method, format!("{api_url}/{VERSION}/{what}/{dataset}"));
+        request.bearer_auth(token.expose())
+    }
+
+    async fn find(&self, id: &ImageId) -> Result<Option<File>, CallError> {
+        let query = [("query", FIND.to_owned()), ("$id", json!(id.to_string()).to_string())];
+        let answer = send(self.request(Method::GET, "data/query").query(&query)).await?;
+        Ok(answer.success()?.json::<Found>()?.result)
+    }
+
+    /// Uploads the file; gives what refers to it.
+    async fn upload(&self, image: Image) -> Result<Value, CallError> {
+        let request = self.request(Method::POST, "assets/images");
+        let request = request.header(header::CONTENT_TYPE, image.media_type()).body(image.0);
+        let file = send(request).await?.success()?.json::<Uploaded>()?.document.id;
+        Ok(json!({ "_type": "image", "asset": { "_type": "reference", "_ref": file } }))
+    }
+
+    async fn mutate(&self, mutation: Value) -> Result<(), CallError> {
+        let request = self.request(Method::POST, "data/mutate");
+        let request = request.json(&json!({ "mutations": [mutation] }));
+        send(request).await?.success().map(drop)
+    }
+
+    async fn store(&self, how: &str, id: &ImageId, image: Image) -> Result<(), CallError> {
+        let img = self.upload(image).await?;
+        let document = json!({ "_id": id.to_string(), "_type": type_of(id), "img": img });
+        self.mutate(json!({ how: document })).await
+    }
+
+    /// Files that are alike are one there: it is refused while another document refers to it, and that is well.
+    async fn forget(&self, file: Option<File>) {
+        if let Some(file) = file.and_then(|file| file.reference) {
+            let _ = self.mutate(json!({ "delete": { "id": file } })).await;
+        }
+    }
+}
+
+fn type_of(id: &ImageId) -> &'static str {
+    match id {
+        ImageId::Account(_) => "userimg",
+        ImageId::Set(_) => "setimg",
+        ImageId::Pattern(_) => "patternimg",
+        _ => "contentimg",
+    }
+}
+
+#[async_trait]
+impl ImageStore for SanityImages {
+    async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
+        let old = self.find(id).await?;
+        self.store("createOrReplace", id, image).await?;
+        self.forget(old).await;
+        Ok(())
+    }
+
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
+        if self.find(id).await?.is_none() {
+            self.store("createIfNotExists", id, image).await?;
+        }
+        Ok(())
+    }
+
+    async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {
+        let Some(url) = self.find(id).await?.and_then(|file| file.url) else {
+            return Ok(None);
+        };
+        // Files are public there, whoever knows where: our token stays with us.
+        let answer = send(self.http.request(Method::GET, url)).await?.success()?;
+        Ok(Some(Image(answer.body)))
+    }
+
+    async fn remove(&self, id: &ImageId) -> Result<(), ImageError> {
+        let old = self.find(id).await?;
+        self.mutate(json!({ "delete": { "id": id.to_string() } })).await?;
+        self.forget(old).await;
+        Ok(())
+    }
+
+    async fn url(&self, _: &ImageId, _: u64) -> Result<Option<String>, ImageError> {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Who somebody is at GitHub.
+
+use serde::Deserialize;
+
+use super::{Identity, OauthError, OauthSettings, ask};
+use crate::Token;
+use crate::http::Http;
+
+pub(super) const AUTHORIZE: [(&str, &str); 1] = [("scope", "read:user user:email")];
+
+#[derive(Deserialize)]
+struct User {
+    login: String,
+    blog: Option<String>,
+    twitter_username: Option<String>,
+    bio: Option<String>,
+    avatar_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    email: String,
+    primary: bool,
+    verified: bool,
+}
+
+/// The public address of the profile says nothing of being verified, so the list is asked (defect D47).
+pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Token) -> Result<Identity, OauthError> {
+    let url = |path: &str| format!("{}{path}", settings.api_url);
+    let addresses: Vec<Address> = ask(http, url("/user/emails"), token).await?;
+    let address = addresses
+        .into_iter()
+        .find(|address| address.primary && address.verified);
+    let email = address.ok_or(OauthError::Unverified)?.email;
+    let user: User = ask(http, url("/user"), token).await?;
+    let mut data = vec![("githubEmail", email.clone()), ("githubUsername", user.login.clone())];
+    let more = [("website", user.blog), ("twitter", user.twitter_username)];
+    let more = more.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    data.extend(more.filter(|(_, text)| !text.is_empty()));
+    Ok(Identity {
+        email,
+        name: user.login,
+        bio: user.bio.filter(|bio| !bio.is_empty()),
+        picture: user.avatar_url,
+        data,
+    })
+}

@@ -1,0 +1,70 @@
+//! The settings of mails.
+
+use std::path::Path;
+
+use bespoke_services::mail::{MailSettings, MailTransport, SesSettings};
+use lettre::message::{Mailbox, Mailboxes};
+
+use super::environment::{Environment, invalid};
+use super::{ConfigError, Website};
+
+const DEFAULT_FROM: &str = "Bespoke <bespoke@localhost.localdomain>";
+const DEFAULT_SES_REGION: &str = "us-east-1";
+
+impl Environment {
+    pub(super) fn mail(&self, data_dir: &Path) -> Result<MailSettings, ConfigError> {
+        Ok(MailSettings {
+            from: self.mail_from()?,
+            reply_to: self.reply_to()?,
+            service: self
+                .text("BACKEND_SERVICE_NAME")
+                .unwrap_or_else(|| "FreeSewing".to_owned()),
+            website: self.website().as_ref().map(Website::url),
+            postal_address: self.text("BACKEND_MAIL_POSTAL_ADDRESS"),
+            transport: self.mail_transport(data_dir)?,
+        })
+    }
+
+    /// The original's name goes first: it is set where SES is meant.
+    fn mail_from(&self) -> Result<Mailbox, ConfigError> {
+        let name = match self.text("BACKEND_AWS_SES_FROM") {
+            Some(_) => "BACKEND_AWS_SES_FROM",
+            None => "BACKEND_MAIL_FROM",
+        };
+        self.parse_with(name, DEFAULT_FROM, str::parse)
+    }
+
+    /// A list as in a mail's header, or the original's: a JSON array of addresses.
+    fn reply_to(&self) -> Result<Mailboxes, ConfigError> {
+        let original = "BACKEND_AWS_SES_REPLY_TO";
+        let Some(json) = self.text(original) else {
+            return self.parse("BACKEND_MAIL_REPLY_TO", Mailboxes::new());
+        };
+        let list: Vec<String> =
+            serde_json::from_str(&json).map_err(|_| invalid(original, "takes a JSON array of addresses"))?;
+        let parsed: Result<Vec<Mailbox>, _> = list.iter().map(|address| address.parse()).collect();
+        Ok(parsed.map_err(|error| invalid(original, error))?.into())
+    }
+
+    fn mail_transport(&self, data_dir: &Path) -> Result<MailTransport, ConfigError> {
+        let smtp = "BACKEND_SMTP_URL";
+        match (self.text(smtp), self.flag("BACKEND_ENABLE_AWS_SES")?) {
+            (Some(_), true) => Err(invalid(smtp, "cannot be set together with BACKEND_ENABLE_AWS_SES")),
+            // The value has a password, and is never repeated.
+            (Some(url), _) if !(url.starts_with("smtp://") || url.starts_with("smtps://")) => {
+                Err(invalid(smtp, "takes smtps://user:password@host:port, or smtp://"))
+            }
+            (Some(url), _) => Ok(MailTransport::Smtp(url)),
+            (None, true) => Ok(MailTransport::Ses(SesSettings {
+                region: self
+                    .text("BACKEND_AWS_SES_REGION")
+                    .unwrap_or_else(|| DEFAULT_SES_REGION.to_owned()),
+                endpoint: self.text("BACKEND_AWS_SES_URL"),
+                configuration_set: self.text("BACKEND_AWS_SES_CONFIGURATION_SET"),
+                access: None,
+                feedback: self.text("BACKEND_AWS_SES_FEEDBACK"),
+            })),
+            (None, false) => Ok(MailTransport::Folder(data_dir.join("outbox"))),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The settings of services out there: images, sign-in providers.
+
+use bespoke_core::entity::oauth::Provider;
+use bespoke_services::Token;
+use bespoke_services::images::{CloudflareSettings, ImagePlace, SanitySettings};
+use bespoke_services::oauth::{OauthProviders, OauthSettings};
+
+use super::ConfigError;
+use super::environment::{Environment, invalid};
+
+const CLOUDFLARE_API_URL: &str = "https://api.cloudflare.com/client/v4";
+
+impl Environment {
+    pub(super) fn image_place(&self) -> Result<ImagePlace, ConfigError> {
+        let (cloudflare, sanity) = ("BACKEND_ENABLE_CLOUDFLARE_IMAGES", "BACKEND_ENABLE_SANITY");
+        match (self.flag(cloudflare)?, self.flag(sanity)?) {
+            (true, true) => Err(invalid(sanity, format!("cannot be set together with {cloudflare}"))),
+            (true, false) => Ok(ImagePlace::Cloudflare(CloudflareSettings {
+                api_url: self.url("BACKEND_CLOUDFLARE_API_URL", CLOUDFLARE_API_URL)?,
+                account: self.needed("BACKEND_CLOUDFLARE_ACCOUNT", cloudflare)?,
+                token: Token::new(self.needed("BACKEND_CLOUDFLARE_IMAGES_TOKEN", cloudflare)?),
+            })),
+            (false, true) => {
+                let project = self.needed("BACKEND_SANITY_PROJECT", sanity)?;
+                Ok(ImagePlace::Sanity(SanitySettings {
+                    api_url: self.url("BACKEND_SANITY_API_URL", &format!("https://{project}.api.sanity.io"))?,
+                    dataset: self
+                        .text("BACKEND_SANITY_DATASET")
+                        .unwrap_or_else(|| "production".to_owned()),
+                    token: Token::new(self.needed("BACKEND_SANITY_TOKEN", sanity)?),
+                }))
+            }
+            (false, false) => Ok(ImagePlace::Bucket),
+        }
+    }
+
+    /// `site` is where people are sent back to, unless a setting says otherwise.
+    pub(super) fn oauth(&self, site: &str) -> Result<OauthProviders, ConfigError> {
+        let github = self.url("BACKEND_OAUTH_GITHUB_URL", "https://github.com")?;
+        let google = self.url("BACKEND_OAUTH_GOOGLE_URL", "https://accounts.google.com")?;
+        let google_token = self.url("BACKEND_OAUTH_GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com")?;
+        let settings = |provider: Provider, authorize_url, token_url, api_url| {
+            let name = |rest: &str| format!("BACKEND_OAUTH_{}{rest}", provider.name().to_uppercase());
+            let enable = format!("BACKEND_ENABLE_OAUTH_{}", provider.name().to_uppercase());
+            if !self.flag(&enable)? {
+                return Ok(None);
+            }
+            Ok(Some(OauthSettings {
+                client_id: self.needed(&name("_CLIENT_ID"), &enable)?,
+                client_secret: Token::new(self.needed(&name("_CLIENT_SECRET"), &enable)?),
+                callback_site: self.url(&name("_CALLBACK_SITE"), site)?,
+                authorize_url,
+                token_url,
+                api_url,
+            }))
+        };
+        Ok(OauthProviders {
+            github: settings(
+                Provider::GitHub,
+                format!("{github}/login/oauth/authorize"),
+                format!("{github}/login/oauth/access_token"),
+                self.url("BACKEND_GITHUB_API_URL", "https://api.github.com")?,
+            )?,
+            google: settings(
+                Provider::Google,
+                format!("{google}/o/oauth2/v2/auth"),
+                format!("{google_token}/token"),
+                self.url("BACKEND_GOOGLE_PEOPLE_API_URL", "https://people.googleapis.com")?,
+            )?,
+        })
+    }
+
+    /// A URL of something out there, without a slash at its end.
+    pub(super) fn url(&self, name: &str, default: &str) -> Result<String, ConfigError> {
+        let url = self.text(name).unwrap_or_else(|| default.to_owned());
+        if url.starts_with("https://") || url.starts_with("http://") {
+            Ok(url.trim_end_matches('/').to_owned())
+        } else {
+            Err(invalid(name, "takes a URL"))
+        }
+    }
+
+    /// What has to be set where `because` is.
+    pub(super) fn needed(&self, name: &str, because: &str) -> Result<String, ConfigError> {
+        self.text(name)
+            .ok_or_else(|| invalid(name, format!("has to be set, for {because} is")))
+    }
+}
