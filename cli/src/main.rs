@@ -9,9 +9,11 @@
 mod bench_original;
 mod bench_seed;
 mod demo;
+mod designs;
 mod functions;
 mod import;
 mod invoke;
+mod lookup;
 mod output;
 mod serve;
 mod simulate;
@@ -46,6 +48,11 @@ enum Command {
     Demo,
     /// Move in from a database of FreeSewing's backend
     Import(import::Arguments),
+    /// Look up the measurements of a set, by API key, of any installation
+    Lookup(lookup::Arguments),
+    /// Look after the designs
+    #[command(subcommand)]
+    Designs(designs::Command),
     /// Look after accounts
     #[command(subcommand)]
     User(user::Command),
@@ -71,6 +78,8 @@ fn main() -> ExitCode {
         Command::Invoke(arguments) => invoke::run(&arguments, data),
         Command::Demo => demo::run(data),
         Command::Import(arguments) => return exit(import::run(&arguments, data)),
+        Command::Lookup(arguments) => return exit(lookup::run(&arguments)),
+        Command::Designs(command) => designs::run(command, data),
         Command::User(command) => user::run(command, data),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Settings => {
