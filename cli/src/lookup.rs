@@ -49,10 +49,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
-    if key.as_ref().is_some_and(|key| !key.contains(':')) {
-        bail!("{KEY_VARIABLE} is no <key>:<secret>");
+    let is_url = arguments.url.starts_with("http://") || arguments.url.starts_with("https://");
+    if !is_url || arguments.url.parse::<ureq::http::Uri>().is_err() {
+        bail!("`{}` is no URL", arguments.url);
     }
+    let key = key()?;
     let mut request = agent()
         .get(url(arguments, key.is_some())?)
         .query("units", &arguments.units);
@@ -71,13 +72,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             let body = response.body_mut().read_to_string().unwrap_or_default();
             judge(status, &serde_json::from_str(&body).unwrap_or_default())?
         }
-        Err(ureq::Error::BadUri(_)) => bail!("`{}` is no URL", arguments.url),
         Err(error) => {
             eprintln!("bespoke: {} cannot be reached: {error}", arguments.url);
             Found::Unreachable
         }
     };
     Ok(ExitCode::from(found as u8))
+}
+
+/// The API key of the environment; `None` where there is none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is the key of a client, and no setting of an installation"
+)]
+fn key() -> Result<Option<String>> {
+    let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
+    match key {
+        Some(key) if !key.contains(':') => bail!("{KEY_VARIABLE} is no <key>:<secret>"),
+        key => Ok(key),
+    }
 }
 
 /// Where the lookup is answered; the name of a set goes into the query.

@@ -9,17 +9,17 @@ use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
 /// A server with somebody who has a set that lacks nothing, one that lacks the hips, and a key that reads the first alone.
-struct Installation {
+pub(crate) struct Installation {
     server: Server,
     folder: TempDir,
-    whole: String,
-    half: String,
+    pub(crate) whole: String,
+    pub(crate) half: String,
     /// `<key>:<secret>`, for all sets and for one.
-    keys: [String; 2],
+    pub(crate) keys: [String; 2],
 }
 
 impl Installation {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempdir().unwrap();
         let server = Server::start(&folder.path().join("data"));
         let token = server.sign_up("jane@freesewing.dev");
@@ -51,7 +51,7 @@ impl Installation {
         }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.server.port)
     }
 }

@@ -1,7 +1,19 @@
 //! `POST /sets/import/{auth}`
 
+use bespoke_core::Timestamp;
+use bespoke_core::entity::set::{MeasurementSet, SetContent};
+use bespoke_core::measurement::{Measurements, NAMES, sanitise};
 use bespoke_tests::support::{Answer, App, Person};
+use bespoke_web::import::Record;
+use bespoke_web::{content, view};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// How many sets go through export and import.
+const MANY: usize = 10_000;
 
 async fn import(app: &App, person: &Person, body: &Value) -> Answer {
     app.post("/sets/import/key").key(&person.key).json(body).send().await
@@ -141,4 +153,47 @@ async fn all_are_taken_or_none_and_a_repeat_takes_none() {
     let reader = app.key_with(&person, 3, json!({ "scopes": ["sets:read"] })).await;
     let half = app.post("/sets/import/key").key(&reader).json(&good).send().await;
     half.expect_error(403, "insufficientScope");
+}
+
+/// Any set that can be stored and imported; lengths have up to six digits behind the point, which is what conversions leave.
+fn any_content() -> impl Strategy<Value = SetContent> {
+    // Below 90, so that each can be a slope too.
+    let measurement = (proptest::sample::select(NAMES.to_vec()), 1..90_000_000_u32);
+    let measies = proptest::collection::vec(measurement, 0..=NAMES.len()).prop_map(|values| {
+        let number = |(name, millionths): (&str, u32)| (name.to_owned(), json!(f64::from(millionths) / 1e6));
+        sanitise(values.into_iter().map(number).collect::<Measurements>())
+    });
+    let texts = (".{1,40}", "(?s).{0,200}");
+    (texts, any::<bool>(), any::<bool>(), measies).prop_map(|((name, notes), imperial, public, measies)| SetContent {
+        name,
+        notes,
+        imperial,
+        public,
+        measies,
+        img: Some("default-avatar".to_owned()),
+    })
+}
+
+#[tokio::test]
+async fn ten_thousand_sets_are_exported_and_imported_without_loss() {
+    let app = App::new().await;
+    let context = app.context();
+    let (mut runner, contents) = (TestRunner::deterministic(), any_content());
+    for id in 1..=MANY {
+        let content = contents.new_tree(&mut runner).unwrap().current();
+        let set = MeasurementSet {
+            id: id as i64,
+            uuid: Uuid::from_u128(id as u128),
+            user_id: 1,
+            user_uuid: Uuid::nil(),
+            created_at: Timestamp::from_millis(0),
+            updated_at: Timestamp::from_millis(0),
+            content: content.clone(),
+        };
+        let file = serde_json::to_string(&view::Set::new(set, context)).unwrap();
+        let fields = serde_json::from_str(&file).unwrap();
+        let read = |fields| content::set::import(fields, context.config());
+        let (record, ignored) = Record::take(fields, context, read).unwrap();
+        assert_eq!((&record.content, ignored.len()), (&content, 0), "{file}");
+    }
 }

@@ -57,9 +57,9 @@ struct Stored {
 /// Import measurements sets
 ///
 /// They are added with new ids and without their images; one that the account has already is left alone. All of them are taken, or
-/// none.
+/// none. YAML of at most 64 KiB is read too, as `text/yaml` or `application/yaml`.
 #[utoipa::path(post, path = "/sets/import/{auth}", tag = "Sets", operation_id = "importSets",
-    request_body(content((ImportedSets = "application/json"), (String = "text/yaml"))),
+    request_body = ImportedSets,
     responses(
         (status = 201, description = "What was added.", body = Answer),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
