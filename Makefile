@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check fmt audit bench bench-storage
+.PHONY: help check fmt audit bench bench-keys bench-storage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -17,6 +17,11 @@ audit: ## known vulnerabilities of the dependencies (fetches the RustSec databas
 bench: ## measure `bespoke serve` and write docs/performance.md
 	cargo build --release --locked --bin bespoke
 	bench/run --write
+
+bench-keys: ## measure what verifying a key costs, and count a million calls over four processes of which one is killed
+	cargo bench --locked -p bespoke-core
+	cargo build --release --locked --bin bespoke
+	bench/counts
 
 bench-storage: ## measure the storage engine beside plain SQLite and write docs/performance.md
 	@ci/install

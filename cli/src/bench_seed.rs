@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// How many accounts, each with one key; the sets are dealt out among them
     #[arg(long)]
     keys: usize,
-    /// File for one JSON line a set: key, secret, set, set_uuid
+    /// File for one JSON line a set: key, secret, token, set, set_uuid
     #[arg(long)]
     out: PathBuf,
 }
@@ -52,12 +52,16 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
             let (key, set_uuids) = (account.key, account.sets.clone());
             let writer = session.clone();
             let stored = session.write(move |db| account.store(db, &writer)).await;
-            let last = stored.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
+            let (user_id, last) = stored.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
+            let (role, status) = (Role::User.name().to_owned(), Status::Active as i64);
+            let token = session
+                .tokens()
+                .sign(user_id, &format!("user-{user_id}"), &role, status, session.now());
             for (set_uuid, set) in set_uuids.iter().zip(last + 1 - count as i64..) {
                 writeln!(
                     out,
                     "{}",
-                    json!({ "key": key, "secret": secret, "set": set, "set_uuid": set_uuid })
+                    json!({ "key": key, "secret": secret, "token": token, "set": set, "set_uuid": set_uuid })
                 )?;
             }
         }
@@ -88,8 +92,8 @@ impl Account {
         }
     }
 
-    /// Gives the integer id of the last set.
-    fn store(&self, db: &Db<'_>, session: &Session) -> Result<i64, Error> {
+    /// Gives the integer ids of the account and of its last set.
+    fn store(&self, db: &Db<'_>, session: &Session) -> Result<(i64, i64), Error> {
         let now = session.now();
         let new = NewUser {
             uuid: self.uuid,
@@ -134,6 +138,6 @@ impl Account {
         for uuid in &self.sets {
             last = sets::insert(db, *uuid, user_id, &content, now)?;
         }
-        Ok(last)
+        Ok((user_id, last))
     }
 }

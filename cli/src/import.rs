@@ -18,7 +18,7 @@ use bespoke_database::import::{self, Batch};
 use bespoke_database::{CommitId, Database, Freshness};
 use bespoke_storage::Error as StorageError;
 use bespoke_web::config::Environment;
-use bespoke_web::{Context, Overrides, Surroundings, SystemClock, logging};
+use bespoke_web::{Context, Overrides, Surroundings, SystemClock};
 use indicatif::ProgressBar;
 
 use self::batches::Workshop;
@@ -29,7 +29,7 @@ use self::tables::TABLES;
 use crate::{output, start};
 
 /// Rows of one commit. Fewer would write the pages of the indexes more often, more would take more memory.
-const BATCH_ROWS: usize = 20_000;
+const BATCH_ROWS: usize = 10_000;
 /// Times that a commit of unknown outcome is tried again under the same name.
 const ATTEMPTS: u32 = 5;
 /// Notes that a report holds at most.
@@ -57,8 +57,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
-    let environment = environment(data_dir);
-    logging::start(environment.log_filter());
+    let environment = start::environment(data_dir);
     let passphrase = environment
         .import_passphrase()
         .context("set IMPORT_ENC_KEY to the encryption key of the original (its BACKEND_ENC_KEY)")?;
@@ -88,13 +87,6 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     })
 }
 
-fn environment(data_dir: Option<PathBuf>) -> Environment {
-    Environment::read(Overrides {
-        data_dir,
-        ..Overrides::default()
-    })
-}
-
 /// An installation of its own, with keys of its own, that is gone afterwards.
 fn scratch_environment(folder: &Path) -> Environment {
     let overrides = Overrides {
@@ -108,7 +100,6 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
     let database = context.database();
     let was_finished = begin(database, &source).await?;
     if !was_finished {
-        let counters = source.counters()?;
         let reached = progress(database).await?;
         let bar = output::bar(total(&source)?, "rows");
         bar.set_position(reached.iter().map(|table| table.rows.unsigned_abs()).sum());
@@ -118,6 +109,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
                 random: Surroundings::system().random,
                 instance: context.config().instance.clone(),
                 rows: arguments.batch_rows.max(1),
+                database: database.clone(),
                 source,
             },
             reached.into_iter().map(|table| (table.table, table.last_row)).collect(),
@@ -132,7 +124,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
         }
         let now = SystemClock.now();
         let id = database.fresh_commit_id();
-        database.write(id, move |db| import::finish(db, &counters, now)).await?;
+        database.write(id, move |db| import::finish(db, now)).await?;
         bar.finish_and_clear();
         database.compact().await?;
     }
@@ -158,10 +150,10 @@ async fn begin(database: &Database, source: &Source) -> Result<bool> {
         None => {
             let curated = TABLES.iter().find(|table| table.ours == Some("curated_sets"));
             let replaces_seeds = curated.map_or(Ok(0), |table| source.count(table))? > 0;
-            let digest = source.digest;
+            let (digest, counters) = (source.digest, source.counters()?);
             let begun = database
                 .write(database.fresh_commit_id(), move |db| {
-                    import::begin(db, &digest, replaces_seeds)
+                    import::begin(db, &digest, replaces_seeds, &counters)
                 })
                 .await;
             begun.map_err(|error| match error {

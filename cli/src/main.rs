@@ -6,19 +6,28 @@
 //!
 //! **How to add one more.** A module with its arguments as a `clap::Args` and a `run`, and a line in [`Command`].
 
+mod backup;
 mod bench_original;
 mod bench_seed;
 mod demo;
 mod designs;
+mod digest;
+mod doctor;
+mod export;
 mod functions;
 mod import;
 mod invoke;
+mod keys;
 mod lookup;
 mod output;
+mod restore;
+mod rotate_keys;
 mod serve;
 mod simulate;
 mod start;
+mod stats;
 mod user;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,9 +62,26 @@ enum Command {
     /// Look after the designs
     #[command(subcommand)]
     Designs(designs::Command),
+    /// Write accounts into files, in clear
+    Export(export::Arguments),
+    /// Save everything but the keys into a folder
+    Backup(backup::Arguments),
+    /// Put an earlier state back, or a backup into a new bucket
+    Restore(restore::Arguments),
+    /// Look whether everything is there and can be read: checksums, pages, references, every encrypted field
+    Verify(verify::Arguments),
+    /// Seal anew what older keys have sealed, while servers serve
+    RotateKeys(rotate_keys::Arguments),
     /// Look after accounts
     #[command(subcommand)]
     User(user::Command),
+    /// Look after API keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Say what is wrong with an installation, and what to do
+    Doctor(doctor::Arguments),
+    /// Say how much there is
+    Stats(stats::Arguments),
     /// Play hostile schedules on the storage engine: crashes, stalls, lost answers, many processes
     Simulate(simulate::Arguments),
     /// Print every setting, as docs/configuration.md has them
@@ -80,6 +106,14 @@ fn main() -> ExitCode {
         Command::Import(arguments) => return exit(import::run(&arguments, data)),
         Command::Lookup(arguments) => return exit(lookup::run(&arguments)),
         Command::Designs(command) => designs::run(command, data),
+        Command::Backup(arguments) => backup::run(&arguments, data),
+        Command::Restore(arguments) => restore::run(&arguments, data),
+        Command::Verify(arguments) => return exit(verify::run(&arguments, data)),
+        Command::RotateKeys(arguments) => rotate_keys::run(&arguments, data),
+        Command::Keys(command) => keys::run(command, data),
+        Command::Doctor(arguments) => return exit(doctor::run(&arguments, data)),
+        Command::Export(arguments) => export::run(&arguments, data),
+        Command::Stats(arguments) => stats::run(&arguments, data),
         Command::User(command) => user::run(command, data),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Settings => {

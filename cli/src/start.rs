@@ -1,10 +1,11 @@
 //! What every command begins with.
 
 use std::future::Future;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use bespoke_web::config::Environment;
-use bespoke_web::{Config, Context, Surroundings};
+use bespoke_web::{Config, Context, Overrides, Surroundings, logging};
 
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
@@ -19,4 +20,25 @@ pub(crate) async fn open(environment: Environment, surroundings: Surroundings) -
     Context::open(config, surroundings)
         .await
         .with_context(|| format!("cannot open the bucket {store}"))
+}
+
+/// The environment of the process, with the folder that the command line names; begins to log.
+pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
+    let environment = Environment::read(Overrides {
+        data_dir,
+        ..Overrides::default()
+    });
+    logging::start(environment.log_filter());
+    environment
+}
+
+/// Does something with the installation of the environment, and leaves it in order.
+pub(crate) fn with_context<T>(data_dir: Option<PathBuf>, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
+    let environment = environment(data_dir);
+    block_on(async {
+        let context = open(environment, Surroundings::system()).await?;
+        let result = work(&context).await;
+        context.database().clone().close().await;
+        result
+    })
 }

@@ -1,12 +1,9 @@
 //! An import that was killed goes on where it was.
 
-use std::path::Path;
-
-use bespoke_tests::support::bespoke;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use super::{SAMPLE_KEY, import, sample};
+use super::{import, made_up, run, sample};
 
 /// Everything that differs between two imports of the same file besides: random UUIDs, and how long it took.
 fn without_time(mut report: Value) -> Value {
@@ -31,16 +28,16 @@ fn an_import_that_is_killed_anywhere_is_finished_by_the_next() {
     }
 }
 
-/// Makes a database of the original up.
-fn made_up(file: &Path, shape: &str) {
-    let mut command = bespoke(Path::new("unused"));
-    let made = command
-        .env("IMPORT_ENC_KEY", SAMPLE_KEY)
-        .args(["bench-original", "--users", "7", "--sets", "20", "--shape", shape])
-        .arg(file)
-        .status()
-        .unwrap();
-    assert!(made.success());
+#[test]
+fn who_signs_up_meanwhile_gets_a_number_that_nobody_had() {
+    let folder = tempdir().unwrap();
+    let killed = import(folder.path(), &sample(), &["--batch-rows", "2", "--abort-after", "1"]);
+    assert_eq!(killed.code, None, "{}", killed.err);
+    run(folder.path(), &["user", "create", "jane@example.com"], &[]).succeeds();
+    let jane = run(folder.path(), &["user", "show", "jane@example.com", "--json"], &[]).json(0);
+    assert_eq!((&jane["id"], &jane["sets"]), (&json!(6), &json!(0)));
+    let report = import(folder.path(), &sample(), &[]).json(0);
+    assert_eq!((&report["rows"], &report["setAside"]), (&json!(19), &json!(0)));
 }
 
 #[tokio::test]
@@ -48,7 +45,7 @@ async fn both_shapes_are_moved_in() {
     for shape in ["2023", "2026"] {
         let folder = tempdir().unwrap();
         let file = folder.path().join("original.sqlite");
-        made_up(&file, shape);
+        made_up(&file, shape, 7, 20);
         let data = folder.path().join("data");
         let report = import(&data, &file, &[]).json(0);
         assert_eq!((&report["rows"], &report["notes"]), (&json!(27), &json!([])));

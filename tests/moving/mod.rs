@@ -1,8 +1,11 @@
 //! Moving in, and operating: the command as processes, and what it leaves behind seen through the API.
 
+mod backup;
 mod import;
 mod import_interrupted;
 mod import_odd;
+mod operator;
+mod rotate;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -32,6 +35,11 @@ impl Outcome {
     fn json(&self, code: i32) -> Value {
         assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
         serde_json::from_str(&self.out).unwrap()
+    }
+
+    #[track_caller]
+    fn succeeds(&self) {
+        assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
     }
 
     #[track_caller]
@@ -68,4 +76,17 @@ fn import(data: &Path, file: &Path, more: &[&str]) -> Outcome {
 async fn app(data: &Path) -> App {
     let store = DirectoryStore::open(data.join("objects")).unwrap();
     App::over(Arc::new(store), MemoryStore::new(), &[]).await.unwrap()
+}
+
+/// Makes a database of the original up, in the shape of that year.
+fn made_up(file: &Path, shape: &str, users: u32, sets: u32) {
+    let (users, sets) = (users.to_string(), sets.to_string());
+    let mut command = bespoke(Path::new("unused"));
+    let made = command
+        .env("IMPORT_ENC_KEY", SAMPLE_KEY)
+        .args(["bench-original", "--users", &users, "--sets", &sets, "--shape", shape])
+        .arg(file)
+        .status()
+        .unwrap();
+    assert!(made.success());
 }

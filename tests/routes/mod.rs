@@ -16,6 +16,7 @@ mod hostile;
 mod images;
 mod imported;
 mod info;
+mod key_attacks;
 mod key_bounds;
 mod lockout;
 mod lookup;

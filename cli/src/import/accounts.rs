@@ -26,7 +26,7 @@ pub(super) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
     if email.is_empty() {
         return Err("email: is empty".to_owned());
     }
-    if hex::encode(Sha256::digest(email.as_bytes())) != fields.text("ehash")?.to_ascii_lowercase() {
+    if email_hash(&email) != fields.text("ehash")?.to_ascii_lowercase() {
         notes.add("email: does not fit its hash; it is found by the address");
     }
     let password = fields.text("password")?;
@@ -214,6 +214,26 @@ fn user_data(value: Value, notes: &mut Notes) -> Map<String, Value> {
         odd => {
             notes.add("data: is no object; it stands under `imported` now");
             Map::from_iter([(ODD_DATA.to_owned(), odd)])
+        }
+    }
+}
+
+/// The hash by which the original finds an address.
+fn email_hash(cleaned: &str) -> String {
+    hex::encode(Sha256::digest(cleaned.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_cleaned_and_hashed_as_the_original_did() {
+        let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+        for vector in vectors["email_hash"].as_array().unwrap() {
+            let cleaned = clean_email(vector["input"].as_str().unwrap());
+            assert_eq!(cleaned, vector["cleaned"]);
+            assert_eq!(email_hash(&cleaned), vector["sha256_hex"]);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bespoke_core::Random;
+use bespoke_database::Database;
 use bespoke_database::import::{Batch, Row, Verdict};
 use rusqlite::types::Value as Cell;
 use tokio::sync::mpsc;
@@ -22,6 +23,8 @@ pub(super) struct Workshop {
     pub(super) cipher: OldCipher,
     pub(super) random: Arc<dyn Random>,
     pub(super) instance: String,
+    /// Where they go.
+    pub(super) database: Database,
     /// Rows of one batch at most.
     pub(super) rows: usize,
 }
@@ -74,10 +77,15 @@ fn convert(workshop: &Workshop, table: &Table, columns: &[String], raw: &Raw) ->
         random: &*workshop.random,
         instance: &workshop.instance,
     };
+    let database = &workshop.database;
     let one = move |rows: &[(i64, Vec<Cell>)]| -> Vec<Row> {
-        rows.iter()
-            .map(|(_, cells)| row(table, columns, cells, tools))
-            .collect()
+        let rows = rows.iter().map(|(_, cells)| row(table, columns, cells, tools));
+        // Whole batches wait, so they are made small.
+        rows.map(|row| Row {
+            record: row.record.map(|record| record.seal(database)),
+            ..row
+        })
+        .collect()
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = raw

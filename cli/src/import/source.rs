@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, OpenFlags};
-use sha2::{Digest, Sha256};
 
 use super::fields::cell;
 use super::old_cipher::OldCipher;
 use super::tables::{TABLES, Table};
+use crate::digest::sha256;
 
 /// What every SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -69,7 +69,7 @@ impl Source {
             Ok(verdict) => bail!("{shown} is damaged: {verdict}. `sqlite3 {shown} .recover` saves what can be read"),
             Err(error) => bail!("{shown} is damaged: {error}. `sqlite3 {shown} .recover` saves what can be read"),
         }
-        let digest = digest(path).with_context(|| format!("cannot read {shown}"))?;
+        let digest = sha256(path).with_context(|| format!("cannot read {shown}"))?;
         Ok(Self { connection, digest })
     }
 
@@ -168,15 +168,21 @@ impl Source {
 
     /// The highest integer ids that were ever given away, by our tables.
     pub(super) fn counters(&self) -> Result<Vec<(&'static str, i64)>> {
+        let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'";
+        let counts: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
         let mut counters = Vec::new();
         for table in &TABLES {
             let Some(ours) = table.ours else { continue };
-            let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
-            let mut statement = self.connection.prepare(sql)?;
-            let mut rows = statement.query([table.name])?;
-            if let Some(row) = rows.next()? {
-                counters.push((ours, row.get(0)?));
+            if self.columns(table)?.is_empty() {
+                continue;
             }
+            let sql = format!("SELECT COALESCE(MAX(id), 0) FROM \"{}\"", table.name);
+            let mut highest: i64 = self.connection.query_row(&sql, [], |row| row.get(0))?;
+            if counts {
+                let sql = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+                highest = highest.max(self.connection.query_row(sql, [table.name], |row| row.get(0))?);
+            }
+            counters.push((ours, highest));
         }
         Ok(counters)
     }
@@ -220,16 +226,4 @@ fn uri(path: &Path) -> String {
     let path = path.to_string_lossy();
     let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("file:{escaped}?mode=ro&immutable=1")
-}
-
-fn digest(path: &Path) -> std::io::Result<[u8; 32]> {
-    let mut digest = Sha256::new();
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(digest.finalize().into()),
-            count => digest.update(&buffer[..count]),
-        }
-    }
 }

@@ -27,6 +27,15 @@ struct ExportAnswer {
     data: String,
 }
 
+/// Everything of the account of that id, as a file that an import takes back.
+///
+/// # Errors
+/// 404 when there is no such account.
+pub async fn export_file(session: &Session, user_id: i64) -> Result<Vec<u8>> {
+    let export = session.read(|db| Export::of(db, user_id, session)).await?;
+    serde_json::to_vec_pretty(&export).map_err(Error::internal)
+}
+
 /// Export one's account
 ///
 /// Makes a file with everything of the account, that `POST /account/import/{auth}` takes back. Only the newest three of an
@@ -43,8 +52,7 @@ pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Resul
     });
     note.await?;
     session.remove_leftovers().await;
-    let export = session.read(|db| Export::of(db, user_id, &session)).await?;
-    let file = serde_json::to_vec_pretty(&export).map_err(Error::internal)?;
+    let file = export_file(&session, user_id).await?;
     Ok(ok(&ExportAnswer {
         result: Outcome::Success,
         data: session.put_export(name, file.into()).await?,

@@ -25,6 +25,8 @@ mod update;
 mod usage;
 mod whoami;
 
+pub use export::export_file;
+
 use axum::response::Response;
 use bespoke_core::entity::user::{Status, User};
 use bespoke_core::{EntityId, Scope};

@@ -76,6 +76,11 @@ impl FieldCipher {
         field
     }
 
+    /// Whether a field was sealed with the newest key.
+    pub fn is_current(&self, field: &[u8]) -> bool {
+        field.get(1..=KEY_ID_BYTES) == Some(&self.current.0.to_be_bytes()[..])
+    }
+
     /// Opens what [`Self::seal`] made for the same place.
     ///
     /// # Errors
@@ -176,6 +181,7 @@ mod tests {
         let rotated = FieldCipher::new(&key(2), &[key(1)]);
         assert_eq!(rotated.open(PLACE, &field).unwrap(), b"neck");
         let newer = rotated.seal(&Counting::default(), PLACE, b"neck");
+        assert!(rotated.is_current(&newer) && !rotated.is_current(&field) && !rotated.is_current(b"x"));
         assert_eq!(old.open(PLACE, &newer), Err(CipherError::UnknownKey(key_id(&key(2)))));
     }
 

@@ -176,6 +176,11 @@ mod tests {
     fn secrets_of_the_original_work_and_nonsense_has_no_code() {
         let now = Timestamp::from_millis(1_800_000_000_000);
         assert!(TotpSecret::from_stored("JBSWY3DPEHPK3PXP".into()).code(now).is_some());
+        let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+        let vector = &vectors["totp"];
+        let secret = TotpSecret::from_stored(vector["secret_base32"].as_str().unwrap().to_owned());
+        let moment = Timestamp::from_millis(vector["unix_time"].as_i64().unwrap() * 1000);
+        assert_eq!(secret.code(moment).unwrap(), vector["token"].as_str().unwrap());
         assert_eq!(TotpSecret::from_stored("not base32!".into()).code(now), None);
     }
 

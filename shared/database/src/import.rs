@@ -9,6 +9,7 @@ mod record;
 
 use bespoke_core::Timestamp;
 
+pub use content::Sealed;
 pub use record::{Batch, Note, Progress, Record, Row, Verdict};
 
 use crate::{Db, Error, Result, seeds};
@@ -24,11 +25,12 @@ pub fn begun(db: &Db<'_>) -> Result<Option<([u8; 32], Option<Timestamp>)>> {
 }
 
 /// Begins an import of the file with that SHA-256. Curated sets of the beginning that nobody has changed make room, where
-/// `replaces_seeds`.
+/// `replaces_seeds`. `counters` says for tables of ours which integer ids were given away in the original: none of those is given
+/// to anybody else, now or later.
 ///
 /// # Errors
 /// [`Error::Taken`] when one was begun, [`Error::NotEmpty`] when there are accounts.
-pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool) -> Result<()> {
+pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool, counters: &[(&'static str, i64)]) -> Result<()> {
     let anybody = db.first("SELECT 1 FROM users ORDER BY id LIMIT 1", [], |_, _| Ok(()))?;
     if anybody.is_some() {
         return Err(Error::NotEmpty);
@@ -36,6 +38,9 @@ pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool) -> Result<()>
     db.insert("INSERT INTO imports (id, source) VALUES (1, ?1)", [source])?;
     if replaces_seeds {
         seeds::clear(db)?;
+    }
+    for (table, highest) in counters {
+        db.raise_counter(table, *highest)?;
     }
     Ok(())
 }
@@ -120,19 +125,11 @@ pub fn store(db: &Db<'_>, batch: &Batch, now: Timestamp) -> Result<usize> {
     Ok(stored)
 }
 
-/// Ends the import. `counters` says for tables of ours which integer ids were given away in the original: none of those is given
-/// again.
+/// Ends the import.
 ///
 /// # Errors
-/// [`crate::Error`] when a row cannot be written.
-pub fn finish(db: &Db<'_>, counters: &[(&'static str, i64)], now: Timestamp) -> Result<()> {
-    for counter in counters {
-        // SQLite's own table has no index, and a row for each table.
-        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
-        if db.connection.execute(raise, *counter)? == 0 {
-            db.insert("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", *counter)?;
-        }
-    }
+/// [`crate::Error`] when the row cannot be written.
+pub fn finish(db: &Db<'_>, now: Timestamp) -> Result<()> {
     db.run("UPDATE imports SET finished_at = ?1 WHERE id = 1", [now.as_millis()])?;
     Ok(())
 }
@@ -153,8 +150,9 @@ fn insert(db: &Db<'_>, record: &Record, now: Timestamp) -> Result<Option<&'stati
         Record::Confirmation(confirmation) => accounts::confirmation(db, confirmation),
         Record::Suggestion(suggestion) => crate::suggestions::insert(db, suggestion),
         Record::Subscriber { subscriber, updated_at } => accounts::subscriber(db, subscriber, *updated_at),
-        Record::Set(set) => content::set(db, set),
-        Record::Pattern(pattern) => content::pattern(db, pattern),
+        Record::Set(set) => content::sealed(db, &Sealed::set(db.vault, set.as_ref().clone())),
+        Record::Pattern(pattern) => content::sealed(db, &Sealed::pattern(db.vault, pattern.as_ref().clone())),
+        Record::Sealed(sealed) => content::sealed(db, sealed),
         Record::Bookmark(bookmark) => content::bookmark(db, bookmark),
         Record::CuratedSet(set) => content::curated_set(db, set),
         Record::OptionPack(pack) => content::option_pack(db, pack),

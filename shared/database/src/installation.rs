@@ -25,7 +25,7 @@ pub(crate) fn check(db: &Db<'_>) -> Result<Option<()>> {
                 .open("sealed", row)
                 .map_err(|_| Error::OtherKeys)?;
             let index: [u8; 32] = row.take()?;
-            if opened == uuid.to_string() && index == db.vault.index().email(&opened) {
+            if opened == uuid.to_string() && db.vault.email_entries(&opened).any(|entry| entry == index) {
                 Ok(())
             } else {
                 Err(Error::OtherKeys)

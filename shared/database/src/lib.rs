@@ -16,6 +16,7 @@ mod migrations;
 mod page;
 mod row;
 mod seeds;
+mod snapshot;
 mod vault;
 
 pub mod api_keys;
@@ -32,6 +33,8 @@ pub mod option_packs;
 pub mod outbox;
 pub mod patterns;
 pub mod purge;
+pub mod refill;
+pub mod sealed;
 pub mod second_factors;
 pub mod sets;
 pub mod statistics;
@@ -49,10 +52,11 @@ use bespoke_storage::{Compact, Engine, ObjectStore, Options};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use bespoke_storage::{Collected, CommitId, Committed, Compacted, Freshness, Version};
+pub use bespoke_storage::{Collected, CommitId, Committed, Compacted, Freshness, RestorePoint, Restored, Version};
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use page::Page;
+pub use snapshot::Snapshot;
 pub use vault::Vault;
 
 /// The database of one process: the storage engine, and what opens the encrypted columns.
@@ -185,6 +189,14 @@ impl Database {
     /// [`Error::Storage`]; it does no harm to repeat it.
     pub async fn collect_garbage(&self) -> Result<Collected> {
         Ok(self.engine.collect_garbage().await?)
+    }
+
+    /// Puts an earlier state back, for every process.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: refused where there is no such state.
+    pub async fn restore(&self, point: RestorePoint) -> Result<Restored> {
+        Ok(self.engine.restore(point).await?)
     }
 
     /// Asks the bucket whether it answers; gives the newest version.

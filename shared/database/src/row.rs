@@ -109,6 +109,21 @@ impl Db<'_> {
     }
 }
 
+impl Db<'_> {
+    /// Sees to it that no integer id of `table` up to `highest` is given again.
+    pub(crate) fn raise_counter(&self, table: &str, highest: i64) -> Result<()> {
+        // SQLite's own table has no index, and a row for each table.
+        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
+        if self.connection.execute(raise, (table, highest))? == 0 {
+            self.insert(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                (table, highest),
+            )?;
+        }
+        Ok(())
+    }
+}
+
 /// A JSON value as the text of a column that is not sealed.
 pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain structures with text keys always serialise")

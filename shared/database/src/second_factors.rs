@@ -1,7 +1,7 @@
 //! Second factors: the secret that an authenticator app has too, and scratch codes.
 
 use bespoke_core::entity::user::Standing;
-use bespoke_core::{ScratchCode, TotpSecret};
+use bespoke_core::{BlindIndex, ScratchCode, TotpSecret};
 use uuid::Uuid;
 
 use crate::{Db, Result};
@@ -68,7 +68,7 @@ pub fn insert_scratch_codes(db: &Db<'_>, owner: &Standing, codes: &[ScratchCode]
     for code in codes {
         db.insert(
             "INSERT INTO scratch_codes (user_id, digest) VALUES (?1, ?2)",
-            (owner.id, digest(db, owner.uuid, code)),
+            (owner.id, digest(db.vault.index(), owner.uuid, code)),
         )?;
     }
     Ok(())
@@ -79,10 +79,13 @@ pub fn insert_scratch_codes(db: &Db<'_>, owner: &Standing, codes: &[ScratchCode]
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
 pub fn use_scratch_code(db: &Db<'_>, owner: &Standing, code: &ScratchCode) -> Result<bool> {
-    let deleted = db.run(
-        "DELETE FROM scratch_codes WHERE user_id = ?1 AND digest = ?2",
-        (owner.id, digest(db, owner.uuid, code)),
-    )?;
+    let mut deleted = 0;
+    for index in db.vault.indexes() {
+        deleted += db.run(
+            "DELETE FROM scratch_codes WHERE user_id = ?1 AND digest = ?2",
+            (owner.id, digest(index, owner.uuid, code)),
+        )?;
+    }
     Ok(deleted > 0)
 }
 
@@ -96,8 +99,6 @@ pub fn delete(db: &Db<'_>, owner_id: i64) -> Result<()> {
     Ok(())
 }
 
-fn digest(db: &Db<'_>, owner: Uuid, code: &ScratchCode) -> [u8; 32] {
-    db.vault
-        .index()
-        .entry("scratch code", &format!("{owner} {}", code.plain()))
+fn digest(index: &BlindIndex, owner: Uuid, code: &ScratchCode) -> [u8; 32] {
+    index.entry("scratch code", &format!("{owner} {}", code.plain()))
 }

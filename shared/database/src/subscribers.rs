@@ -45,7 +45,13 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Subscriber>> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn by_email(db: &Db<'_>, email: &str) -> Result<Option<Subscriber>> {
-    by_index(db, db.vault.index().email(email))
+    for entry in db.vault.email_entries(email) {
+        let subscriber = by_index(db, entry)?;
+        if subscriber.is_some() {
+            return Ok(subscriber);
+        }
+    }
+    Ok(None)
 }
 
 /// The subscriber whose address has that keyed hash, 64 hexadecimal digits.

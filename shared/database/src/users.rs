@@ -95,11 +95,13 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<User>> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn by_email(db: &Db<'_>, address: &str) -> Result<Option<User>> {
-    db.first(
-        &format!("{SELECT} WHERE email_index = ?1"),
-        [db.vault.index().email(address)],
-        from_row,
-    )
+    for entry in db.vault.email_entries(address) {
+        let user = db.first(&format!("{SELECT} WHERE email_index = ?1"), [entry], from_row)?;
+        if user.is_some() {
+            return Ok(user);
+        }
+    }
+    Ok(None)
 }
 
 /// The account that somebody means who types a user name, an address or an id (contract-2023 section 3.0). The kinds
@@ -116,6 +118,18 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
     } else {
         db.first(&format!("{SELECT} WHERE lusername = ?1"), [cleaned], from_row)
     }
+}
+
+/// Accounts with an integer id behind `after`, at most `limit`.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn behind(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<User>> {
+    db.all(
+        &format!("{SELECT} WHERE id > ?1 ORDER BY id LIMIT ?2"),
+        (after, limit),
+        from_row,
+    )
 }
 
 /// The account whose image has that name.
@@ -236,6 +250,14 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
         "DELETE FROM subscribers WHERE email_index = (SELECT email_index FROM users WHERE id = ?1)",
         [id],
     )?;
+    if db.vault.is_rotating()
+        && let Some(user) = by_id(db, EntityId::Integer(id))?
+    {
+        // The two may be under the indexes of different keys.
+        for entry in db.vault.email_entries(&user.email) {
+            db.run("DELETE FROM subscribers WHERE email_index = ?1", [entry])?;
+        }
+    }
     db.run("DELETE FROM users WHERE id = ?1", [id])?;
     Ok(())
 }

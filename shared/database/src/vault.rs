@@ -15,13 +15,46 @@ use crate::{Error, Result};
 pub struct Vault {
     cipher: FieldCipher,
     index: BlindIndex,
+    /// Of a key that is being replaced.
+    older_index: Option<BlindIndex>,
     random: Arc<dyn Random>,
 }
 
 impl Vault {
     /// A vault of these.
     pub fn new(cipher: FieldCipher, index: BlindIndex, random: Arc<dyn Random>) -> Self {
-        Self { cipher, index, random }
+        Self {
+            cipher,
+            index,
+            older_index: None,
+            random,
+        }
+    }
+
+    /// The same, which also finds what is still under the index of an older key.
+    #[must_use]
+    pub fn with_older_index(self, older_index: Option<BlindIndex>) -> Self {
+        Self { older_index, ..self }
+    }
+
+    /// Whether a field was sealed with the newest key.
+    pub(crate) fn is_current(&self, field: &[u8]) -> bool {
+        self.cipher.is_current(field)
+    }
+
+    /// Whether some of what is stored may be under the index of an older key.
+    pub(crate) fn is_rotating(&self) -> bool {
+        self.older_index.is_some()
+    }
+
+    /// The indexes under which something may stand: that of the newest key, then that of an older one.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = &BlindIndex> {
+        std::iter::once(&self.index).chain(&self.older_index)
+    }
+
+    /// The entries under which an address may stand, the newest first.
+    pub(crate) fn email_entries(&self, address: &str) -> impl Iterator<Item = [u8; 32]> {
+        self.indexes().map(|index| index.email(address))
     }
 
     /// The randomness.
@@ -61,19 +94,21 @@ impl RowVault<'_> {
     }
 
     pub(crate) fn seal(&self, column: &'static str, text: &str) -> Vec<u8> {
+        self.seal_bytes(column, text.as_bytes())
+    }
+
+    pub(crate) fn seal_bytes(&self, column: &'static str, bytes: &[u8]) -> Vec<u8> {
         self.vault
             .cipher
-            .seal(&*self.vault.random, self.location(column), text.as_bytes())
+            .seal(&*self.vault.random, self.location(column), bytes)
     }
 
     pub(crate) fn seal_json(&self, column: &'static str, value: &impl Serialize) -> Vec<u8> {
         let json = serde_json::to_vec(value).expect("maps with text keys always serialise");
-        self.vault
-            .cipher
-            .seal(&*self.vault.random, self.location(column), &json)
+        self.seal_bytes(column, &json)
     }
 
-    fn open_bytes(&self, column: &'static str, field: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn open_bytes(&self, column: &'static str, field: &[u8]) -> Result<Vec<u8>> {
         let Self { table, uuid: row, .. } = *self;
         let opened = self.vault.cipher.open(self.location(column), field);
         opened.map_err(|source| Error::Field {

@@ -7,7 +7,7 @@ mod settings;
 use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
-use bespoke_core::{KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_core::{Key, KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
 use bespoke_storage::Place;
 use lettre::message::Mailbox;
 
@@ -56,6 +56,15 @@ pub struct Website {
     pub domain: String,
 }
 
+/// Keys that open what was sealed before, and seal nothing.
+#[derive(Debug, Clone, Default)]
+pub struct OldKeys {
+    /// Of fields at rest.
+    pub data: Option<Key>,
+    /// Of the e-mail index.
+    pub index: Option<Key>,
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -67,6 +76,8 @@ pub struct Config {
     pub tokens: TokenSettings,
     /// The keys.
     pub keys: KeyRing,
+    /// The keys before, while they are being rotated.
+    pub old_keys: OldKeys,
     /// The website; without one, links lead to our own console.
     pub website: Option<Website>,
     /// Longest life of an API key, in days.
@@ -135,6 +146,7 @@ impl Config {
             url,
             instance,
             keys: env.keys(&data_dir, random)?,
+            old_keys: env.old_keys()?,
             website: env.website(),
             max_key_life_days: env.parse_with(
                 "BACKEND_APIKEY_MAX_DAYS",

@@ -70,8 +70,10 @@ impl Context {
                 opened.map_err(|error| bespoke_database::Error::Storage(error.into()))?
             }
         };
-        let cipher = FieldCipher::new(&config.keys.data, &[]);
-        let vault = Vault::new(cipher, BlindIndex::new(&config.keys.index), Arc::clone(&random));
+        let old = &config.old_keys;
+        let cipher = FieldCipher::new(&config.keys.data, old.data.as_slice());
+        let vault = Vault::new(cipher, BlindIndex::new(&config.keys.index), Arc::clone(&random))
+            .with_older_index(old.index.as_ref().map(BlindIndex::new));
         let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
         let mail = MailSettings {
             from: config.mail_from.clone(),

@@ -6,52 +6,131 @@ use bespoke_core::entity::option_pack::OptionPack;
 use bespoke_core::entity::pattern::Pattern;
 use bespoke_core::entity::set::MeasurementSet;
 use rusqlite::named_params;
+use uuid::Uuid;
 
 use crate::row::json;
-use crate::{Db, Result};
+use crate::{Db, Result, Vault};
 
-pub(super) fn set(db: &Db<'_>, set: &MeasurementSet) -> Result<()> {
-    let (content, vault) = (&set.content, db.vault.row("sets", set.uuid));
-    db.insert(
-        "INSERT INTO sets (id, uuid, user_id, name, notes, measies, imperial, public, img, created_at, updated_at)
-         VALUES (:id, :uuid, :user_id, :name, :notes, :measies, :imperial, :public, :img, :created_at, :updated_at)",
-        named_params! {
-            ":id": set.id,
-            ":uuid": set.uuid,
-            ":user_id": set.user_id,
-            ":name": vault.seal("name", &content.name),
-            ":notes": vault.seal("notes", &content.notes),
-            ":measies": vault.seal_json("measies", &content.measies),
-            ":imperial": content.imperial,
-            ":public": content.public,
-            ":img": content.img,
-            ":created_at": set.created_at.as_millis(),
-            ":updated_at": set.updated_at.as_millis(),
-        },
-    )?;
-    Ok(())
+/// A set or a pattern, sealed: a tenth of what it takes in the open, where many wait to be stored.
+#[derive(Debug, Clone)]
+pub struct Sealed(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Set {
+        common: Common,
+        measies: Vec<u8>,
+        imperial: bool,
+    },
+    Pattern {
+        common: Common,
+        design: String,
+        data: Vec<u8>,
+        settings: Vec<u8>,
+    },
 }
 
-pub(super) fn pattern(db: &Db<'_>, pattern: &Pattern) -> Result<()> {
-    let (content, vault) = (&pattern.content, db.vault.row("patterns", pattern.uuid));
-    db.insert(
-        "INSERT INTO patterns (id, uuid, user_id, design, name, notes, data, settings, public, img, created_at, updated_at)
-         VALUES (:id, :uuid, :user_id, :design, :name, :notes, :data, :settings, :public, :img, :created_at, :updated_at)",
-        named_params! {
-            ":id": pattern.id,
-            ":uuid": pattern.uuid,
-            ":user_id": pattern.user_id,
-            ":design": content.design,
-            ":name": vault.seal("name", &content.name),
-            ":notes": vault.seal("notes", &content.notes),
-            ":data": vault.seal_json("data", &content.data),
-            ":settings": vault.seal_json("settings", &content.settings),
-            ":public": content.public,
-            ":img": content.img,
-            ":created_at": pattern.created_at.as_millis(),
-            ":updated_at": pattern.updated_at.as_millis(),
-        },
-    )?;
+#[derive(Debug, Clone)]
+struct Common {
+    id: i64,
+    uuid: Uuid,
+    user_id: i64,
+    name: Vec<u8>,
+    notes: Vec<u8>,
+    public: bool,
+    img: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl Sealed {
+    pub(super) fn set(vault: &Vault, set: MeasurementSet) -> Self {
+        let (content, row) = (set.content, vault.row("sets", set.uuid));
+        Self(Kind::Set {
+            measies: row.seal_json("measies", &content.measies),
+            imperial: content.imperial,
+            common: Common {
+                id: set.id,
+                uuid: set.uuid,
+                user_id: set.user_id,
+                name: row.seal("name", &content.name),
+                notes: row.seal("notes", &content.notes),
+                public: content.public,
+                img: content.img,
+                created_at: set.created_at.as_millis(),
+                updated_at: set.updated_at.as_millis(),
+            },
+        })
+    }
+
+    pub(super) fn pattern(vault: &Vault, pattern: Pattern) -> Self {
+        let (content, row) = (pattern.content, vault.row("patterns", pattern.uuid));
+        Self(Kind::Pattern {
+            data: row.seal_json("data", &content.data),
+            settings: row.seal_json("settings", &content.settings),
+            design: content.design,
+            common: Common {
+                id: pattern.id,
+                uuid: pattern.uuid,
+                user_id: pattern.user_id,
+                name: row.seal("name", &content.name),
+                notes: row.seal("notes", &content.notes),
+                public: content.public,
+                img: content.img,
+                created_at: pattern.created_at.as_millis(),
+                updated_at: pattern.updated_at.as_millis(),
+            },
+        })
+    }
+}
+
+pub(super) fn sealed(db: &Db<'_>, Sealed(kind): &Sealed) -> Result<()> {
+    match kind {
+        Kind::Set {
+            common,
+            measies,
+            imperial,
+        } => db.insert(
+            "INSERT INTO sets (id, uuid, user_id, name, notes, measies, imperial, public, img, created_at, updated_at)
+             VALUES (:id, :uuid, :user_id, :name, :notes, :measies, :imperial, :public, :img, :created_at, :updated_at)",
+            named_params! {
+                ":id": common.id,
+                ":uuid": common.uuid,
+                ":user_id": common.user_id,
+                ":name": common.name,
+                ":notes": common.notes,
+                ":measies": measies,
+                ":imperial": imperial,
+                ":public": common.public,
+                ":img": common.img,
+                ":created_at": common.created_at,
+                ":updated_at": common.updated_at,
+            },
+        ),
+        Kind::Pattern {
+            common,
+            design,
+            data,
+            settings,
+        } => db.insert(
+            "INSERT INTO patterns (id, uuid, user_id, design, name, notes, data, settings, public, img, created_at, updated_at)
+             VALUES (:id, :uuid, :user_id, :design, :name, :notes, :data, :settings, :public, :img, :created_at, :updated_at)",
+            named_params! {
+                ":id": common.id,
+                ":uuid": common.uuid,
+                ":user_id": common.user_id,
+                ":design": design,
+                ":name": common.name,
+                ":notes": common.notes,
+                ":data": data,
+                ":settings": settings,
+                ":public": common.public,
+                ":img": common.img,
+                ":created_at": common.created_at,
+                ":updated_at": common.updated_at,
+            },
+        ),
+    }?;
     Ok(())
 }
 

@@ -13,6 +13,9 @@ use bespoke_core::entity::subscriber::Subscriber;
 use bespoke_core::entity::suggestion::Suggestion;
 use bespoke_core::entity::user::User;
 
+use super::content::Sealed;
+use crate::Database;
+
 /// A row of the original, decrypted.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each is what its type says")]
@@ -30,9 +33,22 @@ pub enum Record {
     },
     Set(Box<MeasurementSet>),
     Pattern(Box<Pattern>),
+    Sealed(Box<Sealed>),
     Bookmark(Box<Bookmark>),
     CuratedSet(Box<CuratedSet>),
     OptionPack(Box<OptionPack>),
+}
+
+impl Record {
+    /// The same, as small as it can be.
+    #[must_use]
+    pub fn seal(self, database: &Database) -> Self {
+        match self {
+            Self::Set(set) => Self::Sealed(Box::new(Sealed::set(&database.vault, *set))),
+            Self::Pattern(pattern) => Self::Sealed(Box::new(Sealed::pattern(&database.vault, *pattern))),
+            other => other,
+        }
+    }
 }
 
 /// What became of a row, where that is to be said.

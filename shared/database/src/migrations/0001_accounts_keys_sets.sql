@@ -312,3 +312,11 @@ CREATE TABLE import_notes (
   verdict TEXT    NOT NULL,
   reason  TEXT    NOT NULL
 ) STRICT;
+
+-- How far the rows of a backup have come that are put back; no row where nothing is.
+CREATE TABLE refills (
+  id     INTEGER PRIMARY KEY CHECK (id = 1),
+  source BLOB    NOT NULL,                   -- SHA-256 of the file
+  name   TEXT    NOT NULL,                   -- table that is under way
+  rows   INTEGER NOT NULL                    -- how many of its rows are back
+) STRICT;

@@ -11,7 +11,7 @@ use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
 use bespoke_storage::Place;
 
-use super::{ConfigError, Contact, SETTINGS, WITHOUT_EFFECT, Website};
+use super::{ConfigError, Contact, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::{LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
@@ -207,6 +207,22 @@ impl Environment {
         })
     }
 
+    pub(super) fn old_keys(&self) -> Result<OldKeys, ConfigError> {
+        let one = |name: &str, purpose: &str| {
+            let named = self.text(name).map(|passphrase| (name, passphrase));
+            let common = "BACKEND_OLD_ENC_KEY";
+            let given = named.or_else(|| self.text(common).map(|passphrase| (common, passphrase)));
+            let derive = |(name, passphrase): (&str, String)| {
+                KeyRing::derive_one(&passphrase, purpose).map_err(|error| invalid(name, error))
+            };
+            given.map(derive).transpose()
+        };
+        Ok(OldKeys {
+            data: one("BACKEND_OLD_DATA_KEY", "data")?,
+            index: one("BACKEND_OLD_INDEX_KEY", "index")?,
+        })
+    }
+
     pub(super) fn website(&self) -> Option<Website> {
         let scheme = self
             .text("BACKEND_WEBSITE_SCHEME")
@@ -326,6 +342,8 @@ mod tests {
             ("BACKEND_PORT", "x"),
             ("BACKEND_ENC_KEY", "short"),
             ("BACKEND_DATA_KEY", "short"),
+            ("BACKEND_OLD_ENC_KEY", "short"),
+            ("BACKEND_OLD_INDEX_KEY", "short"),
             ("BACKEND_JWT_EXPIRY", "soon"),
             ("BACKEND_ENABLE_TESTS", "perhaps"),
             ("BACKEND_STORE", "ftp://bucket"),

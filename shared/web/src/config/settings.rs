@@ -54,6 +54,21 @@ pub const SETTINGS: &[Setting] = &[
         "Passphrase of its own for the key of the e-mail index.",
     ),
     setting(
+        "BACKEND_OLD_ENC_KEY",
+        "none",
+        "While keys are being rotated: the passphrase before. What it sealed still opens, until `bespoke rotate-keys` has sealed it anew.",
+    ),
+    setting(
+        "BACKEND_OLD_DATA_KEY",
+        "derived from BACKEND_OLD_ENC_KEY",
+        "The same for BACKEND_DATA_KEY.",
+    ),
+    setting(
+        "BACKEND_OLD_INDEX_KEY",
+        "derived from BACKEND_OLD_ENC_KEY",
+        "The same for BACKEND_INDEX_KEY.",
+    ),
+    setting(
         "IMPORT_ENC_KEY",
         "none",
         "For `bespoke import` alone: the encryption key of the original, its BACKEND_ENC_KEY.",

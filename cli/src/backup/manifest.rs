@@ -1,0 +1,78 @@
+//! What a backup consists of.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use bespoke_core::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::sha256;
+
+/// Name of the database in a backup.
+pub(crate) const DATABASE: &str = "database.sqlite";
+const MANIFEST: &str = "manifest.json";
+/// The form of a backup that this code writes and reads.
+const FORMAT: u32 = 1;
+
+/// The files of a backup.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Manifest {
+    format: u32,
+    /// The state of the database, as `<epoch>-<seq>`.
+    pub(crate) state: String,
+    made_at: String,
+    /// SHA-256 of each file, in hexadecimal.
+    pub(crate) files: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    pub(crate) fn new(state: String, made_at: Timestamp) -> Self {
+        Self {
+            format: FORMAT,
+            state,
+            made_at: made_at.to_string(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// Takes note of a file that was written, once the disk has it.
+    pub(crate) fn add(&mut self, folder: &Path, name: &str) -> Result<()> {
+        let path = folder.join(name);
+        File::open(&path)?.sync_all()?;
+        self.files.insert(name.to_owned(), hex::encode(sha256(&path)?));
+        Ok(())
+    }
+
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(MANIFEST);
+        fs::write(&path, format!("{:#}\n", serde_json::to_value(self)?))?;
+        File::open(&path)?.sync_all()?;
+        Ok(())
+    }
+
+    /// Reads it, and makes sure that every file is there as it was written.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(MANIFEST);
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("{} is no whole backup: it has no {MANIFEST}", folder.display()))?;
+        let manifest: Self = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        ensure!(
+            manifest.format == FORMAT,
+            "the backup has format {}, this version knows {FORMAT}",
+            manifest.format
+        );
+        for (name, expected) in &manifest.files {
+            let path = folder.join(name);
+            let found = sha256(&path).with_context(|| format!("{} is missing", path.display()))?;
+            ensure!(
+                hex::encode(found) == *expected,
+                "{} is not as it was saved",
+                path.display()
+            );
+        }
+        Ok(manifest)
+    }
+}

@@ -1,0 +1,114 @@
+//! `bespoke doctor`: what is wrong with an installation, and what to do.
+
+mod checks;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use bespoke_web::{Config, Context, Surroundings};
+use serde_json::{Value, json};
+
+use crate::{output, start};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How something is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    /// It works, and may not be what one wants.
+    Doubtful,
+    Bad,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    subject: &'static str,
+    state: State,
+    /// How it is.
+    what: String,
+    /// What to do about it.
+    advice: String,
+}
+
+impl Finding {
+    fn new(subject: &'static str, state: State, what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            subject,
+            state,
+            what: what.into(),
+            advice: advice.into(),
+        }
+    }
+
+    fn good(subject: &'static str, what: impl Into<String>) -> Self {
+        Self::new(subject, State::Good, what, "")
+    }
+
+    fn as_json(&self) -> Value {
+        json!({
+            "subject": self.subject,
+            "state": self.state.name(),
+            "what": self.what,
+            "advice": self.advice,
+        })
+    }
+
+    fn print(&self) {
+        println!("{:<9}{:<15}{}", self.state.name(), self.subject, self.what);
+        if !self.advice.is_empty() {
+            println!("{:24}-> {}", "", self.advice);
+        }
+    }
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Doubtful => "doubtful",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
+    let environment = start::environment(data_dir);
+    let findings = start::block_on(async {
+        let surroundings = Surroundings::system();
+        let config = match Config::load(environment, &*surroundings.random) {
+            Ok(config) => config,
+            Err(error) => {
+                let advice = "correct it; docs/configuration.md has every setting";
+                return Ok(vec![Finding::new(
+                    "configuration",
+                    State::Bad,
+                    error.to_string(),
+                    advice,
+                )]);
+            }
+        };
+        let mut findings = checks::configuration(&config);
+        match Context::open(config, surroundings).await {
+            Err(error) => findings.push(Finding::new("store", State::Bad, error.to_string(), checks::ADVICE)),
+            Ok(context) => {
+                findings.extend(checks::installation(&context).await);
+                context.database().clone().close().await;
+            }
+        }
+        Ok(findings)
+    })?;
+    let is_bad = findings.iter().any(|finding| finding.state == State::Bad);
+    output::print(
+        arguments.json,
+        || findings.iter().map(Finding::as_json).collect(),
+        || findings.iter().for_each(Finding::print),
+    );
+    Ok(output::exit_code(is_bad))
+}

@@ -1,0 +1,148 @@
+//! What a doctor looks at.
+
+use std::path::Path;
+
+use bespoke_core::Clock as _;
+use bespoke_database::{import, outbox, refill};
+use bespoke_storage::{Fetched, Place};
+use bespoke_web::{Config, Context, Session, SystemClock};
+
+use super::Finding;
+use super::State::{Bad, Doubtful, Good};
+
+/// Where to go on reading when the bucket does not open.
+pub(super) const ADVICE: &str = "see \"The bucket is gone\" and \"A key is lost\" in docs/operations.md";
+/// Free space below which a disk counts as nearly full, in bytes.
+const LITTLE_SPACE: u64 = 1 << 30;
+/// A mail that waits longer than this is stuck, in milliseconds.
+const STUCK_MS: i64 = 15 * 60 * 1000;
+/// Mails that are looked at.
+const MAILS: u32 = 1_000;
+/// How far the clocks of this machine and of the store may be apart, in milliseconds.
+const SKEW_MS: u64 = 60_000;
+
+/// What the settings alone tell.
+pub(super) fn configuration(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::good("configuration", format!("serves {}", config.url))];
+    if config.test_domain.is_some() {
+        let advice = "take BACKEND_ENABLE_TESTS away where others can call";
+        findings.push(Finding::new("configuration", Doubtful, "test mode is on", advice));
+    }
+    if config.old_keys.data.is_some() || config.old_keys.index.is_some() {
+        let advice = "run `bespoke rotate-keys`, then take BACKEND_OLD_ENC_KEY away";
+        findings.push(Finding::new("keys", Doubtful, "keys are being rotated", advice));
+    }
+    let file = config.data_dir.join("keys/encryption.key");
+    if file.exists() {
+        let advice = format!(
+            "keep a copy of {} apart from the bucket: without it all is lost",
+            file.display()
+        );
+        findings.push(Finding::new("keys", Good, "the key file is in use, or was", advice));
+    }
+    findings.push(space("disk", &config.data_dir));
+    if let Place::Directory(folder) = &config.store {
+        findings.push(space("bucket's disk", folder));
+    }
+    let from = &config.mail_from;
+    findings.push(if from.email.domain().starts_with("localhost") {
+        let advice = "set BACKEND_MAIL_FROM to an address of yours";
+        Finding::new("mail", Doubtful, format!("mails are from {from}"), advice)
+    } else {
+        Finding::good("mail", format!("mails are from {from}"))
+    });
+    findings
+}
+
+/// What the installation itself tells.
+pub(super) async fn installation(context: &Context) -> Vec<Finding> {
+    vec![
+        store(context).await,
+        clock(context).await,
+        mail(context).await,
+        unfinished(context).await,
+    ]
+}
+
+async fn store(context: &Context) -> Finding {
+    let began = SystemClock.now();
+    match context.database().ping().await {
+        Err(error) => Finding::new("store", Bad, error.to_string(), ADVICE),
+        Ok(version) => {
+            let took_ms = SystemClock.now().as_millis() - began.as_millis();
+            let place = &context.config().store;
+            Finding::good("store", format!("{place} answers in {took_ms} ms; state {version}"))
+        }
+    }
+}
+
+async fn clock(context: &Context) -> Finding {
+    let Ok(Fetched::Found(head)) = context.bucket().get("head", None).await else {
+        return Finding::new("clock", Bad, "the store does not say what time it is", ADVICE);
+    };
+    let here_ms = SystemClock.now().as_millis().unsigned_abs();
+    let apart_ms = here_ms.abs_diff(head.date_ms);
+    if apart_ms > SKEW_MS {
+        let what = format!("this machine and the store are {} s apart", apart_ms / 1000);
+        return Finding::new("clock", Bad, what, "set the clock; tokens and keys expire by it");
+    }
+    Finding::good("clock", "as the store's")
+}
+
+async fn mail(context: &Context) -> Finding {
+    let session = Session::new(context.clone());
+    let waiting = match session.read(|db| Ok(outbox::oldest(db, MAILS)?)).await {
+        Ok(waiting) => waiting,
+        Err(error) => return Finding::new("mail", Bad, error.code(), "run `bespoke verify`"),
+    };
+    let oldest = waiting.first().map(|mail| mail.created_at);
+    match oldest {
+        Some(oldest) if oldest.plus_ms(STUCK_MS) < SystemClock.now() => Finding::new(
+            "mail",
+            Bad,
+            format!("{} wait, the oldest since {oldest}", waiting.len()),
+            "look for what the log says of mails, and whether `bespoke serve` or the function maintenance runs",
+        ),
+        _ => Finding::good("mail", format!("{} wait", waiting.len())),
+    }
+}
+
+async fn unfinished(context: &Context) -> Finding {
+    let session = Session::new(context.clone());
+    match session.read(|db| Ok((import::begun(db)?, refill::begun(db)?))).await {
+        Err(error) => Finding::new("data", Bad, error.code(), "run `bespoke verify`"),
+        Ok((_, Some(_))) => Finding::new(
+            "data",
+            Bad,
+            "a restore was interrupted",
+            "run the same `bespoke restore` again",
+        ),
+        Ok((Some((_, None)), _)) => Finding::new(
+            "data",
+            Bad,
+            "an import was interrupted",
+            "run the same `bespoke import` again",
+        ),
+        Ok(_) => Finding::good("data", "nothing is half done"),
+    }
+}
+
+fn space(subject: &'static str, folder: &Path) -> Finding {
+    // A folder that is not there yet will be on the disk of the one above.
+    let folder = folder
+        .ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or(Path::new("."));
+    match rustix::fs::statvfs(folder) {
+        Err(error) => Finding::new(subject, Bad, error.to_string(), "see whether the disk is mounted"),
+        Ok(disk) => {
+            let free = disk.f_bavail * disk.f_frsize;
+            let what = format!("{:.1} GiB are free", free as f64 / (1u64 << 30) as f64);
+            if free < LITTLE_SPACE {
+                Finding::new(subject, Bad, what, "see \"The disk is full\" in docs/operations.md")
+            } else {
+                Finding::good(subject, what)
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `bespoke restore`: an earlier state of the bucket, or a backup in a new one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use bespoke_database::{Database, Freshness, RestorePoint, Snapshot, refill};
+use bespoke_storage::PutCondition;
+use bespoke_web::Context;
+use serde_json::json;
+
+use crate::backup::manifest::{DATABASE, Manifest};
+use crate::{output, start};
+
+/// Rows of one commit.
+const BATCH_ROWS: usize = 10_000;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A state, as `bespoke stats` and the header DB-Seq give it (1-1234), or a moment (2026-11-21T10:00:00Z): everything
+    /// after it is undone, for every process. Six days back at most
+    #[arg(
+        long,
+        value_name = "STATE|TIME",
+        required_unless_present = "from",
+        conflicts_with = "from"
+    )]
+    at: Option<String>,
+    /// Folder of a backup, into a bucket without accounts
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// Print what was restored as JSON
+    #[arg(long)]
+    json: bool,
+    /// Rows of one commit
+    #[arg(long, hide = true, default_value_t = BATCH_ROWS)]
+    batch_rows: usize,
+    /// End without a farewell after so many commits, as if killed
+    #[arg(long, hide = true)]
+    abort_after: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    match (&arguments.at, &arguments.from) {
+        (Some(at), _) => {
+            let point = point(at)?;
+            let restored =
+                start::with_context(data_dir, async |context| Ok(context.database().restore(point).await?))?;
+            let (from, now) = (restored.from.to_string(), restored.version.to_string());
+            output::print(
+                arguments.json,
+                || json!({ "from": from, "state": now }),
+                || {
+                    println!(
+                        "State {from} is back, and is called {now} now. To take that back, restore the state before."
+                    );
+                },
+            );
+            Ok(())
+        }
+        (None, Some(folder)) => {
+            let manifest = Manifest::read(folder)?;
+            let rows = start::with_context(data_dir, async |context| {
+                put_back(context, folder, &manifest, arguments).await
+            })?;
+            output::print(
+                arguments.json,
+                || json!({ "from": manifest.state, "rows": rows }),
+                || {
+                    println!(
+                        "State {} is back: {rows} rows and {} images.",
+                        manifest.state,
+                        manifest.files.len() - 1
+                    );
+                },
+            );
+            Ok(())
+        }
+        (None, None) => bail!("say --at or --from"),
+    }
+}
+
+fn point(text: &str) -> Result<RestorePoint> {
+    if let Ok(version) = text.parse() {
+        return Ok(RestorePoint::At(version));
+    }
+    let moment: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| anyhow!("`{text}` is neither a state (1-1234) nor a moment (2026-11-21T10:00:00Z)"))?;
+    let ms = u64::try_from(moment.as_millisecond()).context("that is before 1970")?;
+    Ok(RestorePoint::Before(ms))
+}
+
+async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, arguments: &Arguments) -> Result<u64> {
+    let (database, file) = (context.database(), folder.join(DATABASE));
+    let snapshot = database
+        .open_snapshot(&file)
+        .with_context(|| format!("cannot open {}", file.display()))?;
+    let total = snapshot.count()?;
+    let (mut reached, tables) = (begin(database, &snapshot, manifest).await?, snapshot.tables()?);
+    let bar = output::bar(total, "rows");
+    let mut commits = 0;
+    for table in tables.into_iter().skip_while(|table| *table != reached.0) {
+        let mut before = std::mem::take(&mut reached.1);
+        loop {
+            let rows = snapshot.rows(&table, before, arguments.batch_rows.max(1))?;
+            if rows.is_empty() {
+                break;
+            }
+            let (count, rows) = (rows.len() as i64, Arc::new(rows));
+            let store = database.write(database.fresh_commit_id(), move |db| refill::store(db, &rows));
+            store
+                .await
+                .with_context(|| format!("cannot store rows of {table}; the same command goes on there"))?;
+            before += count;
+            bar.inc(count.unsigned_abs());
+            commits += 1;
+            if arguments.abort_after == Some(commits) {
+                std::process::abort();
+            }
+        }
+    }
+    for name in manifest.files.keys().filter(|name| *name != DATABASE) {
+        let body = std::fs::read(folder.join(name))?;
+        context.bucket().put(name, body.into(), PutCondition::None).await?;
+    }
+    let counters = snapshot.counters()?;
+    let finish = database.write(database.fresh_commit_id(), move |db| refill::finish(db, &counters));
+    finish.await?;
+    bar.finish_and_clear();
+    database.compact().await?;
+    Ok(total)
+}
+
+/// Begins, or finds out how far it has come: table, and rows of it.
+async fn begin(database: &Database, snapshot: &Snapshot, manifest: &Manifest) -> Result<(String, i64)> {
+    let source: [u8; 32] = manifest
+        .files
+        .get(DATABASE)
+        .and_then(|digest| hex::decode(digest).ok()?.try_into().ok())
+        .context("the backup names no database")?;
+    let first = snapshot.tables()?.into_iter().next().unwrap_or_default();
+    match database.read(Freshness::Strict, refill::begun).await? {
+        Some((begun, table, rows)) if begun == source => Ok((table, rows)),
+        Some(_) => bail!("another backup is being put back here"),
+        None => {
+            let table = first.clone();
+            let begin = database.write(database.fresh_commit_id(), move |db| refill::begin(db, &source, &table));
+            begin.await.map_err(|error| match error {
+                bespoke_database::Error::NotEmpty => {
+                    anyhow!("this installation has accounts already: put a backup back into one that has none")
+                }
+                error => error.into(),
+            })?;
+            Ok((first, 0))
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `bespoke rotate-keys`: what older keys sealed is sealed anew, while servers serve.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use bespoke_database::{Database, sealed};
+use serde_json::json;
+
+use crate::{output, start};
+
+/// Rows of one commit: few, so that nobody who writes waits for long.
+const ROWS: u32 = 1_000;
+/// Rows that one commit looked at, the integer key of the last, and how many it changed.
+type Counts = (usize, i64, usize);
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+    /// Rows of one commit
+    #[arg(long, hide = true, default_value_t = ROWS)]
+    batch_rows: u32,
+    /// End without a farewell after so many commits, as if killed
+    #[arg(long, hide = true)]
+    abort_after: Option<u64>,
+}
+
+/// What has been done.
+#[derive(Default)]
+struct Done {
+    rows: usize,
+    changed: usize,
+    commits: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    let done = start::with_context(data_dir, async |context| {
+        let old = &context.config().old_keys;
+        if old.data.is_none() && old.index.is_none() {
+            bail!(
+                "there is no key to rotate from: set BACKEND_OLD_ENC_KEY to the passphrase until now and BACKEND_ENC_KEY to the \
+                 new one, restart every server with both, then run this again"
+            );
+        }
+        let mut done = Done::default();
+        let bar = output::bar(sealed::tables().count() as u64, "tables");
+        for table in sealed::tables() {
+            renew(context.database(), table, arguments, &mut done).await?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        context.database().compact().await?;
+        Ok(done)
+    })?;
+    output::print(
+        arguments.json,
+        || json!({ "rows": done.rows, "changed": done.changed }),
+        || {
+            println!("{} of {} rows were sealed anew.", done.changed, done.rows);
+            println!("Every field is under the new key. Take BACKEND_OLD_ENC_KEY away and restart every server.");
+        },
+    );
+    Ok(())
+}
+
+async fn renew(database: &Database, table: &'static str, arguments: &Arguments, done: &mut Done) -> Result<()> {
+    let (mut after, limit) = (0, arguments.batch_rows.max(1));
+    loop {
+        let id = database.fresh_commit_id();
+        let write = database.write(id, move |db| {
+            let looked = sealed::renew(db, table, after, limit)?;
+            Ok::<Counts, bespoke_database::Error>((looked.rows, looked.last, looked.changed))
+        });
+        let (rows, last, changed) = write
+            .await
+            .with_context(|| format!("cannot go on with {table}; the same command goes on there"))?;
+        if rows == 0 {
+            return Ok(());
+        }
+        after = last;
+        done.rows += rows;
+        done.changed += changed;
+        done.commits += u64::from(changed > 0);
+        if arguments.abort_after == Some(done.commits) {
+            std::process::abort();
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `bespoke stats`: how much there is.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use bespoke_database::statistics;
+use bespoke_web::Session;
+use serde_json::{Value, json};
+
+use crate::user::readable;
+use crate::{output, start};
+
+/// Designs that are named.
+const DESIGNS: u32 = 10;
+/// Where the objects of an installation lie.
+const FOLDERS: [&str; 7] = [
+    "chunk/", "segment/", "table/", "trash/", "usage/", "images/", "exports/",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    let shown = start::with_context(data_dir, async |context| {
+        let session = Session::new(context.clone());
+        let counted = session
+            .read(|db| Ok(statistics::read(db, DESIGNS)?))
+            .await
+            .map_err(readable)?;
+        let mut objects = serde_json::Map::new();
+        for folder in FOLDERS {
+            let listed = context.bucket().list(folder).await?;
+            let bytes: u64 = listed.iter().map(|object| object.bytes).sum();
+            let name = folder.trim_end_matches('/').to_owned();
+            objects.insert(name, json!({ "objects": listed.len(), "bytes": bytes }));
+        }
+        Ok(json!({
+            "users": counted.users,
+            "sets": counted.sets,
+            "patterns": counted.patterns,
+            "bookmarks": counted.bookmarks,
+            "curatedSets": counted.curated_sets,
+            "apikeys": counted.api_keys,
+            "subscribers": counted.subscribers,
+            "calls": { "jwt": counted.jwt_calls, "key": counted.key_calls },
+            "database": {
+                "state": context.database().version().to_string(),
+                "store": context.config().store.to_string(),
+                "objects": objects,
+            },
+        }))
+    })?;
+    output::print(arguments.json, || shown.clone(), || lines("", &shown));
+    Ok(())
+}
+
+/// Names and values, one a line.
+fn lines(prefix: &str, value: &Value) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => lines(&format!("{prefix}{name} "), value),
+            value => {
+                let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                println!("{:<34}{shown}", format!("{prefix}{name}"));
+            }
+        }
+    }
+}

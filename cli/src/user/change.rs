@@ -1,0 +1,139 @@
+//! What changes an account. Each leaves a row in the audit, under the account 0: nobody's.
+
+use anyhow::{Result, ensure};
+use bespoke_core::Level;
+use bespoke_core::entity::user::{Status, User};
+use bespoke_core::permission::Actor;
+use bespoke_database::{Db, second_factors, users};
+use bespoke_web::{Error, Session};
+use serde_json::{Value, json};
+
+use super::{find, new_password, readable};
+
+/// Whoever is at the command line.
+pub(crate) const OPERATOR: Actor = Actor {
+    user_id: 0,
+    level: Level::ADMIN,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Account {
+    /// User name, address or id
+    account: String,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RoleArguments {
+    /// User name, address or id
+    account: String,
+    /// user, curator, bughunter, support or admin, for example
+    role: String,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Remove {
+    /// User name, address or id
+    account: String,
+    /// Do it: the account comes back only with `bespoke restore`, and everything that happened since is lost then
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn role(session: &Session, arguments: RoleArguments) -> Result<()> {
+    let role = super::role(&arguments.role)?;
+    change(session, &arguments.account, move |_, user| {
+        user.standing.role.clone_from(&role);
+        Ok(())
+    })
+    .await
+}
+
+pub(super) async fn block(session: &Session, Account { account }: Account) -> Result<()> {
+    let now = session.now();
+    change(session, &account, move |db, user| {
+        user.standing.status = Status::Blocked;
+        Ok(users::revoke_tokens(db, user.standing.id, now)?)
+    })
+    .await
+}
+
+pub(super) async fn unblock(session: &Session, Account { account }: Account) -> Result<()> {
+    change(session, &account, |_, user| {
+        user.standing.status = Status::Active;
+        Ok(())
+    })
+    .await
+}
+
+pub(super) async fn password(session: &Session, Account { account }: Account) -> Result<()> {
+    let (password, hash) = new_password(session).await?;
+    change(session, &account, move |_, user| {
+        user.password.clone_from(&hash);
+        Ok(())
+    })
+    .await?;
+    println!("password  {password}");
+    Ok(())
+}
+
+pub(super) async fn mfa_off(session: &Session, Account { account }: Account) -> Result<()> {
+    change(session, &account, |db, user| {
+        user.mfa_enabled = false;
+        Ok(second_factors::delete(db, user.standing.id)?)
+    })
+    .await
+}
+
+pub(super) async fn sign_out(session: &Session, Account { account }: Account) -> Result<()> {
+    let now = session.now();
+    change(session, &account, move |db, user| {
+        Ok(users::revoke_tokens(db, user.standing.id, now)?)
+    })
+    .await
+}
+
+pub(super) async fn remove(session: &Session, Remove { account, yes }: Remove) -> Result<()> {
+    ensure!(
+        yes,
+        "this removes the account with everything that is its own; say --yes as well"
+    );
+    let witness = session.witness("operator.remove");
+    let remove = session.write(move |db| {
+        let user = find(db, &account)?;
+        let witness = witness.clone().target("users", user.standing.id);
+        witness.change(audited(&user), Value::Null).note(db, OPERATOR)?;
+        Ok(users::delete(db, user.standing.id)?)
+    });
+    remove.await.map_err(readable)?;
+    session.remove_leftovers().await;
+    Ok(())
+}
+
+async fn change(
+    session: &Session,
+    account: &str,
+    apply: impl Fn(&Db<'_>, &mut User) -> Result<(), Error> + Send + Sync + 'static,
+) -> Result<()> {
+    let (witness, now, account) = (session.witness("operator.change"), session.now(), account.to_owned());
+    let write = session.write(move |db| {
+        let mut user = find(db, &account)?;
+        let before = audited(&user);
+        apply(db, &mut user)?;
+        user.updated_at = now;
+        users::update(db, &user)?;
+        let witness = witness.clone().target("users", user.standing.id);
+        witness.change(before, audited(&user)).note(db, OPERATOR)?;
+        Ok(())
+    });
+    write.await.map_err(readable)
+}
+
+/// What the audit keeps of an account.
+fn audited(user: &User) -> Value {
+    json!({
+        "username": user.username,
+        "role": user.standing.role.name(),
+        "status": user.standing.status as i64,
+        "mfaEnabled": user.mfa_enabled,
+    })
+}

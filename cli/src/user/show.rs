@@ -1,0 +1,99 @@
+//! `bespoke user list` and `show`
+
+use anyhow::Result;
+use bespoke_core::entity::user::User;
+use bespoke_database::{Page, api_keys, sets, users};
+use bespoke_web::Session;
+use serde_json::{Value, json};
+
+use super::{find, readable};
+use crate::output;
+
+#[derive(clap::Args)]
+pub(crate) struct List {
+    /// Accounts behind this id
+    #[arg(long, default_value_t = 0)]
+    after: i64,
+    /// How many at most
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Show {
+    /// User name, address or id
+    account: String,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn list(session: &Session, arguments: &List) -> Result<()> {
+    let users = session
+        .read(|db| Ok(users::behind(db, arguments.after, arguments.limit)?))
+        .await;
+    let users = users.map_err(readable)?;
+    output::print(
+        arguments.json,
+        || users.iter().map(as_json).collect(),
+        || {
+            for user in &users {
+                let standing = &user.standing;
+                let (role, status) = (standing.role.name(), format!("{:?}", standing.status));
+                println!(
+                    "{:>8}  {:<24}{:<12}{status:<10}{}",
+                    standing.id, user.username, role, user.email
+                );
+            }
+        },
+    );
+    Ok(())
+}
+
+pub(super) async fn show(session: &Session, arguments: &Show) -> Result<()> {
+    let read = session.read(|db| {
+        let user = find(db, &arguments.account)?;
+        let id = user.standing.id;
+        let (keys, sets) = (api_keys::by_user(db, id, Page::ALL)?, sets::by_user(db, id, Page::ALL)?);
+        let mut shown = as_json(&user);
+        shown["apikeys"] = keys.len().into();
+        shown["sets"] = sets.len().into();
+        Ok(shown)
+    });
+    let shown = read.await.map_err(readable)?;
+    output::print(
+        arguments.json,
+        || shown.clone(),
+        || {
+            for (name, value) in shown.as_object().into_iter().flatten() {
+                println!(
+                    "{name:<12}{}",
+                    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+                );
+            }
+        },
+    );
+    Ok(())
+}
+
+fn as_json(user: &User) -> Value {
+    let standing = &user.standing;
+    json!({
+        "id": standing.id,
+        "uuid": standing.uuid,
+        "username": user.username,
+        "email": user.email,
+        "role": standing.role.name(),
+        "status": standing.status as i64,
+        "consent": standing.consent as i64,
+        "mfaEnabled": user.mfa_enabled,
+        "language": user.language.code(),
+        "createdAt": standing.created_at,
+        "lastSeen": user.last_seen,
+        "jwtCalls": user.jwt_calls,
+        "keyCalls": user.key_calls,
+    })
+}

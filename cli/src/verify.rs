@@ -1,0 +1,116 @@
+//! `bespoke verify`: whether everything is there and can be read.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use bespoke_core::Clock as _;
+use bespoke_database::{Snapshot, sealed};
+use bespoke_web::{Context, SystemClock};
+use serde_json::json;
+
+use crate::backup::manifest::{DATABASE, Manifest};
+use crate::{output, start};
+
+/// Rows that are looked at in one go.
+const ROWS: u32 = 1_000;
+/// Problems that are shown to a person.
+const SHOWN: usize = 50;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Look at the backup in this folder instead of the bucket
+    #[arg(long, value_name = "FOLDER")]
+    backup: Option<PathBuf>,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found.
+struct Found {
+    state: String,
+    rows: usize,
+    problems: Vec<String>,
+    took_ms: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
+    let began = SystemClock.now();
+    let mut found = start::with_context(data_dir, async |context| match &arguments.backup {
+        Some(folder) => {
+            let manifest = Manifest::read(folder)?;
+            let snapshot = context.database().open_snapshot(&folder.join(DATABASE))?;
+            look(&snapshot, manifest.state)
+        }
+        None => bucket(context).await,
+    })?;
+    found.took_ms = (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs();
+    output::print(arguments.json, || found.as_json(), || found.print());
+    Ok(output::exit_code(!found.problems.is_empty()))
+}
+
+/// To open the bucket was to fetch every object that the database consists of, and to compare it with its checksum. The rest is
+/// looked at in a copy, so that nobody who is served has to wait.
+async fn bucket(context: &Context) -> Result<Found> {
+    let folder = tempfile::Builder::new()
+        .prefix("verify-")
+        .tempdir_in(&context.config().local_dir)?;
+    let file = folder.path().join(DATABASE);
+    let state = context.database().snapshot(&file).await?;
+    look(&context.database().open_snapshot(&file)?, state.to_string())
+}
+
+fn look(snapshot: &Snapshot, state: String) -> Result<Found> {
+    let bar = output::bar(sealed::tables().count() as u64 + 1, "tables");
+    let mut problems = snapshot.problems()?;
+    bar.inc(1);
+    let mut rows = 0;
+    for table in sealed::tables() {
+        rows += fields(snapshot, table, &mut problems)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Found {
+        state,
+        rows,
+        problems,
+        took_ms: 0,
+    })
+}
+
+fn fields(snapshot: &Snapshot, table: &str, problems: &mut Vec<String>) -> Result<usize> {
+    let (mut after, mut rows) = (0, 0);
+    loop {
+        let looked = snapshot.read(|db| sealed::check(db, table, after, ROWS))?;
+        if looked.rows == 0 {
+            return Ok(rows);
+        }
+        if looked.last <= after {
+            bail!("the rows of {table} are in no order: run `PRAGMA integrity_check`");
+        }
+        after = looked.last;
+        rows += looked.rows;
+        problems.extend(looked.problems);
+    }
+}
+
+impl Found {
+    fn as_json(&self) -> serde_json::Value {
+        json!({ "state": self.state, "rows": self.rows, "problems": self.problems, "tookMs": self.took_ms })
+    }
+
+    fn print(&self) {
+        for problem in self.problems.iter().take(SHOWN) {
+            println!("{problem}");
+        }
+        let seconds = self.took_ms as f64 / 1000.0;
+        match self.problems.len() {
+            0 => println!(
+                "State {}: checksums, pages, references, and every encrypted field of {} rows are in order. {seconds:.1} s",
+                self.state, self.rows
+            ),
+            count => println!("State {}: {count} problems. See docs/operations.md", self.state),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Puts the rows of a snapshot back into a new installation, table by table, in any number of commits. How far that has come is
+//! noted in each, so that whoever was interrupted goes on.
+
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+
+use crate::{Db, Error, Result, Snapshot, seeds};
+
+/// Tables that are not put back: SQLite's and the engine's own, what says which keys are in use, and how far this has come.
+const NOT_OURS: &str =
+    "name LIKE 'sqlite\\_%' ESCAPE '\\' OR name LIKE '\\_%' ESCAPE '\\' OR name IN ('installation', 'refills')";
+
+/// Rows of one table.
+pub struct Rows {
+    /// Name of the table.
+    pub table: String,
+    /// How many of its rows come before them.
+    pub before: i64,
+    columns: Vec<String>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none: the table has come to its end.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// A refill that was begun: SHA-256 of its file, table and rows that it has come to.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn begun(db: &Db<'_>) -> Result<Option<([u8; 32], String, i64)>> {
+    db.first("SELECT source, name, rows FROM refills WHERE id = 1", [], |_, row| {
+        Ok((row.take()?, row.take()?, row.take()?))
+    })
+}
+
+/// Begins one in a new installation.
+///
+/// # Errors
+/// [`Error::NotEmpty`] when there are accounts, [`Error::Taken`] when one was begun.
+pub fn begin(db: &Db<'_>, source: &[u8; 32], table: &str) -> Result<()> {
+    if db
+        .first("SELECT 1 FROM users ORDER BY id LIMIT 1", [], |_, _| Ok(()))?
+        .is_some()
+    {
+        return Err(Error::NotEmpty);
+    }
+    seeds::clear(db)?;
+    db.insert(
+        "INSERT INTO refills (id, source, name, rows) VALUES (1, ?1, ?2, 0)",
+        (source, table),
+    )?;
+    Ok(())
+}
+
+/// Stores rows.
+///
+/// # Errors
+/// [`Error::NoSuchPlace`] when the refill has come further, or not so far: another process does it too.
+pub fn store(db: &Db<'_>, rows: &Rows) -> Result<()> {
+    let Some((_, table, reached)) = begun(db)? else {
+        return Err(Error::NoSuchPlace);
+    };
+    if (table == rows.table && reached != rows.before) || (table != rows.table && rows.before != 0) {
+        return Err(Error::NoSuchPlace);
+    }
+    let marks = vec!["?"; rows.columns.len()].join(", ");
+    let sql = format!(
+        "INSERT INTO {} ({}) VALUES ({marks})",
+        rows.table,
+        rows.columns.join(", ")
+    );
+    for row in &rows.rows {
+        db.insert(&sql, params_from_iter(row))?;
+    }
+    db.run(
+        "UPDATE refills SET name = ?1, rows = ?2 WHERE id = 1",
+        (&rows.table, rows.before + rows.rows.len() as i64),
+    )?;
+    Ok(())
+}
+
+/// Ends it; `counters` are [`Snapshot::counters`].
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be written.
+pub fn finish(db: &Db<'_>, counters: &[(String, i64)]) -> Result<()> {
+    for (table, highest) in counters {
+        db.raise_counter(table, *highest)?;
+    }
+    db.run("DELETE FROM refills WHERE id = 1", [])?;
+    Ok(())
+}
+
+impl Snapshot {
+    /// Names of the tables that are put back, in the order in which they refer to each other.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when it cannot be read.
+    pub fn tables(&self) -> Result<Vec<String>> {
+        let sql = format!("SELECT name FROM sqlite_schema WHERE type = 'table' AND NOT ({NOT_OURS}) ORDER BY rowid");
+        let mut statement = self.connection.prepare(&sql)?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// At most `limit` rows of a table behind the first `before`. The file does not change, so their order does not either.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when they cannot be read.
+    pub fn rows(&self, table: &str, before: i64, limit: usize) -> Result<Rows> {
+        let sql = format!("SELECT * FROM {table} LIMIT {limit} OFFSET {before}");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
+        let rows = statement.query_map([], |row| (0..columns.len()).map(|at| row.get(at)).collect())?;
+        Ok(Rows {
+            table: table.to_owned(),
+            before,
+            rows: rows.collect::<rusqlite::Result<_>>()?,
+            columns,
+        })
+    }
+
+    /// How many rows all of these tables have.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when it cannot be read.
+    pub fn count(&self) -> Result<u64> {
+        let mut count = 0;
+        for table in self.tables()? {
+            let sql = format!("SELECT COUNT(*) FROM {table}");
+            count += self
+                .connection
+                .query_row(&sql, [], |row| row.get::<_, i64>(0))?
+                .unsigned_abs();
+        }
+        Ok(count)
+    }
+
+    /// The highest integer ids that were given away, by table.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when it cannot be read.
+    pub fn counters(&self) -> Result<Vec<(String, i64)>> {
+        let mut statement = self.connection.prepare("SELECT name, seq FROM sqlite_sequence")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}

@@ -1,0 +1,161 @@
+//! Saving, putting back, and looking whether all is well.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
+
+use super::{app, import, made_up, run, sample};
+
+fn installation() -> TempDir {
+    let folder = tempdir().unwrap();
+    import(folder.path(), &sample(), &[]).json(0);
+    folder
+}
+
+fn verify(data: &Path) -> Value {
+    run(data, &["verify", "--json"], &[]).json(0)
+}
+
+/// Everything that a restore must bring back, as the commands see it.
+fn counted(data: &Path) -> Value {
+    let mut stats = run(data, &["stats", "--json"], &[]).json(0);
+    stats["database"] = Value::Null;
+    stats
+}
+
+#[tokio::test]
+async fn a_backup_is_put_back_into_a_new_bucket_also_after_a_kill() {
+    let (old, backups) = (installation(), tempdir().unwrap());
+    let backup = backups.path().join("one");
+    let image = old.path().join("objects/images/set-1");
+    fs::create_dir_all(image.parent().unwrap()).unwrap();
+    fs::copy(old.path().join("objects/head"), &image).unwrap();
+    run(old.path(), &["backup", backup.to_str().unwrap()], &[]).succeeds();
+    run(old.path(), &["backup", backup.to_str().unwrap()], &[]).fails_with("is not empty");
+    run(old.path(), &["verify", "--backup", backup.to_str().unwrap()], &[]).succeeds();
+
+    let new = tempdir().unwrap();
+    let from = [
+        "restore",
+        "--json",
+        "--batch-rows",
+        "2",
+        "--from",
+        backup.to_str().unwrap(),
+    ];
+    let killed = run(new.path(), &[&from[..], &["--abort-after", "4"]].concat(), &[]);
+    assert_eq!(killed.code, None, "{}", killed.err);
+    run(new.path(), &from, &[]).json(0);
+    verify(new.path());
+    assert_eq!(counted(new.path()), counted(old.path()));
+    assert!(new.path().join("objects/images/set-1").exists());
+    let app = app(new.path()).await;
+    app.clock.advance_ms(1_795_307_240_000 - 1_767_225_600_000);
+    let sign_in = json!({ "username": "ada", "password": "ada-password" });
+    app.post("/signin").json(&sign_in).send().await.expect_status(200);
+    run(new.path(), &from, &[]).fails_with("this installation has accounts already");
+}
+
+#[test]
+fn a_backup_that_is_not_as_it_was_saved_is_refused() {
+    let (old, new, backups) = (installation(), tempdir().unwrap(), tempdir().unwrap());
+    let backup = backups.path().join("one");
+    run(old.path(), &["backup", backup.to_str().unwrap()], &[]).succeeds();
+    let from = ["restore", "--from", backup.to_str().unwrap()];
+    let other_key = run(new.path(), &from, &[("BACKEND_ENC_KEY", "another passphrase of tests")]);
+    other_key.fails_with("the database was made with other keys");
+    let database = backup.join("database.sqlite");
+    let mut bytes = fs::read(&database).unwrap();
+    bytes[5_000] ^= 1;
+    fs::write(&database, bytes).unwrap();
+    run(tempdir().unwrap().path(), &from, &[]).fails_with("is not as it was saved");
+    fs::remove_file(backup.join("manifest.json")).unwrap();
+    run(tempdir().unwrap().path(), &from, &[]).fails_with("is no whole backup");
+}
+
+#[test]
+fn what_was_deleted_by_mistake_comes_back() {
+    let folder = installation();
+    let before = run(folder.path(), &["stats", "--json"], &[]).json(0);
+    let state = before["database"]["state"].as_str().unwrap();
+    run(folder.path(), &["user", "remove", "ada", "--yes"], &[]).succeeds();
+    assert_ne!(counted(folder.path())["users"], before["users"]);
+    let restored = run(folder.path(), &["restore", "--json", "--at", state], &[]).json(0);
+    assert_eq!(restored["from"], state);
+    assert_eq!(counted(folder.path())["users"], before["users"]);
+    verify(folder.path());
+    run(folder.path(), &["restore", "--at", "0-999999"], &[]).fails_with("is no state that can be restored");
+    run(folder.path(), &["restore", "--at", "yesterday"], &[]).fails_with("is neither a state");
+    assert_eq!(run(folder.path(), &["restore"], &[]).code, Some(2));
+}
+
+#[test]
+fn damage_is_found_and_named() {
+    let folder = installation();
+    assert_eq!(verify(folder.path())["problems"], json!([]));
+    // Another row's field: it opens in its own place only.
+    let backup = folder.path().join("backup");
+    run(folder.path(), &["backup", backup.to_str().unwrap()], &[]).succeeds();
+    let database = backup.join("database.sqlite");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             UPDATE sets SET name = (SELECT name FROM sets WHERE id = 2), user_id = 77 WHERE id = 1;
+             UPDATE users SET email_index = x'00' WHERE id = 3;",
+        )
+        .unwrap();
+    drop(connection);
+    let manifest = backup.join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let mut json: Value = serde_json::from_str(&text).unwrap();
+    let digest = sha2_of(&database);
+    json["files"]["database.sqlite"] = json!(digest);
+    fs::write(&manifest, json.to_string()).unwrap();
+    let found = run(
+        folder.path(),
+        &["verify", "--json", "--backup", backup.to_str().unwrap()],
+        &[],
+    )
+    .json(3);
+    let problems = found["problems"].as_array().unwrap();
+    let has = |text: &str| problems.iter().any(|problem| problem.as_str().unwrap().contains(text));
+    assert!(
+        has("sets refers to nothing in users") && has("sets.name of"),
+        "{problems:?}"
+    );
+    assert!(
+        has("users.email_index") || has("it is not found by its address"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_damaged_object_of_the_bucket_is_named() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("original.sqlite");
+    // So much that it does not fit into one object.
+    made_up(&file, "2023", 300, 900);
+    import(folder.path(), &file, &[]).json(0);
+    verify(folder.path());
+    let objects = folder.path().join("objects");
+    let folder_of_segments = fs::read_dir(objects.join("segment")).unwrap();
+    for segment in folder_of_segments.map(|entry| entry.unwrap().path()) {
+        let whole = fs::read(&segment).unwrap();
+        let mut bytes = whole.clone();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&segment, bytes).unwrap();
+        let name = segment.file_name().unwrap().to_string_lossy().into_owned();
+        run(folder.path(), &["verify"], &[]).fails_with(&format!("segment/{name}"));
+        fs::write(&segment, whole).unwrap();
+    }
+    verify(folder.path());
+}
+
+fn sha2_of(file: &Path) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(fs::read(file).unwrap());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

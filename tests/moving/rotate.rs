@@ -1,0 +1,62 @@
+//! Keys are rotated while a server serves, and after a kill.
+
+use bespoke_tests::support::{ENC_KEY, Server};
+use serde_json::json;
+use tempfile::tempdir;
+
+use super::{import, run, sample};
+
+const NEW_KEY: &str = "the passphrase that comes after";
+
+#[test]
+fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
+    let folder = tempdir().unwrap();
+    import(folder.path(), &sample(), &[]).json(0);
+    let rotate = ["rotate-keys", "--json", "--batch-rows", "1"];
+    run(folder.path(), &rotate, &[]).fails_with("set BACKEND_OLD_ENC_KEY");
+
+    let both = [("BACKEND_ENC_KEY", NEW_KEY), ("BACKEND_OLD_ENC_KEY", ENC_KEY)];
+    let server = Server::start_with(folder.path(), &both);
+    let sign_in = |server: &Server, username: &str, password: &str| {
+        let body = json!({ "username": username, "password": password });
+        let (status, answer) = server.call("POST", "/signin", "", &body);
+        assert_eq!(status, 200, "{username}: {answer}");
+        format!("Bearer {}", answer["token"].as_str().unwrap())
+    };
+    let ada = sign_in(&server, "ada@example.com", "ada-password");
+    let (status, _) = server.call("POST", "/sets/jwt", &ada, &json!({ "name": "Meanwhile" }));
+    assert_eq!(status, 201);
+
+    for killed_after in ["1", "5"] {
+        let killed = run(
+            folder.path(),
+            &[&rotate[..], &["--abort-after", killed_after]].concat(),
+            &both,
+        );
+        assert_eq!(killed.code, None, "{}", killed.err);
+        // Some is under the new key, some under the old.
+        sign_in(&server, "ada@example.com", "ada-password");
+        sign_in(&server, "carol@example.com", "legacy-password");
+        let (status, sets) = server.call("GET", "/sets/jwt", &ada, &json!(null));
+        assert_eq!((status, sets["sets"].as_array().unwrap().len()), (200, 3));
+        let body = json!({ "email": "carol@example.com", "language": "en" });
+        assert_eq!(
+            server.call("POST", "/signup", "", &body).0,
+            201,
+            "the address is known, and not told"
+        );
+    }
+    let new_alone = [("BACKEND_ENC_KEY", NEW_KEY)];
+    run(folder.path(), &["verify"], &new_alone).fails_with("the database was made with other keys");
+    let done = run(folder.path(), &rotate, &both).json(0);
+    assert!(done["changed"].as_i64().unwrap() > 5, "{done}");
+    assert_eq!(run(folder.path(), &rotate, &both).json(0)["changed"], 0);
+    drop(server);
+
+    let verified = run(folder.path(), &["verify", "--json"], &new_alone).json(0);
+    assert_eq!(verified["problems"], json!([]));
+    run(folder.path(), &["verify"], &[]).fails_with("the database was made with other keys");
+    let server = Server::start_with(folder.path(), &new_alone);
+    sign_in(&server, "ada@example.com", "ada-password");
+    sign_in(&server, "dave.new@example.com", "dave-password");
+}
