@@ -1,12 +1,14 @@
--- One case of `bench/run`. Its argument names a file of requests, one a line: path, then optionally a tab and the value of
--- the Authorization header. They are formatted before the clock starts; each request is then one of them at random.
+-- One case of `bench/run`. Its argument names a file of requests, one a line: path, then optionally, after a tab each, the values of
+-- the headers Authorization and If-None-Match. They are formatted before the clock starts; each request is then one of them at random.
 
 local requests = {}
 
 function init(args)
   for line in io.lines(args[1]) do
-    local path, authorization = line:match("^([^\t]+)\t(.+)$")
-    requests[#requests + 1] = wrk.format("GET", path or line, authorization and { Authorization = authorization } or {})
+    local fields = {}
+    for field in line:gmatch("[^\t]+") do fields[#fields + 1] = field end
+    local headers = { Authorization = fields[2], ["If-None-Match"] = fields[3] }
+    requests[#requests + 1] = wrk.format("GET", fields[1], headers)
   end
   math.randomseed(os.time())
 end

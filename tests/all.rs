@@ -5,6 +5,7 @@
 mod clients;
 mod command;
 mod lambda;
+mod lookups;
 mod moving;
 mod readme;
 mod routes;

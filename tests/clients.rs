@@ -10,8 +10,11 @@ use bespoke_tests::support::{Server, functions};
 use bespoke_web::openapi::document;
 use tempfile::{TempDir, tempdir};
 
-/// The programs, and what they are compiled with.
-const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
+use crate::lookups::Installation;
+
+/// The Python program, and what it is generated with.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/python");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A folder that holds the description, as the code has it, in `openapi.json`.
 fn described() -> TempDir {
@@ -33,7 +36,7 @@ fn installed(path: &str) -> PathBuf {
 
 /// A tool from npm.
 fn node_tool(name: &str) -> Command {
-    Command::new(installed("clients/typescript/node_modules/.bin").join(name))
+    Command::new(installed("../clients/typescript/node_modules/.bin").join(name))
 }
 
 /// The interpreter that has the Python tools.
@@ -82,34 +85,104 @@ fn a_linter_finds_nothing_in_the_description() {
     run(linter, folder.path());
 }
 
-#[test]
-fn a_typescript_client_does_the_main_job() {
-    let folder = described();
-    let folder = folder.path();
-    let said = run(
-        node_tool("openapi-typescript").args(["openapi.json", "--output", "schema.ts"]),
-        folder,
-    );
+/// The TypeScript client, generated from the description and compiled, in `clients/typescript` of that folder.
+fn build_client(folder: &Path) -> PathBuf {
+    let client = folder.join("clients/typescript");
+    let source = Path::new(ROOT).join("clients/typescript");
+    fs::create_dir_all(&client).unwrap();
+    let schema = client.join("schema.ts");
+    let mut generate = node_tool("openapi-typescript");
+    let said = run(generate.arg("openapi.json").arg("--output").arg(&schema), folder);
     let unexpected = |line: &&str| !line.starts_with("✨ openapi-typescript ") && !line.starts_with("🚀 openapi.json ");
     let unexpected: Vec<_> = said.lines().filter(unexpected).collect();
     assert!(unexpected.is_empty(), "the generator warns: {said}");
-    for file in ["main_job.ts", "package.json", "tsconfig.json"] {
-        fs::copy(Path::new(CLIENTS).join("typescript").join(file), folder.join(file)).unwrap();
+    for file in ["client.ts", "main_job.ts", "package.json", "tsconfig.json"] {
+        fs::copy(source.join(file), client.join(file)).unwrap();
+    }
+    let modules = installed("../clients/typescript/node_modules");
+    symlink(modules, client.join("node_modules")).unwrap();
+    assert_eq!(run(&mut node_tool("tsc"), &client), "");
+    client
+}
+
+#[test]
+fn a_typescript_client_does_the_main_job() {
+    let folder = described();
+    let client = build_client(folder.path());
+    do_the_main_job(Command::new("node").arg("out/main_job.js"), &client);
+}
+
+/// The runner beside its client, and what it says of a set: exit code, all that it says, the SVG.
+fn draft(folder: &Path, at: &Installation, key: &str, set: &str) -> (i32, String, String) {
+    let file = folder.join("aaron.svg");
+    let mut runner = Command::new("node");
+    let runner = runner
+        .current_dir(folder.join("examples/runner"))
+        .env("BESPOKE_KEY", key);
+    let output = runner.args(["draft.mjs", &at.url(), set]).arg(&file).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let svg = fs::read_to_string(&file).unwrap_or_default();
+    let _ = fs::remove_file(file);
+    (output.status.code().unwrap(), said, svg)
+}
+
+#[test]
+fn a_runner_drafts_what_the_measurements_imply_and_nothing_from_half_a_set() {
+    let folder = described();
+    let folder = folder.path();
+    build_client(folder);
+    let runner = folder.join("examples/runner");
+    fs::create_dir_all(&runner).unwrap();
+    for file in ["draft.mjs", "package.json"] {
+        fs::copy(Path::new(ROOT).join("examples/runner").join(file), runner.join(file)).unwrap();
     }
     symlink(
-        installed("clients/typescript/node_modules"),
-        folder.join("node_modules"),
+        installed("../examples/runner/node_modules"),
+        runner.join("node_modules"),
     )
     .unwrap();
-    assert_eq!(run(&mut node_tool("tsc"), folder), "");
-    do_the_main_job(Command::new("node").arg("out/main_job.js"), folder);
+    let at = Installation::new();
+    let [all, one] = &at.keys;
+
+    let (code, said, svg) = draft(folder, &at, one, &at.whole);
+    assert_eq!(code, 0, "{said}");
+    let front = svg
+        .split("<!-- Start of group #fs-stack-aaron.front-part-aaron.front -->")
+        .nth(1)
+        .unwrap();
+    let front = front.split("<!-- end of group").next().unwrap();
+    // From the shoulder down: the bust (hpsToBust), the waist (hpsToWaistBack), the hem a tenth below the hips.
+    for (line, expected) in [("help", "M 0,275 L"), ("help", "M 0,395 L"), ("fabric", "L 0,572 L")] {
+        let drawn = front
+            .lines()
+            .any(|path| path.contains(&format!("{line}\"")) && path.contains(expected));
+        assert!(drawn, "no line `{expected}` in {front}");
+    }
+    // A quarter of the hips with their ease: half of the front.
+    let hem = front.split("L 0,572 L ").nth(1).unwrap().split(',').next().unwrap();
+    let hem: f64 = hem.parse().unwrap();
+    assert!((hem - 900.0 / 4.0 * 1.026).abs() < 0.1, "{hem}");
+    for part in ["back", "armBinding", "neckBinding"] {
+        assert!(svg.contains(&format!("part-aaron.{part}\"")), "no {part}");
+    }
+
+    let (code, said, svg) = draft(folder, &at, all, &at.half);
+    assert_eq!(
+        (code, said.as_str(), svg.as_str()),
+        (3, "Half is incomplete, missing: hips\n", "")
+    );
+    let (code, said, svg) = draft(folder, &at, one, &at.half);
+    assert_eq!(
+        (code, said.as_str(), svg.as_str()),
+        (1, "the lookup is refused: 403 insufficientScope\n", "")
+    );
 }
 
 #[test]
 fn a_python_client_does_the_main_job() {
     let folder = described();
     let folder = folder.path();
-    let programs = Path::new(CLIENTS).join("python");
+    let programs = Path::new(PYTHON);
     let said = run(
         python()
             .args([

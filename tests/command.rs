@@ -6,23 +6,12 @@ use bespoke_tests::support::{Server, bespoke};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-/// Signs up and confirms; gives a token.
-fn sign_up(server: &Server, email: &str) -> String {
-    let body = json!({ "email": email, "language": "en", "test": true });
-    let (status, answer) = server.call("POST", "/signup", "", &body);
-    assert_eq!(status, 201, "{answer}");
-    let path = format!("/confirm/signup/{}", answer["confirmation"].as_str().unwrap());
-    let (status, answer) = server.call("POST", &path, "", &json!({ "consent": 2 }));
-    assert_eq!(status, 200, "{answer}");
-    format!("Bearer {}", answer["token"].as_str().unwrap())
-}
-
 #[test]
 fn what_was_acknowledged_outlives_a_kill() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let sign_in = json!({ "username": "jane@freesewing.dev", "password": "secret words" });
-    let token = sign_up(&server, "jane@freesewing.dev");
+    let token = server.sign_up("jane@freesewing.dev");
     let (status, _) = server.call("PATCH", "/account/jwt", &token, &json!({ "password": "secret words" }));
     assert_eq!(status, 200);
     let mut ids = Vec::new();
@@ -55,7 +44,7 @@ fn what_was_acknowledged_outlives_a_kill() {
 fn a_bad_day_is_a_503_and_what_is_mended_works_again() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
-    let token = sign_up(&server, "jane@freesewing.dev");
+    let token = server.sign_up("jane@freesewing.dev");
     let (head, good) = (folder.path().join("objects/head"), |path: &std::path::Path| {
         std::fs::read(path).unwrap()
     });
@@ -88,7 +77,7 @@ fn a_bad_day_is_a_503_and_what_is_mended_works_again() {
 fn two_servers_on_one_folder_are_one_installation() {
     let folder = tempdir().unwrap();
     let (one, two) = (Server::start(folder.path()), Server::start(folder.path()));
-    sign_up(&one, "jane@freesewing.dev");
+    one.sign_up("jane@freesewing.dev");
     let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
     // Known at once: the confirmation is for an account that is active, so it confirms nothing.
     let (_, answer) = two.call("POST", "/signup", "", &body);
@@ -103,7 +92,7 @@ fn two_servers_on_one_folder_are_one_installation() {
 fn a_server_stops_when_it_is_asked_to() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
-    sign_up(&server, "jane@freesewing.dev");
+    server.sign_up("jane@freesewing.dev");
     assert!(server.terminate().success());
     let left = std::fs::read_dir(folder.path().join("cache"))
         .unwrap()

@@ -10,6 +10,7 @@ mod backup;
 mod bench_original;
 mod bench_seed;
 mod demo;
+mod designs;
 mod digest;
 mod doctor;
 mod export;
@@ -17,6 +18,7 @@ mod functions;
 mod import;
 mod invoke;
 mod keys;
+mod lookup;
 mod output;
 mod restore;
 mod rotate_keys;
@@ -55,6 +57,11 @@ enum Command {
     Demo,
     /// Move in from a database of FreeSewing's backend
     Import(import::Arguments),
+    /// Look up the measurements of a set, by API key, of any installation
+    Lookup(lookup::Arguments),
+    /// Look after the designs
+    #[command(subcommand)]
+    Designs(designs::Command),
     /// Write accounts into files, in clear
     Export(export::Arguments),
     /// Save everything but the keys into a folder
@@ -97,6 +104,8 @@ fn main() -> ExitCode {
         Command::Invoke(arguments) => invoke::run(&arguments, data),
         Command::Demo => demo::run(data),
         Command::Import(arguments) => return exit(import::run(&arguments, data)),
+        Command::Lookup(arguments) => return exit(lookup::run(&arguments)),
+        Command::Designs(command) => designs::run(command, data),
         Command::Backup(arguments) => backup::run(&arguments, data),
         Command::Restore(arguments) => restore::run(&arguments, data),
         Command::Verify(arguments) => return exit(verify::run(&arguments, data)),

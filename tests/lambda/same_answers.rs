@@ -101,6 +101,11 @@ async fn images() {
 }
 
 #[tokio::test]
+async fn measurements() {
+    same("measurements").await;
+}
+
+#[tokio::test]
 async fn option_packs() {
     same("option-packs").await;
 }

@@ -15,6 +15,12 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/signinlink/{id}/{check}", None),
     ("GET", "/sets/{id}.json", None),
     ("GET", "/sets/{id}.yaml", None),
+    ("GET", "/sets/{id}/measurements", None),
+    ("GET", "/curated-sets/{id}/measurements", None),
+    ("GET", "/measurements", None),
+    ("POST", "/measurements/check", None),
+    ("GET", "/designs", None),
+    ("GET", "/designs/{name}", None),
     ("GET", "/patterns/{id}.json", None),
     ("GET", "/patterns/{id}.yaml", None),
     ("GET", "/curated-sets", None),
@@ -82,6 +88,9 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("PATCH", "/sets/{id}/{auth}", Some(3)),
     ("DELETE", "/sets/{id}/{auth}", Some(3)),
     ("POST", "/sets/{id}/clone/{auth}", Some(3)),
+    ("POST", "/sets/import/{auth}", Some(3)),
+    ("GET", "/sets/{id}/measurements/{auth}", Some(1)),
+    ("GET", "/sets/lookup/{auth}", Some(1)),
     ("POST", "/patterns/{auth}", Some(4)),
     ("GET", "/patterns/{auth}", Some(1)),
     ("GET", "/patterns/{id}/{auth}", Some(1)),
@@ -162,6 +171,7 @@ fn path_to(route: &Route, owner: &Owner) -> String {
         .replace("{check}", "0123456789abcdef")
         .replace("{ehash}", "0123456789abcdef")
         .replace("{file}", "index.html")
+        .replace("{name}", "aaron")
 }
 
 /// Somebody with one of everything; the ids are UUIDs.

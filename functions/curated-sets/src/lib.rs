@@ -28,6 +28,7 @@ pub fn router() -> Routes {
         .with(route!(read::list_json))
         .with(route!(read::list_yaml))
         .with(route!(read::read))
+        .with(route!(read::measurements))
         .with(route!(read::json))
         .with(route!(read::yaml))
         .with(route!(create::create).apart().repeatable())

@@ -3,7 +3,8 @@
 
 use axum::response::Response;
 use bespoke_core::EntityId;
-use bespoke_database::curated_sets;
+use bespoke_database::{Db, curated_sets};
+use bespoke_web::lookup::{Asked, SetHead, Verdict};
 use bespoke_web::{Error, Id, Outcome, Paging, Params, Public, Query, Result, Session, list, ok, yaml_list};
 use serde::Serialize;
 use serde_json::Value;
@@ -78,6 +79,30 @@ pub(crate) async fn read(_: Public, session: Session, id: Id) -> Result<Response
         curated_set: view::curated_set(set),
         ignored: None,
     }))
+}
+
+/// Look up the measurements of a curated set
+#[utoipa::path(get, path = "/curated-sets/{id}/measurements", tag = "Measurements", operation_id = "lookUpCuratedSet",
+    params(Asked),
+    responses(
+        (status = 200, description = "The measurements, and what there is to say about them.", body = Verdict),
+        (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
+            `designMissing`: `only` asks for the measurements of a design, and there is none."),
+        (status = 404, description = "There is no such curated set."),
+    ))]
+pub(crate) async fn measurements(_: Public, session: Session, id: Id, asked: Query<Asked>) -> Result<Response> {
+    let find = |db: &Db<'_>| {
+        let set = crate::find(db, id)?;
+        Ok((asked.0.read(db)?, set))
+    };
+    let (lookup, set) = session.read(find).await?;
+    let head = SetHead {
+        id: set.id,
+        uuid: set.uuid,
+        name: set.content.texts.names.en,
+        updated_at: set.updated_at,
+    };
+    Ok(ok(&lookup.answer(Some(head), set.content.measies)))
 }
 
 async fn document(session: &Session, params: &Params) -> Result<Option<Value>> {

@@ -11,9 +11,9 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::Scope::{PatternsRead, PatternsWrite};
 use bespoke_core::entity::image::ImageId;
-use bespoke_core::entity::pattern::Pattern;
+use bespoke_core::entity::pattern::{Pattern, PatternContent};
 use bespoke_database::{Db, patterns};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, Tag, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,7 +27,11 @@ pub fn router() -> Routes {
         )
         .with(route!(read::list).scopes(&[PatternsRead]))
         .with(route!(read::read).scopes(&[PatternsRead]))
-        .with(route!(update::update).scopes(&[PatternsRead, PatternsWrite]))
+        .with(
+            route!(update::update)
+                .scopes(&[PatternsRead, PatternsWrite])
+                .conditional(),
+        )
         .with(route!(delete::delete).scopes(&[PatternsWrite]))
         .with(route!(clone::clone).scopes(&[PatternsRead, PatternsWrite]).repeatable())
         .with(route!(public::json))
@@ -59,10 +63,21 @@ async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut 
 /// Answers with the pattern as it is now: 201 when it was made, 200 when it was changed or copied.
 async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let pattern = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
+    Ok(show(session, outcome, pattern, ignored))
+}
+
+/// The answer that shows a pattern, under a tag that `If-Match` takes.
+fn show(session: &Session, outcome: Outcome, pattern: Pattern, ignored: Option<Vec<String>>) -> Response {
+    let content = tagged(&pattern.content);
     let answer = PatternAnswer {
         result: outcome,
         pattern: view::Pattern::new(pattern, session),
         ignored,
     };
-    Ok(outcome.answer(&answer))
+    Tag::of(&content, &answer).on(outcome.answer(&answer))
+}
+
+/// What of a pattern counts for its tag.
+fn tagged(content: &PatternContent) -> impl Serialize + use<> {
+    (update::audited(content), content.img.clone())
 }

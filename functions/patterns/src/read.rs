@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_database::patterns;
 use bespoke_web::level::READ_SOME;
-use bespoke_web::{Caller, Error, Id, Outcome, Paging, Params, Query, Result, Session, ok, view};
+use bespoke_web::{Caller, Error, Id, Outcome, Paging, Params, Query, Result, Session, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,9 +50,5 @@ pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, params: Pa
     let id = EntityId::parse(params.get("id")).ok_or(Error::forbidden("idNotNumeric"))?;
     let pattern = session.read(|db| crate::find(db, Id(id))).await?;
     caller.actor.may_read(pattern.user_id)?;
-    Ok(ok(&PatternAnswer {
-        result: Outcome::Success,
-        pattern: view::Pattern::new(pattern, &session),
-        ignored: None,
-    }))
+    Ok(crate::show(&session, Outcome::Success, pattern, None))
 }

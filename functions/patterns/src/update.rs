@@ -5,7 +5,7 @@ use bespoke_core::entity::pattern::PatternContent;
 use bespoke_database::patterns;
 use bespoke_web::content::pattern::{Changes, PatternChanges};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Id, IfMatch, Outcome, Result, Session};
 use serde_json::{Value, json};
 
 use crate::PatternAnswer;
@@ -20,7 +20,13 @@ use crate::PatternAnswer;
         (status = 200, description = "The pattern as it is now.", body = PatternAnswer),
         (status = 404, description = "There is no such pattern."),
     ))]
-pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
+pub(crate) async fn update(
+    caller: Caller<WRITE_SOME>,
+    session: Session,
+    id: Id,
+    read: IfMatch,
+    body: Body,
+) -> Result<Response> {
     let now = session.now();
     let Body(mut body) = body;
     let image = session.take_image(&mut body).await;
@@ -29,6 +35,7 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id,
     let change = caller.write(&session, move |db, actor| {
         let mut pattern = crate::find(db, id)?;
         actor.may_write(pattern.user_id)?;
+        read.check(&crate::tagged(&pattern.content))?;
         let before = pattern.content.clone();
         changes.apply(&mut pattern.content);
         if pattern.content != before {

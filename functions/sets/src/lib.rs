@@ -3,6 +3,8 @@
 mod clone;
 mod create;
 mod delete;
+mod import;
+mod lookup;
 mod public;
 mod read;
 mod update;
@@ -11,9 +13,9 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::Scope::{SetsRead, SetsWrite};
 use bespoke_core::entity::image::ImageId;
-use bespoke_core::entity::set::MeasurementSet;
+use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_database::{Db, sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
+use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, Tag, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,9 +26,13 @@ pub fn router() -> Routes {
         .with(route!(read::list).scopes(&[SetsRead]))
         .with(route!(read::read).scopes(&[SetsRead]))
         // The answer shows the set, and so does a copy.
-        .with(route!(update::update).scopes(&[SetsRead, SetsWrite]))
+        .with(route!(update::update).scopes(&[SetsRead, SetsWrite]).conditional())
         .with(route!(delete::delete).scopes(&[SetsWrite]))
         .with(route!(clone::clone).scopes(&[SetsRead, SetsWrite]).repeatable())
+        .with(route!(import::import).scopes(&[SetsRead, SetsWrite]).repeatable())
+        .with(route!(lookup::measurements).scopes(&[SetsRead]))
+        .with(route!(lookup::by_name).scopes(&[SetsRead]))
+        .with(route!(lookup::public))
         .with(route!(public::json))
         .with(route!(public::yaml))
 }
@@ -56,11 +62,21 @@ async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut 
 /// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
 async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let set = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
-    let set = view::Set::new(set, session);
+    Ok(show(session, outcome, set, ignored))
+}
+
+/// The answer that shows a set, under a tag that `If-Match` takes.
+fn show(session: &Session, outcome: Outcome, set: MeasurementSet, ignored: Option<Vec<String>>) -> Response {
+    let content = tagged(&set.content);
     let answer = SetAnswer {
         result: outcome,
-        set,
+        set: view::Set::new(set, session),
         ignored,
     };
-    Ok(outcome.answer(&answer))
+    Tag::of(&content, &answer).on(outcome.answer(&answer))
+}
+
+/// What of a set counts for its tag.
+fn tagged(content: &SetContent) -> impl Serialize + use<> {
+    (update::audited(content), content.img.clone())
 }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_database::sets;
 use bespoke_web::level::READ_SOME;
-use bespoke_web::{Caller, Id, Outcome, Paging, Query, Result, Session, ok, view};
+use bespoke_web::{Caller, Id, Outcome, Paging, Query, Result, Session, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,9 +45,5 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Qu
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let set = session.read(|db| crate::find(db, id)).await?;
     caller.actor.may_read(set.user_id)?;
-    Ok(ok(&SetAnswer {
-        result: Outcome::Success,
-        set: view::Set::new(set, &session),
-        ignored: None,
-    }))
+    Ok(crate::show(&session, Outcome::Success, set, None))
 }

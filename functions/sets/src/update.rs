@@ -5,7 +5,7 @@ use bespoke_core::entity::set::SetContent;
 use bespoke_database::sets;
 use bespoke_web::content::set::{Changes, SetChanges};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Id, IfMatch, Outcome, Result, Session};
 use serde_json::{Value, json};
 
 use crate::SetAnswer;
@@ -19,7 +19,13 @@ use crate::SetAnswer;
         (status = 200, description = "The set as it is now.", body = SetAnswer),
         (status = 404, description = "There is no such set."),
     ))]
-pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
+pub(crate) async fn update(
+    caller: Caller<WRITE_SOME>,
+    session: Session,
+    id: Id,
+    read: IfMatch,
+    body: Body,
+) -> Result<Response> {
     let now = session.now();
     let Body(mut body) = body;
     let image = session.take_image(&mut body).await;
@@ -28,6 +34,7 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id,
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
+        read.check(&crate::tagged(&set.content))?;
         let before = set.content.clone();
         changes.apply(&mut set.content);
         if set.content != before {

@@ -1,6 +1,21 @@
 //! The 38 measurements, and what is kept of what somebody sends as measurements.
 
+mod adults;
+mod design;
+mod rules;
+mod units;
+
 use serde_json::{Map, Value};
+
+pub use adults::{Adult, MODEL_SETS, adult};
+pub use design::{Design, DesignError, EMBEDDED_DESIGNS, MAX_DESIGN_NAME_BYTES, MAX_DESIGNS, Needs, parse_designs};
+pub use rules::{Rule, Severity, Warning, check};
+pub use units::{LengthUnit, LengthUnitError};
+
+/// No body and no giant has a longer measurement, in millimetres.
+pub const MAX_LENGTH_MM: f64 = 10_000.0;
+/// Slopes are below that, in degrees.
+pub const MAX_SLOPE_DEGREES: f64 = 90.0;
 
 /// What a measurement is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +84,17 @@ pub fn is_valid(name: &str, value: &Value) -> bool {
     unit(name).is_some() && value.as_f64().is_some_and(|number| number > 0.0)
 }
 
+/// Whether a value can be that measurement of a body at all: a number above zero, at most [`MAX_LENGTH_MM`] for a length, below
+/// [`MAX_SLOPE_DEGREES`] for a slope.
+pub fn is_plausible(name: &str, value: &Value) -> bool {
+    let within = |number: f64| match unit(name) {
+        Some(Unit::Degree) => number < MAX_SLOPE_DEGREES,
+        Some(Unit::Millimetre) => number <= MAX_LENGTH_MM,
+        None => false,
+    };
+    is_valid(name, value) && value.as_f64().is_some_and(within)
+}
+
 /// Keeps the measurements that are valid (contract-2023 section 3.0).
 pub fn sanitise(given: Map<String, Value>) -> Measurements {
     let valid = given.into_iter().filter(|(name, value)| is_valid(name, value));
@@ -121,6 +147,22 @@ mod tests {
             serde_json::to_string(&result).unwrap(),
             r#"{"neck":360.5,"chest":930,"seat":1e+300}"#
         );
+    }
+
+    #[test]
+    fn nothing_is_plausible_that_no_body_measures() {
+        for (name, value, plausible) in [
+            ("chest", json!(10_000), true),
+            ("chest", json!(10_000.1), false),
+            ("chest", json!(0), false),
+            ("chest", json!("930"), false),
+            ("chest", json!(1e308), false),
+            ("shoulderSlope", json!(89.9), true),
+            ("shoulderSlope", json!(90), false),
+            ("tail", json!(3), false),
+        ] {
+            assert_eq!(is_plausible(name, &value), plausible, "{name} {value}");
+        }
     }
 
     #[test]

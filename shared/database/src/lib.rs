@@ -24,6 +24,7 @@ pub mod audit;
 pub mod bookmarks;
 pub mod confirmations;
 pub mod curated_sets;
+pub mod designs;
 pub mod exports;
 pub mod failed_signins;
 pub mod import;

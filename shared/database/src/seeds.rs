@@ -4,13 +4,10 @@
 use bespoke_core::Timestamp;
 use bespoke_core::entity::curated_set::CuratedSetContent;
 use bespoke_core::entity::texts::{Texts, Translated};
-use bespoke_core::measurement::{Measurements, sanitise};
-use serde_json::{Map, Value};
+use bespoke_core::measurement::{MODEL_SETS, Measurements};
 
 use crate::{Db, Result, curated_sets};
 
-/// Where these come from is said in `seeds/NOTICE`.
-const MODELS: &str = include_str!("seeds/adult-models.json");
 /// When the seeds were made: 2026-01-01T00:00:00Z. The same everywhere, so that one can tell a seed that was changed.
 const SEEDED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
@@ -38,12 +35,10 @@ pub(crate) fn clear(db: &Db<'_>) -> Result<()> {
 }
 
 fn models() -> Vec<CuratedSetContent> {
-    let models: Map<String, Value> = serde_json::from_str(MODELS).expect("the file is part of the program");
-    let model = |(name, measies): (String, Value)| {
-        let measies = measies.as_object().cloned().unwrap_or_default();
-        content(&name, sanitise(measies))
-    };
-    models.into_iter().map(model).collect()
+    MODEL_SETS
+        .iter()
+        .map(|(name, measies)| content(name, measies.clone()))
+        .collect()
 }
 
 /// The set of a model whose name ends in its size: `cisFemaleAdult28`.

@@ -88,6 +88,18 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementS
     )
 }
 
+/// Integer id and name of each set of an account, in the order in which they were made.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn names(db: &Db<'_>, user_id: i64) -> Result<Vec<(i64, String)>> {
+    db.all(
+        "SELECT id, uuid, name FROM sets WHERE user_id = ?1 ORDER BY id",
+        [user_id],
+        |db, row| Ok((row.take()?, db.vault.row(TABLE, row.take()?).open("name", row)?)),
+    )
+}
+
 /// Stores what a set says now.
 ///
 /// # Errors

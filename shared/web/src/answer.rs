@@ -68,7 +68,8 @@ pub(crate) fn yaml_document(status: StatusCode, text: Vec<u8>) -> Response {
     document(status, YAML, text)
 }
 
-pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+/// Any status with a JSON body.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     json_text(status, text(body))
 }
 

@@ -17,6 +17,9 @@ pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
 /// The largest body that is read from somebody who is not known, in bytes, before and after decompression.
 pub(crate) const MAX_PUBLIC_BODY_BYTES: usize = 64 * 1024;
 
+/// The largest body of YAML that is read, in bytes: it has anchors, and no bound on values.
+const MAX_YAML_BYTES: usize = 64 * 1024;
+
 /// Most values in a body. Twelve megabytes of tiny ones would take a hundred times that in memory.
 const MAX_BODY_VALUES: usize = 100_000;
 
@@ -60,30 +63,65 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
-        let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers)? {
+        if !is_json(request.headers())? {
             return Ok(Self::default());
         }
-        let limit = match parts.extensions.get::<Access>() {
+        let limit = match request.extensions().get::<Access>() {
             Some(Access::Public) => MAX_PUBLIC_BODY_BYTES,
             _ => MAX_BODY_BYTES,
         };
-        let whole = tokio::time::timeout(
-            Duration::from_secs(BODY_DEADLINE_S),
-            Limited::new(body, limit).collect(),
-        );
-        let bytes = match whole.await {
-            Ok(Ok(collected)) => collected.to_bytes(),
-            Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Error::body_too_large()),
-            // The client went away, or did not send what it had announced.
-            Ok(Err(_)) => return Err(Error::bad_request("badRequest")),
-            Err(_) => return Err(Error::request_timeout()),
-        };
-        if let Some(session) = parts.extensions.get::<Session>() {
-            session.repeatable().note_body(&bytes);
-        }
-        parse(&decompress(&parts.headers, bytes, limit)?)
+        parse(&collect(request, limit).await?)
     }
+}
+
+/// The fields of a document that was sent as JSON, as [`Body`] has them, or as YAML.
+#[derive(Debug, Default)]
+pub struct Document(pub Body);
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        if !is_yaml(request.headers()) {
+            return Body::from_request(request, state).await.map(Self);
+        }
+        let text = collect(request, MAX_YAML_BYTES).await?;
+        match yaml_serde::from_slice(&text) {
+            Ok(Value::Object(fields)) => Ok(Self(Body(fields))),
+            _ => Err(Error::bad_request("badRequest")),
+        }
+    }
+}
+
+/// The whole body, decompressed, of at most `limit` bytes.
+async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
+    let (parts, body) = request.into_parts();
+    let whole = tokio::time::timeout(
+        Duration::from_secs(BODY_DEADLINE_S),
+        Limited::new(body, limit).collect(),
+    );
+    let bytes = match whole.await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Error::body_too_large()),
+        // The client went away, or did not send what it had announced.
+        Ok(Err(_)) => return Err(Error::bad_request("badRequest")),
+        Err(_) => return Err(Error::request_timeout()),
+    };
+    if let Some(session) = parts.extensions.get::<Session>() {
+        session.repeatable().note_body(&bytes);
+    }
+    decompress(&parts.headers, bytes, limit)
+}
+
+/// Whether the body is YAML, under one of the names that it goes by.
+fn is_yaml(headers: &HeaderMap) -> bool {
+    const NAMES: [&str; 4] = ["application/yaml", "text/yaml", "application/x-yaml", "text/x-yaml"];
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    NAMES.iter().any(|name| essence.eq_ignore_ascii_case(name))
 }
 
 /// Whether the body is JSON that can be read; 415 for JSON in a character set that is none of Unicode's.

@@ -90,6 +90,11 @@ impl Error {
         Self::new(StatusCode::CONFLICT, code)
     }
 
+    /// 412: the record is another by now than the client has seen.
+    pub const fn precondition_failed() -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "preconditionFailed")
+    }
+
     /// 413: the body is larger than any route takes.
     pub const fn body_too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "bodyTooLarge")

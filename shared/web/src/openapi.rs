@@ -51,6 +51,11 @@ const COMMON: &[(u16, &str, &str)] = &[
         "addressNotAllowed",
         "The API key may not be used from the address that the call comes from.",
     ),
+    (
+        412,
+        "preconditionFailed",
+        "The record is another by now than the one of `If-Match`.",
+    ),
     (408, "requestTimeout", "The body took more than 30 s to arrive."),
     (
         413,
@@ -253,6 +258,13 @@ fn parameters(route: &Route, described: Value) -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": MAX_KEY_BYTES },
         }));
     }
+    if route.conditional {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header",
+            "description": "The `ETag` under which the record was read: nothing is changed when it is another by now.",
+            "schema": { "type": "string" },
+        }));
+    }
     parameters.into()
 }
 
@@ -266,6 +278,7 @@ fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'stat
         .filter(move |(status, code, _)| match (status, *code) {
             (_, "keyExpired" | "keyRevoked" | "insufficientScope" | "addressNotAllowed" | "quotaExceeded") => by_key,
             (_, "idempotencyKeyReused") => route.repeatable,
+            (_, "preconditionFailed") => route.conditional,
             (401, _) => level.is_some(),
             (403, _) => level.is_some_and(|level| level > 0),
             (408 | 413 | 415, _) => has_body,

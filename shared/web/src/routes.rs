@@ -75,6 +75,8 @@ pub struct Route {
     pub scopes: NeededScopes,
     /// Whether it takes an `Idempotency-Key`.
     pub repeatable: bool,
+    /// Whether it takes an `If-Match`.
+    pub conditional: bool,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
@@ -92,6 +94,7 @@ pub struct Described<H, T> {
     scopes: NeededScopes,
     apart: bool,
     repeatable: bool,
+    conditional: bool,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -112,6 +115,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             scopes: None,
             apart: false,
             repeatable: false,
+            conditional: false,
             arguments: PhantomData,
         }
     }
@@ -130,6 +134,15 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
     pub fn repeatable(self) -> Self {
         Self {
             repeatable: true,
+            ..self
+        }
+    }
+
+    /// Takes an `If-Match`: the handler asks [`crate::IfMatch`] before it changes anything.
+    #[must_use]
+    pub fn conditional(self) -> Self {
+        Self {
+            conditional: true,
             ..self
         }
     }
@@ -197,6 +210,7 @@ impl Routes {
             scopes,
             apart,
             repeatable,
+            conditional,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -227,6 +241,7 @@ impl Routes {
                     access: T::ACCESS,
                     scopes,
                     repeatable,
+                    conditional,
                     describe,
                     handler: Arc::clone(&handler),
                 });

@@ -58,6 +58,7 @@ pub fn functions() -> Vec<Routes> {
         docs::router(),
         images::router(),
         info::router(),
+        measurements::router(),
         option_packs::router(),
         patterns::router(),
         sets::router(),

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::binary;
 
@@ -98,6 +98,23 @@ impl Server {
             .and_then(|status| status.parse().ok())
             .expect("a status");
         (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    /// Signs up and confirms somebody; gives what goes into `Authorization`.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub fn sign_up(&self, email: &str) -> String {
+        let body = json!({ "email": email, "language": "en", "test": true });
+        let (status, answer) = self.call("POST", "/signup", "", &body);
+        assert_eq!(status, 201, "{answer}");
+        let path = format!(
+            "/confirm/signup/{}",
+            answer["confirmation"].as_str().expect("test mode")
+        );
+        let (status, answer) = self.call("POST", &path, "", &json!({ "consent": 2 }));
+        assert_eq!(status, 200, "{answer}");
+        format!("Bearer {}", answer["token"].as_str().expect("a token"))
     }
 
     /// Kills it at once, as a crash of the machine would.

@@ -7,26 +7,11 @@ use bespoke_core::entity::set::SetContent;
 use bespoke_core::entity::user::Standing;
 use bespoke_database::{Db, bookmarks, patterns, sets};
 use bespoke_web::content::{bookmark, pattern, set};
+use bespoke_web::import::{MAX_RECORDS, Record};
 use bespoke_web::{Context, Error, JsonObject, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use uuid::Uuid;
-
-/// Most records of one import.
-const MAX_RECORDS: usize = 5_000;
-/// What an export says of a record and nobody can set.
-const FIXED: [&str; 9] = [
-    "id",
-    "uuid",
-    "userId",
-    "userUuid",
-    "createdAt",
-    "updatedAt",
-    "img",
-    "image",
-    "imageUrl",
-];
 
 /// How many records.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -35,15 +20,6 @@ pub(super) struct Counts {
     sets: u32,
     patterns: u32,
     bookmarks: u32,
-}
-
-/// A record of an import.
-struct Record<T> {
-    /// UUID of a new one.
-    fresh: Uuid,
-    /// Its UUID where it comes from.
-    origin: Option<Uuid>,
-    content: T,
 }
 
 /// The records of an import that can be stored.
@@ -80,13 +56,10 @@ impl Records {
     /// Stores those that the account does not have; gives how many that are, and how many it has.
     pub(super) fn store(&self, db: &Db<'_>, owner: &Standing, context: &Context) -> Result<(Counts, Counts)> {
         let (id, now) = (owner.id, context.now());
-        let place = |kind, origin, fresh, owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>| {
-            place(owner, context, kind, origin, fresh, owner_of)
-        };
         let (mut added, mut present) = (Counts::default(), Counts::default());
         for set in &self.sets {
             let owner_of = |uuid| Ok(sets::by_id(db, EntityId::Uuid(uuid))?.map(|set| set.user_id));
-            match place("sets", set.origin, set.fresh, &owner_of)? {
+            match set.place(owner, context, "sets", &owner_of)? {
                 Some(uuid) => {
                     sets::insert(db, uuid, id, &set.content, now)?;
                     added.sets += 1;
@@ -96,7 +69,7 @@ impl Records {
         }
         for pattern in &self.patterns {
             let owner_of = |uuid| Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id));
-            match place("patterns", pattern.origin, pattern.fresh, &owner_of)? {
+            match pattern.place(owner, context, "patterns", &owner_of)? {
                 Some(uuid) => {
                     patterns::insert(db, uuid, id, &pattern.content, now)?;
                     added.patterns += 1;
@@ -106,7 +79,7 @@ impl Records {
         }
         for bookmark in &self.bookmarks {
             let owner_of = |uuid| Ok(bookmarks::by_id(db, EntityId::Uuid(uuid))?.map(|bookmark| bookmark.user_id));
-            match place("bookmarks", bookmark.origin, bookmark.fresh, &owner_of)? {
+            match bookmark.place(owner, context, "bookmarks", &owner_of)? {
                 Some(uuid) => {
                     bookmarks::insert(db, uuid, id, &bookmark.content)?;
                     added.bookmarks += 1;
@@ -116,26 +89,6 @@ impl Records {
         }
         Ok((added, present))
     }
-}
-
-/// The UUID for a record, and `None` when the account has it. What comes from elsewhere gets one that follows from account and
-/// origin, by which it is known again when it is sent again; it is not its own, which somebody else may have.
-fn place(
-    owner: &Standing,
-    context: &Context,
-    kind: &str,
-    origin: Option<Uuid>,
-    fresh: Uuid,
-    owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,
-) -> Result<Option<Uuid>> {
-    let Some(origin) = origin else { return Ok(Some(fresh)) };
-    if owner_of(origin)? == Some(owner.id) {
-        return Ok(None);
-    }
-    let index = context.database().index();
-    let parts: [&[u8]; 4] = [b"import", owner.uuid.as_bytes(), kind.as_bytes(), origin.as_bytes()];
-    let uuid = uuid::Builder::from_random_bytes(index.request(&parts)).into_uuid();
-    Ok(owner_of(uuid)?.is_none().then_some(uuid))
 }
 
 /// Takes one list out of a request. A record that `read` refuses is left out; what it does not take of a record is named.
@@ -156,21 +109,14 @@ fn take<T>(
     };
     let mut records = Vec::new();
     for (number, item) in items.into_iter().enumerate() {
-        let Value::Object(mut fields) = item else {
+        let Value::Object(fields) = item else {
             ignored.push(format!("{list}.{number}"));
             continue;
         };
-        let origin = fields.get("uuid").and_then(Value::as_str);
-        let origin = origin.and_then(|text| Uuid::try_parse(text).ok());
-        fields.retain(|field, _| !FIXED.contains(&field.as_str()));
-        match read(fields) {
-            Ok((content, dropped)) => {
+        match Record::take(fields, context, &read) {
+            Ok((record, dropped)) => {
                 ignored.extend(dropped.iter().map(|field| format!("{list}.{number}.{field}")));
-                records.push(Record {
-                    fresh: context.random().uuid(),
-                    origin,
-                    content,
-                });
+                records.push(record);
             }
             Err(_) => ignored.push(format!("{list}.{number}")),
         }

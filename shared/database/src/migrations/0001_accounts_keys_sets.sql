@@ -127,6 +127,12 @@ CREATE TABLE sets (
 ) STRICT;
 CREATE INDEX sets_by_user ON sets (user_id);
 
+-- Which measurements designs need, where the operator has said so; without any row it is what the program knows.
+CREATE TABLE designs (
+  name  TEXT NOT NULL PRIMARY KEY,
+  needs TEXT NOT NULL                        -- JSON: required and optional
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE confirmations (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,

@@ -1,20 +1,18 @@
-// The main job with the client that openapi-typescript makes: from signing up to a look-up by key.
+// The main job with the client: from signing up to a look-up by key.
 // Arguments: the address of the server, the folder of its mails.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import createClient from "openapi-fetch";
-import type { components, paths } from "./schema.js";
+import { type components, connect } from "./client.js";
 
 const [baseUrl = "", outbox = ""] = process.argv.slice(2);
 const email = "jane@example.com";
 const password = "correct horse";
 
-const anybody = createClient<paths>({ baseUrl });
-const signedIn = (token: string) => createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
-const withKey = (key: string, secret: string) =>
-  createClient<paths>({ baseUrl, headers: { Authorization: `Basic ${btoa(`${key}:${secret}`)}` } });
+const anybody = connect(baseUrl);
+const signedIn = (token: string) => connect(baseUrl, { token });
+const withKey = (key: string, secret: string) => connect(baseUrl, { key: `${key}:${secret}` });
 
 /** The body of an answer; any error ends the program. */
 function ok<Data, Failed>({ data, error, response }: { data?: Data; error?: Failed; response: Response }): Data {
@@ -64,6 +62,13 @@ assert.equal(chest, 925);
 assert.deepEqual(found.set, stored.set);
 const img: string | null = found.set.img;
 assert.equal(typeof img, "string");
+
+// What a design lacks, in another unit.
+const params = { path: { id: uuid, auth: "key" as const }, query: { design: "aaron", units: "in" } };
+const looked = ok(await byKey.GET("/sets/{id}/measurements/{auth}", { params }));
+assert.equal(looked.measurements.neck, 13.405512);
+assert.equal(looked.design?.complete, false);
+assert.ok(looked.design?.missing.includes("hips"));
 
 // A key of level 2 reads and no more.
 const write = await byKey.PATCH("/sets/{id}/{auth}", {

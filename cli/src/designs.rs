@@ -1,0 +1,35 @@
+//! `bespoke designs`: which measurements designs need, by the operator.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow};
+use bespoke_core::measurement::parse_designs;
+use bespoke_database::designs;
+use bespoke_web::Session;
+
+use crate::start;
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Put the designs of a file in the place of those that there are: {"aaron": {"required": ["chest"], "optional": []}}
+    Import {
+        /// The file, JSON
+        file: PathBuf,
+    },
+}
+
+pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
+    let Command::Import { file } = command;
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let list = parse_designs(&text).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+    let count = list.len();
+    start::with_context(data_dir, async |context| {
+        let session = Session::new(context.clone());
+        let write = session.write(move |db| Ok(designs::replace(db, &list)?));
+        write
+            .await
+            .map_err(|error| anyhow!("the designs cannot be stored: {}", error.code()))
+    })?;
+    println!("{count} designs are served now.");
+    Ok(())
+}

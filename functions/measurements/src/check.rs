@@ -1,0 +1,57 @@
+//! `POST /measurements/check`
+
+use axum::response::Response;
+use bespoke_core::measurement::sanitise;
+use bespoke_web::content::set::measurements;
+use bespoke_web::lookup::{Asked, Verdict, units};
+use bespoke_web::{Body, Error, JsonObject, Public, Result, Session, ok};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Measurements to look at.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct Check {
+    #[schema(value_type = bespoke_web::view::schema::Measurements)]
+    measurements: JsonObject,
+    /// A design that is to be drafted from them.
+    design: Option<String>,
+    /// The unit of lengths: `mm` (without this field), `cm` or `in`. The answer has the same.
+    #[schema(pattern = "^(mm|cm|in)$")]
+    units: Option<String>,
+}
+
+/// Check measurements
+///
+/// Nothing is stored. The answer is that of a lookup; names of no measurement are left out of it.
+#[utoipa::path(post, path = "/measurements/check", tag = "Measurements", operation_id = "checkMeasurements",
+    request_body = Check,
+    responses(
+        (status = 200, description = "What there is to say about them.", body = Verdict),
+        (status = 400, description = "`postBodyMissing`, `measurementsMissing`: the field is missing. \
+            `measurementsInvalid`: a measurement is no number, not above zero, or more than 10,000 mm or 90 degrees. \
+            `unitsUnknown`, `designUnknown`: there is none of that name."),
+    ))]
+pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Response> {
+    let mut body = body.required()?;
+    let sent = body
+        .remove("measurements")
+        .ok_or(Error::bad_request("measurementsMissing"))?;
+    let asked = Asked {
+        design: text(&body, "design").ok_or(Error::bad_request("designUnknown"))?,
+        units: text(&body, "units").ok_or(Error::bad_request("unitsUnknown"))?,
+        only: Some("all".to_owned()),
+    };
+    let stored = measurements(sent, units(asked.units.as_deref())?)?;
+    let lookup = session.read(|db| asked.read(db)).await?;
+    Ok(ok(&lookup.answer(None, sanitise(stored))))
+}
+
+/// A field that is a text or left out; `None` when it is anything else.
+fn text(body: &JsonObject, field: &str) -> Option<Option<String>> {
+    match body.get(field) {
+        None | Some(Value::Null) => Some(None),
+        Some(Value::String(text)) => Some(Some(text.clone())),
+        Some(_) => None,
+    }
+}

@@ -1,0 +1,136 @@
+//! `POST /sets/import/{auth}`
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::set::SetContent;
+use bespoke_core::entity::user::Standing;
+use bespoke_database::{Db, Page, sets};
+use bespoke_web::content::set;
+use bespoke_web::import::{MAX_RECORDS, Record};
+use bespoke_web::level::WRITE_SOME;
+use bespoke_web::{Caller, Context, Document, Error, JsonObject, Outcome, Result, Session, view};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Parts of an export and of a list that are no sets, and that say nothing about any.
+const ENVELOPE: [&str; 5] = ["format", "version", "exportedAt", "url", "result"];
+
+/// One set, as `GET /sets/{id}.json` and `GET /sets/{id}.yaml` give it; or many, as an export and `GET /sets/{auth}` do.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct ImportedSets {
+    /// Sets; without this field, the other fields are those of one set.
+    #[schema(value_type = Option<Vec<HashMap<String, Value>>>)]
+    sets: Option<Vec<Value>>,
+    /// Name.
+    name: Option<String>,
+    #[schema(value_type = Option<bespoke_web::view::schema::Measurements>)]
+    measurements: Option<JsonObject>,
+    /// `metric` or `imperial`, what its owner wants to see, with millimetres in any case; or `mm`, `cm` or `in`, which is converted.
+    units: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportedSetsAnswer)]
+struct Answer {
+    result: Outcome,
+    /// The sets that were added, in their order.
+    sets: Vec<view::Set>,
+    /// How many sets that is.
+    added: u32,
+    /// How many sets the account had already, from this or from an earlier import; they stay as they are.
+    present: u32,
+    /// What was sent and not taken: `account`, `sets.0.measies.tail` (counted from 0), and the like.
+    ignored: Vec<String>,
+}
+
+/// What the commit says of itself.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    /// Integer id of the last set that was added. Those of one commit follow each other.
+    last: i64,
+    added: u32,
+    present: u32,
+}
+
+/// Import measurements sets
+///
+/// They are added with new ids and without their images; one that the account has already is left alone. All of them are taken, or
+/// none. YAML of at most 64 KiB is read too, as `text/yaml` or `application/yaml`.
+#[utoipa::path(post, path = "/sets/import/{auth}", tag = "Sets", operation_id = "importSets",
+    request_body = ImportedSets,
+    responses(
+        (status = 201, description = "What was added.", body = Answer),
+        (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
+            `nameTooLong`: a name has more than 1024 bytes. `formatUnknown`: this is no set. \
+            `unitsUnknown`: there is no such unit. `measurementsInvalid`: a measurement is no number, not above zero, \
+            or more than 10,000 mm or 90 degrees. `tooManyRecords`: more than 5000 sets."),
+    ))]
+pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: Document) -> Result<Response> {
+    let (records, ignored) = take(body.0.required()?, &session)?;
+    let (owner, writer) = (caller.standing.clone(), session.clone());
+    let add = caller.create(&session, move |db, _| store(db, &records, &owner, &writer));
+    let Stored { last, added, present } = add.await?.value;
+    let page = Page {
+        limit: Some(added),
+        after: Some(EntityId::Integer(last - i64::from(added))),
+    };
+    let sets = session
+        .read(|db| Ok(sets::by_user(db, caller.actor.user_id, page)?))
+        .await?;
+    Ok(Outcome::Created.answer(&Answer {
+        result: Outcome::Created,
+        sets: sets.into_iter().map(|set| view::Set::new(set, &session)).collect(),
+        added,
+        present,
+        ignored,
+    }))
+}
+
+/// The sets of a request, and the names of what is not taken.
+fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<Record<SetContent>>, Vec<String>)> {
+    let read = |fields| Record::take(fields, context, |fields| set::import(fields, context.config()));
+    let Some(sets) = body.remove("sets") else {
+        let (record, ignored) = read(body)?;
+        return Ok((vec![record], ignored));
+    };
+    let Value::Array(sets) = sets else {
+        return Err(Error::bad_request("formatUnknown"));
+    };
+    if sets.len() > MAX_RECORDS {
+        return Err(Error::bad_request("tooManyRecords"));
+    }
+    let mut records = Vec::new();
+    body.retain(|part, _| !ENVELOPE.contains(&part.as_str()));
+    let mut ignored: Vec<_> = body.into_iter().map(|(part, _)| part).collect();
+    for (number, fields) in sets.into_iter().enumerate() {
+        let Value::Object(fields) = fields else {
+            return Err(Error::bad_request("formatUnknown"));
+        };
+        let (record, dropped) = read(fields)?;
+        ignored.extend(dropped.iter().map(|field| format!("sets.{number}.{field}")));
+        records.push(record);
+    }
+    Ok((records, ignored))
+}
+
+fn store(db: &Db<'_>, records: &[Record<SetContent>], owner: &Standing, context: &Context) -> Result<Stored> {
+    let now = context.now();
+    let mut stored = Stored {
+        last: 0,
+        added: 0,
+        present: 0,
+    };
+    for record in records {
+        let owner_of = |uuid| Ok(sets::by_id(db, EntityId::Uuid(uuid))?.map(|set| set.user_id));
+        match record.place(owner, context, "sets", &owner_of)? {
+            Some(uuid) => {
+                stored.last = sets::insert(db, uuid, owner.id, &record.content, now)?;
+                stored.added += 1;
+            }
+            None => stored.present += 1,
+        }
+    }
+    Ok(stored)
+}

@@ -1,0 +1,89 @@
+//! What the official adult models measure: twenty bodies, by which one tells what is plausible.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+use super::{Measurements, NAMES};
+
+/// Where these come from is said in `data/NOTICE`.
+const MODELS: &str = include_str!("data/adult-models.json");
+
+/// The twenty adult models by name, in millimetres and degrees, in the order of their sizes: first women, then men.
+pub static MODEL_SETS: LazyLock<Vec<(String, Measurements)>> = LazyLock::new(|| {
+    let models: Map<String, Value> = serde_json::from_str(MODELS).expect("the file is part of the program");
+    let model =
+        |(name, measies): (String, Value)| (name, super::sanitise(measies.as_object().cloned().unwrap_or_default()));
+    models.into_iter().map(model).collect()
+});
+
+/// What one measurement is among the adult models, in the unit of [`super::unit()`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adult {
+    /// Least.
+    pub least: f64,
+    /// In the middle.
+    pub median: f64,
+    /// Greatest.
+    pub greatest: f64,
+}
+
+static ADULTS: LazyLock<HashMap<&str, Adult>> = LazyLock::new(|| {
+    let adult = |name| {
+        let values = MODEL_SETS.iter().filter_map(|(_, measies)| measies.get(name)?.as_f64());
+        let mut values: Vec<f64> = values.collect();
+        let median = median(&mut values)?;
+        Some((
+            name,
+            Adult {
+                least: *values.first()?,
+                median,
+                greatest: *values.last()?,
+            },
+        ))
+    };
+    NAMES.into_iter().filter_map(adult).collect()
+});
+
+/// What a measurement is among the adult models; `None` when there is no measurement of that name.
+pub fn adult(name: &str) -> Option<Adult> {
+    ADULTS.get(name).copied()
+}
+
+/// The middle of some numbers, which it puts in order; `None` when there are none.
+pub(super) fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let (below, above) = (
+        values.get(values.len().checked_sub(1)? / 2)?,
+        values.get(values.len() / 2)?,
+    );
+    Some(f64::midpoint(*below, *above))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_measurement_has_a_range_of_twenty_adults() {
+        assert_eq!(MODEL_SETS.len(), 20);
+        assert!(NAMES.iter().all(|name| adult(name).is_some()));
+        let Adult {
+            least,
+            median,
+            greatest,
+        } = adult("chest").unwrap();
+        assert_eq!((least, greatest), (762.0, 1316.0));
+        assert!(least < median && median < greatest);
+        assert_eq!(adult("shoulderSlope").unwrap().least, 13.0);
+        assert_eq!(adult("tail"), None);
+    }
+
+    #[test]
+    fn the_middle_of_an_even_number_lies_between_two() {
+        assert_eq!(median(&mut [4.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&mut []), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! Units of length. What is stored is millimetres; who sends or reads another unit has it converted. Degrees stay degrees.
+
+use std::str::FromStr;
+
+use serde_json::{Number, Value};
+
+use super::{Measurements, Unit, unit};
+
+/// Digits behind the decimal point that a conversion keeps: a nanometre. So 36.5 inches are 927.1 mm, and not a hair less.
+const SCALE: f64 = 1e6;
+
+/// A unit of length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LengthUnit {
+    /// `mm`: millimetres.
+    #[default]
+    Millimetre,
+    /// `cm`: centimetres.
+    Centimetre,
+    /// `in`: inches of 25.4 mm.
+    Inch,
+}
+
+/// A text that names no unit of length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the units are mm, cm and in")]
+pub struct LengthUnitError;
+
+impl FromStr for LengthUnit {
+    type Err = LengthUnitError;
+
+    fn from_str(text: &str) -> Result<Self, LengthUnitError> {
+        match text {
+            "mm" => Ok(Self::Millimetre),
+            "cm" => Ok(Self::Centimetre),
+            "in" => Ok(Self::Inch),
+            _ => Err(LengthUnitError),
+        }
+    }
+}
+
+impl LengthUnit {
+    /// How it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Millimetre => "mm",
+            Self::Centimetre => "cm",
+            Self::Inch => "in",
+        }
+    }
+
+    /// Millimetres in one of it.
+    pub const fn millimetres(self) -> f64 {
+        match self {
+            Self::Millimetre => 1.0,
+            Self::Centimetre => 10.0,
+            Self::Inch => 25.4,
+        }
+    }
+
+    /// Measurements in this unit as they are stored: in millimetres. What is no length that can be converted stays as it is.
+    pub fn to_stored(self, given: Measurements) -> Measurements {
+        self.convert(given, |length| length * self.millimetres())
+    }
+
+    /// Stored measurements in this unit.
+    pub fn from_stored(self, stored: Measurements) -> Measurements {
+        self.convert(stored, |length| length / self.millimetres())
+    }
+
+    fn convert(self, mut measies: Measurements, convert: impl Fn(f64) -> f64) -> Measurements {
+        if self == Self::Millimetre {
+            return measies;
+        }
+        for (name, value) in &mut measies {
+            if let (Some(Unit::Millimetre), Some(length)) = (unit(name), value.as_f64()) {
+                *value = rounded(convert(length));
+            }
+        }
+        measies
+    }
+}
+
+/// A number without what the conversion added. One beyond all numbers becomes none, and so is nothing that can be stored.
+fn rounded(number: f64) -> Value {
+    let scaled = (number * SCALE).round() / SCALE;
+    let number = if scaled.is_normal() { scaled } else { number };
+    Number::from_f64(number).map_or(Value::Bool(false), |number| super::canonical(number.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: &Value) -> Measurements {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn lengths_are_converted_and_degrees_never() {
+        for (unit, sent, stored) in [
+            (
+                "mm",
+                json!({ "chest": 925, "shoulderSlope": 13 }),
+                json!({ "chest": 925, "shoulderSlope": 13 }),
+            ),
+            (
+                "cm",
+                json!({ "chest": 92.5, "shoulderSlope": 13.5 }),
+                json!({ "chest": 925, "shoulderSlope": 13.5 }),
+            ),
+            (
+                "in",
+                json!({ "chest": 36.5, "shoulderSlope": 13.5 }),
+                json!({ "chest": 927.1, "shoulderSlope": 13.5 }),
+            ),
+        ] {
+            let unit: LengthUnit = unit.parse().unwrap();
+            assert_eq!(json!(unit.to_stored(object(&sent))), stored);
+            assert_eq!(json!(unit.from_stored(object(&stored))), sent);
+        }
+        for wrong in ["", "MM", "inch", "m", "mm "] {
+            assert_eq!(wrong.parse::<LengthUnit>(), Err(LengthUnitError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_length_stays_and_what_is_beyond_all_numbers_is_none() {
+        let odd = object(&json!({ "tail": 3, "neck": null, "hips": "90", "seat": [1] }));
+        assert_eq!(LengthUnit::Inch.to_stored(odd.clone()), odd);
+        let huge = LengthUnit::Inch.to_stored(object(&json!({ "chest": 1e308, "neck": 1e300 })));
+        assert_eq!(huge["chest"], json!(false));
+        assert!(huge["neck"].as_f64().unwrap() > 1e301);
+        let tiny = LengthUnit::Centimetre.from_stored(object(&json!({ "chest": 1e-12 })));
+        assert!(tiny["chest"].as_f64().unwrap() > 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn there_and_back_is_the_same_to_a_hundredth_of_a_millimetre(mm in 0.01..10_000.0_f64) {
+            for unit in [LengthUnit::Centimetre, LengthUnit::Inch] {
+                let back = unit.to_stored(unit.from_stored(object(&json!({ "chest": mm, "shoulderSlope": mm }))));
+                prop_assert!((back["chest"].as_f64().unwrap() - mm).abs() < 0.01);
+                prop_assert_eq!(back["shoulderSlope"].as_f64(), Some(mm));
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The examples do what they say.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::Installation;
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+
+/// Runs it with what it works on as its arguments; gives exit code, standard output and standard error.
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_line_of_curl_finds_the_measurements() {
+    let at = Installation::new();
+    let call = |set: &str| {
+        let mut command = Command::new(format!("{EXAMPLES}/curl/lookup.sh"));
+        run(command.args([&at.url(), set, "aaron"]).env("BESPOKE_KEY", &at.keys[1]))
+    };
+    let (code, answer, errors) = call(&at.whole);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["measurements"]["chest"], 925);
+    let (code, _, errors) = call(&at.half);
+    assert!(code != 0 && errors.contains("403"), "{errors}");
+}
+
+#[test]
+fn python_finds_the_measurements_and_says_what_is_missing() {
+    let at = Installation::new();
+    let call = |set: &str, key: &str| {
+        let mut command = Command::new("python3");
+        let command = command
+            .arg(format!("{EXAMPLES}/python/lookup.py"))
+            .args([&at.url(), set, "aaron"]);
+        run(command.env("BESPOKE_KEY", key).env("PYTHONDONTWRITEBYTECODE", "1"))
+    };
+    let (code, lines, _) = call(&at.whole, &at.keys[1]);
+    assert_eq!(code, 0);
+    assert!(lines.lines().any(|line| line == "chest 925"), "{lines}");
+    let (code, lines, errors) = call(&at.half, &at.keys[0]);
+    assert_eq!(
+        (code, lines.lines().count(), errors.as_str()),
+        (3, 10, "missing: hips\n")
+    );
+    let (code, _, errors) = call(&at.half, &at.keys[1]);
+    assert!(code == 1 && errors.contains("insufficientScope"), "{errors}");
+}
+
+#[test]
+fn the_steps_of_the_workflow_pass_for_a_whole_set_and_stop_for_half_a_one() {
+    let at = Installation::new();
+    let text = std::fs::read_to_string(format!("{EXAMPLES}/ci/measurements.yml")).unwrap();
+    let workflow: Value = yaml_serde::from_str(&text).unwrap();
+    let job = &workflow["jobs"]["measurements"];
+    let steps = job["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["run"].as_str().unwrap());
+    let steps: Vec<_> = steps.collect();
+    assert_eq!(steps.len(), 2);
+    let perform = |set: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let step = |script: &&str| {
+            let mut command = Command::new("bash");
+            let command = command
+                .args(["-eo", "pipefail", "-c", script])
+                .current_dir(folder.path());
+            let command = command
+                .env("BESPOKE_URL", at.url())
+                .env("BESPOKE_SET", set)
+                .env("BESPOKE_KEY", &at.keys[0]);
+            run(command.env("DESIGN", job["env"]["DESIGN"].as_str().unwrap()))
+        };
+        steps.iter().map(step).collect::<Vec<_>>()
+    };
+    assert!(perform(&at.whole).iter().all(|(code, ..)| *code == 0));
+    let half = perform(&at.half);
+    assert_eq!((half[0].0, half[1].0), (0, 1));
+    assert_eq!(half[1].2, "missing for aaron: hips\n");
+    assert_ne!(perform("6f9619ff-8b86-4011-b42d-00c04fc964ff")[0].0, 0);
+}

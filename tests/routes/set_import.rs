@@ -1,0 +1,199 @@
+//! `POST /sets/import/{auth}`
+
+use bespoke_core::Timestamp;
+use bespoke_core::entity::set::{MeasurementSet, SetContent};
+use bespoke_core::measurement::{Measurements, NAMES, sanitise};
+use bespoke_tests::support::{Answer, App, Person};
+use bespoke_web::import::Record;
+use bespoke_web::{content, view};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// How many sets go through export and import.
+const MANY: usize = 10_000;
+
+async fn import(app: &App, person: &Person, body: &Value) -> Answer {
+    app.post("/sets/import/key").key(&person.key).json(body).send().await
+}
+
+#[tokio::test]
+async fn a_public_document_and_an_export_come_back() {
+    let app = App::new().await;
+    let (jane, eve) = (app.person("jane").await, app.person("eve").await);
+    let body = json!({ "name": "Jane: a set", "notes": "n", "imperial": true, "public": true,
+        "measies": { "chest": 930, "neck": 360.5 } });
+    let set = app
+        .post("/sets/jwt")
+        .jwt(&jane.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(201)["set"]
+        .clone();
+    let document = app
+        .get(&format!("/sets/{}.json", set["id"]))
+        .send()
+        .await
+        .expect_status(200);
+    let yaml = app.get(&format!("/sets/{}.yaml", set["id"])).send().await.text();
+
+    let added = import(&app, &eve, &document).await.expect_status(201);
+    assert_eq!(
+        (&added["added"], &added["present"], &added["ignored"]),
+        (&json!(1), &json!(0), &json!([]))
+    );
+    let copy = &added["sets"][0];
+    for field in ["name", "notes", "imperial", "measies"] {
+        assert_eq!(copy[field], set[field], "{field}");
+    }
+    assert_eq!((&copy["userId"], &copy["public"]), (&json!(eve.id), &json!(false)));
+    assert_ne!(copy["uuid"], set["uuid"]);
+
+    // It is known again, as YAML too, and by its owner.
+    let again = app
+        .post("/sets/import/key")
+        .key(&eve.key)
+        .body("text/yaml; charset=utf-8", yaml)
+        .send()
+        .await;
+    let again = again.expect_status(201);
+    assert_eq!(
+        (&again["added"], &again["present"], &again["sets"]),
+        (&json!(0), &json!(1), &json!([]))
+    );
+    let own = import(&app, &jane, &document).await.expect_status(201);
+    assert_eq!(own["present"], 1);
+
+    let list = app.get("/sets/jwt").jwt(&jane.token).send().await.expect_status(200);
+    let mut export = json!({ "format": "bespoke-account", "version": 1, "sets": list["sets"], "account": {} });
+    export["sets"][0]["uuid"] = json!("6f9619ff-8b86-4011-b42d-00c04fc964ff");
+    export["sets"][0]["measies"]["tail"] = json!(3);
+    let added = import(&app, &eve, &export).await.expect_status(201);
+    assert_eq!(
+        (&added["added"], &added["ignored"]),
+        (&json!(1), &json!(["account", "sets.0.measies.tail"]))
+    );
+    assert_eq!(added["sets"][0]["public"], true);
+}
+
+#[tokio::test]
+async fn all_are_taken_or_none_and_a_repeat_takes_none() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let good = json!({ "name": "good", "measies": { "chest": 93 }, "units": "cm" });
+    for (bad, code) in [
+        (json!({ "name": "" }), "nameMissing"),
+        (json!({ "name": "x".repeat(1025) }), "nameTooLong"),
+        (
+            json!({ "name": "x", "measies": { "chest": "930" } }),
+            "measurementsInvalid",
+        ),
+        (
+            json!({ "name": "x", "measies": { "chest": -1 } }),
+            "measurementsInvalid",
+        ),
+        (
+            json!({ "name": "x", "measies": { "chest": 10_001 } }),
+            "measurementsInvalid",
+        ),
+        (json!({ "name": "x", "measurements": [] }), "measurementsInvalid"),
+        (json!({ "name": "x", "units": "ell" }), "unitsUnknown"),
+        (json!({ "name": "x", "units": 7 }), "unitsUnknown"),
+        (json!({ "name": "x", "type": "pattern" }), "formatUnknown"),
+        (json!(7), "formatUnknown"),
+    ] {
+        let body = json!({ "sets": [good, bad] });
+        import(&app, &person, &body).await.expect_error(400, code);
+    }
+    import(&app, &person, &json!({ "sets": 7 }))
+        .await
+        .expect_error(400, "formatUnknown");
+    import(&app, &person, &json!({}))
+        .await
+        .expect_error(400, "postBodyMissing");
+    let many: Vec<_> = (0..5001).map(|_| json!({ "name": "x" })).collect();
+    import(&app, &person, &json!({ "sets": many }))
+        .await
+        .expect_error(400, "tooManyRecords");
+    for yaml in ["- a", "a: [", "&a [*a]", "\u{0}"] {
+        let answer = app
+            .post("/sets/import/key")
+            .key(&person.key)
+            .body("application/yaml", yaml)
+            .send()
+            .await;
+        answer.expect_error(400, "badRequest");
+    }
+    let large = app
+        .post("/sets/import/key")
+        .key(&person.key)
+        .body("text/yaml", "x".repeat(70_000));
+    large.send().await.expect_error(413, "bodyTooLarge");
+    let empty = import(&app, &person, &json!({ "sets": [] })).await.expect_status(201);
+    assert_eq!(empty["sets"], json!([]));
+
+    let once = async || {
+        let post = app
+            .post("/sets/import/key")
+            .key(&person.key)
+            .header("idempotency-key", "once");
+        post.json(&json!({ "sets": [good, good] }))
+            .send()
+            .await
+            .expect_status(201)
+    };
+    let (first, again) = (once().await, once().await);
+    assert_eq!(first, again);
+    assert_eq!(first["sets"][1]["measies"], json!({ "chest": 930 }));
+    let list = app.get("/sets/jwt").jwt(&person.token).send().await.expect_status(200);
+    assert_eq!(list["sets"].as_array().unwrap().len(), 2);
+    let reader = app.key_with(&person, 3, json!({ "scopes": ["sets:read"] })).await;
+    let half = app.post("/sets/import/key").key(&reader).json(&good).send().await;
+    half.expect_error(403, "insufficientScope");
+}
+
+/// Any set that can be stored and imported; lengths have up to six digits behind the point, which is what conversions leave.
+fn any_content() -> impl Strategy<Value = SetContent> {
+    // Below 90, so that each can be a slope too.
+    let measurement = (proptest::sample::select(NAMES.to_vec()), 1..90_000_000_u32);
+    let measies = proptest::collection::vec(measurement, 0..=NAMES.len()).prop_map(|values| {
+        let number = |(name, millionths): (&str, u32)| (name.to_owned(), json!(f64::from(millionths) / 1e6));
+        sanitise(values.into_iter().map(number).collect::<Measurements>())
+    });
+    let texts = (".{1,40}", "(?s).{0,200}");
+    (texts, any::<bool>(), any::<bool>(), measies).prop_map(|((name, notes), imperial, public, measies)| SetContent {
+        name,
+        notes,
+        imperial,
+        public,
+        measies,
+        img: Some("default-avatar".to_owned()),
+    })
+}
+
+#[tokio::test]
+async fn ten_thousand_sets_are_exported_and_imported_without_loss() {
+    let app = App::new().await;
+    let context = app.context();
+    let (mut runner, contents) = (TestRunner::deterministic(), any_content());
+    for id in 1..=MANY {
+        let content = contents.new_tree(&mut runner).unwrap().current();
+        let set = MeasurementSet {
+            id: id as i64,
+            uuid: Uuid::from_u128(id as u128),
+            user_id: 1,
+            user_uuid: Uuid::nil(),
+            created_at: Timestamp::from_millis(0),
+            updated_at: Timestamp::from_millis(0),
+            content: content.clone(),
+        };
+        let file = serde_json::to_string(&view::Set::new(set, context)).unwrap();
+        let fields = serde_json::from_str(&file).unwrap();
+        let read = |fields| content::set::import(fields, context.config());
+        let (record, ignored) = Record::take(fields, context, read).unwrap();
+        assert_eq!((&record.content, ignored.len()), (&content, 0), "{file}");
+    }
+}
