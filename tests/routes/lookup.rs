@@ -48,7 +48,7 @@ async fn a_program_gets_what_a_design_needs_and_hears_what_is_missing() {
                 &inches["measurements"]["neck"],
                 &inches["measurements"]["shoulderSlope"]
             ),
-            (&json!(13.385827), &json!(13))
+            (&json!(13.385826772), &json!(13))
         );
 
         let first = get("?design=aaron").await;

@@ -76,9 +76,11 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
         limit: Some(added),
         after: Some(EntityId::Integer(last - i64::from(added))),
     };
-    let sets = session
+    let mut sets = session
         .read(|db| Ok(sets::by_user(db, caller.actor.user_id, page)?))
         .await?;
+    // A repeat may come when some of them are gone.
+    sets.retain(|set| set.id <= last);
     Ok(Outcome::Created.answer(&Answer {
         result: Outcome::Created,
         sets: sets.into_iter().map(|set| view::Set::new(set, &session)).collect(),

@@ -6,8 +6,10 @@ use serde_json::{Number, Value};
 
 use super::{Measurements, Unit, unit};
 
-/// Digits behind the decimal point that a conversion keeps: a nanometre. So 36.5 inches are 927.1 mm, and not a hair less.
-const SCALE: f64 = 1e6;
+/// What is stored is rounded to a nanometre: so 36.5 inches are 927.1 mm, and not a hair less.
+const STORED_SCALE: f64 = 1e6;
+/// What is shown has some digits more, so that it is the same again when it is sent back.
+const SHOWN_SCALE: f64 = 1e9;
 
 /// A unit of length.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,21 +62,21 @@ impl LengthUnit {
 
     /// Measurements in this unit as they are stored: in millimetres. What is no length that can be converted stays as it is.
     pub fn to_stored(self, given: Measurements) -> Measurements {
-        self.convert(given, |length| length * self.millimetres())
+        self.convert(given, STORED_SCALE, |length| length * self.millimetres())
     }
 
     /// Stored measurements in this unit.
     pub fn from_stored(self, stored: Measurements) -> Measurements {
-        self.convert(stored, |length| length / self.millimetres())
+        self.convert(stored, SHOWN_SCALE, |length| length / self.millimetres())
     }
 
-    fn convert(self, mut measies: Measurements, convert: impl Fn(f64) -> f64) -> Measurements {
+    fn convert(self, mut measies: Measurements, scale: f64, convert: impl Fn(f64) -> f64) -> Measurements {
         if self == Self::Millimetre {
             return measies;
         }
         for (name, value) in &mut measies {
             if let (Some(Unit::Millimetre), Some(length)) = (unit(name), value.as_f64()) {
-                *value = rounded(convert(length));
+                *value = rounded(convert(length), scale);
             }
         }
         measies
@@ -82,8 +84,8 @@ impl LengthUnit {
 }
 
 /// A number without what the conversion added. One beyond all numbers becomes none, and so is nothing that can be stored.
-fn rounded(number: f64) -> Value {
-    let scaled = (number * SCALE).round() / SCALE;
+fn rounded(number: f64, scale: f64) -> Value {
+    let scaled = (number * scale).round() / scale;
     let number = if scaled.is_normal() { scaled } else { number };
     Number::from_f64(number).map_or(Value::Bool(false), |number| super::canonical(number.into()))
 }
@@ -140,10 +142,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn there_and_back_is_the_same_to_a_hundredth_of_a_millimetre(mm in 0.01..10_000.0_f64) {
+        fn there_and_back_is_the_same_to_a_micrometre(micrometres in 10..10_000_000_u32) {
+            let mm = f64::from(micrometres) / 1e3;
             for unit in [LengthUnit::Centimetre, LengthUnit::Inch] {
                 let back = unit.to_stored(unit.from_stored(object(&json!({ "chest": mm, "shoulderSlope": mm }))));
-                prop_assert!((back["chest"].as_f64().unwrap() - mm).abs() < 0.01);
+                prop_assert_eq!(back["chest"].as_f64(), Some(mm));
                 prop_assert_eq!(back["shoulderSlope"].as_f64(), Some(mm));
             }
         }
