@@ -66,7 +66,7 @@ assert.equal(typeof img, "string");
 // What a design lacks, in another unit.
 const params = { path: { id: uuid, auth: "key" as const }, query: { design: "aaron", units: "in" } };
 const looked = ok(await byKey.GET("/sets/{id}/measurements/{auth}", { params }));
-assert.equal(looked.measurements.neck, 13.405512);
+assert.equal(looked.measurements.neck, 13.405511811);
 assert.equal(looked.design?.complete, false);
 assert.ok(looked.design?.missing.includes("hips"));
 
