@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
+use bespoke_services::github::{self, GitHub};
 use bespoke_services::http::Http;
 use bespoke_services::images::{self, Fetcher, ImageStore};
 use bespoke_services::mail::Mailer;
@@ -42,6 +43,7 @@ struct Inner {
     http: Arc<Http>,
     images: Box<dyn ImageStore>,
     fetcher: Fetcher,
+    github: Option<Box<dyn GitHub>>,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: Semaphore,
     waiting_computations: AtomicUsize,
@@ -88,6 +90,7 @@ impl Context {
             limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
             images: images::store(&config.images, Arc::clone(&store), Arc::clone(&http)),
             fetcher: Fetcher::default(),
+            github: github::connect(config.github.clone(), Arc::clone(&http)),
             http,
             config,
             bucket: store,
@@ -121,6 +124,11 @@ impl Context {
     /// The images.
     pub fn images(&self) -> &dyn ImageStore {
         &*self.0.images
+    }
+
+    /// The repository at GitHub; `None` where it is off.
+    pub fn github(&self) -> Option<&dyn GitHub> {
+        self.0.github.as_deref()
     }
 
     /// The client for calls to services out there.

@@ -56,6 +56,7 @@ pub fn functions() -> Vec<Routes> {
         confirmations::router(),
         curated_sets::router(),
         docs::router(),
+        flows::router(),
         images::router(),
         info::router(),
         measurements::router(),
