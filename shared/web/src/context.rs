@@ -13,6 +13,7 @@ use bespoke_services::images::{self, Fetcher, ImageStore};
 use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::limits::Limits;
 use crate::outbox::Delivered;
@@ -48,6 +49,8 @@ struct Inner {
     computing: Semaphore,
     waiting_computations: AtomicUsize,
     delivery: Mutex<Delivered>,
+    /// Deliveries that no request waits for.
+    aside: std::sync::Mutex<JoinSet<()>>,
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -100,6 +103,7 @@ impl Context {
             computing: Semaphore::new(cores),
             waiting_computations: AtomicUsize::new(0),
             delivery: Mutex::default(),
+            aside: std::sync::Mutex::default(),
             mailer,
             clock,
             random,
@@ -195,6 +199,11 @@ impl Context {
     /// Held by who delivers mails.
     pub(crate) fn delivery(&self) -> &Mutex<Delivered> {
         &self.0.delivery
+    }
+
+    /// Deliveries that no request waits for.
+    pub(crate) fn aside(&self) -> &std::sync::Mutex<JoinSet<()>> {
+        &self.0.aside
     }
 
     /// Puts everything that was counted into the bucket: the process ends.
