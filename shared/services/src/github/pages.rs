@@ -23,6 +23,8 @@ const MAX_LISTED: usize = 1_000;
 /// How long filling the branch of a proposal may take, in milliseconds: whoever asked still waits then, and the branch can be
 /// removed.
 const FILL_DEADLINE_MS: u64 = 8_000;
+/// How long removing the branch may take, in milliseconds.
+const UNDO_DEADLINE_MS: u64 = 4_000;
 /// The folder of the pages.
 const FOLDER: &str = "markdown/org";
 
@@ -144,8 +146,9 @@ impl Client {
     /// Removes the branch of a proposal that failed, so that it can be made again. With it goes a pull request that may be there.
     async fn undo(&self, branch: &str, error: ProposalError) -> ProposalError {
         let path = self.path(&format!("/git/refs/heads/{branch}"));
-        match send(self.request(Method::DELETE, &path)).await {
-            Ok(answer) if answer.status.is_success() => error,
+        let limit = Duration::from_millis(UNDO_DEADLINE_MS);
+        match tokio::time::timeout(limit, send(self.request(Method::DELETE, &path))).await {
+            Ok(Ok(answer)) if answer.status.is_success() => error,
             _ => ProposalError::LeftBehind(Box::new(error)),
         }
     }
