@@ -191,3 +191,6 @@ pub(crate) fn no_answer(error: reqwest::Error) -> CallError {
         "it broke off"
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

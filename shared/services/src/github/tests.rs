@@ -10,6 +10,7 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::http::tests::cut;
 
 /// How long a call may take, in milliseconds.
 const TIMEOUT_MS: u64 = 250;
@@ -74,21 +75,4 @@ async fn asked(server: &MockServer) -> Vec<String> {
 
 async fn body_of(server: &MockServer, index: usize) -> Value {
     server.received_requests().await.unwrap()[index].body_json().unwrap()
-}
-
-/// The URL of a server that hangs up in the middle of each answer.
-async fn cut() -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 4_096];
-            let _ = stream.read(&mut request).await;
-            let _ = stream
-                .write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{\"number\":")
-                .await;
-        }
-    });
-    url
 }
