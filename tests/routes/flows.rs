@@ -18,14 +18,19 @@ struct Outside {
 }
 
 impl Outside {
+    /// One on which nothing works, and a slow answer is not waited for.
     async fn new() -> Self {
+        Self::patient("750").await
+    }
+
+    async fn patient(timeout_ms: &str) -> Self {
         let github = MockServer::start().await;
         let app = App::with(&[
             ("BACKEND_ENABLE_GITHUB", "yes"),
             ("BACKEND_GITHUB_TOKEN", "secret"),
             ("BACKEND_GITHUB_API_URL", &github.uri()),
             ("BACKEND_GITHUB_LABELS", "Bug, help wanted"),
-            ("BACKEND_CALL_TIMEOUT_MS", "250"),
+            ("BACKEND_CALL_TIMEOUT_MS", timeout_ms),
         ])
         .await;
         Self { app, github }
@@ -33,7 +38,7 @@ impl Outside {
 
     /// One on which everything works.
     async fn willing() -> Self {
-        let outside = Self::new().await;
+        let outside = Self::patient("30000").await;
         let place = json!({ "repository": { "id": "R", "discussionCategory": { "id": "C" } }, "createDiscussion": { "discussion": { "url": "https://github.example/d/1" } } });
         for (verb, what, status, body) in [
             ("POST", "/issues", 201, json!({ "number": 7, "state": "open" })),
@@ -88,7 +93,7 @@ fn failures() -> Vec<ResponseTemplate> {
         ResponseTemplate::new(403),
         ResponseTemplate::new(500),
         ResponseTemplate::new(200).set_body_string("<html>"),
-        ok(201, json!({})).set_delay(Duration::from_secs(5)),
+        ok(201, json!({})).set_delay(Duration::from_secs(60)),
     ]
 }
 

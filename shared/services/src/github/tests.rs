@@ -12,10 +12,12 @@ use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 use super::*;
 use crate::http::tests::cut;
 
-/// How long a call may take, in milliseconds.
-const TIMEOUT_MS: u64 = 250;
+/// How long a call may take where one is to take too long, in milliseconds.
+const SHORT_MS: u64 = 750;
+/// How long it may take elsewhere, also on a machine that has much to do, in milliseconds.
+const LONG_MS: u64 = 30_000;
 
-fn github_at(url: &str) -> Box<dyn GitHub> {
+fn github_at(url: &str, timeout_ms: u64) -> Box<dyn GitHub> {
     let settings = GitHubSettings {
         api_url: url.to_owned(),
         token: Token::new("secret".into()),
@@ -30,11 +32,16 @@ fn github_at(url: &str) -> Box<dyn GitHub> {
         },
         notify: Some("maintainer".into()),
     };
-    connect(Some(settings), Arc::new(Http::new(TIMEOUT_MS))).expect("it is on")
+    connect(Some(settings), Arc::new(Http::new(timeout_ms))).expect("it is on")
 }
 
 fn github(server: &MockServer) -> Box<dyn GitHub> {
-    github_at(&server.uri())
+    github_at(&server.uri(), LONG_MS)
+}
+
+/// One that waits for no slow answer.
+fn impatient(server: &MockServer) -> Box<dyn GitHub> {
+    github_at(&server.uri(), SHORT_MS)
 }
 
 /// A call with what every call has.
@@ -58,7 +65,7 @@ fn json_answer(status: u16, body: Value) -> ResponseTemplate {
 fn failures() -> Vec<ResponseTemplate> {
     let refused = [301, 401, 403, 404, 410, 429, 500, 502, 503].map(ResponseTemplate::new);
     let others = [
-        json_answer(201, json!({})).set_delay(Duration::from_secs(5)),
+        json_answer(201, json!({})).set_delay(Duration::from_secs(60)),
         ResponseTemplate::new(201).set_body_string("<html>"),
         json_answer(201, json!(["a list"])),
         ResponseTemplate::new(204),

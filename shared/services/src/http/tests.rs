@@ -36,7 +36,7 @@ async fn asked(server: &MockServer) -> usize {
 
 #[tokio::test]
 async fn trouble_is_asked_again_where_that_does_no_harm_and_a_refusal_is_not() {
-    let http = Http::new(250);
+    let http = Http::new(30_000);
     for (method, status, times) in [
         (Method::GET, 500, 3),
         (Method::PUT, 503, 3),
@@ -58,8 +58,8 @@ async fn trouble_is_asked_again_where_that_does_no_harm_and_a_refusal_is_not() {
 
 #[tokio::test]
 async fn an_answer_that_is_late_cut_or_not_there_is_none() {
-    let http = Http::new(250);
-    let slow = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
+    let http = Http::new(750);
+    let slow = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     for (url, problem) in [
         (slow.uri(), "it took too long"),
         (cut().await, "it broke off"),
@@ -74,7 +74,7 @@ async fn an_answer_that_is_late_cut_or_not_there_is_none() {
 
 #[tokio::test]
 async fn nobody_is_sent_elsewhere_and_nothing_huge_is_read() {
-    let http = Http::new(5_000);
+    let http = Http::new(30_000);
     let elsewhere = server(ResponseTemplate::new(200)).await;
     let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri());
     let answer = send(http.request(Method::GET, server(redirect).await.uri()))

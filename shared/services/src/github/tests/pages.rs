@@ -108,7 +108,7 @@ async fn whose_it_is_and_that_it_may_not_be_english_is_said() {
 async fn nothing_is_made_where_the_first_question_is_not_answered() {
     for failure in failures() {
         let server = all_but(("GET", HEAD), failure).await;
-        let error = github(&server).propose(&page()).await.unwrap_err();
+        let error = impatient(&server).propose(&page()).await.unwrap_err();
         assert!(matches!(error, ProposalError::Unavailable(_)), "{error:?}");
         let asked = asked(&server).await;
         assert!(
@@ -116,7 +116,7 @@ async fn nothing_is_made_where_the_first_question_is_not_answered() {
             "{asked:?}"
         );
     }
-    let error = github_at(&cut().await).propose(&page()).await.unwrap_err();
+    let error = github_at(&cut().await, LONG_MS).propose(&page()).await.unwrap_err();
     assert!(matches!(error, ProposalError::Unavailable(_)), "{error:?}");
 }
 
@@ -145,7 +145,7 @@ async fn a_step_that_fails_is_asked_for_once_and_the_branch_goes_again() {
     for (index, step) in made.into_iter().enumerate().skip(1) {
         for failure in failures() {
             let server = all_but(step, failure).await;
-            let error = github(&server).propose(&page()).await.unwrap_err();
+            let error = impatient(&server).propose(&page()).await.unwrap_err();
             assert!(matches!(error, ProposalError::Failed { .. }), "{error:?}");
             let mut expected = steps(&made[..=index]);
             // A branch that may not be ours is left alone.
@@ -191,14 +191,14 @@ async fn trouble_is_asked_again_and_never_remembered() {
         let trouble = on("GET", LIST).respond_with(failure).up_to_n_times(3).with_priority(1);
         trouble.mount(&server).await;
         answers(&server, "GET", LIST, json_answer(200, json!([{ "name": "b" }]))).await;
-        let github = github(&server);
+        let github = impatient(&server);
         let mut tries = 0;
         while github.has_page(PageKind::Blog, "b", START).await.is_err() {
             tries += 1;
         }
         assert!((1..=3).contains(&tries), "{tries}");
     }
-    github_at(&cut().await)
+    github_at(&cut().await, LONG_MS)
         .has_page(PageKind::Blog, "b", START)
         .await
         .unwrap_err();

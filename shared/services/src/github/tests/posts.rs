@@ -36,12 +36,15 @@ async fn an_issue_that_is_not_opened_is_an_error_and_asked_for_once() {
     for failure in failures() {
         let server = MockServer::start().await;
         answers(&server, "POST", "/repos/acme/site/issues", failure).await;
-        github(&server).create_issue(&issue()).await.unwrap_err();
+        impatient(&server).create_issue(&issue()).await.unwrap_err();
         assert_eq!(asked(&server).await.len(), 1);
     }
-    let error = github_at(&cut().await).create_issue(&issue()).await.unwrap_err();
+    let error = github_at(&cut().await, LONG_MS)
+        .create_issue(&issue())
+        .await
+        .unwrap_err();
     assert!(matches!(error, CallError::NoAnswer(_)), "{error:?}");
-    let error = github_at("http://127.0.0.1:1")
+    let error = github_at("http://127.0.0.1:1", LONG_MS)
         .create_issue(&issue())
         .await
         .unwrap_err();
@@ -95,10 +98,10 @@ async fn a_discussion_that_is_not_opened_is_an_error() {
     for failure in failures().into_iter().chain([refused]) {
         let server = with_place().await;
         discussing(&server, failure).await;
-        github(&server).create_discussion("Title", "Text").await.unwrap_err();
+        impatient(&server).create_discussion("Title", "Text").await.unwrap_err();
         assert_eq!(asked(&server).await.len(), 2);
     }
-    github_at(&cut().await)
+    github_at(&cut().await, LONG_MS)
         .create_discussion("Title", "Text")
         .await
         .unwrap_err();

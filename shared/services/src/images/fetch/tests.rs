@@ -50,7 +50,10 @@ async fn nothing_but_a_whole_answer_in_time_is_taken_and_nobody_is_followed() {
     let half = Fetcher::of(RELAXED, 250).fetch(&crate::http::tests::cut().await).await;
     assert!(matches!(half, Err(ImageError::Url)), "{half:?}");
     let huge = ResponseTemplate::new(200).set_body_bytes(vec![0; MAX_SOURCE_BYTES + 1]);
-    assert!(matches!(fetched(RELAXED, huge).await.0, Err(ImageError::TooLarge)));
+    let server = server(huge).await;
+    let patient = Fetcher::of(RELAXED, 10_000);
+    let refused = patient.fetch(&format!("{}/a.png", server.uri())).await;
+    assert!(matches!(refused, Err(ImageError::TooLarge)), "{refused:?}");
 }
 
 #[tokio::test]
