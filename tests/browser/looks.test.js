@@ -1,0 +1,61 @@
+// Every page in both themes and both sizes: axe finds nothing, nothing is too wide, and pictures are taken to be looked at.
+
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { SIZES, enter, inspect, launch, open, tab } from './support/browser.js';
+import { pages, peopled } from './support/pages.js';
+import { ROOT, Server } from './support/server.js';
+
+const PICTURES = process.env.PICTURES ?? path.join(ROOT, 'target/browser');
+const THEMES = ['light', 'dark'];
+const LANGUAGES = ['de', 'es', 'fr', 'nl', 'uk'];
+
+let server;
+let browser;
+let all;
+
+before(async () => {
+  await mkdir(PICTURES, { recursive: true });
+  // No mail goes: so there are some to show in the outbox.
+  server = await Server.start({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1', BACKEND_ENABLE_OAUTH_GITHUB: 'yes', BACKEND_OAUTH_GITHUB_CLIENT_ID: 'x', BACKEND_OAUTH_GITHUB_CLIENT_SECRET: 'y' });
+  await server.call('POST', '/signup', { body: { email: 'waits@example.com', language: 'en' } });
+  all = pages(await peopled(server));
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+async function walk(options, name, look) {
+  for (const who of new Set(all.map(([, , owner]) => owner))) {
+    const page = await tab(browser, server, options);
+    if (who) await enter(page, who);
+    for (const [title, where] of all.filter(([, , owner]) => owner === who)) {
+      await open(page, where);
+      await look(page, `${title}-${name}`);
+    }
+    await page.context().close();
+  }
+}
+
+for (const colorScheme of THEMES) {
+  for (const viewport of SIZES) {
+    const name = `${viewport.width}-${colorScheme}`;
+    test(`every page, ${name}`, () =>
+      walk({ colorScheme, viewport }, name, async (page, what) => {
+        await page.screenshot({ path: path.join(PICTURES, `${what}.png`), fullPage: true });
+        await inspect(page, what);
+      }));
+  }
+}
+
+for (const locale of LANGUAGES) {
+  test(`every page in ${locale} fits a small phone`, () =>
+    walk({ locale, viewport: SIZES[0] }, locale, async (page, what) => {
+      await page.screenshot({ path: path.join(PICTURES, `${what}.png`), fullPage: true });
+      await inspect(page, what);
+    }));
+}
