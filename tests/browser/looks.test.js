@@ -29,9 +29,10 @@ after(async () => {
   await server?.close();
 });
 
-async function walk(options, name, look) {
+async function walk({ language, ...options }, name, look) {
   for (const who of new Set(all.map(([, , owner]) => owner))) {
     const page = await tab(browser, server, options);
+    if (language) await page.addInitScript((code) => localStorage.setItem('bespoke.language', code), language);
     if (who) await enter(page, who);
     for (const [title, where] of all.filter(([, , owner]) => owner === who)) {
       await open(page, where);
@@ -52,9 +53,9 @@ for (const colorScheme of THEMES) {
   }
 }
 
-for (const locale of LANGUAGES) {
-  test(`every page in ${locale} fits a small phone`, () =>
-    walk({ locale, viewport: SIZES[0] }, locale, async (page, what) => {
+for (const language of LANGUAGES) {
+  test(`every page in ${language} fits a small phone`, () =>
+    walk({ language, viewport: SIZES[0] }, language, async (page, what) => {
       await page.screenshot({ path: path.join(PICTURES, `${what}.png`), fullPage: true });
       await inspect(page, what);
     }));

@@ -52,16 +52,13 @@ export function place() {
   return { path: known ?? path, rest, query: new URLSearchParams(search) };
 }
 
-/** Goes to a page, and forgets the link of a mail. */
+/** Goes to a page, and forgets the link of a mail. Resolves when the page stands. */
 export function go(path) {
   const address = `${FOLDER}#/${path}`;
-  if (location.pathname !== FOLDER || location.search) {
-    history.replaceState(null, '', address);
-    return open();
-  }
-  if (location.hash === `#/${path}`) return open();
-  location.hash = `/${path}`;
-  return undefined;
+  const inPlace = location.pathname !== FOLDER || location.search || location.hash === `#/${path}`;
+  if (inPlace) history.replaceState(null, '', address);
+  else history.pushState(null, '', address);
+  return open();
 }
 
 let main;

@@ -6,7 +6,7 @@ import { el } from './dom.js';
 export function table({ caption, columns, rows, empty }) {
   if (rows.length === 0) return el('p', { class: 'empty' }, empty);
   const head = columns.map(([title]) => el('th', { role: 'columnheader', scope: 'col' }, title));
-  const line = (row) => columns.map(([title, cell]) => el('td', { role: 'cell', 'data-label': title }, cell(row)));
+  const line = (row) => columns.map(([title, cell]) => el('td', { role: 'cell', 'data-label': title }, el('div', {}, cell(row))));
   return el(
     'table',
     { role: 'table' },

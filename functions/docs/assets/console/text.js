@@ -50,25 +50,28 @@ export function t(key, values = {}) {
 /** Whether there are words of that key. */
 export const has = (key) => key in words;
 
+/** The reader's own form of the language: dates of British readers are not those of American ones. */
+const locale = () => navigator.languages.find((code) => code.split('-')[0] === current) ?? current;
+
 /** A point in time as the reader writes it. */
 export function when(time) {
   if (!time) return t('never');
-  return new Intl.DateTimeFormat(current, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time));
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time));
 }
 
 /** A day as the reader writes it. */
 export function day(time) {
-  return new Intl.DateTimeFormat(current, { dateStyle: 'medium' }).format(new Date(time));
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }).format(new Date(time));
 }
 
 /** A number as the reader writes it. */
 export function number(value) {
-  return new Intl.NumberFormat(current).format(value);
+  return new Intl.NumberFormat(locale()).format(value);
 }
 
 /** Several things in one sentence. */
 export function list(items) {
-  return new Intl.ListFormat(current, { type: 'conjunction' }).format(items);
+  return new Intl.ListFormat(locale(), { type: 'conjunction' }).format(items);
 }
 
 /** What somebody reads when a call fails. */

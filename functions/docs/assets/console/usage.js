@@ -26,11 +26,11 @@ export function usageOf(report) {
   const all = days(report.usage);
   const most = Math.max(1, ...all.map((one) => one.calls));
   const bars = all.map((one, position) => {
-    const height = Math.round((one.calls / most) * HEIGHT);
-    return svg('rect', { x: position * STEP, y: HEIGHT - height, width: STEP - 3, height: Math.max(height, 1), rx: 1 });
+    const height = Math.max(1, Math.round((one.calls / most) * HEIGHT));
+    return svg('rect', { x: position * STEP, y: HEIGHT - height, width: STEP - 3, height });
   });
   const total = t('usage.total', { calls: number(report.calls), days: DAYS });
-  const chart = svg('svg', { class: 'bars', viewBox: `0 0 ${DAYS * STEP} ${HEIGHT}`, role: 'img', 'aria-label': total }, bars);
+  const chart = svg('svg', { class: 'bars', viewBox: `0 0 ${DAYS * STEP} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': total }, bars);
   const rows = all.filter((one) => one.calls > 0).reverse();
   const columns = [
     [t('usage.day'), (one) => day(one.day)],

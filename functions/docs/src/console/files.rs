@@ -57,13 +57,16 @@ macro_rules! files {
 }
 
 /// All of them, but the page itself.
-static FILES: [File; 50] = files![
+static FILES: [File; 54] = files![
     "api.js"
     "app.js"
+    "cards.css"
     "checker.js"
     "dialog.js"
     "dom.js"
     "form.js"
+    "forms.css"
+    "frame.css"
     "lengths.js"
     "levels.js"
     "measures.js"
@@ -97,6 +100,7 @@ static FILES: [File; 50] = files![
     "session.js"
     "style.css"
     "table.js"
+    "tables.css"
     "text.js"
     "text/de.json"
     "text/en.json"

@@ -9,12 +9,14 @@ import { number, t, when } from '../text.js';
 /** The page. */
 export async function page() {
   const [keys, usage] = await Promise.all([mine('GET', 'apikeys'), mine('GET', 'account/usage')]);
+  // The list of keys is minutes late about their use; this is not.
+  const used = new Map(usage.data.keys.map((one) => [one.key, one]));
   const columns = [
     [t('key.name'), (key) => link(`keys/one/${key.key}`, String(key.name ?? key.key))],
-    [t('key.level'), (key) => levelName(key.level)],
+    [t('key.level'), (key) => [levelName(key.level), (key.scopes || key.cidr) && [' ', el('span', { class: 'tag' }, t('key.limited'))]]],
     [t('key.expires'), (key) => expiry(key)],
-    [t('key.calls'), (key) => number(key.calls)],
-    [t('key.lastseen'), (key) => when(key.lastSeen)],
+    [t('key.calls'), (key) => number(used.get(key.key)?.calls ?? key.calls)],
+    [t('key.lastseen'), (key) => when(used.get(key.key)?.lastSeen ?? key.lastSeen)],
   ];
   return [
     heading(t('keys.title')),

@@ -7,7 +7,7 @@ import { t } from '../text.js';
 
 /** The page. */
 export function page() {
-  const username = field({ label: t('username'), hint: t('signin.name.hint'), autocomplete: 'username', required: true, spellcheck: 'false' });
+  const username = field({ label: t('username'), autocomplete: 'username', required: true, spellcheck: 'false' });
   const place = el('div', { class: 'card narrow' });
   const { node } = form({
     fields: { username },

@@ -48,7 +48,7 @@ export function signInForm({ fields, parts, send, places = {} }) {
 
 /** The page. */
 export function page() {
-  const username = field({ label: t('username'), hint: t('signin.name.hint'), autocomplete: 'username', required: true, spellcheck: 'false' });
+  const username = field({ label: t('username'), autocomplete: 'username', required: true, spellcheck: 'false' });
   const password = field({ label: t('password'), type: 'password', autocomplete: 'current-password', required: true });
   const send = async (token) => {
     const body = { username: username.input.value, password: password.input.value, token };
