@@ -19,7 +19,7 @@ bench: ## measure `bespoke serve` and write docs/performance.md
 	bench/run --write
 
 bench-keys: ## measure what verifying a key costs, and count a million calls over four processes of which one is killed
-	cargo bench --locked -p bespoke-core
+	cargo bench --locked -p bespoke-core --bench credentials
 	cargo build --release --locked --bin bespoke
 	bench/counts
 

@@ -38,12 +38,12 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         *json,
         || json!(manifest),
         || {
-            println!(
+            output::say!(
                 "Saved state {} and {} images.",
                 manifest.state,
                 manifest.files.len() - 1
             );
-            println!("The keys are not in it: keep them, and apart from it.");
+            output::say!("The keys are not in it: keep them, and apart from it.");
         },
     );
     Ok(())

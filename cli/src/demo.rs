@@ -15,7 +15,7 @@ use bespoke_web::{Error, Overrides, Session, logging};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::start;
+use crate::{output, start};
 
 const USER: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
 const SET: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0003);
@@ -37,7 +37,7 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
         let (writer, digest_of) = (session.clone(), secret.clone());
         let made = session.write(move |db| store(db, &writer, &digest_of)).await;
         let made = made.map_err(|error| anyhow::anyhow!("the demonstration cannot be stored: {}", error.code()))?;
-        println!(
+        output::say!(
             "{}",
             if made {
                 "Made the demonstration account."
@@ -45,7 +45,7 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
                 "The demonstration account is there already."
             }
         );
-        println!(
+        output::say!(
             "  key     {DEMO_KEY}\n  secret  {SECRET}\n  set     {SET}\nTry: bespoke invoke --data {} events/sets.read.key.json",
             context.config().data_dir.display(),
         );

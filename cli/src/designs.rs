@@ -7,7 +7,7 @@ use bespoke_core::measurement::parse_designs;
 use bespoke_database::designs;
 use bespoke_web::Session;
 
-use crate::start;
+use crate::{output, start};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -30,6 +30,6 @@ pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
             .await
             .map_err(|error| anyhow!("the designs cannot be stored: {}", error.code()))
     })?;
-    println!("{count} designs are served now.");
+    output::say!("{count} designs are served now.");
     Ok(())
 }

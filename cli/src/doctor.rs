@@ -61,9 +61,9 @@ impl Finding {
     }
 
     fn print(&self) {
-        println!("{:<9}{:<15}{}", self.state.name(), self.subject, self.what);
+        output::say!("{:<9}{:<15}{}", self.state.name(), self.subject, self.what);
         if !self.advice.is_empty() {
-            println!("{:24}-> {}", "", self.advice);
+            output::say!("{:24}-> {}", "", self.advice);
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         *json,
         || json!({ "accounts": count }),
         || {
-            println!(
+            output::say!(
                 "{count} accounts are in {}, in clear: keep them as you keep the keys.",
                 folder.display()
             );

@@ -11,7 +11,7 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service, service_fn};
 use serde_json::Value;
 
-use crate::{functions, start};
+use crate::{functions, output, start};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         let Ok(answer) = call
             .map_err(|_| anyhow!("the event cannot be turned into a request"))?
             .await;
-        println!("{}", serde_json::to_string(&answer)?);
+        output::say!("{}", serde_json::to_string(&answer)?);
         context.database().clone().close().await;
         Ok(())
     })

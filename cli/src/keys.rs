@@ -60,9 +60,13 @@ async fn list(session: &Session, arguments: &List) -> Result<()> {
         || keys.iter().map(as_json).collect(),
         || {
             for key in &keys {
-                println!(
+                output::say!(
                     "{}  level {}  until {}  {} calls  {}",
-                    key.uuid, key.level, key.expires_at, key.calls, key.name
+                    key.uuid,
+                    key.level,
+                    key.expires_at,
+                    key.calls,
+                    key.name
                 );
             }
         },
@@ -99,6 +103,6 @@ async fn revoke(session: &Session, Revoke { key, all_of }: Revoke) -> Result<()>
     });
     let count = revoke.await.map_err(readable)?;
     ensure!(count > 0, "this account has no keys");
-    println!("{count} ended.");
+    output::say!("{count} ended.");
     Ok(())
 }

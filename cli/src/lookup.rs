@@ -12,6 +12,8 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::output;
+
 /// Where the API key is read from: `<key>:<secret>`. Not an argument, which everybody on the machine could read.
 const KEY_VARIABLE: &str = "BESPOKE_KEY";
 /// How long the whole call may take, in seconds.
@@ -140,7 +142,7 @@ fn judge(status: u16, body: &Value) -> Result<Found> {
         _ => bail!("the API answers {status} {code}"),
     }
     let text = serde_json::to_string_pretty(body).context("the answer cannot be printed")?;
-    println!("{text}");
+    output::say!("{text}");
     for warning in body["warnings"].as_array().into_iter().flatten() {
         let (severity, message) = (warning["severity"].as_str(), warning["message"].as_str());
         eprintln!(

@@ -117,11 +117,11 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(command, data),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Settings => {
-            print!("{}", bespoke_web::config::page());
+            output::say!("{}", bespoke_web::config::page().trim_end());
             Ok(())
         }
         Command::Openapi => {
-            println!("{:#}", bespoke_web::openapi::document(&functions::all()));
+            output::say!("{:#}", bespoke_web::openapi::document(&functions::all()));
             Ok(())
         }
         Command::BenchOriginal(arguments) => bench_original::run(&arguments),

@@ -1,5 +1,7 @@
 //! What commands say: to people, to machines, and by their exit code.
 
+use std::fmt;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,10 +24,27 @@ pub(crate) fn exit_code(needs_attention: bool) -> ExitCode {
     }
 }
 
+/// Prints a line, as `println!` does, and ends like any other tool when nobody reads on (`| head`).
+macro_rules! say {
+    ($($text:tt)*) => { $crate::output::line(format_args!($($text)*)) };
+}
+pub(crate) use say;
+
+pub(crate) fn line(text: fmt::Arguments<'_>) {
+    let Err(error) = writeln!(std::io::stdout(), "{text}") else {
+        return;
+    };
+    if error.kind() == ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    eprintln!("bespoke: cannot write to standard output: {error}");
+    std::process::exit(1);
+}
+
 /// Prints a result: one JSON document for machines, or lines for people.
 pub(crate) fn print(as_json: bool, json: impl FnOnce() -> Value, lines: impl FnOnce()) {
     if as_json {
-        println!("{:#}", json());
+        say!("{:#}", json());
     } else {
         lines();
     }

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                 arguments.json,
                 || json!({ "from": from, "state": now }),
                 || {
-                    println!(
+                    output::say!(
                         "State {from} is back, and is called {now} now. To take that back, restore the state before."
                     );
                 },
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                 arguments.json,
                 || json!({ "from": manifest.state, "rows": rows }),
                 || {
-                    println!(
+                    output::say!(
                         "State {} is back: {rows} rows and {} images.",
                         manifest.state,
                         manifest.files.len() - 1

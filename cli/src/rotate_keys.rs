@@ -57,8 +57,8 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         arguments.json,
         || json!({ "rows": done.rows, "changed": done.changed }),
         || {
-            println!("{} of {} rows were sealed anew.", done.changed, done.rows);
-            println!("Every field is under the new key. Take BACKEND_OLD_ENC_KEY away and restart every server.");
+            output::say!("{} of {} rows were sealed anew.", done.changed, done.rows);
+            output::say!("Every field is under the new key. Take BACKEND_OLD_ENC_KEY away and restart every server.");
         },
     );
     Ok(())

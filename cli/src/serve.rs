@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use axum::body::Body;
 use bespoke_core::entity::mail::OutboxMail;
+use bespoke_database::{Freshness, refill};
 use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::maintenance::Task;
@@ -66,6 +67,14 @@ async fn serve(mut environment: Environment) -> Result<()> {
     environment.set_port(listener.local_addr()?.port());
     let announce = std::io::stdout().is_terminal().then_some(announce as Announce);
     let context = start::open(environment, announce).await?;
+    if context
+        .database()
+        .read(Freshness::Local, refill::begun)
+        .await?
+        .is_some()
+    {
+        bail!("a backup is being put back here: let `bespoke restore --from` come to its end, or run it again");
+    }
     tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT));
     tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE));
     welcome(&context, listener.local_addr()?);

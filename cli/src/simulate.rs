@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use bespoke_storage::simulation::{Copies, Plan, Statistics, simulate};
 
+use crate::output;
+
 /// Failing schedules that are printed before the run ends.
 const MAX_FAILURES: usize = 1;
 
@@ -50,17 +52,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         head_puts,
         ..
     } = report.statistics;
-    println!(
+    output::say!(
         "{seeds} schedules: {operations} operations, {acknowledged} acknowledged writes, {faults} faults, \
          {head_puts} accepted heads"
     );
     match report.failures.first() {
         None => {
-            println!("No promise was broken.");
+            output::say!("No promise was broken.");
             Ok(())
         }
         Some(failure) => {
-            println!("{failure}");
+            output::say!("{failure}");
             bail!(
                 "seed {} broke a promise; play it again with --from {} --seeds 1",
                 failure.seed,

@@ -65,7 +65,7 @@ fn lines(prefix: &str, value: &Value) {
             Value::Object(_) => lines(&format!("{prefix}{name} "), value),
             value => {
                 let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                println!("{:<34}{shown}", format!("{prefix}{name}"));
+                output::say!("{:<34}{shown}", format!("{prefix}{name}"));
             }
         }
     }

@@ -102,15 +102,16 @@ impl Found {
 
     fn print(&self) {
         for problem in self.problems.iter().take(SHOWN) {
-            println!("{problem}");
+            output::say!("{problem}");
         }
         let seconds = self.took_ms as f64 / 1000.0;
         match self.problems.len() {
-            0 => println!(
+            0 => output::say!(
                 "State {}: checksums, pages, references, and every encrypted field of {} rows are in order. {seconds:.1} s",
-                self.state, self.rows
+                self.state,
+                self.rows
             ),
-            count => println!("State {}: {count} problems. See docs/operations.md", self.state),
+            count => output::say!("State {}: {count} problems. See docs/operations.md", self.state),
         }
     }
 }

@@ -47,6 +47,7 @@ async fn a_backup_is_put_back_into_a_new_bucket_also_after_a_kill() {
     ];
     let killed = run(new.path(), &[&from[..], &["--abort-after", "4"]].concat(), &[]);
     assert_eq!(killed.code, None, "{}", killed.err);
+    run(new.path(), &["serve", "--port", "0"], &[]).fails_with("a backup is being put back here");
     run(new.path(), &from, &[]).json(0);
     verify(new.path());
     assert_eq!(counted(new.path()), counted(old.path()));

@@ -1,6 +1,7 @@
 //! Moving in, and operating: the command as processes, and what it leaves behind seen through the API.
 
 mod backup;
+mod drills;
 mod import;
 mod import_interrupted;
 mod import_odd;

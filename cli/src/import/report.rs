@@ -4,6 +4,8 @@ use bespoke_database::import::{Note, Progress, Verdict};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::output;
+
 /// Rows that are named to a person; a machine gets all that are kept.
 const SHOWN: usize = 50;
 
@@ -64,28 +66,28 @@ impl Report {
 
     pub(super) fn print(&self) {
         if self.was_finished {
-            println!("This file was moved in before; nothing was changed.");
+            output::say!("This file was moved in before; nothing was changed.");
         }
         for Progress {
             table, rows, stored, ..
         } in &self.tables
         {
-            println!("{table:<14}{rows:>10} rows{stored:>10} stored");
+            output::say!("{table:<14}{rows:>10} rows{stored:>10} stored");
         }
         if !self.ignored.is_empty() {
-            println!("Not looked at: {}", self.ignored.join(", "));
+            output::say!("Not looked at: {}", self.ignored.join(", "));
         }
         for note in self.notes.iter().take(SHOWN) {
-            println!("{}: {} {}: {}", note.verdict.name(), note.table, note.id, note.reason);
+            output::say!("{}: {} {}: {}", note.verdict.name(), note.table, note.id, note.reason);
         }
         if self.notes.len() > SHOWN {
-            println!("... and {} more; --json has them all", self.notes.len() - SHOWN);
+            output::say!("... and {} more; --json has them all", self.notes.len() - SHOWN);
         }
         let rate = self.rows().unsigned_abs() * 1000 / self.took_ms.max(1);
         match (self.dry_run, self.set_aside()) {
-            (true, aside) => println!("This was a dry run: nothing was kept. {aside} rows would be set aside."),
-            (false, 0) => println!("Nothing was set aside. {:.1} s, {rate} rows/s", self.seconds()),
-            (false, aside) => println!("{aside} rows were set aside. {:.1} s, {rate} rows/s", self.seconds()),
+            (true, aside) => output::say!("This was a dry run: nothing was kept. {aside} rows would be set aside."),
+            (false, 0) => output::say!("Nothing was set aside. {:.1} s, {rate} rows/s", self.seconds()),
+            (false, aside) => output::say!("{aside} rows were set aside. {:.1} s, {rate} rows/s", self.seconds()),
         }
     }
 

@@ -9,6 +9,7 @@ use bespoke_web::{Error, Session};
 use serde_json::{Value, json};
 
 use super::{find, new_password, readable};
+use crate::output;
 
 /// Whoever is at the command line.
 pub(crate) const OPERATOR: Actor = Actor {
@@ -72,7 +73,7 @@ pub(super) async fn password(session: &Session, Account { account }: Account) ->
         Ok(())
     })
     .await?;
-    println!("password  {password}");
+    output::say!("password  {password}");
     Ok(())
 }
 

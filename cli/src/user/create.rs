@@ -8,6 +8,8 @@ use bespoke_database::users::NewUser;
 use bespoke_database::{Db, users};
 use bespoke_web::{Error, Session};
 
+use crate::output;
+
 #[derive(clap::Args)]
 pub(crate) struct Create {
     /// E-mail address
@@ -49,7 +51,7 @@ pub(super) async fn create(session: &Session, create: Create) -> Result<()> {
         .read(|db| users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found))
         .await;
     let user = user.map_err(super::readable)?;
-    println!(
+    output::say!(
         "username  {}\nemail     {email}\nrole      {}\npassword  {password}",
         user.username,
         user.standing.role.name()

@@ -43,9 +43,12 @@ pub(super) async fn list(session: &Session, arguments: &List) -> Result<()> {
             for user in &users {
                 let standing = &user.standing;
                 let (role, status) = (standing.role.name(), format!("{:?}", standing.status));
-                println!(
+                output::say!(
                     "{:>8}  {:<24}{:<12}{status:<10}{}",
-                    standing.id, user.username, role, user.email
+                    standing.id,
+                    user.username,
+                    role,
+                    user.email
                 );
             }
         },
@@ -69,7 +72,7 @@ pub(super) async fn show(session: &Session, arguments: &Show) -> Result<()> {
         || shown.clone(),
         || {
             for (name, value) in shown.as_object().into_iter().flatten() {
-                println!(
+                output::say!(
                     "{name:<12}{}",
                     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
                 );

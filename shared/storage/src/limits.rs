@@ -59,9 +59,7 @@ pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 pub const TRUSTED_MS: u64 = 300;
 /// Commits that a writer makes on one such word: whoever waits beside it for a turn gets a chance.
 pub const TRUSTED_COMMITS: u32 = 16;
-/// The same where others write too...
-pub const TRUSTED_COMMITS_CONTENDED: u32 = 8;
-/// ...which a writer believes for so long after it has last met one. Milliseconds.
+/// A writer believes that others write too for so long after it has last met one. Milliseconds.
 pub const CONTENDED_MS: u64 = 2_000;
 
 /// A lock older than this belongs to nobody, by the store's clock. Milliseconds.

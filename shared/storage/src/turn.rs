@@ -1,13 +1,13 @@
 //! How long a writer goes on without asking the store whether others write too.
 
 use crate::environment::Clock;
-use crate::limits::{CONTENDED_MS, TRUSTED_COMMITS, TRUSTED_COMMITS_CONTENDED, TRUSTED_MS};
+use crate::limits::{CONTENDED_MS, TRUSTED_COMMITS, TRUSTED_MS};
 use crate::replica::Replica;
 
 /// A run of commits of one process that are one call each: the PUT of `head` tells whether its copy was the newest.
 ///
-/// Alone, a process asks once in a run. Beside others a run is short, and whoever ends one lets them go first: who has to ask
-/// loses against who need not, so runs make contended writes cheap, and their end makes them fair.
+/// Beside others, whoever ends a run lets them go first: who has to ask loses against who need not, so runs make contended writes
+/// cheap, and their end makes them fair.
 #[derive(Default)]
 pub(crate) struct Turn {
     commits: u32,
@@ -26,10 +26,9 @@ impl Turn {
     /// Begins an attempt. What the store's clock said a moment ago, where it need not be asked. Milliseconds since 1970.
     pub(crate) async fn begin(&mut self, replica: &Replica) -> Option<u64> {
         self.began_us = replica.clock.monotonic_us();
-        let is_contended = self.began_us < self.contended_until_us;
-        let trusted = self.trusted(replica, is_contended);
+        let trusted = self.trusted(replica);
         if trusted.is_none() {
-            if is_contended {
+            if self.began_us < self.contended_until_us {
                 let idle_us = self.began_us.saturating_sub(self.last_us);
                 replica.pause(self.busy_us.saturating_sub(idle_us) / 1_000).await;
             }
@@ -39,13 +38,8 @@ impl Turn {
         trusted
     }
 
-    fn trusted(&self, replica: &Replica, is_contended: bool) -> Option<u64> {
-        let commits_max = if is_contended {
-            TRUSTED_COMMITS_CONTENDED
-        } else {
-            TRUSTED_COMMITS
-        };
-        if self.must_ask || self.commits >= commits_max {
+    fn trusted(&self, replica: &Replica) -> Option<u64> {
+        if self.must_ask || self.commits >= TRUSTED_COMMITS {
             return None;
         }
         let is_locked = replica.known.load().head.json.lock.is_some();

@@ -83,6 +83,8 @@ impl Writer {
         while open {
             let mut batch = Vec::new();
             let mut next = queue.recv().await;
+            // Who was just answered may have more: it shares this commit, and need not wait for the one after it.
+            tokio::task::yield_now().await;
             loop {
                 match next {
                     Some(Message::Write(waiting)) => batch.push(waiting),

@@ -46,10 +46,27 @@ impl Server {
     /// # Panics
     /// When it does not start.
     pub fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut command = bespoke(data);
+        Self::wait(bespoke(data), settings)
+    }
+
+    /// The same behind a line of shell, which gets the command as its arguments.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_behind(data: &Path, settings: &[(&str, &str)], shell: &str) -> Self {
+        let server = bespoke(data);
+        let mut command = Command::new("sh");
+        command.env_clear().args(["-c", shell, "sh"]).arg(server.get_program());
+        command.args(server.get_args());
+        command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::wait(command, settings)
+    }
+
+    fn wait(mut command: Command, settings: &[(&str, &str)]) -> Self {
         let mut child = command
             .envs(settings.iter().copied())
             .args(["serve", "--port", "0"])
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("bespoke runs");

@@ -1,0 +1,149 @@
+//! The commands of docs/operations.md, as they stand there, and a disk that is full.
+
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bespoke_tests::support::{ENC_KEY, Server, binary};
+use serde_json::json;
+use tempfile::tempdir;
+
+use super::{SAMPLE_KEY, run, sample};
+
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
+
+/// The commands under a heading.
+#[track_caller]
+fn section(heading: &str) -> String {
+    let (_, rest) = OPERATIONS.split_once(&format!("## {heading}\n")).unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let blocks = section
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    blocks.collect()
+}
+
+/// Runs commands of the page with the folders of a test in the place of those of the page.
+#[track_caller]
+fn follow(folder: &Path, commands: &str, replace: &[(&str, &str)]) {
+    let mut script = format!("bespoke() {{ {} \"$@\"; }}\n{commands}", binary("bespoke").display());
+    let here = folder.to_str().unwrap();
+    for (theirs, ours) in replace.iter().copied().chain([
+        ("/backups/", format!("{here}/backups/").as_str()),
+        ("/secure/place", &format!("{here}/accounts")),
+        ("/tmp/", &format!("{here}/")),
+        ("jane", "ada"),
+    ]) {
+        script = script.replace(theirs, ours);
+    }
+    std::fs::create_dir_all(folder.join("backups")).unwrap();
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .env_clear()
+        .env("BACKEND_ENC_KEY", ENC_KEY)
+        .env("BACKEND_DATA_DIR", folder.join("data"))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{script}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn every_command_for_operators_works_as_it_stands() {
+    let folder = tempdir().unwrap();
+    let (here, data) = (folder.path(), folder.path().join("data"));
+    let original = sample();
+    let state = || {
+        let stats = run(&data, &["stats", "--json"], &[]).json(0);
+        stats["database"]["state"].as_str().unwrap().to_owned()
+    };
+    let accounts = |data: &Path| run(data, &["stats", "--json"], &[]).json(0)["users"].clone();
+    let moved = [
+        ("the BACKEND_ENC_KEY of the original", SAMPLE_KEY),
+        ("upstream.sqlite", original.to_str().unwrap()),
+    ];
+    follow(here, &section("Moving in"), &moved);
+    let (before, people) = (state(), accounts(&data));
+    follow(here, &section("Day to day"), &[]);
+    let without_one = accounts(&data);
+    assert!(
+        without_one["total"] == people["total"] || without_one == people,
+        "one was created, one removed"
+    );
+
+    let undo = [("2026-11-21T10:00:00Z", before.as_str()), ("2026-11-20", "2026-11-21")];
+    follow(here, &section("A wrong delete"), &undo);
+    assert_eq!(accounts(&data), people);
+    assert!(here.join("then/out").read_dir().unwrap().count() == 1);
+
+    let bucket = format!("dir:{}", here.join("new-bucket").display());
+    follow(
+        here,
+        &section("The bucket is gone"),
+        &[("s3://new-bucket/prefix", &bucket)],
+    );
+    let new = run(&data, &["stats", "--json"], &[("BACKEND_STORE", &bucket)]).json(0);
+    assert_eq!(new["database"]["store"], bucket);
+}
+
+/// The largest file below a folder, in bytes.
+fn largest(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let sizes = entries.map(|entry| match entry.file_type().unwrap().is_dir() {
+        true => largest(&entry.path()),
+        false => entry.metadata().unwrap().len(),
+    });
+    sizes.max().unwrap_or_default()
+}
+
+/// The limit for the size of a file stands in for a disk: what would be written beyond it is refused.
+#[test]
+fn a_full_disk_loses_nothing_and_the_server_says_so() {
+    /// Bytes that there is room for, beyond the largest file.
+    const ROOM: u64 = 400_000;
+    let folder = tempdir().unwrap();
+    let data = folder.path();
+    let settings = [("BACKEND_ENC_KEY", ENC_KEY)];
+    let server = Server::start_with(data, &settings);
+    let token = server.sign_up("jane@freesewing.dev");
+    // A token is bound to its port, a key is not.
+    let key = json!({ "name": "Mine", "level": 4, "expiresIn": 3600 });
+    let key = server.call("POST", "/apikeys/jwt", &token, &key).1["apikey"].clone();
+    let pair = format!("{}:{}", key["key"].as_str().unwrap(), key["secret"].as_str().unwrap());
+    let jane = format!("Basic {}", STANDARD.encode(pair));
+    assert!(server.terminate().success());
+
+    let blocks = (largest(data) + ROOM).div_ceil(512);
+    let small = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let server = Server::start_behind(data, &settings, &small);
+    let notes: String = (0..4_000).map(|n| char::from(b'a' + (n * n % 26) as u8)).collect();
+    let mut kept = Vec::new();
+    let (status, answer) = loop {
+        let set = json!({ "name": format!("Set {}", kept.len()), "notes": notes });
+        let (status, answer) = server.call("POST", "/sets/key", &jane, &set);
+        if status != 201 {
+            break (status, answer);
+        }
+        kept.push(answer["set"]["id"].clone());
+        assert!(kept.len() < 2_000, "there was room for everything");
+    };
+    assert_eq!(status, 503, "{answer}");
+    server.kill();
+
+    let server = Server::start_with(data, &settings);
+    for id in &kept {
+        let (status, answer) = server.call("GET", &format!("/sets/{id}/key"), &jane, &json!(null));
+        assert_eq!(status, 200, "set {id} was acknowledged: {answer}");
+    }
+    let (status, answer) = server.call("POST", "/sets/key", &jane, &json!({ "name": "Room again" }));
+    assert_eq!(status, 201, "{answer}");
+    assert!(server.terminate().success());
+    run(data, &["verify"], &[]).succeeds();
+}
