@@ -66,7 +66,8 @@ pub(crate) async fn file(_: Public, params: Params, headers: HeaderMap) -> Resul
     ),
     responses(
         (status = 200, description = "A script, texts in one language, or the page.", content(
-            (String = "text/javascript"), (String = "text/html"), (String = "application/json"),
+            (String = "text/javascript"), (String = "text/html"),
+            (std::collections::HashMap<String, String> = "application/json"),
         )),
         (status = 404, description = "There is no such file and no such link."),
     ))]

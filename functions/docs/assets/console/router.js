@@ -48,8 +48,17 @@ export function place() {
   const known = Object.keys({ ...OPEN, ...CLOSED })
     .filter((name) => path === name || path.startsWith(`${name}/`))
     .sort((one, other) => other.length - one.length)[0];
-  const rest = known ? decodeURIComponent(path.slice(known.length + 1)) : '';
+  const rest = known ? decoded(path.slice(known.length + 1)) : '';
   return { path: known ?? path, rest, query: new URLSearchParams(search) };
+}
+
+/** What no browser has written is taken as it is. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Goes to a page, and forgets the link of a mail. Resolves when the page stands. */
