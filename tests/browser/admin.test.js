@@ -12,7 +12,7 @@ let admin;
 
 before(async () => {
   // Nobody listens there, so mails wait.
-  server = await Server.start({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1' });
+  server = await Server.start({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1', BACKEND_LOG: 'off' });
   admin = await person(server, 'Boss', 'admin');
   browser = await launch();
 });

@@ -18,7 +18,13 @@ let all;
 before(async () => {
   await mkdir(PICTURES, { recursive: true });
   // No mail goes: so there are some to show in the outbox.
-  server = await Server.start({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1', BACKEND_ENABLE_OAUTH_GITHUB: 'yes', BACKEND_OAUTH_GITHUB_CLIENT_ID: 'x', BACKEND_OAUTH_GITHUB_CLIENT_SECRET: 'y' });
+  server = await Server.start({
+    BACKEND_SMTP_URL: 'smtp://127.0.0.1:1',
+    BACKEND_LOG: 'off',
+    BACKEND_ENABLE_OAUTH_GITHUB: 'yes',
+    BACKEND_OAUTH_GITHUB_CLIENT_ID: 'x',
+    BACKEND_OAUTH_GITHUB_CLIENT_SECRET: 'y',
+  });
   await server.call('POST', '/signup', { body: { email: 'waits@example.com', language: 'en' } });
   all = pages(await peopled(server));
   browser = await launch();

@@ -1,6 +1,7 @@
 // Fields with labels, and forms that say what is wrong where it is wrong.
 
 import { el, fill, unique } from './dom.js';
+import { hush } from './notice.js';
 import { sentence, t } from './text.js';
 
 /** A field: `{ node, input, fail(text) }`. `control` is the element in it, a text input where it is left out. */
@@ -63,6 +64,7 @@ export function form({ fields = {}, places = {}, parts, submit, kind = 'primary'
     busy = true;
     go.setAttribute('aria-busy', 'true');
     fill(problem);
+    hush();
     try {
       await send();
     } catch (error) {
