@@ -39,6 +39,7 @@ async function walk({ language, ...options }, name, look) {
   for (const who of new Set(all.map(([, , owner]) => owner))) {
     const page = await tab(browser, server, options);
     if (language) await page.addInitScript((code) => localStorage.setItem('bespoke.language', code), language);
+    await page.addInitScript(() => sessionStorage.setItem('bespoke.oauth', 'begun'));
     if (who) await enter(page, who);
     for (const [title, where] of all.filter(([, , owner]) => owner === who)) {
       await open(page, where);

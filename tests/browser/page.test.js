@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { SIZES, enter, launch, open, settled, tab } from './support/browser.js';
+import { SIZES, enter, launch, open, settled, signIn, tab } from './support/browser.js';
 import { pages, peopled } from './support/pages.js';
 import { Server } from './support/server.js';
 
@@ -130,6 +130,22 @@ test('the token ends with the tab', async () => {
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
   await page.getByText('You are signed out.').waitFor();
   assert.equal(await page.evaluate(() => sessionStorage.getItem('bespoke.session')), null);
+  await page.context().close();
+});
+
+test('a browser that may remember nothing is enough', async () => {
+  const page = await tab(browser, server);
+  await page.addInitScript(() => {
+    const get = () => {
+      throw new DOMException('no', 'SecurityError');
+    };
+    for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(globalThis, name, { get });
+  });
+  await signIn(page, people.jane);
+  await page.getByLabel('Theme').selectOption('dark');
+  await page.getByRole('link', { name: 'Measurements' }).click();
+  await page.getByRole('link', { name: 'Jane, summer' }).waitFor();
+  assert.deepEqual(page.wrong, []);
   await page.context().close();
 });
 

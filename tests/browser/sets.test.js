@@ -145,6 +145,7 @@ test('of two tabs the second is told, and loses nothing', async () => {
   await open(second, `sets/one/${mine.uuid}`);
 
   await first.getByLabel('Neck', { exact: true }).fill('36');
+  await first.getByLabel('Notes').fill('From the first tab.');
   await first.getByRole('button', { name: 'Save' }).click();
   await first.getByText('Saved.').waitFor();
   await second.getByLabel('Chest', { exact: true }).fill('95');
@@ -155,7 +156,9 @@ test('of two tabs the second is told, and loses nothing', async () => {
   assert.deepEqual((await stored(jane, mine)).measies, { neck: 360, chest: 900 });
   await second.getByRole('button', { name: 'Put my changes over it' }).click();
   await second.getByText('Saved.').waitFor();
-  assert.deepEqual((await stored(jane, mine)).measies, { neck: 360, chest: 950 });
+  const both = await stored(jane, mine);
+  assert.deepEqual([both.measies, both.notes], [{ neck: 360, chest: 950 }, 'From the first tab.']);
+  assert.equal(await second.getByLabel('Notes').inputValue(), 'From the first tab.');
   assert.equal(await second.getByLabel('Neck', { exact: true }).inputValue(), '36');
 
   await first.getByLabel('Neck', { exact: true }).fill('37');

@@ -25,7 +25,7 @@ export async function peopled(server) {
 
 /** The pages: name, path, and who looks at it. */
 export function pages({ jane, admin, shirt, script }) {
-  const link = 'id=11111111-1111-4111-8111-111111111111&check=abc';
+  const link = 'id=11111111-1111-4111-8111-111111111111&check=abc&state=begun&code=abc';
   const open = ['signin', 'signup', 'signin/link'].map((path) => [path.replace('/', '-'), path, null]);
   const linked = ['confirm/signup', 'confirm/signin', 'confirm/emailchange', 'newsletter/subscribe', 'newsletter/unsubscribe', 'signin/callback/github'];
   const mine = ['keys', 'keys/new', 'sets', 'sets/new', 'sets/import', 'account', 'security', 'data', 'consent'];

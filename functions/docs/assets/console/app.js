@@ -6,6 +6,7 @@ import { region, say } from './notice.js';
 import { signInAgain } from './reentry.js';
 import * as router from './router.js';
 import * as session from './session.js';
+import { onDevice } from './store.js';
 import { LANGUAGES, choose, isChosen, language, preferred, speak, t } from './text.js';
 
 const THEME = 'bespoke.theme';
@@ -69,10 +70,10 @@ function drawFooter() {
 
 function paint(theme) {
   if (theme === 'auto') {
-    localStorage.removeItem(THEME);
+    onDevice.remove(THEME);
     delete document.documentElement.dataset.theme;
   } else {
-    localStorage.setItem(THEME, theme);
+    onDevice.set(THEME, theme);
     document.documentElement.dataset.theme = theme;
   }
 }

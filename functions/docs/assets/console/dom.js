@@ -60,7 +60,17 @@ export function section(title, ...children) {
   return el('section', { class: 'card', 'aria-labelledby': id }, el('h2', { id }, title), ...children);
 }
 
-/** A button that does something at once. */
-export function button(text, onclick, kind = '') {
-  return el('button', { type: 'button', class: `button ${kind}`.trim(), onclick }, text);
+/** A button that does something, and does not begin again before that is done. */
+export function button(text, work, kind = '') {
+  const node = el('button', { type: 'button', class: `button ${kind}`.trim() }, text);
+  node.addEventListener('click', async () => {
+    if (node.hasAttribute('aria-busy')) return;
+    node.setAttribute('aria-busy', 'true');
+    try {
+      await work();
+    } finally {
+      node.removeAttribute('aria-busy');
+    }
+  });
+  return node;
 }

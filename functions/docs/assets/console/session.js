@@ -1,6 +1,8 @@
 // Who is signed in, in this tab. The token is kept in sessionStorage: it ends with the tab, and no other site and no other tab
 // reads it.
 
+import { inTab } from './store.js';
+
 const STORED = 'bespoke.session';
 
 /** Level from which accounts administer. */
@@ -11,7 +13,7 @@ const listeners = new Set();
 
 function read() {
   try {
-    return JSON.parse(sessionStorage.getItem(STORED));
+    return JSON.parse(inTab.get(STORED));
   } catch {
     return null;
   }
@@ -19,8 +21,8 @@ function read() {
 
 function change(session) {
   current = session;
-  if (session) sessionStorage.setItem(STORED, JSON.stringify(session));
-  else sessionStorage.removeItem(STORED);
+  if (session) inTab.set(STORED, JSON.stringify(session));
+  else inTab.remove(STORED);
   for (const listener of listeners) listener();
 }
 

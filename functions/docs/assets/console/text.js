@@ -1,5 +1,7 @@
 // The words of the page, in the reader's language.
 
+import { onDevice } from './store.js';
+
 /** The languages, each in its own. */
 export const LANGUAGES = {
   en: 'English',
@@ -19,7 +21,7 @@ export const language = () => current;
 
 /** The language to begin with: the one chosen before, or the first of the browser's that there is. */
 export function preferred() {
-  const wanted = [localStorage.getItem(STORED), ...navigator.languages.map((code) => code.slice(0, 2))];
+  const wanted = [onDevice.get(STORED), ...navigator.languages.map((code) => code.slice(0, 2))];
   return wanted.find((code) => code in LANGUAGES) ?? 'en';
 }
 
@@ -35,11 +37,11 @@ export async function speak(code) {
 /** The same, and remembers it. */
 export async function choose(code) {
   await speak(code);
-  localStorage.setItem(STORED, code);
+  onDevice.set(STORED, code);
 }
 
 /** Whether somebody has chosen a language on this device. */
-export const isChosen = () => localStorage.getItem(STORED) in LANGUAGES;
+export const isChosen = () => onDevice.get(STORED) in LANGUAGES;
 
 /** The words of a key, with values in the place of `{name}`. */
 export function t(key, values = {}) {

@@ -57,7 +57,7 @@ macro_rules! files {
 }
 
 /// All of them, but the page itself.
-static FILES: [File; 54] = files![
+static FILES: [File; 55] = files![
     "api.js"
     "app.js"
     "cards.css"
@@ -98,6 +98,7 @@ static FILES: [File; 54] = files![
     "router.js"
     "secret.js"
     "session.js"
+    "store.js"
     "style.css"
     "table.js"
     "tables.css"

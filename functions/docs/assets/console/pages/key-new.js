@@ -11,6 +11,8 @@ import { t } from '../text.js';
 const DAY_S = 86_400;
 const LIVES_DAYS = [1, 7, 30, 90, 365, 732];
 const USUAL_DAYS = 90;
+/** Reads what is its owner's, and no more. */
+const USUAL_LEVEL = '1';
 
 function maxDays() {
   return Number(document.querySelector('meta[name="bespoke-max-key-days"]').content);
@@ -62,7 +64,7 @@ export async function page() {
   const { data } = await mine('GET', 'sets');
   const name = field({ label: t('key.name'), hint: t('key.name.hint'), required: true, autocomplete: 'off' });
   const choices = levelsFor(session.account().role);
-  const level = radios({ legend: t('key.level'), name: 'level', options: choices, value: choices.some(([code]) => code === '2') ? '2' : choices[0][0] });
+  const level = radios({ legend: t('key.level'), name: 'level', options: choices, value: choices.some(([code]) => code === USUAL_LEVEL) ? USUAL_LEVEL : choices[0][0] });
   const life = lives();
   const scope = scopes(data.sets);
   const networks = area({ label: t('key.networks'), hint: t('key.networks.hint'), rows: '2', spellcheck: 'false' });

@@ -10,6 +10,7 @@ import { Measure, grouped } from '../measures.js';
 import { attempt, say } from '../notice.js';
 import { go, keep } from '../router.js';
 import * as session from '../session.js';
+import { onDevice } from '../store.js';
 import { list, t } from '../text.js';
 import { download } from '../transfer.js';
 import { Verdict } from '../verdict.js';
@@ -18,8 +19,10 @@ const STORED_UNITS = 'bespoke.units';
 const EMPTY = { name: '', notes: '', public: false, imperial: null, measies: {} };
 
 function unitsFor(set) {
-  if (set.imperial !== null) return set.imperial ? 'in' : (localStorage.getItem(STORED_UNITS) ?? 'cm').replace('in', 'cm');
-  return localStorage.getItem(STORED_UNITS) ?? (session.account().imperial ? 'in' : 'cm');
+  const last = onDevice.get(STORED_UNITS);
+  const imperial = set.imperial ?? (last ? last === 'in' : session.account().imperial);
+  if (imperial) return 'in';
+  return last === 'mm' ? 'mm' : 'cm';
 }
 
 /** The page. */
@@ -108,7 +111,7 @@ class Editor {
   speakUnits(units) {
     for (const one of this.measures) one.inUnits(units, this.units);
     this.units = units;
-    localStorage.setItem(STORED_UNITS, units);
+    onDevice.set(STORED_UNITS, units);
     this.checker.later();
   }
 
@@ -126,17 +129,18 @@ class Editor {
     this.checker.now();
   }
 
+  /** What is changed, and nothing else: what somebody else changes meanwhile stays. */
   body() {
     const edited = this.measures.filter((one) => one.edited);
     const gone = edited.filter((one) => one.value() === null && one.stored !== null).map((one) => [one.name, null]);
-    return {
+    const all = {
       name: this.name.input.value,
       notes: this.notes.input.value,
       public: this.open.input.checked,
       imperial: this.units === 'in',
-      units: this.units,
-      measies: { ...sendable(edited), ...Object.fromEntries(gone) },
     };
+    const changed = Object.entries(all).filter(([name, value]) => value !== this.set[name]);
+    return { ...Object.fromEntries(changed), units: this.units, measies: { ...sendable(edited), ...Object.fromEntries(gone) } };
   }
 
   async save() {
@@ -175,6 +179,9 @@ class Editor {
   take({ data, etag }) {
     Object.assign(this, { set: data.set, etag, dirty: false });
     for (const one of this.measures) one.settle(data.set.measies[one.name], this.units);
+    this.name.input.value = data.set.name;
+    this.notes.input.value = data.set.notes;
+    this.open.input.checked = data.set.public;
     document.querySelector('h1').textContent = data.set.name;
     this.checker.now();
   }

@@ -1,13 +1,16 @@
 // Signing in: with a password, and a code where the account asks for one.
 
 import { call } from '../api.js';
-import { el, heading, link } from '../dom.js';
+import { button, el, heading, link } from '../dom.js';
 import { field, form } from '../form.js';
 import { complain } from '../notice.js';
 import { enter } from '../router.js';
 import * as session from '../session.js';
+import { inTab } from '../store.js';
 import { language, t } from '../text.js';
 
+/** Where it is kept which sign-in through a provider was begun in this tab. */
+export const BEGUN = 'bespoke.oauth';
 const NAMES = { github: 'GitHub', google: 'Google' };
 
 /** The names of the providers that this instance lets people sign in through. */
@@ -18,6 +21,7 @@ function providers() {
 async function through(provider) {
   try {
     const { data } = await call('POST', 'signin/oauth/init', { body: { provider, language: language() } });
+    inTab.set(BEGUN, new URL(data.authUrl).searchParams.get('state'));
     location.assign(data.authUrl);
   } catch (error) {
     complain(error);
@@ -55,9 +59,7 @@ export function page() {
     return (await call('POST', 'signin', { body })).data;
   };
   const node = signInForm({ fields: { username, password }, parts: [username.node, password.node], send });
-  const others = providers().map((name) =>
-    el('button', { type: 'button', class: 'button', onclick: () => through(name) }, t('signin.through', { name: NAMES[name] })),
-  );
+  const others = providers().map((name) => button(t('signin.through', { name: NAMES[name] }), () => through(name)));
   return [
     heading(t('signin.title')),
     el('p', { class: 'lead' }, t('signin.lead')),
