@@ -34,6 +34,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Batches and blocking work run on many threads, which the allocator of glibc answers with an arena each that keeps what was
+/// freed: an import then takes three times the memory, and more the longer it is.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BESPOKE_COMMIT"), ")");
 
 /// The FreeSewing backend as a bundle of small functions, on your machine.
