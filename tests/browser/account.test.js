@@ -2,23 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
-import { inspect, launch, open, signIn, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { inspect, open, signIn, tab } from './support/browser.js';
 import { PASSWORD, person, set } from './support/people.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const { server, browser } = await stage();
 
 test('the profile is changed, and a name that is taken is said at its field', async () => {
   const [jane, joe] = [await person(server, 'Profile'), await person(server, 'Taken')];

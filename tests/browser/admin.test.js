@@ -1,26 +1,15 @@
 // Administration: users, who calls most, mails that wait, and the audit.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { enter, inspect, launch, open, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { enter, inspect, open, tab } from './support/browser.js';
 import { key, person } from './support/people.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 
-let server;
-let browser;
-let admin;
-
-before(async () => {
-  // Nobody listens there, so mails wait.
-  server = await Server.start({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1', BACKEND_LOG: 'off' });
-  admin = await person(server, 'Boss', 'admin');
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+// Nobody listens there, so mails wait.
+// Nobody listens there, so mails wait.
+const { server, browser } = await stage({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1', BACKEND_LOG: 'off' });
+const admin = await person(server, 'Boss', 'admin');
 
 async function asAdmin(path) {
   const page = await tab(browser, server);

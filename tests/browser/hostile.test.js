@@ -1,26 +1,15 @@
 // What goes wrong: names that look like markup, sessions that end, servers that go away, accounts that are removed elsewhere.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { SIZES, enter, inspect, launch, open, settled, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { SIZES, enter, inspect, open, settled, tab } from './support/browser.js';
 import { PASSWORD, key, person, set } from './support/people.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 
 const MARKUP = '<img src=x onerror="globalThis.hit = 1"><script>globalThis.hit = 1</script>';
 const LONG = 'Unbreakable'.repeat(90);
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const { server, browser } = await stage();
 
 test('markup is text, and long names break', async () => {
   const jane = await person(server, 'Markup');

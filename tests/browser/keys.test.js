@@ -1,23 +1,12 @@
 // API keys: what they may do, their use, another secret, their end.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { enter, inspect, launch, open, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { enter, inspect, open, tab } from './support/browser.js';
 import { key, person } from './support/people.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const { server, browser } = await stage();
 
 const basic = (id, secret) => ({ Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` });
 

@@ -2,38 +2,28 @@
 
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { SIZES, enter, inspect, launch, open, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { SIZES, enter, inspect, open, tab } from './support/browser.js';
 import { pages, peopled } from './support/pages.js';
-import { ROOT, Server } from './support/server.js';
+import { ROOT } from './support/server.js';
+import { stage } from './support/stage.js';
 
 const PICTURES = process.env.PICTURES ?? path.join(ROOT, 'target/browser');
 const THEMES = ['light', 'dark'];
 const LANGUAGES = ['de', 'es', 'fr', 'nl', 'uk'];
 
-let server;
-let browser;
-let all;
-
-before(async () => {
-  await mkdir(PICTURES, { recursive: true });
-  // No mail goes: so there are some to show in the outbox.
-  server = await Server.start({
-    BACKEND_SMTP_URL: 'smtp://127.0.0.1:1',
-    BACKEND_LOG: 'off',
-    BACKEND_ENABLE_OAUTH_GITHUB: 'yes',
-    BACKEND_OAUTH_GITHUB_CLIENT_ID: 'x',
-    BACKEND_OAUTH_GITHUB_CLIENT_SECRET: 'y',
-  });
-  await server.call('POST', '/signup', { body: { email: 'waits@example.com', language: 'en' } });
-  all = pages(await peopled(server));
-  browser = await launch();
+await mkdir(PICTURES, { recursive: true });
+// No mail goes: so there are some to show in the outbox.
+// Nobody listens there, so there are mails to show that wait.
+const { server, browser } = await stage({
+  BACKEND_SMTP_URL: 'smtp://127.0.0.1:1',
+  BACKEND_LOG: 'off',
+  BACKEND_ENABLE_OAUTH_GITHUB: 'yes',
+  BACKEND_OAUTH_GITHUB_CLIENT_ID: 'x',
+  BACKEND_OAUTH_GITHUB_CLIENT_SECRET: 'y',
 });
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+await server.call('POST', '/signup', { body: { email: 'waits@example.com', language: 'en' } });
+const all = pages(await peopled(server));
 
 async function walk({ language, ...options }, name, look) {
   for (const who of new Set(all.map(([, , owner]) => owner))) {

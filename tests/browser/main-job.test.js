@@ -1,22 +1,11 @@
 // From an address to a key that looks measurements up: what the console is for.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { inspect, launch, open, settled, tab } from './support/browser.js';
-import { Server } from './support/server.js';
+import { test } from 'node:test';
+import { inspect, open, settled, tab } from './support/browser.js';
+import { stage } from './support/stage.js';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const { server, browser } = await stage();
 
 test('from sign-up to a key to a lookup', async () => {
   const page = await tab(browser, server);

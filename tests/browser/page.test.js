@@ -1,28 +1,16 @@
 // The page itself: what it loads, what it keeps, keys of the keyboard, themes and languages.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { SIZES, enter, launch, open, settled, signIn, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { SIZES, enter, open, settled, signIn, tab } from './support/browser.js';
 import { pages, peopled } from './support/pages.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 
 /** What one page may transfer, in bytes. */
 const MAX_TRANSFER = 150_000;
 
-let server;
-let browser;
-let people;
-
-before(async () => {
-  server = await Server.start();
-  people = await peopled(server);
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const { server, browser } = await stage();
+const people = await peopled(server);
 
 test('each page transfers less than 150 KB, from here alone', async () => {
   let most = ['', 0];

@@ -1,31 +1,18 @@
 // Signing in through a provider, as a new account and back again.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { inspect, launch, open, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { inspect, open, tab } from './support/browser.js';
 import { provider } from './support/provider.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 
-let github;
-let server;
-let browser;
-
-before(async () => {
-  github = await provider('jane@example.com');
-  server = await Server.start({
-    BACKEND_ENABLE_OAUTH_GITHUB: 'yes',
-    BACKEND_OAUTH_GITHUB_CLIENT_ID: 'us',
-    BACKEND_OAUTH_GITHUB_CLIENT_SECRET: 'secret',
-    BACKEND_OAUTH_GITHUB_URL: github.url,
-    BACKEND_GITHUB_API_URL: github.url,
-  });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  github?.close();
+const github = await provider('jane@example.com');
+const { server, browser } = await stage({
+  BACKEND_ENABLE_OAUTH_GITHUB: 'yes',
+  BACKEND_OAUTH_GITHUB_CLIENT_ID: 'us',
+  BACKEND_OAUTH_GITHUB_CLIENT_SECRET: 'secret',
+  BACKEND_OAUTH_GITHUB_URL: github.url,
+  BACKEND_GITHUB_API_URL: github.url,
 });
 
 async function come(page) {

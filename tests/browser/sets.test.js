@@ -2,23 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
-import { enter, inspect, launch, open, settled, tab, tabIn } from './support/browser.js';
+import { test } from 'node:test';
+import { enter, inspect, open, settled, tab, tabIn } from './support/browser.js';
 import { person, set } from './support/people.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const { server, browser } = await stage();
 
 async function stored(who, { uuid }) {
   return (await server.call('GET', `/sets/${uuid}/jwt`, { token: who.token })).data.set;

@@ -1,24 +1,13 @@
 // Signing in: by password, by mail, with the second factor and with a scratch code.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { inspect, launch, open, signIn, tab } from './support/browser.js';
+import { test } from 'node:test';
+import { inspect, open, signIn, tab } from './support/browser.js';
 import { PASSWORD, person } from './support/people.js';
-import { Server } from './support/server.js';
+import { stage } from './support/stage.js';
 import { code } from './support/totp.js';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const { server, browser } = await stage();
 
 test('a wrong password is refused, and the name stays', async () => {
   const jane = await person(server, 'Wrong');

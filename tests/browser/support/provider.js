@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 
-/** Starts one on any free port, where everybody is `email`; gives its URL and how to close it. */
+/** Starts one on any free port, where everybody is `email`. It ends with the process. */
 export async function provider(email) {
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://localhost');
@@ -19,7 +19,7 @@ export async function provider(email) {
     if (url.pathname === '/user') return json({ login: 'jane', name: 'Jane', bio: null, email: null });
     return response.writeHead(404).end();
   });
-  server.listen(0);
+  server.listen(0).unref();
   await once(server, 'listening');
-  return { url: `http://localhost:${server.address().port}`, close: () => server.close() };
+  return { url: `http://localhost:${server.address().port}` };
 }
