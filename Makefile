@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check check-browser fmt audit bench bench-keys bench-storage
+.PHONY: help check check-browser fmt audit bundle bench bench-keys bench-storage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -16,6 +16,9 @@ fmt: ## format the Rust code
 audit: ## known vulnerabilities of the dependencies (fetches the RustSec database from GitHub)
 	@ci/install
 	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --locked check advisories
+
+bundle: ## build every Lambda function into target/lambda, and show that each fits
+	@ci/bundle
 
 bench: ## measure `bespoke serve` and write docs/performance.md
 	cargo build --release --locked --bin bespoke

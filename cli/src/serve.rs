@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::MissedTickBehavior;
 
 use crate::{functions, start};
 
@@ -139,6 +140,8 @@ fn max_connections() -> usize {
 /// Does what nobody waits for, at once and then again and again: also what a process left that ended before it came to that.
 async fn maintain(context: Context, interval_s: u64, tasks: &[Task]) {
     let mut interval = tokio::time::interval(Duration::from_secs(interval_s));
+    // A machine that slept has not missed anything that would have to be made up for.
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         context.maintain(tasks).await;

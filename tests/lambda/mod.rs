@@ -4,6 +4,7 @@ mod answer;
 mod event;
 mod installation;
 mod invoke;
+mod limits;
 mod maintenance;
 mod processes;
 mod same_answers;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bespoke_tests::support;
 use bespoke_web::config::SETTINGS;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::event::SAMPLES;
 
@@ -213,18 +213,80 @@ fn each_setting_and_parameter_of_the_template_exists_and_is_used() {
     let globals = &template["Globals"]["Function"];
     assert_eq!(globals["Runtime"], "provided.al2023");
     assert_eq!(globals["Handler"], "bootstrap");
-    assert_eq!(globals["Architectures"], serde_json::json!(["x86_64"]));
-    let mut used = BTreeSet::new();
+    assert_eq!(globals["Architectures"], json!(["x86_64"]));
     let own = functions(&template).into_iter().map(|(_, properties)| properties);
     for properties in own.chain([globals]) {
-        for (name, value) in entries(&properties["Environment"]["Variables"]) {
+        for (name, _) in entries(&properties["Environment"]["Variables"]) {
             assert!(
                 SETTINGS.iter().any(|setting| setting.name == name),
                 "{name} is no setting"
             );
-            used.extend(value["Ref"].as_str().map(str::to_owned));
         }
     }
-    let parameters: BTreeSet<_> = entries(&template["Parameters"]).map(|(name, _)| name.clone()).collect();
-    assert_eq!(used, parameters);
+    let parts = ["Conditions", "Globals", "Resources", "Outputs"].map(|part| template[part].to_string());
+    let is_used = |name: &str| {
+        let (reference, within) = (json!({ "Ref": name }).to_string(), format!("${{{name}}}"));
+        parts
+            .iter()
+            .any(|part| part.contains(&reference) || part.contains(&within))
+    };
+    let unused: Vec<_> = entries(&template["Parameters"])
+        .filter(|(name, _)| !is_used(name))
+        .collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn each_function_may_do_what_it_needs_and_no_more() {
+    let template = template();
+    for (name, properties) in functions(&template) {
+        let role = if name == "maintenance" {
+            "MaintenanceRole.Arn"
+        } else {
+            "RouteRole.Arn"
+        };
+        assert_eq!(properties["Role"], json!({ "GetAtt": role }), "{name}");
+        assert!(properties.get("Policies").is_none(), "{name}");
+    }
+    for role in ["RouteRole", "MaintenanceRole"] {
+        let policies = template["Resources"][role]["Properties"]["Policies"]
+            .as_array()
+            .unwrap();
+        let statements = policies
+            .iter()
+            .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+        for statement in statements {
+            assert!(!statement["Action"].to_string().contains('*'), "{role}: {statement}");
+            assert_ne!(statement["Resource"], "*", "{role}: {statement}");
+        }
+    }
+}
+
+#[test]
+fn the_bucket_is_private_kept_and_its_head_is_written_under_a_condition_only() {
+    let resources = &template()["Resources"];
+    let bucket = &resources["Bucket"];
+    assert_eq!(
+        (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
+        (&json!("Retain"), &json!("Retain"))
+    );
+    let properties = &bucket["Properties"];
+    assert_eq!(properties["VersioningConfiguration"]["Status"], "Enabled");
+    assert!(entries(&properties["PublicAccessBlockConfiguration"]).all(|(_, blocked)| *blocked == true));
+    let rules = properties["LifecycleConfiguration"]["Rules"].as_array().unwrap();
+    assert!(
+        rules.iter().all(|rule| rule.get("ExpirationInDays").is_none()),
+        "what is current stays"
+    );
+    let denied = resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        .as_array()
+        .unwrap();
+    assert!(denied.iter().all(|statement| statement["Effect"] == "Deny"));
+    let head = |action: &str| denied.iter().find(|statement| statement["Action"] == action).unwrap();
+    assert_eq!(
+        head("s3:PutObject")["Condition"]["Null"],
+        json!({ "s3:if-match": "true", "s3:if-none-match": "true" })
+    );
+    assert!(head("s3:DeleteObject").get("Condition").is_none());
+    assert_eq!(head("s3:*")["Condition"]["Bool"]["aws:SecureTransport"], "false");
 }

@@ -93,9 +93,17 @@ impl<S: Send + Sync> FromRequest<S> for Document {
     }
 }
 
+/// The most bytes that a body has where the server takes less than [`MAX_BODY_BYTES`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
+
 /// The whole body, decompressed, of at most `limit` bytes.
 async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
     let (parts, body) = request.into_parts();
+    let limit = parts
+        .extensions
+        .get::<BodyLimit>()
+        .map_or(limit, |most| most.0.min(limit));
     let whole = tokio::time::timeout(
         Duration::from_secs(BODY_DEADLINE_S),
         Limited::new(body, limit).collect(),

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
@@ -116,7 +116,10 @@ impl Gateway {
     async fn dispatch(&self, mut request: Request, session: &Session, client: ClientIp) -> Response {
         let Target { route, params } = match self.find(request.method(), request.uri()) {
             Ok(target) => target,
-            Err(error) => return error.into_response(),
+            Err(error) => {
+                let moved = request.extensions_mut().remove::<Moved>();
+                return moved.map_or_else(|| error.into_response(), Moved::into_response);
+            }
         };
         if let Err(error) = limit_strangers(&route, session, client) {
             return error.into_response();
@@ -183,6 +186,17 @@ impl Gateway {
     }
 }
 
+/// Another way of writing a path that another function may know.
+#[derive(Debug, Clone)]
+pub(crate) struct Moved(pub(crate) HeaderValue);
+
+impl IntoResponse for Moved {
+    /// 308: the method and the body stay.
+    fn into_response(self) -> Response {
+        (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, self.0)]).into_response()
+    }
+}
+
 /// Counts a call to a route without authentication for the address that it comes from. Others are counted for who calls.
 fn limit_strangers(route: &Route, session: &Session, client: ClientIp) -> Result<(), Error> {
     match route.access {
@@ -214,9 +228,9 @@ fn challenge(response: &mut Response) {
     let code = reason.map_or("unauthorized", |reason| &reason.code);
     let mut challenge = String::from(r#"Basic realm="Users""#);
     match response.status() {
-        http::StatusCode::UNAUTHORIZED if code == "unauthorized" => {}
-        http::StatusCode::UNAUTHORIZED => challenge.push_str(&format!(r#", error="{code}""#)),
-        http::StatusCode::FORBIDDEN if code == INSUFFICIENT_SCOPE => {
+        StatusCode::UNAUTHORIZED if code == "unauthorized" => {}
+        StatusCode::UNAUTHORIZED => challenge.push_str(&format!(r#", error="{code}""#)),
+        StatusCode::FORBIDDEN if code == INSUFFICIENT_SCOPE => {
             challenge.push_str(&format!(r#", error="{code}""#));
             if let Some(scope) = reason.and_then(|reason| reason.lacking) {
                 challenge.push_str(&format!(r#", scope="{scope}""#));

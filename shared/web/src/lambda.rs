@@ -11,9 +11,17 @@ use lambda_http::{Error, LambdaEvent, Request, RequestExt, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 
+use crate::body::BodyLimit;
 use crate::config::Environment;
+use crate::gateway::Moved;
 use crate::maintenance::Task;
 use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
+
+/// The largest body of a request, in bytes: Lambda takes 6 MB of JSON, in which it stands as base64. What is larger never gets
+/// here, and the gateway answers it.
+const MAX_BODY_BYTES: usize = 4_500_000;
+/// The key of the gateway's route for everything that has no other.
+const DEFAULT_ROUTE: &str = "$default";
 
 /// Runs one function: reads the configuration, syncs the database, then answers events until Lambda ends the process.
 ///
@@ -94,6 +102,10 @@ pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::respo
     if let Some(peer) = source_of(&event) {
         event.extensions_mut().insert(peer);
     }
+    if let Some(moved) = moved(&event) {
+        event.extensions_mut().insert(moved);
+    }
+    event.extensions_mut().insert(BodyLimit(MAX_BODY_BYTES));
     let mut response = gateway.handle(event.map(into_body)).await;
     one_line_each(response.headers_mut());
     Ok(response)
@@ -105,6 +117,35 @@ fn source_of(event: &Request) -> Option<Peer> {
         return None;
     };
     context.http.source_ip.as_ref()?.parse().ok().map(Peer)
+}
+
+/// Where a request goes that the gateway led to its default route because it compares paths as they are written: in lower case as
+/// far as the gateway looks, and without a slash at its end.
+fn moved(event: &Request) -> Option<Moved> {
+    let RequestContext::ApiGatewayV2(context) = event.request_context_ref()? else {
+        return None;
+    };
+    if context.route_key.as_deref() != Some(DEFAULT_ROUTE) {
+        return None;
+    }
+    let path = event.uri().path();
+    let sent = path.strip_prefix('/')?;
+    let sent = sent.strip_suffix('/').unwrap_or(sent);
+    let (first, rest) = sent.split_once('/').unwrap_or((sent, ""));
+    let first = first.to_ascii_lowercase();
+    let mut target = match (first.as_str(), rest) {
+        (_, "") => format!("/{first}"),
+        // Two functions share it.
+        ("whoami", rest) => format!("/{first}/{}", rest.to_ascii_lowercase()),
+        (_, rest) => format!("/{first}/{rest}"),
+    };
+    if target == path || first.is_empty() {
+        return None;
+    }
+    if let Some(query) = event.uri().query() {
+        target = format!("{target}?{query}");
+    }
+    HeaderValue::try_from(target).ok().map(Moved)
 }
 
 /// What stands in no path as clients write it.

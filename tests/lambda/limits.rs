@@ -1,0 +1,61 @@
+//! What API Gateway and Lambda do not take, and what becomes of it.
+
+use serde_json::{Value, json};
+
+use super::event::event;
+use super::installation::{Installation, answer};
+
+#[tokio::test]
+async fn a_path_in_another_letter_case_or_with_a_slash_is_led_to_its_function() {
+    let installation = Installation::empty();
+    let info = installation.function("info", "info", &[]).await;
+    for (sent, query, location) in [
+        ("/Sets/1/KEY", "", "/sets/1/KEY"),
+        ("/sets/", "", "/sets"),
+        ("/WhoAmI/Jwt", "", "/whoami/jwt"),
+        ("/whoami/KEY/", "", "/whoami/key"),
+        (
+            "/Curated-Sets.JSON",
+            "limit=1&a=%2F",
+            "/curated-sets.json?limit=1&a=%2F",
+        ),
+    ] {
+        let mut moved = event("POST", sent, "", &json!({}));
+        moved["rawQueryString"] = query.into();
+        let answer = answer(&info, moved).await;
+        assert_eq!(
+            (answer.status, answer.headers["location"].as_str()),
+            (308, location),
+            "{sent}"
+        );
+    }
+    for unknown in ["/nobody/knows", "//evil.example/x", "/"] {
+        let answer = answer(&info, event("GET", unknown, "", &Value::Null)).await;
+        assert_eq!(
+            (answer.status, answer.headers.get("location")),
+            (404, None),
+            "{unknown}"
+        );
+    }
+    let preflight = answer(&info, event("OPTIONS", "/Sets/1/key", "", &Value::Null)).await;
+    assert_eq!(preflight.status, 204);
+}
+
+#[tokio::test]
+async fn a_body_beyond_what_an_invocation_takes_is_refused_and_one_below_is_read() {
+    let installation = Installation::empty();
+    let account = installation.function("account", "account", &[]).await;
+    let call = async |method: &str, path: &str, token: &str, body: &Value, status| {
+        answer(&account, event(method, path, token, body)).await.expect(status)
+    };
+    let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
+    let signup = call("POST", "/signup", "", &body, 201).await;
+    let path = format!("/confirm/signup/{}", signup["confirmation"].as_str().unwrap());
+    let confirmed = call("POST", &path, "", &json!({ "consent": 2 }), 200).await;
+    let token = confirmed["token"].as_str().unwrap();
+    let of = |bytes: usize| json!({ "imperial": true, "nobody reads this": "x".repeat(bytes) });
+    let refused = call("PATCH", "/account/jwt", token, &of(4_500_000), 413).await;
+    assert_eq!(refused["error"], "bodyTooLarge");
+    let read = call("PATCH", "/account/jwt", token, &of(4_499_000), 200).await;
+    assert_eq!(read["account"]["imperial"], true);
+}
