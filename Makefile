@@ -1,11 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help check fmt audit bundle bench bench-keys bench-storage
+.PHONY: help check check-browser fmt audit bundle bench bench-keys bench-storage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 check: ## everything that CI runs, with the duration of each step
 	@ci/check
+
+check-browser: ## the console in a real browser (needs chromium; installs it for root)
+	@ci/check-browser
 
 fmt: ## format the Rust code
 	cargo fmt --all

@@ -170,7 +170,7 @@ fn welcome(context: &Context, address: SocketAddr) {
   keys    {}
   mails   {}
 
-Try:
+Open {url}/console/ to sign up, make API keys and enter measurements. Or try:
   curl {url}/healthz
   curl -H 'Content-Type: application/json' -d '{{\"email\":\"you@example.com\",\"language\":\"en\"}}' {url}/signup
   cat {}/*.eml",

@@ -1,9 +1,11 @@
 //! An answer, whichever way it came, and what two answers to the same request may differ in.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
 use serde_json::Value;
 
 /// Headers that belong to the connection or to the moment. Of a body's length the gateway takes its own measure.
@@ -12,11 +14,28 @@ const OF_THE_CONNECTION: [&str; 3] = ["connection", "content-length", "date"];
 /// What the ids of the demonstration begin with: they are always the same.
 const FIXED_IDS: &str = "00000000-0000-4000-8000-";
 
+/// What stands between the head and the body of an answer.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: String,
+}
+
+/// The body as its reader sees it.
+fn unpacked(headers: &BTreeMap<String, String>, body: &[u8]) -> String {
+    let mut text = String::new();
+    if headers
+        .get("content-encoding")
+        .is_some_and(|encoding| encoding == "gzip")
+    {
+        GzDecoder::new(body).read_to_string(&mut text).expect("a packed text");
+    } else {
+        std::str::from_utf8(body).expect("a text").clone_into(&mut text);
+    }
+    text
 }
 
 impl Answer {
@@ -26,11 +45,13 @@ impl Answer {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), value.as_str().expect("one value").to_owned()));
+        let headers = headers.collect();
         let body = answer["body"].as_str().unwrap_or_default().to_owned();
         let body = match answer["isBase64Encoded"].as_bool().expect("a flag") {
-            true => String::from_utf8(STANDARD.decode(body).expect("base64")).expect("a text"),
-            false => body,
+            true => STANDARD.decode(body).expect("base64"),
+            false => body.into(),
         };
+        let body = unpacked(&headers, &body);
         // The gateway ignores these in version 2.0, or makes headers of them that nobody asked for.
         assert_eq!(answer["multiValueHeaders"], serde_json::json!({}));
         assert_eq!(answer["cookies"], serde_json::json!([]));
@@ -39,15 +60,16 @@ impl Answer {
             .and_then(|status| u16::try_from(status).ok());
         Self {
             status: status.expect("a status"),
-            headers: headers.collect(),
+            headers,
             body,
         }
     }
 
     /// From all that came over a connection that was closed behind it.
     pub(super) fn from_http(bytes: &[u8]) -> Self {
-        let text = std::str::from_utf8(bytes).expect("a text");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let end = bytes.windows(HEAD_END.len()).position(|window| window == HEAD_END);
+        let (head, body) = bytes.split_at(end.expect("a head"));
+        let head = std::str::from_utf8(head).expect("a text");
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1));
         let mut headers = BTreeMap::<String, String>::new();
@@ -65,8 +87,8 @@ impl Answer {
         );
         Self {
             status: status.and_then(|status| status.parse().ok()).expect("a status"),
+            body: unpacked(&headers, &body[HEAD_END.len()..]),
             headers,
-            body: body.to_owned(),
         }
     }
 

@@ -82,6 +82,8 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample("curated-sets.read.missing.yaml", 404, 404),
     sample("curated-sets.suggested.anonymous", 401, 401),
     sample("curated-sets.update.preflight", 204, 204),
+    sample("docs.console.link", 200, 200),
+    sample("docs.console.script.gzip", 200, 200),
     sample("docs.description.preflight", 204, 204),
     sample("docs.description.yaml", 200, 200),
     sample("docs.landing", 200, 200),

@@ -6,6 +6,8 @@ mod apikeys;
 mod bookmarks;
 mod closed;
 mod confirm;
+mod console;
+mod console_texts;
 mod counters;
 mod curated_sets;
 mod docs;

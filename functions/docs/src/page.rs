@@ -3,13 +3,29 @@
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use bespoke_web::{Config, Public, Session};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 
 /// What a page of ours may load: what this instance serves, and nothing else. The reference draws small images from data.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
+
+/// The same for the console, where besides no script can make markup of a text.
+pub(crate) const CONSOLE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+);
+
+/// Leads to another path, named from this one: so it also holds behind a path of somebody else's.
+pub(crate) fn moved(to: &'static str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::from_static(to));
+    response
+}
 
 /// A file of a page.
 pub(crate) fn file(content_type: &str, bytes: impl Into<Bytes>) -> Response {

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::response::Response;
 use bespoke_web::{Error, Params, Public, Result};
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::Uri;
 use utoipa_swagger_ui::Config;
 
 use crate::page;
@@ -24,13 +24,7 @@ pub(crate) async fn index(_: Public, uri: Uri) -> Result<Response> {
     if uri.path().ends_with('/') {
         return serve("index.html");
     }
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    // Relative, so that it also holds behind a path of somebody else's.
-    response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::from_static("docs/"));
-    Ok(response)
+    Ok(page::moved("docs/"))
 }
 
 /// A file of the interactive reference

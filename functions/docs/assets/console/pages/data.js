@@ -1,0 +1,62 @@
+// All that an account has, to be taken along, brought back, frozen or removed.
+
+import { intention, mine } from '../api.js';
+import { ask } from '../dialog.js';
+import { button, el, fill, heading, section } from '../dom.js';
+import { field, form } from '../form.js';
+import { attempt, say } from '../notice.js';
+import { go } from '../router.js';
+import * as session from '../session.js';
+import { number, t } from '../text.js';
+
+function taking() {
+  const place = el('div', { role: 'status' });
+  const make = () =>
+    attempt(async () => {
+      const { data } = await mine('POST', 'account/export');
+      fill(place, el('p', {}, el('a', { href: data.data, download: 'bespoke-export.json' }, t('data.download')), ' ', t('data.download.hint')));
+    });
+  return section(t('data.export'), el('p', {}, t('data.export.text')), el('div', { class: 'actions' }, button(t('data.export.send'), make, 'primary')), place);
+}
+
+function bringing() {
+  const file = field({ label: t('import.file'), type: 'file', accept: '.json', required: true });
+  const intend = intention();
+  const { node } = form({
+    fields: { file },
+    places: { formatUnknown: 'file', badRequest: 'file' },
+    parts: [el('p', {}, t('data.import.text')), file.node],
+    submit: t('data.import.send'),
+    kind: '',
+    send: async () => {
+      const body = await file.input.files[0].text();
+      const { data } = await mine('POST', 'account/import', { body, type: 'application/json', headers: intend(body) });
+      session.update(data.account);
+      const count = (counts) => number(counts.sets + counts.patterns + counts.bookmarks);
+      say(t('import.done', { added: count(data.added), present: count(data.present) }));
+    },
+  });
+  return section(t('data.import'), node);
+}
+
+async function leaveFor(title, text, send, done) {
+  const sure = await ask({ title, text, yes: title, typed: session.account().username });
+  if (!sure || !(await attempt(send))) return;
+  session.end();
+  await go('signin');
+  say(done);
+}
+
+function ending() {
+  const freeze = () => leaveFor(t('data.restrict'), t('data.restrict.text'), () => mine('POST', 'account/restrict'), t('data.restrict.done'));
+  const remove = () => leaveFor(t('data.delete'), t('data.delete.text'), () => mine('DELETE', 'account'), t('data.delete.done'));
+  return [
+    section(t('data.restrict'), el('p', {}, t('data.restrict.text')), el('div', { class: 'actions' }, button(t('data.restrict'), freeze, 'danger'))),
+    section(t('data.delete'), el('p', {}, t('data.delete.text')), el('div', { class: 'actions' }, button(t('data.delete'), remove, 'danger'))),
+  ];
+}
+
+/** The page. */
+export function page() {
+  return [heading(t('data.title')), taking(), bringing(), ending()];
+}

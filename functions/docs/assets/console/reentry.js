@@ -1,0 +1,49 @@
+// Signing in again where the token is no longer taken, without leaving the page: what was typed stays.
+
+import { call } from './api.js';
+import { show } from './dialog.js';
+import { button, el } from './dom.js';
+import { field, form } from './form.js';
+import * as session from './session.js';
+import { t } from './text.js';
+
+let asking = null;
+
+/** Asks; gives whether somebody is signed in again, as the same account. */
+export function signInAgain() {
+  if (!session.account()) return Promise.resolve(false);
+  asking ??= ask().finally(() => {
+    asking = null;
+  });
+  return asking;
+}
+
+function ask() {
+  const { username } = session.account();
+  return show(t('reentry.title'), (close) => {
+    const password = field({ label: t('password'), type: 'password', autocomplete: 'current-password', required: true });
+    const code = field({ label: t('code'), hint: t('code.hint'), autocomplete: 'one-time-code', spellcheck: 'false' });
+    code.node.hidden = true;
+    const send = async () => {
+      try {
+        const token = code.node.hidden ? undefined : code.input.value;
+        const { data } = await call('POST', 'signin', { body: { username, password: password.input.value, token } });
+        session.begin(data);
+        close(true);
+      } catch (error) {
+        if (error.code === 'mfaTokenRequired') code.node.hidden = false;
+        throw error;
+      }
+    };
+    const stay = button(t('reentry.later'), () => close(false));
+    const { node } = form({
+      fields: { password, code },
+      places: { mfaTokenRequired: 'code' },
+      parts: [el('p', {}, t('reentry.text', { name: username })), password.node, code.node],
+      submit: t('signin'),
+      send,
+    });
+    node.querySelector('.actions').prepend(stay);
+    return node;
+  }).then(Boolean);
+}

@@ -1,0 +1,145 @@
+//! The files of the console, inside the binary.
+
+use std::io::Write;
+use std::sync::OnceLock;
+
+use axum::body::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// A file of the console.
+pub(crate) struct File {
+    /// Its path below `/console/`.
+    name: &'static str,
+    pub(crate) bytes: &'static [u8],
+    packed: OnceLock<Bytes>,
+}
+
+impl File {
+    const fn new(name: &'static str, bytes: &'static [u8]) -> Self {
+        Self {
+            name,
+            bytes,
+            packed: OnceLock::new(),
+        }
+    }
+
+    /// The file with gzip: packed once, when it is first asked for.
+    pub(crate) fn packed(&self) -> Bytes {
+        self.packed.get_or_init(|| gzip(self.bytes).into()).clone()
+    }
+
+    pub(crate) fn content_type(&self) -> &'static str {
+        match self.name.rsplit('.').next() {
+            Some("css") => "text/css; charset=utf-8",
+            Some("json") => "application/json; charset=utf-8",
+            _ => "text/javascript; charset=utf-8",
+        }
+    }
+}
+
+/// Packs bytes.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    written.expect("writing to a Vec cannot fail")
+}
+
+/// The file of that path, in any letter case.
+pub(crate) fn find(path: &str) -> Option<&'static File> {
+    FILES.iter().find(|file| file.name.eq_ignore_ascii_case(path))
+}
+
+macro_rules! files {
+    ($($name:literal)*) => {
+        [$(File::new($name, include_bytes!(concat!("../../assets/console/", $name)))),*]
+    };
+}
+
+/// All of them, but the page itself.
+static FILES: [File; 55] = files![
+    "api.js"
+    "app.js"
+    "cards.css"
+    "checker.js"
+    "dialog.js"
+    "dom.js"
+    "form.js"
+    "forms.css"
+    "frame.css"
+    "lengths.js"
+    "levels.js"
+    "measures.js"
+    "notice.js"
+    "pages/account.js"
+    "pages/admin-audit.js"
+    "pages/admin-outbox.js"
+    "pages/admin-usage.js"
+    "pages/admin-user.js"
+    "pages/admin-users.js"
+    "pages/callback.js"
+    "pages/confirm-email.js"
+    "pages/confirm-signin.js"
+    "pages/confirm-signup.js"
+    "pages/consent.js"
+    "pages/data.js"
+    "pages/key-new.js"
+    "pages/key.js"
+    "pages/keys.js"
+    "pages/newsletter.js"
+    "pages/security.js"
+    "pages/set.js"
+    "pages/sets-import.js"
+    "pages/sets.js"
+    "pages/signin-link.js"
+    "pages/signin.js"
+    "pages/signup.js"
+    "reentry.js"
+    "router.js"
+    "secret.js"
+    "session.js"
+    "store.js"
+    "style.css"
+    "table.js"
+    "tables.css"
+    "text.js"
+    "text/de.json"
+    "text/en.json"
+    "text/es.json"
+    "text/fr.json"
+    "text/nl.json"
+    "text/uk.json"
+    "theme.js"
+    "transfer.js"
+    "usage.js"
+    "verdict.js"
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    fn walk(folder: &Path, root: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else {
+                found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_served() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/console");
+        let mut found = BTreeSet::new();
+        walk(&root, &root, &mut found);
+        found.remove("index.html");
+        let served: BTreeSet<_> = FILES.iter().map(|file| file.name.to_owned()).collect();
+        assert_eq!(served, found);
+    }
+}

@@ -1,0 +1,112 @@
+// API keys: what they may do, their use, another secret, their end.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { enter, inspect, open, tab } from './support/browser.js';
+import { key, person } from './support/people.js';
+import { stage } from './support/stage.js';
+
+const { server, browser } = await stage();
+
+const basic = (id, secret) => ({ Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` });
+
+test('level, life, scopes and addresses are those that were chosen', async () => {
+  const jane = await person(server, 'Chooser');
+  const page = await tab(browser, server);
+  await enter(page, jane);
+  await open(page, 'keys/new');
+  await page.getByLabel('Name').fill('chosen');
+  await page.getByRole('radio', { name: 'Read and change' }).check();
+  await page.getByLabel('How long it works').selectOption({ label: '7 days' });
+  await page.getByRole('radio', { name: 'Some things only' }).check();
+  await page.getByRole('checkbox', { name: 'Read measurements' }).check();
+  await page.getByText('More limits').click();
+  await page.getByLabel('From these addresses only').fill('192.0.2.0/24, nonsense');
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByText('One of these is neither an address nor a network.').waitFor();
+  await page.getByLabel('From these addresses only').fill('192.0.2.0/24, 127.0.0.1');
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByText('Copy it now').waitFor();
+  const { data } = await server.call('GET', '/apikeys/jwt', { token: jane.token });
+  const [made] = data.apikeys;
+  assert.deepEqual([made.name, made.level, made.scopes, made.cidr], ['chosen', 3, ['sets:read'], ['192.0.2.0/24', '127.0.0.1/32']]);
+  assert.equal(Date.parse(made.expiresAt) - Date.parse(made.createdAt), 7 * 24 * 3600 * 1000);
+  await page.context().close();
+});
+
+test('nobody is offered a level above his own', async () => {
+  const page = await tab(browser, server);
+  await enter(page, await person(server, 'Writer', 'user'));
+  await open(page, 'keys/new');
+  assert.equal(await page.getByRole('radio', { name: 'Administer' }).count(), 0);
+  await page.context().close();
+});
+
+test('use is told by day, another secret is given, and the end is everywhere', async () => {
+  const jane = await person(server, 'Owner');
+  const made = await key(server, jane, { name: 'used' });
+  for (let count = 0; count < 3; count += 1) await server.call('GET', '/account/key', { headers: basic(made.key, made.secret) });
+  const page = await tab(browser, server);
+  await enter(page, jane);
+  await open(page, 'keys');
+  await page.getByRole('row', { name: /used/ }).getByText('3', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'used' }).click();
+  await page.getByText('3 calls in the last 30 days').first().waitFor();
+  await page.getByText('As a table').click();
+  assert.equal(await page.getByRole('row').count(), 2);
+
+  await page.getByRole('button', { name: 'New secret' }).click();
+  await inspect(page, 'asking for another secret');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('The old secret works on for').selectOption({ label: 'not at all' });
+  await dialog.getByRole('button', { name: 'New secret' }).click();
+  await page.getByText('Copy it now').waitFor();
+  const secret = await page.locator('.secret').nth(1).textContent();
+  assert.notEqual(secret, made.secret);
+  assert.equal((await server.call('GET', '/account/key', { headers: basic(made.key, secret) })).status, 200);
+  assert.equal((await server.call('GET', '/account/key', { headers: basic(made.key, made.secret) })).status, 401);
+
+  await page.getByRole('button', { name: 'End this key' }).click();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'End this key' }).click();
+  await dialog.getByRole('button', { name: 'End this key' }).click();
+  await page.getByText('The key used is ended.').waitFor();
+  assert.equal((await server.call('GET', '/account/key', { headers: basic(made.key, secret) })).status, 401);
+  await page.context().close();
+});
+
+test('a secret is copied', async () => {
+  const page = await tab(browser, server, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await enter(page, await person(server, 'Copier'));
+  await open(page, 'keys/new');
+  await page.getByLabel('Name').fill('copied');
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('button', { name: 'Copy: Secret' }).click();
+  await page.getByText('Copied: Secret.').waitFor();
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^fsk_[0-9A-Za-z]{49}$/);
+  await page.context().close();
+});
+
+test('a key that was made while the answer was lost is made once, and can get a secret', async () => {
+  const jane = await person(server, 'Unlucky');
+  const page = await tab(browser, server);
+  await enter(page, jane);
+  await open(page, 'keys/new');
+  let lost = false;
+  await page.route('**/apikeys/jwt', async (route) => {
+    if (route.request().method() !== 'POST' || lost) return route.continue();
+    lost = true;
+    await route.fetch();
+    return route.abort();
+  });
+  await page.getByLabel('Name').fill('lost');
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByText('The server does not answer.').waitFor();
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByText('its secret was lost on the way').waitFor();
+  const { data } = await server.call('GET', '/apikeys/jwt', { token: jane.token });
+  assert.equal(data.apikeys.length, 1);
+  await page.getByRole('link', { name: 'Go to the key' }).click();
+  await page.getByRole('button', { name: 'New secret' }).waitFor();
+  await page.context().close();
+});

@@ -1,0 +1,94 @@
+// `bespoke serve` as a process of its own, on a folder of its own.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
+const BINARY = process.env.BESPOKE ?? path.join(TARGET, 'debug/bespoke');
+
+/** Passwords that cost little, and test mode, so that accounts are made quickly. */
+const SETTINGS = { BACKEND_PASSWORD_MEMORY_KIB: '8', BACKEND_PASSWORD_ITERATIONS: '1', BACKEND_ENABLE_TESTS: 'yes', BACKEND_RATE_LIMITS: 'off' };
+
+/** A running server. */
+export class Server {
+  /** Starts one on any free port. */
+  static async start(settings = {}) {
+    const server = new Server();
+    server.folder = await mkdtemp(path.join(tmpdir(), 'bespoke-browser-'));
+    server.settings = settings;
+    server.port = 0;
+    await server.begin();
+    return server;
+  }
+
+  /** Begins, or begins again where it was. */
+  async begin() {
+    const args = ['--data', this.folder, 'serve', '--port', String(this.port)];
+    const env = { ...SETTINGS, ...this.settings };
+    this.child = spawn(BINARY, args, { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    for await (const line of createInterface(this.child.stdout)) {
+      const port = line.match(/^Bespoke serves http:\/\/localhost:(\d+)/)?.[1];
+      if (port) {
+        this.port = Number(port);
+        this.child.stdout.resume();
+        return;
+      }
+    }
+    throw new Error('the server does not start');
+  }
+
+  /** Where its API is. */
+  get url() {
+    return `http://localhost:${this.port}`;
+  }
+
+  /** Ends the process; what it has kept stays. */
+  async end() {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Ends it for good. */
+  async close() {
+    await this.end();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Calls the API; gives status and body. */
+  async call(method, where, { token, body, headers = {} } = {}) {
+    const sent = { ...headers, 'Content-Type': 'application/json' };
+    if (token) sent.Authorization = `Bearer ${token}`;
+    const answer = await fetch(`${this.url}${where}`, { method, headers: sent, body: body && JSON.stringify(body) });
+    const text = await answer.text();
+    return { status: answer.status, headers: answer.headers, data: text ? JSON.parse(text) : null };
+  }
+
+  /** The link in the newest mail to an address that has one. */
+  async link(email) {
+    const folder = path.join(this.folder, 'outbox');
+    const found = [];
+    for (const name of await readdir(folder)) {
+      const mail = readable(await readFile(path.join(folder, name), 'utf8'));
+      const link = mail.match(/https?:\S*check=\S+/)?.[0];
+      if (link && mail.toLowerCase().includes(`to: ${email}`)) found.push([mail.match(/^Date: (.*)$/m)[1], name, link]);
+    }
+    found.sort(([one, file], [other, second]) => new Date(one) - new Date(other) || (file < second ? -1 : 1));
+    return found.at(-1)[2];
+  }
+}
+
+/** A mail as its reader sees it: where it is encoded, it is quoted-printable. */
+function readable(mail) {
+  if (!mail.includes('quoted-printable')) return mail;
+  return mail.replace(/=\r?\n/g, '').replace(/=([0-9A-F]{2})/g, (whole, code) => String.fromCharCode(parseInt(code, 16)));
+}
+
+export { ROOT };

@@ -1,0 +1,17 @@
+// What every test file stands on: a server and a browser of its own, gone when its tests are over.
+
+import { after } from 'node:test';
+import { launch } from './browser.js';
+import { Server } from './server.js';
+
+/** Starts both. */
+export async function stage(settings = {}) {
+  const server = await Server.start(settings);
+  const open = [server];
+  after(async () => {
+    for (const one of open) await one.close();
+  });
+  const browser = await launch();
+  open.unshift(browser);
+  return { server, browser };
+}
