@@ -48,7 +48,7 @@ test('by a link in a mail, once', async () => {
   await page.getByLabel('User name or e-mail address').fill(email);
   await page.getByRole('button', { name: 'Send me the link' }).click();
   await page.getByText('a mail is on its way').waitFor();
-  const sent = await server.link(email);
+  const sent = await server.link(email, 'confirm/signin');
   await page.goto(sent);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -14,6 +15,10 @@ const BINARY = process.env.BESPOKE ?? path.join(TARGET, 'debug/bespoke');
 
 /** Passwords that cost little, and test mode, so that accounts are made quickly. */
 const SETTINGS = { BACKEND_PASSWORD_MEMORY_KIB: '8', BACKEND_PASSWORD_ITERATIONS: '1', BACKEND_ENABLE_TESTS: 'yes', BACKEND_RATE_LIMITS: 'off' };
+
+/** How often, and after how many milliseconds each time, a mail is looked for that is on its way. */
+const MOST_TRIES = 500;
+const TRY_AGAIN_MS = 20;
 
 /** A running server. */
 export class Server {
@@ -71,17 +76,27 @@ export class Server {
     return { status: answer.status, headers: answer.headers, data: text ? JSON.parse(text) : null };
   }
 
-  /** The link in the newest mail to an address that has one. */
-  async link(email) {
+  /** The link to that page in the newest mail to an address. An answer does not always wait for its mail, so this does. */
+  async link(email, page = '') {
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const found = await this.links(email, page);
+      if (found.length) return found.at(-1);
+      await pause(TRY_AGAIN_MS);
+    }
+    throw new Error(`no mail to ${email} has such a link`);
+  }
+
+  /** Oldest first. */
+  async links(email, page) {
     const folder = path.join(this.folder, 'outbox');
     const found = [];
-    for (const name of await readdir(folder)) {
+    for (const name of (await readdir(folder)).filter((name) => name.endsWith('.eml'))) {
       const mail = readable(await readFile(path.join(folder, name), 'utf8'));
       const link = mail.match(/https?:\S*check=\S+/)?.[0];
-      if (link && mail.toLowerCase().includes(`to: ${email}`)) found.push([mail.match(/^Date: (.*)$/m)[1], name, link]);
+      if (link?.includes(`/${page}`) && mail.toLowerCase().includes(`to: ${email}`)) found.push([mail.match(/^Date: (.*)$/m)[1], name, link]);
     }
     found.sort(([one, file], [other, second]) => new Date(one) - new Date(other) || (file < second ? -1 : 1));
-    return found.at(-1)[2];
+    return found.map(([, , link]) => link);
   }
 }
 
