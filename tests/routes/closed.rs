@@ -133,6 +133,14 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("GET", "/admin/outbox/{auth}", Some(9)),
     ("POST", "/admin/outbox/{id}/retry/{auth}", Some(9)),
     ("GET", "/admin/usage/{auth}", Some(9)),
+    ("POST", "/flows/translator-invite/{auth}", Some(1)),
+    ("POST", "/flows/language-suggestion/{auth}", Some(1)),
+    ("POST", "/flows/pr/blog/{auth}", Some(4)),
+    ("POST", "/flows/pr/showcase/{auth}", Some(4)),
+    ("GET", "/slugs/blog/{slug}/{auth}", Some(1)),
+    ("GET", "/slugs/showcase/{slug}/{auth}", Some(1)),
+    ("POST", "/issues", None),
+    ("POST", "/discussions", None),
 ];
 
 fn routes() -> Vec<Route> {
@@ -176,6 +184,7 @@ fn path_to(route: &Route, owner: &Owner) -> String {
         .replace("{ehash}", "0123456789abcdef")
         .replace("{file}", "index.html")
         .replace("{name}", "aaron")
+        .replace("{slug}", "a-day-out")
 }
 
 /// Somebody with one of everything; the ids are UUIDs.

@@ -14,6 +14,8 @@ mod docs;
 mod email;
 mod expiry;
 mod export;
+mod flow_mails;
+mod flows;
 mod hostile;
 mod images;
 mod imported;

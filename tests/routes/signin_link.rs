@@ -218,3 +218,23 @@ async fn a_stranger_who_is_sent_sign_up_mails_gets_three_an_hour() {
         .await
         .expect_status(200);
 }
+
+#[tokio::test]
+async fn the_answer_waits_for_no_mail_so_that_its_time_does_not_tell_whom_there_is() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let subscribe = json!({ "email": person.email, "language": "en" });
+    app.post("/subscriber").json(&subscribe).send().await.expect_status(200);
+    for (path, body) in [
+        ("/signinlink", json!({ "username": person.email })),
+        ("/subscriber/remove", json!({ "email": person.email })),
+    ] {
+        let before = app.mails().len();
+        let request = http::Request::post(path).header("content-type", "application/json");
+        let request = request.body(body.to_string().into()).unwrap();
+        assert_eq!(app.gateway().handle(request).await.status(), 200);
+        assert_eq!(app.mails().len(), before, "{path}");
+        app.context().finish_mail().await;
+        assert_eq!(app.mails().len(), before + 1, "{path}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Every route that clients of either generation know is served, or stands in the list of those that are still to come.
+//! Every route that clients of either generation know is served.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,6 @@ use bespoke_web::{Access, Route};
 const ROUTES_2023: &str = include_str!("../data/routes-2023.csv");
 /// The routes that clients of 2026 call beside them, in the same form.
 const ROUTES_2026: &str = include_str!("../data/routes-2026.csv");
-
-/// Not served yet. `{}` stands for a variable part, `{auth}` for both authentications. The list may only shrink.
-const TO_COME: &[(&str, &str)] = &[
-    ("POST", "/flows/translator-invite/{auth}"),
-    ("POST", "/flows/language-suggestion/{auth}"),
-    ("POST", "/flows/pr/blog/{auth}"),
-    ("POST", "/flows/pr/showcase/{auth}"),
-    ("POST", "/issues"),
-    ("POST", "/discussions"),
-    ("GET", "/slugs/showcase/{}/{auth}"),
-    ("GET", "/slugs/blog/{}/{auth}"),
-];
 
 /// Routes whose level is lower than the original's, and why.
 const LOWER: &[(&str, &str)] = &[
@@ -92,7 +80,7 @@ fn listed(list: &[(&str, &str)], method: &str, path: &str) -> bool {
 }
 
 #[test]
-fn every_route_of_the_contract_is_served_or_still_to_come() {
+fn every_route_of_the_contract_is_served() {
     let served = served();
     for Line {
         method,
@@ -104,12 +92,7 @@ fn every_route_of_the_contract_is_served_or_still_to_come() {
         let found = served
             .iter()
             .find(|route| route.method.as_str() == method && shape(&route.path) == path);
-        let to_come = listed(TO_COME, method, &path);
-        let Some(route) = found else {
-            assert!(to_come, "{method} {path} is missing");
-            continue;
-        };
-        assert!(!to_come, "{method} {path} has come: take it off the list");
+        let route = found.unwrap_or_else(|| panic!("{method} {path} is missing"));
         assert_eq!(route.access == Access::Public, public, "{method} {path}");
         if let (Access::Level(ours) | Access::Guest(ours), Some(theirs)) = (route.access, level) {
             let lower = listed(LOWER, method, &path);
@@ -122,9 +105,9 @@ fn every_route_of_the_contract_is_served_or_still_to_come() {
 }
 
 #[test]
-fn what_is_to_come_is_in_the_contract() {
+fn what_is_listed_is_in_the_contract() {
     let known: BTreeSet<_> = lines().into_iter().map(|line| (line.method, line.path)).collect();
-    for (method, path) in TO_COME.iter().chain(LOWER) {
+    for (method, path) in LOWER {
         let there = known
             .iter()
             .any(|(m, p)| m == method && listed(&[(method, path)], m, p));

@@ -67,7 +67,7 @@ impl Attempt {
             }
         };
         if session.write(store).await? {
-            session.deliver_mail().await;
+            session.deliver_mail_aside();
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ pub(crate) async fn send(_: Public, session: Session, body: Body) -> Result<Resp
     let name = name_of(&body)?;
     let writer = session.clone();
     session.write(move |db| make_link(db, &writer, &name, &body)).await?;
-    session.deliver_mail().await;
+    session.deliver_mail_aside();
     Ok(ok(&Answer {
         result: Sent::EmailSent,
     }))

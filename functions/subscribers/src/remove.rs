@@ -80,7 +80,7 @@ pub(crate) async fn by_mail(_: Public, session: Session, body: Body) -> Result<R
         Ok(())
     });
     queue.await?;
-    session.deliver_mail().await;
+    session.deliver_mail_aside();
     Ok(ok(&Done {
         result: Outcome::Success,
     }))

@@ -15,13 +15,21 @@ pub const WINDOW_MS: i64 = 60 * 60 * 1000;
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
 pub fn one_more(db: &Db<'_>, recipient: &str, now: Timestamp) -> Result<bool> {
+    one_more_of(db, MOST, recipient, now)
+}
+
+/// The same where another number may go, because somebody who is known has them sent.
+///
+/// # Errors
+/// As [`one_more`].
+pub fn one_more_of(db: &Db<'_>, most: i64, recipient: &str, now: Timestamp) -> Result<bool> {
     let recipient = db.vault.index().email(recipient);
     let sent: Option<i64> = db.first(
         "SELECT count(*) FROM strangers_mails WHERE recipient = ?1 AND asked_at > ?2",
         (recipient, now.plus_ms(-WINDOW_MS).as_millis()),
         |_, row| Ok(row.take()?),
     )?;
-    if sent.unwrap_or_default() >= MOST {
+    if sent.unwrap_or_default() >= most {
         return Ok(false);
     }
     db.insert(

@@ -116,8 +116,7 @@ pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
 /// # Errors
 /// [`CallError::NoAnswer`]; a status that is no success is an answer.
 pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
-    let (client, request) = request.build_split();
-    let request = request.map_err(|_| CallError::NoAnswer("the URL cannot be used"))?;
+    let (client, request) = split(request)?;
     let repeatable = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(request.method());
     let Some(first) = request.try_clone().filter(|_| repeatable) else {
         return once(&client, request).await;
@@ -138,6 +137,23 @@ pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
         Ok(answer) | Err(Trouble::Answer(answer)) => Ok(answer),
         Err(Trouble::None(error)) => Err(error),
     }
+}
+
+/// Sends a request that may not be repeated, though its method says that it may.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_once(request: RequestBuilder) -> Result<Answer, CallError> {
+    let (client, request) = split(request)?;
+    once(&client, request).await
+}
+
+fn split(request: RequestBuilder) -> Result<(Client, reqwest::Request), CallError> {
+    let (client, request) = request.build_split();
+    Ok((
+        client,
+        request.map_err(|_| CallError::NoAnswer("the URL cannot be used"))?,
+    ))
 }
 
 /// What may be better next time.
@@ -175,3 +191,6 @@ pub(crate) fn no_answer(error: reqwest::Error) -> CallError {
         "it broke off"
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

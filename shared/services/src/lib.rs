@@ -1,4 +1,4 @@
-//! The outside world behind small traits: mail, images, sign-in providers.
+//! The outside world behind small traits: mail, images, GitHub, sign-in providers.
 //!
 //! **What it is for.** Speaking to what is not ours. Each service is a trait with an embedded default that needs no
 //! account anywhere, so that a fresh installation works alone.
@@ -9,6 +9,7 @@
 //! **How to add one more.** A module with the trait, the default, and the real thing beside it; time-outs on every
 //! call; nothing secret in an error's text.
 
+pub mod github;
 pub mod http;
 pub mod images;
 pub mod mail;

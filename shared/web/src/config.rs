@@ -2,6 +2,7 @@
 
 mod contact;
 mod environment;
+mod flows;
 mod mail;
 mod services;
 mod settings;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
 use bespoke_core::{Key, KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_services::github::GitHubSettings;
 use bespoke_services::http::CALL_TIMEOUT_MS;
 use bespoke_services::images::ImagePlace;
 use bespoke_services::mail::MailSettings;
@@ -20,6 +22,7 @@ use crate::LimitSettings;
 
 pub use contact::Contact;
 pub use environment::{Environment, Overrides};
+pub use flows::Translators;
 pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
 
 /// Calls a day with one API key, when nothing else is set.
@@ -126,6 +129,12 @@ pub struct Config {
     pub images: ImagePlace,
     /// Providers through which people sign in.
     pub oauth: OauthProviders,
+    /// The repository at GitHub; without one, nothing is brought forward there.
+    pub github: Option<GitHubSettings>,
+    /// Where translators work.
+    pub translators: Translators,
+    /// Address of who reads the languages that users suggest.
+    pub maintainer: String,
     /// How long a service out there may take for an answer, in milliseconds.
     pub call_timeout_ms: u64,
     /// How mails look, and where they go.
@@ -155,6 +164,8 @@ impl Config {
         let instance = env.text("BACKEND_INSTANCE").unwrap_or_else(|| "bespoke".to_owned());
         let website = env.website();
         let site = website.as_ref().map_or_else(|| format!("{url}/console"), Website::url);
+        let operator = env.contact("BACKEND_OPERATOR_CONTACT")?;
+        let mail = env.mail(&data_dir)?;
         let config = Self {
             tokens: TokenSettings {
                 issuer: env.text("BACKEND_JWT_ISSUER").unwrap_or_else(|| url.clone()),
@@ -189,11 +200,14 @@ impl Config {
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
-            operator: env.contact("BACKEND_OPERATOR_CONTACT")?,
+            maintainer: env.maintainer(operator.as_ref(), &mail)?,
+            operator,
             images: env.image_place()?,
             oauth: env.oauth(&site)?,
+            github: env.github()?,
+            translators: env.translators()?,
             call_timeout_ms: env.parse("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,
-            mail: env.mail(&data_dir)?,
+            mail,
             store: env.store(&data_dir)?,
             local_dir: env.local_dir(&data_dir),
             data_dir,

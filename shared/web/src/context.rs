@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
 use bespoke_database::{Database, Vault};
+use bespoke_services::github::{self, GitHub};
 use bespoke_services::http::Http;
 use bespoke_services::images::{self, Fetcher, ImageStore};
 use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::limits::Limits;
 use crate::outbox::Delivered;
@@ -42,10 +44,13 @@ struct Inner {
     http: Arc<Http>,
     images: Box<dyn ImageStore>,
     fetcher: Fetcher,
+    github: Option<Box<dyn GitHub>>,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: Semaphore,
     waiting_computations: AtomicUsize,
     delivery: Mutex<Delivered>,
+    /// Deliveries that no request waits for.
+    aside: std::sync::Mutex<JoinSet<()>>,
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -88,6 +93,7 @@ impl Context {
             limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
             images: images::store(&config.images, Arc::clone(&store), Arc::clone(&http)),
             fetcher: Fetcher::default(),
+            github: github::connect(config.github.clone(), Arc::clone(&http)),
             http,
             config,
             bucket: store,
@@ -97,6 +103,7 @@ impl Context {
             computing: Semaphore::new(cores),
             waiting_computations: AtomicUsize::new(0),
             delivery: Mutex::default(),
+            aside: std::sync::Mutex::default(),
             mailer,
             clock,
             random,
@@ -121,6 +128,11 @@ impl Context {
     /// The images.
     pub fn images(&self) -> &dyn ImageStore {
         &*self.0.images
+    }
+
+    /// The repository at GitHub; `None` where it is off.
+    pub fn github(&self) -> Option<&dyn GitHub> {
+        self.0.github.as_deref()
     }
 
     /// The client for calls to services out there.
@@ -187,6 +199,11 @@ impl Context {
     /// Held by who delivers mails.
     pub(crate) fn delivery(&self) -> &Mutex<Delivered> {
         &self.0.delivery
+    }
+
+    /// Deliveries that no request waits for.
+    pub(crate) fn aside(&self) -> &std::sync::Mutex<JoinSet<()>> {
+        &self.0.aside
     }
 
     /// Puts everything that was counted into the bucket: the process ends.

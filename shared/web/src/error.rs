@@ -162,6 +162,15 @@ impl Error {
         }
     }
 
+    /// The same error, with what only the log is told.
+    #[must_use]
+    pub fn because(self, log: impl ToString) -> Self {
+        Self {
+            log: Some(log.to_string()),
+            ..self
+        }
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status

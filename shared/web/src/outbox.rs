@@ -1,5 +1,7 @@
 //! Delivery of the mails that wait in the outbox.
 
+use std::sync::PoisonError;
+
 use bespoke_core::entity::mail::{OutboxMail, Template};
 use bespoke_core::validate::Language;
 use bespoke_database::outbox;
@@ -61,12 +63,19 @@ impl Session {
     pub async fn deliver_mail(&self) {
         match self.mailer() {
             Some(mailer) if mailer.is_local() => self.deliver_due().await,
-            Some(_) => {
-                let session = Self::new(Context::clone(self));
-                tokio::spawn(async move { session.deliver_due().await });
-            }
-            None => {}
+            _ => self.deliver_mail_aside(),
         }
+    }
+
+    /// The same while the answer is on its way: where that must not tell by its time whether there was somebody to write to.
+    pub fn deliver_mail_aside(&self) {
+        if self.mailer().is_none() {
+            return;
+        }
+        let session = Self::new(Context::clone(self));
+        let mut aside = self.aside().lock().unwrap_or_else(PoisonError::into_inner);
+        while aside.try_join_next().is_some() {}
+        aside.spawn(async move { session.deliver_due().await });
     }
 
     /// Delivers the mails that are due, one deliverer at a time.
@@ -130,6 +139,8 @@ impl Session {
 impl Context {
     /// Waits until no mail is being delivered: the process ends.
     pub async fn finish_mail(&self) {
+        let aside = std::mem::take(&mut *self.aside().lock().unwrap_or_else(PoisonError::into_inner));
+        aside.join_all().await;
         drop(self.delivery().lock().await);
     }
 }

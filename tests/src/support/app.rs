@@ -56,6 +56,7 @@ pub fn functions() -> Vec<Routes> {
         confirmations::router(),
         curated_sets::router(),
         docs::router(),
+        flows::router(),
         images::router(),
         info::router(),
         measurements::router(),
@@ -371,12 +372,13 @@ impl Request<'_> {
         request
     }
 
-    /// Sends it.
+    /// Sends it, and waits for the mails that it has sent.
     pub async fn send(self) -> Answer {
         let request = self.builder.body(self.body.into()).expect("a valid request");
         let route = self.app.gateway.route_of(request.method(), request.uri());
         let method = request.method().clone();
         let response = self.app.gateway.handle(request).await;
+        self.app.context().finish_mail().await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
         let answer = Answer {

@@ -160,4 +160,13 @@ async fn a_code_that_does_not_work_is_told_from_a_provider_in_trouble() {
         assert_eq!(matches!(error, OauthError::Code), code, "{error:?}");
         assert!(matches!(error, OauthError::Code | OauthError::Call(_)), "{error:?}");
     }
+    let http = Arc::new(Http::new(250));
+    let hangs_up = settings(&crate::http::tests::cut().await);
+    for provider in [Provider::GitHub, Provider::Google] {
+        let error = identify(provider, &hangs_up, &http, "the code", "the verifier").await;
+        assert!(
+            matches!(error, Err(OauthError::Call(CallError::NoAnswer(_)))),
+            "{error:?}"
+        );
+    }
 }

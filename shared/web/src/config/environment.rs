@@ -357,6 +357,9 @@ mod tests {
             ("BACKEND_AWS_SES_REPLY_TO", "[\"nobody\"]"),
             ("BACKEND_SMTP_URL", "http://mail.example"),
             ("BACKEND_CALL_TIMEOUT_MS", "soon"),
+            ("BACKEND_MAINTAINER_EMAIL", "nobody"),
+            ("BACKEND_CROWDIN_URL", "nowhere"),
+            ("BACKEND_CROWDIN_INVITE_NL", "a b"),
             ("BACKEND_RATE_LIMITS", "perhaps"),
             ("BACKEND_LIMIT_CALLERS", "0"),
             ("BACKEND_TRUSTED_PROXIES", "proxy.example"),
@@ -405,6 +408,36 @@ mod tests {
         let sanity = ("BACKEND_ENABLE_SANITY", "yes");
         assert!(load(&[sanity]).unwrap_err().starts_with("BACKEND_SANITY_PROJECT"));
         assert!(load(&[sanity, enabled]).unwrap_err().starts_with(sanity.0));
+
+        let github = ("BACKEND_ENABLE_GITHUB", "yes");
+        let token = ("BACKEND_GITHUB_TOKEN", "very secret");
+        assert!(load(&[github]).unwrap_err().starts_with(token.0));
+        let config = format!("{:?}", load(&[github, token]).unwrap().github.unwrap());
+        assert!(config.contains("freesewing") && !config.contains("secret"), "{config}");
+        for (name, value) in [
+            ("BACKEND_GITHUB_REPOSITORY", "freesewing"),
+            ("BACKEND_GITHUB_REPOSITORY", "../user"),
+            ("BACKEND_GITHUB_REPOSITORY", "a/b/c"),
+            ("BACKEND_GITHUB_BRANCH", "a//b"),
+            ("BACKEND_GITHUB_BRANCH", "a?b"),
+            ("BACKEND_GITHUB_USER_EMAIL", "nobody"),
+            ("BACKEND_GITHUB_NOTIFY_DEFAULT_USER", "a b"),
+        ] {
+            let error = load(&[github, token, (name, value)]).unwrap_err();
+            assert!(error.starts_with(name), "{name} {value}: {error}");
+        }
+    }
+
+    #[test]
+    fn suggestions_are_read_by_whoever_is_named_or_runs_the_instance_or_writes_the_mails() {
+        let maintainer = |variables: &[(&str, &str)]| load(variables).unwrap().maintainer;
+        let from = ("BACKEND_MAIL_FROM", "A <a@example.org>");
+        let operator = ("BACKEND_OPERATOR_CONTACT", "b@example.org");
+        let named = ("BACKEND_MAINTAINER_EMAIL", "c@example.org");
+        assert_eq!(maintainer(&[from, operator, named]), "c@example.org");
+        assert_eq!(maintainer(&[from, operator]), "b@example.org");
+        let page = ("BACKEND_OPERATOR_CONTACT", "https://example.org/help");
+        assert_eq!(maintainer(&[from, page]), "a@example.org");
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Environment {
                 Provider::GitHub,
                 format!("{github}/login/oauth/authorize"),
                 format!("{github}/login/oauth/access_token"),
-                self.url("BACKEND_GITHUB_API_URL", "https://api.github.com")?,
+                self.github_api_url()?,
             )?,
             google: settings(
                 Provider::Google,
@@ -68,6 +68,11 @@ impl Environment {
                 self.url("BACKEND_GOOGLE_PEOPLE_API_URL", "https://people.googleapis.com")?,
             )?,
         })
+    }
+
+    /// Of both who signs in and what is brought forward there.
+    pub(super) fn github_api_url(&self) -> Result<String, ConfigError> {
+        self.url("BACKEND_GITHUB_API_URL", "https://api.github.com")
     }
 
     /// A URL of something out there, without a slash at its end.

@@ -224,7 +224,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_CALL_TIMEOUT_MS",
         "10000",
-        "How long a service out there (images, sign-in) may take for an answer, in milliseconds.",
+        "How long a service out there (images, GitHub, sign-in) may take for an answer, in milliseconds.",
     ),
     setting(
         "BACKEND_ENABLE_CLOUDFLARE_IMAGES",
@@ -270,6 +270,51 @@ pub const SETTINGS: &[Setting] = &[
         "URL of GitHub's API.",
     ),
     setting(
+        "BACKEND_ENABLE_GITHUB",
+        "no",
+        "Issues, discussions and pages of the website may be brought forward at GitHub.",
+    ),
+    setting(
+        "BACKEND_GITHUB_TOKEN",
+        "none",
+        "Token for that: it reads and writes contents, issues, discussions and pull requests of the repository.",
+    ),
+    setting(
+        "BACKEND_GITHUB_REPOSITORY",
+        "freesewing/freesewing",
+        "The repository, as owner/name.",
+    ),
+    setting(
+        "BACKEND_GITHUB_BRANCH",
+        "develop",
+        "The branch that pages are proposed for.",
+    ),
+    setting(
+        "BACKEND_GITHUB_LABELS",
+        "bug,documentation,enhancement,question",
+        "Labels that anybody may give an issue, separated by commas; others are left out.",
+    ),
+    setting(
+        "BACKEND_GITHUB_DISCUSSION_CATEGORY",
+        "general",
+        "The category that discussions are opened in: the last part of its URL.",
+    ),
+    setting(
+        "BACKEND_GITHUB_USER_NAME",
+        "Freesewing bot",
+        "Author of a proposed page whose account does not say who it is at GitHub.",
+    ),
+    setting(
+        "BACKEND_GITHUB_USER_EMAIL",
+        "bot@freesewing.org",
+        "Address of that author.",
+    ),
+    setting(
+        "BACKEND_GITHUB_NOTIFY_DEFAULT_USER",
+        "none",
+        "Account at GitHub that proposals of pages call in.",
+    ),
+    setting(
         "BACKEND_ENABLE_OAUTH_GOOGLE",
         "no",
         "People may sign in through Google.",
@@ -295,6 +340,41 @@ pub const SETTINGS: &[Setting] = &[
         "BACKEND_GOOGLE_PEOPLE_API_URL",
         "https://people.googleapis.com",
         "URL of the API by which Google says who somebody is.",
+    ),
+    setting(
+        "BACKEND_MAINTAINER_EMAIL",
+        "BACKEND_OPERATOR_CONTACT where that is an address, otherwise that of BACKEND_MAIL_FROM",
+        "Who reads the languages that users suggest.",
+    ),
+    setting(
+        "BACKEND_CROWDIN_URL",
+        "https://translate.freesewing.org/project/freesewing",
+        "Page of the project where translators work.",
+    ),
+    setting(
+        "BACKEND_CROWDIN_INVITE_DE",
+        "none",
+        "Code of the invitation of translators into German; without one they are led to the page of the project.",
+    ),
+    setting(
+        "BACKEND_CROWDIN_INVITE_ES",
+        "none",
+        "Code of the invitation of translators into Spanish; without one they are led to the page of the project.",
+    ),
+    setting(
+        "BACKEND_CROWDIN_INVITE_FR",
+        "none",
+        "Code of the invitation of translators into French; without one they are led to the page of the project.",
+    ),
+    setting(
+        "BACKEND_CROWDIN_INVITE_NL",
+        "none",
+        "Code of the invitation of translators into Dutch; without one they are led to the page of the project.",
+    ),
+    setting(
+        "BACKEND_CROWDIN_INVITE_UK",
+        "none",
+        "Code of the invitation of translators into Ukrainian; without one they are led to the page of the project.",
     ),
     setting(
         "BACKEND_DATA_DIR",
@@ -331,17 +411,7 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "BACKEND_AWS_SES_BCC",
     "BACKEND_IMPORT_CLOUDFLARE_IMAGES",
     "BACKEND_CLOUDFLARE_IMAGE_URL",
-    "BACKEND_ENABLE_GITHUB",
-    "BACKEND_GITHUB_TOKEN",
     "BACKEND_GITHUB_USER",
-    "BACKEND_GITHUB_USER_NAME",
-    "BACKEND_GITHUB_USER_EMAIL",
-    "BACKEND_GITHUB_NOTIFY_DEFAULT_USER",
-    "BACKEND_CROWDIN_INVITE_NL",
-    "BACKEND_CROWDIN_INVITE_FR",
-    "BACKEND_CROWDIN_INVITE_DE",
-    "BACKEND_CROWDIN_INVITE_ES",
-    "BACKEND_CROWDIN_INVITE_UK",
     "BACKEND_ALLOW_TESTS_IN_PRODUCTION",
     "BACKEND_TESTS_DOMAIN",
     "BACKEND_ENABLE_TESTS_EMAIL",

@@ -6,12 +6,17 @@ use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::http::tests::cut;
 
 const BASE: &str = "/client/v4/accounts/acme/images/v1";
 
 async fn images(server: &MockServer) -> CloudflareImages {
+    images_at(&server.uri())
+}
+
+fn images_at(url: &str) -> CloudflareImages {
     let settings = CloudflareSettings {
-        api_url: format!("{}/client/v4", server.uri()),
+        api_url: format!("{url}/client/v4"),
         account: "acme".into(),
         token: Token::new("secret".into()),
     };
@@ -137,11 +142,13 @@ async fn whatever_else_it_answers_is_an_error_and_nothing_is_removed() {
     let server = MockServer::start().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(5));
     Mock::given(method("POST")).respond_with(slow).mount(&server).await;
-    let late = images(&server).await.put(&ImageId::Set(7), picture(b"new")).await;
-    assert!(
-        matches!(late, Err(ImageError::Service(CallError::NoAnswer(_)))),
-        "{late:?}"
-    );
+    for images in [images(&server).await, images_at(&cut().await)] {
+        let none = images.put(&ImageId::Set(7), picture(b"new")).await;
+        assert!(
+            matches!(none, Err(ImageError::Service(CallError::NoAnswer(_)))),
+            "{none:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ async fn nothing_but_a_whole_answer_in_time_is_taken_and_nobody_is_followed() {
         assert_eq!(asked, 1, "asked once");
     }
     assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
+    let half = Fetcher::of(RELAXED, 250).fetch(&crate::http::tests::cut().await).await;
+    assert!(matches!(half, Err(ImageError::Url)), "{half:?}");
     let huge = ResponseTemplate::new(200).set_body_bytes(vec![0; MAX_SOURCE_BYTES + 1]);
     assert!(matches!(fetched(RELAXED, huge).await.0, Err(ImageError::TooLarge)));
 }

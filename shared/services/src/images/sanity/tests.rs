@@ -1,13 +1,20 @@
 //! Against a server that plays Sanity's part.
 
+use std::time::Duration;
+
 use wiremock::matchers::{body_json, body_string, header, method, path, query_param};
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::http::tests::cut;
 
 fn images(server: &MockServer) -> SanityImages {
+    images_at(server.uri())
+}
+
+fn images_at(url: String) -> SanityImages {
     let settings = SanitySettings {
-        api_url: server.uri(),
+        api_url: url,
         dataset: "site".into(),
         token: Token::new("secret".into()),
     };
@@ -113,5 +120,15 @@ async fn a_service_in_trouble_is_an_error_and_the_old_image_stays() {
         assert!(matches!(failed, Err(ImageError::Service(_))), "{failed:?}");
         let requests = server.received_requests().await.unwrap();
         assert!(!requests.iter().any(|request| request.url.path().contains("mutate")));
+    }
+    let slow = MockServer::start().await;
+    let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(5));
+    on("GET", "data/query").respond_with(late).mount(&slow).await;
+    for url in [slow.uri(), cut().await] {
+        let failed = images_at(url).put(&ImageId::Set(7), Image(b"new"[..].into())).await;
+        assert!(
+            matches!(failed, Err(ImageError::Service(CallError::NoAnswer(_)))),
+            "{failed:?}"
+        );
     }
 }

@@ -1,0 +1,62 @@
+//! `POST /flows/language-suggestion/{auth}`
+
+use axum::response::Response;
+use bespoke_core::entity::mail::{OutboxMail, Template};
+use bespoke_core::entity::user::User;
+use bespoke_core::validate::{Language, MAX_NOTES_BYTES};
+use bespoke_web::level::READ_SOME;
+use bespoke_web::{Body, Caller, Error, Result, Session};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::fields::given;
+use crate::mails::{self, UnderWay};
+
+/// A language for the site, with whatever else there is to say.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request")]
+pub(crate) struct LanguageSuggestion {
+    /// The language.
+    #[schema(value_type = Value, example = "cn")]
+    language: Value,
+}
+
+/// Suggest a language for the site
+///
+/// Mails everything that is sent, with the caller's id, user name and address, to whoever looks after the site. At most twenty
+/// an hour.
+// The original mailed the whole account, the secret of its second factor among it: defect D61.
+#[utoipa::path(post, path = "/flows/language-suggestion/{auth}", tag = "Flows", operation_id = "suggestLanguage",
+    request_body = LanguageSuggestion,
+    responses(
+        (status = 200, description = "The mail is under way.", body = UnderWay),
+        (status = 400, description = "`postBodyMissing`, `languageMissing`: the field is missing."),
+        (status = 404, description = "The account was removed while the call was under way."),
+    ))]
+pub(crate) async fn suggest(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
+    let body = body.required()?;
+    given(&body, "language", "languageMissing")?;
+    let sent = indented(&Value::Object(body));
+    if sent.len() > MAX_NOTES_BYTES {
+        return Err(Error::body_too_large());
+    }
+    let writer = session.clone();
+    mails::send(&caller, &session, "language suggestions", move |user| OutboxMail {
+        details: Some(format!("{sent}\n\n{}", indented(&about(user)))),
+        ..writer.mail(Template::Langsuggest, &writer.config().maintainer, Language::En, None)
+    })
+    .await
+}
+
+/// What is said about who suggests it.
+fn about(user: &User) -> Value {
+    json!({
+        "id": user.standing.id,
+        "username": user.username,
+        "email": user.email,
+    })
+}
+
+fn indented(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a value has text keys")
+}

@@ -1,0 +1,40 @@
+//! What people bring forward (contract-2023 section 3.10): by mail, to become a translator or to suggest a language; at GitHub,
+//! issues, discussions, and pages of the website.
+
+mod discussion;
+mod fields;
+mod issue;
+mod language_suggestion;
+mod mails;
+mod pull_request;
+mod slugs;
+mod translator_invite;
+
+use bespoke_services::github::GitHub;
+use bespoke_web::{Error, Result, Routes, Session, route};
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("flows")
+        .with(route!(translator_invite::invite).repeatable())
+        .with(route!(language_suggestion::suggest).repeatable())
+        .with(route!(issue::create))
+        .with(route!(discussion::create))
+        .with(route!(pull_request::blog))
+        .with(route!(pull_request::showcase))
+        .with(route!(slugs::blog))
+        .with(route!(slugs::showcase))
+}
+
+/// Seconds after which it may be better to ask again when GitHub is in trouble.
+const RETRY_AFTER_S: u64 = 5;
+
+/// The repository at GitHub, before anything else is looked at.
+fn github(session: &Session) -> Result<&dyn GitHub> {
+    session.github().ok_or(Error::bad_request("notEnabled"))
+}
+
+/// GitHub was asked, and nothing was made.
+fn unavailable(problem: impl std::fmt::Display) -> Error {
+    Error::unavailable(RETRY_AFTER_S, format!("GitHub: {problem}"))
+}

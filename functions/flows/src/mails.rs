@@ -1,0 +1,45 @@
+//! Mails that a caller has sent: a bounded number, for nobody asked for most of them.
+
+use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::mail::OutboxMail;
+use bespoke_core::entity::user::User;
+use bespoke_database::{outbox, strangers_mails, users};
+use bespoke_web::level::READ_SOME;
+use bespoke_web::{Caller, Error, Outcome, Result, Session, ok};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Most mails of one kind that an account has sent in an hour.
+const MOST: i64 = 20;
+
+/// The answer when a mail is under way.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MailUnderWay)]
+pub(crate) struct UnderWay {
+    result: Outcome,
+}
+
+/// Puts the mail into the outbox that `write` makes for the caller's account, and answers. `kind` says what is counted.
+pub(crate) async fn send(
+    caller: &Caller<READ_SOME>,
+    session: &Session,
+    kind: &'static str,
+    write: impl Fn(&User) -> OutboxMail + Send + Sync + 'static,
+) -> Result<Response> {
+    let now = session.now();
+    let queue = caller.create(session, move |db, actor| {
+        let user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
+        let counted = format!("{kind} of {}", user.standing.uuid);
+        if !strangers_mails::one_more_of(db, MOST, &counted, now)? {
+            let wait_s = strangers_mails::WINDOW_MS.unsigned_abs() / 1000;
+            return Err(Error::too_many("tooManyRequests", wait_s));
+        }
+        Ok(outbox::insert(db, &write(&user))?)
+    });
+    queue.await?;
+    session.deliver_mail().await;
+    Ok(ok(&UnderWay {
+        result: Outcome::Success,
+    }))
+}

@@ -1,0 +1,58 @@
+//! `GET /slugs/blog/{slug}/{auth}` and `GET /slugs/showcase/{slug}/{auth}`
+
+use axum::response::Response;
+use bespoke_core::validate::is_slug;
+use bespoke_services::github::PageKind;
+use bespoke_web::level::READ_SOME;
+use bespoke_web::{Caller, Error, Outcome, Params, Result, Session, ok};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SlugTaken {
+    result: Outcome,
+    slug: String,
+    /// Always false.
+    available: bool,
+}
+
+/// Look whether a name of the blog is taken
+#[utoipa::path(get, path = "/slugs/blog/{slug}/{auth}", tag = "Flows", operation_id = "readBlogSlug",
+    params(("slug" = String, Path, description = "The name.")),
+    responses(
+        (status = 200, description = "It is taken.", body = SlugTaken),
+        (status = 400, description = "`notEnabled`: there is no repository. `slugInvalid`: this can be no name."),
+        (status = 404, description = "It is free."),
+    ))]
+pub(crate) async fn blog(_: Caller<READ_SOME>, session: Session, params: Params) -> Result<Response> {
+    look(&session, PageKind::Blog, params.get("slug")).await
+}
+
+/// Look whether a name of the showcase is taken
+#[utoipa::path(get, path = "/slugs/showcase/{slug}/{auth}", tag = "Flows", operation_id = "readShowcaseSlug",
+    params(("slug" = String, Path, description = "The name.")),
+    responses(
+        (status = 200, description = "It is taken.", body = SlugTaken),
+        (status = 400, description = "`notEnabled`: there is no repository. `slugInvalid`: this can be no name."),
+        (status = 404, description = "It is free."),
+    ))]
+pub(crate) async fn showcase(_: Caller<READ_SOME>, session: Session, params: Params) -> Result<Response> {
+    look(&session, PageKind::Showcase, params.get("slug")).await
+}
+
+// GitHub in trouble ended the process, or made every name free for half an hour: defect D29.
+async fn look(session: &Session, kind: PageKind, slug: &str) -> Result<Response> {
+    let github = crate::github(session)?;
+    if !is_slug(slug) {
+        return Err(Error::bad_request("slugInvalid"));
+    }
+    let taken = github.has_page(kind, slug, session.now()).await;
+    if !taken.map_err(crate::unavailable)? {
+        return Err(Error::not_found());
+    }
+    Ok(ok(&SlugTaken {
+        result: Outcome::Success,
+        slug: slug.to_owned(),
+        available: false,
+    }))
+}

@@ -1,0 +1,100 @@
+//! The calls, and what they have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bespoke_core::Timestamp;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::discussions::Place;
+use super::pages::Taken;
+use super::{Described, GitHub, GitHubSettings, NewIssue, NewPage, PageKind, Proposal, ProposalError};
+use crate::http::{Answer, CallError, Http, send, send_once};
+
+const ACCEPT: &str = "application/vnd.github.v3+json";
+/// The version of the API that is spoken.
+const API_VERSION: &str = "2022-11-28";
+/// How long a question may take with all its repeats, in milliseconds: whoever asked us still waits then.
+const ASK_DEADLINE_MS: u64 = 6_000;
+/// What took longer than it may.
+pub(super) const TOO_LATE: CallError = CallError::NoAnswer("it took too long");
+
+/// The repository, through GitHub's API.
+pub(super) struct Client {
+    pub(super) settings: GitHubSettings,
+    http: Arc<Http>,
+    /// Where discussions are opened; GitHub is asked once.
+    pub(super) place: OnceCell<Place>,
+    pub(super) taken: Taken,
+}
+
+impl Client {
+    pub(super) fn new(settings: GitHubSettings, http: Arc<Http>) -> Self {
+        Self {
+            settings,
+            http,
+            place: OnceCell::new(),
+            taken: Taken::default(),
+        }
+    }
+
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.settings.api_url));
+        request
+            .bearer_auth(self.settings.token.expose())
+            .header("accept", ACCEPT)
+            .header("x-github-api-version", API_VERSION)
+    }
+
+    /// The path of something of the repository.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("/repos/{}/{}{rest}", self.settings.owner, self.settings.repository)
+    }
+
+    /// Asks for something of the repository, again where GitHub is in trouble.
+    pub(super) async fn ask(&self, rest: &str) -> Result<Answer, CallError> {
+        let request = self.request(Method::GET, &self.path(rest));
+        let limit = Duration::from_millis(ASK_DEADLINE_MS);
+        tokio::time::timeout(limit, send(request))
+            .await
+            .unwrap_or(Err(TOO_LATE))
+    }
+
+    /// Makes something, asking once: what is made twice would be there twice.
+    pub(super) async fn make(&self, method: Method, rest: &str, body: &Value) -> Result<Described, CallError> {
+        let answer = send_once(self.request(method, &self.path(rest)).json(body)).await?;
+        if answer.status == StatusCode::CREATED {
+            answer.json()
+        } else {
+            Err(CallError::Refused(answer.status))
+        }
+    }
+}
+
+#[async_trait]
+impl GitHub for Client {
+    fn labels(&self) -> &[String] {
+        &self.settings.labels
+    }
+
+    async fn create_issue(&self, issue: &NewIssue) -> Result<Described, CallError> {
+        let body = serde_json::to_value(issue).map_err(|_| CallError::Garbage)?;
+        self.make(Method::POST, "/issues", &body).await
+    }
+
+    async fn create_discussion(&self, title: &str, body: &str) -> Result<Described, CallError> {
+        let place = self.place.get_or_try_init(|| self.find_place()).await?;
+        self.discuss(place, title, body).await
+    }
+
+    async fn propose(&self, page: &NewPage) -> Result<Proposal, ProposalError> {
+        self.propose_page(page).await
+    }
+
+    async fn has_page(&self, kind: PageKind, slug: &str, now: Timestamp) -> Result<bool, CallError> {
+        self.is_taken(kind, slug, now).await
+    }
+}

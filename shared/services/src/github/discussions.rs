@@ -1,0 +1,86 @@
+//! Discussions: GitHub opens them through its GraphQL API alone.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Described;
+use super::client::Client;
+use crate::http::{CallError, send};
+
+const FIND: &str = "query($owner: String!, $name: String!, $category: String!) { \
+    repository(owner: $owner, name: $name) { id discussionCategory(slug: $category) { id } } }";
+const CREATE: &str = "mutation($input: CreateDiscussionInput!) { \
+    createDiscussion(input: $input) { discussion { id number title url } } }";
+/// Where the answer to [`CREATE`] says that it was done.
+const CREATED: &str = "/data/createDiscussion/discussion/url";
+
+/// Ids of the repository and of a category of its discussions.
+pub(super) struct Place {
+    repository: String,
+    category: String,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    repository: Repository,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Repository {
+    id: String,
+    discussion_category: Category,
+}
+
+#[derive(Deserialize)]
+struct Category {
+    id: String,
+}
+
+impl Client {
+    /// # Errors
+    /// [`CallError::Garbage`] where there is no such category too.
+    pub(super) async fn find_place(&self) -> Result<Place, CallError> {
+        let variables = json!({
+            "owner": self.settings.owner,
+            "name": self.settings.repository,
+            "category": self.settings.discussion_category,
+        });
+        let found: Found =
+            serde_json::from_value(self.graphql(FIND, variables).await?.into()).map_err(|_| CallError::Garbage)?;
+        Ok(Place {
+            repository: found.data.repository.id,
+            category: found.data.repository.discussion_category.id,
+        })
+    }
+
+    pub(super) async fn discuss(&self, place: &Place, title: &str, body: &str) -> Result<Described, CallError> {
+        let input = json!({
+            "repositoryId": place.repository,
+            "categoryId": place.category,
+            "title": title,
+            "body": body,
+        });
+        let answer = self.graphql(CREATE, json!({ "input": input })).await?;
+        let answer = Value::Object(answer);
+        match (answer.pointer(CREATED).is_some_and(Value::is_string), answer) {
+            (true, Value::Object(answer)) => Ok(answer),
+            // A refusal has status 200 as well.
+            _ => Err(CallError::Garbage),
+        }
+    }
+
+    async fn graphql(&self, query: &str, variables: Value) -> Result<Described, CallError> {
+        let body = json!({ "query": query, "variables": variables });
+        send(self.request(Method::POST, "/graphql").json(&body))
+            .await?
+            .success()?
+            .json()
+    }
+}

@@ -1,0 +1,202 @@
+//! Pages of the website: which there are, and how a new one is proposed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bespoke_core::Timestamp;
+use bespoke_core::validate::Language;
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{Client, TOO_LATE};
+use super::{Described, NewPage, PageKind, Proposal, ProposalError};
+use crate::http::{CallError, send};
+
+/// How long the list of pages is not asked for again, in milliseconds.
+const LIST_LIFETIME_MS: i64 = 30 * 60 * 1000;
+/// Most entries of a folder that GitHub lists.
+const MAX_LISTED: usize = 1_000;
+/// How long filling the branch of a proposal may take, in milliseconds: whoever asked still waits then, and the branch can be
+/// removed.
+const FILL_DEADLINE_MS: u64 = 8_000;
+/// How long removing the branch may take, in milliseconds.
+const UNDO_DEADLINE_MS: u64 = 4_000;
+/// The folder of the pages.
+const FOLDER: &str = "markdown/org";
+
+/// The pages that there were when GitHub was asked, by kind.
+#[derive(Default)]
+pub(super) struct Taken(Mutex<HashMap<PageKind, List>>);
+
+/// The names of all pages of a kind.
+struct List {
+    names: Arc<HashSet<String>>,
+    /// When it is asked for anew.
+    ends_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    commit: Commit,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
+}
+
+impl Client {
+    pub(super) async fn is_taken(&self, kind: PageKind, slug: &str, now: Timestamp) -> Result<bool, CallError> {
+        let names = self.names(kind, now).await?;
+        if names.contains(slug) || names.len() < MAX_LISTED {
+            return Ok(names.contains(slug));
+        }
+        let answer = self.ask(&format!("/contents/{FOLDER}/{}/{slug}", kind.name())).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        answer.success().map(|_| true)
+    }
+
+    /// The names of all pages of a kind. What failed is asked again next time.
+    async fn names(&self, kind: PageKind, now: Timestamp) -> Result<Arc<HashSet<String>>, CallError> {
+        let known = {
+            let lists = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
+            lists
+                .get(&kind)
+                .filter(|list| now < list.ends_at)
+                .map(|list| Arc::clone(&list.names))
+        };
+        if let Some(names) = known {
+            return Ok(names);
+        }
+        let answer = self.ask(&format!("/contents/{FOLDER}/{}", kind.name())).await?;
+        let entries: Vec<Entry> = answer.success()?.json()?;
+        let names: Arc<HashSet<_>> = Arc::new(entries.into_iter().map(|entry| entry.name).collect());
+        let list = List {
+            names: Arc::clone(&names),
+            ends_at: now.plus_ms(LIST_LIFETIME_MS),
+        };
+        let mut lists = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.insert(kind, list);
+        Ok(names)
+    }
+
+    pub(super) async fn propose_page(&self, page: &NewPage) -> Result<Proposal, ProposalError> {
+        let name = format!("{}-{}", page.kind.name(), page.slug);
+        let sha = self.head().await.map_err(ProposalError::Unavailable)?;
+        let body = json!({ "ref": format!("refs/heads/{name}"), "sha": sha });
+        let branch = self.make(Method::POST, "/git/refs", &body).await;
+        let branch = branch.map_err(|problem| failed("the branch", problem))?;
+        let limit = Duration::from_millis(FILL_DEADLINE_MS);
+        let filled = tokio::time::timeout(limit, self.fill(page, &name)).await;
+        match filled.unwrap_or_else(|_| Err(failed("the page", TOO_LATE))) {
+            Ok((file, pull_request)) => Ok(Proposal {
+                branch,
+                file,
+                pull_request,
+            }),
+            Err(error) => Err(self.undo(&name, error).await),
+        }
+    }
+
+    /// The newest commit of the branch that pages are proposed for.
+    async fn head(&self) -> Result<String, CallError> {
+        let answer = self.ask(&format!("/branches/{}", self.settings.branch)).await?;
+        let branch: Branch = answer.success()?.json()?;
+        Ok(branch.commit.sha)
+    }
+
+    /// Puts the page into its branch, and asks for it to be merged.
+    async fn fill(&self, page: &NewPage, branch: &str) -> Result<(Described, Described), ProposalError> {
+        let path = format!("{FOLDER}/{}/{}/en.md", page.kind.name(), page.slug);
+        let text = Text::of(page);
+        let body = json!({
+            "message": text.message(),
+            "content": STANDARD.encode(&page.markdown),
+            "branch": branch,
+            "author": page.author.as_ref().unwrap_or(&self.settings.author),
+        });
+        let file = self.make(Method::PUT, &format!("/contents/{path}"), &body).await;
+        let file = file.map_err(|problem| failed("the file", problem))?;
+        let body = json!({
+            "title": text.title,
+            "body": text.request(self.settings.notify.as_deref()),
+            "head": branch,
+            "base": self.settings.branch,
+        });
+        match self.make(Method::POST, "/pulls", &body).await {
+            Ok(request) => Ok((file, request)),
+            Err(problem) => Err(ProposalError::Failed {
+                step: "the pull request",
+                problem,
+            }),
+        }
+    }
+
+    /// Removes the branch of a proposal that failed, so that it can be made again. With it goes a pull request that may be there.
+    async fn undo(&self, branch: &str, error: ProposalError) -> ProposalError {
+        let path = self.path(&format!("/git/refs/heads/{branch}"));
+        let limit = Duration::from_millis(UNDO_DEADLINE_MS);
+        match tokio::time::timeout(limit, send(self.request(Method::DELETE, &path))).await {
+            Ok(Ok(answer)) if answer.status.is_success() => error,
+            _ => ProposalError::LeftBehind(Box::new(error)),
+        }
+    }
+}
+
+/// GitHub refuses what is there already as it refuses what cannot be, and there is nothing here that cannot be.
+fn failed(step: &'static str, problem: CallError) -> ProposalError {
+    match problem {
+        CallError::Refused(StatusCode::UNPROCESSABLE_ENTITY) => ProposalError::Taken,
+        problem => ProposalError::Failed { step, problem },
+    }
+}
+
+/// What is said about a page.
+struct Text {
+    title: String,
+    caution: Option<String>,
+}
+
+impl Text {
+    fn of(page: &NewPage) -> Self {
+        let NewPage {
+            kind, slug, username, ..
+        } = page;
+        let caution = (page.language != Language::En).then(|| {
+            format!(
+                "Caution: whoever wrote this has set the language {}, so the text may not be in English.",
+                page.language.code()
+            )
+        });
+        Self {
+            title: format!("New {} post {slug} by {username}", kind.name()),
+            caution,
+        }
+    }
+
+    /// Of the commit.
+    fn message(&self) -> String {
+        self.paragraphs(None)
+    }
+
+    /// Of the pull request.
+    fn request(&self, notify: Option<&str>) -> String {
+        self.paragraphs(notify.map(|name| format!("@{name}, please have a look.")))
+    }
+
+    fn paragraphs(&self, last: Option<String>) -> String {
+        let paragraphs = [Some(self.title.clone()), self.caution.clone(), last];
+        paragraphs.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+    }
+}

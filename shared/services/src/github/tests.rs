@@ -1,0 +1,78 @@
+//! Against a server that plays GitHub's part.
+
+mod pages;
+mod posts;
+
+use std::time::Duration;
+
+use serde_json::json;
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
+
+use super::*;
+use crate::http::tests::cut;
+
+/// How long a call may take, in milliseconds.
+const TIMEOUT_MS: u64 = 250;
+
+fn github_at(url: &str) -> Box<dyn GitHub> {
+    let settings = GitHubSettings {
+        api_url: url.to_owned(),
+        token: Token::new("secret".into()),
+        owner: "acme".into(),
+        repository: "site".into(),
+        branch: "develop".into(),
+        labels: vec!["bug".into()],
+        discussion_category: "ideas".into(),
+        author: Author {
+            name: "Bot".into(),
+            email: "bot@example.org".into(),
+        },
+        notify: Some("maintainer".into()),
+    };
+    connect(Some(settings), Arc::new(Http::new(TIMEOUT_MS))).expect("it is on")
+}
+
+fn github(server: &MockServer) -> Box<dyn GitHub> {
+    github_at(&server.uri())
+}
+
+/// A call with what every call has.
+fn on(verb: &str, what: &str) -> MockBuilder {
+    Mock::given(method(verb))
+        .and(path(what))
+        .and(header("authorization", "Bearer secret"))
+        .and(header("accept", "application/vnd.github.v3+json"))
+        .and(header("x-github-api-version", "2022-11-28"))
+}
+
+async fn answers(server: &MockServer, verb: &str, what: &str, answer: ResponseTemplate) {
+    on(verb, what).respond_with(answer).mount(server).await;
+}
+
+fn json_answer(status: u16, body: Value) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(body)
+}
+
+/// What is no answer: refusals, trouble, what comes too late, what is none of GitHub's.
+fn failures() -> Vec<ResponseTemplate> {
+    let refused = [301, 401, 403, 404, 410, 429, 500, 502, 503].map(ResponseTemplate::new);
+    let others = [
+        json_answer(201, json!({})).set_delay(Duration::from_secs(5)),
+        ResponseTemplate::new(201).set_body_string("<html>"),
+        json_answer(201, json!(["a list"])),
+        ResponseTemplate::new(204),
+    ];
+    refused.into_iter().chain(others).collect()
+}
+
+/// What was asked, in order.
+async fn asked(server: &MockServer) -> Vec<String> {
+    let requests = server.received_requests().await.unwrap();
+    let line = |request: &wiremock::Request| format!("{} {}", request.method, request.url.path());
+    requests.iter().map(line).collect()
+}
+
+async fn body_of(server: &MockServer, index: usize) -> Value {
+    server.received_requests().await.unwrap()[index].body_json().unwrap()
+}

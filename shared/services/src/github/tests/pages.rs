@@ -1,0 +1,223 @@
+//! Pages: which there are, and what becomes of a new one.
+
+use super::*;
+
+const HEAD: &str = "/repos/acme/site/branches/develop";
+const REFS: &str = "/repos/acme/site/git/refs";
+const FILE: &str = "/repos/acme/site/contents/markdown/org/showcase/a-day-out/en.md";
+const PULLS: &str = "/repos/acme/site/pulls";
+const BRANCH: &str = "/repos/acme/site/git/refs/heads/showcase-a-day-out";
+const LIST: &str = "/repos/acme/site/contents/markdown/org/blog";
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const HALF_AN_HOUR_MS: i64 = 30 * 60 * 1000;
+
+fn page() -> NewPage {
+    NewPage {
+        kind: PageKind::Showcase,
+        slug: "a-day-out".into(),
+        markdown: "# Zoë".into(),
+        language: Language::En,
+        username: "jane".into(),
+        author: None,
+    }
+}
+
+/// A server that does everything but the step of that method and path, which it answers so.
+async fn all_but(step: (&str, &str), answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    let instead = on(step.0, step.1).respond_with(answer);
+    instead.with_priority(1).mount(&server).await;
+    for (verb, what, status, body) in [
+        ("GET", HEAD, 200, json!({ "commit": { "sha": "abc" } })),
+        ("POST", REFS, 201, json!({ "ref": "refs/heads/showcase-a-day-out" })),
+        ("PUT", FILE, 201, json!({ "content": { "path": "en.md" } })),
+        ("POST", PULLS, 201, json!({ "number": 9 })),
+        ("DELETE", BRANCH, 204, json!(null)),
+    ] {
+        answers(&server, verb, what, json_answer(status, body)).await;
+    }
+    server
+}
+
+async fn willing() -> MockServer {
+    all_but(("GET", "/nothing"), ResponseTemplate::new(404)).await
+}
+
+fn steps(steps: &[(&str, &str)]) -> Vec<String> {
+    steps.iter().map(|(verb, path)| format!("{verb} {path}")).collect()
+}
+
+#[tokio::test]
+async fn a_page_becomes_a_branch_a_file_and_a_pull_request() {
+    let server = willing().await;
+    let proposal = github(&server).propose(&page()).await.unwrap();
+    assert_eq!(proposal.branch["ref"], "refs/heads/showcase-a-day-out");
+    assert_eq!(proposal.file["content"]["path"], "en.md");
+    assert_eq!(proposal.pull_request["number"], 9);
+    let done = steps(&[("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("POST", PULLS)]);
+    assert_eq!(asked(&server).await, done);
+    assert_eq!(
+        body_of(&server, 1).await,
+        json!({ "ref": "refs/heads/showcase-a-day-out", "sha": "abc" })
+    );
+    assert_eq!(
+        body_of(&server, 2).await,
+        json!({
+            "message": "New showcase post a-day-out by jane",
+            "content": "IyBab8Or",
+            "branch": "showcase-a-day-out",
+            "author": { "name": "Bot", "email": "bot@example.org" },
+        })
+    );
+    assert_eq!(
+        body_of(&server, 3).await,
+        json!({
+            "title": "New showcase post a-day-out by jane",
+            "body": "New showcase post a-day-out by jane\n\n@maintainer, please have a look.",
+            "head": "showcase-a-day-out",
+            "base": "develop",
+        })
+    );
+}
+
+#[tokio::test]
+async fn whose_it_is_and_that_it_may_not_be_english_is_said() {
+    let server = willing().await;
+    let author = Author {
+        name: "janedoe".into(),
+        email: "jane@example.com".into(),
+    };
+    let page = NewPage {
+        language: Language::Nl,
+        author: Some(author),
+        ..page()
+    };
+    github(&server).propose(&page).await.unwrap();
+    let (file, pull) = (body_of(&server, 2).await, body_of(&server, 3).await);
+    assert_eq!(
+        file["author"],
+        json!({ "name": "janedoe", "email": "jane@example.com" })
+    );
+    for text in [&file["message"], &pull["body"]] {
+        assert!(text.as_str().unwrap().contains("\n\nCaution: "), "{text}");
+    }
+    assert_eq!(pull["title"], "New showcase post a-day-out by jane");
+}
+
+#[tokio::test]
+async fn nothing_is_made_where_the_first_question_is_not_answered() {
+    for failure in failures() {
+        let server = all_but(("GET", HEAD), failure).await;
+        let error = github(&server).propose(&page()).await.unwrap_err();
+        assert!(matches!(error, ProposalError::Unavailable(_)), "{error:?}");
+        let asked = asked(&server).await;
+        assert!(
+            asked.len() <= 3 && asked.iter().all(|step| step.starts_with("GET ")),
+            "{asked:?}"
+        );
+    }
+    let error = github_at(&cut().await).propose(&page()).await.unwrap_err();
+    assert!(matches!(error, ProposalError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_branch_or_a_file_that_is_there_is_never_used() {
+    let exists = || json_answer(422, json!({ "message": "Reference already exists" }));
+    let server = all_but(("POST", REFS), exists()).await;
+    let error = github(&server).propose(&page()).await.unwrap_err();
+    assert!(matches!(error, ProposalError::Taken), "{error:?}");
+    assert_eq!(
+        asked(&server).await,
+        steps(&[("GET", HEAD), ("POST", REFS)]),
+        "it stays"
+    );
+
+    let server = all_but(("PUT", FILE), exists()).await;
+    let error = github(&server).propose(&page()).await.unwrap_err();
+    assert!(matches!(error, ProposalError::Taken), "{error:?}");
+    let undone = steps(&[("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("DELETE", BRANCH)]);
+    assert_eq!(asked(&server).await, undone);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_asked_for_once_and_the_branch_goes_again() {
+    let made = [("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("POST", PULLS)];
+    for (index, step) in made.into_iter().enumerate().skip(1) {
+        for failure in failures() {
+            let server = all_but(step, failure).await;
+            let error = github(&server).propose(&page()).await.unwrap_err();
+            assert!(matches!(error, ProposalError::Failed { .. }), "{error:?}");
+            let mut expected = steps(&made[..=index]);
+            // A branch that may not be ours is left alone.
+            expected.extend((index > 1).then(|| format!("DELETE {BRANCH}")));
+            assert_eq!(asked(&server).await, expected);
+        }
+    }
+    let server = all_but(("POST", PULLS), ResponseTemplate::new(422)).await;
+    let error = github(&server).propose(&page()).await.unwrap_err();
+    assert!(matches!(error, ProposalError::Failed { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_branch_that_stays_behind_is_said() {
+    let server = all_but(("POST", PULLS), ResponseTemplate::new(500)).await;
+    let stays = on("DELETE", BRANCH).respond_with(ResponseTemplate::new(503));
+    stays.with_priority(1).mount(&server).await;
+    let error = github(&server).propose(&page()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the pull request: it answered 500 Internal Server Error; its branch was left behind"
+    );
+}
+
+#[tokio::test]
+async fn the_pages_are_asked_for_once_in_half_an_hour() {
+    let server = MockServer::start().await;
+    let list = json!([{ "name": "a-day-out", "type": "dir" }, { "name": "b", "size": 3 }]);
+    answers(&server, "GET", LIST, json_answer(200, list)).await;
+    let github = github(&server);
+    let has = async |slug, now| github.has_page(PageKind::Blog, slug, now).await.unwrap();
+    assert!(has("a-day-out", START).await && !has("c", START.plus_ms(HALF_AN_HOUR_MS - 1)).await);
+    assert_eq!(asked(&server).await.len(), 1);
+    assert!(has("b", START.plus_ms(HALF_AN_HOUR_MS)).await);
+    assert_eq!(asked(&server).await.len(), 2);
+}
+
+#[tokio::test]
+async fn trouble_is_asked_again_and_never_remembered() {
+    // Defect D29.
+    for failure in failures().into_iter().chain([json_answer(200, json!({}))]) {
+        let server = MockServer::start().await;
+        let trouble = on("GET", LIST).respond_with(failure).up_to_n_times(3).with_priority(1);
+        trouble.mount(&server).await;
+        answers(&server, "GET", LIST, json_answer(200, json!([{ "name": "b" }]))).await;
+        let github = github(&server);
+        let mut tries = 0;
+        while github.has_page(PageKind::Blog, "b", START).await.is_err() {
+            tries += 1;
+        }
+        assert!((1..=3).contains(&tries), "{tries}");
+    }
+    github_at(&cut().await)
+        .has_page(PageKind::Blog, "b", START)
+        .await
+        .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_folder_with_more_pages_than_are_listed_is_asked_for_the_page_itself() {
+    let server = MockServer::start().await;
+    let list: Vec<_> = (0..1_000)
+        .map(|index| json!({ "name": format!("page-{index}") }))
+        .collect();
+    answers(&server, "GET", LIST, json_answer(200, json!(list))).await;
+    answers(&server, "GET", &format!("{LIST}/the-last"), json_answer(200, json!([]))).await;
+    let github = github(&server);
+    for (slug, there) in [("page-7", true), ("the-last", true), ("none", false)] {
+        assert_eq!(
+            github.has_page(PageKind::Blog, slug, START).await.unwrap(),
+            there,
+            "{slug}"
+        );
+    }
+}

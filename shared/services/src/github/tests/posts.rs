@@ -1,0 +1,118 @@
+//! Issues and discussions.
+
+use wiremock::matchers::body_partial_json;
+
+use super::*;
+
+fn issue() -> NewIssue {
+    NewIssue {
+        title: "Title".into(),
+        body: "Text".into(),
+        labels: vec!["bug".into()],
+    }
+}
+
+#[tokio::test]
+async fn an_issue_is_title_text_and_labels_and_comes_back_as_it_is() {
+    let server = MockServer::start().await;
+    let opened = json!({ "number": 7, "state": "open", "html_url": "https://github.example/7" });
+    answers(
+        &server,
+        "POST",
+        "/repos/acme/site/issues",
+        json_answer(201, opened.clone()),
+    )
+    .await;
+    let issue = github(&server).create_issue(&issue()).await.unwrap();
+    assert_eq!(Value::Object(issue), opened);
+    assert_eq!(
+        body_of(&server, 0).await,
+        json!({ "title": "Title", "body": "Text", "labels": ["bug"] })
+    );
+}
+
+#[tokio::test]
+async fn an_issue_that_is_not_opened_is_an_error_and_asked_for_once() {
+    for failure in failures() {
+        let server = MockServer::start().await;
+        answers(&server, "POST", "/repos/acme/site/issues", failure).await;
+        github(&server).create_issue(&issue()).await.unwrap_err();
+        assert_eq!(asked(&server).await.len(), 1);
+    }
+    let error = github_at(&cut().await).create_issue(&issue()).await.unwrap_err();
+    assert!(matches!(error, CallError::NoAnswer(_)), "{error:?}");
+    let error = github_at("http://127.0.0.1:1")
+        .create_issue(&issue())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CallError::NoAnswer(_)), "{error:?}");
+}
+
+async fn with_place() -> MockServer {
+    let server = MockServer::start().await;
+    let variables = json!({ "variables": { "owner": "acme", "name": "site", "category": "ideas" } });
+    let found = json!({ "data": { "repository": { "id": "R_1", "discussionCategory": { "id": "DIC_2" } } } });
+    on("POST", "/graphql")
+        .and(body_partial_json(variables))
+        .respond_with(json_answer(200, found))
+        .mount(&server)
+        .await;
+    server
+}
+
+/// What the server answers to a new discussion.
+async fn discussing(server: &MockServer, answer: ResponseTemplate) {
+    let input = json!({ "repositoryId": "R_1", "categoryId": "DIC_2", "title": "Title", "body": "Text" });
+    on("POST", "/graphql")
+        .and(body_partial_json(json!({ "variables": { "input": input } })))
+        .respond_with(answer)
+        .mount(server)
+        .await;
+}
+
+#[tokio::test]
+async fn a_discussion_is_opened_in_its_category_which_is_looked_for_once() {
+    let server = with_place().await;
+    let url = "https://github.example/discussions/3";
+    let opened = json!({ "data": { "createDiscussion": { "discussion": { "url": url } } } });
+    discussing(&server, json_answer(200, opened.clone())).await;
+    let github = github(&server);
+    for _ in 0..2 {
+        let discussion = github.create_discussion("Title", "Text").await.unwrap();
+        assert_eq!(Value::Object(discussion), opened);
+    }
+    assert_eq!(asked(&server).await.len(), 3);
+    let query = body_of(&server, 1).await["query"].as_str().unwrap().to_owned();
+    assert!(query.contains("createDiscussion(input: $input)"), "{query}");
+}
+
+#[tokio::test]
+async fn a_discussion_that_is_not_opened_is_an_error() {
+    let refused = json_answer(
+        200,
+        json!({ "data": { "createDiscussion": null }, "errors": [{ "message": "no" }] }),
+    );
+    for failure in failures().into_iter().chain([refused]) {
+        let server = with_place().await;
+        discussing(&server, failure).await;
+        github(&server).create_discussion("Title", "Text").await.unwrap_err();
+        assert_eq!(asked(&server).await.len(), 2);
+    }
+    github_at(&cut().await)
+        .create_discussion("Title", "Text")
+        .await
+        .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_category_that_is_not_found_is_looked_for_again() {
+    let server = MockServer::start().await;
+    let none = json!({ "data": { "repository": { "id": "R_1", "discussionCategory": null } } });
+    answers(&server, "POST", "/graphql", json_answer(200, none)).await;
+    let github = github(&server);
+    for _ in 0..2 {
+        let error = github.create_discussion("Title", "Text").await.unwrap_err();
+        assert!(matches!(error, CallError::Garbage), "{error:?}");
+    }
+    assert_eq!(asked(&server).await.len(), 2);
+}

@@ -1,0 +1,392 @@
+//! `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`: what is brought forward at GitHub
+
+use std::time::Duration;
+
+use bespoke_tests::support::{Answer, App, Person};
+use serde_json::{Value, json};
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const REPOSITORY: &str = "/repos/freesewing/freesewing";
+const KINDS: [&str; 2] = ["blog", "showcase"];
+const MINUTE_MS: i64 = 60 * 1000;
+
+/// An installation and a server that plays GitHub's part.
+struct Outside {
+    app: App,
+    github: MockServer,
+}
+
+impl Outside {
+    async fn new() -> Self {
+        let github = MockServer::start().await;
+        let app = App::with(&[
+            ("BACKEND_ENABLE_GITHUB", "yes"),
+            ("BACKEND_GITHUB_TOKEN", "secret"),
+            ("BACKEND_GITHUB_API_URL", &github.uri()),
+            ("BACKEND_GITHUB_LABELS", "Bug, help wanted"),
+            ("BACKEND_CALL_TIMEOUT_MS", "250"),
+        ])
+        .await;
+        Self { app, github }
+    }
+
+    /// One on which everything works.
+    async fn willing() -> Self {
+        let outside = Self::new().await;
+        let place = json!({ "repository": { "id": "R", "discussionCategory": { "id": "C" } }, "createDiscussion": { "discussion": { "url": "https://github.example/d/1" } } });
+        for (verb, what, status, body) in [
+            ("POST", "/issues", 201, json!({ "number": 7, "state": "open" })),
+            ("GET", "/branches/develop", 200, json!({ "commit": { "sha": "abc" } })),
+            ("POST", "/git/refs", 201, json!({ "ref": "the branch" })),
+            ("POST", "/pulls", 201, json!({ "number": 9 })),
+        ] {
+            outside
+                .answers(verb, &format!("{REPOSITORY}{what}"), ok(status, body))
+                .await;
+        }
+        for kind in KINDS {
+            let file = format!("{REPOSITORY}/contents/markdown/org/{kind}/a-day-out/en.md");
+            outside.answers("PUT", &file, ok(201, json!({ "content": {} }))).await;
+            let list = format!("{REPOSITORY}/contents/markdown/org/{kind}");
+            outside
+                .answers("GET", &list, ok(200, json!([{ "name": "taken" }])))
+                .await;
+        }
+        outside
+            .answers("POST", "/graphql", ok(200, json!({ "data": place })))
+            .await;
+        outside
+    }
+
+    async fn answers(&self, verb: &str, what: &str, answer: ResponseTemplate) {
+        Mock::given(method(verb))
+            .and(path(what))
+            .and(header("authorization", "Bearer secret"))
+            .respond_with(answer)
+            .mount(&self.github)
+            .await;
+    }
+
+    /// Bodies of what was asked under a path that ends so.
+    async fn asked(&self, end: &str) -> Vec<Value> {
+        let requests = self.github.received_requests().await.unwrap();
+        let requests = requests.iter().filter(|request| request.url.path().ends_with(end));
+        requests
+            .map(|request| request.body_json().unwrap_or_default())
+            .collect()
+    }
+}
+
+fn ok(status: u16, body: Value) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(body)
+}
+
+fn failures() -> Vec<ResponseTemplate> {
+    vec![
+        ResponseTemplate::new(401),
+        ResponseTemplate::new(403),
+        ResponseTemplate::new(500),
+        ResponseTemplate::new(200).set_body_string("<html>"),
+        ok(201, json!({})).set_delay(Duration::from_secs(5)),
+    ]
+}
+
+fn post() -> Value {
+    json!({ "title": "The title", "body": "The text" })
+}
+
+fn page() -> Value {
+    json!({ "markdown": "# A day out", "slug": "a-day-out", "language": "en" })
+}
+
+async fn propose(app: &App, jane: &Person, kind: &str, body: &Value) -> Answer {
+    let path = format!("/flows/pr/{kind}/jwt");
+    app.post(&path).jwt(&jane.token).json(body).send().await
+}
+
+#[tokio::test]
+async fn where_github_is_off_that_is_said_before_anything_else() {
+    // Defects D28 and D29: it ended the process.
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    for path in ["/issues", "/discussions"] {
+        app.post(path).send().await.expect_error(400, "notEnabled");
+        app.post(path)
+            .json(&post())
+            .send()
+            .await
+            .expect_error(400, "notEnabled");
+    }
+    for kind in KINDS {
+        propose(&app, &jane, kind, &json!({}))
+            .await
+            .expect_error(400, "notEnabled");
+        propose(&app, &jane, kind, &page())
+            .await
+            .expect_error(400, "notEnabled");
+        for slug in ["a-day-out", "..%2Fx"] {
+            let slug = format!("/slugs/{kind}/{slug}/key");
+            app.get(&slug)
+                .key(&jane.key)
+                .send()
+                .await
+                .expect_error(400, "notEnabled");
+        }
+    }
+}
+
+#[tokio::test]
+async fn anybody_opens_an_issue_and_of_what_is_sent_little_is_passed_on() {
+    // Defect D101.
+    let outside = Outside::willing().await;
+    let mut body = post();
+    for (name, value) in [
+        (
+            "labels",
+            json!(["bug", "security", 7, "Bug", { "name": "help wanted" }]),
+        ),
+        ("assignees", json!(["joost"])),
+        ("milestone", json!(1)),
+        ("type", json!("Task")),
+    ] {
+        body[name] = value;
+    }
+    let opened = outside.app.post("/issues").json(&body).send().await.expect_status(201);
+    assert_eq!(
+        opened,
+        json!({ "result": "created", "issue": { "number": 7, "state": "open" } })
+    );
+    let passed_on = json!({ "title": "The title", "body": "The text", "labels": ["Bug"] });
+    assert_eq!(outside.asked("/issues").await, [passed_on]);
+    for labels in [json!("bug"), json!({}), json!(null), json!([[]])] {
+        let mut body = post();
+        body["labels"] = labels;
+        outside.app.post("/issues").json(&body).send().await.expect_status(201);
+    }
+    assert_eq!(outside.asked("/issues").await[4]["labels"], json!([]));
+}
+
+#[tokio::test]
+async fn anybody_opens_a_discussion() {
+    let outside = Outside::willing().await;
+    let mut body = post();
+    body["categoryId"] = json!("another");
+    let opened = outside
+        .app
+        .post("/discussions")
+        .json(&body)
+        .send()
+        .await
+        .expect_status(201);
+    assert_eq!(opened["result"], "created");
+    let discussion = &opened["discussion"]["data"]["createDiscussion"]["discussion"];
+    assert_eq!(discussion["url"], "https://github.example/d/1");
+    let input = json!({ "repositoryId": "R", "categoryId": "C", "title": "The title", "body": "The text" });
+    assert_eq!(outside.asked("/graphql").await[1]["variables"]["input"], input);
+}
+
+#[tokio::test]
+async fn title_and_text_have_to_be_what_they_can_be() {
+    let outside = Outside::willing().await;
+    for path in ["/issues", "/discussions"] {
+        let request = outside.app.post(path);
+        request.send().await.expect_error(400, "postBodyMissing");
+        for (field, value, code) in [
+            ("title", json!(null), "titleMissing"),
+            ("title", json!(""), "titleMissing"),
+            ("title", json!(0), "titleMissing"),
+            ("title", json!(7), "titleInvalid"),
+            ("title", json!(["a"]), "titleInvalid"),
+            ("title", json!(" \n"), "titleInvalid"),
+            ("title", json!("a".repeat(257)), "titleInvalid"),
+            ("body", json!(false), "bodyMissing"),
+            ("body", json!({ "a": 1 }), "bodyInvalid"),
+            ("body", json!("  "), "bodyInvalid"),
+        ] {
+            let mut body = post();
+            body[field] = value;
+            outside.app.post(path).json(&body).send().await.expect_error(400, code);
+        }
+        let mut huge = post();
+        huge["body"] = json!("a".repeat(70_000));
+        let refused = outside.app.post(path).json(&huge).send().await;
+        refused.expect_error(413, "bodyTooLarge");
+    }
+    assert_eq!(outside.github.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn an_issue_or_discussion_that_github_does_not_take_has_failed_and_is_not_tried_again() {
+    // Defect D87: the code was `success`.
+    for failure in failures() {
+        let outside = Outside::new().await;
+        Mock::given(method("POST"))
+            .respond_with(failure)
+            .mount(&outside.github)
+            .await;
+        for (path, code) in [
+            ("/issues", "createIssueFailed"),
+            ("/discussions", "createDiscussionFailed"),
+        ] {
+            let refused = outside.app.post(path).json(&post()).send().await;
+            refused.expect_error(400, code);
+        }
+        assert_eq!(outside.github.received_requests().await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_proposed_by_whoever_the_account_says_it_is_at_github() {
+    let outside = Outside::willing().await;
+    let app = &outside.app;
+    let jane = app.person("jane").await;
+    let change = json!({ "username": "Jane", "data": { "githubUsername": "janedoe", "githubEmail": "j@example.com" } });
+    app.patch("/account/jwt")
+        .jwt(&jane.token)
+        .json(&change)
+        .send()
+        .await
+        .expect_status(200);
+    for (index, (kind, method)) in KINDS.into_iter().zip(["jwt", "key"]).enumerate() {
+        let path = format!("/flows/pr/{kind}/{method}");
+        let proposed = app.post(&path).auth(&jane, method).json(&page()).send().await;
+        assert_eq!(
+            proposed.expect_status(201),
+            json!({ "result": "created", "branch": { "ref": "the branch" }, "file": { "content": {} }, "pr": { "number": 9 } })
+        );
+        let branch = json!({ "ref": format!("refs/heads/{kind}-a-day-out"), "sha": "abc" });
+        assert_eq!(outside.asked("/git/refs").await[index], branch);
+        let file = &outside.asked("/a-day-out/en.md").await[index];
+        assert_eq!(file["content"], "IyBBIGRheSBvdXQ=");
+        assert_eq!(file["author"], json!({ "name": "janedoe", "email": "j@example.com" }));
+        let title = format!("New {kind} post a-day-out by Jane");
+        assert_eq!(outside.asked("/pulls").await[index]["title"], title);
+    }
+    for data in [
+        json!({ "githubUsername": "x\ny", "githubEmail": "j@example.com" }),
+        json!({ "githubUsername": "janedoe", "githubEmail": "nobody" }),
+        json!({ "githubUsername": 7, "githubEmail": {} }),
+    ] {
+        let change = json!({ "data": data });
+        app.patch("/account/jwt")
+            .jwt(&jane.token)
+            .json(&change)
+            .send()
+            .await
+            .expect_status(200);
+        propose(app, &jane, "blog", &page()).await.expect_status(201);
+        let author = outside.asked("/blog/a-day-out/en.md").await.pop().unwrap()["author"].clone();
+        assert_eq!(author["email"], "bot@freesewing.org", "{data}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_has_to_be_what_it_can_be() {
+    // Defects D28 and D102.
+    let outside = Outside::willing().await;
+    let jane = outside.app.person("jane").await;
+    for (field, value, code) in [
+        ("markdown", json!(null), "markdownMissing"),
+        ("markdown", json!(7), "markdownInvalid"),
+        ("markdown", json!({ "a": 1 }), "markdownInvalid"),
+        ("markdown", json!("a".repeat(512 * 1024 + 1)), "markdownInvalid"),
+        ("slug", json!(""), "slugMissing"),
+        ("slug", json!(["a"]), "slugInvalid"),
+        ("slug", json!("../../x"), "slugInvalid"),
+        ("slug", json!("a/b"), "slugInvalid"),
+        ("slug", json!("A"), "slugInvalid"),
+        ("slug", json!("a--b"), "slugInvalid"),
+        ("slug", json!("-a"), "slugInvalid"),
+        ("slug", json!("a.lock"), "slugInvalid"),
+        ("slug", json!("a".repeat(101)), "slugInvalid"),
+        ("language", json!(0), "languageMissing"),
+        ("language", json!("xx"), "languageInvalid"),
+        ("language", json!(["en"]), "languageInvalid"),
+    ] {
+        let mut body = page();
+        body[field] = value;
+        propose(&outside.app, &jane, "blog", &body)
+            .await
+            .expect_error(400, code);
+    }
+    propose(&outside.app, &jane, "blog", &json!({}))
+        .await
+        .expect_error(400, "markdownMissing");
+    assert_eq!(outside.github.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_page_that_github_does_not_take_has_failed() {
+    for failure in failures() {
+        let outside = Outside::new().await;
+        let jane = outside.app.person("jane").await;
+        let head = ok(200, json!({ "commit": { "sha": "abc" } }));
+        outside
+            .answers("GET", &format!("{REPOSITORY}/branches/develop"), head)
+            .await;
+        Mock::given(method("POST"))
+            .respond_with(failure)
+            .mount(&outside.github)
+            .await;
+        let refused = propose(&outside.app, &jane, "blog", &page()).await;
+        refused.expect_error(400, "createPullRequestFailed");
+    }
+    let outside = Outside::new().await;
+    let jane = outside.app.person("jane").await;
+    let unavailable = propose(&outside.app, &jane, "blog", &page()).await;
+    assert_eq!(unavailable.header("retry-after"), "5");
+    unavailable.expect_error(503, "serviceUnavailable");
+    let head = ok(200, json!({ "commit": { "sha": "abc" } }));
+    outside
+        .answers("GET", &format!("{REPOSITORY}/branches/develop"), head)
+        .await;
+    outside
+        .answers("POST", &format!("{REPOSITORY}/git/refs"), ok(422, json!({})))
+        .await;
+    let taken = propose(&outside.app, &jane, "blog", &page()).await;
+    taken.expect_error(409, "slugTaken");
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_200_and_a_free_one_is_missing() {
+    let outside = Outside::willing().await;
+    let jane = outside.app.person("jane").await;
+    let look = async |kind: &str, slug: &str| {
+        let path = format!("/slugs/{kind}/{slug}/jwt");
+        outside.app.get(&path).jwt(&jane.token).send().await
+    };
+    for kind in KINDS {
+        assert_eq!(
+            look(kind, "taken").await.expect_status(200),
+            json!({ "result": "success", "slug": "taken", "available": false })
+        );
+        look(kind, "free").await.expect_missing();
+        for slug in ["..%2Fx", "A", "a--b", "%20", "%00"] {
+            look(kind, slug).await.expect_error(400, "slugInvalid");
+        }
+    }
+    outside.app.clock.advance_ms(31 * MINUTE_MS);
+    look("blog", "taken").await.expect_status(200);
+    assert_eq!(outside.asked("/markdown/org/blog").await.len(), 2);
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_looked_up_are_neither_taken_nor_free_and_that_is_not_remembered() {
+    // Defect D29.
+    for failure in failures() {
+        let outside = Outside::new().await;
+        let jane = outside.app.person("jane").await;
+        let trouble = Mock::given(method("GET")).respond_with(failure).with_priority(1);
+        trouble.up_to_n_times(3).mount(&outside.github).await;
+        let list = format!("{REPOSITORY}/contents/markdown/org/blog");
+        outside.answers("GET", &list, ok(200, json!([]))).await;
+        let look = async || outside.app.get("/slugs/blog/free/key").key(&jane.key).send().await;
+        look().await.expect_error(503, "serviceUnavailable");
+        let mut last = look().await;
+        while last.status == 503 {
+            last = look().await;
+        }
+        last.expect_missing();
+    }
+}
