@@ -66,7 +66,8 @@ export class Measure {
     const { min, max } = this.adult;
     const sign = this.isLength ? ` ${units}` : '°';
     const rounded = (value) => shown(Math.round(to(value, 'mm') * 10) / 10);
-    this.range.textContent = t('measure.adults', { min: rounded(min), max: rounded(max) + sign });
+    // Where all that are known are alike, it would be no range.
+    this.range.textContent = min === max ? '' : t('measure.adults', { min: rounded(min), max: rounded(max) + sign });
   }
 
   /** Takes what is stored now; what was typed in the field is done with. */
