@@ -79,7 +79,7 @@ test('with a second factor, then with a scratch code, then without', async () =>
   await page.getByRole('button', { name: 'Switch it on' }).click();
   await page.getByText('Keep these codes').waitFor();
   await inspect(page, 'scratch codes');
-  const scratch = (await page.locator('.secret').textContent()).split(' ');
+  const scratch = (await page.locator('.secret').textContent()).split('\n');
   assert.equal(scratch.length, 8);
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
 

@@ -3,12 +3,16 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { PASSWORD } from './people.js';
+import { ROOT } from './server.js';
 
 const require = createRequire(import.meta.url);
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** Where pictures are put. */
+const PICTURES = process.env.PICTURES ?? path.join(ROOT, 'target/browser');
 /** What a page may take, in milliseconds: reached only when something is wrong. */
 const LIMIT_MS = 20_000;
 
@@ -71,8 +75,10 @@ export async function enter(page, who) {
   }, JSON.stringify({ token: who.token, account: who.account }));
 }
 
-/** Makes sure that axe finds nothing, that nothing is wider than the window, and that nothing has failed. */
+/** Makes sure that axe finds nothing, that nothing is wider than the window, and that nothing has failed; takes a picture to look at. */
 export async function inspect(page, what) {
+  const name = what.replace(/[^\w-]+/g, '-').slice(0, 60);
+  await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('\n')}`);

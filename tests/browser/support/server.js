@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -91,12 +91,13 @@ export class Server {
     const folder = path.join(this.folder, 'outbox');
     const found = [];
     for (const name of (await readdir(folder)).filter((name) => name.endsWith('.eml'))) {
-      const mail = readable(await readFile(path.join(folder, name), 'utf8'));
+      const file = path.join(folder, name);
+      const mail = readable(await readFile(file, 'utf8'));
       const link = mail.match(/https?:\S*check=\S+/)?.[0];
-      if (link?.includes(`/${page}`) && mail.toLowerCase().includes(`to: ${email}`)) found.push([mail.match(/^Date: (.*)$/m)[1], name, link]);
+      if (link?.includes(`/${page}`) && mail.toLowerCase().includes(`to: ${email}`)) found.push([(await stat(file)).mtimeMs, link]);
     }
-    found.sort(([one, file], [other, second]) => new Date(one) - new Date(other) || (file < second ? -1 : 1));
-    return found.map(([, , link]) => link);
+    found.sort(([one], [other]) => one - other);
+    return found.map(([, link]) => link);
   }
 }
 

@@ -124,7 +124,10 @@ async function check() {
 async function start() {
   await speak(preferred());
   draw();
-  session.onchange(drawHeader);
+  session.onchange(() => {
+    drawHeader();
+    mark();
+  });
   addEventListener('opened', mark);
   await check();
   const account = session.account();

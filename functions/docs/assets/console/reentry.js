@@ -19,7 +19,8 @@ export function signInAgain() {
 }
 
 function ask() {
-  const { username } = session.account();
+  // The number of an account stays, whatever it is called elsewhere by now.
+  const { id, username } = session.account();
   return show(t('reentry.title'), (close) => {
     const password = field({ label: t('password'), type: 'password', autocomplete: 'current-password', required: true });
     const code = field({ label: t('code'), hint: t('code.hint'), autocomplete: 'one-time-code', spellcheck: 'false' });
@@ -27,7 +28,7 @@ function ask() {
     const send = async () => {
       try {
         const token = code.node.hidden ? undefined : code.input.value;
-        const { data } = await call('POST', 'signin', { body: { username, password: password.input.value, token } });
+        const { data } = await call('POST', 'signin', { body: { username: String(id), password: password.input.value, token } });
         session.begin(data);
         close(true);
       } catch (error) {

@@ -1,7 +1,7 @@
 // What administrators did.
 
 import { mine } from '../api.js';
-import { button, el, heading, link } from '../dom.js';
+import { button, el, fill, heading, link } from '../dom.js';
 import { attempt } from '../notice.js';
 import { table } from '../table.js';
 import { t, when } from '../text.js';
@@ -38,7 +38,7 @@ export async function page() {
   const place = el('div', {});
   const draw = (full) => {
     const more = full && button(t('audit.more'), () => attempt(next));
-    place.replaceChildren(table({ caption: t('audit.title'), columns, rows, empty: t('audit.none') }), ...(more ? [el('div', { class: 'actions' }, more)] : []));
+    fill(place, table({ caption: t('audit.title'), columns, rows, empty: t('audit.none') }), more && el('div', { class: 'actions' }, more));
   };
   const next = async () => {
     const older = await part(rows.at(-1).id);

@@ -64,7 +64,8 @@ export async function page() {
   const { data } = await mine('GET', 'sets');
   const name = field({ label: t('key.name'), hint: t('key.name.hint'), required: true, autocomplete: 'off' });
   const choices = levelsFor(session.account().role);
-  const level = radios({ legend: t('key.level'), name: 'level', options: choices, value: choices.some(([code]) => code === USUAL_LEVEL) ? USUAL_LEVEL : choices[0][0] });
+  const usual = choices.find(([code]) => code === USUAL_LEVEL) ?? choices[0];
+  const level = radios({ legend: t('key.level'), name: 'level', options: choices, value: usual[0] });
   const life = lives();
   const scope = scopes(data.sets);
   const networks = area({ label: t('key.networks'), hint: t('key.networks.hint'), rows: '2', spellcheck: 'false' });

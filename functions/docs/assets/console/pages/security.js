@@ -73,7 +73,7 @@ function setUp(place, { secret, otpauth, qrcode }) {
       const { data } = await mine('POST', 'account/mfa', { body: { mfa: true, secret, token: code.input.value } });
       session.update(data.account);
       const title = el('h3', { tabindex: '-1' }, t('mfa.scratch.title'));
-      fill(place, title, el('p', {}, t('mfa.scratch')), copied(t('mfa.scratch.codes'), data.scratchCodes.join(' ')), removal(place));
+      fill(place, title, el('p', {}, t('mfa.scratch')), copied(t('mfa.scratch.codes'), data.scratchCodes.join('\n')), removal(place));
       title.focus();
     },
   });
