@@ -45,24 +45,25 @@ fn a_bad_day_is_a_503_and_what_is_mended_works_again() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let token = server.sign_up("jane@freesewing.dev");
-    let (head, good) = (folder.path().join("objects/head"), |path: &std::path::Path| {
-        std::fs::read(path).unwrap()
-    });
-    let good = good(&head);
+    let objects = folder.path().join("objects");
+    // What every writer locks: none is between its comparison and its rename while the object is damaged, and none gets there after.
+    let writers = std::fs::File::open(objects.join(".lock")).unwrap();
+    let flip = |good: &[u8]| {
+        let flipped = good.iter().enumerate();
+        flipped.map(|(at, byte)| byte ^ u8::from(at == 0 || at == 60)).collect()
+    };
     // Behind ETag and time: flipped bits, a cut object; then another version that is none.
-    let flipped: Vec<_> = good
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| byte ^ u8::from(at == 0 || at == 60))
-        .collect();
-    let cut = [&[0; 16], &good[16..good.len() - 9]].concat();
-    for damaged in [flipped, cut] {
-        std::fs::write(&head, damaged).unwrap();
+    let cut = |good: &[u8]| [&[0; 16], &good[16..good.len() - 9]].concat();
+    for damage in [&flip as &dyn Fn(&[u8]) -> Vec<u8>, &cut] {
+        writers.lock().unwrap();
+        let good = std::fs::read(objects.join("head")).unwrap();
+        std::fs::write(objects.join("head"), damage(&good)).unwrap();
+        writers.unlock().unwrap();
         for (method, path) in [("GET", "/sets/jwt"), ("POST", "/sets/jwt"), ("GET", "/readyz")] {
             let (status, answer) = server.call(method, path, &token, &json!({ "name": "Any" }));
             assert_eq!(status, 503, "{method} {path}: {answer}");
         }
-        std::fs::write(&head, &good).unwrap();
+        std::fs::write(objects.join("head"), &good).unwrap();
         assert_eq!(server.call("GET", "/sets/jwt", &token, &Value::Null).0, 200);
     }
     std::fs::remove_dir_all(folder.path().join("cache")).unwrap();

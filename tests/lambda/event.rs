@@ -83,6 +83,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample("curated-sets.suggested.anonymous", 401, 401),
     sample("curated-sets.update.preflight", 204, 204),
     sample("docs.console.link", 200, 200),
+    sample("docs.console.page", 200, 200),
     sample("docs.console.script.gzip", 200, 200),
     sample("docs.description.preflight", 204, 204),
     sample("docs.description.yaml", 200, 200),

@@ -12,6 +12,8 @@ async fn a_path_in_another_letter_case_or_with_a_slash_is_led_to_its_function() 
     for (sent, query, location) in [
         ("/Sets/1/KEY", "", "/sets/1/KEY"),
         ("/sets/", "", "/sets"),
+        ("/Console", "", "/console/"),
+        ("/DOCS/", "", "/docs/"),
         ("/WhoAmI/Jwt", "", "/whoami/jwt"),
         ("/whoami/KEY/", "", "/whoami/key"),
         (
@@ -29,7 +31,7 @@ async fn a_path_in_another_letter_case_or_with_a_slash_is_led_to_its_function() 
             "{sent}"
         );
     }
-    for unknown in ["/nobody/knows", "//evil.example/x", "/"] {
+    for unknown in ["/nobody/knows", "//evil.example/x", "/", "/console/"] {
         let answer = answer(&info, event("GET", unknown, "", &Value::Null)).await;
         assert_eq!(
             (answer.status, answer.headers.get("location")),

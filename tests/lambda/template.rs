@@ -139,6 +139,8 @@ fn the_gateway_leads_each_route_to_the_function_that_serves_it() {
     assert!(checked > 20, "only {checked} routes");
     assert_eq!(select(&gateway, "/nobody/knows").function, "info");
     assert_eq!(select(&gateway, "/setsx").function, "info");
+    assert_eq!(select(&gateway, "/console/").function, "docs");
+    assert_eq!(select(&gateway, "/docs/").function, "docs");
     assert_eq!(select(&gateway, "/whoami").function, "info");
 }
 
@@ -150,7 +152,7 @@ fn each_route_of_the_gateway_belongs_to_a_route_of_its_function() {
     assert_eq!(paths.len(), gateway.len(), "a route twice");
     let tables = support::functions();
     for Route { path, function } in gateway.iter().filter(|route| route.path != DEFAULT) {
-        let stem = path.strip_suffix(GREEDY).unwrap_or(path);
+        let stem = path.strip_suffix(GREEDY).unwrap_or(path).trim_end_matches('/');
         let table = tables.iter().find(|routes| routes.function() == function).unwrap();
         let below = |other: &str| {
             other

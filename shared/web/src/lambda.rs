@@ -119,6 +119,9 @@ fn source_of(event: &Request) -> Option<Peer> {
     context.http.source_ip.as_ref()?.parse().ok().map(Peer)
 }
 
+/// Pages that are at their path with a slash, and lead there without one: they have routes of the gateway for both.
+const PAGES: [&str; 2] = ["console", "docs"];
+
 /// Where a request goes that the gateway led to its default route because it compares paths as they are written: in lower case as
 /// far as the gateway looks, and without a slash at its end.
 fn moved(event: &Request) -> Option<Moved> {
@@ -134,6 +137,7 @@ fn moved(event: &Request) -> Option<Moved> {
     let (first, rest) = sent.split_once('/').unwrap_or((sent, ""));
     let first = first.to_ascii_lowercase();
     let mut target = match (first.as_str(), rest) {
+        (page, "") if PAGES.contains(&page) => format!("/{first}/"),
         (_, "") => format!("/{first}"),
         // Two functions share it.
         ("whoami", rest) => format!("/{first}/{}", rest.to_ascii_lowercase()),
