@@ -189,7 +189,7 @@ impl Sample {
     pub(super) fn event_with(&self, key: &Key) -> Value {
         let mut event = self.event();
         if let Some(authorization) = event["headers"].get_mut("authorization") {
-            *authorization = basic(key).into();
+            *authorization = key.authorization().into();
         }
         event
     }
@@ -198,10 +198,6 @@ impl Sample {
 /// The folder of the samples.
 pub(super) fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))
-}
-
-pub(super) fn basic(key: &Key) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{}:{}", key.id, key.secret)))
 }
 
 /// An event with a body (unless it is null), by the holder of a token (unless that is empty).

@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bespoke_tests::support::{ENC_KEY, Server, binary};
+use bespoke_tests::support::{ENC_KEY, Key, Server, binary};
 use serde_json::json;
 use tempfile::tempdir;
 
@@ -116,8 +114,12 @@ fn a_full_disk_loses_nothing_and_the_server_says_so() {
     // A token is bound to its port, a key is not.
     let key = json!({ "name": "Mine", "level": 4, "expiresIn": 3600 });
     let key = server.call("POST", "/apikeys/jwt", &token, &key).1["apikey"].clone();
-    let pair = format!("{}:{}", key["key"].as_str().unwrap(), key["secret"].as_str().unwrap());
-    let jane = format!("Basic {}", STANDARD.encode(pair));
+    let text = |field: &str| key[field].as_str().unwrap().to_owned();
+    let jane = Key {
+        id: text("key"),
+        secret: text("secret"),
+    }
+    .authorization();
     assert!(server.terminate().success());
 
     let blocks = (largest(data) + ROOM).div_ceil(512);

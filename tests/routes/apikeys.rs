@@ -1,7 +1,5 @@
 //! `/apikeys`, `GET /whoami/key`
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bespoke_tests::support::{App, Key};
 use serde_json::json;
 
@@ -106,14 +104,7 @@ async fn nobody_makes_a_key_above_himself() {
         app.post(path).header(&name, &value).json(&body).send().await
     };
     let jwt = |token: String| move |_: &str| ("authorization".to_owned(), format!("Bearer {token}"));
-    let basic = |key: Key| {
-        move |_: &str| {
-            (
-                "authorization".to_owned(),
-                format!("Basic {}", STANDARD.encode(format!("{}:{}", key.id, key.secret))),
-            )
-        }
-    };
+    let basic = |key: Key| move |_: &str| ("authorization".to_owned(), key.authorization());
     make("/apikeys/jwt", &jwt(user.token.clone()), 4)
         .await
         .expect_status(201);
@@ -318,7 +309,7 @@ async fn a_key_that_ends_while_a_body_is_on_its_way_does_nothing_more() {
         ("PATCH", "/account/key", json!({ "password": "thief's" })),
     ] {
         let key = app.key(&person, 4).await;
-        let credentials = STANDARD.encode(format!("{}:{}", key.id, key.secret));
+        let authorization = key.authorization();
         let (send, sent) = tokio::sync::oneshot::channel::<()>();
         let body = futures_util::stream::once(async move {
             sent.await.unwrap();
@@ -328,7 +319,7 @@ async fn a_key_that_ends_while_a_body_is_on_its_way_does_nothing_more() {
             .method(method)
             .uri(path)
             .header("content-type", "application/json");
-        let request = request.header("authorization", format!("Basic {credentials}"));
+        let request = request.header("authorization", authorization);
         let request = request.body(axum::body::Body::from_stream(body)).unwrap();
         let answer = app.gateway().handle(request);
         let end = async {

@@ -18,6 +18,16 @@ async fn deliver(app: &App) {
     app.context().maintain(&[Task::Mail]).await;
 }
 
+/// Somebody signs up, and no try to deliver that mail succeeds.
+async fn give_up(app: &App) {
+    app.block_mail();
+    sign_up(app, "jane").await;
+    for _ in 1..MAX_TRIES {
+        app.clock.advance_ms(DAY_MS / 2);
+        deliver(app).await;
+    }
+}
+
 async fn list(app: &App, admin: &Person) -> Value {
     let answer = app.get("/admin/outbox/jwt").jwt(&admin.token).send().await;
     answer.expect_status(200)["outbox"].clone()
@@ -62,12 +72,7 @@ async fn a_mail_that_fails_is_tried_later_and_each_time_rests_longer() {
 async fn a_mail_that_fails_too_often_is_dead_until_an_administrator_tries_it_again() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
-    app.block_mail();
-    sign_up(&app, "jane").await;
-    for _ in 1..MAX_TRIES {
-        app.clock.advance_ms(DAY_MS / 2);
-        deliver(&app).await;
-    }
+    give_up(&app).await;
     let fresh = json!({ "username": "root@freesewing.dev", "password": "x" });
     app.post("/signin")
         .json(&fresh)
@@ -99,12 +104,7 @@ async fn a_mail_that_fails_too_often_is_dead_until_an_administrator_tries_it_aga
 async fn the_dead_are_forgotten_in_the_end() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
-    app.block_mail();
-    sign_up(&app, "jane").await;
-    for _ in 1..MAX_TRIES {
-        app.clock.advance_ms(DAY_MS / 2);
-        deliver(&app).await;
-    }
+    give_up(&app).await;
     app.context().maintain(&[Task::Purge]).await;
     // The account that nobody confirmed took its mail along, as it does when it is removed.
     app.clock.advance_ms(40 * DAY_MS);

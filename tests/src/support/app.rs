@@ -319,6 +319,13 @@ pub struct Key {
     pub secret: String,
 }
 
+impl Key {
+    /// What goes into `Authorization`.
+    pub fn authorization(&self) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.id, self.secret)))
+    }
+}
+
 /// A request that is being put together.
 #[must_use]
 pub struct Request<'a> {
@@ -335,8 +342,7 @@ impl Request<'_> {
 
     /// With an API key.
     pub fn key(self, key: &Key) -> Self {
-        let credentials = STANDARD.encode(format!("{}:{}", key.id, key.secret));
-        self.header("authorization", &format!("Basic {credentials}"))
+        self.header("authorization", &key.authorization())
     }
 
     /// By somebody, with the method that the last segment of a path asks for: `jwt` or `key`.
