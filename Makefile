@@ -21,7 +21,7 @@ bundle: ## build every Lambda function into target/lambda, and show that each fi
 	@ci/bundle
 
 bench: ## measure `bespoke serve` and write docs/performance.md
-	cargo build --release --locked --bin bespoke
+	cargo build --release --locked -p bespoke-cli --bin bespoke --example ceiling
 	bench/run --write
 
 bench-keys: ## measure what verifying a key costs, and count a million calls over four processes of which one is killed

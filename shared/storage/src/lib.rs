@@ -53,6 +53,7 @@ mod maintenance;
 mod pages;
 mod plan;
 mod probe;
+mod queue;
 mod reader;
 mod replica;
 mod restore;

@@ -2,6 +2,7 @@
 
 mod cors;
 mod etag;
+mod kept;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,9 +15,10 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
+use self::kept::Kept;
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
-use crate::{Access, ClientIp, Context, Error, Params, Route, Routes, Scheme, Session};
+use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a client, in bytes.
@@ -26,6 +28,7 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 pub struct Gateway {
     context: Context,
     table: matchit::Router<Vec<Arc<Route>>>,
+    kept: Kept,
 }
 
 /// What a path leads to.
@@ -59,7 +62,11 @@ impl Gateway {
                 .insert(path, routes)
                 .expect("the paths of the table can be told apart");
         }
-        Self { context, table }
+        Self {
+            context,
+            table,
+            kept: Kept::default(),
+        }
     }
 
     /// The context that it serves with.
@@ -131,7 +138,13 @@ impl Gateway {
         if let Some(scheme) = scheme {
             request.extensions_mut().insert(scheme);
         }
-        let mut response = (route.handler)(request, self.context.clone()).await;
+        let mut response = match route.kept {
+            Some(by) => {
+                let answer = self.answer_kept(&route, by, request, session).await;
+                answer.unwrap_or_else(IntoResponse::into_response)
+            }
+            None => (route.handler)(request, self.context.clone()).await,
+        };
         tracing::debug!(method = %route.method, route = route.path, status = response.status().as_u16(), "answered");
         if scheme.is_some() {
             response
@@ -143,6 +156,25 @@ impl Gateway {
             challenge(&mut response);
         }
         response
+    }
+
+    /// Answers what is the same for everybody.
+    async fn answer_kept(
+        &self,
+        route: &Route,
+        by: KeptBy,
+        request: Request,
+        session: &Session,
+    ) -> Result<Response, Error> {
+        let (asked, key) = (request.headers().clone(), by.key(request.uri()));
+        if let Some(answer) = self.kept.get(&key, &asked, session).await? {
+            return Ok(answer);
+        }
+        // What is read after this is at least as new.
+        let version = self.context.database().version();
+        let response = (route.handler)(request, self.context.clone()).await;
+        let of = session.has_read().then_some(version);
+        Ok(self.kept.keep(key, &asked, response, of).await)
     }
 
     /// Finds the route of a path: in any letter case, with or without a slash at its end, HEAD as GET.

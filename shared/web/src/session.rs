@@ -77,9 +77,23 @@ impl Session {
         result
     }
 
+    /// The newest version of the database.
+    ///
+    /// # Errors
+    /// 503 when the bucket does not answer.
+    pub(crate) async fn newest_version(&self) -> Result<Version> {
+        self.read(|_| Ok(())).await?;
+        Ok(self.context.database().version())
+    }
+
+    /// Whether this request has looked at the database.
+    pub(crate) fn has_read(&self) -> bool {
+        self.state.checked.load(Ordering::Relaxed)
+    }
+
     fn freshness(&self) -> Freshness {
         match self.context.config().max_staleness_ms {
-            _ if self.state.checked.load(Ordering::Relaxed) => Freshness::Local,
+            _ if self.has_read() => Freshness::Local,
             0 => Freshness::Strict,
             age_ms => Freshness::Within {
                 age_ms,
@@ -144,7 +158,7 @@ impl Session {
 
     /// Says in an answer what it saw, and what is left of the limits.
     pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
-        if self.state.checked.load(Ordering::Relaxed) {
+        if self.has_read() {
             let version = self.context.database().version().to_string();
             headers.insert(
                 DB_SEQ,
