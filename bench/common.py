@@ -43,8 +43,8 @@ def free_port():
 class Server:
     """`bespoke serve` on a data directory; `prefix` stands before the command, `more` are settings beside the shared ones."""
 
-    def __init__(self, binary, data, prefix=(), more=None):
-        port = free_port()
+    def __init__(self, binary, data, prefix=(), more=None, port=None):
+        port = port or free_port()
         self.process = subprocess.Popen(
             [*prefix, binary, "serve", "--data", data, "--port", str(port)],
             env=os.environ | SETTINGS | (more or {}),

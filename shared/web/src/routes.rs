@@ -77,6 +77,8 @@ pub struct Route {
     pub repeatable: bool,
     /// Whether it takes an `If-Match`.
     pub conditional: bool,
+    /// Whether it changes nothing, whatever its method is.
+    pub reads: bool,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
@@ -95,6 +97,7 @@ pub struct Described<H, T> {
     apart: bool,
     repeatable: bool,
     conditional: bool,
+    reads: bool,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -116,6 +119,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             apart: false,
             repeatable: false,
             conditional: false,
+            reads: P::methods().contains(&HttpMethod::Get),
             arguments: PhantomData,
         }
     }
@@ -145,6 +149,12 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             conditional: true,
             ..self
         }
+    }
+
+    /// Counts as a read, where the method is another: it computes something of its body and changes nothing.
+    #[must_use]
+    pub fn reads(self) -> Self {
+        Self { reads: true, ..self }
     }
 
     /// Describes `/jwt` and `/key` as two paths: where `/{auth}` could be taken for another path with a parameter in its
@@ -211,6 +221,7 @@ impl Routes {
             apart,
             repeatable,
             conditional,
+            reads,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -242,6 +253,7 @@ impl Routes {
                     scopes,
                     repeatable,
                     conditional,
+                    reads,
                     describe,
                     handler: Arc::clone(&handler),
                 });
