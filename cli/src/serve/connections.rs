@@ -62,7 +62,13 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let gateway = Arc::clone(&gateway);
             request.extensions_mut().insert(Peer(peer.ip()));
-            async move { Ok::<_, Infallible>(gateway.handle(request.map(Body::new)).await) }
+            async move {
+                let answer = gateway.handle(request.map(Body::new)).await;
+                // Lets the requests that wait be worked on first. Then the answers go out together, and who gets many of them, as a
+                // proxy does, is woken once and not for each.
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(answer)
+            }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(Box::pin(bounded(stream))), service));
         tokio::spawn(async move {
