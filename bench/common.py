@@ -79,9 +79,9 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
 
     @classmethod
-    def bespoke(cls, binary, data, prefix=(), more=None):
+    def bespoke(cls, binary, data, prefix=(), more=None, port=0):
         """`bespoke serve` on a data directory; `prefix` stands before the command, `more` are settings beside the shared ones."""
-        return cls([*prefix, binary, "serve", "--data", data, "--port", "0"], os.environ | SETTINGS | (more or {}))
+        return cls([*prefix, binary, "serve", "--data", data, "--port", str(port)], os.environ | SETTINGS | (more or {}))
 
     def memory_mib(self, name):
         """`VmRSS` is what it has now, `VmHWM` what it had at most."""

@@ -43,6 +43,8 @@ mod engine;
 pub mod environment;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod head;
 mod job;

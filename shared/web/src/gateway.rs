@@ -3,6 +3,7 @@
 mod cors;
 mod etag;
 mod kept;
+mod security;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 /// Serves the routes of one function, or of several in one process.
 pub struct Gateway {
     context: Context,
+    over_tls: bool,
     table: matchit::Router<Vec<Arc<Route>>>,
     kept: Kept,
 }
@@ -62,8 +64,10 @@ impl Gateway {
                 .insert(path, routes)
                 .expect("the paths of the table can be told apart");
         }
+        let over_tls = context.config().url.starts_with("https://");
         Self {
             context,
+            over_tls,
             table,
             kept: Kept::default(),
         }
@@ -107,7 +111,7 @@ impl Gateway {
         }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        security::apply(headers, self.over_tls);
         session.write_headers(headers);
         cors.apply(headers);
         response
@@ -146,12 +150,7 @@ impl Gateway {
             None => (route.handler)(request, self.context.clone()).await,
         };
         tracing::debug!(method = %route.method, route = route.path, status = response.status().as_u16(), "answered");
-        if scheme.is_some() {
-            response
-                .headers_mut()
-                .entry(header::CACHE_CONTROL)
-                .or_insert(HeaderValue::from_static("private, no-cache"));
-        }
+        security::keep(&mut response, &route.method, scheme.is_some());
         if scheme == Some(Scheme::Key) {
             challenge(&mut response);
         }
@@ -232,7 +231,7 @@ impl IntoResponse for Moved {
 /// Counts a call to a route without authentication for the address that it comes from. Others are counted for who calls.
 fn limit_strangers(route: &Route, session: &Session, client: ClientIp) -> Result<(), Error> {
     match route.access {
-        Access::Public if route.method == Method::GET => session.limit(Subject::Reader(client.customer())),
+        Access::Public if route.reads => session.limit(Subject::Reader(client.customer())),
         Access::Public => session.limit(Subject::Stranger(client.customer())),
         Access::Guest(_) | Access::Level(_) => Ok(()),
     }

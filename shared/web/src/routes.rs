@@ -79,6 +79,8 @@ pub struct Route {
     pub conditional: bool,
     /// Whether its answer is kept and packed.
     pub kept: Option<KeptBy>,
+    /// Whether it changes nothing, whatever its method is.
+    pub reads: bool,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
@@ -116,6 +118,7 @@ pub struct Described<H, T> {
     repeatable: bool,
     conditional: bool,
     kept: Option<KeptBy>,
+    reads: bool,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -138,6 +141,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             repeatable: false,
             conditional: false,
             kept: None,
+            reads: P::methods().contains(&HttpMethod::Get),
             arguments: PhantomData,
         }
     }
@@ -173,6 +177,12 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
     #[must_use]
     pub fn kept(self, by: KeptBy) -> Self {
         Self { kept: Some(by), ..self }
+    }
+
+    /// Counts as a read, where the method is another: it computes something of its body and changes nothing.
+    #[must_use]
+    pub fn reads(self) -> Self {
+        Self { reads: true, ..self }
     }
 
     /// Describes `/jwt` and `/key` as two paths: where `/{auth}` could be taken for another path with a parameter in its
@@ -240,6 +250,7 @@ impl Routes {
             repeatable,
             conditional,
             kept,
+            reads,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -272,6 +283,7 @@ impl Routes {
                     repeatable,
                     conditional,
                     kept,
+                    reads,
                     describe,
                     handler: Arc::clone(&handler),
                 });
