@@ -1,5 +1,7 @@
 //! `bespoke serve`: all functions in one process.
 
+mod metrics;
+
 use std::convert::Infallible;
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
@@ -111,7 +113,13 @@ async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiv
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let gateway = Arc::clone(&gateway);
             request.extensions_mut().insert(Peer(peer.ip()));
-            async move { Ok::<_, Infallible>(gateway.handle(request.map(Body::new)).await) }
+            async move {
+                let request = request.map(Body::new);
+                Ok::<_, Infallible>(match metrics::page(gateway.context(), &request) {
+                    Some(page) => page,
+                    None => gateway.handle(request).await,
+                })
+            }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {

@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
+use crate::metrics::Running;
 use crate::{Access, ClientIp, Context, Error, Params, Route, Routes, Scheme, Session};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,10 +42,12 @@ impl Gateway {
     /// When two routes are the same, or cannot be told apart: a mistake in the table.
     pub fn new(context: Context, functions: impl IntoIterator<Item = Routes>) -> Self {
         let mut by_path = std::collections::BTreeMap::<String, Vec<Arc<Route>>>::new();
-        for route in functions
+        let mut all: Vec<Route> = functions
             .into_iter()
             .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
-        {
+            .collect();
+        context.metrics().number(all.iter_mut());
+        for route in all {
             let same_path = by_path.entry(route.path.clone()).or_default();
             assert!(
                 same_path.iter().all(|other| other.method != route.method),
@@ -118,12 +121,21 @@ impl Gateway {
             Ok(target) => target,
             Err(error) => {
                 let moved = request.extensions_mut().remove::<Moved>();
-                return moved.map_or_else(|| error.into_response(), Moved::into_response);
+                let response = moved.map_or_else(|| error.into_response(), Moved::into_response);
+                Running::begin(&self.context, None).end(response.status());
+                return response;
             }
         };
-        if let Err(error) = limit_strangers(&route, session, client) {
-            return error.into_response();
-        }
+        let running = Running::begin(&self.context, Some(&route));
+        let response = match limit_strangers(&route, session, client) {
+            Ok(()) => self.serve(request, &route, params).await,
+            Err(error) => error.into_response(),
+        };
+        running.end(response.status());
+        response
+    }
+
+    async fn serve(&self, mut request: Request, route: &Route, params: Params) -> Response {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.access);

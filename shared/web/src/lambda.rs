@@ -1,7 +1,7 @@
 //! The entry of a Lambda function.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bespoke_services::mail::{MailSettings, Mailer};
 use http::uri::PathAndQuery;
@@ -15,6 +15,7 @@ use crate::body::BodyLimit;
 use crate::config::Environment;
 use crate::gateway::Moved;
 use crate::maintenance::Task;
+use crate::metrics::line::Line;
 use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
 
 /// The largest body of a request, in bytes: Lambda takes 6 MB of JSON, in which it stands as base64. What is larger never gets
@@ -22,23 +23,35 @@ use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, log
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the gateway's route for everything that has no other.
 const DEFAULT_ROUTE: &str = "$default";
+/// The name of the function that serves no route.
+const MAINTENANCE: &str = "maintenance";
 
 /// Runs one function: reads the configuration, syncs the database, then answers events until Lambda ends the process.
 ///
 /// # Errors
 /// When the configuration or the bucket cannot be used; Lambda reports it as a failed start.
 pub fn run(routes: Routes) -> Result<(), Error> {
+    let function = routes.function();
     start(
         |_| Ok(None),
         async |context| {
             let gateway = Arc::new(Gateway::new(context, [routes]));
+            let line = Arc::new(Mutex::new(Line::default()));
             lambda_http::run(service_fn(move |event| {
-                let gateway = Arc::clone(&gateway);
-                async move { answer(&gateway, event).await }
+                let (gateway, line) = (Arc::clone(&gateway), Arc::clone(&line));
+                async move {
+                    let response = answer(&gateway, event).await;
+                    lock(&line).write(gateway.context(), function);
+                    response
+                }
             }))
             .await
         },
     )
+}
+
+fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a schedule says.
@@ -58,11 +71,13 @@ pub fn run_maintenance<E: Into<Error>>(
 ) -> Result<(), Error> {
     let mailer = |settings: &MailSettings| mailer(settings).map(Some).map_err(Into::into);
     start(mailer, async |context| {
+        let line = Arc::new(Mutex::new(Line::default()));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Order>| {
-            let context = context.clone();
+            let (context, line) = (context.clone(), Arc::clone(&line));
             async move {
                 let tasks = event.payload.tasks.unwrap_or_else(|| Task::ALL.to_vec());
                 let done = context.maintain(&tasks).await;
+                lock(&line).write(&context, MAINTENANCE);
                 match done.iter().find(|done| done.failed) {
                     Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
                     None => Ok(done),

@@ -107,7 +107,9 @@ impl Session {
             let Some((mail, tries)) = self.read(|db| Ok(outbox::by_id(db, *id)?)).await? else {
                 continue;
             };
-            match mailer.deliver(&mail).await {
+            let outcome = mailer.deliver(&mail).await;
+            self.metrics().count_mail(outcome.is_ok());
+            match outcome {
                 Ok(()) => delivered.push(mail.uuid),
                 Err(error) => self.note_failure(mail.uuid, tries, &error).await?,
             }

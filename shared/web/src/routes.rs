@@ -77,6 +77,8 @@ pub struct Route {
     pub repeatable: bool,
     /// Whether it takes an `If-Match`.
     pub conditional: bool,
+    /// The number of its function among those of the gateway.
+    pub(crate) group: usize,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
@@ -242,6 +244,7 @@ impl Routes {
                     scopes,
                     repeatable,
                     conditional,
+                    group: 0,
                     describe,
                     handler: Arc::clone(&handler),
                 });
