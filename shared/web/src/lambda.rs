@@ -10,11 +10,12 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Error, LambdaEvent, Request, RequestExt, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::body::BodyLimit;
 use crate::config::Environment;
 use crate::gateway::Moved;
-use crate::maintenance::Task;
+use crate::maintenance::{Done, Task};
 use crate::metrics::line::Line;
 use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
 
@@ -72,20 +73,36 @@ pub fn run_maintenance<E: Into<Error>>(
     let mailer = |settings: &MailSettings| mailer(settings).map(Some).map_err(Into::into);
     start(mailer, async |context| {
         let line = Arc::new(Mutex::new(Line::default()));
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Order>| {
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
             let (context, line) = (context.clone(), Arc::clone(&line));
             async move {
-                let tasks = event.payload.tasks.unwrap_or_else(|| Task::ALL.to_vec());
-                let done = context.maintain(&tasks).await;
+                let done = maintain(&context, event.payload).await;
                 lock(&line).write(&context, MAINTENANCE);
-                match done.iter().find(|done| done.failed) {
-                    Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
-                    None => Ok(done),
-                }
+                done
             }
         }))
         .await
     })
+}
+
+/// Whether that is an event of a schedule: it says which tasks are meant, or comes from a schedule of AWS and means all.
+pub fn is_schedule(event: &Value) -> bool {
+    let from = event["source"].as_str().unwrap_or_default();
+    event.get("tasks").is_some() || ["aws.events", "aws.scheduler"].contains(&from)
+}
+
+/// Does what a schedule says, as [`run_maintenance`] does.
+///
+/// # Errors
+/// Of an order that makes no sense, and of the first task that failed.
+pub async fn maintain(context: &Context, event: Value) -> Result<Vec<Done>, Error> {
+    let order: Order = serde_json::from_value(event)?;
+    let tasks = order.tasks.unwrap_or_else(|| Task::ALL.to_vec());
+    let done = context.maintain(&tasks).await;
+    match done.iter().find(|done| done.failed) {
+        Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
+        None => Ok(done),
+    }
 }
 
 /// Starts the process, and lets `serve` answer its events. What was counted goes to the bucket before Lambda ends it.

@@ -34,16 +34,18 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Writes the next one to standard output: the log goes to standard error.
+    /// Writes the next one to standard output, where there is something to say: the log goes to standard error.
     pub(crate) fn write(&mut self, context: &Context, function: &str) {
-        if !context.config().hide_metrics {
-            let line = self.next(context, function);
+        if context.config().hide_metrics {
+            return;
+        }
+        if let Some(line) = self.next(context, function) {
             // Nobody is there to be told.
             let _ = writeln!(std::io::stdout(), "{line}");
         }
     }
 
-    fn next(&mut self, context: &Context, function: &str) -> Value {
+    fn next(&mut self, context: &Context, function: &str) -> Option<Value> {
         let now = values(context);
         let mut metrics = Vec::new();
         let mut line = json!({ "instance": context.config().instance, "function": function });
@@ -60,11 +62,14 @@ impl Line {
             say(COLD_STARTS, "Count", 1);
         }
         self.before = now;
+        if metrics.is_empty() {
+            return None;
+        }
         line["_aws"] = json!({
             "Timestamp": context.now().as_millis(),
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["instance"]], "Metrics": metrics }],
         });
-        line
+        Some(line)
     }
 }
 
