@@ -115,10 +115,14 @@ async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiv
             request.extensions_mut().insert(Peer(peer.ip()));
             async move {
                 let request = request.map(Body::new);
-                Ok::<_, Infallible>(match metrics::page(gateway.context(), &request) {
-                    Some(page) => page,
-                    None => gateway.handle(request).await,
-                })
+                if let Some(page) = metrics::page(gateway.context(), &request) {
+                    return Ok::<_, Infallible>(page);
+                }
+                let answer = gateway.handle(request).await;
+                // Lets the requests that wait be worked on first. Then the answers go out together, and who gets many of them, as a
+                // proxy does, is woken once and not for each.
+                tokio::task::yield_now().await;
+                Ok(answer)
             }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));

@@ -9,6 +9,7 @@ use bespoke_web::{content, view};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -188,7 +189,14 @@ async fn ten_thousand_sets_are_exported_and_imported_without_loss() {
             user_uuid: Uuid::nil(),
             created_at: Timestamp::from_millis(0),
             updated_at: Timestamp::from_millis(0),
-            content: content.clone(),
+            content: SetContent {
+                name: content.name.clone(),
+                notes: content.notes.clone(),
+                imperial: content.imperial,
+                public: content.public,
+                measies: to_raw_value(&content.measies).unwrap(),
+                img: content.img.clone(),
+            },
         };
         let file = serde_json::to_string(&view::Set::new(set, context)).unwrap();
         let fields = serde_json::from_str(&file).unwrap();

@@ -3,7 +3,9 @@
 use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::image::ImageId;
+use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
+use bespoke_core::measurement::StoredMeasurements;
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 use bespoke_database::sets;
 use bespoke_web::level::USER;
@@ -58,7 +60,7 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
         created_at: session.now(),
     };
     let id = suggestion.uuid;
-    let found = session
+    let found: MeasurementSet<StoredMeasurements> = session
         .read(|db| sets::by_id(db, set)?.ok_or_else(Error::not_found))
         .await?;
     caller.actor.must_own(found.user_id)?;

@@ -13,7 +13,7 @@ use bespoke_core::Scope::{PatternsRead, PatternsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::pattern::{Pattern, PatternContent};
 use bespoke_database::{Db, patterns};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, Tag, route, view};
+use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -68,16 +68,24 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
 
 /// The answer that shows a pattern, under a tag that `If-Match` takes.
 fn show(session: &Session, outcome: Outcome, pattern: Pattern, ignored: Option<Vec<String>>) -> Response {
-    let content = tagged(&pattern.content);
+    let content = content_tag(&pattern.content);
     let answer = PatternAnswer {
         result: outcome,
         pattern: view::Pattern::new(pattern, session),
         ignored,
     };
-    Tag::of(&content, &answer).on(outcome.answer(&answer))
+    content.on(outcome, &answer)
 }
 
-/// What of a pattern counts for its tag.
-fn tagged(content: &PatternContent) -> impl Serialize + use<> {
-    (update::audited(content), content.img.clone())
+fn content_tag(content: &PatternContent) -> ContentTag {
+    let PatternContent {
+        design,
+        name,
+        notes,
+        data,
+        settings,
+        public,
+        img,
+    } = content;
+    ContentTag::of(&(design, name, notes, data, settings, public, img))
 }

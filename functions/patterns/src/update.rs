@@ -35,7 +35,7 @@ pub(crate) async fn update(
     let change = caller.write(&session, move |db, actor| {
         let mut pattern = crate::find(db, id)?;
         actor.may_write(pattern.user_id)?;
-        read.check(&crate::tagged(&pattern.content))?;
+        read.check(|| crate::content_tag(&pattern.content))?;
         let before = pattern.content.clone();
         changes.apply(&mut pattern.content);
         if pattern.content != before {

@@ -125,7 +125,7 @@ fn store(db: &Db<'_>, records: &[Record<SetContent>], owner: &Standing, context:
         present: 0,
     };
     for record in records {
-        let owner_of = |uuid| Ok(sets::by_id(db, EntityId::Uuid(uuid))?.map(|set| set.user_id));
+        let owner_of = |uuid| Ok(sets::owner_of(db, uuid)?);
         match record.place(owner, context, "sets", &owner_of)? {
             Some(uuid) => {
                 stored.last = sets::insert(db, uuid, owner.id, &record.content, now)?;

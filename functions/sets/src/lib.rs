@@ -14,9 +14,11 @@ use bespoke_core::EntityId;
 use bespoke_core::Scope::{SetsRead, SetsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
+use bespoke_core::measurement::StoredMeasurements;
 use bespoke_database::{Db, sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, Tag, route, view};
+use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 /// The routes of this function.
@@ -48,7 +50,7 @@ struct SetAnswer {
 }
 
 /// The set of that id, or 404.
-fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
+fn find<M: DeserializeOwned>(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet<M>> {
     sets::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
@@ -66,17 +68,29 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
 }
 
 /// The answer that shows a set, under a tag that `If-Match` takes.
-fn show(session: &Session, outcome: Outcome, set: MeasurementSet, ignored: Option<Vec<String>>) -> Response {
-    let content = tagged(&set.content);
+fn show(
+    session: &Session,
+    outcome: Outcome,
+    set: MeasurementSet<StoredMeasurements>,
+    ignored: Option<Vec<String>>,
+) -> Response {
+    let content = content_tag(&set.content);
     let answer = SetAnswer {
         result: outcome,
         set: view::Set::new(set, session),
         ignored,
     };
-    Tag::of(&content, &answer).on(outcome.answer(&answer))
+    content.on(outcome, &answer)
 }
 
-/// What of a set counts for its tag.
-fn tagged(content: &SetContent) -> impl Serialize + use<> {
-    (update::audited(content), content.img.clone())
+fn content_tag<M: Serialize>(content: &SetContent<M>) -> ContentTag {
+    let SetContent {
+        name,
+        notes,
+        imperial,
+        public,
+        measies,
+        img,
+    } = content;
+    ContentTag::of(&(name, notes, imperial, public, measies, img))
 }

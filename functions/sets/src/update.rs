@@ -34,7 +34,7 @@ pub(crate) async fn update(
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
-        read.check(&crate::tagged(&set.content))?;
+        read.check(|| crate::content_tag(&set.content))?;
         let before = set.content.clone();
         changes.apply(&mut set.content);
         if set.content != before {

@@ -5,6 +5,7 @@ mod design;
 mod rules;
 mod units;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 pub use adults::{Adult, MODEL_SETS, adult};
@@ -78,6 +79,9 @@ pub fn unit(name: &str) -> Option<Unit> {
 
 /// A body's measurements by name: numbers above zero, in the unit of [`unit()`]. Keeps the order in which they came.
 pub type Measurements = Map<String, Value>;
+
+/// The same as the JSON text in which they are stored, for whoever only passes them on.
+pub type StoredMeasurements = Box<RawValue>;
 
 /// Whether a value can be stored under that name: a known measurement, a number above zero.
 pub fn is_valid(name: &str, value: &Value) -> bool {

@@ -1,8 +1,10 @@
 //! Measurement sets.
 
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
+use bespoke_core::measurement::StoredMeasurements;
 use bespoke_core::{EntityId, Timestamp};
 use rusqlite::named_params;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::row::Columns;
@@ -37,11 +39,11 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, user_id: i64, content: &SetContent, now: 
     )
 }
 
-/// The set with that id.
+/// The set with that id; `M` says how its measurements are wanted.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
+pub fn by_id<M: DeserializeOwned>(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet<M>>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
@@ -65,6 +67,16 @@ pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> 
     Ok(())
 }
 
+/// The account that owns the set with that UUID.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn owner_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
+    db.first("SELECT user_id FROM sets WHERE uuid = ?1", [uuid], |_, row| {
+        Ok(row.take()?)
+    })
+}
+
 /// The UUID of the set with that id.
 ///
 /// # Errors
@@ -80,7 +92,7 @@ pub fn uuid_of(db: &Db<'_>, id: EntityId) -> Result<Option<Uuid>> {
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
-pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementSet>> {
+pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementSet<StoredMeasurements>>> {
     db.all(
         &format!("{SELECT} WHERE sets.user_id = ?1 AND sets.id > ?2 ORDER BY sets.id LIMIT ?3"),
         (user_id, db.after(TABLE, page)?, page.limit()),
@@ -132,7 +144,7 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<MeasurementSet> {
+fn from_row<M: DeserializeOwned>(db: &Db<'_>, row: &mut Columns<'_>) -> Result<MeasurementSet<M>> {
     let (id, uuid) = (row.take()?, row.take()?);
     let vault = db.vault.row(TABLE, uuid);
     Ok(MeasurementSet {

@@ -24,9 +24,13 @@ pub enum Outcome {
 impl Outcome {
     /// The JSON body under the status that goes with it.
     pub fn answer(self, body: &impl Serialize) -> Response {
+        json(self.status(), body)
+    }
+
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
-            Self::Success => ok(body),
-            Self::Created => created(body),
+            Self::Success => StatusCode::OK,
+            Self::Created => StatusCode::CREATED,
         }
     }
 }

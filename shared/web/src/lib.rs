@@ -42,6 +42,7 @@ mod routes;
 mod session;
 pub mod suggestions;
 mod surroundings;
+mod tag;
 mod texts;
 pub mod view;
 
@@ -55,7 +56,7 @@ pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
 pub use idempotency::Made;
-pub use if_match::{IfMatch, Tag};
+pub use if_match::{ContentTag, IfMatch};
 pub use images::SentImage;
 pub use limits::LimitSettings;
 pub use paging::{Paging, list, yaml_list};

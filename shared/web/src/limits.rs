@@ -58,6 +58,9 @@ pub(crate) struct Left {
     reset_s: u64,
 }
 
+/// What one limit takes in a header, as a rule. Bytes.
+const FIELD_BYTES: usize = 40;
+
 /// Every limit is as good as used up: 429.
 pub(crate) const TOO_MANY: &str = "tooManyRequests";
 /// The calls of a day are used up: 429.
@@ -146,14 +149,27 @@ impl Left {
 
     /// Writes them into an answer, as fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
     pub(crate) fn write(all: &[Self], headers: &mut HeaderMap) {
-        let list = |one: fn(&Self) -> String| HeaderValue::try_from(all.iter().map(one).collect::<Vec<_>>().join(", "));
-        let policy = list(|left| format!(r#""{}";q={};w={}"#, left.name, left.limit, left.window_s));
-        let limit = list(|left| format!(r#""{}";r={};t={}"#, left.name, left.remaining, left.reset_s));
-        if let (false, Ok(policy), Ok(limit)) = (all.is_empty(), policy, limit) {
-            headers.insert(POLICY, policy);
-            headers.insert(LIMIT, limit);
+        if all.is_empty() {
+            return;
+        }
+        headers.insert(POLICY, list(all, [";q=", ";w="], |left| [left.limit, left.window_s]));
+        headers.insert(LIMIT, list(all, [";r=", ";t="], |left| [left.remaining, left.reset_s]));
+    }
+}
+
+/// A structured field: a list of names with two numbers each. Every answer has two, so they are put together by hand.
+fn list(all: &[Left], parameters: [&str; 2], numbers: impl Fn(&Left) -> [u64; 2]) -> HeaderValue {
+    let mut text = String::with_capacity(all.len() * FIELD_BYTES);
+    for left in all {
+        text.push_str(if text.is_empty() { "\"" } else { ", \"" });
+        text.push_str(left.name);
+        text.push('"');
+        for (parameter, number) in parameters.iter().zip(numbers(left)) {
+            text.push_str(parameter);
+            text.push_str(itoa::Buffer::new().format(number));
         }
     }
+    HeaderValue::try_from(text).expect("names and numbers are visible ASCII")
 }
 
 /// Whole seconds, rounded up.

@@ -8,7 +8,7 @@ pub mod usage;
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::user::User;
 use bespoke_core::entity::{bookmark, pattern};
-use bespoke_core::measurement::Measurements;
+use bespoke_core::measurement::StoredMeasurements;
 use bespoke_core::validate::Language;
 use bespoke_core::{Role, Timestamp};
 use serde::Serialize;
@@ -109,7 +109,7 @@ pub struct Set {
     pub notes: String,
     pub user_id: i64,
     #[schema(value_type = schema::Measurements)]
-    pub measies: Measurements,
+    pub measies: StoredMeasurements,
     pub public: bool,
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
@@ -124,7 +124,7 @@ pub struct Set {
 
 impl Set {
     /// How a set looks to who may read it.
-    pub fn new(set: MeasurementSet, context: &Context) -> Self {
+    pub fn new(set: MeasurementSet<StoredMeasurements>, context: &Context) -> Self {
         let content = set.content;
         Self {
             image_url: context.image_url(content.img.as_deref(), content.public),

@@ -58,7 +58,7 @@ impl Records {
         let (id, now) = (owner.id, context.now());
         let (mut added, mut present) = (Counts::default(), Counts::default());
         for set in &self.sets {
-            let owner_of = |uuid| Ok(sets::by_id(db, EntityId::Uuid(uuid))?.map(|set| set.user_id));
+            let owner_of = |uuid| Ok(sets::owner_of(db, uuid)?);
             match set.place(owner, context, "sets", &owner_of)? {
                 Some(uuid) => {
                     sets::insert(db, uuid, id, &set.content, now)?;

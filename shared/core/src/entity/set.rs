@@ -11,9 +11,9 @@ pub const DEFAULT_IMAGE: &str = "default-avatar";
 /// What notes say when none were sent.
 pub const NO_NOTES: &str = "--";
 
-/// What somebody writes into a set.
+/// What somebody writes into a set; `M` is how its measurements are held.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SetContent {
+pub struct SetContent<M = Measurements> {
     /// Name.
     pub name: String,
     /// Notes; clients render them as Markdown.
@@ -23,14 +23,14 @@ pub struct SetContent {
     /// Whether anybody may read it.
     pub public: bool,
     /// The measurements.
-    pub measies: Measurements,
+    pub measies: M,
     /// Id of its image.
     pub img: Option<String>,
 }
 
 /// A measurement set, decrypted.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MeasurementSet {
+pub struct MeasurementSet<M = Measurements> {
     /// Integer id.
     pub id: i64,
     /// UUID.
@@ -44,5 +44,5 @@ pub struct MeasurementSet {
     /// Last change.
     pub updated_at: Timestamp,
     /// What it says.
-    pub content: SetContent,
+    pub content: SetContent<M>,
 }

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::filesystem::refuse_network;
+use super::kept::Kept;
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
 use crate::environment::{Clock, Random, SystemClock, SystemRandom, hex_16};
 use crate::error::advice;
@@ -46,6 +47,7 @@ struct Shared {
     lock: Mutex<File>,
     /// Folders that are known to exist and to be durable in their parents.
     folders: Mutex<HashSet<PathBuf>>,
+    kept: Kept,
 }
 
 impl DirectoryStore {
@@ -84,6 +86,7 @@ impl DirectoryStore {
                 random,
                 lock,
                 folders,
+                kept: Kept::default(),
             }),
         })
     }
@@ -93,12 +96,21 @@ impl DirectoryStore {
 impl ObjectStore for DirectoryStore {
     async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
         check_key(key)?;
-        let path = self.shared.root.join(key);
+        let Shared { root, clock, kept, .. } = &*self.shared;
+        let now_us = clock.monotonic_us();
+        if if_none_match.is_some_and(|etag| kept.has(key, etag.as_bytes(), now_us)) {
+            let date_ms = clock.unix_ms();
+            return Ok(Fetched::NotModified { date_ms });
+        }
+        let path = root.join(key);
         let Some((file, header)) = open_object(&path)? else {
             return Ok(Fetched::Missing);
         };
-        let date_ms = self.shared.clock.unix_ms();
-        if if_none_match.is_some_and(|etag| etag.as_bytes() == &header[..ETAG_BYTES]) {
+        let date_ms = clock.unix_ms();
+        if let Some(etag) = if_none_match
+            && etag.as_bytes() == &header[..ETAG_BYTES]
+        {
+            kept.keep(key, etag.as_bytes(), &path, file, now_us);
             return Ok(Fetched::NotModified { date_ms });
         }
         let large = file.metadata().is_ok_and(|data| data.len() > INLINE_READ_BYTES);

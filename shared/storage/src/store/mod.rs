@@ -6,6 +6,7 @@
 mod directory;
 mod faulty;
 mod filesystem;
+mod kept;
 mod memory;
 mod place;
 mod s3;

@@ -1,17 +1,11 @@
 //! Conditional GET: every body has a weak ETag, and a client that has it already gets 304.
 
-use std::fmt::Write;
-
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
-use sha2::{Digest, Sha256};
 
-use crate::Error;
-
-/// Bytes of the hash that make the tag.
-const TAG_BYTES: usize = 16;
+use crate::{Error, tag};
 
 /// Adds the ETag to an answer with status 200; turns it into 304 when the client has that body.
 pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, response: Response) -> Response {
@@ -24,7 +18,7 @@ pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, 
         Err(error) => return Error::internal(error).into_response(),
     };
     if !parts.headers.contains_key(header::ETAG) {
-        parts.headers.insert(header::ETAG, tag(&bytes));
+        parts.headers.insert(header::ETAG, header_of(&bytes));
     }
     if if_none_match.is_some_and(|sent| matches(sent, &parts.headers[header::ETAG])) {
         parts.status = StatusCode::NOT_MODIFIED;
@@ -35,14 +29,8 @@ pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, 
     Response::from_parts(parts, Body::from(bytes))
 }
 
-fn tag(bytes: &[u8]) -> HeaderValue {
-    let digest = Sha256::digest(bytes);
-    let mut text = String::with_capacity(2 * TAG_BYTES + 4);
-    text.push_str("W/\"");
-    for byte in &digest[..TAG_BYTES] {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-    }
-    text.push('"');
+fn header_of(bytes: &[u8]) -> HeaderValue {
+    let text = format!("W/\"{}\"", tag::of(bytes));
     HeaderValue::try_from(text).expect("hexadecimal digits are visible ASCII")
 }
 

@@ -1,0 +1,129 @@
+//! The object of a folder that is asked about before every read, kept open: whether its name still leads to it is told by the
+//! file itself, without a walk along the path.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use arc_swap::ArcSwapOption;
+
+/// How long a file is asked instead of its name. Longer than that matters only where somebody moves the whole folder away under
+/// a running process. Microseconds.
+const TRUSTED_US: u64 = 1_000_000;
+
+/// The object that was asked about last.
+#[derive(Default)]
+pub(super) struct Kept {
+    object: ArcSwapOption<KeptObject>,
+}
+
+struct KeptObject {
+    key: String,
+    etag: Vec<u8>,
+    file: File,
+    names: Names,
+    /// On the monotonic scale. Microseconds.
+    since_us: u64,
+}
+
+/// How many names a file has, and when that or anything else about it was changed. Taking a name away from it, as a rename over
+/// it does, changes both.
+#[derive(PartialEq, Eq)]
+struct Names {
+    count: u64,
+    changed: (i64, i64),
+}
+
+impl Names {
+    fn of(data: &Metadata) -> Self {
+        Self {
+            count: data.nlink(),
+            changed: (data.ctime(), data.ctime_nsec()),
+        }
+    }
+}
+
+impl Kept {
+    /// Whether `key` is known to have that ETag still. `false` says nothing.
+    pub(super) fn has(&self, key: &str, etag: &[u8], now_us: u64) -> bool {
+        let kept = self.object.load();
+        kept.as_ref().is_some_and(|kept| {
+            kept.key == key
+                && kept.etag == etag
+                && now_us.saturating_sub(kept.since_us) < TRUSTED_US
+                && kept.file.metadata().is_ok_and(|data| Names::of(&data) == kept.names)
+        })
+    }
+
+    /// Keeps the file that was found under `key`, unless the name leads elsewhere by now.
+    pub(super) fn keep(&self, key: &str, etag: &[u8], path: &Path, file: File, now_us: u64) {
+        let Ok(data) = file.metadata() else { return };
+        // Looked up behind `data`: if the name goes after this, that differs from what is kept.
+        let is_named = path
+            .metadata()
+            .is_ok_and(|named| (named.dev(), named.ino()) == (data.dev(), data.ino()));
+        if is_named {
+            let kept = KeptObject {
+                key: key.to_owned(),
+                etag: etag.to_owned(),
+                names: Names::of(&data),
+                file,
+                since_us: now_us,
+            };
+            self.object.store(Some(kept.into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A folder with a file `head`, kept at time 0.
+    fn kept() -> (tempfile::TempDir, Kept) {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, kept) = (folder.path().join("head"), Kept::default());
+        fs::write(&path, "one").unwrap();
+        kept.keep("head", b"tag", &path, File::open(&path).unwrap(), 0);
+        (folder, kept)
+    }
+
+    #[test]
+    fn vouches_for_what_it_keeps_and_for_nothing_else() {
+        let (_folder, kept) = kept();
+        assert!(kept.has("head", b"tag", TRUSTED_US - 1));
+        assert!(!kept.has("head", b"tag", TRUSTED_US));
+        assert!(!kept.has("head", b"other", 0) && !kept.has("other", b"tag", 0));
+    }
+
+    #[test]
+    fn notices_that_the_name_leads_elsewhere_also_where_the_file_has_another() {
+        for linked in [false, true] {
+            let (folder, kept) = kept();
+            let path = |name: &str| folder.path().join(name);
+            if linked {
+                fs::hard_link(path("head"), path("copy")).unwrap();
+                kept.keep("head", b"tag", &path("head"), File::open(path("head")).unwrap(), 0);
+            }
+            fs::write(path("new"), "two").unwrap();
+            fs::rename(path("new"), path("head")).unwrap();
+            assert!(!kept.has("head", b"tag", 0));
+        }
+        let (folder, kept) = kept();
+        fs::remove_file(folder.path().join("head")).unwrap();
+        assert!(!kept.has("head", b"tag", 0));
+    }
+
+    #[test]
+    fn does_not_keep_what_was_replaced_meanwhile() {
+        let (folder, kept) = kept();
+        let path = folder.path().join("head");
+        let old = File::open(&path).unwrap();
+        fs::rename(&path, folder.path().join("copy")).unwrap();
+        fs::write(&path, "two").unwrap();
+        kept.keep("head", b"old", &path, old, 0);
+        assert!(!kept.has("head", b"old", 0));
+    }
+}
