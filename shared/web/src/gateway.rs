@@ -19,6 +19,7 @@ use tracing::Instrument;
 use self::kept::Kept;
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
+use crate::metrics::Running;
 use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,10 +47,12 @@ impl Gateway {
     /// When two routes are the same, or cannot be told apart: a mistake in the table.
     pub fn new(context: Context, functions: impl IntoIterator<Item = Routes>) -> Self {
         let mut by_path = std::collections::BTreeMap::<String, Vec<Arc<Route>>>::new();
-        for route in functions
+        let mut all: Vec<Route> = functions
             .into_iter()
             .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
-        {
+            .collect();
+        context.metrics().number(all.iter_mut());
+        for route in all {
             let same_path = by_path.entry(route.path.clone()).or_default();
             assert!(
                 same_path.iter().all(|other| other.method != route.method),
@@ -129,12 +132,21 @@ impl Gateway {
             Ok(target) => target,
             Err(error) => {
                 let moved = request.extensions_mut().remove::<Moved>();
-                return moved.map_or_else(|| error.into_response(), Moved::into_response);
+                let response = moved.map_or_else(|| error.into_response(), Moved::into_response);
+                Running::begin(&self.context, None).end(response.status());
+                return response;
             }
         };
-        if let Err(error) = limit_strangers(&route, session, client) {
-            return error.into_response();
-        }
+        let running = Running::begin(&self.context, Some(&route));
+        let response = match limit_strangers(&route, session, client) {
+            Ok(()) => self.serve(request, &route, params, session).await,
+            Err(error) => error.into_response(),
+        };
+        running.end(response.status());
+        response
+    }
+
+    async fn serve(&self, mut request: Request, route: &Route, params: Params, session: &Session) -> Response {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.access);
@@ -144,7 +156,7 @@ impl Gateway {
         }
         let mut response = match route.kept {
             Some(by) => {
-                let answer = self.answer_kept(&route, by, request, session).await;
+                let answer = self.answer_kept(route, by, request, session).await;
                 answer.unwrap_or_else(IntoResponse::into_response)
             }
             None => (route.handler)(request, self.context.clone()).await,

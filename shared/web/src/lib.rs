@@ -32,6 +32,7 @@ mod limits;
 pub mod logging;
 pub mod lookup;
 pub mod maintenance;
+pub mod metrics;
 pub mod openapi;
 mod outbox;
 mod paging;

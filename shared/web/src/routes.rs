@@ -81,6 +81,8 @@ pub struct Route {
     pub kept: Option<KeptBy>,
     /// Whether it changes nothing, whatever its method is.
     pub reads: bool,
+    /// The number of its function among those of the gateway.
+    pub(crate) group: usize,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
@@ -284,6 +286,7 @@ impl Routes {
                     conditional,
                     kept,
                     reads,
+                    group: 0,
                     describe,
                     handler: Arc::clone(&handler),
                 });

@@ -147,6 +147,7 @@ impl Session {
         database.offer_usage(self.now());
         let result = database.commit(id, f).await;
         if result.is_ok() {
+            self.context.metrics().count_commit();
             // The local copy now is at least as new as this write.
             self.state.checked.store(true, Ordering::Relaxed);
         }
