@@ -198,7 +198,7 @@ async fn ten_thousand_sets_are_exported_and_imported_without_loss() {
                 img: content.img.clone(),
             },
         };
-        let file = serde_json::to_string(&view::Set::new(set, context)).unwrap();
+        let file = serde_json::to_string(&view::Set::new(&set, context)).unwrap();
         let fields = serde_json::from_str(&file).unwrap();
         let read = |fields| content::set::import(fields, context.config());
         let (record, ignored) = Record::take(fields, context, read).unwrap();

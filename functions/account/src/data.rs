@@ -34,7 +34,7 @@ impl AccountRecords {
             apikeys: keys.into_iter().map(Into::into).collect(),
             bookmarks: bookmarks.into_iter().map(Into::into).collect(),
             patterns: patterns.map(|pattern| view::Pattern::new(pattern, context)).collect(),
-            sets: sets.map(|set| view::Set::new(set, context)).collect(),
+            sets: sets.map(|set| view::Set::new(&set, context)).collect(),
         })
     }
 }

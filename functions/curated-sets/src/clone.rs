@@ -65,10 +65,10 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id, 
     });
     let clone_id = copy.await?.value;
     let set = session
-        .read(|db| sets::by_id(db, EntityId::Integer(clone_id))?.ok_or_else(Error::not_found))
+        .read(|db| sets::stored_by_id(db, EntityId::Integer(clone_id))?.ok_or_else(Error::not_found))
         .await?;
     Ok(created(&ClonedSetAnswer {
         result: Outcome::Created,
-        set: view::Set::new(set, &session),
+        set: view::Set::new(&set, &session),
     }))
 }

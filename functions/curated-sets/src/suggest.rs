@@ -3,9 +3,7 @@
 use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::image::ImageId;
-use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
-use bespoke_core::measurement::StoredMeasurements;
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 use bespoke_database::sets;
 use bespoke_web::level::USER;
@@ -60,8 +58,8 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
         created_at: session.now(),
     };
     let id = suggestion.uuid;
-    let found: MeasurementSet<StoredMeasurements> = session
-        .read(|db| sets::by_id(db, set)?.ok_or_else(Error::not_found))
+    let found = session
+        .read(|db| sets::stored_by_id(db, set)?.ok_or_else(Error::not_found))
         .await?;
     caller.actor.must_own(found.user_id)?;
     data.insert("set".into(), found.id.into());

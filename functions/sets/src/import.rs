@@ -83,7 +83,7 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
     sets.retain(|set| set.id <= last);
     Ok(Outcome::Created.answer(&Answer {
         result: Outcome::Created,
-        sets: sets.into_iter().map(|set| view::Set::new(set, &session)).collect(),
+        sets: sets.into_iter().map(|set| view::Set::new(&set, &session)).collect(),
         added,
         present,
         ignored,

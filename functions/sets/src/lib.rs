@@ -9,6 +9,8 @@ mod public;
 mod read;
 mod update;
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::Scope::{SetsRead, SetsWrite};
@@ -18,7 +20,6 @@ use bespoke_core::measurement::StoredMeasurements;
 use bespoke_database::{Db, sets};
 use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 /// The routes of this function.
@@ -50,8 +51,13 @@ struct SetAnswer {
 }
 
 /// The set of that id, or 404.
-fn find<M: DeserializeOwned>(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet<M>> {
+fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
     sets::by_id(db, id)?.ok_or_else(Error::not_found)
+}
+
+/// The same, only to be shown.
+fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<MeasurementSet<StoredMeasurements>>> {
+    sets::stored_by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
 /// Keeps the image that came with a set.
@@ -63,7 +69,7 @@ async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut 
 
 /// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
 async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
-    let set = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
+    let set = session.read(|db| find_stored(db, Id(EntityId::Integer(id)))).await?;
     Ok(show(session, outcome, set, ignored))
 }
 
@@ -71,13 +77,13 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
 fn show(
     session: &Session,
     outcome: Outcome,
-    set: MeasurementSet<StoredMeasurements>,
+    set: Arc<MeasurementSet<StoredMeasurements>>,
     ignored: Option<Vec<String>>,
 ) -> Response {
     let content = content_tag(&set.content);
     let answer = SetAnswer {
         result: outcome,
-        set: view::Set::new(set, session),
+        set: view::Set::new(&set, session),
         ignored,
     };
     content.on(outcome, &answer)

@@ -30,7 +30,7 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Qu
         .await?;
     bespoke_web::list(&SetList {
         result: Outcome::Success,
-        sets: sets.into_iter().map(|set| view::Set::new(set, &session)).collect(),
+        sets: sets.into_iter().map(|set| view::Set::new(&set, &session)).collect(),
     })
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Qu
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
-    let set = session.read(|db| crate::find(db, id)).await?;
+    let set = session.read(|db| crate::find_stored(db, id)).await?;
     caller.actor.may_read(set.user_id)?;
     Ok(crate::show(&session, Outcome::Success, set, None))
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 /// An id as a client writes it: digits are the integer id of the first API generation, a UUID is that of the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntityId {
     /// An integer id, 1 or more.
     Integer(i64),

@@ -1,5 +1,7 @@
 //! API keys.
 
+use std::sync::Arc;
+
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::user::Standing;
 use bespoke_core::{ImportedHash, KeySecret, Level, Networks, Scopes, SecretDigest, StoredSecret, Timestamp};
@@ -71,7 +73,11 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
+pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Arc<Credential>>> {
+    db.recent(|recent| &recent.credentials, uuid, || read_credential(db, uuid))
+}
+
+fn read_credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
     let sql = "SELECT api_keys.secret, api_keys.old_secret, api_keys.grace_until, api_keys.scopes, api_keys.cidr, \
          users.quota, api_keys.level, api_keys.instance, api_keys.expires_at, users.id, users.uuid, users.role, users.status, users.consent, users.created_at, users.tokens_from \
          FROM api_keys JOIN users ON users.id = api_keys.user_id WHERE api_keys.uuid = ?1";
@@ -98,12 +104,12 @@ pub fn imported_hashes(db: &Db<'_>, uuid: Uuid) -> Result<Vec<ImportedHash>> {
     let Some(credential) = credential(db, uuid)? else {
         return Ok(Vec::new());
     };
-    let old = credential.old_secret.map(|(secret, _)| secret);
+    let old = credential.old_secret.clone().map(|(secret, _)| secret);
     let imported = |secret| match secret {
         StoredSecret::Imported(hash) => Some(hash),
         StoredSecret::Digest(_) => None,
     };
-    Ok([Some(credential.secret), old]
+    Ok([Some(credential.secret.clone()), old]
         .into_iter()
         .flatten()
         .filter_map(imported)

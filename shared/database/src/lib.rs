@@ -14,6 +14,7 @@ mod error;
 mod installation;
 mod migrations;
 mod page;
+mod recent;
 mod row;
 mod seeds;
 mod snapshot;
@@ -60,18 +61,23 @@ pub use page::Page;
 pub use snapshot::Snapshot;
 pub use vault::Vault;
 
+use recent::RecentAt;
+
 /// The database of one process: the storage engine, and what opens the encrypted columns.
 #[derive(Clone)]
 pub struct Database {
     engine: Engine,
     vault: Arc<Vault>,
     gathered: Arc<usage::Gathered>,
+    recent: Arc<recent::Recent>,
 }
 
 /// One connection inside a read or a write, and what opens its encrypted columns. Every repository function takes it.
 pub struct Db<'a> {
     connection: &'a rusqlite::Connection,
     vault: &'a Vault,
+    /// Where what is read may be kept: not in a write, which sees what nobody else does.
+    recent: Option<RecentAt<'a>>,
 }
 
 impl Database {
@@ -88,6 +94,7 @@ impl Database {
             engine: Engine::open(store, options).await?,
             vault: Arc::new(vault),
             gathered: Arc::default(),
+            recent: Arc::default(),
         };
         if database
             .read::<_, Error>(Freshness::Local, installation::check)
@@ -112,11 +119,17 @@ impl Database {
         T: Send,
         E: From<Error> + Send,
     {
-        let vault = &*self.vault;
-        let result = self
-            .engine
-            .read(freshness, |connection| f(&Db { connection, vault }).map_err(Caller))
-            .await;
+        let (vault, recent) = (&*self.vault, &*self.recent);
+        let read = self.engine.read_at(freshness, |connection, version| {
+            let recent = Some(RecentAt { recent, version });
+            let db = Db {
+                connection,
+                vault,
+                recent,
+            };
+            f(&db).map_err(Caller)
+        });
+        let result = read.await;
         result.map(|read| read.value).map_err(|Caller(error)| error)
     }
 
@@ -155,6 +168,7 @@ impl Database {
             f(&Db {
                 connection,
                 vault: &vault,
+                recent: None,
             })
             .map_err(Caller)
         };

@@ -97,6 +97,7 @@ mod tests {
         let db = Db {
             connection: &connection,
             vault: &vault,
+            recent: None,
         };
         users::delete(&db, ID).unwrap();
         for table in owned.iter().map(String::as_str).chain(["users", "subscribers"]) {

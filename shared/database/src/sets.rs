@@ -1,5 +1,7 @@
 //! Measurement sets.
 
+use std::sync::Arc;
+
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::measurement::StoredMeasurements;
 use bespoke_core::{EntityId, Timestamp};
@@ -39,12 +41,21 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, user_id: i64, content: &SetContent, now: 
     )
 }
 
-/// The set with that id; `M` says how its measurements are wanted.
+/// The set with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn by_id<M: DeserializeOwned>(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet<M>>> {
+pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
+}
+
+/// The same, for whoever only passes its measurements on.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<MeasurementSet<StoredMeasurements>>>> {
+    let read = || db.first_by_id(SELECT, TABLE, id, from_row);
+    db.recent(|recent| &recent.sets, id, read)
 }
 
 /// Whether anybody may read the set; `None` when there is none.

@@ -32,7 +32,12 @@ impl Database {
         };
         let vault = &*self.vault;
         let read = self.engine.read(Freshness::Strict, |connection| {
-            copy(&Db { connection, vault }).map_err(crate::Caller)
+            copy(&Db {
+                connection,
+                vault,
+                recent: None,
+            })
+            .map_err(crate::Caller)
         });
         Ok(read.await.map_err(|crate::Caller(error)| error)?.version)
     }
@@ -59,6 +64,7 @@ impl Snapshot {
         f(&Db {
             connection: &self.connection,
             vault: &self.vault,
+            recent: None,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Accounts.
 
+use std::sync::Arc;
+
 use bespoke_core::entity::user::{Consent, Standing, Status, User};
 use bespoke_core::validate::{Language, clean_email, fold_username};
 use bespoke_core::{EntityId, Role, Timestamp};
@@ -157,11 +159,17 @@ pub fn with_username_part(db: &Db<'_>, part: &str, limit: u32) -> Result<Vec<i64
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn standing(db: &Db<'_>, id: i64) -> Result<Option<Standing>> {
-    db.first(
-        "SELECT id, uuid, role, status, consent, created_at, tokens_from FROM users WHERE id = ?1",
-        [id],
-        standing_from_row,
+pub fn standing(db: &Db<'_>, id: i64) -> Result<Option<Arc<Standing>>> {
+    db.recent(
+        |recent| &recent.standings,
+        id,
+        || {
+            db.first(
+                "SELECT id, uuid, role, status, consent, created_at, tokens_from FROM users WHERE id = ?1",
+                [id],
+                standing_from_row,
+            )
+        },
     )
 }
 

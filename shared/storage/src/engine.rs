@@ -241,6 +241,21 @@ impl Engine {
     where
         E: From<Error>,
     {
+        self.read_at(freshness, |connection, _| f(connection)).await
+    }
+
+    /// The same for an `f` that wants to know which version it reads.
+    ///
+    /// # Errors
+    /// As [`Engine::read`].
+    pub async fn read_at<T, E>(
+        &self,
+        freshness: Freshness,
+        mut f: impl FnMut(&Connection, Version) -> Result<T, E> + Send,
+    ) -> Result<Read<T>, E>
+    where
+        E: From<Error>,
+    {
         self.read_by(freshness, |replica| replica.look(&mut f)).await
     }
 

@@ -186,7 +186,7 @@ impl Replica {
     /// Runs `closure` on the local copy, bounded in time.
     pub(crate) fn look<T, E: From<Error>>(
         &self,
-        closure: &mut impl FnMut(&Connection) -> Result<T, E>,
+        closure: &mut impl FnMut(&Connection, Version) -> Result<T, E>,
     ) -> Result<Looked<T>, E> {
         let local = self.local();
         if local.dirty {
@@ -198,7 +198,7 @@ impl Replica {
             Err(error) => return Err(Error::from(error).into()),
         };
         self.set_deadline(&reader.deadline);
-        let result = closure(&reader.connection);
+        let result = closure(&reader.connection, local.version);
         let stopped = reader.deadline.passed();
         self.pool.give_back(reader);
         if stopped {

@@ -124,8 +124,8 @@ pub struct Set {
 
 impl Set {
     /// How a set looks to who may read it.
-    pub fn new(set: MeasurementSet<StoredMeasurements>, context: &Context) -> Self {
-        let content = set.content;
+    pub fn new(set: &MeasurementSet<StoredMeasurements>, context: &Context) -> Self {
+        let content = set.content.clone();
         Self {
             image_url: context.image_url(content.img.as_deref(), content.public),
             id: set.id,

@@ -1,6 +1,7 @@
 //! What proves who calls, and what of it still holds.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bespoke_core::entity::api_key::DEMO_KEY;
 use bespoke_core::entity::user::Standing;
@@ -38,7 +39,7 @@ enum Credentials {
 pub(super) struct Known {
     pub(super) identity: Identity,
     /// The limits of the API key.
-    key: Option<Credential>,
+    key: Option<Arc<Credential>>,
     /// Whether token or key can be used now.
     usable: Result<()>,
 }
@@ -221,7 +222,7 @@ fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Known> {
     Ok(Known {
         identity: Identity {
             actor,
-            standing,
+            standing: Standing::clone(&standing),
             via: Via::Token,
             impersonator: claims.impersonator,
             limited: false,

@@ -20,7 +20,7 @@ const MAX_KEPT_BYTES: usize = 32 * 1024 * 1024;
 /// The longest path with its query under which an answer is kept, in bytes.
 const MAX_KEY_BYTES: usize = 256;
 /// A body below this size is not packed: it would not get much smaller. Bytes.
-const MIN_PACKED_BYTES: usize = 1024;
+const MIN_PACKED_BYTES: usize = 512;
 
 /// The answers that one process keeps, by path and query.
 #[derive(Default)]
