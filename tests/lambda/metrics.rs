@@ -47,7 +47,7 @@ async fn each_call_says_what_it_was_and_only_the_first_is_cold() {
 
 #[tokio::test]
 async fn a_setting_ends_them() {
-    let installation = Installation::empty().await;
+    let installation = Installation::empty();
     let function = installation
         .function("info", "cache", &[("BACKEND_HIDE_METRICS", "yes")])
         .await;
