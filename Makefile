@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check check-browser fmt audit bundle bench bench-cold bench-keys bench-storage
+.PHONY: help check check-browser fmt audit attack-schema fuzz faults bundle bench bench-cold bench-keys bench-storage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -13,15 +13,28 @@ check-browser: ## the console in a real browser (needs chromium; installs it for
 fmt: ## format the Rust code
 	cargo fmt --all
 
-audit: ## known vulnerabilities of the dependencies (fetches the RustSec database from GitHub)
+audit: ## known vulnerabilities of what we depend on; fails where a database cannot be reached
 	@ci/install
-	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --locked check advisories
+	@ci/audit --insist
+
+attack-schema: ## hold a release server against its own description, with some hundred thousand made-up requests
+	@ci/install
+	cargo build --release --locked --bin bespoke
+	attack/schema
+
+fuzz: ## throw mutated bytes at everything that reads them, ten minutes each; what is found is named
+	@fuzz/run
+
+faults: ## play bad days on a release server: kills, a full disk, a failing bucket, clocks, crowds (20 minutes)
+	@ci/install
+	cargo build --release --locked --bin bespoke
+	attack/faults
 
 bundle: ## build every Lambda function into target/lambda, and show that each fits
 	@ci/bundle
 
 bench: ## measure `bespoke serve` and write docs/performance.md
-	cargo build --release --locked --bin bespoke
+	cargo build --release --locked -p bespoke-cli --bin bespoke --example ceiling
 	bench/run --write
 
 bench-cold: ## measure what the functions of make bundle take from cold and write docs/performance.md

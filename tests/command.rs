@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use bespoke_tests::support::{Server, bespoke};
+use bespoke_tests::support::{Server, bespoke, secrets};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -113,7 +113,12 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String, String) 
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.success(), text(output.stdout), text(output.stderr))
+    let errors = text(output.stderr);
+    settings
+        .iter()
+        .for_each(|(name, value)| secrets::plant_setting(name, value));
+    secrets::check_output(&errors);
+    (output.status.success(), text(output.stdout), errors)
 }
 
 #[cfg(unix)]

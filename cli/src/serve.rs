@@ -1,8 +1,8 @@
 //! `bespoke serve`: all functions in one process.
 
+mod connections;
 mod metrics;
 
-use std::convert::Infallible;
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,21 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use axum::body::Body;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_database::{Freshness, refill};
 use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::maintenance::Task;
-use bespoke_web::{Context, Gateway, Overrides, Peer, logging};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use bespoke_web::{Context, Gateway, Overrides, logging};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::MissedTickBehavior;
 
@@ -32,13 +25,6 @@ use crate::{functions, start};
 
 /// How long requests under way may take after a signal to stop, in seconds.
 const GRACE_S: u64 = 20;
-
-/// How long a client may take to send the head of a request, in seconds; also how long a connection may be idle.
-const HEADER_DEADLINE_S: u64 = 30;
-/// How long to wait when no connection can be accepted, in milliseconds.
-const ACCEPT_PAUSE_MS: u64 = 50;
-/// Files that the process needs for other things than connections.
-const RESERVED_FILES: u64 = 128;
 /// How often mails that wait are tried again, counts merged and the database compacted, in seconds.
 const FREQUENT_S: u64 = 5 * 60;
 /// How often what has expired is forgotten, in seconds.
@@ -62,6 +48,7 @@ pub(crate) fn run(arguments: Arguments, data_dir: Option<PathBuf>) -> Result<()>
 }
 
 async fn serve(mut environment: Environment) -> Result<()> {
+    connections::allow_many_files();
     let address = environment.address()?;
     let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow!("port {} is in use; choose another with --port", address.port()),
@@ -82,71 +69,12 @@ async fn serve(mut environment: Environment) -> Result<()> {
     tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE));
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
-    accept(&listener, &gateway, stop_signal()?).await;
+    connections::accept(&listener, &gateway, stop_signal()?).await;
     // A mail that is cut off goes once more, so it gets the time that requests get.
     let _ = tokio::time::timeout(Duration::from_secs(GRACE_S), context.finish_mail()).await;
     context.put_usage().await;
     context.database().clone().close().await;
     Ok(())
-}
-
-/// Accepts connections until the signal, then lets the requests under way end.
-async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiver<()>) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEADER_DEADLINE_S));
-    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(max_connections())));
-    loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! { accepted = accepted => accepted, _ = stop.recv() => break };
-        let Ok((stream, peer)) = accepted else {
-            // Out of file descriptors, as a rule: one of those in use has to go first.
-            tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
-            continue;
-        };
-        // Small answers must not wait for more to send; a socket that cannot be told so still works.
-        let _ = stream.set_nodelay(true);
-        let gateway = Arc::clone(gateway);
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            let gateway = Arc::clone(&gateway);
-            request.extensions_mut().insert(Peer(peer.ip()));
-            async move {
-                let request = request.map(Body::new);
-                if let Some(page) = metrics::page(gateway.context(), &request) {
-                    return Ok::<_, Infallible>(page);
-                }
-                let answer = gateway.handle(request).await;
-                // Lets the requests that wait be worked on first. Then the answers go out together, and who gets many of them, as a
-                // proxy does, is woken once and not for each.
-                tokio::task::yield_now().await;
-                Ok(answer)
-            }
-        });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            // A client that goes away is no event.
-            let _ = connection.await;
-            drop(place);
-        });
-    }
-    let grace = tokio::time::sleep(Duration::from_secs(GRACE_S));
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = grace => eprintln!("bespoke: stopping; some requests did not end within {GRACE_S} s"),
-    }
-}
-
-/// As many connections as the process may have files open, less those that it needs itself.
-fn max_connections() -> usize {
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile)
-        .current
-        .unwrap_or(u64::MAX);
-    usize::try_from(files.saturating_sub(RESERVED_FILES))
-        .unwrap_or(usize::MAX)
-        .clamp(1, Semaphore::MAX_PERMITS)
 }
 
 /// Does what nobody waits for, at once and then again and again: also what a process left that ended before it came to that.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use bespoke_tests::support::{Function, Key, RuntimeApi, binary};
+use bespoke_tests::support::{Function, Key, RuntimeApi, binary, secrets};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -99,10 +99,12 @@ impl Installation {
         drop(stdin);
         let output = child.wait_with_output().await.expect("bespoke ends");
         let text = |bytes| String::from_utf8(bytes).expect("a text");
+        let stderr = text(output.stderr);
+        secrets::check_output(&stderr);
         Outcome {
             code: output.status.code(),
             stdout: text(output.stdout),
-            stderr: text(output.stderr),
+            stderr,
         }
     }
 

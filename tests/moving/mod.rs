@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use bespoke_storage::{DirectoryStore, MemoryStore};
-use bespoke_tests::support::{App, ENC_KEY, bespoke};
+use bespoke_tests::support::{App, ENC_KEY, bespoke, secrets};
 use serde_json::Value;
 
 /// The passphrase of the sample of the original.
@@ -60,10 +60,15 @@ fn run(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
         .stdin(Stdio::null());
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
+    let err = text(output.stderr);
+    settings
+        .iter()
+        .for_each(|(name, value)| secrets::plant_setting(name, value));
+    secrets::check_output(&err);
     Outcome {
         code: output.status.code(),
         out: text(output.stdout),
-        err: text(output.stderr),
+        err,
     }
 }
 

@@ -117,6 +117,8 @@ async fn the_limits_and_whom_to_ask_are_those_of_the_instance() {
     }
     let description = app.get("/openapi.json").send().await.expect_status(200);
     assert_eq!(description["info"]["contact"]["email"], "help@example.org");
+    let yaml: Value = yaml_serde::from_str(&app.get("/openapi.yaml").send().await.text()).unwrap();
+    assert_eq!(yaml, description);
     let free = App::with(&[
         ("BACKEND_RATE_LIMITS", "off"),
         ("BACKEND_OPERATOR_CONTACT", "https://example.org/help"),

@@ -16,6 +16,8 @@ mod expiry;
 mod export;
 mod flow_mails;
 mod flows;
+mod headers;
+mod heavy;
 mod hostile;
 mod images;
 mod imported;

@@ -187,6 +187,25 @@ async fn strangers_write_twice_as_much_at_once_as_in_a_minute() {
 }
 
 #[tokio::test]
+async fn who_has_measurements_checked_reads() {
+    let app = App::with(&[
+        ("BACKEND_LIMIT_PUBLIC_WRITES", "1"),
+        ("BACKEND_LIMIT_PUBLIC_READS", "3"),
+    ])
+    .await;
+    let check = || {
+        app.post("/measurements/check")
+            .json(&json!({ "measurements": { "chest": 930 } }))
+            .from_ip("192.0.2.1")
+            .send()
+    };
+    for _ in 0..3 {
+        check().await.expect_status(200);
+    }
+    check().await.expect_error(429, "tooManyRequests");
+}
+
+#[tokio::test]
 async fn the_calls_of_a_day_end_and_come_back_the_next() {
     let app = App::with(&[("BACKEND_APIKEY_CALLS_PER_DAY", "3")]).await;
     let jane = app.person("jane").await;

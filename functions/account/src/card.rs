@@ -11,7 +11,8 @@ use crate::profile;
 
 const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=utf-8");
 /// The picture runs and loads nothing, wherever it is opened.
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 /// A card shows what changes seldom.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Colours of the letters of the service's name, in turn.

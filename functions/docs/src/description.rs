@@ -1,34 +1,68 @@
 //! `GET /openapi.json` and `GET /openapi.yaml`
 
+use std::sync::LazyLock;
+
+use axum::body::Body;
 use axum::response::Response;
-use bespoke_web::{Config, Contact, Error, Public, Result, Session, ok};
+use bespoke_web::{Config, Contact, Public, Session};
+use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
 /// The description, made from the code by `bespoke openapi` and kept in step by a test: this function describes all the
 /// others without being linked with them.
 const DESCRIPTION: &str = include_str!("../openapi.json");
 
-/// The description, with where the operator of this instance is reached.
-fn description(config: &Config) -> Result<Value> {
-    let mut description: Value = serde_json::from_str(DESCRIPTION).map_err(Error::internal)?;
-    match &config.operator {
-        Some(Contact::Email(address)) => description["info"]["contact"] = json!({ "email": address }),
-        Some(Contact::Page(url)) => description["info"]["contact"] = json!({ "url": url }),
-        None => {}
+/// As it is answered, but for the operator: made once, for it is the largest answer, and anybody may ask for it.
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    let description: Value = serde_json::from_str(DESCRIPTION).expect("a test compares it with the code");
+    Texts {
+        json: description.to_string(),
+        yaml: yaml_serde::to_string(&description).expect("what is JSON can be written as YAML"),
     }
-    Ok(description)
+});
+
+struct Texts {
+    json: String,
+    yaml: String,
+}
+
+/// Where the operator of this instance is reached.
+fn contact(config: &Config) -> Option<Value> {
+    Some(match config.operator.as_ref()? {
+        Contact::Email(address) => json!({ "email": address }),
+        Contact::Page(url) => json!({ "url": url }),
+    })
+}
+
+/// The text with the contact behind the beginning of `info`. A line of JSON is YAML too.
+fn with_contact(text: &str, info: &str, contact: Option<&str>) -> String {
+    match contact {
+        None => text.to_owned(),
+        Some(contact) => text.replacen(info, &format!("{info}{contact}"), 1),
+    }
+}
+
+fn document(kind: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 /// The description of this API, as JSON
 #[utoipa::path(get, path = "/openapi.json", tag = "Service", operation_id = "describeAsJson",
     responses((status = 200, description = "An OpenAPI 3.1 description.", body = std::collections::HashMap<String, Value>)))]
-pub(crate) async fn json(_: Public, session: Session) -> Result<Response> {
-    Ok(ok(&description(session.config())?))
+pub(crate) async fn json(_: Public, session: Session) -> Response {
+    let contact = contact(session.config()).map(|contact| format!("\"contact\":{contact},"));
+    let text = with_contact(&TEXTS.json, "\"info\":{", contact.as_deref());
+    document("application/json; charset=utf-8", text)
 }
 
 /// The description of this API, as YAML
 #[utoipa::path(get, path = "/openapi.yaml", tag = "Service", operation_id = "describeAsYaml",
     responses((status = 200, description = "An OpenAPI 3.1 description.", body = String, content_type = "text/yaml")))]
-pub(crate) async fn yaml(_: Public, session: Session) -> Result<Response> {
-    bespoke_web::yaml(Some(&description(session.config())?))
+pub(crate) async fn yaml(_: Public, session: Session) -> Response {
+    let contact = contact(session.config()).map(|contact| format!("  contact: {contact}\n"));
+    let text = with_contact(&TEXTS.yaml, "info:\n", contact.as_deref());
+    document("text/yaml; charset=utf-8", text)
 }

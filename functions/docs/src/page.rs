@@ -35,7 +35,6 @@ pub(crate) fn file(content_type: &str, bytes: impl Into<Bytes>) -> Response {
         headers.insert(header::CONTENT_TYPE, value);
     }
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=0, must-revalidate"),

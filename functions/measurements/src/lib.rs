@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 pub fn router() -> Routes {
     Routes::new("measurements")
         .with(route!(list))
-        .with(route!(check::check))
+        .with(route!(check::check).reads())
         .with(route!(designs::list))
         .with(route!(designs::read))
 }

@@ -82,7 +82,7 @@ impl Delta {
         Self::parse(&Bytes::from(raw))
     }
 
-    fn parse(raw: &Bytes) -> Result<Self, String> {
+    pub(crate) fn parse(raw: &Bytes) -> Result<Self, String> {
         let word = |index: usize| {
             let at = index * 4;
             let bytes = raw.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());

@@ -44,6 +44,8 @@ mod engine;
 pub mod environment;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod head;
 mod job;
@@ -54,6 +56,7 @@ mod maintenance;
 mod pages;
 mod plan;
 mod probe;
+mod queue;
 mod reader;
 mod replica;
 mod restore;

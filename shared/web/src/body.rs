@@ -104,6 +104,9 @@ async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
         .extensions
         .get::<BodyLimit>()
         .map_or(limit, |most| most.0.min(limit));
+    if let (Some(session), Some(bytes)) = (parts.extensions.get::<Session>(), large(&parts.headers, limit)) {
+        session.make_room(bytes).await?;
+    }
     let whole = tokio::time::timeout(
         Duration::from_secs(BODY_DEADLINE_S),
         Limited::new(body, limit).collect(),
@@ -119,6 +122,17 @@ async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
         session.repeatable().note_body(&bytes);
     }
     decompress(&parts.headers, bytes, limit)
+}
+
+/// The most bytes that a body can have which may be more than a stranger's: as many as it says, or any number where it is packed or
+/// does not say.
+fn large(headers: &HeaderMap, limit: usize) -> Option<usize> {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let packed = headers.contains_key(header::CONTENT_ENCODING);
+    let bytes = length.filter(|_| !packed).unwrap_or(limit).min(limit);
+    (bytes > MAX_PUBLIC_BODY_BYTES).then_some(bytes)
 }
 
 /// Whether the body is YAML, under one of the names that it goes by.

@@ -12,7 +12,7 @@ use bespoke_services::http::Http;
 use bespoke_services::images::{self, Fetcher, ImageStore};
 use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::limits::Limits;
@@ -34,6 +34,11 @@ pub enum StartError {
 /// Most computations (password hashes, pictures) that wait; who comes after them is told to come back.
 const MAX_WAITING_COMPUTATIONS: usize = 64;
 
+/// Bytes of large bodies that are being read and worked on at once; who comes after them waits. Memory is some four times that.
+const MAX_BODIES_BYTES: usize = 64 * 1024 * 1024;
+/// Room for bodies is given out in pieces of so many bytes.
+const ROOM_PIECE_BYTES: usize = 1024;
+
 struct Inner {
     config: Config,
     bucket: Arc<dyn ObjectStore>,
@@ -47,6 +52,8 @@ struct Inner {
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: Semaphore,
     waiting_computations: AtomicUsize,
+    /// Pieces of [`ROOM_PIECE_BYTES`].
+    room: Arc<Semaphore>,
     delivery: Mutex<Delivered>,
     /// Deliveries that no request waits for.
     aside: std::sync::Mutex<JoinSet<()>>,
@@ -108,6 +115,7 @@ impl Context {
             passwords,
             computing: Semaphore::new(cores),
             waiting_computations: AtomicUsize::new(0),
+            room: Arc::new(Semaphore::new(MAX_BODIES_BYTES / ROOM_PIECE_BYTES)),
             delivery: Mutex::default(),
             aside: std::sync::Mutex::default(),
             mailer,
@@ -266,6 +274,12 @@ impl Context {
         .await
     }
 
+    /// Room for a body, as soon as there is some.
+    pub(crate) async fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let pieces = u32::try_from(bytes.min(MAX_BODIES_BYTES).div_ceil(ROOM_PIECE_BYTES)).ok()?;
+        Arc::clone(&self.0.room).acquire_many_owned(pieces).await.ok()
+    }
+
     /// Runs what keeps a core busy, on a thread where it holds nobody up.
     ///
     /// # Errors
@@ -276,7 +290,7 @@ impl Context {
     ) -> Result<T, Error> {
         let waiting = Waiting::one_more(&self.0.waiting_computations);
         if waiting.others >= MAX_WAITING_COMPUTATIONS {
-            return Err(Error::unavailable(1, "too many computations wait"));
+            return Err(Error::busy(1));
         }
         let _permit = self.0.computing.acquire().await.map_err(Error::internal)?;
         let context = self.clone();

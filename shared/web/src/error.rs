@@ -153,6 +153,14 @@ impl Error {
         }
     }
 
+    /// 503: too much is being done at once. Not logged: whoever causes it could fill the log too.
+    pub fn busy(retry_after_s: u64) -> Self {
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "serviceUnavailable")
+        }
+    }
+
     /// The same error with its code one object deeper, as `GET /whoami/jwt` gives it.
     #[must_use]
     pub fn nested(self) -> Self {
@@ -219,7 +227,13 @@ impl From<LevelTooHigh> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if let Some(detail) = &self.log {
-            tracing::error!(status = self.status.as_u16(), code = %self.code, detail, "request failed");
+            let status = self.status.as_u16();
+            // An alarm counts errors: what somebody else refused is none of ours.
+            if self.status.is_server_error() {
+                tracing::error!(status, code = %self.code, detail, "request failed");
+            } else {
+                tracing::warn!(status, code = %self.code, detail, "request failed");
+            }
         }
         let body = match self.shape {
             Shape::Empty => None,

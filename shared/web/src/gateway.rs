@@ -2,6 +2,8 @@
 
 mod cors;
 mod etag;
+mod kept;
+mod security;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,10 +16,11 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
+use self::kept::Kept;
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
 use crate::metrics::Running;
-use crate::{Access, ClientIp, Context, Error, Params, Route, Routes, Scheme, Session};
+use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a client, in bytes.
@@ -26,7 +29,9 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 /// Serves the routes of one function, or of several in one process.
 pub struct Gateway {
     context: Context,
+    over_tls: bool,
     table: matchit::Router<Vec<Arc<Route>>>,
+    kept: Kept,
 }
 
 /// What a path leads to.
@@ -62,7 +67,13 @@ impl Gateway {
                 .insert(path, routes)
                 .expect("the paths of the table can be told apart");
         }
-        Self { context, table }
+        let over_tls = context.config().url.starts_with("https://");
+        Self {
+            context,
+            over_tls,
+            table,
+            kept: Kept::default(),
+        }
     }
 
     /// The context that it serves with.
@@ -103,7 +114,7 @@ impl Gateway {
         }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        security::apply(headers, self.over_tls);
         session.write_headers(headers);
         cors.apply(headers);
         response
@@ -128,14 +139,14 @@ impl Gateway {
         };
         let running = Running::begin(&self.context, Some(&route));
         let response = match limit_strangers(&route, session, client) {
-            Ok(()) => self.serve(request, &route, params).await,
+            Ok(()) => self.serve(request, &route, params, session).await,
             Err(error) => error.into_response(),
         };
         running.end(response.status());
         response
     }
 
-    async fn serve(&self, mut request: Request, route: &Route, params: Params) -> Response {
+    async fn serve(&self, mut request: Request, route: &Route, params: Params, session: &Session) -> Response {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.access);
@@ -143,18 +154,38 @@ impl Gateway {
         if let Some(scheme) = scheme {
             request.extensions_mut().insert(scheme);
         }
-        let mut response = (route.handler)(request, self.context.clone()).await;
+        let mut response = match route.kept {
+            Some(by) => {
+                let answer = self.answer_kept(route, by, request, session).await;
+                answer.unwrap_or_else(IntoResponse::into_response)
+            }
+            None => (route.handler)(request, self.context.clone()).await,
+        };
         tracing::debug!(method = %route.method, route = route.path, status = response.status().as_u16(), "answered");
-        if scheme.is_some() {
-            response
-                .headers_mut()
-                .entry(header::CACHE_CONTROL)
-                .or_insert(HeaderValue::from_static("private, no-cache"));
-        }
+        security::keep(&mut response, &route.method, scheme.is_some());
         if scheme == Some(Scheme::Key) {
             challenge(&mut response);
         }
         response
+    }
+
+    /// Answers what is the same for everybody.
+    async fn answer_kept(
+        &self,
+        route: &Route,
+        by: KeptBy,
+        request: Request,
+        session: &Session,
+    ) -> Result<Response, Error> {
+        let (asked, key) = (request.headers().clone(), by.key(request.uri()));
+        if let Some(answer) = self.kept.get(&key, &asked, session).await? {
+            return Ok(answer);
+        }
+        // What is read after this is at least as new.
+        let version = self.context.database().version();
+        let response = (route.handler)(request, self.context.clone()).await;
+        let of = session.has_read().then_some(version);
+        Ok(self.kept.keep(key, &asked, response, of).await)
     }
 
     /// Finds the route of a path: in any letter case, with or without a slash at its end, HEAD as GET.
@@ -212,7 +243,7 @@ impl IntoResponse for Moved {
 /// Counts a call to a route without authentication for the address that it comes from. Others are counted for who calls.
 fn limit_strangers(route: &Route, session: &Session, client: ClientIp) -> Result<(), Error> {
     match route.access {
-        Access::Public if route.method == Method::GET => session.limit(Subject::Reader(client.customer())),
+        Access::Public if route.reads => session.limit(Subject::Reader(client.customer())),
         Access::Public => session.limit(Subject::Stranger(client.customer())),
         Access::Guest(_) | Access::Level(_) => Ok(()),
     }

@@ -209,6 +209,11 @@ fn operation(route: &Route, mut operation: Value) -> Value {
             .or_insert_with(|| json!({ "description": "" }));
         add_code(response, code, meaning);
     }
+    if let Some(missing) = missing(route) {
+        responses
+            .entry("404")
+            .or_insert_with(|| json!({ "description": missing }));
+    }
     if route.method == http::Method::GET {
         responses.insert(
             "304".into(),
@@ -225,6 +230,17 @@ fn schemes(route: &Route) -> impl Iterator<Item = Scheme> {
     Scheme::BOTH
         .into_iter()
         .filter(move |scheme| both || one == Some(*scheme))
+}
+
+/// Why a route that names no record can answer 404.
+fn missing(route: &Route) -> Option<&'static str> {
+    if route.repeatable {
+        Some("What was made under this `Idempotency-Key` is gone by now.")
+    } else if route.described_path.ends_with("{auth}") {
+        Some("The path ends in neither `/jwt` nor `/key`.")
+    } else {
+        None
+    }
 }
 
 /// The parameters that the path names and the handler does not describe.

@@ -16,7 +16,7 @@ const MAX_LIST_BYTES: usize = 5_000_000;
 #[into_params(parameter_in = Query)]
 pub struct Paging {
     /// Most items to answer with.
-    #[param(minimum = 1)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     limit: Option<u32>,
     /// Id (integer or UUID) of the item behind which to go on.
     after: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request};
 use bespoke_database::{CommitId, Committed, Db, Freshness, Version};
@@ -9,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Subject};
@@ -16,6 +18,9 @@ use crate::{Context, Error, Result};
 
 /// Which version of the database an answer saw. A client that sends it back reads at least that.
 const DB_SEQ: HeaderName = HeaderName::from_static("db-seq");
+
+/// How long a large body waits for room, in seconds.
+const ROOM_WAIT_S: u64 = 5;
 
 /// What a handler works with. The first read of a request asks the bucket whether there is something newer; later
 /// reads of the same request do not.
@@ -33,6 +38,8 @@ struct State {
     /// What is left of the limits that this request counts for.
     left: Mutex<Vec<Left>>,
     repeatable: Repeatable,
+    /// Room for the body, until the request is answered.
+    room: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl std::ops::Deref for Session {
@@ -77,9 +84,35 @@ impl Session {
         result
     }
 
+    /// The newest version of the database.
+    ///
+    /// # Errors
+    /// 503 when the bucket does not answer.
+    pub(crate) async fn newest_version(&self) -> Result<Version> {
+        self.read(|_| Ok(())).await?;
+        Ok(self.context.database().version())
+    }
+
+    /// Whether this request has looked at the database.
+    pub(crate) fn has_read(&self) -> bool {
+        self.state.checked.load(Ordering::Relaxed)
+    }
+
+    /// Waits for room for a large body, and keeps it until the request is answered: what is made of a body takes as much memory
+    /// again.
+    ///
+    /// # Errors
+    /// 503 when there is none for [`ROOM_WAIT_S`].
+    pub(crate) async fn make_room(&self, bytes: usize) -> Result<()> {
+        let wait = tokio::time::timeout(Duration::from_secs(ROOM_WAIT_S), self.context.room_for(bytes));
+        let room = wait.await.map_err(|_| Error::busy(ROOM_WAIT_S))?;
+        *self.state.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
+        Ok(())
+    }
+
     fn freshness(&self) -> Freshness {
         match self.context.config().max_staleness_ms {
-            _ if self.state.checked.load(Ordering::Relaxed) => Freshness::Local,
+            _ if self.has_read() => Freshness::Local,
             0 => Freshness::Strict,
             age_ms => Freshness::Within {
                 age_ms,
@@ -145,7 +178,7 @@ impl Session {
 
     /// Says in an answer what it saw, and what is left of the limits.
     pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
-        if self.state.checked.load(Ordering::Relaxed) {
+        if self.has_read() {
             let version = self.context.database().version().to_string();
             headers.insert(
                 DB_SEQ,

@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::description;
+use super::{description, secrets};
 
 /// When the tests begin: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -118,9 +118,11 @@ impl App {
             data_dir: Some(folder.path().into()),
             ..Overrides::default()
         };
+        secrets::watch();
         let all = SETTINGS
             .iter()
             .chain(settings)
+            .inspect(|(name, value)| secrets::plant_setting(name, value))
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(Environment::of(all, overrides), &SystemRandom).expect("valid settings");
         let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
@@ -193,7 +195,10 @@ impl App {
         let mail = self.mails().pop().expect("a mail");
         let query = mail.split_once("?id=").expect("a link").1;
         let (id, rest) = query.split_once("&check=").expect("a check");
-        (id.to_owned(), rest.lines().next().unwrap_or_default().to_owned())
+        let check = rest.lines().next().unwrap_or_default();
+        secrets::plant(id);
+        secrets::plant(check);
+        (id.to_owned(), check.to_owned())
     }
 
     /// A request with that method and path.
@@ -282,6 +287,15 @@ impl App {
     }
 }
 
+impl Drop for App {
+    /// A test that ends well has logged nothing that is secret.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            secrets::check();
+        }
+    }
+}
+
 /// The mail as its reader sees it. Both of its parts are encoded, or none is.
 fn readable(mail: String) -> String {
     if mail.contains("Content-Transfer-Encoding: quoted-printable") {
@@ -355,6 +369,9 @@ impl Request<'_> {
 
     /// With a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
+        if name.eq_ignore_ascii_case("authorization") {
+            secrets::plant_credentials(value);
+        }
         self.builder = self.builder.header(name, value);
         self
     }
@@ -368,6 +385,7 @@ impl Request<'_> {
 
     /// With a JSON body.
     pub fn json(self, body: &Value) -> Self {
+        secrets::plant_sent(body);
         self.body("application/json", body.to_string())
     }
 
@@ -394,6 +412,9 @@ impl Request<'_> {
         };
         if let Some(route) = route.filter(|route| route.method == method) {
             description::check(&route, &answer);
+        }
+        if let Ok(body) = serde_json::from_slice(&answer.body) {
+            secrets::plant_answered(&body);
         }
         answer
     }

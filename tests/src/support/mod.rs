@@ -5,6 +5,7 @@ pub mod built;
 pub mod description;
 pub mod picture;
 pub mod runtime_api;
+pub mod secrets;
 pub mod server;
 
 pub use app::{Answer, App, ENC_KEY, Key, Person, functions};

@@ -30,6 +30,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::secrets;
+
 /// An invocation is given up after this: far above what any of our functions may take.
 const INVOCATION_LIMIT: Duration = Duration::from_secs(30);
 
@@ -224,6 +226,7 @@ impl Function {
     /// # Errors
     /// See [`InvokeError`].
     pub async fn invoke(&self, event: Value) -> Result<Value, InvokeError> {
+        plant(&event);
         let number = self.next_id.fetch_add(1, Ordering::Relaxed);
         let request_id = format!("00000000-0000-4000-8000-{number:012}");
         let (asker, answer) = oneshot::channel();
@@ -238,9 +241,13 @@ impl Function {
                 exit = self.ended() => Err(InvokeError::Exited(exit)),
             }
         });
-        outcome
+        let outcome = outcome
             .await
-            .unwrap_or_else(|_| Err(InvokeError::TimedOut { log: self.log() }))
+            .unwrap_or_else(|_| Err(InvokeError::TimedOut { log: self.log() }));
+        if let Ok(answer) = &outcome {
+            secrets::plant_answered(&body_of(answer));
+        }
+        outcome
     }
 
     /// What the process wrote to its standard output and error so far.
@@ -286,6 +293,28 @@ impl Function {
             status: status.expect("its sender lives until there is a status"),
             log: self.log(),
         }
+    }
+}
+
+impl Drop for Function {
+    /// A function whose test ends well has logged nothing that is secret.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            secrets::check_output(&self.log());
+        }
+    }
+}
+
+fn body_of(message: &Value) -> Value {
+    let body = message["body"].as_str().unwrap_or_default();
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+/// Remembers what the event has that no log may have.
+fn plant(event: &Value) {
+    secrets::plant_sent(&body_of(event));
+    if let Some(value) = event["headers"]["authorization"].as_str() {
+        secrets::plant_credentials(value);
     }
 }
 

@@ -5,18 +5,21 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::binary;
+use super::{binary, secrets};
 
 /// How long a server may take to start, in seconds. It is only reached when it does not.
 const START_LIMIT_S: u64 = 60;
 
-/// A running server; it is killed when this is dropped.
+/// A running server; it is killed when this is dropped, and must not have written anything secret.
 pub struct Server {
     child: Child,
+    /// They read what it writes, to the end.
+    readers: Vec<JoinHandle<String>>,
     /// Port on which it listens.
     pub port: u16,
 }
@@ -68,25 +71,23 @@ impl Server {
             .args(["serve", "--port", "0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("bespoke runs");
-        let output = BufReader::new(child.stdout.take().expect("its standard output"));
         let (sender, receiver) = channel();
-        std::thread::spawn(move || {
-            // Reads to the end, so that the server never waits for a full pipe.
-            for line in output.lines().map_while(Result::ok) {
-                let port = line
-                    .strip_prefix("Bespoke serves http://localhost:")
-                    .and_then(|port| port.parse().ok());
-                if let Some(port) = port {
-                    let _ = sender.send(port);
-                }
+        let look_for_port = move |line: &str| {
+            let port = line.strip_prefix("Bespoke serves http://localhost:");
+            if let Some(port) = port.and_then(|port| port.parse().ok()) {
+                let _ = sender.send(port);
             }
-        });
+        };
+        let out = child.stdout.take().expect("its standard output");
+        let err = child.stderr.take().expect("its standard error");
+        let readers = vec![read(out, look_for_port), read(err, |line| eprintln!("{line}"))];
         let port = receiver
             .recv_timeout(Duration::from_secs(START_LIMIT_S))
             .expect("the server says where it listens");
-        Self { child, port }
+        Self { child, readers, port }
     }
 
     /// Sends a request on a connection of its own; gives status and JSON body.
@@ -94,6 +95,8 @@ impl Server {
     /// # Panics
     /// When there is no whole answer.
     pub fn call(&self, method: &str, path: &str, authorization: &str, body: &Value) -> (u16, Value) {
+        secrets::plant_credentials(authorization);
+        secrets::plant_sent(body);
         let body = if body.is_null() {
             String::new()
         } else {
@@ -101,7 +104,9 @@ impl Server {
         };
         let headers = format!("Content-Type: application/json\r\nAuthorization: {authorization}\r\n");
         let (status, body) = self.exchange(method, path, &headers, &body);
-        (status, serde_json::from_str(&body).unwrap_or_default())
+        let body = serde_json::from_str(&body).unwrap_or_default();
+        secrets::plant_answered(&body);
+        (status, body)
     }
 
     /// The same with these lines of headers and this body; gives the body as it came.
@@ -172,5 +177,23 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let said = self.readers.drain(..).filter_map(|reader| reader.join().ok());
+        let said: Vec<_> = said.collect();
+        if !std::thread::panicking() {
+            secrets::check_output(&said.concat());
+        }
     }
+}
+
+/// Reads to the end, so that the server never waits for a full pipe, and gives it all.
+fn read(from: impl Read + Send + 'static, mut see: impl FnMut(&str) + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut said = String::new();
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            see(&line);
+            said.push_str(&line);
+            said.push('\n');
+        }
+        said
+    })
 }

@@ -1,0 +1,89 @@
+//! What every answer tells a browser: all routes are walked, as nobody and as an administrator.
+
+use bespoke_tests::support::{Answer, App, functions};
+use bespoke_web::{Route, Scheme};
+use serde_json::json;
+
+fn routes() -> Vec<Route> {
+    let every = functions();
+    every.iter().flat_map(|routes| routes.iter().cloned()).collect()
+}
+
+fn path_to(route: &Route) -> String {
+    let part = |part: &str| {
+        if part.starts_with('{') {
+            part.replacen('{', "1{", 1)
+        } else {
+            part.to_owned()
+        }
+    };
+    let parts: Vec<_> = route.path.split('/').map(part).collect();
+    let path = parts.join("/");
+    // `1{id}.json` is `1.json`.
+    let kept = path
+        .split('{')
+        .map(|piece| piece.split_once('}').map_or(piece, |(_, rest)| rest));
+    kept.collect()
+}
+
+#[track_caller]
+fn check(answer: &Answer, place: &str) {
+    assert_eq!(answer.header("x-content-type-options"), "nosniff", "{place}");
+    assert_eq!(answer.header("referrer-policy"), "no-referrer", "{place}");
+    assert_eq!(answer.header("strict-transport-security"), "", "{place}");
+    let policy = answer.header("content-security-policy");
+    for part in ["default-src 'none'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(part), "{place}: {policy}");
+    }
+    let page = answer.header("content-type").starts_with("text/html");
+    for name in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
+        assert_eq!(
+            answer.header(name),
+            if page { "same-origin" } else { "" },
+            "{place}: {name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_answer_says_how_a_browser_may_use_it() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let admin = app.person_as("root", "admin").await;
+    // What ends the account of who asks comes last.
+    let (last, first): (Vec<_>, Vec<_>) = routes()
+        .into_iter()
+        .partition(|route| route.path.starts_with("/account/") || route.path.starts_with("/admin/user/"));
+    for route in first.into_iter().chain(last) {
+        let (method, path) = (route.method.as_str(), path_to(&route));
+        let place = format!("{method} {path}");
+        let anonymous = app.request(method, &path).json(&json!({ "name": "x" })).send().await;
+        check(&anonymous, &place);
+        let known = match route.scheme {
+            None => anonymous,
+            Some(scheme) => {
+                let request = app.request(method, &path).auth(&admin, scheme.segment());
+                request.json(&json!({ "name": "x" })).send().await
+            }
+        };
+        check(&known, &place);
+        let kept = known.header("cache-control");
+        match (method, route.scheme) {
+            ("GET", None) => {}
+            ("GET", Some(Scheme::Jwt | Scheme::Key)) => {
+                assert!(kept.contains("private") || kept == "no-store", "{place}: {kept}");
+            }
+            _ => assert_eq!(kept, "no-store", "{place}"),
+        }
+    }
+    check(&app.get("/nothing/here").send().await, "an unknown route");
+    check(&app.request("OPTIONS", "/sets/jwt").send().await, "a preflight");
+}
+
+#[tokio::test]
+async fn who_came_over_tls_comes_over_nothing_else() {
+    let app = App::with(&[("BACKEND_URL", "https://api.example.com")]).await;
+    for path in ["/healthz", "/console/", "/nothing/here"] {
+        let answer = app.get(path).send().await;
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{path}");
+    }
+}

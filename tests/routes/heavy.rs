@@ -1,0 +1,66 @@
+//! Large bodies share a room: who finds none is told to come back, and everybody else is answered meanwhile.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use bespoke_tests::support::{App, Person};
+use futures_util::future::join_all;
+use futures_util::stream;
+use http_body_util::BodyExt;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+/// As many as there is room for, and one.
+const AT_ONCE: usize = 5;
+const BODY_BYTES: usize = 12 * 1024 * 1024;
+
+/// A request whose body never comes; `reached` is told when somebody wants to read it.
+async fn stall(app: &App, person: &Person, reached: Arc<Semaphore>) -> u16 {
+    let body = stream::poll_fn(move |_| {
+        reached.add_permits(1);
+        std::task::Poll::<Option<Result<Bytes, std::io::Error>>>::Pending
+    });
+    let request = http::Request::post("/sets/jwt")
+        .header("authorization", format!("Bearer {}", person.token))
+        .header("content-type", "application/json")
+        .header("content-length", BODY_BYTES)
+        .body(Body::from_stream(body));
+    let answer = app.gateway().handle(request.unwrap()).await;
+    let status = answer.status().as_u16();
+    if status == 503 {
+        assert_eq!(answer.headers()["retry-after"], "5");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.ends_with(b"\"serviceUnavailable\"}"));
+    }
+    status
+}
+
+#[tokio::test]
+async fn large_bodies_wait_for_room_and_small_ones_do_not() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let reached = Arc::new(Semaphore::new(0));
+    let mut crowd = Box::pin(join_all((0..AT_ONCE).map(|_| stall(&app, &jane, Arc::clone(&reached)))));
+    let all_reached = async { reached.acquire_many(AT_ONCE as u32).await.unwrap().forget() };
+    tokio::select! {
+        statuses = &mut crowd => panic!("{statuses:?}"),
+        () = all_reached => {}
+    }
+    let meanwhile = async {
+        let small = app.post("/sets/jwt").jwt(&jane.token).json(&json!({ "name": "small" }));
+        small.send().await.expect_status(201);
+        stall(&app, &jane, Arc::new(Semaphore::new(0))).await
+    };
+    tokio::select! {
+        statuses = &mut crowd => panic!("{statuses:?}"),
+        status = meanwhile => assert_eq!(status, 503),
+    }
+    drop(crowd);
+    let large = json!({ "name": "large", "notes": "x".repeat(1_000_000) });
+    app.post("/sets/jwt")
+        .jwt(&jane.token)
+        .json(&large)
+        .send()
+        .await
+        .expect_status(201);
+}
