@@ -11,13 +11,16 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from cold_start.http import Server  # noqa: E402
 
+# In front of each object of a directory store: its tag, and the time of its PUT.
+HEADER_BYTES = 24
+
 
 class Bucket:
     def __init__(self, folder):
         self.objects = {}
         for path in pathlib.Path(folder).rglob("*"):
-            if path.is_file():
-                self.put(str(path.relative_to(folder)), path.read_bytes())
+            if path.is_file() and not path.name.startswith("."):
+                self.put(str(path.relative_to(folder)), path.read_bytes()[HEADER_BYTES:])
 
     def put(self, key, body):
         self.objects[key] = (body, f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')

@@ -87,7 +87,7 @@ fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Re
 fn durations(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
     let help = "How long requests took, by the function that serves them";
     let mut family = page.encode_descriptor("request_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?;
-    let ends = DURATIONS_MS.iter().map(|ms| *ms as f64 / 1e3).chain([f64::MAX]);
+    let ends = DURATIONS_MS.iter().map(|ms| *ms as f64 / 1e3).chain([f64::INFINITY]);
     let requests = metrics.requests();
     for (function, total_ms) in metrics.total_ms() {
         let mut buckets: Vec<(f64, u64)> = ends.clone().map(|end| (end, 0)).collect();
