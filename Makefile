@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check check-browser fmt audit attack-schema fuzz faults bundle bench bench-keys bench-storage
+.PHONY: help check check-browser fmt audit attack-schema fuzz faults bundle bench bench-cold bench-keys bench-storage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -34,8 +34,14 @@ bundle: ## build every Lambda function into target/lambda, and show that each fi
 	@ci/bundle
 
 bench: ## measure `bespoke serve` and write docs/performance.md
-	cargo build --release --locked --bin bespoke
+	cargo build --release --locked -p bespoke-cli --bin bespoke --example ceiling
 	bench/run --write
+
+bench-cold: ## measure what the functions of make bundle take from cold and write docs/performance.md
+	cargo build --release --locked --bin bespoke
+	ci/bundle
+	ci/bundle smallest
+	bench/cold --write
 
 bench-keys: ## measure what verifying a key costs, and count a million calls over four processes of which one is killed
 	cargo bench --locked -p bespoke-core --bench credentials

@@ -27,7 +27,7 @@ def start(options, folder):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     few_files = ["bash", "-c", f'ulimit -Sn {SOFT_FILES}; exec "$@"', "-"]
-    return Server(options.binary, folder, more=SETTINGS, prefix=few_files)
+    return Server.bespoke(options.binary, folder, more=SETTINGS, prefix=few_files)
 
 
 def connect(server, receive_bytes=None):

@@ -22,7 +22,7 @@ def settled(options, data, server, writers, settings=SETTINGS):
     """Ends the load and starts the server anew; gives what is wrong with what is there."""
     writers.stop()
     server.stop()
-    server = Server(options.binary, data, more=settings)
+    server = Server.bespoke(options.binary, data, more=settings)
     lost, twice = writers.missing(server.url)
     server.stop()
     print(f"{len(writers.acknowledged):,} writes acknowledged, {dict(writers.refused)} refused and sent again, "
@@ -46,7 +46,7 @@ def writes_again(writers):
 
 def kills(options, folder):
     """SIGKILL every second."""
-    server = Server(options.binary, folder, more=SETTINGS)
+    server = Server.bespoke(options.binary, folder, more=SETTINGS)
     port = int(server.url.rsplit(":", 1)[1])
     writers = Writers(server.url, sign_up(server, "jane"))
     ends, count = time.monotonic() + options.kill_seconds, 0
@@ -54,7 +54,7 @@ def kills(options, folder):
         time.sleep(1)
         server.stop(signal.SIGKILL)
         count += 1
-        server = Server(options.binary, folder, more=SETTINGS, port=port)
+        server = Server.bespoke(options.binary, folder, more=SETTINGS, port=port)
     print(f"killed {count} times")
     return settled(options, folder, server, writers)
 
@@ -67,7 +67,7 @@ def disk(options, folder):
     try:
         data, ballast = folder / "data", folder / "ballast"
         ballast.write_bytes(bytes(TMPFS_BYTES // 4))
-        server = Server(options.binary, data, more=SETTINGS)
+        server = Server.bespoke(options.binary, data, more=SETTINGS)
         writers = Writers(server.url, sign_up(server, "jane"))
         began = time.monotonic()
         while not writers.refused[503] and time.monotonic() - began < 300:
@@ -96,7 +96,7 @@ def bucket(options, folder):
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_REGION": "us-east-1",
             }
-            server = Server(options.binary, folder, more=settings)
+            server = Server.bespoke(options.binary, folder, more=settings)
             writers = Writers(server.url, sign_up(server, "jane"))
             problems = []
             for fault in proxy.FAULTS * 2:
@@ -118,7 +118,7 @@ def clock(options, folder):
     time_file.write_text("+0")
     fake = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(time_file), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     data = folder / "data"
-    server = Server(options.binary, data, more=SETTINGS | fake)
+    server = Server.bespoke(options.binary, data, more=SETTINGS | fake)
     key = make_key(server, sign_up(server, "jane"), 4)
     writers = Writers(server.url, key, method="key")
     problems = []

@@ -1,14 +1,20 @@
--- One case of `bench/run`. Its argument names a file of requests, one a line: path, then optionally, after a tab each, the values of
--- the headers Authorization and If-None-Match. They are formatted before the clock starts; each request is then one of them at random.
+-- One case of `bench/run`. Its argument names a file of requests, one a line, whose fields have a tab between them: method, path,
+-- body (or nothing), then headers as `Name: value`. They are formatted before the clock starts; each request is then one of them
+-- at random.
 
 local requests = {}
 
 function init(args)
   for line in io.lines(args[1]) do
     local fields = {}
-    for field in line:gmatch("[^\t]+") do fields[#fields + 1] = field end
-    local headers = { Authorization = fields[2], ["If-None-Match"] = fields[3] }
-    requests[#requests + 1] = wrk.format("GET", fields[1], headers)
+    for field in (line .. "\t"):gmatch("([^\t]*)\t") do fields[#fields + 1] = field end
+    local headers = {}
+    for index = 4, #fields do
+      local name, value = fields[index]:match("^([^:]+): (.*)$")
+      headers[name] = value
+    end
+    local body = fields[3] ~= "" and fields[3] or nil
+    requests[#requests + 1] = wrk.format(fields[1], fields[2], headers, body)
   end
   math.randomseed(os.time())
 end

@@ -1,11 +1,13 @@
 """What the scripts here share: the binary and its settings, the tools of Debian that they load it with, and a server to be measured."""
 
+import datetime
 import os
 import pathlib
+import platform
 import queue
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ BINARY = TARGET / "release/bespoke"
 # Limits are counted as they always are, and never reached. Tokens are bound to the URL.
 SETTINGS = {
     "BACKEND_LIMIT_PUBLIC_READS": "4000000000",
+    "BACKEND_LIMIT_PUBLIC_WRITES": "4000000000",
     "BACKEND_LIMIT_CALLERS": "4000000000",
     "BACKEND_APIKEY_CALLS_PER_DAY": "1000000000000",
     "BACKEND_URL": "http://localhost:3000",
@@ -33,42 +36,65 @@ def require(tool, package):
     subprocess.run(["apt-get", "install", "-y", "-qq", package], check=True)
 
 
-def free_port():
-    """A port that nobody uses: the settings fix the URL, so the server cannot say which it took."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def machine(cpu):
+    """What was measured on."""
+    info = pathlib.Path("/proc/cpuinfo").read_text()
+    model = re.search(r"model name\s*:\s*(.*)", info)
+    siblings = pathlib.Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    shared = siblings.exists() and siblings.read_text().strip() != str(cpu)
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return ", ".join([
+        model.group(1) if model else platform.machine(),
+        f"{os.cpu_count()} CPUs" + (" (pairs share a core)" if shared else ""),
+        f"Linux {platform.release()}",
+        datetime.datetime.now(datetime.UTC).date().isoformat(),
+        f"commit {git.stdout.strip() or 'unknown'}",
+    ])
+
+
+def write_between(page, name, text):
+    """Puts the text between the marks of that name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.read_text().split(begin)
+    _, after = rest.split(end)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 class Server:
-    """`bespoke serve` on a data directory; `prefix` stands before the command, `more` are settings beside the shared ones."""
+    """A server to be measured; it prints where it listens."""
 
-    def __init__(self, binary, data, prefix=(), more=None, port=None):
-        port = port or free_port()
+    def __init__(self, command, env=None):
         self.process = subprocess.Popen(
-            [*prefix, binary, "serve", "--data", data, "--port", str(port)],
-            env=os.environ | SETTINGS | (more or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
+            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
-        self.url = f"http://127.0.0.1:{port}"
         said = queue.Queue()
         threading.Thread(target=self.read, args=(said,), daemon=True).start()
         try:
-            started = said.get(timeout=START_LIMIT_S)
+            port = said.get(timeout=START_LIMIT_S)
         except queue.Empty:
-            started = False
-        if not started:
+            port = None
+        if not port:
             self.stop()
             sys.exit("the server did not say where it is")
+        self.url = f"http://127.0.0.1:{port}"
+
+    @classmethod
+    def bespoke(cls, binary, data, prefix=(), more=None, port=0):
+        """`bespoke serve` on a data directory; `prefix` stands before the command, `more` are settings beside the shared ones."""
+        return cls([*prefix, binary, "serve", "--data", data, "--port", str(port)], os.environ | SETTINGS | (more or {}))
+
+    def memory_mib(self, name):
+        """`VmRSS` is what it has now, `VmHWM` what it had at most."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{name}:\s+(\d+) kB", status).group(1)) / 1024
 
     def read(self, said):
         """Reads to the end, or a full pipe would stop the server."""
         for line in self.process.stdout:
-            if "http://localhost" in line:
-                said.put(True)
-        said.put(False)
+            listens = re.search(r"listens +\S*:(\d+)$", line.strip())
+            if listens:
+                said.put(listens.group(1))
+        said.put(None)
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)

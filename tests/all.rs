@@ -6,6 +6,7 @@ mod clients;
 mod command;
 mod lambda;
 mod lookups;
+mod metrics;
 mod moving;
 mod readme;
 mod routes;

@@ -20,6 +20,8 @@ use uuid::Uuid;
 
 use crate::start;
 
+/// The password of every account.
+const PASSWORD: &str = "measure with care";
 const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1000;
 
 #[derive(clap::Args)]
@@ -30,7 +32,7 @@ pub(crate) struct Arguments {
     /// How many accounts, each with one key; the sets are dealt out among them
     #[arg(long)]
     keys: usize,
-    /// File for one JSON line a set: key, secret, token, set, set_uuid
+    /// File for one JSON line a set: key, secret, token, username, password, set, set_uuid
     #[arg(long)]
     out: PathBuf,
 }
@@ -45,23 +47,25 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         let context = start::open(environment, None).await?;
         let session = Session::new(context.clone());
         let mut out = BufWriter::new(File::create(&arguments.out)?);
+        let hash = context.hash_password(PASSWORD.to_owned()).await;
+        let hash = hash.map_err(|error| anyhow::anyhow!("cannot hash: {}", error.code()))?;
         for number in 0..arguments.keys {
             let count = arguments.sets / arguments.keys + usize::from(number < arguments.sets % arguments.keys);
-            let account = Account::new(&session, number, count);
+            let account = Account::new(&session, number, count, hash.clone());
             let secret = account.secret.expose().to_owned();
             let (key, set_uuids) = (account.key, account.sets.clone());
             let writer = session.clone();
             let stored = session.write(move |db| account.store(db, &writer)).await;
             let (user_id, last) = stored.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
             let (role, status) = (Role::User.name().to_owned(), Status::Active as i64);
-            let token = session
-                .tokens()
-                .sign(user_id, &format!("user-{user_id}"), &role, status, session.now());
+            let username = format!("user-{user_id}");
+            let token = session.tokens().sign(user_id, &username, &role, status, session.now());
             for (set_uuid, set) in set_uuids.iter().zip(last + 1 - count as i64..) {
                 writeln!(
                     out,
                     "{}",
-                    json!({ "key": key, "secret": secret, "token": token, "set": set, "set_uuid": set_uuid })
+                    json!({ "key": key, "secret": secret, "token": token, "username": username, "password": PASSWORD,
+                        "set": set, "set_uuid": set_uuid })
                 )?;
             }
         }
@@ -74,6 +78,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
 /// An account with one key and some sets.
 struct Account {
     number: usize,
+    password_hash: String,
     uuid: Uuid,
     key: Uuid,
     secret: KeySecret,
@@ -81,10 +86,11 @@ struct Account {
 }
 
 impl Account {
-    fn new(session: &Session, number: usize, sets: usize) -> Self {
+    fn new(session: &Session, number: usize, sets: usize, password_hash: String) -> Self {
         let random = session.random();
         Self {
             number,
+            password_hash,
             uuid: random.uuid(),
             key: random.uuid(),
             secret: KeySecret::generate(random),
@@ -98,7 +104,7 @@ impl Account {
         let new = NewUser {
             uuid: self.uuid,
             email: format!("bench-{}@example.com", self.number),
-            password: String::new(),
+            password: self.password_hash.clone(),
             role: Role::User,
             status: Status::Active,
             consent: Consent::Measurements,
@@ -128,7 +134,7 @@ impl Account {
             name: format!("Set of account {}", self.number),
             notes: "--".to_owned(),
             imperial: false,
-            public: false,
+            public: true,
             measies: measies
                 .map(|(index, name)| ((*name).to_owned(), json!(100 + 20 * index)))
                 .collect(),

@@ -9,7 +9,7 @@ use anyhow::Result;
 use bespoke_web::{Config, Context, Surroundings};
 use serde_json::{Value, json};
 
-use crate::{output, start};
+use crate::{aws, output, start};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     let environment = start::environment(data_dir);
     let findings = start::block_on(async {
         let surroundings = Surroundings::system();
-        let config = match Config::load(environment, &*surroundings.random) {
+        let mut config = match Config::load(environment, &*surroundings.random) {
             Ok(config) => config,
             Err(error) => {
                 let advice = "correct it; docs/configuration.md has every setting";
@@ -94,6 +94,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
                 )]);
             }
         };
+        aws::complete(&mut config).await;
         let mut findings = checks::configuration(&config);
         match Context::open(config, surroundings).await {
             Err(error) => findings.push(Finding::new("store", State::Bad, error.to_string(), checks::ADVICE)),

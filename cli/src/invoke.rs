@@ -15,7 +15,7 @@ use crate::{functions, output, start};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// File with an API Gateway event (HTTP API, payload version 2.0); `-` reads standard input
+    /// File with an API Gateway event (HTTP API, payload version 2.0), or one of a schedule; `-` reads standard input
     #[arg(value_name = "EVENT.json")]
     event: PathBuf,
 }
@@ -30,6 +30,9 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     logging::start(environment.log_filter());
     let event = read(arguments).with_context(|| format!("cannot read {}", arguments.event.display()))?;
     let event: Value = serde_json::from_str(&event).context("the event is no JSON")?;
+    if lambda::is_schedule(&event) {
+        return start::block_on(maintain(environment, event));
+    }
     let path = event["rawPath"]
         .as_str()
         .context("the event has no rawPath: not a gateway event of version 2.0")?;
@@ -49,6 +52,15 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         context.database().clone().close().await;
         Ok(())
     })
+}
+
+/// Does what a schedule has the function `maintenance` do.
+async fn maintain(environment: Environment, event: Value) -> Result<()> {
+    let context = start::open(environment, None).await?;
+    let done = lambda::maintain(&context, event).await;
+    output::say!("{}", serde_json::to_string(&done.map_err(|error| anyhow!("{error}"))?)?);
+    context.database().clone().close().await;
+    Ok(())
 }
 
 fn read(arguments: &Arguments) -> std::io::Result<String> {

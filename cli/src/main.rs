@@ -6,6 +6,7 @@
 //!
 //! **How to add one more.** A module with its arguments as a `clap::Args` and a `run`, and a line in [`Command`].
 
+mod aws;
 mod backup;
 mod bench_original;
 mod bench_seed;

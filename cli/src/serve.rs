@@ -1,6 +1,7 @@
 //! `bespoke serve`: all functions in one process.
 
 mod connections;
+mod metrics;
 
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;

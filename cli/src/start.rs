@@ -8,6 +8,8 @@ use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::{Config, Context, Overrides, Surroundings, logging};
 
+use crate::aws;
+
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -17,7 +19,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
 /// Reads the configuration and opens the bucket. `announce` shows mails to the person at the terminal.
 pub(crate) async fn open(environment: Environment, announce: Option<Announce>) -> Result<Context> {
     let mut surroundings = Surroundings::system();
-    let config = Config::load(environment, &*surroundings.random)?;
+    let mut config = Config::load(environment, &*surroundings.random)?;
+    aws::complete(&mut config).await;
     surroundings.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
     let store = config.store.to_string();
     Context::open(config, surroundings)

@@ -85,6 +85,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample("docs.console.link", 200, 200),
     sample("docs.console.page", 200, 200),
     sample("docs.console.script.gzip", 200, 200),
+    sample("docs.description.multiquery", 200, 200),
     sample("docs.description.preflight", 204, 204),
     sample("docs.description.yaml", 200, 200),
     sample("docs.landing", 200, 200),
@@ -104,6 +105,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample("images.default", 302, 302),
     sample("images.default.head", 302, 302),
     sample("images.default.slash", 302, 302),
+    sample("images.delete.anonymous", 401, 401),
     sample("images.delete.key", 403, 403),
     sample("images.read.case", 404, 404),
     sample("images.read.decoded", 404, 404),
@@ -164,6 +166,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample("sets.update.preflight", 204, 204),
     sample("subscribers.confirm.base64", 404, 404),
     sample("subscribers.leave.case", 404, 404),
+    sample("subscribers.leave.multiquery", 404, 404),
     sample("subscribers.leave.preflight", 204, 204),
     sample("subscribers.oneclick.form", 200, 200),
     sample("subscribers.oneclick.missing", 404, 404),
@@ -171,18 +174,28 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample("subscribers.subscribe.base64", 200, 200),
 ];
 
+/// What a schedule says to the function `maintenance`, which answers no gateway.
+pub(super) const SCHEDULES: &[&str] = &[
+    "maintenance.all",
+    "maintenance.mail",
+    "maintenance.often",
+    "maintenance.refused",
+];
+
+/// What that file has.
+pub(super) fn read(name: &str) -> Value {
+    let text = std::fs::read_to_string(folder().join(format!("{name}.json")));
+    let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
 impl Sample {
     pub(super) fn function(&self) -> &'static str {
         self.name.split('.').next().expect("a split has a first part")
     }
 
-    pub(super) fn file(&self) -> PathBuf {
-        folder().join(format!("{}.json", self.name))
-    }
-
     pub(super) fn event(&self) -> Value {
-        let text = std::fs::read_to_string(self.file()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        read(self.name)
     }
 
     /// The event with that key where it has one.
@@ -264,5 +277,8 @@ fn the_list_of_samples_is_that_of_the_folder() {
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     files.sort();
-    assert_eq!(files, SAMPLES.iter().map(|sample| sample.name).collect::<Vec<_>>());
+    let mut known: Vec<_> = SAMPLES.iter().map(|sample| sample.name).collect();
+    known.extend(SCHEDULES);
+    known.sort_unstable();
+    assert_eq!(files, known);
 }

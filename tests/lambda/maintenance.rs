@@ -1,8 +1,8 @@
 //! The function `maintenance`, as a schedule invokes it, and what a function leaves for it when Lambda ends it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::event::SAMPLES;
+use super::event::{SAMPLES, SCHEDULES, folder, read};
 use super::installation::{Installation, answer};
 
 #[tokio::test]
@@ -54,4 +54,41 @@ async fn an_order_that_makes_no_sense_is_an_error_and_the_process_lives() {
         maintenance.invoke(order).await.unwrap_err();
     }
     assert_eq!(maintenance.invoke(json!({ "tasks": [] })).await.unwrap(), json!([]));
+}
+
+#[tokio::test]
+async fn each_sample_of_a_schedule_is_done_by_the_function_and_by_invoke() {
+    let installation = Installation::demonstration().await;
+    let maintenance = installation.function("maintenance", "a", &[]).await;
+    for name in SCHEDULES {
+        let file = folder().join(format!("{name}.json"));
+        let invoked = installation
+            .bespoke(&["invoke", file.to_str().unwrap()], &[], None)
+            .await;
+        let done = maintenance.invoke(read(name)).await;
+        if *name == "maintenance.refused" {
+            assert!(
+                done.is_err() && invoked.stdout.is_empty(),
+                "{done:?} {}",
+                invoked.stdout
+            );
+            assert_eq!(invoked.code, Some(1));
+            assert!(
+                invoked.stderr.contains("unknown variant `everything`"),
+                "{}",
+                invoked.stderr
+            );
+        } else {
+            assert_eq!(invoked.code, Some(0), "{}", invoked.stderr);
+            let tasks = |done: &Value| -> Vec<Value> {
+                let done = done.as_array().unwrap().iter();
+                done.map(|done| json!([done["task"], done["failed"]])).collect()
+            };
+            assert_eq!(
+                tasks(&serde_json::from_str(&invoked.stdout).unwrap()),
+                tasks(&done.unwrap()),
+                "{name}"
+            );
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod installation;
 mod invoke;
 mod limits;
 mod maintenance;
+mod metrics;
 mod processes;
 mod same_answers;
 mod template;

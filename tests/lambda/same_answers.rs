@@ -96,6 +96,11 @@ async fn curated_sets() {
 }
 
 #[tokio::test]
+async fn docs() {
+    same("docs").await;
+}
+
+#[tokio::test]
 async fn flows() {
     same("flows").await;
 }

@@ -60,7 +60,8 @@ async fn files_are_served_with_gzip_to_who_takes_it() {
         let mut unpacked = Vec::new();
         GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
         assert!(unpacked == plain.body && packed.body.len() < plain.body.len(), "{path}");
-        assert_ne!(packed.header("etag"), plain.header("etag"));
+        // A weak tag names what a body says, however it is packed.
+        assert_eq!(packed.header("etag"), plain.header("etag"));
         let again = app.get(path).header("accept-encoding", "gzip");
         let again = again.header("if-none-match", packed.header("etag")).send().await;
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");

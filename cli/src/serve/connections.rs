@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 use tokio_io_timeout::TimeoutStream;
 
-use super::GRACE_S;
+use super::{GRACE_S, metrics};
 
 /// How long a client may take to send the head of a request, in seconds; also how long a connection may be idle.
 const HEADER_DEADLINE_S: u64 = 30;
@@ -63,11 +63,15 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
             let gateway = Arc::clone(&gateway);
             request.extensions_mut().insert(Peer(peer.ip()));
             async move {
-                let answer = gateway.handle(request.map(Body::new)).await;
+                let request = request.map(Body::new);
+                if let Some(page) = metrics::page(gateway.context(), &request) {
+                    return Ok::<_, Infallible>(page);
+                }
+                let answer = gateway.handle(request).await;
                 // Lets the requests that wait be worked on first. Then the answers go out together, and who gets many of them, as a
                 // proxy does, is woken once and not for each.
                 tokio::task::yield_now().await;
-                Ok::<_, Infallible>(answer)
+                Ok(answer)
             }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(Box::pin(bounded(stream))), service));

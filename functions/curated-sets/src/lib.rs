@@ -16,7 +16,7 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::curated_set::CuratedSet;
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::{Db, curated_sets};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route};
+use bespoke_web::{Error, Id, KeptBy, Outcome, Result, Routes, SentImage, Session, route};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -24,9 +24,9 @@ use utoipa::ToSchema;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("curated-sets")
-        .with(route!(read::list_all))
-        .with(route!(read::list_json))
-        .with(route!(read::list_yaml))
+        .with(route!(read::list_all).kept(KeptBy::Query))
+        .with(route!(read::list_json).kept(KeptBy::Query))
+        .with(route!(read::list_yaml).kept(KeptBy::Query))
         .with(route!(read::read))
         .with(route!(read::measurements))
         .with(route!(read::json))

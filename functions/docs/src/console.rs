@@ -6,7 +6,7 @@ mod files;
 use axum::response::Response;
 use bespoke_core::entity::oauth::Provider;
 use bespoke_web::{Config, Error, Params, Public, Result, Session};
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{Uri, header};
 
 use crate::page::{self, CONSOLE_POLICY};
 use files::File;
@@ -38,9 +38,9 @@ const LINKS: [&str; 7] = [
         (status = 200, description = "A page.", body = String, content_type = "text/html"),
         (status = 301, description = "The page is at `/console/`."),
     ))]
-pub(crate) async fn index(_: Public, session: Session, uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn index(_: Public, session: Session, uri: Uri) -> Response {
     if uri.path().ends_with('/') {
-        return answer_page(session.config(), uri.path(), &headers);
+        return answer_page(session.config(), uri.path());
     }
     page::moved("console/")
 }
@@ -52,9 +52,9 @@ pub(crate) async fn index(_: Public, session: Session, uri: Uri, headers: Header
         (status = 200, description = "A script, or a style sheet.", content((String = "text/javascript"), (String = "text/css"))),
         (status = 404, description = "There is no such file."),
     ))]
-pub(crate) async fn file(_: Public, params: Params, headers: HeaderMap) -> Result<Response> {
+pub(crate) async fn file(_: Public, params: Params) -> Result<Response> {
     files::find(params.get("file"))
-        .map(|file| answer_file(file, &headers))
+        .map(answer_file)
         .ok_or_else(Error::not_found)
 }
 
@@ -71,17 +71,11 @@ pub(crate) async fn file(_: Public, params: Params, headers: HeaderMap) -> Resul
         )),
         (status = 404, description = "There is no such file and no such link."),
     ))]
-pub(crate) async fn file_in_folder(
-    _: Public,
-    session: Session,
-    params: Params,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response> {
+pub(crate) async fn file_in_folder(_: Public, session: Session, params: Params, uri: Uri) -> Result<Response> {
     let path = format!("{}/{}", params.get("folder"), params.get("file"));
     match files::find(&path) {
-        Some(file) => Ok(answer_file(file, &headers)),
-        None => answer_link(&session, &path, &uri, &headers),
+        Some(file) => Ok(answer_file(file)),
+        None => answer_link(&session, &path, &uri),
     }
 }
 
@@ -92,27 +86,21 @@ pub(crate) async fn file_in_folder(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
         (status = 404, description = "There is no such provider."),
     ))]
-pub(crate) async fn callback(
-    _: Public,
-    session: Session,
-    params: Params,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response> {
+pub(crate) async fn callback(_: Public, session: Session, params: Params, uri: Uri) -> Result<Response> {
     let path = format!("signin/callback/{}", params.get("provider"));
-    answer_link(&session, &path, &uri, &headers)
+    answer_link(&session, &path, &uri)
 }
 
-fn answer_link(session: &Session, path: &str, uri: &Uri, headers: &HeaderMap) -> Result<Response> {
+fn answer_link(session: &Session, path: &str, uri: &Uri) -> Result<Response> {
     if LINKS.contains(&path.to_ascii_lowercase().as_str()) {
-        Ok(answer_page(session.config(), uri.path(), headers))
+        Ok(answer_page(session.config(), uri.path()))
     } else {
         Err(Error::not_found())
     }
 }
 
 /// The page, for any path of the console. What it loads is named from there, so that it also holds behind a path of somebody else's.
-fn answer_page(config: &Config, path: &str, headers: &HeaderMap) -> Response {
+fn answer_page(config: &Config, path: &str) -> Response {
     let depth = path.get(ROOT.len()..).unwrap_or_default().matches('/').count();
     let root = if depth == 0 {
         "./".to_owned()
@@ -127,64 +115,17 @@ fn answer_page(config: &Config, path: &str, headers: &HeaderMap) -> Response {
         .replace(TO_ROOT, &root)
         .replace(PROVIDERS, &providers.join(" "))
         .replace(MAX_KEY_DAYS, &config.max_key_life_days.to_string());
-    if takes_gzip(headers) {
-        answer("text/html; charset=utf-8", files::gzip(html.as_bytes()), true)
-    } else {
-        answer("text/html; charset=utf-8", html.into_bytes(), false)
-    }
+    answer("text/html; charset=utf-8", html)
 }
 
-fn answer_file(file: &'static File, headers: &HeaderMap) -> Response {
-    if takes_gzip(headers) {
-        answer(file.content_type(), file.packed(), true)
-    } else {
-        answer(file.content_type(), file.bytes, false)
-    }
+fn answer_file(file: &'static File) -> Response {
+    answer(file.content_type(), file.bytes)
 }
 
-fn answer(content_type: &str, bytes: impl Into<axum::body::Bytes>, packed: bool) -> Response {
+fn answer(content_type: &str, bytes: impl Into<axum::body::Bytes>) -> Response {
     let mut response = page::file(content_type, bytes);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, CONSOLE_POLICY);
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if packed {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
     response
-}
-
-/// Whether the client takes gzip: it is named, and not with a quality of zero.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut items = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    items.any(|item| {
-        let (name, quality) = item.split_once(';').unwrap_or((item, "q=1"));
-        let quality = quality
-            .trim()
-            .strip_prefix("q=")
-            .and_then(|quality| quality.parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case("gzip") && quality.is_some_and(|quality| quality > 0.0)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_takes_gzip_gets_it() {
-        let takes = |line: &'static str| {
-            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(line))]);
-            takes_gzip(&headers)
-        };
-        for line in ["gzip", "br, GZIP;q=0.5", "deflate, gzip; q=1.0"] {
-            assert!(takes(line), "{line}");
-        }
-        for line in ["", "br", "gzip;q=0", "identity, gzip; q=0.0", "gzip;q=x", "*"] {
-            assert!(!takes(line), "{line}");
-        }
-        assert!(!takes_gzip(&HeaderMap::new()));
-    }
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, CONSOLE_POLICY);
+    response
 }

@@ -8,20 +8,20 @@ mod description;
 mod page;
 mod reference;
 
-use bespoke_web::{Routes, route};
+use bespoke_web::{KeptBy, Routes, route};
 
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("docs")
-        .with(route!(page::landing))
-        .with(route!(page::style))
-        .with(route!(page::avatar))
-        .with(route!(console::index))
-        .with(route!(console::file))
-        .with(route!(console::file_in_folder))
-        .with(route!(console::callback))
-        .with(route!(reference::index))
-        .with(route!(reference::asset))
-        .with(route!(description::json))
-        .with(route!(description::yaml))
+        .with(route!(page::landing).kept(KeptBy::Path))
+        .with(route!(page::style).kept(KeptBy::Path))
+        .with(route!(page::avatar).kept(KeptBy::Path))
+        .with(route!(console::index).kept(KeptBy::Path))
+        .with(route!(console::file).kept(KeptBy::Path))
+        .with(route!(console::file_in_folder).kept(KeptBy::Path))
+        .with(route!(console::callback).kept(KeptBy::Path))
+        .with(route!(reference::index).kept(KeptBy::Path))
+        .with(route!(reference::asset).kept(KeptBy::Path))
+        .with(route!(description::json).kept(KeptBy::Path))
+        .with(route!(description::yaml).kept(KeptBy::Path))
 }

@@ -14,7 +14,7 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::option_pack::OptionPack;
 use bespoke_database::{Db, option_packs};
-use bespoke_web::{Error, Id, Outcome, Result, Routes, SentImage, Session, route};
+use bespoke_web::{Error, Id, KeptBy, Outcome, Result, Routes, SentImage, Session, route};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -22,9 +22,9 @@ use utoipa::ToSchema;
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("option-packs")
-        .with(route!(read::list_all))
-        .with(route!(read::list_json))
-        .with(route!(read::list_yaml))
+        .with(route!(read::list_all).kept(KeptBy::Query))
+        .with(route!(read::list_json).kept(KeptBy::Query))
+        .with(route!(read::list_yaml).kept(KeptBy::Query))
         .with(route!(read::read))
         .with(route!(read::json))
         .with(route!(read::yaml))

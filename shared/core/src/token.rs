@@ -1,5 +1,7 @@
 //! Tokens: JSON Web Tokens as the original's clients know them (contract-2023 section 2.1), HS256 and nothing else.
 
+mod hs256;
+
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +70,7 @@ pub struct Tokens {
 impl Tokens {
     /// Tokens under that key.
     pub fn new(key: &Key, settings: TokenSettings) -> Self {
+        hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
@@ -142,6 +145,11 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Sha256, Sha384, Sha512};
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -155,10 +163,14 @@ mod tests {
         Tokens::new(&Key::from_bytes([key; crate::KEY_BYTES]), settings)
     }
 
-    fn signed_as(header: &Header, key: u8) -> String {
-        let ours = tokens(key, "http://here", "http://here/one");
-        let claims = ours.verify(&ours.sign(4, "user-4", "user", 1, NOW), NOW).unwrap();
-        encode(header, &claims, &EncodingKey::from_secret(&[key; crate::KEY_BYTES])).unwrap()
+    /// A good token but for its algorithm.
+    fn signed_by<M: Mac + KeyInit>(algorithm: &str, key: u8) -> String {
+        let ours = tokens(key, "http://here", "http://here/one").sign(4, "user-4", "user", 1, NOW);
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"typ":"JWT","alg":"{algorithm}"}}"#));
+        let message = format!("{header}.{}", ours.split('.').nth(1).unwrap());
+        let mac = <M as KeyInit>::new_from_slice(&[key; crate::KEY_BYTES]).unwrap();
+        let signature = mac.chain_update(&message).finalize().into_bytes();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
     #[test]
@@ -177,12 +189,14 @@ mod tests {
             tokens(2, "http://here", "http://here/one").sign(4, "user-4", "user", 1, NOW),
             tokens(1, "http://there", "http://here/one").sign(4, "user-4", "user", 1, NOW),
             tokens(1, "http://here", "http://here/two").sign(4, "user-4", "user", 1, NOW),
-            signed_as(&Header::new(Algorithm::HS384), 1),
-            signed_as(&Header::new(Algorithm::HS512), 1),
+            signed_by::<Hmac<Sha384>>("HS384", 1),
+            signed_by::<Hmac<Sha512>>("HS512", 1),
+            signed_by::<Hmac<Sha256>>("RS256", 1),
+            signed_by::<Hmac<Sha256>>("EdDSA", 1),
             // {"alg":"none"} with an empty signature.
             format!(
                 "eyJhbGciOiJub25lIn0.{}.",
-                signed_as(&Header::new(Algorithm::HS256), 1).split('.').nth(1).unwrap()
+                signed_by::<Hmac<Sha256>>("HS256", 1).split('.').nth(1).unwrap()
             ),
             String::new(),
             "a.b.c".into(),
@@ -190,6 +204,6 @@ mod tests {
         for token in foreign {
             assert_eq!(ours.verify(&token, NOW), Err(TokenError::Invalid), "{token}");
         }
-        assert!(ours.verify(&signed_as(&Header::new(Algorithm::HS256), 1), NOW).is_ok());
+        assert!(ours.verify(&signed_by::<Hmac<Sha256>>("HS256", 1), NOW).is_ok());
     }
 }

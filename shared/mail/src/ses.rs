@@ -1,22 +1,20 @@
 //! Delivery by AWS SES (API version 2).
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
 use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::config::retry::RetryConfig;
+use aws_sdk_sesv2::config::timeout::TimeoutConfig;
+use aws_sdk_sesv2::config::{Builder, Region};
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_services::mail::{MailError, MailSettings, Mailer, SesSettings};
-use tokio::sync::OnceCell;
+use bespoke_storage::aws::http_client;
 
 use crate::compose;
 
@@ -29,7 +27,7 @@ const CALL_TIMEOUT_MS: u64 = 20_000;
 pub(crate) struct SesMailer {
     ses: SesSettings,
     settings: MailSettings,
-    client: OnceCell<Client>,
+    client: OnceLock<Client>,
 }
 
 impl SesMailer {
@@ -37,38 +35,32 @@ impl SesMailer {
         Self {
             ses,
             settings,
-            client: OnceCell::new(),
+            client: OnceLock::new(),
         }
     }
 
     /// Made for the first mail: most runs of maintenance have none.
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(|| connect(&self.ses)).await
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| connect(&self.ses))
     }
 }
 
 /// A call is not repeated here: one that was answered too late may have sent the mail.
-pub(crate) async fn connect(ses: &SesSettings) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
+pub(crate) fn connect(ses: &SesSettings) -> Client {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
         .operation_timeout(Duration::from_millis(CALL_TIMEOUT_MS))
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+    let mut config = Builder::new()
+        .http_client(http_client(
+            Duration::from_millis(CONNECT_TIMEOUT_MS),
+            Duration::from_millis(CALL_TIMEOUT_MS),
+        ))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
         .region(Region::new(ses.region.clone()));
-    if let Some(endpoint) = &ses.endpoint {
-        loader = loader.endpoint_url(endpoint);
-    }
-    if let Some(access) = ses.access.clone() {
-        let (id, secret) = (access.key_id, access.secret);
-        loader = loader.credentials_provider(Credentials::new(id, secret, access.session_token, None, "settings"));
-    }
-    Client::new(&loader.load().await)
+    config.set_endpoint_url(ses.endpoint.clone());
+    config.set_credentials_provider(ses.access.clone());
+    Client::from_conf(config.build())
 }
 
 #[async_trait]
@@ -81,7 +73,6 @@ impl Mailer for SesMailer {
             .map_err(|error| MailError::Refused(error.to_string()))?;
         let send = self
             .client()
-            .await
             .send_email()
             .from_email_address(self.settings.from.to_string())
             .destination(Destination::builder().to_addresses(&mail.to).build())

@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use bespoke_storage::aws::tls_config;
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode};
-use rustls::{ClientConfig, RootCertStore};
 use serde::de::DeserializeOwned;
 
 /// How long a connection may take to come about, in milliseconds.
@@ -94,16 +94,8 @@ impl Http {
 
 /// What all clients have in common; a call of one may take so long, in milliseconds.
 pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
-    let mut roots = RootCertStore::empty();
-    // Without any, secure connections fail, and say so.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the versions that are safe")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls_config())
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use bespoke_core::entity::mail::OutboxMail;
-use bespoke_storage::S3Access;
 use lettre::message::{Mailbox, Mailboxes};
 
 /// How the mails of an installation look, and where they go.
@@ -47,8 +47,8 @@ pub struct SesSettings {
     pub configuration_set: Option<String>,
     /// Where complaints and bounces go.
     pub feedback: Option<String>,
-    /// Who asks; `None` is found as every AWS tool finds it.
-    pub access: Option<S3Access>,
+    /// Who asks.
+    pub access: Option<SharedCredentialsProvider>,
 }
 
 impl std::fmt::Debug for MailTransport {

@@ -16,12 +16,13 @@ use crate::error::Error;
 use crate::job::{Answer, CommitId, Committed, SchemaEdit, Seen, TypedJob, Waiting};
 use crate::limits::{PAGE_SIZE, QUEUE_MAX, READ_TIMEOUT_MS, Tuning, WRITE_DEADLINE_MS};
 use crate::local::{Local, LocalFolder, SqlitePlace};
+use crate::queue::Message;
 use crate::replica::{Looked, Parts, Replica};
 use crate::store::{Fetched, ObjectStore};
 use crate::tasks::Tasks;
 use crate::usage::{self, UsageFold};
 use crate::version::Version;
-use crate::writer::{Message, Writer};
+use crate::writer::Writer;
 
 /// One step of the schema. Steps are run in the order of their versions, each as a write of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,6 +31,7 @@
 //! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
 
 mod asking;
+pub mod aws;
 mod base;
 mod catch_up;
 mod checksum;
@@ -55,6 +56,7 @@ mod maintenance;
 mod pages;
 mod plan;
 mod probe;
+mod queue;
 mod reader;
 mod replica;
 mod restore;
@@ -82,7 +84,7 @@ pub use restore::{RestorePoint, Restored};
 pub use rusqlite;
 pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation, Place,
-    PlaceError, PutCondition, Rates, S3Access, S3Settings, S3Store, StoreError,
+    PlaceError, PutCondition, Rates, S3Settings, S3Store, StoreError,
 };
 pub use usage::UsageFold;
 pub use version::{Version, VersionError};

@@ -96,6 +96,8 @@ pub const SYNC_ATTEMPTS: u32 = 20;
 
 /// Writes that share one commit at most.
 pub const BATCH_MAX: usize = 256;
+/// The longest that a commit waits for those who were just answered and may want to share it. Milliseconds.
+pub(crate) const GATHER_MAX_MS: u64 = 5;
 /// Writes that wait at most; more are answered [`crate::Error::Unavailable`].
 pub const QUEUE_MAX: usize = 4_096;
 /// What [`crate::Error::Unavailable`] suggests. Milliseconds.

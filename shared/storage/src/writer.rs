@@ -10,19 +10,14 @@ use crate::engine::Ablation;
 use crate::error::Error;
 use crate::job::Waiting;
 use crate::limits::{
-    BACKOFF_MAX_MS, BACKOFF_MIN_MS, BATCH_MAX, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK, LOSSES_COUNTED,
+    BACKOFF_MAX_MS, BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK, LOSSES_COUNTED,
     RERUN_MAX_MS,
 };
 use crate::lock::Locking;
+use crate::queue::{Message, Queue};
 use crate::replica::{Known, Replica};
 use crate::stage::{Stage, Staged, Staging, stage};
 use crate::turn::Turn;
-
-/// What stands in the queue.
-pub(crate) enum Message {
-    Write(Waiting),
-    Close,
-}
 
 pub(crate) struct Writer {
     replica: Arc<Replica>,
@@ -78,30 +73,17 @@ impl Writer {
     }
 
     /// Serves the queue until it is closed, or nobody is left who could fill it.
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut open = true;
-        while open {
-            let mut batch = Vec::new();
-            let mut next = queue.recv().await;
-            // Who was just answered may have more: it shares this commit, and need not wait for the one after it.
-            tokio::task::yield_now().await;
-            loop {
-                match next {
-                    Some(Message::Write(waiting)) => batch.push(waiting),
-                    Some(Message::Close) | None => {
-                        open = false;
-                        break;
-                    }
-                }
-                if batch.len() >= BATCH_MAX {
-                    break;
-                }
-                match queue.try_recv() {
-                    Ok(message) => next = Some(message),
-                    Err(_) => break,
-                }
+    pub(crate) async fn run(mut self, messages: mpsc::Receiver<Message>) {
+        let clock = Arc::clone(&self.replica.clock);
+        let mut queue = Queue::new(messages, Arc::clone(&clock));
+        loop {
+            let batch = queue.next().await;
+            if batch.is_empty() {
+                break;
             }
+            let (writes, began_us) = (batch.len(), clock.monotonic_us());
             self.serve(batch).await;
+            queue.were_answered(writes, clock.monotonic_us().saturating_sub(began_us));
         }
     }
 

@@ -72,7 +72,7 @@ async fn a_bucket_that_refuses_is_an_error_that_says_what_to_do() {
         ("418 Teapot", "", "Short", "418 Short: words of it"),
     ] {
         let endpoint = answering(&refusal(status, headers, code));
-        let store = S3Store::open(settings(&endpoint)).await.unwrap();
+        let store = S3Store::open(settings(&endpoint)).unwrap();
         let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
         assert!(
             matches!(&put, Err(StoreError::Refused(text)) if text.contains(advice)),
@@ -97,7 +97,7 @@ async fn an_answer_that_says_nothing_is_told_from_one_that_says_busy() {
         (String::new(), false),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort".to_owned(), false),
     ] {
-        let store = S3Store::open(settings(&answering(&answer))).await.unwrap();
+        let store = S3Store::open(settings(&answering(&answer))).unwrap();
         if !answer.contains("200 OK") {
             let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
             let as_wanted = match &put {
@@ -117,9 +117,7 @@ async fn an_answer_that_says_nothing_is_told_from_one_that_says_busy() {
 
 #[tokio::test]
 async fn a_condition_on_what_is_gone_did_not_hold() {
-    let store = S3Store::open(settings(&answering(&refusal("404 Not Found", "", "NoSuchKey"))))
-        .await
-        .unwrap();
+    let store = S3Store::open(settings(&answering(&refusal("404 Not Found", "", "NoSuchKey")))).unwrap();
     let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
     assert_eq!(put, Err(StoreError::PreconditionFailed));
 }
@@ -130,14 +128,14 @@ async fn a_bucket_that_is_not_there_or_not_reached_says_so() {
     let mut elsewhere = settings(&server.endpoint);
     elsewhere.bucket = "another".to_owned();
     let place = Place::new();
-    let store = S3Store::open(elsewhere).await.unwrap();
+    let store = S3Store::open(elsewhere).unwrap();
     let error = Engine::open(Arc::new(store), place.options())
         .await
         .err()
         .unwrap()
         .to_string();
     assert!(error.contains("there is no bucket another: create it"), "{error}");
-    let store = Arc::new(server.store().await);
+    let store = Arc::new(server.store());
     drop(server);
     let get = store.get("head", None).await;
     assert!(
@@ -149,7 +147,7 @@ async fn a_bucket_that_is_not_there_or_not_reached_says_so() {
 #[tokio::test]
 async fn an_object_is_handed_out_by_the_bucket_itself_for_a_while() {
     let server = S3Server::start();
-    let store = server.store().await;
+    let store = server.store();
     store
         .put("exports/a", "what is in it".into(), PutCondition::None)
         .await

@@ -29,7 +29,7 @@ async fn on_all<F: Future<Output = ()>>(rule: impl Fn(Arc<dyn ObjectStore>) -> F
     ))
     .await;
     let server = S3Server::start();
-    rule(Arc::new(server.store().await)).await;
+    rule(Arc::new(server.store())).await;
 }
 
 fn body(text: &'static str) -> Bytes {

@@ -27,7 +27,7 @@ const KILLS: usize = 6;
 /// The store that a process is told to write to: a folder, or the address of a server.
 async fn store_at(place: &str) -> Arc<dyn ObjectStore> {
     if place.starts_with("http://") {
-        Arc::new(S3Store::open(settings(place)).await.unwrap())
+        Arc::new(S3Store::open(settings(place)).unwrap())
     } else {
         Arc::new(DirectoryStore::open(place).unwrap())
     }

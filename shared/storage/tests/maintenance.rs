@@ -248,7 +248,7 @@ impl ObjectStore for LaterS3 {
 async fn a_bucket_of_s3_is_compacted_restored_and_freed_of_garbage() {
     let (place, server) = (Place::new(), S3Server::start());
     let later = Arc::new(LaterS3 {
-        inner: server.store().await,
+        inner: server.store(),
         ahead: AtomicU64::new(0),
     });
     let store = Arc::clone(&later) as Arc<dyn ObjectStore>;

@@ -17,6 +17,7 @@ use bespoke_services::images::ImagePlace;
 use bespoke_services::mail::MailSettings;
 use bespoke_services::oauth::OauthProviders;
 use bespoke_storage::Place;
+use bespoke_storage::aws::Aws;
 
 use crate::LimitSettings;
 
@@ -123,6 +124,8 @@ pub struct Config {
     pub default_option_pack_image: String,
     /// Whether anybody may read how much there is.
     pub public_counters: bool,
+    /// Whether what is counted stays in the process.
+    pub hide_metrics: bool,
     /// Where callers reach whoever runs this instance.
     pub operator: Option<Contact>,
     /// Where images are.
@@ -143,6 +146,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The bucket.
     pub store: Place,
+    /// How a bucket of S3 is reached.
+    pub aws: Aws,
     /// Folder for the local copy of the database; may be lost at any time.
     pub local_dir: PathBuf,
 }
@@ -200,6 +205,7 @@ impl Config {
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
+            hide_metrics: env.flag("BACKEND_HIDE_METRICS")?,
             maintainer: env.maintainer(operator.as_ref(), &mail)?,
             operator,
             images: env.image_place()?,
@@ -209,6 +215,7 @@ impl Config {
             call_timeout_ms: env.parse("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,
             mail,
             store: env.store(&data_dir)?,
+            aws: env.aws("S3"),
             local_dir: env.local_dir(&data_dir),
             data_dir,
         };

@@ -1,8 +1,8 @@
 //! What a process has: configuration, database, tokens, password hasher, mailer, clock, randomness.
 
 use std::num::NonZero;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bespoke_core::validate::email_domain;
 use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::outbox::Delivered;
 use crate::{Config, Error, JsonObject, Surroundings, truthy};
 
@@ -46,10 +47,8 @@ struct Inner {
     links: LinkSigner,
     limits: Option<Limits>,
     passwords: PasswordHasher,
-    http: Arc<Http>,
-    images: Box<dyn ImageStore>,
-    fetcher: Fetcher,
-    github: Option<Box<dyn GitHub>>,
+    outside: Outside,
+    metrics: Metrics,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: Semaphore,
     waiting_computations: AtomicUsize,
@@ -61,6 +60,16 @@ struct Inner {
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// What calls services out there. Each is made when it is asked for, so that a function that asks for none neither carries nor
+/// starts it.
+#[derive(Default)]
+struct Outside {
+    http: OnceLock<Arc<Http>>,
+    images: OnceLock<Box<dyn ImageStore>>,
+    fetcher: OnceLock<Fetcher>,
+    github: OnceLock<Option<Box<dyn GitHub>>>,
 }
 
 /// What a process has. Made once, shared by all requests.
@@ -82,7 +91,7 @@ impl Context {
         let store = match store {
             Some(store) => store,
             None => {
-                let opened = config.store.open().await;
+                let opened = config.store.open(&config.aws);
                 opened.map_err(|error| bespoke_database::Error::Storage(error.into()))?
             }
         };
@@ -93,15 +102,12 @@ impl Context {
         let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
         let tokens = Tokens::new(&config.keys.token, config.tokens.clone());
         let passwords = PasswordHasher::new(config.passwords)?;
-        let http = Arc::new(Http::new(config.call_timeout_ms));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
             links: LinkSigner::new(&config.keys.token),
             limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
-            images: images::store(&config.images, Arc::clone(&store), Arc::clone(&http)),
-            fetcher: Fetcher::default(),
-            github: github::connect(config.github.clone(), Arc::clone(&http)),
-            http,
+            outside: Outside::default(),
+            metrics: Metrics::default(),
             config,
             bucket: store,
             database,
@@ -135,21 +141,30 @@ impl Context {
 
     /// The images.
     pub fn images(&self) -> &dyn ImageStore {
-        &*self.0.images
+        let store = || {
+            images::store(
+                &self.config().images,
+                Arc::clone(&self.0.bucket),
+                Arc::clone(self.http()),
+            )
+        };
+        &**self.0.outside.images.get_or_init(store)
     }
 
     /// The repository at GitHub; `None` where it is off.
     pub fn github(&self) -> Option<&dyn GitHub> {
-        self.0.github.as_deref()
+        let connect = || github::connect(self.config().github.clone(), Arc::clone(self.http()));
+        self.0.outside.github.get_or_init(connect).as_deref()
     }
 
     /// The client for calls to services out there.
     pub fn http(&self) -> &Arc<Http> {
-        &self.0.http
+        let timeout_ms = self.config().call_timeout_ms;
+        self.0.outside.http.get_or_init(|| Arc::new(Http::new(timeout_ms)))
     }
 
     pub(crate) fn fetcher(&self) -> &Fetcher {
-        &self.0.fetcher
+        self.0.outside.fetcher.get_or_init(Fetcher::default)
     }
 
     /// Signs and verifies links.
@@ -194,6 +209,11 @@ impl Context {
     /// Randomness.
     pub fn random(&self) -> &dyn Random {
         &*self.0.random
+    }
+
+    /// What was counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     pub(crate) fn limits(&self) -> Option<&Limits> {

@@ -2,6 +2,7 @@
 
 mod cors;
 mod etag;
+mod kept;
 mod security;
 
 use std::panic::AssertUnwindSafe;
@@ -15,9 +16,11 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
+use self::kept::Kept;
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
-use crate::{Access, ClientIp, Context, Error, Params, Route, Routes, Scheme, Session};
+use crate::metrics::Running;
+use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a client, in bytes.
@@ -28,6 +31,7 @@ pub struct Gateway {
     context: Context,
     over_tls: bool,
     table: matchit::Router<Vec<Arc<Route>>>,
+    kept: Kept,
 }
 
 /// What a path leads to.
@@ -43,10 +47,12 @@ impl Gateway {
     /// When two routes are the same, or cannot be told apart: a mistake in the table.
     pub fn new(context: Context, functions: impl IntoIterator<Item = Routes>) -> Self {
         let mut by_path = std::collections::BTreeMap::<String, Vec<Arc<Route>>>::new();
-        for route in functions
+        let mut all: Vec<Route> = functions
             .into_iter()
             .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
-        {
+            .collect();
+        context.metrics().number(all.iter_mut());
+        for route in all {
             let same_path = by_path.entry(route.path.clone()).or_default();
             assert!(
                 same_path.iter().all(|other| other.method != route.method),
@@ -66,6 +72,7 @@ impl Gateway {
             context,
             over_tls,
             table,
+            kept: Kept::default(),
         }
     }
 
@@ -125,12 +132,21 @@ impl Gateway {
             Ok(target) => target,
             Err(error) => {
                 let moved = request.extensions_mut().remove::<Moved>();
-                return moved.map_or_else(|| error.into_response(), Moved::into_response);
+                let response = moved.map_or_else(|| error.into_response(), Moved::into_response);
+                Running::begin(&self.context, None).end(response.status());
+                return response;
             }
         };
-        if let Err(error) = limit_strangers(&route, session, client) {
-            return error.into_response();
-        }
+        let running = Running::begin(&self.context, Some(&route));
+        let response = match limit_strangers(&route, session, client) {
+            Ok(()) => self.serve(request, &route, params, session).await,
+            Err(error) => error.into_response(),
+        };
+        running.end(response.status());
+        response
+    }
+
+    async fn serve(&self, mut request: Request, route: &Route, params: Params, session: &Session) -> Response {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.access);
@@ -138,13 +154,38 @@ impl Gateway {
         if let Some(scheme) = scheme {
             request.extensions_mut().insert(scheme);
         }
-        let mut response = (route.handler)(request, self.context.clone()).await;
+        let mut response = match route.kept {
+            Some(by) => {
+                let answer = self.answer_kept(route, by, request, session).await;
+                answer.unwrap_or_else(IntoResponse::into_response)
+            }
+            None => (route.handler)(request, self.context.clone()).await,
+        };
         tracing::debug!(method = %route.method, route = route.path, status = response.status().as_u16(), "answered");
         security::keep(&mut response, &route.method, scheme.is_some());
         if scheme == Some(Scheme::Key) {
             challenge(&mut response);
         }
         response
+    }
+
+    /// Answers what is the same for everybody.
+    async fn answer_kept(
+        &self,
+        route: &Route,
+        by: KeptBy,
+        request: Request,
+        session: &Session,
+    ) -> Result<Response, Error> {
+        let (asked, key) = (request.headers().clone(), by.key(request.uri()));
+        if let Some(answer) = self.kept.get(&key, &asked, session).await? {
+            return Ok(answer);
+        }
+        // What is read after this is at least as new.
+        let version = self.context.database().version();
+        let response = (route.handler)(request, self.context.clone()).await;
+        let of = session.has_read().then_some(version);
+        Ok(self.kept.keep(key, &asked, response, of).await)
     }
 
     /// Finds the route of a path: in any letter case, with or without a slash at its end, HEAD as GET.

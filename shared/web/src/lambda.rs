@@ -1,7 +1,7 @@
 //! The entry of a Lambda function.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bespoke_services::mail::{MailSettings, Mailer};
 use http::uri::PathAndQuery;
@@ -10,11 +10,13 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Error, LambdaEvent, Request, RequestExt, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::body::BodyLimit;
 use crate::config::Environment;
 use crate::gateway::Moved;
-use crate::maintenance::Task;
+use crate::maintenance::{Done, Task};
+use crate::metrics::line::Line;
 use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
 
 /// The largest body of a request, in bytes: Lambda takes 6 MB of JSON, in which it stands as base64. What is larger never gets
@@ -22,23 +24,35 @@ use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, log
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the gateway's route for everything that has no other.
 const DEFAULT_ROUTE: &str = "$default";
+/// The name of the function that serves no route.
+const MAINTENANCE: &str = "maintenance";
 
 /// Runs one function: reads the configuration, syncs the database, then answers events until Lambda ends the process.
 ///
 /// # Errors
 /// When the configuration or the bucket cannot be used; Lambda reports it as a failed start.
 pub fn run(routes: Routes) -> Result<(), Error> {
+    let function = routes.function();
     start(
         |_| Ok(None),
         async |context| {
             let gateway = Arc::new(Gateway::new(context, [routes]));
+            let line = Arc::new(Mutex::new(Line::default()));
             lambda_http::run(service_fn(move |event| {
-                let gateway = Arc::clone(&gateway);
-                async move { answer(&gateway, event).await }
+                let (gateway, line) = (Arc::clone(&gateway), Arc::clone(&line));
+                async move {
+                    let response = answer(&gateway, event).await;
+                    lock(&line).write(gateway.context(), function);
+                    response
+                }
             }))
             .await
         },
     )
+}
+
+fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a schedule says.
@@ -58,19 +72,37 @@ pub fn run_maintenance<E: Into<Error>>(
 ) -> Result<(), Error> {
     let mailer = |settings: &MailSettings| mailer(settings).map(Some).map_err(Into::into);
     start(mailer, async |context| {
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Order>| {
-            let context = context.clone();
+        let line = Arc::new(Mutex::new(Line::default()));
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+            let (context, line) = (context.clone(), Arc::clone(&line));
             async move {
-                let tasks = event.payload.tasks.unwrap_or_else(|| Task::ALL.to_vec());
-                let done = context.maintain(&tasks).await;
-                match done.iter().find(|done| done.failed) {
-                    Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
-                    None => Ok(done),
-                }
+                let done = maintain(&context, event.payload).await;
+                lock(&line).write(&context, MAINTENANCE);
+                done
             }
         }))
         .await
     })
+}
+
+/// Whether that is an event of a schedule: it says which tasks are meant, or comes from a schedule of AWS and means all.
+pub fn is_schedule(event: &Value) -> bool {
+    let from = event["source"].as_str().unwrap_or_default();
+    event.get("tasks").is_some() || ["aws.events", "aws.scheduler"].contains(&from)
+}
+
+/// Does what a schedule says, as [`run_maintenance`] does.
+///
+/// # Errors
+/// Of an order that makes no sense, and of the first task that failed.
+pub async fn maintain(context: &Context, event: Value) -> Result<Vec<Done>, Error> {
+    let order: Order = serde_json::from_value(event)?;
+    let tasks = order.tasks.unwrap_or_else(|| Task::ALL.to_vec());
+    let done = context.maintain(&tasks).await;
+    match done.iter().find(|done| done.failed) {
+        Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
+        None => Ok(done),
+    }
 }
 
 /// Starts the process, and lets `serve` answer its events. What was counted goes to the bucket before Lambda ends it.

@@ -32,6 +32,7 @@ mod limits;
 pub mod logging;
 pub mod lookup;
 pub mod maintenance;
+pub mod metrics;
 pub mod openapi;
 mod outbox;
 mod paging;
@@ -63,7 +64,7 @@ pub use params::{Id, Params};
 #[doc(hidden)]
 pub use pastey;
 pub use query::{Query, Signature};
-pub use routes::{Described, Description, NeededScopes, Route, Routes, Scheme};
+pub use routes::{Described, Description, KeptBy, NeededScopes, Route, Routes, Scheme};
 pub use session::Session;
 pub use surroundings::{Surroundings, SystemClock, SystemRandom, keep_files_private};
 pub use texts::TextChanges;

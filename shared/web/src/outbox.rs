@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use bespoke_core::entity::mail::{OutboxMail, Template};
+use bespoke_core::entity::mail::{OutboxMail, Template, wait_after_ms};
 use bespoke_core::validate::Language;
 use bespoke_database::outbox;
 use bespoke_services::mail::{MailError, Mailer};
@@ -107,7 +107,9 @@ impl Session {
             let Some((mail, tries)) = self.read(|db| Ok(outbox::by_id(db, *id)?)).await? else {
                 continue;
             };
-            match mailer.deliver(&mail).await {
+            let outcome = mailer.deliver(&mail).await;
+            self.metrics().count_mail(outcome.is_ok());
+            match outcome {
                 Ok(()) => delivered.push(mail.uuid),
                 Err(error) => self.note_failure(mail.uuid, tries, &error).await?,
             }
@@ -128,7 +130,7 @@ impl Session {
     }
 
     async fn note_failure(&self, uuid: Uuid, tries: u32, error: &MailError) -> Result<(), Error> {
-        let hopeless = matches!(error, MailError::Refused(_));
+        let hopeless = matches!(error, MailError::Refused(_)) || wait_after_ms(tries).is_none();
         tracing::error!(mail = %uuid, tries, %error, hopeless, "a mail could not be delivered");
         let (now, problem) = (self.now(), error.to_string());
         self.write(move |db| Ok(outbox::failed(db, uuid, tries, &problem, hopeless, now)?))

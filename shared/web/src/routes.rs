@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
 use bespoke_core::Scope;
-use http::Method;
+use http::{Method, Uri};
 use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
@@ -77,11 +77,33 @@ pub struct Route {
     pub repeatable: bool,
     /// Whether it takes an `If-Match`.
     pub conditional: bool,
+    /// Whether its answer is kept and packed.
+    pub kept: Option<KeptBy>,
     /// Whether it changes nothing, whatever its method is.
     pub reads: bool,
+    /// The number of its function among those of the gateway.
+    pub(crate) group: usize,
     /// Describes it; made only when somebody asks.
     pub describe: fn() -> Description,
     pub(crate) handler: BoxedHandler,
+}
+
+/// What an answer that is kept follows from, beside the state of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptBy {
+    /// The path alone.
+    Path,
+    /// The path and the query.
+    Query,
+}
+
+impl KeptBy {
+    pub(crate) fn key(self, uri: &Uri) -> String {
+        match (self, uri.path_and_query()) {
+            (Self::Query, Some(whole)) => whole.to_string(),
+            _ => uri.path().to_owned(),
+        }
+    }
 }
 
 /// What an API key that has scopes needs for a route: all of these; `None` where no such key may call.
@@ -97,6 +119,7 @@ pub struct Described<H, T> {
     apart: bool,
     repeatable: bool,
     conditional: bool,
+    kept: Option<KeptBy>,
     reads: bool,
     arguments: PhantomData<fn(T)>,
 }
@@ -119,6 +142,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             apart: false,
             repeatable: false,
             conditional: false,
+            kept: None,
             reads: P::methods().contains(&HttpMethod::Get),
             arguments: PhantomData,
         }
@@ -149,6 +173,12 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             conditional: true,
             ..self
         }
+    }
+
+    /// Has the answer kept, and packed for whoever takes gzip: for a public GET whose answer follows from that and from the database.
+    #[must_use]
+    pub fn kept(self, by: KeptBy) -> Self {
+        Self { kept: Some(by), ..self }
     }
 
     /// Counts as a read, where the method is another: it computes something of its body and changes nothing.
@@ -221,6 +251,7 @@ impl Routes {
             apart,
             repeatable,
             conditional,
+            kept,
             reads,
             ..
         } = described;
@@ -253,7 +284,9 @@ impl Routes {
                     scopes,
                     repeatable,
                     conditional,
+                    kept,
                     reads,
+                    group: 0,
                     describe,
                     handler: Arc::clone(&handler),
                 });

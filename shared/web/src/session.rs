@@ -84,6 +84,20 @@ impl Session {
         result
     }
 
+    /// The newest version of the database.
+    ///
+    /// # Errors
+    /// 503 when the bucket does not answer.
+    pub(crate) async fn newest_version(&self) -> Result<Version> {
+        self.read(|_| Ok(())).await?;
+        Ok(self.context.database().version())
+    }
+
+    /// Whether this request has looked at the database.
+    pub(crate) fn has_read(&self) -> bool {
+        self.state.checked.load(Ordering::Relaxed)
+    }
+
     /// Waits for room for a large body, and keeps it until the request is answered: what is made of a body takes as much memory
     /// again.
     ///
@@ -98,7 +112,7 @@ impl Session {
 
     fn freshness(&self) -> Freshness {
         match self.context.config().max_staleness_ms {
-            _ if self.state.checked.load(Ordering::Relaxed) => Freshness::Local,
+            _ if self.has_read() => Freshness::Local,
             0 => Freshness::Strict,
             age_ms => Freshness::Within {
                 age_ms,
@@ -133,6 +147,7 @@ impl Session {
         database.offer_usage(self.now());
         let result = database.commit(id, f).await;
         if result.is_ok() {
+            self.context.metrics().count_commit();
             // The local copy now is at least as new as this write.
             self.state.checked.store(true, Ordering::Relaxed);
         }
@@ -163,7 +178,7 @@ impl Session {
 
     /// Says in an answer what it saw, and what is left of the limits.
     pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
-        if self.state.checked.load(Ordering::Relaxed) {
+        if self.has_read() {
             let version = self.context.database().version().to_string();
             headers.insert(
                 DB_SEQ,

@@ -1,32 +1,15 @@
 //! The files of the console, inside the binary.
 
-use std::io::Write;
-use std::sync::OnceLock;
-
-use axum::body::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
 /// A file of the console.
 pub(crate) struct File {
     /// Its path below `/console/`.
     name: &'static str,
     pub(crate) bytes: &'static [u8],
-    packed: OnceLock<Bytes>,
 }
 
 impl File {
     const fn new(name: &'static str, bytes: &'static [u8]) -> Self {
-        Self {
-            name,
-            bytes,
-            packed: OnceLock::new(),
-        }
-    }
-
-    /// The file with gzip: packed once, when it is first asked for.
-    pub(crate) fn packed(&self) -> Bytes {
-        self.packed.get_or_init(|| gzip(self.bytes).into()).clone()
+        Self { name, bytes }
     }
 
     pub(crate) fn content_type(&self) -> &'static str {
@@ -36,13 +19,6 @@ impl File {
             _ => "text/javascript; charset=utf-8",
         }
     }
-}
-
-/// Packs bytes.
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    written.expect("writing to a Vec cannot fail")
 }
 
 /// The file of that path, in any letter case.

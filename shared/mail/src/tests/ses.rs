@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use bespoke_services::http::{self, CALL_TIMEOUT_MS, Http};
 use bespoke_services::mail::{MailError, MailTransport, SesSettings};
-use bespoke_storage::S3Access;
+use bespoke_storage::aws;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -42,15 +42,10 @@ impl Aws {
     }
 
     fn settings(&self) -> SesSettings {
-        let test = || "test".to_owned();
         SesSettings {
             region: "us-east-1".into(),
             endpoint: Some(self.endpoint.clone()),
-            access: Some(S3Access {
-                key_id: test(),
-                secret: test(),
-                session_token: None,
-            }),
+            access: Some(aws::Aws::access("test".into(), "test".into(), None)),
             ..SesSettings::default()
         }
     }
@@ -80,7 +75,7 @@ async fn a_mail_goes_as_the_whole_message_to_one_address() {
         matches!(&refused, Err(MailError::Refused(text)) if text == "SES answered MessageRejected"),
         "who sends is not verified: {refused:?}"
     );
-    let client = crate::ses::connect(&aws.settings()).await;
+    let client = crate::ses::connect(&aws.settings());
     let identity = client.create_email_identity().email_identity("info@bespoke.example");
     identity.send().await.unwrap();
     mailer.deliver(&mail("jane@example.com")).await.unwrap();

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use bespoke_storage::{
-    CommitId, DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, S3Access, S3Settings, S3Store,
-};
+use bespoke_storage::aws::Aws;
+use bespoke_storage::{CommitId, DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, S3Settings, S3Store};
 
 use super::Result;
 use super::data::{self, SCHEMA};
@@ -185,7 +184,7 @@ pub(crate) async fn work(arguments: &[String]) -> Result<()> {
     };
     let store: Arc<dyn ObjectStore> = match place.strip_prefix("dir:") {
         Some(folder) => Arc::new(DirectoryStore::open(folder)?),
-        None => Arc::new(S3Store::open(settings(place)).await?),
+        None => Arc::new(S3Store::open(settings(place))?),
     };
     let engine = Engine::open(store, Options::new(copies, SCHEMA)).await?;
     // The first of the first crowd finds an empty database.
@@ -210,13 +209,11 @@ fn settings(endpoint: &str) -> S3Settings {
     S3Settings {
         bucket: BUCKET.to_owned(),
         prefix: String::new(),
-        endpoint: Some(endpoint.to_owned()),
-        region: None,
-        access: Some(S3Access {
-            key_id: "benchmark".to_owned(),
-            secret: "benchmark".to_owned(),
-            session_token: None,
-        }),
+        aws: Aws {
+            endpoint: Some(endpoint.to_owned()),
+            region: None,
+            access: Some(Aws::access("benchmark".to_owned(), "benchmark".to_owned(), None)),
+        },
     }
 }
 

@@ -20,7 +20,7 @@ pub use directory::DirectoryStore;
 pub use faulty::{Fault, FaultyStore, Operation, Rates};
 pub use memory::MemoryStore;
 pub use place::{Place, PlaceError};
-pub use s3::{S3Access, S3Settings, S3Store};
+pub use s3::{S3Settings, S3Store};
 
 /// The version of one object. Opaque: compared, never computed.
 #[derive(Clone, PartialEq, Eq, Hash)]

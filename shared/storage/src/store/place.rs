@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{DirectoryStore, ObjectStore, S3Settings, S3Store, StoreError, check_key};
+use crate::aws::Aws;
 
 const DIRECTORY: &str = "dir:";
 const S3: &str = "s3://";
@@ -15,8 +16,7 @@ const S3: &str = "s3://";
 pub enum Place {
     /// A folder of this machine.
     Directory(PathBuf),
-    /// A bucket of S3. Its region, endpoint and credentials are found as every AWS tool finds them: in the variables
-    /// `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on, the profile files, or from the machine.
+    /// A bucket of S3.
     S3 {
         /// Name of the bucket.
         bucket: String,
@@ -26,20 +26,20 @@ pub enum Place {
 }
 
 impl Place {
-    /// Opens the store there.
+    /// Opens the store there; one of S3 as `aws` says.
     ///
     /// # Errors
     /// [`StoreError`], where it cannot be one. Whether a bucket answers shows with the first request.
-    pub async fn open(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    pub fn open(&self, aws: &Aws) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match self {
             Self::Directory(folder) => Ok(Arc::new(DirectoryStore::open(folder)?)),
             Self::S3 { bucket, prefix } => {
                 let settings = S3Settings {
                     bucket: bucket.clone(),
                     prefix: prefix.clone(),
-                    ..S3Settings::default()
+                    aws: aws.clone(),
                 };
-                Ok(Arc::new(S3Store::open(settings).await?))
+                Ok(Arc::new(S3Store::open(settings)?))
             }
         }
     }

@@ -19,7 +19,7 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use bytes::Bytes;
 
-pub use connect::{S3Access, S3Settings};
+pub use connect::S3Settings;
 
 use self::judge::{BAD_REQUEST, RANGE_BEHIND_END, judge, status_of};
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
@@ -44,8 +44,8 @@ impl S3Store {
     ///
     /// # Errors
     /// [`StoreError::Refused`] where no region is set.
-    pub async fn open(settings: S3Settings) -> Result<Self, StoreError> {
-        let (patient, once) = connect::clients(&settings).await?;
+    pub fn open(settings: S3Settings) -> Result<Self, StoreError> {
+        let (patient, once) = connect::clients(&settings.aws)?;
         let prefix = match settings.prefix.trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),

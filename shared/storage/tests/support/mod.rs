@@ -61,7 +61,7 @@ impl Place {
 /// An empty store of each kind: memory, directory, S3.
 pub(crate) async fn stores() -> Vec<Arc<dyn ObjectStore>> {
     let server = s3::S3Server::start();
-    let s3 = server.store().await;
+    let s3 = server.store();
     vec![memory(), directory(), kept_with(s3, server)]
 }
 

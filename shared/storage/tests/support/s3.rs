@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use bespoke_storage::{S3Access, S3Settings, S3Store};
+use bespoke_storage::aws::Aws;
+use bespoke_storage::{S3Settings, S3Store};
 
 /// The bucket that every server begins with.
 pub(crate) const BUCKET: &str = "bespoke-test";
@@ -39,8 +40,8 @@ impl S3Server {
         Self { child, endpoint }
     }
 
-    pub(crate) async fn store(&self) -> S3Store {
-        S3Store::open(settings(&self.endpoint)).await.unwrap()
+    pub(crate) fn store(&self) -> S3Store {
+        S3Store::open(settings(&self.endpoint)).unwrap()
     }
 }
 
@@ -57,12 +58,10 @@ pub(crate) fn settings(endpoint: &str) -> S3Settings {
     S3Settings {
         bucket: BUCKET.to_owned(),
         prefix: "some/prefix".to_owned(),
-        endpoint: Some(endpoint.to_owned()),
-        region: Some("us-east-1".to_owned()),
-        access: Some(S3Access {
-            key_id: "test".to_owned(),
-            secret: "test".to_owned(),
-            session_token: None,
-        }),
+        aws: Aws {
+            endpoint: Some(endpoint.to_owned()),
+            region: Some("us-east-1".to_owned()),
+            access: Some(Aws::access("test".to_owned(), "test".to_owned(), None)),
+        },
     }
 }

@@ -10,11 +10,14 @@ use std::str::FromStr;
 use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
 use bespoke_storage::Place;
+use bespoke_storage::aws::Aws;
 
 use super::{ConfigError, Contact, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::{LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
+/// What AWS and its tools call theirs.
+const AWS_PREFIX: &str = "AWS_";
 /// The one setting that is none of the running server.
 const IMPORT_PASSPHRASE: &str = "IMPORT_ENC_KEY";
 pub(super) const DEFAULT_PORT: u16 = 3000;
@@ -34,6 +37,7 @@ pub struct Overrides {
 #[derive(Debug)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    aws: BTreeMap<String, String>,
     on_lambda: bool,
     allow_demo_key: bool,
     dot_env_problem: Option<String>,
@@ -72,7 +76,9 @@ impl Environment {
     pub fn of(variables: impl IntoIterator<Item = (String, String)>, overrides: Overrides) -> Self {
         let all: BTreeMap<_, _> = variables.into_iter().collect();
         let on_lambda = all.contains_key("AWS_LAMBDA_FUNCTION_NAME");
-        let mut variables = all;
+        let (mut aws, mut variables): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.into_iter().partition(|(name, _)| name.starts_with(AWS_PREFIX));
+        aws.retain(|_, value| !value.is_empty());
         variables.retain(|name, value| (name.starts_with(PREFIX) || name == IMPORT_PASSPHRASE) && !value.is_empty());
         if let Some(port) = overrides.port {
             variables.insert("BACKEND_PORT".into(), port.to_string());
@@ -82,6 +88,7 @@ impl Environment {
         }
         Self {
             variables,
+            aws,
             on_lambda,
             allow_demo_key: overrides.allow_demo_key,
             dot_env_problem: None,
@@ -105,6 +112,11 @@ impl Environment {
     /// Takes over the port that was bound: that is known only afterwards when any would do.
     pub fn set_port(&mut self, port: u16) {
         self.variables.insert("BACKEND_PORT".into(), port.to_string());
+    }
+
+    /// How AWS is reached for that service, as the standard variables say.
+    pub(super) fn aws(&self, service: &str) -> Aws {
+        Aws::of(|name| self.aws.get(name).cloned(), service)
     }
 
     pub(super) fn allows_demo_key(&self) -> bool {

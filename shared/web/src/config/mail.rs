@@ -55,16 +55,21 @@ impl Environment {
                 Err(invalid(smtp, "takes smtps://user:password@host:port, or smtp://"))
             }
             (Some(url), _) => Ok(MailTransport::Smtp(url)),
-            (None, true) => Ok(MailTransport::Ses(SesSettings {
-                region: self
-                    .text("BACKEND_AWS_SES_REGION")
-                    .unwrap_or_else(|| DEFAULT_SES_REGION.to_owned()),
-                endpoint: self.text("BACKEND_AWS_SES_URL"),
-                configuration_set: self.text("BACKEND_AWS_SES_CONFIGURATION_SET"),
-                access: None,
-                feedback: self.text("BACKEND_AWS_SES_FEEDBACK"),
-            })),
+            (None, true) => Ok(MailTransport::Ses(self.ses())),
             (None, false) => Ok(MailTransport::Folder(data_dir.join("outbox"))),
+        }
+    }
+
+    fn ses(&self) -> SesSettings {
+        let aws = self.aws("SESV2");
+        SesSettings {
+            region: self
+                .text("BACKEND_AWS_SES_REGION")
+                .unwrap_or_else(|| DEFAULT_SES_REGION.to_owned()),
+            endpoint: self.text("BACKEND_AWS_SES_URL").or(aws.endpoint),
+            configuration_set: self.text("BACKEND_AWS_SES_CONFIGURATION_SET"),
+            access: aws.access,
+            feedback: self.text("BACKEND_AWS_SES_FEEDBACK"),
         }
     }
 }

@@ -174,6 +174,11 @@ pub const SETTINGS: &[Setting] = &[
         "Closes the public counters: `/info/users`, `/info/stats`, `/info/authors`.",
     ),
     setting(
+        "BACKEND_HIDE_METRICS",
+        "no",
+        "Functions write no lines for the metrics of CloudWatch, and `bespoke serve` has no `/metrics`.",
+    ),
+    setting(
         "BACKEND_MAIL_FROM",
         "Bespoke <bespoke@localhost.localdomain>",
         "Who mails are from.",
@@ -394,7 +399,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_LOG",
         "info",
-        "What is logged: error, warn, info, debug, or directives of `tracing`.",
+        "What is logged: error, warn, info, debug, or levels of modules as in `info,bespoke_storage=debug`.",
     ),
 ];
 

@@ -18,7 +18,7 @@ pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, 
         Err(error) => return Error::internal(error).into_response(),
     };
     if !parts.headers.contains_key(header::ETAG) {
-        parts.headers.insert(header::ETAG, header_of(&bytes));
+        parts.headers.insert(header::ETAG, of(&bytes));
     }
     if if_none_match.is_some_and(|sent| matches(sent, &parts.headers[header::ETAG])) {
         parts.status = StatusCode::NOT_MODIFIED;
@@ -29,7 +29,8 @@ pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, 
     Response::from_parts(parts, Body::from(bytes))
 }
 
-fn header_of(bytes: &[u8]) -> HeaderValue {
+/// The tag of a body.
+pub(super) fn of(bytes: &[u8]) -> HeaderValue {
     let text = format!("W/\"{}\"", tag::of(bytes));
     HeaderValue::try_from(text).expect("hexadecimal digits are visible ASCII")
 }

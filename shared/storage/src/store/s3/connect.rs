@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use aws_config::environment::region::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::region::ProfileFileRegionProvider;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::StoreError;
+use crate::aws::{Aws, http_client};
 
 /// How long a connection may take to come about. Milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
@@ -26,47 +22,37 @@ const FIRST_BACKOFF_MS: u64 = 50;
 /// Of a server that is not AWS, and does not care.
 const ANY_REGION: &str = "us-east-1";
 
-/// Who asks.
-#[derive(Clone)]
-pub struct S3Access {
-    /// `AWS_ACCESS_KEY_ID`.
-    pub key_id: String,
-    /// `AWS_SECRET_ACCESS_KEY`.
-    pub secret: String,
-    /// `AWS_SESSION_TOKEN`.
-    pub session_token: Option<String>,
-}
-
-/// Where a bucket is. What is left out here is found as every AWS tool finds it: in `AWS_*` variables, the profile files, or
-/// from the machine.
+/// Where a bucket is.
 #[derive(Clone, Default)]
 pub struct S3Settings {
     /// Name of the bucket.
     pub bucket: String,
     /// What the keys of all objects begin with; empty for a bucket of our own.
     pub prefix: String,
-    /// URL of a server that is not AWS; the bucket stands in the path then.
-    pub endpoint: Option<String>,
-    /// Region of the bucket.
-    pub region: Option<String>,
-    /// Who asks.
-    pub access: Option<S3Access>,
+    /// Where the bucket is, and who asks. With an endpoint the bucket stands in the path.
+    pub aws: Aws,
 }
 
 /// A client that repeats what failed to be answered, and one that does not.
-pub(super) async fn clients(settings: &S3Settings) -> Result<(Client, Client), StoreError> {
-    let region = region(settings).await;
-    let shared = shared_config(settings, region.clone()).await;
-    let endpoint = shared.endpoint_url().is_some();
-    if region.is_none() && !endpoint {
+pub(super) fn clients(aws: &Aws) -> Result<(Client, Client), StoreError> {
+    if aws.region.is_none() && aws.endpoint.is_none() {
         return Err(StoreError::Refused(
             "no region: set AWS_REGION to the region of the bucket".to_owned(),
         ));
     }
-    let config = aws_sdk_s3::config::Builder::from(&shared)
-        .force_path_style(endpoint)
+    let region = aws.region.clone().unwrap_or_else(|| ANY_REGION.to_owned());
+    let access = aws.access.clone();
+    let mut config = Builder::new()
+        .http_client(http_client(
+            Duration::from_millis(CONNECT_TIMEOUT_MS),
+            Duration::from_millis(ANSWER_TIMEOUT_MS),
+        ))
+        .region(Region::new(region))
+        .credentials_provider(access.unwrap_or_else(|| SharedCredentialsProvider::new(Nobody)))
+        .force_path_style(aws.endpoint.is_some())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    config.set_endpoint_url(aws.endpoint.clone());
     let patience = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(Duration::from_millis(FIRST_BACKOFF_MS));
@@ -75,36 +61,15 @@ pub(super) async fn clients(settings: &S3Settings) -> Result<(Client, Client), S
     Ok((patient, once))
 }
 
-/// The SDK's own way would go on to ask the machine that it takes this for, and wait.
-async fn region(settings: &S3Settings) -> Option<Region> {
-    let chain = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
-        .or_else(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new());
-    chain.region().await
-}
+/// Who asks where nobody is named.
+#[derive(Debug)]
+struct Nobody;
 
-async fn shared_config(settings: &S3Settings, region: Option<Region>) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
-        .read_timeout(Duration::from_millis(ANSWER_TIMEOUT_MS))
-        .build();
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(timeouts)
-        .region(region.unwrap_or_else(|| Region::new(ANY_REGION)));
-    if let Some(endpoint) = &settings.endpoint {
-        loader = loader.endpoint_url(endpoint);
-    }
-    if let Some(S3Access {
-        key_id,
-        secret,
-        session_token,
-    }) = settings.access.clone()
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
     {
-        loader = loader.credentials_provider(Credentials::new(key_id, secret, session_token, None, "settings"));
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded_no_source()))
     }
-    loader.load().await
 }

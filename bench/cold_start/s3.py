@@ -1,0 +1,54 @@
+"""A bucket on loopback, as fast as a directory: what S3 answers, without what an emulator of it costs. It reads the objects of
+a directory store and keeps what is put in memory: s3.py FOLDER. Says its address, and ends with its standard input."""
+
+import email.utils
+import hashlib
+import os
+import pathlib
+import sys
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from cold_start.http import Server  # noqa: E402
+
+
+class Bucket:
+    def __init__(self, folder):
+        self.objects = {}
+        for path in pathlib.Path(folder).rglob("*"):
+            if path.is_file():
+                self.put(str(path.relative_to(folder)), path.read_bytes())
+
+    def put(self, key, body):
+        self.objects[key] = (body, f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
+
+    def answer(self, method, path, headers, body):
+        key = urllib.parse.unquote(path.partition("?")[0]).lstrip("/").partition("/")[2]
+        now = email.utils.formatdate(usegmt=True)
+        shared = {"date": now, "last-modified": now}
+        body_now, tag = self.objects.get(key, (None, None))
+        if method == "PUT":
+            wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
+            if (wanted and wanted != tag) or (unwanted and tag):
+                return 412, shared, b""
+            self.put(key, body)
+            return 200, shared | {"etag": self.objects[key][1]}, b""
+        if method == "DELETE":
+            self.objects.pop(key, None)
+            return 204, shared, b""
+        if body_now is None:
+            return 404, shared, b"<Error><Code>NoSuchKey</Code></Error>"
+        shared["etag"] = tag
+        if headers.get("if-none-match") == tag:
+            return 304, shared, b""
+        wanted = headers.get("range", "").removeprefix("bytes=")
+        if wanted:
+            first, _, last = wanted.partition("-")
+            return 206, shared, body_now[int(first) : int(last) + 1]
+        return 200, shared, body_now
+
+
+if __name__ == "__main__":
+    print(f"http://{Server(Bucket(sys.argv[1]).answer).address}", flush=True)
+    sys.stdin.buffer.read()
+    os._exit(0)

@@ -1,0 +1,51 @@
+//! Who asks AWS, for whoever works with an installation at their machine: beside variables the profile files, single sign-on,
+//! and the roles of machines.
+
+use std::time::Duration;
+
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::region::ProfileFileRegionProvider;
+use aws_config::{BehaviorVersion, Region};
+use bespoke_services::mail::MailTransport;
+use bespoke_storage::Place;
+use bespoke_storage::aws::http_client;
+use bespoke_web::Config;
+
+/// How long a connection may take to come about. Milliseconds.
+const CONNECT_TIMEOUT_MS: u64 = 1_500;
+/// How long an answer of what hands out credentials may take. Milliseconds.
+const ANSWER_TIMEOUT_MS: u64 = 10_000;
+/// Of a server that is not AWS, and does not care.
+const ANY_REGION: &str = "us-east-1";
+
+/// Adds what the variables leave open, where AWS is needed at all.
+pub(crate) async fn complete(config: &mut Config) {
+    let ses = match &mut config.mail.transport {
+        MailTransport::Ses(ses) => Some(ses),
+        _ => None,
+    };
+    if ses.is_none() && !matches!(config.store, Place::S3 { .. }) {
+        return;
+    }
+    // The SDK's own way would go on to ask the machine that it takes this for, and wait.
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
+    let region = chain.or_else(ProfileFileRegionProvider::new()).region().await;
+    let found = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client(
+            Duration::from_millis(CONNECT_TIMEOUT_MS),
+            Duration::from_millis(ANSWER_TIMEOUT_MS),
+        ))
+        .region(region.clone().unwrap_or(Region::from_static(ANY_REGION)))
+        .load()
+        .await;
+    let endpoint = || found.endpoint_url().map(str::to_owned);
+    let aws = &mut config.aws;
+    aws.region = aws.region.take().or_else(|| region.map(|region| region.to_string()));
+    aws.endpoint = aws.endpoint.take().or_else(endpoint);
+    aws.access = found.credentials_provider();
+    if let Some(ses) = ses {
+        ses.endpoint = ses.endpoint.take().or_else(endpoint);
+        ses.access = found.credentials_provider();
+    }
+}

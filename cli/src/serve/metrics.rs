@@ -1,0 +1,107 @@
+//! `GET /metrics`: what this process has counted, as Prometheus reads it, for whoever asks from this machine. No route of the API.
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bespoke_web::metrics::{DURATIONS_MS, Metrics};
+use bespoke_web::{Context, Peer, Scheme};
+use http::{HeaderMap, Method, Request, header};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+const PATH: &str = "/metrics";
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What a proxy adds: behind one, everybody comes from this machine.
+const FORWARDED: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+
+/// The page; `None` where it was not asked for, or by somebody else.
+pub(super) fn page(context: &Context, request: &Request<Body>) -> Option<Response> {
+    if request.uri().path() != PATH || request.method() != Method::GET || context.config().hide_metrics {
+        return None;
+    }
+    let peer = request.extensions().get::<Peer>();
+    if !peer.is_some_and(|peer| peer.0.to_canonical().is_loopback()) || is_forwarded(request.headers()) {
+        return None;
+    }
+    let mut registry = Registry::with_prefix("bespoke");
+    registry.register_collector(Box::new(Counts(context.clone())));
+    let mut text = String::new();
+    // Nothing in it can fail but the writer, and that is memory.
+    text::encode(&mut text, &registry).ok()?;
+    let headers = [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")];
+    Some((headers, text).into_response())
+}
+
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    FORWARDED.iter().any(|name| headers.contains_key(*name))
+}
+
+/// Reads the counts when the page is made.
+struct Counts(Context);
+
+impl std::fmt::Debug for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counts")
+    }
+}
+
+impl Collector for Counts {
+    fn encode(&self, mut page: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let metrics = self.0.metrics();
+        requests(metrics, &mut page)?;
+        durations(metrics, &mut page)?;
+        for (name, help, value) in [
+            ("commits", "Commits that the bucket has", metrics.commits()),
+            ("mails", "Mails that were delivered", metrics.mails()),
+            (
+                "mail_failures",
+                "Deliveries of a mail that failed",
+                metrics.mail_failures(),
+            ),
+            ("password_hashes", "Passwords that were hashed", self.0.password_runs()),
+        ] {
+            let mut counter = page.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter.encode_counter::<[(&str, &str); 0], _, u64>(&value, None)?;
+        }
+        Ok(())
+    }
+}
+
+fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+    let help = "Requests, by the function that serves them, what callers prove who they are by, and class of status";
+    let mut family = page.encode_descriptor("requests", help, None, MetricType::Counter)?;
+    for counted in metrics.requests() {
+        let status = format!("{}xx", counted.status_class);
+        let labels = [
+            ("function", counted.group),
+            ("credential", counted.scheme.map_or("none", Scheme::segment)),
+            ("status", &status),
+        ];
+        let mut counter = family.encode_family(&labels)?;
+        counter.encode_counter::<[(&str, &str); 0], _, u64>(&counted.requests(), None)?;
+    }
+    Ok(())
+}
+
+fn durations(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+    let help = "How long requests took, by the function that serves them";
+    let mut family = page.encode_descriptor("request_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?;
+    let ends = DURATIONS_MS.iter().map(|ms| *ms as f64 / 1e3).chain([f64::MAX]);
+    let requests = metrics.requests();
+    for (function, total_ms) in metrics.total_ms() {
+        let mut buckets: Vec<(f64, u64)> = ends.clone().map(|end| (end, 0)).collect();
+        for counted in requests.iter().filter(|counted| counted.group == function) {
+            for (bucket, count) in buckets.iter_mut().zip(counted.by_duration) {
+                bucket.1 += count;
+            }
+        }
+        let count = buckets.iter().map(|bucket| bucket.1).sum();
+        if count > 0 {
+            let labels = [("function", function)];
+            let mut histogram = family.encode_family(&labels)?;
+            histogram.encode_histogram::<[(&str, &str); 0]>(total_ms as f64 / 1e3, count, &buckets, None)?;
+        }
+    }
+    Ok(())
+}
