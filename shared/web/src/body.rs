@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -104,7 +105,7 @@ async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
         .extensions
         .get::<BodyLimit>()
         .map_or(limit, |most| most.0.min(limit));
-    if let (Some(session), Some(bytes)) = (parts.extensions.get::<Session>(), large(&parts.headers, limit)) {
+    if let (Some(session), Some(bytes)) = (parts.extensions.get::<Session>(), large(&parts.headers, &body, limit)) {
         session.make_room(bytes).await?;
     }
     let whole = tokio::time::timeout(
@@ -124,14 +125,14 @@ async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
     decompress(&parts.headers, bytes, limit)
 }
 
-/// The most bytes that a body can have which may be more than a stranger's: as many as it says, or any number where it is packed or
-/// does not say.
-fn large(headers: &HeaderMap, limit: usize) -> Option<usize> {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+/// The most bytes that a body can have, where that is more than a stranger's may: any number, where it is packed or its length is
+/// not known.
+fn large(headers: &HeaderMap, body: &axum::body::Body, limit: usize) -> Option<usize> {
     let packed = headers.contains_key(header::CONTENT_ENCODING);
-    let bytes = length.filter(|_| !packed).unwrap_or(limit).min(limit);
+    let most = body.size_hint().upper().filter(|_| !packed);
+    let bytes = most
+        .and_then(|most| usize::try_from(most).ok())
+        .map_or(limit, |most| most.min(limit));
     (bytes > MAX_PUBLIC_BODY_BYTES).then_some(bytes)
 }
 

@@ -98,7 +98,7 @@ pub fn plant_credentials(value: &str) {
     }
 }
 
-/// Remembers what somebody sends: every text but those of [`OPEN_FIELDS`], and the names of measurements.
+/// Remembers what somebody sends: every text but those that may be logged, and the names of measurements.
 pub fn plant_sent(body: &Value) {
     each(body, "", &mut |field, value| {
         if MEASUREMENTS.contains(&field)
@@ -114,7 +114,7 @@ pub fn plant_sent(body: &Value) {
     });
 }
 
-/// Remembers what one person is told: the texts of [`CLOSED_FIELDS`].
+/// Remembers what one person is told: the texts of fields that are told to nobody else.
 pub fn plant_answered(body: &Value) {
     each(body, "", &mut |field, value| {
         if let Some(text) = value.as_str()
