@@ -100,3 +100,112 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use futures_util::{FutureExt, poll};
+
+    use super::*;
+    use crate::environment::Sleep;
+    use crate::error::Error;
+    use crate::job::{Job, Ran, Seen};
+    use crate::version::Version;
+    use crate::{CommitId, environment};
+
+    /// A clock whose sleep is over at once, or never.
+    struct Still {
+        sleep_ends: bool,
+    }
+
+    impl Clock for Still {
+        fn unix_ms(&self) -> u64 {
+            0
+        }
+
+        fn monotonic_us(&self) -> u64 {
+            0
+        }
+
+        fn sleep(&self, ms: u64) -> Sleep<'_> {
+            assert!((1..=GATHER_MAX_MS).contains(&ms), "{ms}");
+            match self.sleep_ends {
+                true => std::future::ready(()).boxed(),
+                false => std::future::pending().boxed(),
+            }
+        }
+    }
+
+    struct Nothing;
+
+    impl Job for Nothing {
+        fn run(&mut self, _: Seen<'_>) -> Ran {
+            Ran::Failed
+        }
+
+        fn replay(&mut self, _: &[u8]) {}
+
+        fn has_failed(&self) -> bool {
+            false
+        }
+
+        fn reject(&mut self, _: Error) {}
+
+        fn answer(self: Box<Self>, _: Version) {}
+    }
+
+    fn write() -> Message {
+        Message::Write(Waiting {
+            id: CommitId::random(&environment::SystemRandom),
+            job: Box::new(Nothing),
+            deadline_us: 0,
+            handed_in_ms: 0,
+            first_attempt_ms: None,
+            schema: None,
+            usage: Vec::new(),
+        })
+    }
+
+    fn queue(sleep_ends: bool) -> (mpsc::Sender<Message>, Queue) {
+        let (sender, messages) = mpsc::channel(10);
+        (sender, Queue::new(messages, Arc::new(Still { sleep_ends })))
+    }
+
+    #[tokio::test]
+    async fn who_was_just_answered_shares_the_next_commit_with_who_waits() {
+        let (sender, mut queue) = queue(false);
+        sender.try_send(write()).unwrap();
+        queue.were_answered(2, 10_000);
+        sender.try_send(write()).unwrap();
+        let mut next = pin!(queue.next());
+        // The first poll yields to whoever has more.
+        assert!(poll!(&mut next).is_pending() && poll!(&mut next).is_pending());
+        sender.try_send(write()).unwrap();
+        let Poll::Ready(batch) = poll!(&mut next) else {
+            panic!("all are there");
+        };
+        assert_eq!(batch.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_long_and_one_alone_not_at_all() {
+        let (sender, mut patient) = queue(true);
+        patient.were_answered(5, 10_000);
+        sender.try_send(write()).unwrap();
+        assert_eq!(patient.next().await.len(), 1);
+        let (sender, mut alone) = queue(false);
+        alone.were_answered(1, 10_000);
+        sender.try_send(write()).unwrap();
+        assert_eq!(alone.next().await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_in_before_the_end_is_done() {
+        let (sender, mut queue) = queue(false);
+        sender.try_send(write()).unwrap();
+        sender.try_send(Message::Close).unwrap();
+        assert_eq!((queue.next().await.len(), queue.next().await.len()), (1, 0));
+    }
+}
