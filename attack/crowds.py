@@ -69,11 +69,14 @@ def ended(clients):
     return len(clients) - len(open_ones)
 
 
-def is_ended(client):
-    client.settimeout(0)
+def is_ended(client, wait_s=0):
+    """Whether the server has ended the connection, which shows behind what it had sent before."""
+    client.settimeout(wait_s)
     try:
-        return not client.recv(65536, socket.MSG_PEEK)
-    except BlockingIOError:
+        while client.recv(1 << 20):
+            pass
+        return True
+    except (BlockingIOError, TimeoutError):
         return False
     except OSError:
         return True
@@ -131,7 +134,7 @@ def slow(options, folder):
     time.sleep(DEADLINE_LIMIT_S)
     answers = collections.Counter(first_line(client) for client in bodies)
     print(f"  slow bodies were answered {dict(answers)}")
-    counts = {"heads": sum(map(is_over, heads)), "readers": sum(map(is_over, readers))}
+    counts = {kind: sum(is_ended(client, 0.2) for client in clients) for kind, clients in (("heads", heads), ("readers", readers))}
     print(f"  ended by the server: {counts}")
     problems += [f"{SLOW_CLIENTS - count} slow {kind} still stand" for kind, count in counts.items() if count < SLOW_CLIENTS]
     problems += [] if set(answers) == {"HTTP/1.1 408 Request Timeout"} else ["slow bodies were answered otherwise"]
@@ -147,19 +150,6 @@ def first_line(client):
         return client.recv(4096).split(b"\r\n")[0].decode()
     except OSError as error:
         return type(error).__name__
-
-
-def is_over(client):
-    """Whether the server has ended the connection, which shows behind what it had sent before."""
-    client.settimeout(0.2)
-    try:
-        while client.recv(1 << 20):
-            pass
-        return True
-    except TimeoutError:
-        return False
-    except OSError:
-        return True
 
 
 def bodies(options, folder):

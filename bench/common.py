@@ -36,19 +36,24 @@ def require(tool, package):
     subprocess.run(["apt-get", "install", "-y", "-qq", package], check=True)
 
 
+def commit():
+    """What of ours was measured."""
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return git.stdout.strip() or "unknown"
+
+
 def machine(cpu):
     """What was measured on."""
     info = pathlib.Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*:\s*(.*)", info)
     siblings = pathlib.Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
     shared = siblings.exists() and siblings.read_text().strip() != str(cpu)
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return ", ".join([
         model.group(1) if model else platform.machine(),
         f"{os.cpu_count()} CPUs" + (" (pairs share a core)" if shared else ""),
         f"Linux {platform.release()}",
         datetime.datetime.now(datetime.UTC).date().isoformat(),
-        f"commit {git.stdout.strip() or 'unknown'}",
+        f"commit {commit()}",
     ])
 
 

@@ -9,15 +9,13 @@ use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region};
 use bespoke_services::mail::MailTransport;
 use bespoke_storage::Place;
-use bespoke_storage::aws::http_client;
+use bespoke_storage::aws::{ANY_REGION, http_client};
 use bespoke_web::Config;
 
 /// How long a connection may take to come about. Milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
 /// How long an answer of what hands out credentials may take. Milliseconds.
 const ANSWER_TIMEOUT_MS: u64 = 10_000;
-/// Of a server that is not AWS, and does not care.
-const ANY_REGION: &str = "us-east-1";
 
 /// Adds what the variables leave open, where AWS is needed at all.
 pub(crate) async fn complete(config: &mut Config) {

@@ -70,20 +70,14 @@ impl<K, V> Default for Shelf<K, V> {
 /// What of an entry can be large.
 pub(crate) trait Texts {
     /// The length of its texts. Bytes.
-    fn bytes(&self) -> usize;
-}
-
-impl Texts for Credential {
     fn bytes(&self) -> usize {
         0
     }
 }
 
-impl Texts for Standing {
-    fn bytes(&self) -> usize {
-        0
-    }
-}
+impl Texts for Credential {}
+
+impl Texts for Standing {}
 
 impl Texts for MeasurementSet<StoredMeasurements> {
     fn bytes(&self) -> usize {

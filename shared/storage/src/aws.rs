@@ -12,6 +12,9 @@ pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub use http::http_client;
 pub use tls::tls_config;
 
+/// The region of a server that is not AWS, and does not care.
+pub const ANY_REGION: &str = "us-east-1";
+
 /// Where AWS is, and who asks.
 #[derive(Debug, Clone, Default)]
 pub struct Aws {

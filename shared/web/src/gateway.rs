@@ -8,11 +8,12 @@ mod security;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Collected};
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
@@ -177,15 +178,15 @@ impl Gateway {
         request: Request,
         session: &Session,
     ) -> Result<Response, Error> {
-        let (asked, key) = (request.headers().clone(), by.key(request.uri()));
-        if let Some(answer) = self.kept.get(&key, &asked, session).await? {
+        let (gzip, key) = (kept::takes_gzip(request.headers()), by.key(request.uri()));
+        if let Some(answer) = self.kept.get(&key, gzip, session).await? {
             return Ok(answer);
         }
         // What is read after this is at least as new.
         let version = self.context.database().version();
         let response = (route.handler)(request, self.context.clone()).await;
         let of = session.has_read().then_some(version);
-        Ok(self.kept.keep(key, &asked, response, of).await)
+        Ok(self.kept.keep(key, gzip, response, of).await)
     }
 
     /// Finds the route of a path: in any letter case, with or without a slash at its end, HEAD as GET.
@@ -227,6 +228,11 @@ impl Gateway {
             HeaderValue::try_from(id).expect("a UUID is visible ASCII")
         })
     }
+}
+
+/// The whole body of an answer of ours.
+async fn whole(body: Body) -> Result<Bytes, Error> {
+    body.collect().await.map(Collected::to_bytes).map_err(Error::internal)
 }
 
 /// Another way of writing a path that another function may know.

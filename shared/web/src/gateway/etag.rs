@@ -3,9 +3,8 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
-use http_body_util::BodyExt;
 
-use crate::{Error, tag};
+use crate::tag;
 
 /// Adds the ETag to an answer with status 200; turns it into 304 when the client has that body.
 pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, response: Response) -> Response {
@@ -13,9 +12,9 @@ pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, 
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let bytes = match body.collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) => return Error::internal(error).into_response(),
+    let bytes = match super::whole(body).await {
+        Ok(bytes) => bytes,
+        Err(error) => return error.into_response(),
     };
     if !parts.headers.contains_key(header::ETAG) {
         parts.headers.insert(header::ETAG, of(&bytes));

@@ -10,10 +10,9 @@ use bespoke_database::Version;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::BodyExt;
 
 use super::etag;
-use crate::{Error, Result, Session};
+use crate::{Result, Session};
 
 /// What is kept at most, in bytes of bodies; with more than that all is forgotten.
 const MAX_KEPT_BYTES: usize = 32 * 1024 * 1024;
@@ -42,7 +41,7 @@ impl Kept {
     ///
     /// # Errors
     /// 503 when the bucket cannot be asked for that.
-    pub(super) async fn get(&self, key: &str, asked: &HeaderMap, session: &Session) -> Result<Option<Response>> {
+    pub(super) async fn get(&self, key: &str, gzip: bool, session: &Session) -> Result<Option<Response>> {
         let Some(answer) = self.find(key) else {
             return Ok(None);
         };
@@ -50,7 +49,7 @@ impl Kept {
             None => true,
             Some(version) => session.newest_version().await? == version,
         };
-        Ok(holds.then(|| answer.show(asked)))
+        Ok(holds.then(|| answer.show(gzip)))
     }
 
     fn find(&self, key: &str) -> Option<Arc<Answer>> {
@@ -59,20 +58,14 @@ impl Kept {
     }
 
     /// Keeps an answer that was made when the database had at least that version; gives it as the client takes it.
-    pub(super) async fn keep(
-        &self,
-        key: String,
-        asked: &HeaderMap,
-        response: Response,
-        of: Option<Version>,
-    ) -> Response {
+    pub(super) async fn keep(&self, key: String, gzip: bool, response: Response, of: Option<Version>) -> Response {
         if response.status() != StatusCode::OK {
             return response;
         }
         let (parts, body) = response.into_parts();
-        let body = match body.collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) => return Error::internal(error).into_response(),
+        let body = match super::whole(body).await {
+            Ok(body) => body,
+            Err(error) => return error.into_response(),
         };
         let mut headers = parts.headers;
         headers.insert(header::ETAG, etag::of(&body));
@@ -91,13 +84,13 @@ impl Kept {
             }
             answers.insert(key, Arc::clone(&answer));
         }
-        answer.show(asked)
+        answer.show(gzip)
     }
 }
 
 impl Answer {
-    fn show(&self, asked: &HeaderMap) -> Response {
-        let packed = takes_gzip(asked).then(|| self.packed.get_or_init(|| pack(&self.body)).clone());
+    fn show(&self, gzip: bool) -> Response {
+        let packed = gzip.then(|| self.packed.get_or_init(|| pack(&self.body)).clone());
         let mut response = Response::default();
         response.headers_mut().clone_from(&self.headers);
         *response.body_mut() = match packed.flatten() {
@@ -123,7 +116,7 @@ fn pack(bytes: &[u8]) -> Option<Bytes> {
 }
 
 /// Whether the client takes gzip: it is named, and not with a quality of zero.
-fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT_ENCODING).iter();
     let mut items = lines
         .filter_map(|line| line.to_str().ok())
@@ -159,17 +152,17 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_kept_is_bounded() {
-        let (kept, asked) = (Kept::default(), HeaderMap::new());
+        let kept = Kept::default();
         let part = vec![b'x'; MAX_KEPT_BYTES / 4];
         for number in 0..9 {
             let key = format!("/{number}");
-            kept.keep(key, &asked, Response::new(Body::from(part.clone())), None)
+            kept.keep(key, false, Response::new(Body::from(part.clone())), None)
                 .await;
             let answers = kept.answers.read().unwrap();
             assert!((1..=4).contains(&answers.len()), "{}", answers.len());
         }
         let (before, long) = (kept.answers.read().unwrap().len(), "x".repeat(MAX_KEY_BYTES + 1));
-        kept.keep(long, &asked, Response::default(), None).await;
+        kept.keep(long, false, Response::default(), None).await;
         assert_eq!(kept.answers.read().unwrap().len(), before);
     }
 }

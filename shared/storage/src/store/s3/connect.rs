@@ -9,7 +9,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::StoreError;
-use crate::aws::{Aws, http_client};
+use crate::aws::{ANY_REGION, Aws, http_client};
 
 /// How long a connection may take to come about. Milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
@@ -19,8 +19,6 @@ const ANSWER_TIMEOUT_MS: u64 = 20_000;
 const ATTEMPTS: u32 = 3;
 /// The first wait before another attempt. Milliseconds.
 const FIRST_BACKOFF_MS: u64 = 50;
-/// Of a server that is not AWS, and does not care.
-const ANY_REGION: &str = "us-east-1";
 
 /// Where a bucket is.
 #[derive(Clone, Default)]
