@@ -45,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     logging::start(environment.log_filter());
     start::block_on(async {
         let context = start::open(environment, None).await?;
+        context.database().compact_by_itself();
         let session = Session::new(context.clone());
         let mut out = BufWriter::new(File::create(&arguments.out)?);
         let hash = context.hash_password(PASSWORD.to_owned()).await;

@@ -65,6 +65,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
     {
         bail!("a backup is being put back here: let `bespoke restore --from` come to its end, or run it again");
     }
+    context.database().compact_by_itself();
     tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT));
     tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE));
     welcome(&context, listener.local_addr()?);

@@ -198,6 +198,11 @@ impl Database {
         Ok(self.engine.compact(Compact::WhereWorthIt).await?)
     }
 
+    /// From now on compactions begin by themselves, beside writes. Not for a process that is frozen between its calls.
+    pub fn compact_by_itself(&self) {
+        self.engine.compact_by_itself();
+    }
+
     /// Deletes what nothing in the bucket names any more.
     ///
     /// # Errors

@@ -10,23 +10,19 @@ use ulid::Ulid;
 use crate::checksum;
 use crate::chunks::{self, ChunkRow, ChunkTable, chunk_count};
 use crate::commit::Refusal;
+use crate::engine::Ablation;
 use crate::environment::fresh_ulid;
 use crate::error::Error;
 use crate::head::{Base, Stamp};
-use crate::limits::{OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS};
+use crate::limits::OBJECT_TIMEOUT_MS;
+use crate::past::Past;
 use crate::replica::{Known, Replica, within};
-use crate::stage::Staged;
 use crate::store::Fetched;
 use crate::trash::Trash;
 
 /// Which state becomes a base.
-#[derive(Clone)]
 pub(crate) struct State {
-    /// What lies over the local copy.
-    pub(crate) staged: Option<Arc<Staged>>,
-    /// Of the local copy.
-    pub(crate) generation: u64,
-    pub(crate) page_count: u32,
+    pub(crate) past: Arc<Past>,
     pub(crate) seq: u64,
     pub(crate) stamp: Stamp,
 }
@@ -39,10 +35,15 @@ enum Packed {
 }
 
 impl Replica {
-    /// Writes `state`, which stands on `known`, and names what its switch will make useless.
-    pub(crate) async fn store_base(self: &Arc<Self>, known: &Arc<Known>, state: State) -> Result<Base, Refusal> {
+    /// Writes `state`, which stands on `known`, so many chunks at once, and names what its switch will make useless.
+    pub(crate) async fn store_base(
+        self: &Arc<Self>,
+        known: &Known,
+        state: State,
+        parallel: usize,
+    ) -> Result<Base, Refusal> {
         let old = self.table_of(known).await?;
-        let table = self.store_chunks(known, old.clone(), &state).await?;
+        let table = self.store_chunks(known, old.clone(), &state.past, parallel).await?;
         let key = format!("table/{}", self.fresh_name());
         let trash = Trash::of(&known.head, old.as_ref(), &table);
         let trash_key = format!("trash/{}", self.fresh_name());
@@ -79,10 +80,11 @@ impl Replica {
         self: &Arc<Self>,
         known: &Known,
         old: Option<ChunkTable>,
-        state: &State,
+        past: &Arc<Past>,
+        parallel: usize,
     ) -> Result<ChunkTable, Refusal> {
         let (page_size, chunk_bytes) = (known.head.json.page_size, self.tuning.chunk_bytes);
-        let file_bytes = u64::from(state.page_count) * u64::from(page_size);
+        let file_bytes = u64::from(past.page_count) * u64::from(page_size);
         let count = usize::try_from(chunk_count(file_bytes, chunk_bytes))
             .map_err(std::io::Error::other)
             .map_err(Error::from)?;
@@ -99,7 +101,7 @@ impl Replica {
         };
         let mut under_way = FuturesUnordered::new();
         for index in 0..count {
-            if under_way.len() >= PARALLEL_OBJECTS
+            if under_way.len() >= parallel
                 && let Some((index, row)) = under_way.try_next().await?
             {
                 table.rows[index] = row;
@@ -108,7 +110,7 @@ impl Replica {
                 let same_length = old.raw_bytes_of(index) == table.raw_bytes_of(index);
                 old.rows.get(index).copied().filter(|_| same_length)
             });
-            under_way.push(Arc::clone(self).store_chunk(state.clone(), index, table.raw_bytes_of(index), before));
+            under_way.push(Arc::clone(self).store_chunk(Arc::clone(past), index, table.raw_bytes_of(index), before));
         }
         while let Some((index, row)) = under_way.try_next().await? {
             table.rows[index] = row;
@@ -118,13 +120,13 @@ impl Replica {
 
     async fn store_chunk(
         self: Arc<Self>,
-        state: State,
+        past: Arc<Past>,
         index: usize,
         raw_bytes: usize,
         before: Option<ChunkRow>,
     ) -> Result<(usize, ChunkRow), Refusal> {
         let reader = Arc::clone(&self);
-        let pack = move || reader.pack_chunk(&state, index, raw_bytes, before);
+        let pack = move || reader.pack_chunk(&past, index, raw_bytes, before);
         let (stored, digest) = match self.tasks.blocking(pack).await?? {
             Packed::Same(row) => return Ok((index, row)),
             Packed::New(stored, digest) => (stored, digest),
@@ -138,31 +140,20 @@ impl Replica {
         Ok((index, row))
     }
 
-    /// One piece of the file with the staged pages over it, compressed unless it is what it was.
+    /// One piece of the database, compressed unless it is what it was.
     fn pack_chunk(
         &self,
-        state: &State,
+        past: &Past,
         index: usize,
         raw_bytes: usize,
         before: Option<ChunkRow>,
     ) -> Result<Packed, Refusal> {
         let mut raw = vec![0; raw_bytes];
         let from = index as u64 * self.tuning.chunk_bytes as u64;
-        {
-            let local = self.local();
-            if local.generation != state.generation || local.dirty {
-                return Err(Refusal::Lost("the local copy moved on".to_owned()));
-            }
-            local.read_at(&mut raw, from).map_err(Error::from)?;
-        }
-        if let Some(staged) = &state.staged {
-            let page_size = staged.delta.page_size as usize;
-            let first = u32::try_from(from / page_size as u64 + 1).unwrap_or(u32::MAX);
-            let last = first.saturating_add(u32::try_from(raw_bytes / page_size).unwrap_or(u32::MAX));
-            for (number, page) in staged.delta.pages.range(first..last) {
-                let at = (number - first) as usize * page_size;
-                raw[at..at + page_size].copy_from_slice(page);
-            }
+        if self.ablation == Some(Ablation::CompactionReadsOn) {
+            self.local().read_at(&mut raw, from).map_err(Error::from)?;
+        } else if !self.local().read_past(past, &mut raw, from).map_err(Error::from)? {
+            return Err(Refusal::Lost("another copy took the place of the local one".to_owned()));
         }
         let digest = checksum::of_object(&raw);
         if let Some(row) = before.filter(|row| row.digest == digest) {

@@ -11,7 +11,8 @@ use crate::delta::Delta;
 use crate::environment::{fresh_ulid, hex_16};
 use crate::error::Error;
 use crate::head::{FullHead, HEAD_KEY, Segment, Stamp};
-use crate::limits::{HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS};
+use crate::limits::{HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS};
+use crate::past::Past;
 use crate::plan::{self, Change, Moved, Way};
 use crate::replica::{Known, Replica, within};
 use crate::stage::{Staged, Staging};
@@ -55,19 +56,24 @@ impl Replica {
         date_ms: u64,
     ) -> Result<Arc<Known>, Refusal> {
         let page_count = staged.delta.page_count;
-        let moved = match plan::way(&known.head, &staged.delta, staged.encoded.len(), &self.tuning) {
+        let segments_max = self.segments_max();
+        let moved = match plan::way(
+            &known.head,
+            &staged.delta,
+            staged.encoded.len(),
+            segments_max,
+            &self.tuning,
+        ) {
             Way::Inline => Moved::Nothing,
             Way::SpillTail => Moved::Tail(self.spill(known, None).await?),
             Way::SpillAll => Moved::All(self.spill(known, Some(staged)).await?),
             Way::NewBase => {
                 let state = State {
-                    staged: Some(Arc::clone(staged)),
-                    generation: staged.generation,
-                    page_count,
+                    past: self.past_with(known, staged)?,
                     seq: known.head.json.seq + 1,
                     stamp: Stamp::default(),
                 };
-                Moved::Base(self.store_base(known, state).await?)
+                Moved::Base(self.store_base(known, state, PARALLEL_OBJECTS).await?)
             }
         };
         let change = Change {
@@ -81,6 +87,16 @@ impl Replica {
         };
         let head = plan::next(&known.head, change);
         self.put_head(head, &known.etag, date_ms).await
+    }
+
+    /// What the database will be with `staged`.
+    fn past_with(&self, known: &Known, staged: &Staged) -> Result<Arc<Past>, Refusal> {
+        let local = self.local();
+        if local.generation != staged.generation || local.dirty {
+            return Err(Refusal::Lost("the local copy moved on".to_owned()));
+        }
+        let past = local.past(known.head.json.page_size, Some(&staged.delta));
+        past.map_err(|error| Error::from(error).into())
     }
 
     /// The one conditional PUT.
@@ -151,6 +167,7 @@ impl Replica {
         }
         local.dirty = true;
         self.pool.clear();
+        local.keep_past(&staged.delta);
         match session.checkpoint(&local, &staged.delta) {
             Ok(()) => {
                 local.moved_by(&staged.delta, staged.checksum);

@@ -74,6 +74,10 @@ pub enum Ablation {
     CompactionReapplied,
     /// A compaction whose PUT was refused applies its edit again, whatever the base is now.
     NoBaseIds,
+    /// A compaction reads the local copy as it is, instead of the state that it began with.
+    CompactionReadsOn,
+    /// A compaction puts its base without a look at the floor.
+    CompactionForgetsFloor,
     /// Garbage is deleted without a PUT of `head` before.
     GcWithoutFloor,
     /// Garbage collection asks for `head` before it lists.

@@ -54,6 +54,7 @@ mod local;
 mod lock;
 mod maintenance;
 mod pages;
+mod past;
 mod plan;
 mod probe;
 mod queue;

@@ -14,6 +14,7 @@ use crate::environment::{Clock, Random, hex_16};
 use crate::error::Error;
 use crate::limits::CHUNK_BYTES;
 use crate::pages::Pages;
+use crate::past::{Past, Pasts};
 use crate::session::Session;
 use crate::stage::Staging;
 use crate::version::Version;
@@ -138,6 +139,7 @@ pub(crate) struct LocalCopy {
     pub(crate) dirty: bool,
     /// Moves with every change of the file: connections of another generation must not be used.
     pub(crate) generation: u64,
+    pasts: Pasts,
 }
 
 impl LocalCopy {
@@ -152,6 +154,7 @@ impl LocalCopy {
             checksum: 0,
             dirty: true,
             generation: 0,
+            pasts: Pasts::default(),
         }
     }
 
@@ -180,11 +183,30 @@ impl LocalCopy {
     pub(crate) fn apply(&mut self, delta: &Delta) -> io::Result<()> {
         let sum = self.checksum_after(delta)?;
         self.dirty = true;
-        let file = self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))?;
-        write_pages(file, delta)?;
+        self.keep_past(delta);
+        write_pages(self.file()?, delta)?;
         self.moved_by(delta, sum);
         self.dirty = false;
         Ok(())
+    }
+
+    /// The database as it is now, or will be with `staged` over it, to be read with [`Self::read_past`] while the copy goes on.
+    pub(crate) fn past(&self, page_size: u32, staged: Option<&Delta>) -> io::Result<Arc<Past>> {
+        Ok(self.pasts.begin(self.file()?, page_size, self.page_count, staged))
+    }
+
+    /// To be called before `delta` is written: who still reads a state before it keeps what it replaces.
+    pub(crate) fn keep_past(&self, delta: &Delta) {
+        self.pasts.keep(self.page_count, delta);
+    }
+
+    /// Fills `buffer` from `offset` as `past` holds it; returns whether that can still be done.
+    pub(crate) fn read_past(&self, past: &Past, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+        Ok(!self.dirty && past.read_at(self.file()?, buffer, offset)?)
+    }
+
+    fn file(&self) -> io::Result<&Arc<Pages>> {
+        self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))
     }
 
     /// Takes note of a delta that is in the file now.
@@ -222,14 +244,12 @@ impl LocalCopy {
 
     /// Writes the pages of `delta`, and nothing else.
     pub(crate) fn write(&self, delta: &Delta) -> io::Result<()> {
-        let file = self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))?;
-        write_pages(file, delta)
+        write_pages(self.file()?, delta)
     }
 
     /// Fills `buffer` from `offset`; what lies behind the end of the file reads as zeros.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let file = self.file.as_ref().ok_or_else(|| io::Error::other("no file yet"))?;
-        file.read_at_or_zeros(buffer, offset)
+        self.file()?.read_at_or_zeros(buffer, offset)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::base::State;
 use crate::commit::Refusal;
@@ -11,12 +12,12 @@ use crate::error::Error;
 use crate::head::{Base, Head};
 use crate::limits::{
     BACKOFF_MIN_MS, BASE_SWITCH_PERCENT, FLOOR_MS, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS,
-    OBJECT_TIMEOUT_MS, TRASH_KEPT_MS,
+    OBJECT_TIMEOUT_MS, PARALLEL_CHUNKS_BESIDE, PARALLEL_OBJECTS, TRASH_KEPT_MS,
 };
 use crate::lock::Locking;
 use crate::plan;
 use crate::replica::{Known, Replica, within};
-use crate::store::{Listed, StoreError};
+use crate::store::{ETag, Listed, StoreError};
 
 /// Below these lie all objects that are ever garbage.
 const PREFIXES: [&str; 5] = ["chunk/", "probe/", "segment/", "table/", "trash/"];
@@ -55,7 +56,25 @@ enum Attempt<T> {
     Done(T),
     /// Again, after a while.
     Wait(u64),
-    Lost(String),
+    /// Again.
+    Prepared,
+}
+
+/// A base that no `head` names yet.
+struct Prepared {
+    base: Base,
+    /// When its first object was written, at the earliest, by the store's clock. Milliseconds since 1970.
+    began_ms: u64,
+    /// Of the `head` that was there then.
+    etag: ETag,
+}
+
+impl Prepared {
+    /// Whether no garbage collection can have deleted anything of it: the floor lies before it, or `head` is what it was. That
+    /// counts where the floor lies in the future, because the store's clock was turned back.
+    fn is_whole(&self, known: &Known) -> bool {
+        known.head.json.floor_ms < self.began_ms || known.etag == self.etag
+    }
 }
 
 /// A compaction under way.
@@ -64,7 +83,7 @@ struct Compaction {
     /// The base that it began with.
     from: Option<String>,
     /// The base that it last wrote.
-    ours: Option<Base>,
+    ours: Option<Prepared>,
     losses: u32,
     last: String,
 }
@@ -76,10 +95,13 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`] where other writers, or the store, do not let it through; it does no harm to repeat it.
     pub async fn compact(&self, when: Compact) -> Result<Compacted, Error> {
-        let mut locking = Locking::new(&self.replica);
-        let compacted = self.replica.compact(when, &mut locking).await;
-        locking.release(&self.replica).await;
-        compacted
+        let _alone = self.replica.compacting.lock().await;
+        self.replica.compact(when, PARALLEL_OBJECTS).await
+    }
+
+    /// From now on compactions begin by themselves, beside writes. Not for a process that is frozen between its calls.
+    pub fn compact_by_itself(&self) {
+        self.replica.compacts_by_itself.store(true, Ordering::Relaxed);
     }
 
     /// Deletes objects that nothing names, a day after they were created, and what bases no longer need, after a week.
@@ -102,13 +124,54 @@ impl Replica {
         Ok(())
     }
 
-    async fn compact(self: &Arc<Self>, when: Compact, locking: &mut Locking) -> Result<Compacted, Error> {
+    /// How many segments there may be before a commit writes a new base.
+    pub(crate) fn segments_max(&self) -> usize {
+        if self.compacting.try_lock().is_err() {
+            self.tuning.segments_max_meanwhile
+        } else {
+            self.tuning.segments_max
+        }
+    }
+
+    /// Begins a compaction where that is due after the commit of `known`, and none is under way.
+    pub(crate) fn compact_beside(self: &Arc<Self>, known: &Known) {
+        let due = known.head.json.segments.len() >= self.tuning.compacted_beside_segments;
+        if !due || !self.compacts_by_itself.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(alone) = Arc::clone(&self.compacting).try_lock_owned() else {
+            return;
+        };
+        let replica = Arc::clone(self);
+        self.tasks.spawn(Box::pin(async move {
+            let _alone = alone;
+            if let Err(error) = replica.compact(Compact::WhereWorthIt, PARALLEL_CHUNKS_BESIDE).await {
+                tracing::warn!(%error, "a compaction beside writes came to nothing");
+            }
+        }));
+    }
+
+    /// For who holds `compacting`. Stores so many chunks at once.
+    async fn compact(self: &Arc<Self>, when: Compact, parallel: usize) -> Result<Compacted, Error> {
+        let mut locking = Locking::new(self);
+        let compacted = self.compact_with(when, parallel, &mut locking).await;
+        locking.release(self).await;
+        compacted
+    }
+
+    async fn compact_with(
+        self: &Arc<Self>,
+        when: Compact,
+        parallel: usize,
+        locking: &mut Locking,
+    ) -> Result<Compacted, Error> {
         let mut compaction = Compaction::default();
         for _ in 0..MAINTENANCE_ATTEMPTS {
-            match self.try_compact(when, &mut compaction, locking).await {
+            match self.try_compact(when, parallel, &mut compaction, locking).await {
                 Ok(Attempt::Done(compacted)) => return Ok(compacted),
                 Ok(Attempt::Wait(ms)) => self.pause(ms).await,
-                Ok(Attempt::Lost(detail)) | Err(Refusal::Lost(detail)) => {
+                Ok(Attempt::Prepared) => {}
+                Err(Refusal::Lost(detail)) => {
                     compaction.losses += 1;
                     compaction.last = detail;
                 }
@@ -122,13 +185,16 @@ impl Replica {
         Err(Error::unavailable(format!("compaction gives way: {}", compaction.last)))
     }
 
-    /// Begins from `head` as it is now, every time: an edit that was computed for another `head` is never applied.
+    /// Writes a base of the state that is the newest now; what is committed meanwhile stays in `head` beside it. The switch looks
+    /// at `head` as it is then: a base that was computed for another one, or whose objects may be gone, is never put.
     async fn try_compact(
         self: &Arc<Self>,
         when: Compact,
+        parallel: usize,
         compaction: &mut Compaction,
         locking: &mut Locking,
     ) -> Result<Attempt<Compacted>, Refusal> {
+        let turn = self.changing.lock().await;
         let date_ms = self.refresh().await?;
         let mut known = self.known.load_full();
         let json = &known.head.json;
@@ -136,11 +202,15 @@ impl Replica {
         if let Some(ours) = &compaction.ours
             && self.goes_on_blindly(&compaction.last)
         {
-            let blind = plan::with_base_blindly(&known.head, ours.clone(), hex_16(&*self.random));
+            let blind = plan::with_base(&known.head, ours.base.clone(), hex_16(&*self.random));
             self.put_head(blind, &known.etag, date_ms).await?;
             return Ok(Attempt::Done(Compacted::Done));
         }
-        if compaction.ours.as_ref().is_some_and(|ours| ours.id == json.base.id) {
+        if compaction
+            .ours
+            .as_ref()
+            .is_some_and(|ours| ours.base.id == json.base.id)
+        {
             return Ok(Attempt::Done(Compacted::Done));
         }
         if *compaction.from.get_or_insert_with(|| json.base.id.clone()) != json.base.id {
@@ -149,18 +219,25 @@ impl Replica {
         if !self.is_worth_it(json, when) {
             return Ok(Attempt::Done(Compacted::NotNeeded));
         }
+        let forgets_floor = self.ablation == Some(Ablation::CompactionForgetsFloor);
+        let is_whole = |ours: &&Prepared| forgets_floor || ours.is_whole(&known);
+        let Some(ours) = compaction.ours.as_ref().filter(is_whole) else {
+            drop(turn);
+            let state = self.state_of(&known)?;
+            compaction.ours = Some(Prepared {
+                base: self.store_base(&known, state, parallel).await?,
+                began_ms: date_ms,
+                etag: known.etag.clone(),
+            });
+            return Ok(Attempt::Prepared);
+        };
         if locking.is_locked_out(&known, date_ms) {
             return Ok(Attempt::Wait(LOCK_WAIT_MAX_MS));
         }
         if compaction.losses >= LOSSES_BEFORE_LOCK && !locking.holds(&known) {
             known = locking.take(self, &known, date_ms).await?;
         }
-        let Some(state) = self.state_of(&known) else {
-            return Ok(Attempt::Lost("the local copy moved on".to_owned()));
-        };
-        let base = self.store_base(&known, state).await?;
-        compaction.ours = Some(base.clone());
-        let head = plan::with_base(&known.head, base, hex_16(&*self.random));
+        let head = plan::with_base(&known.head, ours.base.clone(), hex_16(&*self.random));
         let switched = self.put_head(head, &known.etag, date_ms).await?;
         locking.cleared();
         self.publish(&switched);
@@ -190,14 +267,15 @@ impl Replica {
     }
 
     /// The local copy as the content of a base, where it is at `known`.
-    fn state_of(&self, known: &Known) -> Option<State> {
+    fn state_of(&self, known: &Known) -> Result<State, Refusal> {
         let local = self.local();
         let json = &known.head.json;
         let fits = (local.page_count, local.checksum) == (json.page_count, json.checksum);
-        (!local.dirty && local.version == known.version() && fits).then(|| State {
-            staged: None,
-            generation: local.generation,
-            page_count: local.page_count,
+        if local.dirty || local.version != known.version() || !fits {
+            return Err(Refusal::Lost("the local copy moved on".to_owned()));
+        }
+        Ok(State {
+            past: local.past(json.page_size, None).map_err(Error::from)?,
             seq: json.seq,
             stamp: plan::stamp_of(json),
         })
@@ -210,7 +288,8 @@ impl Replica {
             match self.try_collect(&locking).await {
                 Ok(Attempt::Done(collected)) => return Ok(collected),
                 Ok(Attempt::Wait(ms)) => self.pause(ms).await,
-                Ok(Attempt::Lost(detail)) | Err(Refusal::Lost(detail)) => last = detail,
+                Ok(Attempt::Prepared) => {}
+                Err(Refusal::Lost(detail)) => last = detail,
                 Err(Refusal::Busy(detail)) => {
                     last = detail;
                     self.pause(BACKOFF_MIN_MS).await;
@@ -227,20 +306,30 @@ impl Replica {
         let early = self.names_too_early().await?;
         let listed = self.list_all().await?;
         let date_ms = self.refresh().await?;
-        let known = self.known.load_full();
-        self.check_writable(&known.head.json)?;
-        if locking.is_locked_out(&known, date_ms) {
-            return Ok(Attempt::Wait(LOCK_WAIT_MAX_MS));
-        }
+        let first = self.known.load_full();
+        self.check_writable(&first.head.json)?;
         let (young, old): (Vec<_>, Vec<_>) = listed
             .into_iter()
             .partition(|object| object.key.starts_with("trash/") && date_ms < object.last_modified_ms + TRASH_KEPT_MS);
-        let mut kept = match early {
-            Some(early) => early,
-            None => self.names_of(&known).await?,
+        let mut kept = match &early {
+            Some(early) => early.clone(),
+            None => self.names_of(&first).await?,
         };
         for trash in &young {
             kept.extend(self.trash(&trash.key).await?.names);
+        }
+        let turn = self.changing.lock().await;
+        let date_ms = self.refresh().await?;
+        let known = self.known.load_full();
+        if locking.is_locked_out(&known, date_ms) {
+            return Ok(Attempt::Wait(LOCK_WAIT_MAX_MS));
+        }
+        if early.is_none() {
+            if known.head.json.base.id != first.head.json.base.id {
+                return Err(Refusal::Lost("the base was switched meanwhile".to_owned()));
+            }
+            // All that came since: on one base, `head` only ever names more.
+            kept.extend(known.head.json.segments.iter().map(|segment| segment.key.clone()));
         }
         let floor_ms = known.head.json.floor_ms.max(date_ms.saturating_sub(FLOOR_MS));
         if self.ablation != Some(Ablation::GcWithoutFloor) {
@@ -248,6 +337,7 @@ impl Replica {
             let raised = self.put_head(head, &known.etag, date_ms).await?;
             self.publish(&raised);
         }
+        drop(turn);
         let garbage = old
             .into_iter()
             .filter(|object| object.last_modified_ms <= floor_ms && !kept.contains(&object.key));

@@ -49,8 +49,8 @@ pub(crate) fn is_huge(delta: &Delta, tuning: &Tuning) -> bool {
     raw_bytes > tuning.base_switch_min_bytes && raw_bytes * 100 > database_bytes * BASE_SWITCH_PERCENT
 }
 
-/// Chooses by the size of the delta.
-pub(crate) fn way(head: &FullHead, delta: &Delta, encoded_bytes: usize, tuning: &Tuning) -> Way {
+/// Chooses by the size of the delta. Beyond so many segments there is a new base.
+pub(crate) fn way(head: &FullHead, delta: &Delta, encoded_bytes: usize, segments_max: usize, tuning: &Tuning) -> Way {
     let tail_bytes: usize = head.blobs.iter().map(Bytes::len).sum();
     if is_huge(delta, tuning) {
         return Way::NewBase;
@@ -62,7 +62,7 @@ pub(crate) fn way(head: &FullHead, delta: &Delta, encoded_bytes: usize, tuning: 
     } else {
         Way::Inline
     };
-    if way != Way::Inline && head.json.segments.len() >= tuning.segments_max {
+    if way != Way::Inline && head.json.segments.len() >= segments_max {
         Way::NewBase
     } else {
         way
@@ -123,13 +123,28 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
     next
 }
 
-/// The same state on a base that holds all of it. It holds no lock.
+/// The same state on a base that holds a part of what led to it. It holds no lock.
+///
+/// A delta leads to its last state from its first and from every one after it, so one that begins before the base and ends after
+/// it goes on from the base.
 pub(crate) fn with_base(head: &FullHead, base: Base, nonce: String) -> FullHead {
     let mut next = with_lock(head, None, nonce);
-    next.json.base = base;
-    next.json.segments.clear();
-    next.json.tail.clear();
-    next.blobs.clear();
+    let json = &mut next.json;
+    json.segments.retain(|segment| segment.to > base.seq);
+    let outlived = json.tail.iter().filter(|entry| entry.to <= base.seq).count();
+    json.tail.drain(..outlived);
+    next.blobs.drain(..outlived);
+    let tail = json.tail.iter_mut().map(|entry| &mut entry.from);
+    if let Some(from) = json
+        .segments
+        .iter_mut()
+        .map(|segment| &mut segment.from)
+        .chain(tail)
+        .next()
+    {
+        *from = base.seq;
+    }
+    json.base = base;
     next
 }
 
@@ -170,18 +185,6 @@ pub(crate) fn stamp_of(head: &Head) -> Stamp {
     tail.or(segment).unwrap_or(head.base.stamp)
 }
 
-/// What a test does instead: the same edit, whatever `head` has become.
-pub(crate) fn with_base_blindly(head: &FullHead, base: Base, nonce: String) -> FullHead {
-    let mut next = with_lock(head, None, nonce);
-    next.json.segments.retain(|segment| segment.from >= base.seq);
-    while next.json.tail.first().is_some_and(|entry| entry.from < base.seq) {
-        next.json.tail.remove(0);
-        next.blobs.remove(0);
-    }
-    next.json.base = base;
-    next
-}
-
 /// The same `head`, in which nothing from before `floor_ms` can be named anew. It holds no lock.
 pub(crate) fn with_floor(head: &FullHead, floor_ms: u64, nonce: String) -> FullHead {
     let mut next = with_lock(head, None, nonce);
@@ -195,4 +198,36 @@ pub(crate) fn with_lock(head: &FullHead, lock: Option<Lock>, nonce: String) -> F
     next.json.lock = lock;
     next.json.nonce = nonce;
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::tests::sample;
+
+    fn base(seq: u64) -> Base {
+        Base {
+            id: "new".to_owned(),
+            seq,
+            ..sample().json.base
+        }
+    }
+
+    /// What is left of a segment from 0 to 2 and a tail entry from 2 to 3, as (from, to).
+    fn left_on(seq: u64) -> (Vec<(u64, u64)>, Vec<(u64, u64)>, usize) {
+        let next = with_base(&sample(), base(seq), "nonce".to_owned());
+        FullHead::decode(&next.encode().unwrap()).expect("a head without a gap");
+        let segments = next.json.segments.iter().map(|segment| (segment.from, segment.to));
+        let tail = next.json.tail.iter().map(|entry| (entry.from, entry.to));
+        (segments.collect(), tail.collect(), next.blobs.len())
+    }
+
+    #[test]
+    fn a_base_takes_the_place_of_what_led_to_it_and_of_nothing_else() {
+        assert_eq!(left_on(0), (vec![(0, 2)], vec![(2, 3)], 1));
+        // In the middle of a segment, which leads on from every state in it.
+        assert_eq!(left_on(1), (vec![(1, 2)], vec![(2, 3)], 1));
+        assert_eq!(left_on(2), (vec![], vec![(2, 3)], 1));
+        assert_eq!(left_on(3), (vec![], vec![], 0));
+    }
 }

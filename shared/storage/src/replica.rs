@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::Poll;
 
@@ -64,6 +65,12 @@ pub(crate) struct Replica {
     local: RwLock<LocalCopy>,
     /// One catch-up at a time.
     pub(crate) catching_up: tokio::sync::Mutex<()>,
+    /// One change of `head` at a time: writes and maintenance take turns, where else they would lose against each other.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// One compaction at a time.
+    pub(crate) compacting: Arc<tokio::sync::Mutex<()>>,
+    /// Whether compactions begin beside writes.
+    pub(crate) compacts_by_itself: AtomicBool,
     pub(crate) tasks: Tasks,
     pub(crate) tuning: Tuning,
     pub(crate) usage_fold: Option<UsageFold>,
@@ -122,6 +129,9 @@ impl Replica {
             known: ArcSwap::new(known),
             local: RwLock::new(LocalCopy::none()),
             catching_up: tokio::sync::Mutex::new(()),
+            changing: tokio::sync::Mutex::new(()),
+            compacting: Arc::default(),
+            compacts_by_itself: AtomicBool::new(false),
             tasks,
             tuning,
             usage_fold,

@@ -191,11 +191,13 @@ impl Writer {
     }
 
     async fn attempt_or(&mut self, group: &mut Vec<Waiting>, patience: &Patience) -> Result<Attempt, Attempt> {
+        let replica = Arc::clone(&self.replica);
         let trusted_ms = self.turn.begin(&self.replica).await;
         let date_ms = match trusted_ms {
             Some(date_ms) => date_ms,
             None => self.replica.refresh().await?,
         };
+        let _turn = replica.changing.lock().await;
         self.forget_the_old(group, date_ms);
         let mut known = self.replica.known.load_full();
         self.replica.check_writable(&known.head.json)?;
@@ -218,7 +220,8 @@ impl Writer {
                 self.locking.cleared();
                 self.turn.committed(&*self.replica.clock);
                 self.replica.frozen.forget(&staged.usage);
-                self.accept(staged, committed).await;
+                self.accept(staged, Arc::clone(&committed)).await;
+                replica.compact_beside(&committed);
                 Ok(Attempt::Done)
             }
             Err(refusal) => {

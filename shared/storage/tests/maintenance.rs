@@ -4,16 +4,18 @@
 
 mod support;
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bespoke_storage::{
     Clock, Compact, Compacted, ETag, Engine, Error, FaultyStore, Fetched, Freshness, Listed, MemoryStore, Object,
-    ObjectStore, Options, PutCondition, Rates, RestorePoint, S3Store, StoreError,
+    ObjectStore, Options, PutCondition, Rates, RestorePoint, S3Store, StoreError, limits,
 };
 use bytes::Bytes;
 use support::s3::S3Server;
-use support::{Place, VirtualClock, add, count, fresh_id, head_of, noise, open};
+use support::{Hooked, Place, VirtualClock, add, count, fresh_id, head_of, memory, noise, open};
+use tokio::sync::Notify;
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
@@ -87,6 +89,82 @@ async fn a_compaction_leaves_a_base_and_the_same_database() {
         assert_eq!(counted(&engine).await, 1);
         add(&engine, "b", 1).await.unwrap();
     }
+}
+
+/// A store that holds the first chunk back until it is told to go on, and says that it does.
+fn holding_a_chunk(inner: Arc<dyn ObjectStore>) -> (Arc<dyn ObjectStore>, Arc<Notify>, Arc<Notify>) {
+    let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (says_held, waits, first) = (Arc::clone(&held), Arc::clone(&go_on), AtomicBool::new(true));
+    let before_put = Box::new(move |key: String, _| {
+        let (says_held, waits) = (Arc::clone(&says_held), Arc::clone(&waits));
+        let holds = key.starts_with("chunk/") && first.swap(false, Ordering::SeqCst);
+        Box::pin(async move {
+            if holds {
+                says_held.notify_one();
+                waits.notified().await;
+            }
+        }) as Pin<Box<dyn Future<Output = ()> + Send>>
+    });
+    let store = Hooked {
+        before_put,
+        ..Hooked::new(inner)
+    };
+    (Arc::new(store), held, go_on)
+}
+
+#[tokio::test]
+async fn writes_go_on_beside_a_compaction_and_all_their_states_stay() {
+    let place = Place::new();
+    let (store, held, go_on) = holding_a_chunk(memory());
+    let engine = open(&store, &place).await;
+    engine.compact_by_itself();
+    let due = limits::COMPACTED_BESIDE_SEGMENTS as u64;
+    for seed in 0..due {
+        add_segment(&engine, seed).await;
+    }
+    held.notified().await;
+    // Far more than a commit waits for where nobody compacts, and a tail that the base cuts through.
+    let began = engine.version();
+    add(&engine, "a", 1).await.unwrap();
+    for seed in due..limits::SEGMENTS_MAX as u64 + 3 {
+        add_segment(&engine, seed).await;
+    }
+    let ended = add(&engine, "a", 1).await.unwrap().version;
+    assert!(head_of(&*store).await["segments"].as_array().unwrap().len() > limits::SEGMENTS_MAX);
+    go_on.notify_one();
+    // Waits for the one that is under way.
+    assert_eq!(engine.compact(Compact::WhereWorthIt).await.unwrap(), Compacted::Done);
+    let head = head_of(&*store).await;
+    assert!(
+        head["base"]["seq"].as_u64().unwrap() > began.seq,
+        "the second began later"
+    );
+    for (version, wanted) in [(began, 0), (ended, 2)] {
+        engine.restore(RestorePoint::At(version)).await.unwrap();
+        for engine in [&engine, &open(&store, &Place::new()).await] {
+            assert_eq!(counted(engine).await, wanted, "{version}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_base_that_a_commit_wrote_meanwhile_wins() {
+    let place = Place::new();
+    let (store, held, go_on) = holding_a_chunk(memory());
+    let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
+    add_segment(&engine, 1).await;
+    let (compacted, ()) = tokio::join!(engine.compact(Compact::Always), async {
+        held.notified().await;
+        let much = |c: &bespoke_storage::rusqlite::Connection| {
+            c.execute("INSERT INTO noise VALUES (?1)", [noise(3_000_000, 2)])?;
+            Ok(0)
+        };
+        other.write::<i64, Error>(fresh_id(), much).await.unwrap();
+        go_on.notify_one();
+    });
+    assert_eq!(compacted.unwrap(), Compacted::Abandoned);
+    assert_eq!(add(&engine, "a", 1).await.unwrap().value, 1);
+    assert_eq!(counted(&open(&store, &place).await).await, 1);
 }
 
 #[tokio::test]

@@ -99,6 +99,16 @@ fn two_compactors_without_base_ids_are_noticed() {
 }
 
 #[test]
+fn a_compaction_that_reads_what_came_later_is_noticed() {
+    is_caught(Ablation::CompactionReadsOn);
+}
+
+#[test]
+fn a_compaction_whose_objects_may_be_gone_is_noticed() {
+    assert!(is_caught(Ablation::CompactionForgetsFloor).contains("missing"));
+}
+
+#[test]
 fn garbage_collection_without_the_floor_is_noticed() {
     is_caught(Ablation::GcWithoutFloor);
 }

@@ -108,11 +108,29 @@ impl Checker {
                 }
                 database
             }
-            _ => whole(&head, self.chunk_bytes, objects)?,
+            _ => whole(&head, self.chunk_bytes, objects, &|seq, database| {
+                // What is new is looked at below.
+                let is_new = seq == head.json.seq;
+                if is_new {
+                    Ok(())
+                } else {
+                    self.check_state(seq, database)
+                }
+            })?,
         };
         self.check_content(before.as_ref(), &head.json, &database)?;
         self.database = database;
         Ok(())
+    }
+
+    /// What `head` can be cut back to is a state that there was.
+    fn check_state(&self, seq: u64, database: &[u8]) -> Result<(), String> {
+        let digest = checksum::of_object(database);
+        let mut known = self.states.iter().filter(|(version, _)| version.seq == seq);
+        match known.any(|(_, state)| *state == digest) {
+            true => Ok(()),
+            false => Err(format!("the state {seq} is not what it was")),
+        }
     }
 
     /// The log only grows, one commit at a time; a restore begins another.
@@ -192,8 +210,13 @@ fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeS
     }
 }
 
-/// The database that `head` stands for.
-fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>) -> Result<Vec<u8>, String> {
+/// The database that `head` stands for; `check` is shown every state on the way there.
+fn whole(
+    head: &FullHead,
+    chunk_bytes: usize,
+    objects: Objects<'_>,
+    check: &dyn Fn(u64, &[u8]) -> Result<(), String>,
+) -> Result<Vec<u8>, String> {
     let fetch = |key: &str| objects(key).ok_or_else(|| format!("{key} is named and missing"));
     let mut database = Vec::new();
     if let Some(key) = &head.json.base.table {
@@ -201,6 +224,7 @@ fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>) -> Result<Ve
         for (index, row) in table.rows.iter().enumerate() {
             database.extend(chunks::unpack(&fetch(&row.key())?, row, table.raw_bytes_of(index))?);
         }
+        check(head.json.base.seq, &database)?;
     }
     for segment in &head.json.segments {
         let body = fetch(&segment.key)?;
@@ -208,10 +232,12 @@ fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>) -> Result<Ve
             return Err(format!("{} is not what `head` says", segment.key));
         }
         apply(&mut database, &Delta::decode(&body)?);
+        check(segment.to, &database)?;
     }
     let tail = head.tail_after(head.json.base.seq).map_err(|error| error.to_string())?;
-    for delta in tail {
+    for (entry, delta) in head.json.tail.iter().zip(tail) {
         apply(&mut database, &delta);
+        check(entry.to, &database)?;
     }
     Ok(database)
 }

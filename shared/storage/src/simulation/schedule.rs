@@ -24,7 +24,9 @@ pub(super) const TUNING: Tuning = Tuning {
     tail_max_bytes: 3_000,
     base_switch_min_bytes: 3_000,
     segments_max: 5,
+    segments_max_meanwhile: 8,
     compaction_segments: 1,
+    compacted_beside_segments: 3,
     chunk_bytes: 2_048,
 };
 /// The same for SQLite, whose writes change more pages.

@@ -75,6 +75,7 @@ impl Schedule<'_> {
         });
         let options = options_of(self.plan, &mut self.dice, Arc::clone(&clock) as Arc<_>);
         let place = place_of(self.plan, &options);
+        let compacts_by_itself = self.dice.one_in(2);
         let tasks = Tasks::Simulated(Arc::new(self.executor.spawner(process)));
         let born = Process::new(cold);
         let (slot, outcomes) = (born.slot(), Arc::clone(&self.outcomes));
@@ -92,6 +93,9 @@ impl Schedule<'_> {
                     outcome
                 }
                 (Ok(engine), None) => {
+                    if compacts_by_itself {
+                        engine.compact_by_itself();
+                    }
                     slot.open(engine);
                     return;
                 }
