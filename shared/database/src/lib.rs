@@ -86,15 +86,18 @@ impl Database {
     /// # Errors
     /// [`Error::Storage`] when the bucket cannot be used, [`Error::OtherKeys`] when the database was made with other keys.
     pub async fn open(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
+        let recent = Arc::new(recent::Recent::default());
+        let follows = Arc::clone(&recent);
         let options = Options {
             usage_fold: Some(usage::fold),
+            on_change: Some(Arc::new(move |change| follows.follow(change))),
             ..Options::new(local_dir, MIGRATIONS)
         };
         let database = Self {
             engine: Engine::open(store, options).await?,
             vault: Arc::new(vault),
             gathered: Arc::default(),
-            recent: Arc::default(),
+            recent,
         };
         if database
             .read::<_, Error>(Freshness::Local, installation::check)

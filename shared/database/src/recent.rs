@@ -1,13 +1,17 @@
-//! What was read last and is asked for again and again: kept as long as the database has not changed.
+//! What was read last and is asked for again and again: kept as long as the rows that it was read from have not changed.
+//!
+//! What this process commits names its rows; after anything else, all is forgotten. Builds with assertions read once more whatever
+//! has outlived a change, and compare.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bespoke_core::EntityId;
 use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::user::Standing;
 use bespoke_core::measurement::StoredMeasurements;
+use bespoke_storage::Change;
 use uuid::Uuid;
 
 use crate::api_keys::Credential;
@@ -23,7 +27,25 @@ const ENTRY_BYTES: usize = 512;
 pub(crate) struct Recent {
     pub(crate) credentials: Shelf<Uuid, Credential>,
     pub(crate) standings: Shelf<i64, Standing>,
-    pub(crate) sets: Shelf<EntityId, MeasurementSet<StoredMeasurements>>,
+    pub(crate) sets: Shelf<i64, MeasurementSet<StoredMeasurements>>,
+    pub(crate) sets_by_uuid: Shelf<Uuid, MeasurementSet<StoredMeasurements>>,
+    /// Calls by account, key and day, as far as they are in the database.
+    pub(crate) calls: Shelf<(i64, Uuid, i64), i64>,
+}
+
+impl Recent {
+    /// Takes over to the next version what the change left as it was.
+    pub(crate) fn follow(&self, change: &Change<'_>) {
+        let is_touched = |tables: &[&str]| change.rows.iter().any(|row| tables.contains(&&*row.table));
+        let accounts = is_touched(&["users"]);
+        self.credentials
+            .follow(change, accounts || is_touched(&["api_keys"]), []);
+        self.standings.follow(change, accounts, []);
+        self.calls.follow(change, accounts, []);
+        let sets = change.rows.iter().filter(|row| &*row.table == "sets");
+        self.sets.follow(change, accounts, sets.map(|row| row.row));
+        self.sets_by_uuid.follow(change, accounts || is_touched(&["sets"]), []);
+    }
 }
 
 /// What is kept, for a read of that version.
@@ -35,7 +57,7 @@ pub(crate) struct RecentAt<'a> {
 
 impl Db<'_> {
     /// What stands under `key`, as the process has it on a shelf or as `read` finds it.
-    pub(crate) fn recent<K: Hash + Eq, V: Texts>(
+    pub(crate) fn recent<K: Hash + Eq, V: Texts + Debug>(
         &self,
         shelf: impl FnOnce(&Recent) -> &Shelf<K, V>,
         key: K,
@@ -54,7 +76,13 @@ pub(crate) struct Shelf<K, V>(Mutex<Kept<K, V>>);
 struct Kept<K, V> {
     of: Version,
     bytes: usize,
-    entries: HashMap<K, Arc<V>>,
+    entries: HashMap<K, Entry<V>>,
+}
+
+struct Entry<V> {
+    value: Arc<V>,
+    /// When it was read.
+    at: Version,
 }
 
 impl<K, V> Default for Shelf<K, V> {
@@ -79,13 +107,30 @@ impl Texts for Credential {}
 
 impl Texts for Standing {}
 
+impl Texts for i64 {}
+
 impl Texts for MeasurementSet<StoredMeasurements> {
     fn bytes(&self) -> usize {
         self.content.name.len() + self.content.notes.len() + self.content.measies.get().len()
     }
 }
 
-impl<K: Hash + Eq, V: Texts> Shelf<K, V> {
+impl<K: Hash + Eq, V: Texts + Debug> Shelf<K, V> {
+    /// Takes over to the next version what is not outdated, all of it or under these keys.
+    fn follow(&self, change: &Change<'_>, all: bool, keys: impl IntoIterator<Item = K>) {
+        let mut kept = self.lock();
+        if kept.of != change.from {
+            return;
+        }
+        if all {
+            kept.clear(change.to);
+        }
+        kept.of = change.to;
+        for key in keys {
+            kept.remove(&key);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Kept<K, V>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,8 +148,14 @@ impl<K: Hash + Eq, V: Texts> Shelf<K, V> {
             if kept.of != version {
                 kept.clear(version);
             }
-            if let Some(value) = kept.entries.get(&key) {
-                return Ok(Some(Arc::clone(value)));
+            if let Some(entry) = kept.entries.get(&key) {
+                let (value, at) = (Arc::clone(&entry.value), entry.at);
+                drop(kept);
+                if cfg!(debug_assertions) && at != version {
+                    let now = read()?.map(|now| format!("{now:?}"));
+                    assert_eq!(now, Some(format!("{value:?}")), "what was kept from {at} to {version}");
+                }
+                return Ok(Some(value));
             }
         }
         let Some(value) = read()?.map(Arc::new) else {
@@ -113,26 +164,46 @@ impl<K: Hash + Eq, V: Texts> Shelf<K, V> {
         let mut kept = self.lock();
         // Reads of different versions do not overlap in a process, but nothing here depends on that.
         if kept.of == version {
-            let bytes = ENTRY_BYTES + value.bytes();
-            if kept.bytes + bytes > MAX_BYTES {
-                kept.clear(version);
-            }
-            kept.bytes += bytes;
-            kept.entries.insert(key, Arc::clone(&value));
+            kept.insert(key, Arc::clone(&value));
         }
         Ok(Some(value))
     }
 }
 
-impl<K, V> Kept<K, V> {
+impl<K: Hash + Eq, V: Texts> Kept<K, V> {
     fn clear(&mut self, of: Version) {
         self.entries.clear();
         (self.of, self.bytes) = (of, 0);
     }
+
+    fn insert(&mut self, key: K, value: Arc<V>) {
+        self.remove(&key);
+        let bytes = bytes_of(&*value);
+        if self.bytes + bytes > MAX_BYTES {
+            self.clear(self.of);
+        }
+        self.bytes += bytes;
+        self.entries.insert(key, Entry { value, at: self.of });
+    }
+
+    fn remove(&mut self, key: &K) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.bytes -= bytes_of(&*entry.value);
+        }
+    }
+}
+
+fn bytes_of(value: &impl Texts) -> usize {
+    ENTRY_BYTES + value.bytes()
 }
 
 #[cfg(test)]
 mod tests {
+    use bespoke_core::Timestamp;
+    use bespoke_core::entity::set::SetContent;
+    use bespoke_storage::ChangedRow;
+    use serde_json::value::RawValue;
+
     use super::*;
 
     impl Texts for String {
@@ -161,6 +232,103 @@ mod tests {
         assert_eq!(text(at(1), never).as_deref(), Some("one"));
         assert_eq!(text(at(2), || Ok(Some("two".into()))).as_deref(), Some("two"));
         assert_eq!(text(at(1), || Ok(Some("one".into()))).as_deref(), Some("one"));
+    }
+
+    fn rows(rows: &[(&str, i64)]) -> Vec<ChangedRow> {
+        let row = |(table, row): &(&str, i64)| ChangedRow {
+            table: (*table).into(),
+            row: *row,
+        };
+        rows.iter().map(row).collect()
+    }
+
+    fn follow(recent: &Recent, from: u64, changed: &[(&str, i64)]) {
+        recent.follow(&Change {
+            from: at(from),
+            to: at(from + 1),
+            rows: &rows(changed),
+        });
+    }
+
+    fn set(id: i64) -> MeasurementSet<StoredMeasurements> {
+        MeasurementSet {
+            id,
+            uuid: Uuid::nil(),
+            user_id: 1,
+            user_uuid: Uuid::nil(),
+            created_at: Timestamp::from_millis(0),
+            updated_at: Timestamp::from_millis(0),
+            content: SetContent {
+                name: "x".repeat(100),
+                notes: String::new(),
+                imperial: false,
+                public: false,
+                measies: RawValue::from_string("{}".to_owned()).unwrap(),
+                img: None,
+            },
+        }
+    }
+
+    /// Whether each of the sets 1 and 2, the set by its UUID, and the calls are still there in that version.
+    fn kept(recent: &Recent, seq: u64) -> (Vec<bool>, bool, bool) {
+        let sets = [1, 2].map(|id| recent.sets.lock().has(at(seq), &id));
+        let by_uuid = recent.sets_by_uuid.lock().has(at(seq), &Uuid::nil());
+        (
+            sets.to_vec(),
+            by_uuid,
+            recent.calls.lock().has(at(seq), &(1, Uuid::nil(), 1)),
+        )
+    }
+
+    impl<K: Hash + Eq, V: Texts> Kept<K, V> {
+        fn has(&self, version: Version, key: &K) -> bool {
+            self.of == version && self.entries.contains_key(key)
+        }
+    }
+
+    fn filled(seq: u64) -> Recent {
+        let recent = Recent::default();
+        for id in [1, 2] {
+            recent.sets.get_or_read(at(seq), id, || Ok(Some(set(id)))).unwrap();
+        }
+        recent
+            .sets_by_uuid
+            .get_or_read(at(seq), Uuid::nil(), || Ok(Some(set(1))))
+            .unwrap();
+        recent
+            .calls
+            .get_or_read(at(seq), (1, Uuid::nil(), 1), || Ok(Some(7)))
+            .unwrap();
+        recent
+    }
+
+    #[test]
+    fn what_a_change_leaves_alone_stays() {
+        let recent = filled(1);
+        follow(&recent, 1, &[("mails", 1), ("_commits", 2)]);
+        assert_eq!(kept(&recent, 2), (vec![true, true], true, true));
+        follow(&recent, 2, &[("sets", 2)]);
+        assert_eq!(kept(&recent, 3), (vec![true, false], false, true));
+        assert_eq!(recent.sets.lock().bytes, bytes_of(&set(1)));
+        follow(&recent, 3, &[("users", 9)]);
+        assert_eq!(kept(&recent, 4), (vec![false, false], false, false));
+    }
+
+    #[test]
+    fn after_a_change_that_nobody_told_of_nothing_is_left() {
+        let recent = filled(1);
+        follow(&recent, 2, &[]);
+        assert_eq!(kept(&recent, 3), (vec![false, false], false, false));
+        let read = recent.sets.get_or_read(at(3), 1, || Ok(None)).unwrap();
+        assert!(read.is_none());
+    }
+
+    #[test]
+    #[should_panic(expected = "what was kept from 1-1 to 1-2")]
+    fn a_change_that_was_not_named_is_noticed() {
+        let recent = filled(1);
+        follow(&recent, 1, &[]);
+        let _ = recent.sets.get_or_read(at(2), 1, || Ok(None));
     }
 
     #[test]

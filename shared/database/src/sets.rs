@@ -55,7 +55,10 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
 /// [`crate::Error`] when the row cannot be read.
 pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<MeasurementSet<StoredMeasurements>>>> {
     let read = || db.first_by_id(SELECT, TABLE, id, from_row);
-    db.recent(|recent| &recent.sets, id, read)
+    match id {
+        EntityId::Integer(id) => db.recent(|recent| &recent.sets, id, read),
+        EntityId::Uuid(uuid) => db.recent(|recent| &recent.sets_by_uuid, uuid, read),
+    }
 }
 
 /// Whether anybody may read the set; `None` when there is none.

@@ -192,7 +192,8 @@ impl Database {
     }
 }
 
-/// Brings a batch of counts into the database. Those of accounts and keys that are gone go with them.
+/// Brings a batch of counts into the database. Those of accounts and keys that are gone go with them. No count of a day changes
+/// without the row of its account: that is how [`crate::recent`] learns of it.
 pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()> {
     let batch: Vec<Usage> = serde_json::from_slice(body)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error)))?;
@@ -261,12 +262,16 @@ pub fn by_caller(db: &Db<'_>, first_day: i64) -> Result<Vec<Usage>> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn calls_on(db: &Db<'_>, user_id: i64, key: Uuid, day: i64) -> Result<i64> {
-    let calls = db.first(
-        "SELECT calls FROM usage WHERE user_id = ?1 AND key = ?2 AND day = ?3",
-        (user_id, column_of(Some(key)), day),
-        |_, row| Ok(row.take()?),
-    )?;
-    Ok(calls.unwrap_or(0))
+    let read = || {
+        let calls = db.first(
+            "SELECT calls FROM usage WHERE user_id = ?1 AND key = ?2 AND day = ?3",
+            (user_id, column_of(Some(key)), day),
+            |_, row| Ok(row.take()?),
+        )?;
+        Ok(Some(calls.unwrap_or(0)))
+    };
+    let calls = db.recent(|recent| &recent.calls, (user_id, key, day), read)?;
+    Ok(calls.map_or(0, |calls| *calls))
 }
 
 fn from_row(_: &Db<'_>, row: &mut Columns<'_>) -> Result<Usage> {

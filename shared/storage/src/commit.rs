@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Map;
 
 use crate::base::State;
+use crate::change;
 use crate::checksum;
 use crate::delta::Delta;
 use crate::environment::{fresh_ulid, hex_16};
@@ -171,7 +172,11 @@ impl Replica {
         match session.checkpoint(&local, &staged.delta) {
             Ok(()) => {
                 local.moved_by(&staged.delta, staged.checksum);
-                local.version = known.version();
+                let (from, to) = (local.version, known.version());
+                local.version = to;
+                if let (Some(on_change), Some(rows)) = (&self.on_change, &staged.rows) {
+                    on_change(&change::Change { from, to, rows });
+                }
                 local.dirty = false;
             }
             Err(error) => {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::change::OnChange;
 use crate::create::first_head;
 use crate::environment::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::Error;
@@ -56,6 +57,8 @@ pub struct Options {
     pub random: Arc<dyn Random>,
     /// Brings counts into the database (see [`Engine::freeze_usage`]).
     pub usage_fold: Option<UsageFold>,
+    /// Is told what this process changes.
+    pub on_change: Option<OnChange>,
     /// A rule of the protocol left out, so that a test can show what it is for. Never outside a test.
     #[doc(hidden)]
     pub ablation: Option<Ablation>,
@@ -103,6 +106,7 @@ impl Options {
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom),
             usage_fold: None,
+            on_change: None,
             ablation: None,
         }
     }
@@ -183,6 +187,7 @@ impl Engine {
             tuning,
             ablation: options.ablation,
             usage_fold: options.usage_fold,
+            on_change: options.on_change,
         };
         let known = first_head(&parts, options.page_size).await?;
         let replica = Replica::new(parts, Arc::clone(&known));

@@ -34,6 +34,7 @@ mod asking;
 pub mod aws;
 mod base;
 mod catch_up;
+mod change;
 mod checksum;
 mod chunks;
 mod commit;
@@ -74,6 +75,7 @@ mod version;
 mod wal;
 mod writer;
 
+pub use change::{Change, ChangedRow, OnChange};
 #[doc(hidden)]
 pub use engine::Ablation;
 pub use engine::{Engine, Freshness, Migration, Options, Read};

@@ -120,6 +120,8 @@ pub const PAGE_SIZE: u32 = 4_096;
 pub(crate) const STATEMENTS_CACHED: usize = 64;
 /// Steps of SQLite's machine between two looks at the deadline: some tens of microseconds.
 pub(crate) const STEPS_PER_DEADLINE_CHECK: i32 = 4_000;
+/// Rows that [`crate::Change`] names at most.
+pub(crate) const CHANGED_ROWS_MAX: usize = 4_096;
 /// Idle read connections that are kept.
 pub(crate) const IDLE_READERS_MAX: usize = 64;
 /// The page cache of one connection. KiB.

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use rusqlite::Connection;
 
 use crate::asking::{Asking, Moment};
+use crate::change::OnChange;
 use crate::engine::Ablation;
 use crate::environment::{Clock, Random};
 use crate::error::Error;
@@ -74,6 +75,7 @@ pub(crate) struct Replica {
     pub(crate) tasks: Tasks,
     pub(crate) tuning: Tuning,
     pub(crate) usage_fold: Option<UsageFold>,
+    pub(crate) on_change: Option<OnChange>,
     pub(crate) asking: Asking,
     /// Counts that this process has frozen.
     pub(crate) frozen: Frozen,
@@ -93,6 +95,7 @@ pub(crate) struct Parts {
     pub(crate) tuning: Tuning,
     pub(crate) ablation: Option<Ablation>,
     pub(crate) usage_fold: Option<UsageFold>,
+    pub(crate) on_change: Option<OnChange>,
 }
 
 /// A read that found its copy of the database.
@@ -117,6 +120,7 @@ impl Replica {
             tuning,
             ablation,
             usage_fold,
+            on_change,
         } = parts;
         Arc::new(Self {
             store,
@@ -135,6 +139,7 @@ impl Replica {
             tasks,
             tuning,
             usage_fold,
+            on_change,
             asking: Asking::default(),
             frozen: Frozen::default(),
             place: local,

@@ -27,13 +27,18 @@ enum Ended {
 
 impl Staging for Session {
     fn run(&mut self, local: &LocalCopy, batch: &mut [Waiting], now: &Now<'_>) -> Result<Batch, Error> {
-        let schema = match run_batch(self.on(local)?, batch, now)? {
+        let open = self.on(local)?;
+        let changes = open.changes.clone();
+        changes.take();
+        let schema = match run_batch(open, batch, now)? {
             Ended::Committed(schema) => schema,
             Ended::Unchanged => return Ok(Batch::Unchanged),
             Ended::Left(error) => return Ok(Batch::Left(error)),
         };
         let delta = wal::read(&self.log()?).ok_or_else(|| Error::Corrupt("SQLite's log holds no commit".to_owned()))?;
-        Ok(Batch::Committed(delta, schema))
+        // What a step of the schema does is not all in rows.
+        let rows = changes.take().filter(|_| schema.is_none());
+        Ok(Batch::Committed(delta, schema, rows))
     }
 
     fn discard(&mut self) -> Result<(), Error> {
@@ -89,7 +94,7 @@ fn run_one(open: &mut WriteConnection, waiting: &mut Waiting, now: &Now<'_>) -> 
         return Ok(One::Unchanged);
     }
     let before = counters(connection)?;
-    connection.execute_batch(&format!("SAVEPOINT {SAVEPOINT}"))?;
+    step(connection, &format!("SAVEPOINT {SAVEPOINT}"))?;
     open.deadline.set(waiting.deadline_us);
     open.guard.arm();
     let ran = waiting.job.run(Seen::Sqlite(connection));
@@ -117,14 +122,13 @@ fn run_one(open: &mut WriteConnection, waiting: &mut Waiting, now: &Now<'_>) -> 
         Ran::Value(json) if !stopped => Some(json),
         Ran::Value(_) | Ran::Failed => None,
     };
-    let undo = if value.is_some() {
-        String::new()
-    } else {
-        format!("ROLLBACK TO {SAVEPOINT};")
+    let undone = match value {
+        Some(_) => Ok(()),
+        None => step(connection, &format!("ROLLBACK TO {SAVEPOINT}")),
     };
     // Fails where the closure rolled back and began a transaction of its own: then the savepoint is gone.
-    if connection
-        .execute_batch(&format!("{undo} RELEASE {SAVEPOINT}"))
+    if undone
+        .and_then(|()| step(connection, &format!("RELEASE {SAVEPOINT}")))
         .is_err()
     {
         return Ok(One::Left(left(stopped, "its savepoint is gone")));
@@ -137,6 +141,11 @@ fn run_one(open: &mut WriteConnection, waiting: &mut Waiting, now: &Now<'_>) -> 
         remember(connection, waiting.id.as_str(), now.date_ms, &json)?;
     }
     Ok(One::Changed)
+}
+
+/// Runs a statement of the engine's own, which is run at every write.
+fn step(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
 fn left(stopped: bool, how: &str) -> Error {

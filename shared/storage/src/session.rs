@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::change::Changes;
 use crate::environment::Clock;
 use crate::error::Error;
 use crate::guard::{Deadline, Guard};
@@ -19,6 +20,7 @@ use crate::reader::keep_plans;
 pub(crate) struct WriteConnection {
     pub(crate) connection: Connection,
     pub(crate) guard: Arc<Guard>,
+    pub(crate) changes: Changes,
     pub(crate) deadline: Deadline,
     generation: u64,
 }
@@ -103,10 +105,12 @@ impl WriteConnection {
              PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{PAGE_CACHE_KIB};"
         ))?;
         let guard = Guard::install(&mut connection)?;
+        let changes = Changes::install(&mut connection)?;
         let deadline = Deadline::install(&mut connection, Arc::clone(clock))?;
         Ok(Self {
             connection,
             guard,
+            changes,
             deadline,
             generation,
         })

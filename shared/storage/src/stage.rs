@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::change::ChangedRow;
 use crate::delta::Delta;
 use crate::engine::Ablation;
 use crate::error::Error;
@@ -23,6 +24,8 @@ pub(crate) struct Staged {
     /// Of the local copy that it stands on.
     pub(crate) generation: u64,
     pub(crate) schema: Option<SchemaEdit>,
+    /// The rows that it changed, where they are known.
+    pub(crate) rows: Option<Vec<ChangedRow>>,
     /// Counts of this process that it takes along.
     pub(crate) usage: Vec<Arc<usage::Batch>>,
 }
@@ -57,7 +60,8 @@ pub(crate) struct Now<'a> {
 
 /// What running a batch came to.
 pub(crate) enum Batch {
-    Committed(Delta, Option<SchemaEdit>),
+    /// With the rows that it changed, where they are known.
+    Committed(Delta, Option<SchemaEdit>, Option<Vec<ChangedRow>>),
     Unchanged,
     Left(Error),
 }
@@ -100,8 +104,8 @@ pub(crate) fn stage(
         names: replica.ablation != Some(Ablation::UsageWithoutName),
         remembered_ms: replica.usage_remembered_ms(),
     };
-    let (mut delta, schema) = match session.run(&local, batch, &now) {
-        Ok(Batch::Committed(delta, schema)) => (delta, schema),
+    let (mut delta, schema, rows) = match session.run(&local, batch, &now) {
+        Ok(Batch::Committed(delta, schema, rows)) => (delta, schema, rows),
         Ok(Batch::Unchanged) => return Ok(Stage::Unchanged),
         Ok(Batch::Left(error)) => {
             session.discard()?;
@@ -131,6 +135,7 @@ pub(crate) fn stage(
         checksum,
         generation: local.generation,
         schema,
+        rows,
         usage,
     })))
 }

@@ -3,6 +3,7 @@
 mod cors;
 mod etag;
 mod kept;
+mod request_id;
 mod security;
 
 use std::panic::AssertUnwindSafe;
@@ -12,20 +13,17 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Collected};
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
 use self::kept::Kept;
+use self::request_id::{REQUEST_ID, RequestIds};
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
 use crate::metrics::Running;
 use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is taken over from a client, in bytes.
-const MAX_REQUEST_ID_BYTES: usize = 64;
 
 /// Serves the routes of one function, or of several in one process.
 pub struct Gateway {
@@ -33,6 +31,7 @@ pub struct Gateway {
     over_tls: bool,
     table: matchit::Router<Vec<Arc<Route>>>,
     kept: Kept,
+    request_ids: RequestIds,
 }
 
 /// What a path leads to.
@@ -74,6 +73,7 @@ impl Gateway {
             over_tls,
             table,
             kept: Kept::default(),
+            request_ids: RequestIds::default(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Gateway {
 
     /// Answers a request. Whatever happens, there is an answer: a panic in a handler is a 500.
     pub async fn handle(&self, mut request: Request) -> Response {
-        let id = self.request_id(&request);
+        let id = self.request_ids.of(request.headers(), self.context.random());
         let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
         let session = Session::of(self.context.clone(), &request);
         let client = ClientIp::of(&request, self.context.config().trusted_proxies.as_ref());
@@ -215,17 +215,6 @@ impl Gateway {
         Ok(Target {
             route: Arc::clone(route),
             params,
-        })
-    }
-
-    fn request_id(&self, request: &Request) -> HeaderValue {
-        let sent = request.headers().get(REQUEST_ID).filter(|id| {
-            (1..=MAX_REQUEST_ID_BYTES).contains(&id.len())
-                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
-        });
-        sent.cloned().unwrap_or_else(|| {
-            let id = self.context.random().uuid().to_string();
-            HeaderValue::try_from(id).expect("a UUID is visible ASCII")
         })
     }
 }

@@ -195,7 +195,7 @@ impl Staging for ModelStaging {
             looked_at += 1;
             looked_at > changes * PURGED_PER_COMMIT || *at_ms >= oldest
         });
-        Ok(Batch::Committed(difference(&old, &model.encode()), None))
+        Ok(Batch::Committed(difference(&old, &model.encode()), None, None))
     }
 
     fn discard(&mut self) -> Result<(), Error> {

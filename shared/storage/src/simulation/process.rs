@@ -121,6 +121,7 @@ pub(super) fn options_of(plan: &Plan, dice: &mut Dice, clock: Arc<dyn Clock>) ->
                 .execute("INSERT INTO counted (id) VALUES (?1)", [id])
                 .map(|_| ())
         }),
+        on_change: None,
         ablation: plan.ablation,
     }
 }
