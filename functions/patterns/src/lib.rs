@@ -74,7 +74,7 @@ fn show(session: &Session, outcome: Outcome, pattern: Pattern, ignored: Option<V
         pattern: view::Pattern::new(pattern, session),
         ignored,
     };
-    content.on(outcome, &answer)
+    content.on(&answer).answer(outcome)
 }
 
 fn content_tag(content: &PatternContent) -> ContentTag {

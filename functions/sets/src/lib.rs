@@ -16,9 +16,9 @@ use bespoke_core::EntityId;
 use bespoke_core::Scope::{SetsRead, SetsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
-use bespoke_core::measurement::StoredMeasurements;
-use bespoke_database::{Db, sets};
-use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
+use bespoke_database::Db;
+use bespoke_database::sets::{self, StoredSet};
+use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, Tagged, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -56,7 +56,7 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
 }
 
 /// The same, only to be shown.
-fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<MeasurementSet<StoredMeasurements>>> {
+fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<StoredSet>> {
     sets::stored_by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
@@ -70,23 +70,26 @@ async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut 
 /// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
 async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let set = session.read(|db| find_stored(db, Id(EntityId::Integer(id)))).await?;
-    Ok(show(session, outcome, set, ignored))
+    let view = view::Set::new(&set, session);
+    Ok(under_tag(&set, outcome, view, ignored).answer(outcome))
 }
 
-/// The answer that shows a set, under a tag that `If-Match` takes.
-fn show(
-    session: &Session,
-    outcome: Outcome,
-    set: Arc<MeasurementSet<StoredMeasurements>>,
-    ignored: Option<Vec<String>>,
-) -> Response {
-    let content = content_tag(&set.content);
-    let answer = SetAnswer {
-        result: outcome,
-        set: view::Set::new(&set, session),
+/// The answer that shows a set, kept with it unless it has a link that ends.
+fn show(session: &Session, set: &StoredSet) -> Response {
+    let make = || under_tag(set, Outcome::Success, view::Set::new(set, session), None);
+    let lasts = set.content.public || session.image_url(set.content.img.as_deref(), false).is_none();
+    let answer = if lasts { Tagged::kept(set, make) } else { make() };
+    answer.answer(Outcome::Success)
+}
+
+/// The answer under a tag that `If-Match` takes.
+fn under_tag(set: &StoredSet, result: Outcome, view: view::Set, ignored: Option<Vec<String>>) -> Tagged {
+    let set_answer = SetAnswer {
+        result,
+        set: view,
         ignored,
     };
-    content.on(outcome, &answer)
+    content_tag(&set.content).on(&set_answer)
 }
 
 fn content_tag<M: Serialize>(content: &SetContent<M>) -> ContentTag {

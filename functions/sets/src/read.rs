@@ -45,5 +45,5 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Qu
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let set = session.read(|db| crate::find_stored(db, id)).await?;
     caller.actor.may_read(set.user_id)?;
-    Ok(crate::show(&session, Outcome::Success, set, None))
+    Ok(crate::show(&session, &set))
 }

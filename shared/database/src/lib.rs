@@ -58,6 +58,7 @@ pub use bespoke_storage::{Collected, CommitId, Committed, Compacted, Freshness, 
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use page::Page;
+pub use recent::{Shown, Stored};
 pub use snapshot::Snapshot;
 pub use vault::Vault;
 

@@ -4,17 +4,17 @@
 //! has outlived a change, and compare.
 
 use std::collections::HashMap;
-use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::entity::user::Standing;
-use bespoke_core::measurement::StoredMeasurements;
 use bespoke_storage::Change;
+use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::api_keys::Credential;
+use crate::sets::StoredSet;
 use crate::{Db, Result, Version};
 
 /// What is kept of each kind at most; with more than that all of that kind is forgotten. Bytes, as near as it matters.
@@ -22,13 +22,53 @@ const MAX_BYTES: usize = 24 * 1024 * 1024;
 /// What an entry takes beside its texts. Bytes.
 const ENTRY_BYTES: usize = 512;
 
+/// A record as it is stored, with room for the answer that shows it: it lasts as long as the record is what it was.
+#[derive(Debug)]
+pub struct Stored<T> {
+    record: T,
+    shown: OnceLock<Shown>,
+}
+
+/// An answer that depends on nothing but its record.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The body.
+    pub text: Bytes,
+    /// Its ETag.
+    pub tag: Bytes,
+}
+
+impl<T> From<T> for Stored<T> {
+    fn from(record: T) -> Self {
+        Self {
+            record,
+            shown: OnceLock::new(),
+        }
+    }
+}
+
+impl<T> Deref for Stored<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.record
+    }
+}
+
+impl<T> Stored<T> {
+    /// The answer that shows the record, made at the first time.
+    pub fn shown(&self, make: impl FnOnce() -> Shown) -> Shown {
+        self.shown.get_or_init(make).clone()
+    }
+}
+
 /// What one process keeps.
 #[derive(Default)]
 pub(crate) struct Recent {
     pub(crate) credentials: Shelf<Uuid, Credential>,
     pub(crate) standings: Shelf<i64, Standing>,
-    pub(crate) sets: Shelf<i64, MeasurementSet<StoredMeasurements>>,
-    pub(crate) sets_by_uuid: Shelf<Uuid, MeasurementSet<StoredMeasurements>>,
+    pub(crate) sets: Shelf<i64, StoredSet>,
+    pub(crate) sets_by_uuid: Shelf<Uuid, StoredSet>,
     /// Calls by account, key and day, as far as they are in the database.
     pub(crate) calls: Shelf<(i64, Uuid, i64), i64>,
 }
@@ -57,7 +97,7 @@ pub(crate) struct RecentAt<'a> {
 
 impl Db<'_> {
     /// What stands under `key`, as the process has it on a shelf or as `read` finds it.
-    pub(crate) fn recent<K: Hash + Eq, V: Texts + Debug>(
+    pub(crate) fn recent<K: Hash + Eq, V: Keep>(
         &self,
         shelf: impl FnOnce(&Recent) -> &Shelf<K, V>,
         key: K,
@@ -95,27 +135,47 @@ impl<K, V> Default for Shelf<K, V> {
     }
 }
 
-/// What of an entry can be large.
-pub(crate) trait Texts {
-    /// The length of its texts. Bytes.
+/// What can be kept.
+pub(crate) trait Keep {
+    /// The length of its texts, which can be large. Bytes.
     fn bytes(&self) -> usize {
         0
     }
+
+    /// Whether it is what was read now.
+    fn is_still(&self, now: &Self) -> bool;
 }
 
-impl Texts for Credential {}
-
-impl Texts for Standing {}
-
-impl Texts for i64 {}
-
-impl Texts for MeasurementSet<StoredMeasurements> {
-    fn bytes(&self) -> usize {
-        self.content.name.len() + self.content.notes.len() + self.content.measies.get().len()
+impl Keep for Credential {
+    fn is_still(&self, now: &Self) -> bool {
+        format!("{self:?}") == format!("{now:?}")
     }
 }
 
-impl<K: Hash + Eq, V: Texts + Debug> Shelf<K, V> {
+impl Keep for Standing {
+    fn is_still(&self, now: &Self) -> bool {
+        self == now
+    }
+}
+
+impl Keep for i64 {
+    fn is_still(&self, now: &Self) -> bool {
+        self == now
+    }
+}
+
+impl Keep for StoredSet {
+    /// Those of the answer are as many.
+    fn bytes(&self) -> usize {
+        2 * (self.content.name.len() + self.content.notes.len() + self.content.measies.get().len())
+    }
+
+    fn is_still(&self, now: &Self) -> bool {
+        format!("{:?}", self.record) == format!("{:?}", now.record)
+    }
+}
+
+impl<K: Hash + Eq, V: Keep> Shelf<K, V> {
     /// Takes over to the next version what is not outdated, all of it or under these keys.
     fn follow(&self, change: &Change<'_>, all: bool, keys: impl IntoIterator<Item = K>) {
         let mut kept = self.lock();
@@ -152,8 +212,11 @@ impl<K: Hash + Eq, V: Texts + Debug> Shelf<K, V> {
                 let (value, at) = (Arc::clone(&entry.value), entry.at);
                 drop(kept);
                 if cfg!(debug_assertions) && at != version {
-                    let now = read()?.map(|now| format!("{now:?}"));
-                    assert_eq!(now, Some(format!("{value:?}")), "what was kept from {at} to {version}");
+                    let now = read()?;
+                    assert!(
+                        now.is_some_and(|now| value.is_still(&now)),
+                        "what was kept from {at} to {version}"
+                    );
                 }
                 return Ok(Some(value));
             }
@@ -170,7 +233,7 @@ impl<K: Hash + Eq, V: Texts + Debug> Shelf<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V: Texts> Kept<K, V> {
+impl<K: Hash + Eq, V: Keep> Kept<K, V> {
     fn clear(&mut self, of: Version) {
         self.entries.clear();
         (self.of, self.bytes) = (of, 0);
@@ -193,22 +256,26 @@ impl<K: Hash + Eq, V: Texts> Kept<K, V> {
     }
 }
 
-fn bytes_of(value: &impl Texts) -> usize {
+fn bytes_of(value: &impl Keep) -> usize {
     ENTRY_BYTES + value.bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use bespoke_core::Timestamp;
-    use bespoke_core::entity::set::SetContent;
+    use bespoke_core::entity::set::{MeasurementSet, SetContent};
     use bespoke_storage::ChangedRow;
     use serde_json::value::RawValue;
 
     use super::*;
 
-    impl Texts for String {
+    impl Keep for String {
         fn bytes(&self) -> usize {
             self.len()
+        }
+
+        fn is_still(&self, now: &Self) -> bool {
+            self == now
         }
     }
 
@@ -250,8 +317,8 @@ mod tests {
         });
     }
 
-    fn set(id: i64) -> MeasurementSet<StoredMeasurements> {
-        MeasurementSet {
+    fn set(id: i64) -> StoredSet {
+        Stored::from(MeasurementSet {
             id,
             uuid: Uuid::nil(),
             user_id: 1,
@@ -266,7 +333,7 @@ mod tests {
                 measies: RawValue::from_string("{}".to_owned()).unwrap(),
                 img: None,
             },
-        }
+        })
     }
 
     /// Whether each of the sets 1 and 2, the set by its UUID, and the calls are still there in that version.
@@ -280,7 +347,7 @@ mod tests {
         )
     }
 
-    impl<K: Hash + Eq, V: Texts> Kept<K, V> {
+    impl<K: Hash + Eq, V: Keep> Kept<K, V> {
         fn has(&self, version: Version, key: &K) -> bool {
             self.of == version && self.entries.contains_key(key)
         }
@@ -312,6 +379,28 @@ mod tests {
         assert_eq!(recent.sets.lock().bytes, bytes_of(&set(1)));
         follow(&recent, 3, &[("users", 9)]);
         assert_eq!(kept(&recent, 4), (vec![false, false], false, false));
+    }
+
+    #[test]
+    fn an_answer_lasts_as_long_as_its_record() {
+        let recent = filled(1);
+        let shown = |seq, text: &'static str| {
+            let set = recent
+                .sets
+                .get_or_read(at(seq), 1, || Ok(Some(set(1))))
+                .unwrap()
+                .unwrap();
+            let make = || Shown {
+                text: Bytes::from_static(text.as_bytes()),
+                tag: Bytes::new(),
+            };
+            set.shown(make).text
+        };
+        assert_eq!(shown(1, "first"), "first");
+        follow(&recent, 1, &[("sets", 2)]);
+        assert_eq!(shown(2, "second"), "first");
+        follow(&recent, 2, &[("sets", 1)]);
+        assert_eq!(shown(3, "third"), "third");
     }
 
     #[test]

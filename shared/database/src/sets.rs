@@ -9,6 +9,7 @@ use rusqlite::named_params;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::recent::Stored;
 use crate::row::Columns;
 use crate::{Db, Page, Result};
 
@@ -17,6 +18,9 @@ const TABLE: &str = "sets";
 const SELECT: &str = "SELECT sets.id, sets.uuid, sets.user_id, users.uuid, sets.created_at, sets.updated_at, sets.name, \
      sets.notes, sets.imperial, sets.public, sets.measies, sets.img \
      FROM sets JOIN users ON users.id = sets.user_id";
+
+/// A set whose measurements are only passed on.
+pub type StoredSet = Stored<MeasurementSet<StoredMeasurements>>;
 
 /// Stores a new set of an account; gives its integer id.
 ///
@@ -53,8 +57,8 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<MeasurementSet<StoredMeasurements>>>> {
-    let read = || db.first_by_id(SELECT, TABLE, id, from_row);
+pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>> {
+    let read = || Ok(db.first_by_id(SELECT, TABLE, id, from_row)?.map(Stored::from));
     match id {
         EntityId::Integer(id) => db.recent(|recent| &recent.sets, id, read),
         EntityId::Uuid(uuid) => db.recent(|recent| &recent.sets_by_uuid, uuid, read),

@@ -16,8 +16,10 @@ use crate::{Database, Db, Result};
 
 /// Counts that are older than this go to the bucket with the next call. Milliseconds.
 const FLUSH_AFTER_MS: i64 = 60_000;
-/// With so many accounts, keys and days in one process they go at once.
-const FLUSH_ENTRIES: usize = 500;
+/// With so many accounts, keys and days in one process they go at once: more than a megabyte.
+const FLUSH_ENTRIES: usize = 10_000;
+/// So many of them make a batch, of which a commit takes some along.
+const BATCH_ENTRIES: usize = 500;
 /// Counts that are older than this are taken along by a commit of the process. Milliseconds.
 const FOLD_AFTER_MS: i64 = 10_000;
 /// How long counts are kept by day, in days.
@@ -186,8 +188,10 @@ impl Database {
         let Some(usage) = self.gathered.take(age_ms, now) else {
             return false;
         };
-        self.engine
-            .freeze_usage(serde_json::to_vec(&usage).expect("plain numbers always serialise"));
+        for batch in usage.chunks(BATCH_ENTRIES) {
+            let body = serde_json::to_vec(batch).expect("plain numbers always serialise");
+            self.engine.freeze_usage(body);
+        }
         true
     }
 }
@@ -292,4 +296,36 @@ fn from_row(_: &Db<'_>, row: &mut Columns<'_>) -> Result<Usage> {
 pub fn purge(db: &Db<'_>, first_day: i64) -> Result<()> {
     db.run("DELETE FROM usage WHERE day < ?1", [first_day])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_callers_alone_are_no_reason_to_flush_all_the_time() {
+        let (gathered, at) = (Gathered::default(), Timestamp::from_millis(0));
+        let count = |user_id| {
+            gathered.count(Call {
+                user_id,
+                key: None,
+                refused: false,
+                at,
+            });
+        };
+        (1..FLUSH_ENTRIES as i64).for_each(count);
+        assert_eq!(gathered.take(FLUSH_AFTER_MS, at), None);
+        count(1);
+        assert_eq!(gathered.take(FLUSH_AFTER_MS, at), None);
+        // As many as may be in memory.
+        count(0);
+        assert_eq!(
+            gathered.take(FLUSH_AFTER_MS, at).map(|all| all.len()),
+            Some(FLUSH_ENTRIES)
+        );
+        // Or as long as they may be.
+        count(1);
+        let later = at.plus_ms(FLUSH_AFTER_MS);
+        assert_eq!(gathered.take(FLUSH_AFTER_MS, later).map(|all| all.len()), Some(1));
+    }
 }

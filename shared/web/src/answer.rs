@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 use crate::Error;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// What an answer has in headers, as a rule: room for them is made at once.
+const HEADERS: usize = 24;
 const YAML: HeaderValue = HeaderValue::from_static("text/yaml; charset=utf-8");
 
 /// The first field of every answer.
@@ -81,13 +83,14 @@ pub(crate) fn text(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("answers are plain structures with text keys")
 }
 
-pub(crate) fn json_text(status: StatusCode, text: Vec<u8>) -> Response {
+pub(crate) fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     document(status, JSON, text)
 }
 
-fn document(status: StatusCode, kind: HeaderValue, text: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(text));
+fn document(status: StatusCode, kind: HeaderValue, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
+    response.headers_mut().reserve(HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

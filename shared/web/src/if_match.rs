@@ -2,6 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
+use bespoke_database::{Shown, Stored};
 use http::request::Parts;
 use http::{HeaderValue, header};
 use serde::Serialize;
@@ -21,12 +22,32 @@ impl ContentTag {
         Self(tag::of(&answer::text(content)))
     }
 
-    /// Answers with `body` under an ETag of this, and behind that of what else the answer shows, such as links that end.
-    pub fn on(&self, outcome: Outcome, body: &impl Serialize) -> Response {
+    /// `body` under an ETag of this, and behind that of what else the answer shows, such as links that end.
+    pub fn on(&self, body: &impl Serialize) -> Tagged {
         let text = answer::text(body);
         let tag = format!("W/\"{}{SEPARATOR}{}\"", self.0, tag::of(&text));
+        Tagged(Shown {
+            text: text.into(),
+            tag: tag.into(),
+        })
+    }
+}
+
+/// A JSON body under its ETag.
+#[derive(Debug, Clone)]
+pub struct Tagged(Shown);
+
+impl Tagged {
+    /// The one that is kept with `record`, or is from now on. It must not depend on anything else.
+    pub fn kept<T>(record: &Stored<T>, make: impl FnOnce() -> Self) -> Self {
+        Self(record.shown(|| make().0))
+    }
+
+    /// Answers with it.
+    pub fn answer(self, outcome: Outcome) -> Response {
+        let Shown { text, tag } = self.0;
         let mut response = answer::json_text(outcome.status(), text);
-        let tag = HeaderValue::try_from(tag).expect("hexadecimal digits are visible ASCII");
+        let tag = HeaderValue::from_maybe_shared(tag).expect("hexadecimal digits are visible ASCII");
         response.headers_mut().insert(header::ETAG, tag);
         response
     }
@@ -74,7 +95,7 @@ mod tests {
     fn the_content_decides_and_what_else_is_shown_does_not() {
         let content = ContentTag::of(&"content");
         let sent = |text: &str| IfMatch(Some(text.to_owned()));
-        let on = |body: &str| content.on(Outcome::Success, &body).headers()[header::ETAG].clone();
+        let on = |body: &str| content.on(&body).answer(Outcome::Success).headers()[header::ETAG].clone();
         let tag = on("a link");
         let tag = tag.to_str().unwrap();
         assert_ne!(tag, on("another"));

@@ -56,7 +56,7 @@ pub use context::{Context, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
 pub use idempotency::Made;
-pub use if_match::{ContentTag, IfMatch};
+pub use if_match::{ContentTag, IfMatch, Tagged};
 pub use images::SentImage;
 pub use limits::LimitSettings;
 pub use paging::{Paging, list, yaml_list};

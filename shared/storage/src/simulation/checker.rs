@@ -14,6 +14,8 @@ use crate::version::Version;
 
 /// Fetches an object of the store.
 type Objects<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
+/// Looks at the state of that number.
+type CheckState<'a> = &'a dyn Fn(u64, &[u8]) -> Result<(), String>;
 
 /// Follows the database from outside.
 pub(super) struct Checker {
@@ -211,12 +213,7 @@ fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeS
 }
 
 /// The database that `head` stands for; `check` is shown every state on the way there.
-fn whole(
-    head: &FullHead,
-    chunk_bytes: usize,
-    objects: Objects<'_>,
-    check: &dyn Fn(u64, &[u8]) -> Result<(), String>,
-) -> Result<Vec<u8>, String> {
+fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>, check: CheckState<'_>) -> Result<Vec<u8>, String> {
     let fetch = |key: &str| objects(key).ok_or_else(|| format!("{key} is named and missing"));
     let mut database = Vec::new();
     if let Some(key) = &head.json.base.table {
