@@ -42,6 +42,15 @@ def commit():
     return git.stdout.strip() or "unknown"
 
 
+def file_system(directory):
+    """What the data lie on, and whether it keeps a journal where that can be seen."""
+    options = ["--noheadings", "--target", directory, "--output"]
+    device, kind = (subprocess.run(["findmnt", *options, column], capture_output=True, text=True, check=True).stdout.strip()
+                    for column in ("SOURCE", "FSTYPE"))
+    journal = pathlib.Path("/proc/fs/jbd2").glob(f"{pathlib.Path(device).name}-*")
+    return kind if kind != "ext4" else f"ext4 {'with' if any(journal) else 'without'} a journal"
+
+
 def machine(cpu):
     """What was measured on."""
     info = pathlib.Path("/proc/cpuinfo").read_text()

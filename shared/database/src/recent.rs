@@ -3,7 +3,6 @@
 //! What this process commits names its rows; after anything else, all is forgotten. Builds with assertions read once more whatever
 //! has outlived a change, and compare.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bespoke_core::entity::user::Standing;
 use bespoke_storage::Change;
 use bytes::Bytes;
+use hashbrown::HashMap;
 use uuid::Uuid;
 
 use crate::api_keys::Credential;

@@ -3,10 +3,10 @@
 //! A call is no write. A process gathers its counts in memory; a commit of its own takes them along, or they go to the bucket
 //! as an object that maintenance merges (see `bespoke_storage`, "Counts that wait outside the database").
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bespoke_core::Timestamp;
+use hashbrown::HashMap;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -1,11 +1,11 @@
 //! The object of a folder that is asked about before every read, kept open: whether its name still leads to it is told by the
 //! file itself, without a walk along the path.
 
-use std::fs::{File, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
 use std::path::Path;
 
 use arc_swap::ArcSwapOption;
+use rustix::fs::{Stat, fstat, stat};
 
 /// How long a file is asked instead of its name. Longer than that matters only where somebody moves the whole folder away under
 /// a running process. Microseconds.
@@ -21,26 +21,16 @@ struct KeptObject {
     key: String,
     etag: Vec<u8>,
     file: File,
-    names: Names,
+    stat: Stat,
     /// On the monotonic scale. Microseconds.
     since_us: u64,
 }
 
-/// How many names a file has, and when that or anything else about it was changed. Taking a name away from it, as a rename over
-/// it does, changes both.
-#[derive(PartialEq, Eq)]
-struct Names {
-    count: u64,
-    changed: (i64, i64),
-}
-
-impl Names {
-    fn of(data: &Metadata) -> Self {
-        Self {
-            count: data.nlink(),
-            changed: (data.ctime(), data.ctime_nsec()),
-        }
-    }
+/// Whether a file has as many names as before, and that and everything else about it was last changed then. Taking a name away
+/// from it, as a rename over it does, changes both.
+fn has_its_names(now: &Stat, before: &Stat) -> bool {
+    let all = |stat: &Stat| (stat.st_nlink, stat.st_ctime, stat.st_ctime_nsec);
+    all(now) == all(before)
 }
 
 impl Kept {
@@ -51,22 +41,20 @@ impl Kept {
             kept.key == key
                 && kept.etag == etag
                 && now_us.saturating_sub(kept.since_us) < TRUSTED_US
-                && kept.file.metadata().is_ok_and(|data| Names::of(&data) == kept.names)
+                && fstat(&kept.file).is_ok_and(|now| has_its_names(&now, &kept.stat))
         })
     }
 
     /// Keeps the file that was found under `key`, unless the name leads elsewhere by now.
     pub(super) fn keep(&self, key: &str, etag: &[u8], path: &Path, file: File, now_us: u64) {
-        let Ok(data) = file.metadata() else { return };
-        // Looked up behind `data`: if the name goes after this, that differs from what is kept.
-        let is_named = path
-            .metadata()
-            .is_ok_and(|named| (named.dev(), named.ino()) == (data.dev(), data.ino()));
+        let Ok(found) = fstat(&file) else { return };
+        // Looked up behind `found`: if the name goes after this, that differs from what is kept.
+        let is_named = stat(path).is_ok_and(|named| (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino));
         if is_named {
             let kept = KeptObject {
                 key: key.to_owned(),
                 etag: etag.to_owned(),
-                names: Names::of(&data),
+                stat: found,
                 file,
                 since_us: now_us,
             };
