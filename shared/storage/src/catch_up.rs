@@ -279,7 +279,7 @@ impl Replica {
     }
 
     /// Fetches objects, several at a time; their bodies in the order of `keys`.
-    async fn fetch_all(self: &Arc<Self>, keys: Vec<String>) -> Result<Vec<Bytes>, Stumble> {
+    pub(crate) async fn fetch_all(self: &Arc<Self>, keys: Vec<String>) -> Result<Vec<Bytes>, Stumble> {
         if let [key] = keys.as_slice() {
             return Ok(vec![self.fetch(key).await?]);
         }
@@ -308,7 +308,7 @@ impl Replica {
     }
 }
 
-fn decode_segments(segments: &[Segment], bodies: &[Bytes]) -> Result<Vec<Delta>, Stumble> {
+pub(crate) fn decode_segments(segments: &[Segment], bodies: &[Bytes]) -> Result<Vec<Delta>, Stumble> {
     let decode = |(segment, body): (&Segment, &Bytes)| {
         let damaged = |detail: String| Error::Corrupt(format!("{}: {detail}. Restore the object", segment.key));
         if body.len() as u64 != segment.len || checksum::of_object(body) != segment.digest {

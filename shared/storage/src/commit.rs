@@ -130,6 +130,12 @@ impl Replica {
                 self.tasks.blocking(merge).await??
             }
         };
+        let stamp = json.tail.last().map_or(json.base.stamp, |entry| entry.stamp);
+        self.put_segment(from, to, stamp, body).await
+    }
+
+    /// Stores an encoded delta under a name of its own.
+    pub(crate) async fn put_segment(&self, from: u64, to: u64, stamp: Stamp, body: Bytes) -> Result<Segment, Refusal> {
         let key = format!("segment/{}", self.fresh_name());
         let (len, digest) = (body.len() as u64, checksum::of_object(&body));
         self.put_object(&key, body).await?;
@@ -139,7 +145,7 @@ impl Replica {
             to,
             len,
             digest,
-            stamp: json.tail.last().map_or(json.base.stamp, |entry| entry.stamp),
+            stamp,
             unknown: Map::new(),
         })
     }

@@ -17,11 +17,14 @@ pub const BASE_SWITCH_MIN_BYTES: u64 = 1024 * 1024;
 pub const BASE_SWITCH_PERCENT: u64 = 25;
 /// More segments than this are worth a compaction; so is [`BASE_SWITCH_PERCENT`] of the base in segments.
 pub const COMPACTION_SEGMENTS: usize = 16;
-/// An engine that compacts by itself begins to, beside its writes, with this many segments.
+/// An engine that compacts by itself begins to, beside its writes, with this many segments: it merges the young ones, and writes a
+/// base where all are large for the database.
 pub const COMPACTED_BESIDE_SEGMENTS: usize = 32;
+/// Segments are merged into one up to this, so that it can be unpacked in memory. Bytes, compressed.
+pub const MERGED_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// With this many segments the next commit writes a new base, so that `head` and cold starts stay bounded.
 pub const SEGMENTS_MAX: usize = 64;
-/// The same while this process compacts: the base that it writes will take most of them away. 256 are 48 KB of `head`.
+/// The same while this process compacts, which will take most of them away. 256 are 48 KB of `head`.
 pub const SEGMENTS_MAX_MEANWHILE: usize = 256;
 
 /// What a write may leave in `_commits` for its replay, as JSON. Bytes.

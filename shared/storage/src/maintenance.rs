@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::base::State;
+use crate::catch_up::{Stumble, decode_segments};
 use crate::commit::Refusal;
+use crate::delta::Delta;
 use crate::engine::{Ablation, Engine};
 use crate::environment::hex_16;
 use crate::error::Error;
-use crate::head::{Base, Head};
+use crate::head::{Base, FullHead, Head, Segment};
 use crate::limits::{
     BACKOFF_MIN_MS, BASE_SWITCH_PERCENT, FLOOR_MS, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS,
     OBJECT_TIMEOUT_MS, PARALLEL_CHUNKS_BESIDE, PARALLEL_OBJECTS, TRASH_KEPT_MS,
@@ -18,6 +20,7 @@ use crate::lock::Locking;
 use crate::plan;
 use crate::replica::{Known, Replica, within};
 use crate::store::{ETag, Listed, StoreError};
+use crate::trash::Trash;
 
 /// Below these lie all objects that are ever garbage.
 const PREFIXES: [&str; 5] = ["chunk/", "probe/", "segment/", "table/", "trash/"];
@@ -29,6 +32,15 @@ pub enum Compact {
     WhereWorthIt,
     /// Where there is anything to compact.
     Always,
+}
+
+/// What a compaction is after.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// A base, so many chunks at once.
+    Base(Compact, usize),
+    /// Fewer segments.
+    Merge,
 }
 
 /// What a compaction came to.
@@ -60,9 +72,33 @@ enum Attempt<T> {
     Prepared,
 }
 
-/// A base that no `head` names yet.
+/// What a compaction puts into `head`.
+enum Made {
+    Base(Base),
+    /// One segment for those of these names.
+    Segment(Segment, Vec<String>),
+}
+
+impl Made {
+    fn is_in(&self, head: &Head) -> bool {
+        match self {
+            Self::Base(base) => base.id == head.base.id,
+            Self::Segment(made, _) => head.segments.iter().any(|segment| segment.key == made.key),
+        }
+    }
+
+    /// `head` with it; nothing where what it takes the place of is not there.
+    fn put_into(&self, head: &FullHead, nonce: String) -> Option<FullHead> {
+        match self {
+            Self::Base(base) => Some(plan::with_base(head, base.clone(), nonce)),
+            Self::Segment(segment, keys) => plan::with_segment(head, segment, keys, nonce),
+        }
+    }
+}
+
+/// What no `head` names yet.
 struct Prepared {
-    base: Base,
+    made: Made,
     /// When its first object was written, at the earliest, by the store's clock. Milliseconds since 1970.
     began_ms: u64,
     /// Of the `head` that was there then.
@@ -82,7 +118,7 @@ impl Prepared {
 struct Compaction {
     /// The base that it began with.
     from: Option<String>,
-    /// The base that it last wrote.
+    /// What it last wrote.
     ours: Option<Prepared>,
     losses: u32,
     last: String,
@@ -96,7 +132,13 @@ impl Engine {
     /// [`Error::Unavailable`] where other writers, or the store, do not let it through; it does no harm to repeat it.
     pub async fn compact(&self, when: Compact) -> Result<Compacted, Error> {
         let _alone = self.replica.compacting.lock().await;
-        self.replica.compact(when, PARALLEL_OBJECTS).await
+        self.replica.compact(Goal::Base(when, PARALLEL_OBJECTS)).await
+    }
+
+    /// Makes one segment of the young ones.
+    pub(crate) async fn merge_segments(&self) -> Result<Compacted, Error> {
+        let _alone = self.replica.compacting.lock().await;
+        self.replica.compact(Goal::Merge).await
     }
 
     /// From now on compactions begin by themselves, beside writes. Not for a process that is frozen between its calls.
@@ -142,32 +184,33 @@ impl Replica {
         let Ok(alone) = Arc::clone(&self.compacting).try_lock_owned() else {
             return;
         };
+        let segments = &known.head.json.segments;
+        let goal = if self.are_large(&known.head.json) || plan::young(segments).len() * 2 < segments.len() {
+            Goal::Base(Compact::WhereWorthIt, PARALLEL_CHUNKS_BESIDE)
+        } else {
+            Goal::Merge
+        };
         let replica = Arc::clone(self);
         self.tasks.spawn(Box::pin(async move {
             let _alone = alone;
-            if let Err(error) = replica.compact(Compact::WhereWorthIt, PARALLEL_CHUNKS_BESIDE).await {
+            if let Err(error) = replica.compact(goal).await {
                 tracing::warn!(%error, "a compaction beside writes came to nothing");
             }
         }));
     }
 
-    /// For who holds `compacting`. Stores so many chunks at once.
-    async fn compact(self: &Arc<Self>, when: Compact, parallel: usize) -> Result<Compacted, Error> {
+    /// For who holds `compacting`.
+    async fn compact(self: &Arc<Self>, goal: Goal) -> Result<Compacted, Error> {
         let mut locking = Locking::new(self);
-        let compacted = self.compact_with(when, parallel, &mut locking).await;
+        let compacted = self.compact_with(goal, &mut locking).await;
         locking.release(self).await;
         compacted
     }
 
-    async fn compact_with(
-        self: &Arc<Self>,
-        when: Compact,
-        parallel: usize,
-        locking: &mut Locking,
-    ) -> Result<Compacted, Error> {
+    async fn compact_with(self: &Arc<Self>, goal: Goal, locking: &mut Locking) -> Result<Compacted, Error> {
         let mut compaction = Compaction::default();
         for _ in 0..MAINTENANCE_ATTEMPTS {
-            match self.try_compact(when, parallel, &mut compaction, locking).await {
+            match self.try_compact(goal, &mut compaction, locking).await {
                 Ok(Attempt::Done(compacted)) => return Ok(compacted),
                 Ok(Attempt::Wait(ms)) => self.pause(ms).await,
                 Ok(Attempt::Prepared) => {}
@@ -185,12 +228,11 @@ impl Replica {
         Err(Error::unavailable(format!("compaction gives way: {}", compaction.last)))
     }
 
-    /// Writes a base of the state that is the newest now; what is committed meanwhile stays in `head` beside it. The switch looks
-    /// at `head` as it is then: a base that was computed for another one, or whose objects may be gone, is never put.
+    /// Writes a base of the state that is the newest now, or one segment for several; what is committed meanwhile stays in `head`
+    /// beside it. The switch looks at `head` as it is then: what was made for another base, or may be gone, is never put.
     async fn try_compact(
         self: &Arc<Self>,
-        when: Compact,
-        parallel: usize,
+        goal: Goal,
         compaction: &mut Compaction,
         locking: &mut Locking,
     ) -> Result<Attempt<Compacted>, Refusal> {
@@ -199,33 +241,38 @@ impl Replica {
         let mut known = self.known.load_full();
         let json = &known.head.json;
         self.check_writable(json)?;
-        if let Some(ours) = &compaction.ours
+        if let Some(Prepared {
+            made: Made::Base(base), ..
+        }) = &compaction.ours
             && self.goes_on_blindly(&compaction.last)
         {
-            let blind = plan::with_base(&known.head, ours.base.clone(), hex_16(&*self.random));
+            let blind = plan::with_base(&known.head, base.clone(), hex_16(&*self.random));
             self.put_head(blind, &known.etag, date_ms).await?;
             return Ok(Attempt::Done(Compacted::Done));
         }
-        if compaction
-            .ours
-            .as_ref()
-            .is_some_and(|ours| ours.base.id == json.base.id)
-        {
+        if compaction.ours.as_ref().is_some_and(|ours| ours.made.is_in(json)) {
             return Ok(Attempt::Done(Compacted::Done));
         }
         if *compaction.from.get_or_insert_with(|| json.base.id.clone()) != json.base.id {
             return Ok(Attempt::Done(Compacted::Abandoned));
         }
-        if !self.is_worth_it(json, when) {
+        let is_worth_it = match goal {
+            Goal::Base(when, _) => self.is_worth_it(json, when),
+            Goal::Merge => plan::young(&json.segments).len() > 1,
+        };
+        if !is_worth_it {
             return Ok(Attempt::Done(Compacted::NotNeeded));
         }
         let forgets_floor = self.ablation == Some(Ablation::CompactionForgetsFloor);
         let is_whole = |ours: &&Prepared| forgets_floor || ours.is_whole(&known);
         let Some(ours) = compaction.ours.as_ref().filter(is_whole) else {
             drop(turn);
-            let state = self.state_of(&known)?;
+            let made = match goal {
+                Goal::Base(_, parallel) => Made::Base(self.store_base(&known, self.state_of(&known)?, parallel).await?),
+                Goal::Merge => self.merge(&known, plan::young(&json.segments)).await?,
+            };
             compaction.ours = Some(Prepared {
-                base: self.store_base(&known, state, parallel).await?,
+                made,
                 began_ms: date_ms,
                 etag: known.etag.clone(),
             });
@@ -237,7 +284,9 @@ impl Replica {
         if compaction.losses >= LOSSES_BEFORE_LOCK && !locking.holds(&known) {
             known = locking.take(self, &known, date_ms).await?;
         }
-        let head = plan::with_base(&known.head, ours.base.clone(), hex_16(&*self.random));
+        let Some(head) = ours.made.put_into(&known.head, hex_16(&*self.random)) else {
+            return Ok(Attempt::Done(Compacted::Abandoned));
+        };
         let switched = self.put_head(head, &known.etag, date_ms).await?;
         locking.cleared();
         self.publish(&switched);
@@ -257,13 +306,43 @@ impl Replica {
     fn is_worth_it(&self, head: &Head, when: Compact) -> bool {
         match when {
             Compact::Always => !head.segments.is_empty() || !head.tail.is_empty(),
-            Compact::WhereWorthIt => {
-                let bytes: u64 = head.segments.iter().map(|segment| segment.len).sum();
-                let database = u64::from(head.page_count) * u64::from(head.page_size);
-                head.segments.len() > self.tuning.compaction_segments
-                    || bytes > self.tuning.base_switch_min_bytes && bytes * 100 > database * BASE_SWITCH_PERCENT
-            }
+            Compact::WhereWorthIt => head.segments.len() > self.tuning.compaction_segments || self.are_large(head),
         }
+    }
+
+    /// Whether the segments are large for the database.
+    fn are_large(&self, head: &Head) -> bool {
+        let bytes: u64 = head.segments.iter().map(|segment| segment.len).sum();
+        let database = u64::from(head.page_count) * u64::from(head.page_size);
+        bytes > self.tuning.base_switch_min_bytes && bytes * 100 > database * BASE_SWITCH_PERCENT
+    }
+
+    /// One segment that does what all of `segments` do, and what it will make useless under its name.
+    async fn merge(self: &Arc<Self>, known: &Known, segments: &[Segment]) -> Result<Made, Refusal> {
+        let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
+            return Err(Error::Corrupt("nothing to merge".to_owned()).into());
+        };
+        let keys: Vec<_> = segments.iter().map(|segment| segment.key.clone()).collect();
+        let bodies = self.fetch_all(keys.clone()).await.map_err(|stumble| match stumble {
+            // Where `head` has not moved, whoever reads from the beginning says that it is damaged.
+            Stumble::Missing(key) => Refusal::Lost(format!("{key} is gone")),
+            other => other.into(),
+        })?;
+        let of = segments.to_vec();
+        let merge = move || {
+            let merged = Delta::merge(decode_segments(&of, &bodies)?);
+            let merged = merged.ok_or_else(|| Error::Corrupt("nothing to merge".to_owned()))?;
+            merged.encode().map_err(Stumble::from)
+        };
+        let body = self.tasks.blocking(merge).await??;
+        let trash = Trash {
+            names: keys.clone(),
+            head: known.head.clone(),
+        };
+        self.put_object(&format!("trash/{}", self.fresh_name()), trash.encode()?)
+            .await?;
+        let segment = self.put_segment(first.from, last.to, last.stamp, body).await?;
+        Ok(Made::Segment(segment, keys))
     }
 
     /// The local copy as the content of a base, where it is at `known`.
@@ -325,11 +404,13 @@ impl Replica {
             return Ok(Attempt::Wait(LOCK_WAIT_MAX_MS));
         }
         if early.is_none() {
-            if known.head.json.base.id != first.head.json.base.id {
-                return Err(Refusal::Lost("the base was switched meanwhile".to_owned()));
+            let (before, now) = (&first.head.json, &known.head.json);
+            let is_named = |segment: &Segment| now.segments.iter().any(|now| now.key == segment.key);
+            if before.base.id != now.base.id || !before.segments.iter().all(is_named) {
+                return Err(Refusal::Lost("somebody compacted meanwhile".to_owned()));
             }
-            // All that came since: on one base, `head` only ever names more.
-            kept.extend(known.head.json.segments.iter().map(|segment| segment.key.clone()));
+            // All that came since: where nobody compacts, `head` only ever names more.
+            kept.extend(now.segments.iter().map(|segment| segment.key.clone()));
         }
         let floor_ms = known.head.json.floor_ms.max(date_ms.saturating_sub(FLOOR_MS));
         if self.ablation != Some(Ablation::GcWithoutFloor) {

@@ -6,7 +6,7 @@ use serde_json::Map;
 use crate::delta::Delta;
 use crate::head::{Base, FullHead, Head, Lock, Segment, Stamp, TailEntry};
 use crate::job::SchemaEdit;
-use crate::limits::{BASE_SWITCH_PERCENT, Tuning};
+use crate::limits::{BASE_SWITCH_PERCENT, MERGED_MAX_BYTES, Tuning};
 
 /// Where the new delta goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +148,41 @@ pub(crate) fn with_base(head: &FullHead, base: Base, nonce: String) -> FullHead 
     next
 }
 
+/// The same state with one segment in place of those of the names `keys`, which follow one another. It holds no lock. Nothing where
+/// `head` does not name all of them.
+pub(crate) fn with_segment(head: &FullHead, segment: &Segment, keys: &[String], nonce: String) -> Option<FullHead> {
+    let mut next = with_lock(head, None, nonce);
+    let segments = &mut next.json.segments;
+    let first = segments.iter().position(|segment| Some(&segment.key) == keys.first())?;
+    let replaced = segments.get(first..first + keys.len())?;
+    if !replaced.iter().map(|segment| &segment.key).eq(keys) {
+        return None;
+    }
+    let from = segments[first].from;
+    segments.splice(
+        first..first + keys.len(),
+        [Segment {
+            from,
+            ..segment.clone()
+        }],
+    );
+    Some(next)
+}
+
+/// The youngest segments, as far as it is worth it to make one of them: an older one that is more than twice as large as all that
+/// are younger is not written again, so nothing is written again more than a few times.
+pub(crate) fn young(segments: &[Segment]) -> &[Segment] {
+    let (mut bytes, mut first) = (0, segments.len());
+    for (index, segment) in segments.iter().enumerate().rev() {
+        let is_large = bytes > 0 && segment.len > 2 * bytes;
+        if is_large || bytes + segment.len > MERGED_MAX_BYTES {
+            break;
+        }
+        (bytes, first) = (bytes + segment.len, index);
+    }
+    &segments[first..]
+}
+
 /// The states that `head` can be cut back to, itself included: their numbers, and when they were committed.
 pub(crate) fn states(head: &FullHead) -> Vec<(u64, u64)> {
     let json = &head.json;
@@ -224,6 +259,52 @@ mod tests {
             .map(|it| format!("segment {} to {}", it.from, it.to));
         let tail = next.json.tail.iter().map(|it| format!("tail {} to {}", it.from, it.to));
         segments.chain(tail).collect::<Vec<_>>().join(", ")
+    }
+
+    fn segments(lens: &[u64]) -> FullHead {
+        let mut head = sample();
+        let one = head.json.segments[0].clone();
+        let segment = |(index, len): (usize, &u64)| Segment {
+            key: format!("segment/{index}"),
+            from: index as u64,
+            to: index as u64 + 1,
+            len: *len,
+            ..one.clone()
+        };
+        head.json.segments = lens.iter().enumerate().map(segment).collect();
+        let seq = lens.len() as u64;
+        (head.json.tail[0].from, head.json.tail[0].to, head.json.seq) = (seq, seq + 1, seq + 1);
+        head
+    }
+
+    #[test]
+    fn segments_are_merged_as_long_as_that_is_worth_it() {
+        let count = |lens: &[u64]| young(&segments(lens).json.segments).len();
+        assert_eq!(count(&[]), 0);
+        assert_eq!(count(&[1, 1, 1]), 3);
+        assert_eq!(count(&[100, 1, 1, 1]), 3);
+        assert_eq!(count(&[6, 1, 1, 1]), 4);
+        assert_eq!(count(&[MERGED_MAX_BYTES, 5, 4]), 2);
+    }
+
+    #[test]
+    fn a_segment_takes_the_place_of_those_it_was_made_of() {
+        let head = segments(&[1, 1, 1]);
+        let merged = Segment {
+            key: "segment/merged".to_owned(),
+            to: 3,
+            ..head.json.segments[0].clone()
+        };
+        let keys = |numbers: &[u64]| numbers.iter().map(|n| format!("segment/{n}")).collect::<Vec<_>>();
+        let with = |numbers: &[u64]| with_segment(&head, &merged, &keys(numbers), "nonce".to_owned());
+        let next = with(&[1, 2]).unwrap();
+        FullHead::decode(&next.encode().unwrap()).expect("a head without a gap");
+        let left = next.json.segments.iter().map(|it| (&*it.key, it.from, it.to));
+        assert_eq!(
+            left.collect::<Vec<_>>(),
+            [("segment/0", 0, 1), ("segment/merged", 1, 3)]
+        );
+        assert!(with(&[2, 3]).is_none() && with(&[0, 2]).is_none() && with(&[7]).is_none());
     }
 
     #[test]

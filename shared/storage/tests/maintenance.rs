@@ -147,6 +147,56 @@ async fn writes_go_on_beside_a_compaction_and_all_their_states_stay() {
     }
 }
 
+/// A write that becomes a segment, and changes what is there.
+async fn change_segment(engine: &Engine, seed: u64) {
+    let write = move |c: &bespoke_storage::rusqlite::Connection| {
+        c.execute(
+            "UPDATE noise SET x = ?2 WHERE rowid = ?1",
+            (1 + (seed % 20).cast_signed(), noise(100_000, seed)),
+        )?;
+        Ok(0)
+    };
+    engine.write::<i64, Error>(fresh_id(), write).await.unwrap();
+}
+
+#[tokio::test]
+async fn young_segments_are_merged_where_they_are_small_for_the_database() {
+    let (place, store) = (Place::new(), memory());
+    let engine = open(&store, &place).await;
+    let lagging = open(&store, &Place::new()).await;
+    let much = |c: &bespoke_storage::rusqlite::Connection| {
+        c.execute_batch("CREATE TABLE noise (x BLOB)")?;
+        for seed in 0..200 {
+            c.execute("INSERT INTO noise VALUES (?1)", [noise(100_000, seed)])?;
+        }
+        Ok(0)
+    };
+    engine.write::<i64, Error>(fresh_id(), much).await.unwrap();
+    engine.compact_by_itself();
+    let base = head_of(&*store).await["base"]["id"].clone();
+    change_segment(&engine, 1_000).await;
+    let began = engine.version();
+    for seed in 1..limits::COMPACTED_BESIDE_SEGMENTS as u64 {
+        change_segment(&engine, 1_000 + seed).await;
+        if seed == 15 {
+            // Later in the middle of what is merged.
+            assert_eq!(counted(&lagging).await, 0);
+        }
+    }
+    let segments = || async { head_of(&*store).await["segments"].as_array().unwrap().len() };
+    while segments().await == limits::COMPACTED_BESIDE_SEGMENTS {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((segments().await, &head_of(&*store).await["base"]["id"]), (1, &base));
+    add(&engine, "a", 1).await.unwrap();
+    for engine in [&lagging, &open(&store, &Place::new()).await] {
+        assert_eq!(counted(engine).await, 1);
+    }
+    // A state that the merged segment swallowed.
+    engine.restore(RestorePoint::At(began)).await.unwrap();
+    assert_eq!(counted(&open(&store, &Place::new()).await).await, 0);
+}
+
 #[tokio::test]
 async fn a_base_that_a_commit_wrote_meanwhile_wins() {
     let place = Place::new();

@@ -23,9 +23,10 @@ pub(super) struct Checker {
     pub(super) violation: Option<String>,
     /// The digest of the whole database, for every version that there was.
     pub(super) states: BTreeMap<Version, u64>,
-    /// How many bases, segments and epochs the schedule went through.
+    /// How many bases, segments, merges and epochs the schedule went through.
     pub(super) bases: u64,
     pub(super) segments: u64,
+    pub(super) merges: u64,
     pub(super) restores: u64,
     /// Objects that were deleted.
     pub(super) deleted: u64,
@@ -48,6 +49,7 @@ impl Checker {
             states: BTreeMap::new(),
             bases: 0,
             segments: 0,
+            merges: 0,
             restores: 0,
             deleted: 0,
             undone: HashSet::new(),
@@ -96,6 +98,12 @@ impl Checker {
         if !before.as_ref().is_some_and(same_objects) {
             self.bases += u64::from(before.as_ref().is_some_and(|before| before.base != head.json.base));
             self.segments += u64::from(!head.json.segments.is_empty());
+            let is_merged = |before: &Head| {
+                before.epoch == head.json.epoch
+                    && before.base == head.json.base
+                    && before.segments.len() > head.json.segments.len()
+            };
+            self.merges += u64::from(before.as_ref().is_some_and(is_merged));
             self.named = names(&head.json, self.chunk_bytes, objects)?;
         }
         if before.as_ref().map(Head::version) == Some(head.json.version()) && before.as_ref().is_some_and(same_objects)

@@ -92,6 +92,8 @@ pub struct Statistics {
     pub bases: u64,
     /// Heads that named other segments than the one before.
     pub segments: u64,
+    /// Segments that became one.
+    pub merges: u64,
     /// Restores.
     pub restores: u64,
     /// Objects that were deleted.
@@ -108,6 +110,7 @@ impl Statistics {
         self.head_puts += other.head_puts;
         self.bases += other.bases;
         self.segments += other.segments;
+        self.merges += other.merges;
         self.restores += other.restores;
         self.deleted += other.deleted;
     }

@@ -25,6 +25,8 @@ pub(super) enum Kind {
     /// The same in a process of its own.
     Cold,
     Compact(Compact),
+    /// Makes one of the young segments.
+    Merge,
     Collect,
     /// To what was there so long ago. Milliseconds.
     Restore(u64),
@@ -38,7 +40,7 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn any(dice: &mut Dice, plan: &Plan) -> Self {
-        match dice.below(if plan.is_model() { 31 } else { 30 }) {
+        match dice.below(if plan.is_model() { 33 } else { 32 }) {
             0..=7 => Self::Write(0),
             8..=12 => Self::Write(1 + dice.index(3)),
             13 => Self::Write(4 + dice.index(9)),
@@ -49,7 +51,8 @@ impl Kind {
             22..=24 => Self::Count,
             25 => Self::PutUsage,
             26..=27 => Self::MergeUsage,
-            30 => Self::Restore([100, 1_000, 60_000, 25 * 3_600_000][dice.index(4)]),
+            28..=29 => Self::Merge,
+            32 => Self::Restore([100, 1_000, 60_000, 25 * 3_600_000][dice.index(4)]),
             _ => Self::Cold,
         }
     }
@@ -161,6 +164,7 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
             Ok(Outcome::Wrote)
         }
         Kind::Compact(when) => engine.compact(when).await.map(|_| Outcome::Done),
+        Kind::Merge => engine.merge_segments().await.map(|_| Outcome::Done),
         Kind::Restore(ago_ms) => restore(&engine, ago_ms).await,
         Kind::Collect => engine.collect_garbage().await.map(|_| Outcome::Done),
         Kind::Count => {

@@ -22,11 +22,11 @@ const STEP_MS: u64 = 20;
 pub(super) const TUNING: Tuning = Tuning {
     inline_delta_max_bytes: 1_600,
     tail_max_bytes: 3_000,
-    base_switch_min_bytes: 3_000,
+    base_switch_min_bytes: 6_000,
     segments_max: 5,
     segments_max_meanwhile: 8,
     compaction_segments: 1,
-    compacted_beside_segments: 3,
+    compacted_beside_segments: 2,
     chunk_bytes: 2_048,
 };
 /// The same for SQLite, whose writes change more pages.
@@ -368,6 +368,7 @@ impl<'a> Schedule<'a> {
             head_puts: network.head_puts,
             bases: network.checker.bases,
             segments: network.checker.segments,
+            merges: network.checker.merges,
             restores: network.checker.restores,
             deleted: network.checker.deleted,
         }
