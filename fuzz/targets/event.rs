@@ -20,7 +20,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 });
 
 /// The runtime's crate panics on what no gateway sends: a body that is not base64, a host that is none, a path without the slash
-/// at its beginning. Without a context it is no event of this kind.
+/// at its beginning, a path or a query with what no URL has. Without a context it is no event of this kind.
 fn as_a_gateway_sends_it(event: &mut Value) -> bool {
     if !event["requestContext"].is_object() {
         return false;
@@ -29,6 +29,8 @@ fn as_a_gateway_sends_it(event: &mut Value) -> bool {
     if let Some(headers) = event["headers"].as_object_mut() {
         headers.retain(|name, _| !["host", "x-forwarded-proto", "x-forwarded-host"].contains(&&*name.to_ascii_lowercase()));
     }
-    let path = event["rawPath"].as_str().is_some_and(|path| path.starts_with('/'));
-    path && (event["isBase64Encoded"] != true || event["body"].as_str().is_none_or(|body| STANDARD.decode(body).is_ok()))
+    let text = |name: &str| event[name].as_str().unwrap_or_default();
+    let uri = format!("{}?{}", text("rawPath"), text("rawQueryString"));
+    let is_url = uri.starts_with('/') && uri.parse::<lambda_http::http::Uri>().is_ok();
+    is_url && (event["isBase64Encoded"] != true || event["body"].as_str().is_none_or(|body| STANDARD.decode(body).is_ok()))
 }
