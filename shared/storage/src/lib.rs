@@ -38,6 +38,7 @@ mod change;
 mod checksum;
 mod chunks;
 mod commit;
+mod compaction;
 mod compression;
 mod create;
 mod delta;
@@ -47,13 +48,13 @@ mod error;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
+mod garbage;
 mod guard;
 mod head;
 mod job;
 pub mod limits;
 mod local;
 mod lock;
-mod maintenance;
 mod pages;
 mod past;
 mod plan;
@@ -76,13 +77,14 @@ mod wal;
 mod writer;
 
 pub use change::{Change, ChangedRow, OnChange};
+pub use compaction::{Compact, Compacted};
 #[doc(hidden)]
 pub use engine::Ablation;
 pub use engine::{Engine, Freshness, Migration, Options, Read};
 pub use environment::{Clock, Random};
 pub use error::Error;
+pub use garbage::Collected;
 pub use job::{CommitId, Committed};
-pub use maintenance::{Collected, Compact, Compacted};
 pub use restore::{RestorePoint, Restored};
 pub use rusqlite;
 pub use store::{

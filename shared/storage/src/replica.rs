@@ -15,7 +15,7 @@ use crate::engine::Ablation;
 use crate::environment::{Clock, Random};
 use crate::error::Error;
 use crate::guard::Deadline;
-use crate::head::{FullHead, HEAD_KEY};
+use crate::head::{FullHead, HEAD_KEY, Head};
 use crate::limits::{HEAD_TIMEOUT_MS, Tuning};
 use crate::local::{Local, LocalCopy};
 use crate::reader::Pool;
@@ -194,6 +194,17 @@ impl Replica {
             return Err(Error::Refused(
                 "the store holds another database than before: restart the process".to_owned(),
             ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a database that this code is too old to write.
+    pub(crate) fn check_writable(&self, head: &Head) -> Result<(), Error> {
+        if head.min_writer > self.code_version {
+            return Err(Error::Unsupported(format!(
+                "it is written from schema {} on, this code knows {}",
+                head.min_writer, self.code_version
+            )));
         }
         Ok(())
     }

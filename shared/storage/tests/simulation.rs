@@ -29,9 +29,7 @@ fn holds(seeds: Range<u64>, plan: &Plan) {
     assert_eq!(report.statistics.seeds, count);
     assert!(report.statistics.operations >= count * 20);
     assert!(report.statistics.faults >= count * 2);
-    assert!(
-        report.statistics.bases > 0 && report.statistics.merges > 0 || count < 1_000
-    );
+    assert!(report.statistics.bases > 0 && report.statistics.merges > 0 || count < 1_000);
 }
 
 fn in_sqlite() -> (Plan, tempfile::TempDir) {

@@ -6,10 +6,10 @@ use super::Plan;
 use super::dice::Dice;
 use super::model::{MODEL_PAGE_BYTES, Model};
 use crate::checksum;
+use crate::compaction::Compact;
 use crate::engine::{Engine, Freshness};
 use crate::error::Error;
 use crate::job::{CommitId, Seen};
-use crate::maintenance::Compact;
 use crate::restore::RestorePoint;
 use crate::version::Version;
 
