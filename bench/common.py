@@ -44,9 +44,10 @@ def commit():
 
 def file_system(directory):
     """What the data lie on, and whether it keeps a journal where that can be seen."""
-    options = ["--noheadings", "--target", directory, "--output"]
-    device, kind = (subprocess.run(["findmnt", *options, column], capture_output=True, text=True, check=True).stdout.strip()
-                    for column in ("SOURCE", "FSTYPE"))
+    found = subprocess.run(["findmnt", "--noheadings", "--output", "SOURCE,FSTYPE", "--target", directory],
+                           capture_output=True, text=True, check=True)
+    # Where several are mounted over each other, the last.
+    device, kind = found.stdout.splitlines()[-1].split()
     journal = pathlib.Path("/proc/fs/jbd2").glob(f"{pathlib.Path(device).name}-*")
     return kind if kind != "ext4" else f"ext4 {'with' if any(journal) else 'without'} a journal"
 

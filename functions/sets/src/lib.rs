@@ -70,26 +70,24 @@ async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut 
 /// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
 async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let set = session.read(|db| find_stored(db, Id(EntityId::Integer(id)))).await?;
-    let view = view::Set::new(&set, session);
-    Ok(under_tag(&set, outcome, view, ignored).answer(outcome))
+    Ok(under_tag(session, &set, outcome, ignored).answer(outcome))
 }
 
 /// The answer that shows a set, kept with it unless it has a link that ends.
 fn show(session: &Session, set: &StoredSet) -> Response {
-    let make = || under_tag(set, Outcome::Success, view::Set::new(set, session), None);
+    let make = || under_tag(session, set, Outcome::Success, None);
     let lasts = set.content.public || session.image_url(set.content.img.as_deref(), false).is_none();
     let answer = if lasts { Tagged::kept(set, make) } else { make() };
     answer.answer(Outcome::Success)
 }
 
 /// The answer under a tag that `If-Match` takes.
-fn under_tag(set: &StoredSet, result: Outcome, view: view::Set, ignored: Option<Vec<String>>) -> Tagged {
-    let set_answer = SetAnswer {
+fn under_tag(session: &Session, set: &StoredSet, result: Outcome, ignored: Option<Vec<String>>) -> Tagged {
+    content_tag(&set.content).on(&SetAnswer {
         result,
-        set: view,
+        set: view::Set::new(set, session),
         ignored,
-    };
-    content_tag(&set.content).on(&set_answer)
+    })
 }
 
 fn content_tag<M: Serialize>(content: &SetContent<M>) -> ContentTag {

@@ -76,15 +76,14 @@ pub(crate) struct Recent {
 impl Recent {
     /// Takes over to the next version what the change left as it was.
     pub(crate) fn follow(&self, change: &Change<'_>) {
-        let is_touched = |tables: &[&str]| change.rows.iter().any(|row| tables.contains(&&*row.table));
-        let accounts = is_touched(&["users"]);
-        self.credentials
-            .follow(change, accounts || is_touched(&["api_keys"]), []);
+        let is_touched = |table| change.rows.iter().any(|row| &*row.table == table);
+        let accounts = is_touched("users");
+        self.credentials.follow(change, accounts || is_touched("api_keys"), []);
         self.standings.follow(change, accounts, []);
         self.calls.follow(change, accounts, []);
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
         self.sets.follow(change, accounts, sets.map(|row| row.row));
-        self.sets_by_uuid.follow(change, accounts || is_touched(&["sets"]), []);
+        self.sets_by_uuid.follow(change, accounts || is_touched("sets"), []);
     }
 }
 

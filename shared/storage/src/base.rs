@@ -46,11 +46,7 @@ impl Replica {
         let table = self.store_chunks(known, old.clone(), &state.past, parallel).await?;
         let key = format!("table/{}", self.fresh_name());
         let trash = Trash::of(&known.head, old.as_ref(), &table);
-        let trash_key = format!("trash/{}", self.fresh_name());
-        let (stored, named) = tokio::join!(
-            self.put_object(&key, table.encode()),
-            self.put_object(&trash_key, trash.encode()?)
-        );
+        let (stored, named) = tokio::join!(self.put_object(&key, table.encode()), self.put_trash(&trash));
         stored?;
         named?;
         Ok(Base {

@@ -18,6 +18,7 @@ use crate::plan::{self, Change, Moved, Way};
 use crate::replica::{Known, Replica, within};
 use crate::stage::{Staged, Staging};
 use crate::store::{ETag, PutCondition, StoreError};
+use crate::trash::Trash;
 
 /// Why a commit did not land, or may not have.
 pub(crate) enum Refusal {
@@ -123,9 +124,7 @@ impl Replica {
                 let (known, staged) = (Arc::clone(known), staged.cloned());
                 let merge = move || {
                     let tail = known.head.tail_after(0)?;
-                    let merged = Delta::merge(tail.into_iter().chain(staged.map(|staged| staged.delta.clone())));
-                    let merged = merged.ok_or_else(|| Error::Corrupt("nothing to spill".to_owned()))?;
-                    merged.encode().map_err(Error::from)
+                    Delta::encode_merged(tail.into_iter().chain(staged.map(|staged| staged.delta.clone())))
                 };
                 self.tasks.blocking(merge).await??
             }
@@ -154,6 +153,12 @@ impl Replica {
         let put = self.store.put(key, body, PutCondition::CreateOnly);
         within(&*self.clock, OBJECT_TIMEOUT_MS, put).await?;
         Ok(())
+    }
+
+    /// Stores what a change of `head` will make useless, before the change.
+    pub(crate) async fn put_trash(&self, trash: &Trash) -> Result<(), Refusal> {
+        self.put_object(&format!("trash/{}", self.fresh_name()), trash.encode()?)
+            .await
     }
 
     pub(crate) fn fresh_name(&self) -> String {

@@ -12,8 +12,8 @@ use crate::environment::hex_16;
 use crate::error::Error;
 use crate::head::{Base, FullHead, Head, Segment};
 use crate::limits::{
-    BACKOFF_MIN_MS, BASE_SWITCH_PERCENT, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS,
-    PARALLEL_CHUNKS_BESIDE, PARALLEL_OBJECTS,
+    BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS, PARALLEL_CHUNKS_BESIDE,
+    PARALLEL_OBJECTS,
 };
 use crate::lock::Locking;
 use crate::plan;
@@ -154,7 +154,8 @@ impl Replica {
             return;
         };
         let segments = &known.head.json.segments;
-        let goal = if self.are_large(&known.head.json) || plan::young(segments).len() * 2 < segments.len() {
+        let goal = if plan::are_huge(&known.head.json, &self.tuning) || plan::young(segments).len() * 2 < segments.len()
+        {
             Goal::Base(Compact::WhereWorthIt, PARALLEL_CHUNKS_BESIDE)
         } else {
             Goal::Merge
@@ -275,15 +276,10 @@ impl Replica {
     fn is_worth_it(&self, head: &Head, when: Compact) -> bool {
         match when {
             Compact::Always => !head.segments.is_empty() || !head.tail.is_empty(),
-            Compact::WhereWorthIt => head.segments.len() > self.tuning.compaction_segments || self.are_large(head),
+            Compact::WhereWorthIt => {
+                head.segments.len() > self.tuning.compaction_segments || plan::are_huge(head, &self.tuning)
+            }
         }
-    }
-
-    /// Whether the segments are large for the database.
-    fn are_large(&self, head: &Head) -> bool {
-        let bytes: u64 = head.segments.iter().map(|segment| segment.len).sum();
-        let database = u64::from(head.page_count) * u64::from(head.page_size);
-        bytes > self.tuning.base_switch_min_bytes && bytes * 100 > database * BASE_SWITCH_PERCENT
     }
 
     /// One segment that does what all of `segments` do, and what it will make useless under its name.
@@ -298,18 +294,13 @@ impl Replica {
             other => other.into(),
         })?;
         let of = segments.to_vec();
-        let merge = move || {
-            let merged = Delta::merge(decode_segments(&of, &bodies)?);
-            let merged = merged.ok_or_else(|| Error::Corrupt("nothing to merge".to_owned()))?;
-            merged.encode().map_err(Stumble::from)
-        };
+        let merge = move || Delta::encode_merged(decode_segments(&of, &bodies)?).map_err(Stumble::from);
         let body = self.tasks.blocking(merge).await??;
         let trash = Trash {
             names: keys.clone(),
             head: known.head.clone(),
         };
-        self.put_object(&format!("trash/{}", self.fresh_name()), trash.encode()?)
-            .await?;
+        self.put_trash(&trash).await?;
         let segment = self.put_segment(first.from, last.to, last.stamp, body).await?;
         Ok(Made::Segment(segment, keys))
     }

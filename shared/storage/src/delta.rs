@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::checksum::is_lock_page;
 use crate::compression;
+use crate::error::Error;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"BSD1");
 /// Magic, page size, page count, number of pages. Bytes.
@@ -53,6 +54,15 @@ impl Delta {
             merged.pages.split_off(&next.page_count.saturating_add(1));
             merged
         })
+    }
+
+    /// The same, encoded.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where there are none.
+    pub(crate) fn encode_merged(deltas: impl IntoIterator<Item = Self>) -> Result<Bytes, Error> {
+        let merged = Self::merge(deltas).ok_or_else(|| Error::Corrupt("no deltas to merge".to_owned()))?;
+        Ok(merged.encode()?)
     }
 
     pub(crate) fn encode(&self) -> std::io::Result<Bytes> {

@@ -44,9 +44,18 @@ pub(crate) struct Change {
 
 /// Whether a delta is worth a new base: then nobody needs it encoded.
 pub(crate) fn is_huge(delta: &Delta, tuning: &Tuning) -> bool {
-    let database_bytes = u64::from(delta.page_count) * u64::from(delta.page_size);
-    let raw_bytes = delta.raw_bytes();
-    raw_bytes > tuning.base_switch_min_bytes && raw_bytes * 100 > database_bytes * BASE_SWITCH_PERCENT
+    is_worth_a_base(delta.raw_bytes(), delta.page_count, delta.page_size, tuning)
+}
+
+/// Whether segments are: then there is little in the base that they leave as it was.
+pub(crate) fn are_huge(head: &Head, tuning: &Tuning) -> bool {
+    let bytes = head.segments.iter().map(|segment| segment.len).sum();
+    is_worth_a_base(bytes, head.page_count, head.page_size, tuning)
+}
+
+fn is_worth_a_base(bytes: u64, page_count: u32, page_size: u32, tuning: &Tuning) -> bool {
+    let database_bytes = u64::from(page_count) * u64::from(page_size);
+    bytes > tuning.base_switch_min_bytes && bytes * 100 > database_bytes * BASE_SWITCH_PERCENT
 }
 
 /// Chooses by the size of the delta. Beyond so many segments there is a new base.

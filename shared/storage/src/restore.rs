@@ -196,8 +196,7 @@ impl Replica {
             head: known.head.clone(),
         };
         let (page_count, checksum) = self.weigh(&target).await?;
-        let key = format!("trash/{}", self.fresh_name());
-        self.put_object(&key, trash.encode()?).await?;
+        self.put_trash(&trash).await?;
         let mut next = target.head.clone();
         let json = &mut next.json;
         plan::last_stamp_of(json).at_ms = date_ms;
