@@ -7,6 +7,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use serde_json::Map;
 use ulid::Ulid;
 
+use crate::catch_up::damaged;
 use crate::checksum;
 use crate::chunks::{self, ChunkRow, ChunkTable, chunk_count};
 use crate::commit::Refusal;
@@ -66,7 +67,7 @@ impl Replica {
         match within(&*self.clock, OBJECT_TIMEOUT_MS, self.store.get(key, None)).await? {
             Fetched::Found(object) => ChunkTable::decode(&object.body, self.tuning.chunk_bytes)
                 .map(Some)
-                .map_err(|detail| Error::Corrupt(format!("{key}: {detail}. Restore the object")).into()),
+                .map_err(|detail| damaged(key, &detail).into()),
             // Where `head` has not moved, the next attempt says that it is damaged.
             _ => Err(Refusal::Lost(format!("{key} is gone"))),
         }

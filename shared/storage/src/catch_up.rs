@@ -1,19 +1,16 @@
 //! Brings the local copy to a `head`: by patching it where the deltas lead on from its state, by fetching all of it otherwise.
 
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 
+use crate::assembly::assemble;
 use crate::checksum;
-use crate::chunks::{self, ChunkRow, ChunkTable};
 use crate::delta::Delta;
 use crate::error::Error;
 use crate::head::Segment;
 use crate::limits::{OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS, SYNC_ATTEMPTS};
-use crate::local::Image;
-use crate::pages::Pages;
 use crate::replica::{Known, Replica, within};
 use crate::store::{ETag, Fetched};
 use crate::version::Version;
@@ -160,11 +157,13 @@ impl Replica {
     }
 
     async fn fetch_whole(self: &Arc<Self>, target: &Arc<Known>) -> Result<(), Stumble> {
-        self.make_room().await?;
-        let image = self.assemble(target).await?;
+        if !self.local().is_none() {
+            self.make_room().await?;
+        }
+        let image = assemble(self, target).await?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
         let work = move || {
-            let sum = image.checksum()?;
+            let sum = image.finish()?;
             if (image.page_count(), sum) != (target.head.json.page_count, target.head.json.checksum) {
                 tracing::error!(version = %target.version(), "the stored database does not fit its checksum");
                 return Err(Stumble::Failed(Error::Corrupt(format!(
@@ -181,7 +180,12 @@ impl Replica {
             replica.publish(&target);
             Ok(())
         };
-        self.tasks.blocking(work).await?
+        // The first copy has no readers to wait for.
+        if self.local().is_none() {
+            work()
+        } else {
+            self.tasks.blocking(work).await?
+        }
     }
 
     /// Removes a copy that nobody may read any more before another takes as much room.
@@ -195,87 +199,6 @@ impl Replica {
             }
         };
         self.tasks.blocking(work).await
-    }
-
-    /// A file with everything that `target` names; what it weighs is still to be compared.
-    pub(crate) async fn assemble(self: &Arc<Self>, target: &Arc<Known>) -> Result<Image, Stumble> {
-        let head = &target.head.json;
-        let mut image = Image::create(&*self.place, head.page_size)?;
-        let segments = head.segments.clone();
-        let keys = segments.iter().map(|segment| segment.key.clone()).collect();
-        let (base, bodies) = tokio::join!(self.fetch_base(target, &mut image), self.fetch_all(keys));
-        base?;
-        let (bodies, target) = (bodies?, Arc::clone(target));
-        let work = move || {
-            let mut deltas = decode_segments(&segments, &bodies)?;
-            deltas.extend(target.head.tail_after(target.head.json.base.seq)?);
-            check_page_size(&target, &deltas)?;
-            if let Some(delta) = Delta::merge(deltas) {
-                image.apply(&delta)?;
-            }
-            Ok(image)
-        };
-        self.tasks.blocking(work).await?
-    }
-
-    /// Streams the chunks into the image, several at a time.
-    async fn fetch_base(self: &Arc<Self>, target: &Known, image: &mut Image) -> Result<(), Stumble> {
-        let Some(table_key) = target.head.json.base.table.clone() else {
-            return Ok(());
-        };
-        let damaged = |key: &str, detail: String| Error::Corrupt(format!("{key}: {detail}. Restore the object"));
-        let body = self.fetch(&table_key).await?;
-        let table = ChunkTable::decode(&body, self.tuning.chunk_bytes).map_err(|detail| damaged(&table_key, detail))?;
-        if table.page_size != target.head.json.page_size {
-            return Err(damaged(&table_key, "its page size is not that of `head`".to_owned()).into());
-        }
-        image.set_length(table.file_bytes)?;
-        let has_copy = !self.local().dirty;
-        let mut under_way = FuturesUnordered::new();
-        for (index, row) in table.rows.iter().copied().enumerate() {
-            if under_way.len() >= PARALLEL_OBJECTS {
-                under_way.try_next().await?;
-            }
-            let (replica, file, raw_bytes) = (Arc::clone(self), image.handle(), table.raw_bytes_of(index));
-            let (tasks, chunk_bytes) = (self.tasks.clone(), table.chunk_bytes);
-            under_way.push(async move {
-                if has_copy {
-                    let (replica, file) = (Arc::clone(&replica), Arc::clone(&file));
-                    let take_over =
-                        move || replica.take_over(&row, index as u64 * chunk_bytes as u64, raw_bytes, &file);
-                    if tasks.blocking(take_over).await?? {
-                        return Ok(());
-                    }
-                }
-                let stored = replica.fetch(&row.key()).await?;
-                let unpack = move || {
-                    let raw = chunks::unpack(&stored, &row, raw_bytes)
-                        .map_err(|detail| Error::Corrupt(format!("{}: {detail}. Restore the object", row.key())))?;
-                    file.write_all_at(&raw, index as u64 * chunk_bytes as u64)?;
-                    Ok::<(), Stumble>(())
-                };
-                tasks.blocking(unpack).await?
-            });
-        }
-        while under_way.try_next().await?.is_some() {}
-        Ok(())
-    }
-
-    /// Writes a chunk from the local copy, where that holds it: most of a file outlives a compaction. Returns whether it did.
-    fn take_over(&self, row: &ChunkRow, offset: u64, raw_bytes: usize, file: &Pages) -> io::Result<bool> {
-        let mut raw = vec![0; raw_bytes];
-        {
-            let local = self.local();
-            if local.dirty {
-                return Ok(false);
-            }
-            local.read_at(&mut raw, offset)?;
-        }
-        let same = checksum::of_object(&raw) == row.digest;
-        if same {
-            file.write_all_at(&raw, offset)?;
-        }
-        Ok(same)
     }
 
     /// Fetches objects, several at a time; their bodies in the order of `keys`.
@@ -300,7 +223,7 @@ impl Replica {
         Ok(bodies)
     }
 
-    async fn fetch(&self, key: &str) -> Result<Bytes, Stumble> {
+    pub(crate) async fn fetch(&self, key: &str) -> Result<Bytes, Stumble> {
         match within(&*self.clock, OBJECT_TIMEOUT_MS, self.store.get(key, None)).await? {
             Fetched::Found(object) => Ok(object.body),
             _ => Err(Stumble::Missing(key.to_owned())),
@@ -310,13 +233,22 @@ impl Replica {
 
 pub(crate) fn decode_segments(segments: &[Segment], bodies: &[Bytes]) -> Result<Vec<Delta>, Stumble> {
     let decode = |(segment, body): (&Segment, &Bytes)| {
-        let damaged = |detail: String| Error::Corrupt(format!("{}: {detail}. Restore the object", segment.key));
-        if body.len() as u64 != segment.len || checksum::of_object(body) != segment.digest {
-            return Err(damaged("its digest does not fit".to_owned()).into());
-        }
-        Delta::decode(body).map_err(|detail| damaged(detail).into())
+        check_segment(segment, body)?;
+        Delta::decode(body).map_err(|detail| damaged(&segment.key, &detail).into())
     };
     segments.iter().zip(bodies).map(decode).collect()
+}
+
+pub(crate) fn check_segment(segment: &Segment, body: &[u8]) -> Result<(), Error> {
+    if body.len() as u64 != segment.len || checksum::of_object(body) != segment.digest {
+        return Err(damaged(&segment.key, "its digest does not fit"));
+    }
+    Ok(())
+}
+
+/// An object that is not what it has to be.
+pub(crate) fn damaged(key: &str, detail: &str) -> Error {
+    Error::Corrupt(format!("{key}: {detail}. Restore the object"))
 }
 
 fn check_page_size(target: &Known, deltas: &[Delta]) -> Result<(), Error> {

@@ -13,6 +13,9 @@ pub(crate) fn of_page(page_size: u32, number: u32, bytes: &[u8]) -> u64 {
     }
 }
 
+/// The digest of one object that comes in pieces.
+pub(crate) use xxhash_rust::xxh3::Xxh3Default as OfObject;
+
 /// The digest of one object.
 pub(crate) fn of_object(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)

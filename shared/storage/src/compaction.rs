@@ -146,16 +146,16 @@ impl Replica {
 
     /// Begins a compaction where that is due after the commit of `known`, and none is under way.
     pub(crate) fn compact_beside(self: &Arc<Self>, known: &Known) {
-        let due = known.head.json.segments.len() >= self.tuning.compacted_beside_segments;
-        if !due || !self.compacts_by_itself.load(Ordering::Relaxed) {
+        let head = &known.head.json;
+        let are_many = head.segments.len() >= self.tuning.compacted_beside_segments;
+        let are_huge = plan::are_huge(head, &self.tuning);
+        if !(are_many || are_huge) || !self.compacts_by_itself.load(Ordering::Relaxed) {
             return;
         }
         let Ok(alone) = Arc::clone(&self.compacting).try_lock_owned() else {
             return;
         };
-        let segments = &known.head.json.segments;
-        let goal = if plan::are_huge(&known.head.json, &self.tuning) || plan::young(segments).len() * 2 < segments.len()
-        {
+        let goal = if are_huge || plan::young(&head.segments).len() * 2 < head.segments.len() {
             Goal::Base(Compact::WhereWorthIt, PARALLEL_CHUNKS_BESIDE)
         } else {
             Goal::Merge

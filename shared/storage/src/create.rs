@@ -13,8 +13,8 @@ use crate::delta::{Delta, is_page_size};
 use crate::environment::{fresh_ulid, hex_16};
 use crate::error::Error;
 use crate::head::{Base, FullHead, HEAD_KEY, Head, Stamp, TailEntry};
+use crate::image::{Image, Layer};
 use crate::limits::{FORMAT, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, SYNC_ATTEMPTS};
-use crate::local::Image;
 use crate::probe::probe;
 use crate::replica::{Known, Parts, within};
 use crate::run::first_schema;
@@ -84,9 +84,9 @@ fn build(parts: &Parts, page_size: u32) -> Result<FullHead, Error> {
     }
     let delta = parts.local.first_delta(page_size)?;
     let blob = delta.encode()?;
-    let mut image = Image::create(&*parts.local, page_size)?;
-    image.apply(&delta)?;
-    let checksum = image.checksum()?;
+    let image = Image::create(&*parts.local, page_size)?;
+    image.lay_delta(Layer::of_delta(0), &blob, HEAD_KEY)?;
+    let checksum = image.finish()?;
     let base = Base {
         id: fresh_ulid(&*parts.clock, &*parts.random).to_string(),
         seq: 0,

@@ -84,15 +84,47 @@ impl Delta {
     /// # Errors
     /// What is wrong with `bytes`.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let (length, packed) = bytes
-            .split_first_chunk::<LENGTH_BYTES>()
-            .ok_or("a delta without a length")?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|error| error.to_string())?;
-        let raw = compression::unpack(packed, length)?;
-        Self::parse(&Bytes::from(raw))
+        let (length, packed) = split_length(bytes)?;
+        Self::parse(&Bytes::from(compression::unpack(packed, length)?))
     }
 
+    /// # Errors
+    /// What is wrong with `raw`.
     pub(crate) fn parse(raw: &Bytes) -> Result<Self, String> {
+        let delta = Unpacked::parse(raw)?;
+        let size = delta.page_size as usize;
+        let pages = delta.pages.chunks_exact(size).map(|page| raw.slice_ref(page));
+        Ok(Self {
+            page_size: delta.page_size,
+            page_count: delta.page_count,
+            pages: delta.numbers().zip(pages).collect(),
+        })
+    }
+}
+
+/// A delta as it is encoded, before it is packed.
+pub(crate) struct Unpacked<'a> {
+    /// Bytes.
+    pub(crate) page_size: u32,
+    /// Of the database, after the commit.
+    pub(crate) page_count: u32,
+    numbers: &'a [u8],
+    pages: &'a [u8],
+}
+
+impl<'a> Unpacked<'a> {
+    /// Unpacks `packed`, and hands it to `work`.
+    ///
+    /// # Errors
+    /// What is wrong with `packed`.
+    pub(crate) fn with<T>(packed: &[u8], work: impl FnOnce(Unpacked<'_>) -> T) -> Result<T, String> {
+        let (length, packed) = split_length(packed)?;
+        compression::with_unpacked(packed, length, |raw| Unpacked::parse(raw).map(work))?
+    }
+
+    /// # Errors
+    /// What is wrong with `raw`.
+    fn parse(raw: &'a [u8]) -> Result<Self, String> {
         let word = |index: usize| {
             let at = index * 4;
             let bytes = raw.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
@@ -107,21 +139,46 @@ impl Delta {
         if count as u64 > u64::from(page_count) || raw.len() != first + count * size {
             return Err("a delta whose length does not fit its pages".to_owned());
         }
-        let mut pages = BTreeMap::new();
-        for index in 0..count {
-            let number = word(4 + index)?;
-            if number == 0 || number > page_count {
-                return Err(format!("a delta with page {number} of {page_count}"));
-            }
-            let from = first + index * size;
-            pages.insert(number, raw.slice(from..from + size));
-        }
-        Ok(Self {
+        let delta = Self {
             page_size,
             page_count,
-            pages,
+            numbers: &raw[HEADER_BYTES..first],
+            pages: &raw[first..],
+        };
+        if let Some(number) = delta.numbers().find(|number| *number == 0 || *number > page_count) {
+            return Err(format!("a delta with page {number} of {page_count}"));
+        }
+        Ok(delta)
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.numbers.as_chunks().0.iter().copied().map(u32::from_le_bytes)
+    }
+
+    /// The pages, as many as follow on each other at once: the number of the first, and their bytes.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
+        let mut numbers = self.numbers().peekable();
+        let (size, mut rest) = (self.page_size as usize, self.pages);
+        std::iter::from_fn(move || {
+            let first = numbers.next()?;
+            let mut last = first;
+            while let Some(next) = numbers.next_if(|next| last.checked_add(1) == Some(*next)) {
+                last = next;
+            }
+            let bytes = (last - first + 1) as usize * size;
+            let (run, behind) = rest.split_at_checked(bytes)?;
+            rest = behind;
+            Some((first, run))
         })
     }
+}
+
+fn split_length(packed: &[u8]) -> Result<(usize, &[u8]), String> {
+    let (length, packed) = packed
+        .split_first_chunk::<LENGTH_BYTES>()
+        .ok_or("a delta without a length")?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|error| error.to_string())?;
+    Ok((length, packed))
 }
 
 /// SQLite's page sizes: powers of two from 512 to 65,536 bytes.

@@ -230,15 +230,15 @@ impl FullHead {
     /// # Errors
     /// [`Error::Corrupt`].
     pub(crate) fn tail_after(&self, seq: u64) -> Result<Vec<Delta>, Error> {
-        let entries = self
-            .json
-            .tail
-            .iter()
-            .zip(&self.blobs)
-            .filter(|(entry, _)| entry.to > seq);
-        entries
-            .map(|(_, blob)| Delta::decode(blob).map_err(|detail| Error::Corrupt(format!("head: {detail}"))))
-            .collect()
+        let damaged = |detail| Error::Corrupt(format!("head: {detail}"));
+        let packed = self.packed_tail_after(seq);
+        packed.map(|packed| Delta::decode(packed).map_err(damaged)).collect()
+    }
+
+    /// The same, as they are stored.
+    pub(crate) fn packed_tail_after(&self, seq: u64) -> impl Iterator<Item = &Bytes> {
+        let entries = self.json.tail.iter().zip(&self.blobs);
+        entries.filter(move |(entry, _)| entry.to > seq).map(|(_, blob)| blob)
     }
 }
 

@@ -31,6 +31,7 @@
 //! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
 
 mod asking;
+mod assembly;
 pub mod aws;
 mod base;
 mod catch_up;
@@ -51,6 +52,7 @@ pub mod fuzzing;
 mod garbage;
 mod guard;
 mod head;
+mod image;
 mod job;
 pub mod limits;
 mod local;

@@ -11,14 +11,17 @@ pub const TAIL_MAX_BYTES: usize = 128 * 1024;
 pub const INLINE_DELTA_MAX_BYTES: usize = 64 * 1024;
 /// One chunk of a base, uncompressed. Bytes. A multiple of every SQLite page size.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
+/// A chunk is packed in pieces of so much, each a zstd frame: unpacking one after the other touches little memory, and that is most
+/// of what unpacking a small database takes. Bytes. A multiple of every SQLite page size.
+pub(crate) const PIECE_BYTES: usize = 128 * 1024;
 /// A delta is only worth a new base above this many uncompressed bytes...
 pub const BASE_SWITCH_MIN_BYTES: u64 = 1024 * 1024;
 /// ...and above this share of the database. Percent.
 pub const BASE_SWITCH_PERCENT: u64 = 25;
 /// More segments than this are worth a compaction; so is [`BASE_SWITCH_PERCENT`] of the base in segments.
 pub const COMPACTION_SEGMENTS: usize = 16;
-/// An engine that compacts by itself begins to, beside its writes, with this many segments: it merges the young ones, and writes a
-/// base where all are large for the database.
+/// An engine that compacts by itself begins to, beside its writes, with this many segments: it merges the young ones. It writes a
+/// base once all are large for the database ([`BASE_SWITCH_PERCENT`]).
 pub const COMPACTED_BESIDE_SEGMENTS: usize = 32;
 /// Segments are merged into one up to this, so that it can be unpacked in memory. Bytes, compressed.
 pub const MERGED_MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -96,6 +99,14 @@ pub const OBJECT_TIMEOUT_MS: u64 = 30_000;
 pub const PROBE_ROUNDS: usize = 3;
 /// Writers that race each time.
 pub const PROBE_WRITERS: usize = 8;
+/// Memory that a thread keeps for unpacking the next piece. Bytes.
+pub(crate) const UNPACKED_KEPT_BYTES: usize = CHUNK_BYTES;
+/// A packed delta up to this is unpacked at once, a larger one on a thread for blocking work. Bytes.
+pub(crate) const INLINE_UNPACK_BYTES: usize = 128 * 1024;
+/// A base of so many chunks is unpacked at once where nobody reads yet: that takes less than making threads for it.
+pub(crate) const INLINE_UNPACK_CHUNKS: usize = 2;
+/// Pieces that are unpacked at once, each in memory of its own.
+pub(crate) const UNPACKED_AT_ONCE: usize = 4;
 /// Objects fetched or stored at once.
 pub const PARALLEL_OBJECTS: usize = 16;
 /// Chunks packed and stored at once by a compaction beside writes, which shall hardly feel it.

@@ -12,17 +12,13 @@ use crate::create::first_delta;
 use crate::delta::Delta;
 use crate::environment::{Clock, Random, hex_16};
 use crate::error::Error;
-use crate::limits::CHUNK_BYTES;
+use crate::image::Image;
 use crate::pages::Pages;
 use crate::past::{Past, Pasts};
 use crate::session::Session;
 use crate::stage::Staging;
 use crate::version::Version;
 
-/// Held while a process claims or removes folders, so that nobody removes one between its creation and its lock.
-const CLAIM_NAME: &str = ".claim";
-/// Held by the owner of a folder as long as it lives.
-const ALIVE_NAME: &str = "alive";
 const FOLDER_PREFIX: &str = "copy-";
 
 /// What a local copy is made of, and how writes run on it: SQLite on a file, or a model of it in a simulation.
@@ -38,6 +34,7 @@ pub(crate) trait Local: Send + Sync + 'static {
 /// A folder that only this engine uses; removed when it is dropped, or by the next start after a crash.
 pub(crate) struct LocalFolder {
     path: PathBuf,
+    /// The folder itself, locked as long as its owner lives.
     alive: Mutex<File>,
     files: AtomicU64,
 }
@@ -46,8 +43,8 @@ impl LocalFolder {
     /// Makes a folder below `local_dir`, after removing those whose processes are gone.
     pub(crate) fn claim(local_dir: &Path, random: &dyn Random) -> io::Result<Self> {
         fs::create_dir_all(local_dir)?;
-        let claim = open_lock(&local_dir.join(CLAIM_NAME))?;
-        claim.lock()?;
+        // Nobody removes a folder between its creation and its lock.
+        let _one_at_a_time = lock_folder(local_dir)?;
         for entry in fs::read_dir(local_dir)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().starts_with(FOLDER_PREFIX) {
@@ -57,7 +54,7 @@ impl LocalFolder {
         let path = local_dir.join(format!("{FOLDER_PREFIX}{}", hex_16(random)));
         fs::create_dir(&path)?;
         Ok(Self {
-            alive: Mutex::new(say_alive(&path)?),
+            alive: Mutex::new(lock_folder(&path)?),
             path,
             files: AtomicU64::new(0),
         })
@@ -68,7 +65,7 @@ impl LocalFolder {
         let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.path.is_dir() {
             fs::create_dir_all(&self.path)?;
-            *alive = say_alive(&self.path)?;
+            *alive = lock_folder(&self.path)?;
         }
         Ok(())
     }
@@ -110,18 +107,14 @@ impl Drop for LocalFolder {
     }
 }
 
-fn say_alive(folder: &Path) -> io::Result<File> {
-    let alive = open_lock(&folder.join(ALIVE_NAME))?;
-    alive.lock()?;
-    Ok(alive)
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+fn lock_folder(folder: &Path) -> io::Result<File> {
+    let folder = File::open(folder)?;
+    folder.lock()?;
+    Ok(folder)
 }
 
 fn remove_if_abandoned(folder: &Path) {
-    let held = open_lock(&folder.join(ALIVE_NAME)).is_ok_and(|alive| alive.try_lock().is_err());
+    let held = File::open(folder).is_ok_and(|folder| folder.try_lock().is_err());
     if !held {
         // Another user's folder may not be removable; it is not in the way.
         let _ = fs::remove_dir_all(folder);
@@ -156,6 +149,10 @@ impl LocalCopy {
             generation: 0,
             pasts: Pasts::default(),
         }
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.file.is_none()
     }
 
     /// Whether it cannot be used: marked so, or its file was removed.
@@ -217,11 +214,12 @@ impl LocalCopy {
     }
 
     /// Replaces the file by `image`.
-    pub(crate) fn install(&mut self, mut image: Image, version: Version, sum: u64) {
+    pub(crate) fn install(&mut self, image: Image, version: Version, sum: u64) {
         self.free();
-        self.page_count = image.page_count;
-        self.path = std::mem::take(&mut image.path);
-        self.file = Some(Arc::clone(&image.file));
+        self.page_count = image.page_count();
+        let (path, file) = image.keep();
+        self.path = path;
+        self.file = Some(file);
         self.version = version;
         self.checksum = sum;
         self.dirty = false;
@@ -250,79 +248,6 @@ impl LocalCopy {
     /// Fills `buffer` from `offset`; what lies behind the end of the file reads as zeros.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.file()?.read_at_or_zeros(buffer, offset)
-    }
-}
-
-/// A database file under construction.
-pub(crate) struct Image {
-    path: PathBuf,
-    file: Arc<Pages>,
-    page_size: u32,
-    page_count: u32,
-}
-
-impl Drop for Image {
-    /// Removes the file, unless it became the local copy.
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-impl Image {
-    pub(crate) fn create(place: &dyn Local, page_size: u32) -> io::Result<Self> {
-        let (path, file) = place.create()?;
-        Ok(Self::on(path, file, page_size))
-    }
-
-    /// An empty one in `file`, which lies at `path`.
-    pub(crate) fn on(path: PathBuf, file: Pages, page_size: u32) -> Self {
-        Self {
-            path,
-            file: Arc::new(file),
-            page_size,
-            page_count: 0,
-        }
-    }
-
-    /// A second handle, for writing chunks from several threads.
-    pub(crate) fn handle(&self) -> Arc<Pages> {
-        Arc::clone(&self.file)
-    }
-
-    pub(crate) fn set_length(&mut self, bytes: u64) -> io::Result<()> {
-        self.page_count = u32::try_from(bytes / u64::from(self.page_size)).map_err(io::Error::other)?;
-        self.file.set_len(bytes)
-    }
-
-    pub(crate) fn apply(&mut self, delta: &Delta) -> io::Result<()> {
-        self.page_count = delta.page_count;
-        write_pages(&self.file, delta)
-    }
-
-    pub(crate) fn page_count(&self) -> u32 {
-        self.page_count
-    }
-
-    /// The checksum of the whole file.
-    pub(crate) fn checksum(&self) -> io::Result<u64> {
-        let page = self.page_size as usize;
-        let mut block = vec![0; CHUNK_BYTES];
-        let (mut sum, mut number) = (0, 1);
-        let mut rest = u64::from(self.page_count) * u64::from(self.page_size);
-        let mut offset = 0;
-        while rest > 0 {
-            let piece = usize::try_from(rest).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-            self.file.read_at_or_zeros(&mut block[..piece], offset)?;
-            for bytes in block[..piece].chunks_exact(page) {
-                sum ^= checksum::of_page(self.page_size, number, bytes);
-                number += 1;
-            }
-            offset += piece as u64;
-            rest -= piece as u64;
-        }
-        Ok(sum)
     }
 }
 

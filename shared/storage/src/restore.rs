@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::assembly::assemble;
 use crate::catch_up::Stumble;
 use crate::commit::Refusal;
 use crate::engine::Engine;
@@ -213,9 +214,9 @@ impl Replica {
 
     /// How many pages the database has at `target`, and their checksum.
     async fn weigh(self: &Arc<Self>, target: &Arc<Known>) -> Result<(u32, u64), Stumble> {
-        let image = self.assemble(target).await?;
+        let image = assemble(self, target).await?;
         self.tasks
-            .blocking(move || Ok((image.page_count(), image.checksum()?)))
+            .blocking(move || Ok((image.page_count(), image.finish()?)))
             .await?
     }
 

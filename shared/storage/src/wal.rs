@@ -119,7 +119,7 @@ mod tests {
     use rusqlite::config::DbConfig;
 
     use super::*;
-    use crate::local::Image;
+    use crate::image::{Image, Layer};
     use crate::pages::Pages;
 
     /// A database in WAL mode whose log is kept, and a copy of its file from before the log.
@@ -168,7 +168,7 @@ mod tests {
                 .write(true)
                 .open(&path)
                 .unwrap();
-            let mut image = Image::on(path, Pages::File(file), delta.page_size);
+            let image = Image::on(path, Pages::File(file), delta.page_size);
             let size = delta.page_size as usize;
             let before = self
                 .before
@@ -176,14 +176,16 @@ mod tests {
                 .zip(1..)
                 .map(|(page, n)| (n, Bytes::copy_from_slice(page)));
             let page_count = u32::try_from(self.before.len() / size).unwrap();
-            image
-                .apply(&Delta {
-                    page_size: delta.page_size,
-                    page_count,
-                    pages: before.collect(),
-                })
-                .unwrap();
-            image.apply(delta).unwrap();
+            let before = Delta {
+                page_size: delta.page_size,
+                page_count,
+                pages: before.collect(),
+            };
+            for (index, delta) in [&before, delta].into_iter().enumerate() {
+                let packed = delta.encode().unwrap();
+                image.lay_delta(Layer::of_delta(index), &packed, "a delta").unwrap();
+            }
+            image.finish().unwrap();
             image
         }
 

@@ -50,7 +50,7 @@ struct Inner {
     outside: Outside,
     metrics: Metrics,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
-    computing: Semaphore,
+    computing: OnceLock<Semaphore>,
     waiting_computations: AtomicUsize,
     /// Pieces of [`ROOM_PIECE_BYTES`].
     room: Arc<Semaphore>,
@@ -102,7 +102,6 @@ impl Context {
         let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
         let tokens = Tokens::new(&config.keys.token, config.tokens.clone());
         let passwords = PasswordHasher::new(config.passwords)?;
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self(Arc::new(Inner {
             links: LinkSigner::new(&config.keys.token),
             limits: config.limits.map(|settings| Limits::new(settings, Arc::clone(&clock))),
@@ -113,7 +112,7 @@ impl Context {
             database,
             tokens,
             passwords,
-            computing: Semaphore::new(cores),
+            computing: OnceLock::new(),
             waiting_computations: AtomicUsize::new(0),
             room: Arc::new(Semaphore::new(MAX_BODIES_BYTES / ROOM_PIECE_BYTES)),
             delivery: Mutex::default(),
@@ -292,7 +291,9 @@ impl Context {
         if waiting.others >= MAX_WAITING_COMPUTATIONS {
             return Err(Error::busy(1));
         }
-        let _permit = self.0.computing.acquire().await.map_err(Error::internal)?;
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let computing = self.0.computing.get_or_init(|| Semaphore::new(cores()));
+        let _permit = computing.acquire().await.map_err(Error::internal)?;
         let context = self.clone();
         tokio::task::spawn_blocking(move || work(&context))
             .await

@@ -1,7 +1,7 @@
 //! The entry of a Lambda function.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bespoke_services::mail::{MailSettings, Mailer};
 use http::uri::PathAndQuery;
@@ -118,9 +118,18 @@ fn start(
         let mut surroundings = Surroundings::system();
         let config = Config::load(environment, &*surroundings.random)?;
         surroundings.mailer = mailer(&config.mail)?;
-        let context = Context::open(config, surroundings).await?;
-        let ending = context.clone();
-        lambda_runtime::spawn_graceful_shutdown_handler(move || async move { ending.put_usage().await }).await;
+        let opened = Arc::new(OnceLock::<Context>::new());
+        let ending = Arc::clone(&opened);
+        let put_usage = move || async move {
+            if let Some(context) = ending.get() {
+                context.put_usage().await;
+            }
+        };
+        let told = lambda_runtime::spawn_graceful_shutdown_handler(put_usage);
+        let ((), context) = tokio::join!(told, Context::open(config, surroundings));
+        let context = context?;
+        // Nobody else sets it.
+        let _ = opened.set(context.clone());
         serve(context).await
     })
 }

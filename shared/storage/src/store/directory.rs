@@ -27,8 +27,8 @@ use crate::error::advice;
 const HEADER_BYTES: usize = 24;
 /// The ETag alone. Bytes.
 const ETAG_BYTES: usize = 16;
-/// A body up to this size is read at once, a larger one on a thread for blocking work. Bytes.
-const INLINE_READ_BYTES: u64 = 256 * 1024;
+/// A body up to this size (a chunk of a base, a picture) is read at once, a larger one on a thread for blocking work. Bytes.
+const INLINE_READ_BYTES: u64 = 1024 * 1024;
 /// Names that begin with a dot are the store's own.
 const LOCK_NAME: &str = ".lock";
 const TEMPORARY_PREFIX: &str = ".put-";
@@ -113,8 +113,9 @@ impl ObjectStore for DirectoryStore {
             kept.keep(key, etag.as_bytes(), &path, file, now_us);
             return Ok(Fetched::NotModified { date_ms });
         }
-        let large = file.metadata().is_ok_and(|data| data.len() > INLINE_READ_BYTES);
-        let read = move || read_body(&file, &header, date_ms, 0, u64::MAX).map_err(|error| unread(&path, &error));
+        let bytes = body_bytes(&file).map_err(|error| unread(&path, &error))?;
+        let read = move || read_body(&file, &header, date_ms, 0, bytes).map_err(|error| unread(&path, &error));
+        let large = bytes > INLINE_READ_BYTES;
         let object = if large { blocking(read).await } else { read() };
         object.map(Fetched::Found)
     }
@@ -126,7 +127,10 @@ impl ObjectStore for DirectoryStore {
             return Ok(Fetched::Missing);
         };
         let date_ms = self.shared.clock.unix_ms();
-        let read = read_body(&file, &header, date_ms, offset, length);
+        let read = body_bytes(&file).and_then(|bytes| {
+            let wanted = bytes.saturating_sub(offset).min(length);
+            read_body(&file, &header, date_ms, offset, wanted)
+        });
         read.map(Fetched::Found).map_err(|error| unread(&path, &error))
     }
 
@@ -277,6 +281,15 @@ fn open_object(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreE
     }
 }
 
+/// How long the body in `file` is.
+fn body_bytes(file: &File) -> std::io::Result<u64> {
+    let bytes = rustix::fs::fstat(file)?.st_size;
+    Ok(u64::try_from(bytes)
+        .unwrap_or_default()
+        .saturating_sub(HEADER_BYTES as u64))
+}
+
+/// The object of `length` bytes from `offset` on, which are there.
 fn read_body(
     file: &File,
     header: &[u8; HEADER_BYTES],
@@ -284,9 +297,7 @@ fn read_body(
     offset: u64,
     length: u64,
 ) -> std::io::Result<Object> {
-    let whole = file.metadata()?.len().saturating_sub(HEADER_BYTES as u64);
-    let wanted = whole.saturating_sub(offset).min(length);
-    let mut body = vec![0; usize::try_from(wanted).map_err(std::io::Error::other)?];
+    let mut body = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
     file.read_exact_at(&mut body, offset.saturating_add(HEADER_BYTES as u64))?;
     let (etag, put_ms) = header.split_at(ETAG_BYTES);
     let put_ms = put_ms.try_into().map_or(0, u64::from_le_bytes);
