@@ -276,9 +276,7 @@ impl Replica {
     fn is_worth_it(&self, head: &Head, when: Compact) -> bool {
         match when {
             Compact::Always => !head.segments.is_empty() || !head.tail.is_empty(),
-            Compact::WhereWorthIt => {
-                head.segments.len() > self.tuning.compaction_segments || plan::are_huge(head, &self.tuning)
-            }
+            Compact::WhereWorthIt => head.segments.len() > self.tuning.compaction_segments || plan::are_large(head),
         }
     }
 

@@ -49,13 +49,24 @@ pub(crate) fn is_huge(delta: &Delta, tuning: &Tuning) -> bool {
 
 /// Whether segments are: then there is little in the base that they leave as it was.
 pub(crate) fn are_huge(head: &Head, tuning: &Tuning) -> bool {
-    let bytes = head.segments.iter().map(|segment| segment.len).sum();
-    is_worth_a_base(bytes, head.page_count, head.page_size, tuning)
+    is_worth_a_base(segment_bytes(head), head.page_count, head.page_size, tuning)
+}
+
+/// Whether segments are large for the database, be it as small as it may.
+pub(crate) fn are_large(head: &Head) -> bool {
+    is_large(segment_bytes(head), head.page_count, head.page_size)
+}
+
+fn segment_bytes(head: &Head) -> u64 {
+    head.segments.iter().map(|segment| segment.len).sum()
 }
 
 fn is_worth_a_base(bytes: u64, page_count: u32, page_size: u32, tuning: &Tuning) -> bool {
-    let database_bytes = u64::from(page_count) * u64::from(page_size);
-    bytes > tuning.base_switch_min_bytes && bytes * 100 > database_bytes * BASE_SWITCH_PERCENT
+    bytes > tuning.base_switch_min_bytes && is_large(bytes, page_count, page_size)
+}
+
+fn is_large(bytes: u64, page_count: u32, page_size: u32) -> bool {
+    bytes * 100 > u64::from(page_count) * u64::from(page_size) * BASE_SWITCH_PERCENT
 }
 
 /// Chooses by the size of the delta. Beyond so many segments there is a new base.

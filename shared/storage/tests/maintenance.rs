@@ -91,6 +91,21 @@ async fn a_compaction_leaves_a_base_and_the_same_database() {
     }
 }
 
+#[tokio::test]
+async fn a_compaction_is_worth_it_where_segments_are_large_for_the_database() {
+    let world = World::new();
+    let engine = world.open().await;
+    let worth_it = async || engine.compact(Compact::WhereWorthIt).await.unwrap();
+    for seed in 0..5 {
+        add_segment(&engine, seed).await;
+    }
+    assert_eq!(worth_it().await, Compacted::Done);
+    add_segment(&engine, 5).await;
+    assert_eq!(worth_it().await, Compacted::NotNeeded);
+    add_segment(&engine, 6).await;
+    assert_eq!(worth_it().await, Compacted::Done);
+}
+
 /// A store that holds the first chunk back until it is told to go on, and says that it does.
 fn holding_a_chunk(inner: Arc<dyn ObjectStore>) -> (Arc<dyn ObjectStore>, Arc<Notify>, Arc<Notify>) {
     let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
