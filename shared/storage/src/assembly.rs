@@ -14,9 +14,17 @@ use crate::image::{Image, Layer};
 use crate::limits::{INLINE_UNPACK_BYTES, INLINE_UNPACK_CHUNKS, PARALLEL_OBJECTS, UNPACKED_AT_ONCE};
 use crate::replica::{Known, Replica};
 
-/// A file with everything that `target` names; what it weighs is still to be compared. The newest is fetched first: what it
-/// holds is not written twice.
-pub(crate) async fn assemble(replica: &Arc<Replica>, target: &Known) -> Result<Image, Stumble> {
+/// What is looked at while a file is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// Nothing: the file will be weighed as a whole.
+    Whole,
+    /// Each object, by its digest.
+    Objects,
+}
+
+/// A file with everything that `target` names. The newest is fetched first: what it holds is not written twice.
+pub(crate) async fn assemble(replica: &Arc<Replica>, target: &Known, check: Check) -> Result<Image, Stumble> {
     let head = &target.head;
     let image = Image::create(&*replica.place, head.json.page_size)?;
     let tail: Vec<_> = head.packed_tail_after(head.json.base.seq).collect();
@@ -27,6 +35,7 @@ pub(crate) async fn assemble(replica: &Arc<Replica>, target: &Known) -> Result<I
     let assembly = Arc::new(Assembly {
         replica: Arc::clone(replica),
         image,
+        check,
         unpacking: Semaphore::new(UNPACKED_AT_ONCE),
     });
     let (segments, base) = tokio::join!(assembly.lay_segments(target), assembly.lay_base(target));
@@ -39,6 +48,7 @@ pub(crate) async fn assemble(replica: &Arc<Replica>, target: &Known) -> Result<I
 struct Assembly {
     replica: Arc<Replica>,
     image: Image,
+    check: Check,
     /// Each piece that is being unpacked has memory for it.
     unpacking: Semaphore,
 }
@@ -71,7 +81,9 @@ impl Assembly {
 
     async fn lay_segment(self: &Arc<Self>, layer: Layer, segment: &Segment) -> Result<(), Stumble> {
         let body = self.replica.fetch(&segment.key).await?;
-        check_segment(segment, &body)?;
+        if self.check == Check::Objects {
+            check_segment(segment, &body)?;
+        }
         if body.len() <= INLINE_UNPACK_BYTES {
             return Ok(self.image.lay_delta(layer, &body, &segment.key)?);
         }
@@ -117,11 +129,12 @@ impl Assembly {
                 return Ok(());
             }
         }
-        let key = chunk.row.key();
+        let (key, check) = (chunk.row.key(), self.check);
         let stored = self.replica.fetch(&key).await?;
         let lay = move |image: &Image| {
             let lay = |at, raw: &[u8]| image.lay_base(chunk.file_bytes, chunk.offset + at as u64, raw);
-            let laid = chunks::with_pieces(&stored, &chunk.row, chunk.raw_bytes, lay);
+            let digest = (check == Check::Objects).then_some(chunk.row.digest);
+            let laid = chunks::with_pieces(&stored, digest, chunk.raw_bytes, lay);
             Ok(laid.map_err(|detail| damaged(&key, &detail))??)
         };
         if chunk.at_once {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 
-use crate::assembly::assemble;
+use crate::assembly::{Check, assemble};
 use crate::checksum;
 use crate::delta::Delta;
 use crate::error::Error;
 use crate::head::Segment;
+use crate::image::Image;
 use crate::limits::{OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS, SYNC_ATTEMPTS};
 use crate::replica::{Known, Replica, within};
 use crate::store::{ETag, Fetched};
@@ -160,17 +161,9 @@ impl Replica {
         if !self.local().is_none() {
             self.make_room().await?;
         }
-        let image = assemble(self, target).await?;
+        let (image, sum) = self.assemble_weighed(target).await?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
         let work = move || {
-            let sum = image.finish()?;
-            if (image.page_count(), sum) != (target.head.json.page_count, target.head.json.checksum) {
-                tracing::error!(version = %target.version(), "the stored database does not fit its checksum");
-                return Err(Stumble::Failed(Error::Corrupt(format!(
-                    "the objects of version {} do not fit its checksum: restore an earlier state",
-                    target.version()
-                ))));
-            }
             let mut local = replica.local_mut();
             if !local.dirty && local.version > target.version() {
                 return Ok(());
@@ -186,6 +179,23 @@ impl Replica {
         } else {
             self.tasks.blocking(work).await?
         }
+    }
+
+    /// The file that fits `target`, and its checksum.
+    async fn assemble_weighed(self: &Arc<Self>, target: &Known) -> Result<(Image, u64), Stumble> {
+        // Where the whole fits, all of its objects do; where it does not, they say which one it is.
+        for check in [Check::Whole, Check::Objects] {
+            let image = assemble(self, target, check).await?;
+            let sum = image.finish()?;
+            if (image.page_count(), sum) == (target.head.json.page_count, target.head.json.checksum) {
+                return Ok((image, sum));
+            }
+        }
+        let version = target.version();
+        tracing::error!(%version, "the stored database does not fit its checksum");
+        Err(Stumble::Failed(Error::Corrupt(format!(
+            "the objects of version {version} do not fit its checksum: restore an earlier state"
+        ))))
     }
 
     /// Removes a copy that nobody may read any more before another takes as much room.

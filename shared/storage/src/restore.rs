@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::assembly::assemble;
+use crate::assembly::{Check, assemble};
 use crate::catch_up::Stumble;
 use crate::commit::Refusal;
 use crate::engine::Engine;
@@ -214,7 +214,7 @@ impl Replica {
 
     /// How many pages the database has at `target`, and their checksum.
     async fn weigh(self: &Arc<Self>, target: &Arc<Known>) -> Result<(u32, u64), Stumble> {
-        let image = assemble(self, target).await?;
+        let image = assemble(self, target, Check::Objects).await?;
         self.tasks
             .blocking(move || Ok((image.page_count(), image.finish()?)))
             .await?

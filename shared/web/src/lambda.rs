@@ -55,6 +55,9 @@ fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
     line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How often the runtime has to turn until the registration is sent: it connects, begins to speak, speaks.
+const TURNS_TO_REGISTER: usize = 3;
+
 /// What a schedule says.
 #[derive(Deserialize)]
 struct Order {
@@ -126,7 +129,14 @@ fn start(
             }
         };
         let told = lambda_runtime::spawn_graceful_shutdown_handler(put_usage);
-        let ((), context) = tokio::join!(told, Context::open(config, surroundings));
+        let open = async {
+            // Lambda answers the registration while the database is opened.
+            for _ in 0..TURNS_TO_REGISTER {
+                tokio::task::yield_now().await;
+            }
+            Context::open(config, surroundings).await
+        };
+        let ((), context) = tokio::join!(told, open);
         let context = context?;
         // Nobody else sets it.
         let _ = opened.set(context.clone());

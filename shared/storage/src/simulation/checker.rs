@@ -227,10 +227,15 @@ fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>, check: Check
     if let Some(key) = &head.json.base.table {
         let table = ChunkTable::decode(&fetch(key)?, chunk_bytes)?;
         for (index, row) in table.rows.iter().enumerate() {
-            chunks::with_pieces(&fetch(&row.key())?, row, table.raw_bytes_of(index), |_, raw| {
-                database.extend_from_slice(raw);
-                Ok::<(), String>(())
-            })??;
+            chunks::with_pieces(
+                &fetch(&row.key())?,
+                Some(row.digest),
+                table.raw_bytes_of(index),
+                |_, raw| {
+                    database.extend_from_slice(raw);
+                    Ok::<(), String>(())
+                },
+            )??;
         }
         check(head.json.base.seq, &database)?;
     }
