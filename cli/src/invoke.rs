@@ -37,7 +37,8 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         .as_str()
         .context("the event has no rawPath: not a gateway event of version 2.0")?;
     let routes = functions::for_path(path);
-    let request: LambdaRequest = serde_json::from_value(event).context("the event is none of API Gateway's")?;
+    let mut request: LambdaRequest = serde_json::from_value(event).context("the event is none of API Gateway's")?;
+    lambda::encode_query(&mut request);
     start::block_on(async {
         let context = start::open(environment, None).await?;
         let gateway = Gateway::new(context.clone(), [routes]);

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bespoke_services::mail::{MailSettings, Mailer};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, header};
-use lambda_http::request::RequestContext;
-use lambda_http::{Error, LambdaEvent, Request, RequestExt, service_fn};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt, Service, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,13 +38,17 @@ pub fn run(routes: Routes) -> Result<(), Error> {
         async |context| {
             let gateway = Arc::new(Gateway::new(context, [routes]));
             let line = Arc::new(Mutex::new(Line::default()));
-            lambda_http::run(service_fn(move |event| {
+            let mut requests = Adapter::from(service_fn(move |event| {
                 let (gateway, line) = (Arc::clone(&gateway), Arc::clone(&line));
                 async move {
                     let response = answer(&gateway, event).await;
                     lock(&line).write(gateway.context(), function);
                     response
                 }
+            }));
+            lambda_runtime::run(service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
+                encode_query(&mut event.payload);
+                requests.call(event)
             }))
             .await
         },
@@ -142,6 +146,18 @@ fn start(
         let _ = opened.set(context.clone());
         serve(context).await
     })
+}
+
+/// What stands in no query of a URL. Clients send it all the same.
+const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
+/// Writes the query as a URL holds it: the runtime's crate gives up an event where it does not.
+pub fn encode_query(event: &mut LambdaRequest) {
+    if let LambdaRequest::ApiGatewayV2(event) = event
+        && let Some(query) = &mut event.raw_query_string
+    {
+        *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
+    }
 }
 
 /// Answers one event, as [`run`] does.
