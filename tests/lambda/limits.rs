@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::event::event;
+use super::event::{event, read};
 use super::installation::{Installation, answer};
+use super::invoke::printed;
 
 #[tokio::test]
 async fn a_path_in_another_letter_case_or_with_a_slash_is_led_to_its_function() {
@@ -41,6 +42,22 @@ async fn a_path_in_another_letter_case_or_with_a_slash_is_led_to_its_function() 
     }
     let preflight = answer(&info, event("OPTIONS", "/Sets/1/key", "", &Value::Null)).await;
     assert_eq!(preflight.status, 204);
+}
+
+#[tokio::test]
+async fn a_query_that_no_url_has_is_read() {
+    let installation = Installation::demonstration().await;
+    let sent = json!("units=<cm>&note=\"a b\"#c");
+    let mut odd = event("GET", "/healthz", "", &Value::Null);
+    odd["rawQueryString"] = sent.clone();
+    let info = installation.function("info", "info", &[]).await;
+    assert_eq!(answer(&info, odd).await.status, 200);
+    let mut lookup = read("sets.lookup.key");
+    lookup["rawQueryString"] = sent;
+    let refused = printed(&installation, &["invoke", "-"], &[], Some(&lookup))
+        .await
+        .expect(400);
+    assert_eq!(refused["error"], "unitsUnknown");
 }
 
 #[tokio::test]
