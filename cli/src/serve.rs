@@ -19,6 +19,7 @@ use bespoke_web::{Context, Gateway, Overrides, logging};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::{functions, start};
@@ -66,13 +67,17 @@ async fn serve(mut environment: Environment) -> Result<()> {
         bail!("a backup is being put back here: let `bespoke restore --from` come to its end, or run it again");
     }
     context.database().compact_by_itself();
-    tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT));
-    tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE));
+    let chores = [
+        tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT)),
+        tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE)),
+    ];
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
     connections::accept(&listener, &gateway, stop_signal()?).await;
     // A mail that is cut off goes once more, so it gets the time that requests get.
     let _ = tokio::time::timeout(Duration::from_secs(GRACE_S), context.finish_mail()).await;
+    // What they do not come to is done after the next start.
+    chores.iter().for_each(JoinHandle::abort);
     context.put_usage().await;
     context.database().clone().close().await;
     Ok(())

@@ -50,9 +50,10 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     Ok(output::exit_code(!found.problems.is_empty()))
 }
 
-/// To open the bucket was to fetch every object that the database consists of, and to compare it with its checksum. The rest is
-/// looked at in a copy, so that nobody who is served has to wait.
+/// Fetches every object that the database consists of, and compares it with its checksum. The rest is looked at in a copy, so that
+/// nobody who is served has to wait.
 async fn bucket(context: &Context) -> Result<Found> {
+    context.database().check_objects().await?;
     let folder = tempfile::Builder::new()
         .prefix("verify-")
         .tempdir_in(&context.config().local_dir)?;

@@ -13,7 +13,9 @@ const PLACES: [(&str, &str); 6] = [
 
 // The first byte says where the others go.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let Some((place, body)) = bytes.split_first() else { return };
+    let Some((place, body)) = bytes.split_first() else {
+        return;
+    };
     let (path, kind) = PLACES[usize::from(*place) % PLACES.len()];
     on_stage(async |stage| {
         let request = stage.app.post(path).jwt(&stage.person.token).body(kind, body);

@@ -10,7 +10,9 @@ use jsonwebtoken::{EncodingKey, Header};
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     claims(bytes);
     for value in [bytes.to_vec(), format!("Basic {}", STANDARD.encode(bytes)).into_bytes()] {
-        let Ok(value) = http::HeaderValue::from_bytes(&value) else { continue };
+        let Ok(value) = http::HeaderValue::from_bytes(&value) else {
+            continue;
+        };
         for path in ["/whoami/key", "/account/jwt"] {
             let request = http::Request::get(path).header("authorization", value.clone());
             let request = request.body(Vec::new().into()).expect("a request");
@@ -20,9 +22,15 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 });
 
 fn claims(bytes: &[u8]) {
-    let Ok(claims) = serde_json::from_slice::<serde_json::Value>(bytes) else { return };
+    let Ok(claims) = serde_json::from_slice::<serde_json::Value>(bytes) else {
+        return;
+    };
     let key = Key::from_bytes([1; 32]);
-    let settings = TokenSettings { issuer: "i".into(), audience: "a".into(), lifetime_ms: 1 };
+    let settings = TokenSettings {
+        issuer: "i".into(),
+        audience: "a".into(),
+        lifetime_ms: 1,
+    };
     let signed = jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(key.as_bytes()));
     if let Ok(token) = signed {
         let _ = Tokens::new(&key, settings).verify(&token, Timestamp::from_millis(0));

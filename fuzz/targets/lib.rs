@@ -29,7 +29,12 @@ impl Stage {
             let person = app.person("jane").await;
             (app, person)
         });
-        Self { runtime, requests: 0, app, person }
+        Self {
+            runtime,
+            requests: 0,
+            app,
+            person,
+        }
     }
 }
 

@@ -142,16 +142,26 @@ fn a_damaged_object_of_the_bucket_is_named() {
     import(folder.path(), &file, &[]).json(0);
     verify(folder.path());
     let objects = folder.path().join("objects");
-    let folder_of_segments = fs::read_dir(objects.join("segment")).unwrap();
-    for segment in folder_of_segments.map(|entry| entry.unwrap().path()) {
-        let whole = fs::read(&segment).unwrap();
-        let mut bytes = whole.clone();
-        *bytes.last_mut().unwrap() ^= 1;
-        fs::write(&segment, bytes).unwrap();
-        let name = segment.file_name().unwrap().to_string_lossy().into_owned();
-        run(folder.path(), &["verify"], &[]).fails_with(&format!("segment/{name}"));
-        fs::write(&segment, whole).unwrap();
+    let head = fs::read(objects.join("head")).unwrap();
+    let is_named = |key: &str| head.windows(key.len()).any(|part| part == key.as_bytes());
+    let mut damaged = 0;
+    for kind in ["segment", "table"] {
+        for object in fs::read_dir(objects.join(kind)).into_iter().flatten() {
+            let object = object.unwrap().path();
+            let key = format!("{kind}/{}", object.file_name().unwrap().to_string_lossy());
+            if !is_named(&key) {
+                continue;
+            }
+            let whole = fs::read(&object).unwrap();
+            let mut bytes = whole.clone();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(&object, bytes).unwrap();
+            run(folder.path(), &["verify"], &[]).fails_with(&key);
+            fs::write(&object, whole).unwrap();
+            damaged += 1;
+        }
     }
+    assert!(damaged > 0);
     verify(folder.path());
 }
 

@@ -207,6 +207,14 @@ impl Database {
         self.engine.compact_by_itself();
     }
 
+    /// Fetches every object of the bucket that the database is made of, and compares it with its checksum.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] names what is damaged.
+    pub async fn check_objects(&self) -> Result<()> {
+        Ok(self.engine.check_objects().await?)
+    }
+
     /// Deletes what nothing in the bucket names any more.
     ///
     /// # Errors

@@ -17,9 +17,9 @@ use crate::replica::{Known, Replica};
 /// What is looked at while a file is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// Nothing: the file will be weighed as a whole.
+    /// Nothing: the file will be weighed as a whole. What the local copy has is not fetched.
     Whole,
-    /// Each object, by its digest.
+    /// Each object is fetched, and compared with its digest.
     Objects,
 }
 
@@ -101,7 +101,7 @@ impl Assembly {
         if table.page_size != target.head.json.page_size {
             return Err(damaged(key, "its page size is not that of `head`").into());
         }
-        let has_copy = !self.replica.local().dirty;
+        let has_copy = self.check == Check::Whole && !self.replica.local().dirty;
         let at_once = self.replica.local().is_none() && table.rows.len() <= INLINE_UNPACK_CHUNKS;
         let mut under_way = FuturesUnordered::new();
         for (index, row) in table.rows.iter().copied().enumerate() {

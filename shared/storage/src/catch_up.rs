@@ -8,6 +8,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use crate::assembly::{Check, assemble};
 use crate::checksum;
 use crate::delta::Delta;
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::head::Segment;
 use crate::image::Image;
@@ -40,6 +41,27 @@ pub(crate) enum Stumble {
 impl<E: Into<Error>> From<E> for Stumble {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl Engine {
+    /// Fetches every object that the newest state is made of, and compares each with its digest, and the whole with its checksum.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] names what is damaged or gone.
+    pub async fn check_objects(&self) -> Result<(), Error> {
+        let mut missing = String::new();
+        for _ in 0..SYNC_ATTEMPTS {
+            self.replica.refresh().await?;
+            let known = self.replica.known.load_full();
+            match self.replica.assemble_weighed(&known, &[Check::Objects]).await {
+                Ok(_) => return Ok(()),
+                Err(Stumble::Failed(error)) => return Err(error),
+                Err(Stumble::Again) => {}
+                Err(Stumble::Missing(key)) => missing = key,
+            }
+        }
+        Err(is_missing(&missing))
     }
 }
 
@@ -86,9 +108,7 @@ impl Replica {
                 Err(Stumble::Failed(error)) => return Err(error),
                 Err(Stumble::Missing(key)) => {
                     if missing_under.replace(target.etag.clone()) == Some(target.etag.clone()) {
-                        return Err(Error::Corrupt(format!(
-                            "{key} is missing, though `head` names it: restore the object or an earlier state"
-                        )));
+                        return Err(is_missing(&key));
                     }
                     let Fetched::Found(object) = self.get_head(None).await? else {
                         return Err(head_is_gone());
@@ -161,7 +181,8 @@ impl Replica {
         if !self.local().is_none() {
             self.make_room().await?;
         }
-        let (image, sum) = self.assemble_weighed(target).await?;
+        // Where the whole does not fit, the objects say which one it is.
+        let (image, sum) = self.assemble_weighed(target, &[Check::Whole, Check::Objects]).await?;
         let (replica, target) = (Arc::clone(self), Arc::clone(target));
         let work = move || {
             let mut local = replica.local_mut();
@@ -181,12 +202,14 @@ impl Replica {
         }
     }
 
-    /// The file that fits `target`, and its checksum.
-    async fn assemble_weighed(self: &Arc<Self>, target: &Known) -> Result<(Image, u64), Stumble> {
-        // Where the whole fits, all of its objects do; where it does not, they say which one it is.
-        for check in [Check::Whole, Check::Objects] {
-            let image = assemble(self, target, check).await?;
-            let sum = image.finish()?;
+    /// The file that fits `target`, and its checksum; checked first as `checks` begins, and as it goes on where it does not fit.
+    async fn assemble_weighed(self: &Arc<Self>, target: &Known, checks: &[Check]) -> Result<(Image, u64), Stumble> {
+        for check in checks {
+            let image = assemble(self, target, *check).await?;
+            let sum = match image.finish() {
+                Err(_) if *check == Check::Whole => continue,
+                weighed => weighed?,
+            };
             if (image.page_count(), sum) == (target.head.json.page_count, target.head.json.checksum) {
                 return Ok((image, sum));
             }
@@ -268,6 +291,12 @@ fn check_page_size(target: &Known, deltas: &[Delta]) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+fn is_missing(key: &str) -> Error {
+    Error::Corrupt(format!(
+        "{key} is missing, though `head` names it: restore the object or an earlier state"
+    ))
 }
 
 fn head_is_gone() -> Error {

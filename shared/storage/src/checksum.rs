@@ -21,9 +21,14 @@ pub(crate) fn of_object(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }
 
-/// Whether page `number` holds the byte at 1 GiB: SQLite locks there, and never writes it.
+/// Whether page `number` is [`lock_page`].
 pub(crate) fn is_lock_page(page_size: u32, number: u32) -> bool {
-    u64::from(number) == LOCK_BYTE / u64::from(page_size) + 1
+    number == lock_page(page_size)
+}
+
+/// The page that holds the byte at 1 GiB: SQLite locks there, and never writes it.
+pub(crate) fn lock_page(page_size: u32) -> u32 {
+    LOCK_BYTE / page_size + 1
 }
 
 #[cfg(test)]

@@ -97,21 +97,26 @@ impl Replica {
             // All that came since: where nobody compacts, `head` only ever names more.
             kept.extend(now.segments.iter().map(|segment| segment.key.clone()));
         }
-        let floor_ms = known.head.json.floor_ms.max(date_ms.saturating_sub(FLOOR_MS));
+        let before_ms = known.head.json.floor_ms;
+        let floor_ms = before_ms.max(date_ms.saturating_sub(FLOOR_MS));
+        let is_garbage = |object: &Listed| object.last_modified_ms <= floor_ms && !kept.contains(&object.key);
+        let garbage: Vec<_> = old.into_iter().filter(is_garbage).collect();
+        if garbage.is_empty() {
+            return Ok(Attempt::Done(Collected {
+                deleted: 0,
+                floor_ms: before_ms,
+            }));
+        }
         if self.ablation != Some(Ablation::GcWithoutFloor) {
             let head = plan::with_floor(&known.head, floor_ms, hex_16(&*self.random));
             let raised = self.put_head(head, &known.etag, date_ms).await?;
             self.publish(&raised);
         }
         drop(turn);
-        let garbage = old
-            .into_iter()
-            .filter(|object| object.last_modified_ms <= floor_ms && !kept.contains(&object.key));
-        let mut deleted = 0;
+        let deleted = garbage.len();
         // Ordered by key: trash comes last, so that what it names is never forgotten before it is gone.
         for object in garbage {
             within(&*self.clock, OBJECT_TIMEOUT_MS, self.store.delete(&object.key)).await?;
-            deleted += 1;
         }
         Ok(Attempt::Done(Collected { deleted, floor_ms }))
     }

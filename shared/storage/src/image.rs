@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hashbrown::HashMap;
+
 use crate::catch_up::damaged;
 use crate::checksum;
 use crate::delta::Unpacked;
@@ -36,8 +38,8 @@ struct Laid {
 }
 
 struct State {
-    /// Page 1 first.
-    pages: Vec<Laid>,
+    /// By their numbers.
+    pages: HashMap<u32, Laid>,
     /// How many pages the newest piece says that there are.
     page_count: (Layer, u32),
 }
@@ -68,7 +70,7 @@ impl Image {
     /// An empty one in `file`, which lies at `path`.
     pub(crate) fn on(path: PathBuf, file: Pages, page_size: u32) -> Self {
         let state = State {
-            pages: Vec::new(),
+            pages: HashMap::new(),
             page_count: (Layer::NONE, 0),
         };
         Self {
@@ -109,31 +111,29 @@ impl Image {
 
     fn lay(&self, state: &mut State, layer: Layer, first: u32, raw: &[u8]) -> io::Result<()> {
         let size = self.page_size as usize;
-        let (from, count) = (first as usize - 1, raw.len() / size);
-        let empty = Laid {
-            layer: Layer::NONE,
-            sum: 0,
-        };
-        if state.pages.len() < from + count {
-            state.pages.resize(from + count, empty);
-        }
-        let older = |laid: &Laid| laid.layer <= layer;
-        let pages = &mut state.pages[from..from + count];
-        let mut at = 0;
-        while at < count {
-            let run = pages[at..].iter().take_while(|laid| older(laid)).count();
-            let bytes = &raw[at * size..(at + run) * size];
+        let count = u32::try_from(raw.len() / size).map_err(io::Error::other)?;
+        let end = first
+            .checked_add(count)
+            .ok_or_else(|| io::Error::other("more pages than SQLite has"))?;
+        let mut number = first;
+        while number < end {
+            let run = (number..end)
+                .take_while(|number| !state.has_newer(*number, layer))
+                .count();
+            let from = (number - first) as usize * size;
+            let bytes = &raw[from..from + run * size];
             if run > 0 {
-                let offset = (from + at) as u64 * u64::from(self.page_size);
+                let offset = u64::from(number - 1) * u64::from(self.page_size);
                 self.file.write_all_at(bytes, offset)?;
             }
-            let numbers = first + u32::try_from(at).map_err(io::Error::other)?..;
-            for ((laid, page), number) in pages[at..].iter_mut().zip(bytes.chunks_exact(size)).zip(numbers) {
+            for page in bytes.chunks_exact(size) {
                 let sum = checksum::of_page(self.page_size, number, page);
-                *laid = Laid { layer, sum };
+                state.pages.insert(number, Laid { layer, sum });
+                number += 1;
             }
-            at += run;
-            at += pages[at..].iter().take_while(|laid| !older(laid)).count();
+            while number < end && state.has_newer(number, layer) {
+                number += 1;
+            }
         }
         Ok(())
     }
@@ -143,19 +143,26 @@ impl Image {
         self.state().page_count.1
     }
 
-    /// Cuts or extends the file to its length, and weighs it: the checksum of what was laid. The rest holds zeros.
-    pub(crate) fn finish(&self) -> io::Result<u64> {
-        let mut state = self.state();
+    /// Cuts the file to its length, and weighs it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where pages are missing; only the one that SQLite never writes may be.
+    pub(crate) fn finish(&self) -> Result<u64, Error> {
+        let state = self.state();
         let page_count = state.page_count.1;
+        let (mut sum, mut missing) = (0, u64::from(page_count));
+        for (_, laid) in state.pages.iter().filter(|(number, _)| **number <= page_count) {
+            sum ^= laid.sum;
+            missing -= 1;
+        }
+        let lock_page = checksum::lock_page(self.page_size);
+        if missing > u64::from(lock_page <= page_count && !state.pages.contains_key(&lock_page)) {
+            return Err(Error::Corrupt(format!(
+                "{missing} of {page_count} pages are in no object: restore an earlier state"
+            )));
+        }
         self.file.set_len(u64::from(page_count) * u64::from(self.page_size))?;
-        state.pages.truncate(page_count as usize);
-        let laid = state.pages.iter().map(|laid| laid.layer != Layer::NONE);
-        let missing = (1..=page_count).zip(laid.chain(std::iter::repeat(false)));
-        let zeros = vec![0; self.page_size as usize];
-        let of_zeros = missing.filter(|(_, laid)| !laid).fold(0, |sum, (number, _)| {
-            sum ^ checksum::of_page(self.page_size, number, &zeros)
-        });
-        Ok(state.pages.iter().fold(of_zeros, |sum, laid| sum ^ laid.sum))
+        Ok(sum)
     }
 
     /// The path and the file, which stays.
@@ -169,6 +176,10 @@ impl Image {
 }
 
 impl State {
+    fn has_newer(&self, number: u32, layer: Layer) -> bool {
+        self.pages.get(&number).is_some_and(|laid| laid.layer > layer)
+    }
+
     fn says(&mut self, layer: Layer, page_count: u32) {
         if layer >= self.page_count.0 {
             self.page_count = (layer, page_count);
@@ -252,23 +263,40 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_laid_holds_zeros_and_what_is_damaged_is_refused() {
+    fn what_is_damaged_or_incomplete_is_refused() {
         let image = Image::on(PathBuf::new(), Pages::Memory(Mutex::default()), 512);
-        image.lay_base(3 * 512, 512, &[7; 512]).unwrap();
-        let page = |number, byte| checksum::of_page(512, number, &[byte; 512]);
-        assert_eq!(image.finish().unwrap(), page(1, 0) ^ page(2, 7) ^ page(3, 0));
-        assert_eq!(image.page_count(), 3);
-        let other = Delta {
-            page_size: 1024,
-            page_count: 1,
-            pages: BTreeMap::new(),
-        };
-        for packed in [&other.encode().unwrap()[..], b"no delta"] {
-            let error = image.lay_delta(Layer::of_delta(0), packed, "segment/x").unwrap_err();
+        image.lay_base(3 * 512, 512, &[7; 2 * 512]).unwrap();
+        let refused = |error: Error, text: &str| {
             assert!(
-                matches!(&error, Error::Corrupt(detail) if detail.starts_with("segment/x: ")),
+                matches!(&error, Error::Corrupt(detail) if detail.contains(text)),
                 "{error}"
             );
-        }
+        };
+        refused(image.finish().unwrap_err(), "1 of 3 pages");
+        let delta = |page_size, page_count, number, bytes| Delta {
+            page_size,
+            page_count,
+            pages: BTreeMap::from([(number, Bytes::from(vec![0; bytes]))]),
+        };
+        let lay = |delta: &[u8]| image.lay_delta(Layer::of_delta(0), delta, "segment/x");
+        refused(
+            lay(&delta(1024, 1, 1, 1024).encode().unwrap()).unwrap_err(),
+            "segment/x: ",
+        );
+        refused(lay(b"no delta").unwrap_err(), "segment/x: ");
+    }
+
+    #[test]
+    fn a_page_far_away_costs_no_more_memory_than_another() {
+        let image = Image::on(PathBuf::new(), Pages::File(tempfile::tempfile().unwrap()), 512);
+        let far = Delta {
+            page_size: 512,
+            page_count: 3_000_000_000,
+            pages: BTreeMap::from([(2_000_000_000, Bytes::from(vec![0; 512]))]),
+        };
+        image
+            .lay_delta(Layer::of_delta(0), &far.encode().unwrap(), "a delta")
+            .unwrap();
+        assert!(matches!(image.finish(), Err(Error::Corrupt(_))));
     }
 }

@@ -141,7 +141,7 @@ pub(crate) const IDLE_READERS_MAX: usize = 64;
 /// The page cache of one connection. KiB.
 pub(crate) const PAGE_CACHE_KIB: i64 = 4_096;
 /// SQLite never writes the page that holds this byte.
-pub(crate) const LOCK_BYTE: u64 = 1 << 30;
+pub(crate) const LOCK_BYTE: u32 = 1 << 30;
 /// zstd's level for deltas and chunks. Encrypted fields leave little to find: level 3 saves next to nothing more, and makes
 /// commits a third dearer (measured).
 pub(crate) const ZSTD_LEVEL: i32 = 1;

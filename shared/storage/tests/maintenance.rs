@@ -274,12 +274,40 @@ async fn an_orphan_goes_after_a_day() {
     let key = "segment/01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let condition = bespoke_storage::PutCondition::CreateOnly;
     world.store.put(key, "left".into(), condition).await.unwrap();
+    let before = head_of(&*world.store).await;
     assert_eq!(engine.collect_garbage().await.unwrap().deleted, 0);
+    // Who finds nothing writes nothing.
+    assert_eq!(head_of(&*world.store).await, before);
     world.clock.advance(DAY_MS);
     let collected = engine.collect_garbage().await.unwrap();
     assert_eq!(collected.deleted, 1);
     let head = head_of(&*world.store).await;
     assert_eq!(head["floor_ms"].as_u64(), Some(collected.floor_ms));
+}
+
+#[tokio::test]
+async fn an_object_that_is_not_the_one_of_head_is_named_though_the_database_is_whole() {
+    let world = World::new();
+    let engine = world.open().await;
+    add_segment(&engine, 1).await;
+    engine.check_objects().await.unwrap();
+    let head = head_of(&*world.store).await;
+    let key = head["segments"][0]["key"].as_str().unwrap();
+    let Fetched::Found(object) = world.store.get(key, None).await.unwrap() else {
+        panic!("{key} is gone");
+    };
+    // The same pages, packed in another way.
+    let (length, packed) = object.body.split_at(8);
+    let raw_bytes = u64::from_le_bytes(length.try_into().unwrap());
+    let raw = zstd::bulk::decompress(packed, usize::try_from(raw_bytes).unwrap()).unwrap();
+    let again = [length, &zstd::bulk::compress(&raw, 19).unwrap()].concat();
+    world.store.put(key, again.into(), PutCondition::None).await.unwrap();
+    assert_eq!(counted(&world.open().await).await, 0);
+    let error = engine.check_objects().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Corrupt(detail) if detail.contains(key)),
+        "{error}"
+    );
 }
 
 #[tokio::test]
