@@ -142,6 +142,14 @@ impl App {
         })
     }
 
+    /// The same process, with routes of a test beside.
+    #[must_use]
+    pub fn beside(mut self, routes: Routes) -> Self {
+        let all = functions().into_iter().chain([routes]);
+        self.gateway = Gateway::new(self.context().clone(), all);
+        self
+    }
+
     /// The gateway, for requests that are put together by hand.
     pub fn gateway(&self) -> &Gateway {
         &self.gateway

@@ -161,9 +161,12 @@ pub fn check_output(log: &str) {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::Response;
+    use bespoke_web::{Body, Public, Routes, no_content, route};
     use serde_json::json;
 
     use super::*;
+    use crate::support::App;
 
     #[test]
     #[should_panic(expected = "a log has \"correct horse\"")]
@@ -172,6 +175,24 @@ mod tests {
         plant_sent(&json!({ "deep": [{ "password": "correct horse" }] }));
         tracing::trace!(body = "{\"password\":\"correct horse\"}", "received");
         check();
+    }
+
+    /// As nobody should write a handler.
+    #[utoipa::path(post, path = "/leak", operation_id = "leak", responses((status = 204, description = "It is done.")))]
+    async fn leak(_: Public, body: Body) -> bespoke_web::Result<Response> {
+        tracing::debug!(body = ?body.required()?, "received");
+        Ok(no_content())
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "a log has \"nobody else knows it\"")]
+    async fn a_handler_that_logs_what_it_is_sent_is_found_when_its_test_ends() {
+        let app = App::new().await.beside(Routes::new("leak").with(route!(leak)));
+        let body = json!({ "password": "nobody else knows it" });
+        plant_sent(&body);
+        let request = http::Request::post("/leak").header("content-type", "application/json");
+        let request = request.body(body.to_string().into()).expect("a request");
+        assert_eq!(app.gateway().handle(request).await.status(), 204);
     }
 
     #[test]
