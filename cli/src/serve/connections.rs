@@ -67,11 +67,7 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
                 if let Some(page) = metrics::page(gateway.context(), &request) {
                     return Ok::<_, Infallible>(page);
                 }
-                let answer = gateway.handle(request).await;
-                // Lets the requests that wait be worked on first. Then the answers go out together, and who gets many of them, as a
-                // proxy does, is woken once and not for each.
-                tokio::task::yield_now().await;
-                Ok(answer)
+                Ok(gateway.handle(request).await)
             }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(Box::pin(bounded(stream))), service));

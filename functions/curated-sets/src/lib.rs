@@ -15,10 +15,10 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::curated_set::CuratedSet;
 use bespoke_core::entity::image::ImageId;
+use bespoke_core::measurement::Measurements;
 use bespoke_database::{Db, curated_sets};
 use bespoke_web::{Error, Id, KeptBy, Outcome, Result, Routes, SentImage, Session, route};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 /// The routes of this function.
@@ -46,7 +46,7 @@ pub fn router() -> Routes {
 struct CuratedSetAnswer {
     result: Outcome,
     #[schema(value_type = view::CuratedSet)]
-    curated_set: Value,
+    curated_set: view::Shown<Measurements>,
     /// Names of the fields and measurements that were sent and not taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -70,7 +70,7 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
     let set = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
     let answer = CuratedSetAnswer {
         result: outcome,
-        curated_set: view::curated_set(set),
+        curated_set: set.into(),
         ignored,
     };
     Ok(outcome.answer(&answer))

@@ -3,11 +3,12 @@
 
 use axum::response::Response;
 use bespoke_core::EntityId;
+use bespoke_core::measurement::StoredMeasurements;
 use bespoke_database::{Db, curated_sets};
 use bespoke_web::lookup::{Asked, SetHead, Verdict};
 use bespoke_web::{Error, Id, Outcome, Paging, Params, Public, Query, Result, Session, list, ok, yaml_list};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{CuratedSetAnswer, view};
@@ -17,13 +18,13 @@ use crate::{CuratedSetAnswer, view};
 pub(crate) struct CuratedSetList {
     result: Outcome,
     #[schema(value_type = Vec<view::CuratedSet>)]
-    curated_sets: Vec<Value>,
+    curated_sets: Vec<view::Shown<StoredMeasurements>>,
 }
 
-async fn load(session: &Session, paging: &Paging) -> Result<Vec<Value>> {
+async fn load(session: &Session, paging: &Paging) -> Result<Vec<view::Shown<StoredMeasurements>>> {
     let page = paging.page()?;
     let sets = session.read(|db| Ok(curated_sets::by_height(db, page)?)).await?;
-    Ok(sets.into_iter().map(view::curated_set).collect())
+    Ok(sets.into_iter().map(Into::into).collect())
 }
 
 /// List the curated sets
@@ -63,7 +64,8 @@ pub(crate) async fn list_json(_: Public, session: Session, paging: Query<Paging>
         (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
     ))]
 pub(crate) async fn list_yaml(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
-    yaml_list(&load(&session, &paging.0).await?)
+    // The stored text of the measurements is JSON.
+    yaml_list(&json!(load(&session, &paging.0).await?))
 }
 
 /// Read a curated set
@@ -76,7 +78,7 @@ pub(crate) async fn read(_: Public, session: Session, id: Id) -> Result<Response
     let set = session.read(|db| crate::find(db, id)).await?;
     Ok(ok(&CuratedSetAnswer {
         result: Outcome::Success,
-        curated_set: view::curated_set(set),
+        curated_set: set.into(),
         ignored: None,
     }))
 }
@@ -105,12 +107,12 @@ pub(crate) async fn measurements(_: Public, session: Session, id: Id, asked: Que
     Ok(ok(&lookup.answer(Some(head), set.content.measies)))
 }
 
-async fn document(session: &Session, params: &Params) -> Result<Option<Value>> {
+async fn document(session: &Session, params: &Params) -> Result<Option<view::Document>> {
     let Some(id) = EntityId::parse(params.get("id")) else {
         return Ok(None);
     };
     let set = session.read(|db| Ok(curated_sets::by_id(db, id)?)).await?;
-    Ok(set.map(view::document))
+    Ok(set.map(Into::into))
 }
 
 /// Read a curated set, as bare JSON

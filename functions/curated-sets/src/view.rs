@@ -1,11 +1,13 @@
 //! How a curated set looks.
 
 use bespoke_core::entity::curated_set;
+use bespoke_core::{Timestamp, measurement};
 use bespoke_web::view::schema::Measurements;
-use bespoke_web::view::texts;
-use serde_json::{Map, Value, json};
+use bespoke_web::view::texts::{self, TextFields};
+use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
 
 const AUTHOR: &str = "FreeSewing.org";
 const KIND: &str = "curatedMeasurementsSet";
@@ -58,33 +60,69 @@ impl PartialSchema for CuratedSetDocument {
 
 impl ToSchema for CuratedSetDocument {}
 
-/// The curated set object.
-pub(crate) fn curated_set(set: curated_set::CuratedSet) -> Value {
-    let mut object = Map::new();
-    insert(&mut object, set);
-    Value::Object(object)
+/// What of a curated set is shown.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown<M> {
+    id: i64,
+    created_at: Timestamp,
+    height: i64,
+    #[serde(flatten)]
+    texts: TextFields,
+    measies: M,
+    updated_at: Timestamp,
+    published: bool,
+    uuid: Uuid,
+}
+
+impl<M> From<curated_set::CuratedSet<M>> for Shown<M> {
+    fn from(set: curated_set::CuratedSet<M>) -> Self {
+        Self {
+            id: set.id,
+            created_at: set.created_at,
+            height: set.content.height,
+            texts: TextFields(set.content.texts),
+            measies: set.content.measies,
+            updated_at: set.updated_at,
+            published: set.content.published,
+            uuid: set.uuid,
+        }
+    }
 }
 
 /// The document: without `result`, with the measurements under another name at its end.
-pub(crate) fn document(set: curated_set::CuratedSet) -> Value {
-    let mut object = Map::new();
-    object.insert("author".into(), AUTHOR.into());
-    object.insert("type".into(), KIND.into());
-    object.insert("about".into(), ABOUT.into());
-    insert(&mut object, set);
-    let measies = object.shift_remove("measies").unwrap_or_default();
-    object.insert("measurements".into(), measies);
-    Value::Object(object)
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Document {
+    author: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    about: &'static str,
+    id: i64,
+    created_at: Timestamp,
+    height: i64,
+    #[serde(flatten)]
+    texts: TextFields,
+    updated_at: Timestamp,
+    published: bool,
+    uuid: Uuid,
+    measurements: measurement::Measurements,
 }
 
-fn insert(object: &mut Map<String, Value>, set: curated_set::CuratedSet) {
-    let content = set.content;
-    object.insert("id".into(), set.id.into());
-    object.insert("createdAt".into(), json!(set.created_at));
-    object.insert("height".into(), content.height.into());
-    texts::insert(object, &content.texts);
-    object.insert("measies".into(), Value::Object(content.measies));
-    object.insert("updatedAt".into(), json!(set.updated_at));
-    object.insert("published".into(), content.published.into());
-    object.insert("uuid".into(), json!(set.uuid));
+impl From<curated_set::CuratedSet> for Document {
+    fn from(set: curated_set::CuratedSet) -> Self {
+        Self {
+            author: AUTHOR,
+            kind: KIND,
+            about: ABOUT,
+            id: set.id,
+            created_at: set.created_at,
+            height: set.content.height,
+            texts: TextFields(set.content.texts),
+            updated_at: set.updated_at,
+            published: set.content.published,
+            uuid: set.uuid,
+            measurements: set.content.measies,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! `GET /designs` and `GET /designs/{name}`
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use bespoke_core::measurement;
 use bespoke_database::designs;
@@ -62,6 +64,6 @@ pub(crate) async fn read(_: Public, session: Session, params: Params) -> Result<
     let design = session.read(|db| Ok(designs::by_name(db, &name)?)).await?;
     Ok(ok(&DesignAnswer {
         result: Outcome::Success,
-        design: design.ok_or_else(Error::not_found)?.into(),
+        design: Arc::unwrap_or_clone(design.ok_or_else(Error::not_found)?).into(),
     }))
 }

@@ -16,7 +16,6 @@ use bespoke_core::entity::option_pack::OptionPack;
 use bespoke_database::{Db, option_packs};
 use bespoke_web::{Error, Id, KeptBy, Outcome, Result, Routes, SentImage, Session, route};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 /// The routes of this function.
@@ -41,7 +40,7 @@ pub fn router() -> Routes {
 struct OptionPackAnswer {
     result: Outcome,
     #[schema(value_type = view::OptionPack)]
-    option_pack: Value,
+    option_pack: view::Shown,
     /// Names of the fields that were sent and not taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -65,7 +64,7 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
     let pack = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
     let answer = OptionPackAnswer {
         result: outcome,
-        option_pack: view::option_pack(pack, session),
+        option_pack: view::Shown::new(pack, session),
         ignored,
     };
     Ok(outcome.answer(&answer))

@@ -7,7 +7,6 @@ use bespoke_core::entity::option_pack::OptionPack;
 use bespoke_database::{Page, option_packs};
 use bespoke_web::{Error, Outcome, Paging, Params, Public, Query, Result, Scheme, Session, list, ok, yaml_list};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{OptionPackAnswer, view};
@@ -17,7 +16,7 @@ use crate::{OptionPackAnswer, view};
 pub(crate) struct OptionPackList {
     result: Outcome,
     #[schema(value_type = Vec<view::OptionPack>)]
-    option_packs: Vec<Value>,
+    option_packs: Vec<view::Shown>,
 }
 
 /// An option pack, or those of a design.
@@ -41,16 +40,16 @@ pub(crate) enum OneOrSomeBare {
 /// What a path names.
 enum Named {
     Pack(Box<OptionPack>),
-    Design(Vec<Value>),
+    Design(Vec<view::Shown>),
     Nothing,
 }
 
-async fn load(session: &Session, design: Option<&str>, page: Page) -> Result<Vec<Value>> {
+async fn load(session: &Session, design: Option<&str>, page: Page) -> Result<Vec<view::Shown>> {
     let design = design.map(str::to_lowercase);
     let packs = session
         .read(|db| Ok(option_packs::list(db, design.as_deref(), page)?))
         .await?;
-    Ok(packs.into_iter().map(|pack| view::option_pack(pack, session)).collect())
+    Ok(packs.into_iter().map(|pack| view::Shown::new(pack, session)).collect())
 }
 
 async fn named(session: &Session, params: &Params, paging: &Paging) -> Result<Named> {
@@ -79,7 +78,7 @@ pub(crate) async fn list_all(_: Public, session: Session, paging: Query<Paging>)
     answer_list(load(&session, None, paging.0.page()?).await?)
 }
 
-fn answer_list(option_packs: Vec<Value>) -> Result<Response> {
+fn answer_list(option_packs: Vec<view::Shown>) -> Result<Response> {
     list(&OptionPackList {
         result: Outcome::Success,
         option_packs,
@@ -123,7 +122,7 @@ pub(crate) async fn read(_: Public, session: Session, params: Params, paging: Qu
     match named(&session, &params, &paging.0).await? {
         Named::Pack(pack) => Ok(ok(&OptionPackAnswer {
             result: Outcome::Success,
-            option_pack: view::option_pack(*pack, &session),
+            option_pack: view::Shown::new(*pack, &session),
             ignored: None,
         })),
         Named::Design(packs) => answer_list(packs),
@@ -142,7 +141,7 @@ pub(crate) async fn read(_: Public, session: Session, params: Params, paging: Qu
     ))]
 pub(crate) async fn json(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
     match named(&session, &params, &paging.0).await? {
-        Named::Pack(pack) => Ok(ok(&view::document(*pack, &session))),
+        Named::Pack(pack) => Ok(ok(&view::Document::new(*pack, &session))),
         Named::Design(packs) => list(&packs),
         Named::Nothing => Err(Error::not_found()),
     }
@@ -159,8 +158,8 @@ pub(crate) async fn json(_: Public, session: Session, params: Params, paging: Qu
     ))]
 pub(crate) async fn yaml(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
     match named(&session, &params, &paging.0).await? {
-        Named::Pack(pack) => bespoke_web::yaml(Some(&view::document(*pack, &session))),
+        Named::Pack(pack) => bespoke_web::yaml(Some(&view::Document::new(*pack, &session))),
         Named::Design(packs) => yaml_list(&packs),
-        Named::Nothing => bespoke_web::yaml(None::<&Value>),
+        Named::Nothing => bespoke_web::yaml(None::<&()>),
     }
 }

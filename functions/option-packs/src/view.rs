@@ -1,13 +1,14 @@
 //! How an option pack looks.
 
+use bespoke_core::Timestamp;
 use bespoke_core::entity::option_pack;
-use bespoke_web::Context;
-use bespoke_web::view::texts;
+use bespoke_web::view::texts::{self, TextFields};
+use bespoke_web::{Context, JsonObject};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
 
 const PROVIDER: &str = "FreeSewing.org";
 const KIND: &str = "optionPack";
@@ -72,36 +73,61 @@ fn maybe_text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(kind).into()
 }
 
-/// The option pack object.
-pub(crate) fn option_pack(pack: option_pack::OptionPack, context: &Context) -> Value {
-    let mut object = Map::new();
-    insert(&mut object, pack, context);
-    Value::Object(object)
+/// What of an option pack is shown.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown {
+    id: i64,
+    created_at: Timestamp,
+    design: String,
+    img: Option<String>,
+    #[serde(flatten)]
+    texts: TextFields,
+    options: JsonObject,
+    updated_at: Timestamp,
+    uuid: Uuid,
+    image: Option<String>,
+    image_url: Option<String>,
 }
 
 /// The document: without `result`.
-pub(crate) fn document(pack: option_pack::OptionPack, context: &Context) -> Value {
-    let mut object = Map::new();
-    object.insert("provider".into(), PROVIDER.into());
-    object.insert("type".into(), KIND.into());
-    object.insert("about".into(), ABOUT.into());
-    insert(&mut object, pack, context);
-    Value::Object(object)
+#[derive(Serialize)]
+pub(crate) struct Document {
+    provider: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    about: &'static str,
+    #[serde(flatten)]
+    pack: Shown,
 }
 
-fn insert(object: &mut Map<String, Value>, pack: option_pack::OptionPack, context: &Context) {
-    let content = pack.content;
-    object.insert("id".into(), pack.id.into());
-    object.insert("createdAt".into(), json!(pack.created_at));
-    object.insert("design".into(), content.design.into());
-    object.insert("img".into(), json!(content.img));
-    texts::insert(object, &content.texts);
-    object.insert("options".into(), Value::Object(content.options));
-    object.insert("updatedAt".into(), json!(pack.updated_at));
-    object.insert("uuid".into(), json!(pack.uuid));
-    object.insert("image".into(), json!(content.img));
-    object.insert(
-        "imageUrl".into(),
-        json!(context.image_url(content.img.as_deref(), true)),
-    );
+impl Shown {
+    /// How an option pack looks to everybody.
+    pub(crate) fn new(pack: option_pack::OptionPack, context: &Context) -> Self {
+        let content = pack.content;
+        Self {
+            image_url: context.image_url(content.img.as_deref(), true),
+            id: pack.id,
+            created_at: pack.created_at,
+            design: content.design,
+            img: content.img.clone(),
+            texts: TextFields(content.texts),
+            options: content.options,
+            updated_at: pack.updated_at,
+            uuid: pack.uuid,
+            image: content.img,
+        }
+    }
+}
+
+impl Document {
+    /// How an option pack looks as a document.
+    pub(crate) fn new(pack: option_pack::OptionPack, context: &Context) -> Self {
+        Self {
+            provider: PROVIDER,
+            kind: KIND,
+            about: ABOUT,
+            pack: Shown::new(pack, context),
+        }
+    }
 }

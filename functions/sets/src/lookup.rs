@@ -1,10 +1,12 @@
 //! `GET /sets/{id}/measurements/{auth}`, the same for everybody, and `GET /sets/lookup/{auth}`: what a program needs to draft from
 //! a set.
 
+use std::sync::Arc;
+
 use axum::response::Response;
-use bespoke_core::entity::set::MeasurementSet;
 use bespoke_core::{EntityId, Timestamp};
-use bespoke_database::{Db, sets};
+use bespoke_database::Db;
+use bespoke_database::sets::{self, StoredSet};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::lookup::{Asked, Lookup, SetHead, Verdict};
 use bespoke_web::openapi::Failure;
@@ -35,12 +37,12 @@ pub(crate) async fn measurements(
     asked: Query<Asked>,
 ) -> Result<Response> {
     let find = |db: &Db<'_>| {
-        let set = crate::find(db, id)?;
+        let set = crate::find_stored(db, id)?;
         caller.actor.may_read(set.user_id)?;
         Ok((asked.0.read(db)?, set))
     };
     let (lookup, set) = session.read(find).await?;
-    Ok(answer(lookup, set))
+    answer(lookup, &set)
 }
 
 /// Look up the measurements of a public set
@@ -54,7 +56,7 @@ pub(crate) async fn measurements(
     ))]
 pub(crate) async fn public(_: Public, session: Session, id: Id, asked: Query<Asked>) -> Result<Response> {
     let find = |db: &Db<'_>| {
-        let set = crate::find(db, id)?;
+        let set = crate::find_stored(db, id)?;
         if set.content.public {
             Ok((asked.0.read(db)?, set))
         } else {
@@ -62,7 +64,7 @@ pub(crate) async fn public(_: Public, session: Session, id: Id, asked: Query<Ask
         }
     };
     let (lookup, set) = session.read(find).await?;
-    Ok(answer(lookup, set))
+    answer(lookup, &set)
 }
 
 /// Which set is meant.
@@ -124,15 +126,15 @@ pub(crate) async fn by_name(
         let lookup = asked.0.read(db)?;
         let mut found = called(sets::names(db, caller.actor.user_id)?, &name);
         found.truncate(MAX_CANDIDATES);
-        let by_id = |id: &i64| sets::by_id(db, EntityId::Integer(*id)).transpose();
+        let by_id = |id: &i64| sets::stored_by_id(db, EntityId::Integer(*id)).transpose();
         let found: std::result::Result<Vec<_>, _> = found.iter().filter_map(by_id).collect();
         Ok((lookup, found?))
     };
-    let (lookup, mut found) = session.read(find).await?;
-    match found.len() {
-        0 => Err(Error::not_found()),
-        1 => Ok(answer(lookup, found.remove(0))),
-        _ => Ok(ambiguous(found)),
+    let (lookup, found) = session.read(find).await?;
+    match &found[..] {
+        [] => Err(Error::not_found()),
+        [set] => answer(lookup, set),
+        all => Ok(ambiguous(all)),
     }
 }
 
@@ -145,27 +147,28 @@ fn called(names: Vec<(i64, String)>, wanted: &str) -> Vec<i64> {
     found.into_iter().map(|(id, _)| id).collect()
 }
 
-fn ambiguous(found: Vec<MeasurementSet>) -> Response {
-    let candidate = |set: MeasurementSet| Candidate {
+fn ambiguous(found: &[Arc<StoredSet>]) -> Response {
+    let candidate = |set: &Arc<StoredSet>| Candidate {
         id: set.id,
         uuid: set.uuid,
-        name: set.content.name,
+        name: set.content.name.clone(),
         updated_at: set.updated_at,
     };
     let body = Ambiguous {
         result: "error",
         error: "nameAmbiguous",
-        candidates: found.into_iter().map(candidate).collect(),
+        candidates: found.iter().map(candidate).collect(),
     };
     json(StatusCode::CONFLICT, &body)
 }
 
-fn answer(lookup: Lookup, set: MeasurementSet) -> Response {
+fn answer(lookup: Lookup, set: &StoredSet) -> Result<Response> {
+    let measies = serde_json::from_str(set.content.measies.get()).map_err(Error::internal)?;
     let head = SetHead {
         id: set.id,
         uuid: set.uuid,
-        name: set.content.name,
+        name: set.content.name.clone(),
         updated_at: set.updated_at,
     };
-    ok(&lookup.answer(Some(head), set.content.measies))
+    Ok(ok(&lookup.answer(Some(head), measies)))
 }

@@ -27,6 +27,9 @@ pub enum Unit {
     Degree,
 }
 
+/// The one in degrees.
+const SLOPE: &str = "shoulderSlope";
+
 /// The names of the 38 measurements (contract-2023 section 3.0), in alphabetical order.
 pub const NAMES: [&str; 38] = [
     "ankle",
@@ -69,11 +72,16 @@ pub const NAMES: [&str; 38] = [
     "wrist",
 ];
 
+/// Where a measurement stands among [`NAMES`]; `None` when there is no measurement of that name.
+fn place(name: &str) -> Option<usize> {
+    NAMES.binary_search(&name).ok()
+}
+
 /// The unit of a measurement; `None` when there is no measurement of that name.
 pub fn unit(name: &str) -> Option<Unit> {
     match name {
-        "shoulderSlope" => Some(Unit::Degree),
-        _ => NAMES.binary_search(&name).is_ok().then_some(Unit::Millimetre),
+        SLOPE => Some(Unit::Degree),
+        _ => place(name).map(|_| Unit::Millimetre),
     }
 }
 

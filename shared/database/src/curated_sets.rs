@@ -2,8 +2,10 @@
 
 use bespoke_core::entity::curated_set::{CuratedSet, CuratedSetContent};
 use bespoke_core::entity::texts::Texts;
+use bespoke_core::measurement::StoredMeasurements;
 use bespoke_core::{EntityId, Timestamp};
 use rusqlite::named_params;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::row::{Columns, json};
@@ -48,7 +50,7 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<CuratedSet>> {
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read; [`crate::Error::NoSuchPlace`] when the one before the page is gone.
-pub fn by_height(db: &Db<'_>, page: Page) -> Result<Vec<CuratedSet>> {
+pub fn by_height(db: &Db<'_>, page: Page) -> Result<Vec<CuratedSet<StoredMeasurements>>> {
     let place = match page.after {
         None => (i64::MIN, 0),
         Some(id) => by_id(db, id)?
@@ -106,7 +108,7 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<CuratedSet> {
+fn from_row<M: DeserializeOwned>(db: &Db<'_>, row: &mut Columns<'_>) -> Result<CuratedSet<M>> {
     let (id, uuid) = (row.take()?, row.take()?);
     let vault = db.vault.row(TABLE, uuid);
     Ok(CuratedSet {

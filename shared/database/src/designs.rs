@@ -1,5 +1,7 @@
 //! Designs: those that the operator brought, or those that the program knows.
 
+use std::sync::Arc;
+
 use bespoke_core::measurement::{Design, EMBEDDED_DESIGNS};
 
 use crate::row::{Columns, json};
@@ -28,13 +30,16 @@ pub fn all(db: &Db<'_>) -> Result<Vec<Design>> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn by_name(db: &Db<'_>, name: &str) -> Result<Option<Design>> {
-    let row = db.first("SELECT name, needs FROM designs WHERE name = ?1", [name], from_row)?;
-    if row.is_some() || any(db)? {
-        return Ok(row);
-    }
-    let place = EMBEDDED_DESIGNS.binary_search_by(|design| design.name.as_str().cmp(name));
-    Ok(place.ok().map(|place| EMBEDDED_DESIGNS[place].clone()))
+pub fn by_name(db: &Db<'_>, name: &str) -> Result<Option<Arc<Design>>> {
+    let read = || {
+        let row = db.first("SELECT name, needs FROM designs WHERE name = ?1", [name], from_row)?;
+        if row.is_some() || any(db)? {
+            return Ok(row);
+        }
+        let place = EMBEDDED_DESIGNS.binary_search_by(|design| design.name.as_str().cmp(name));
+        Ok(place.ok().map(|place| EMBEDDED_DESIGNS[place].clone()))
+    };
+    db.recent(|recent| &recent.designs, name.to_owned(), read)
 }
 
 /// Puts these in the place of all that there are.

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bespoke_core::entity::user::Standing;
+use bespoke_core::measurement::Design;
 use bespoke_storage::Change;
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -69,6 +70,7 @@ pub(crate) struct Recent {
     pub(crate) standings: Shelf<i64, Standing>,
     pub(crate) sets: Shelf<i64, StoredSet>,
     pub(crate) sets_by_uuid: Shelf<Uuid, StoredSet>,
+    pub(crate) designs: Shelf<String, Design>,
     /// Calls by account, key and day, as far as they are in the database.
     pub(crate) calls: Shelf<(i64, Uuid, i64), i64>,
 }
@@ -81,6 +83,8 @@ impl Recent {
         self.credentials.follow(change, accounts || is_touched("api_keys"), []);
         self.standings.follow(change, accounts, []);
         self.calls.follow(change, accounts, []);
+        // A table without a `rowid`: its rows are not named.
+        self.designs.follow(change, true, []);
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
         self.sets.follow(change, accounts, sets.map(|row| row.row));
         self.sets_by_uuid.follow(change, accounts || is_touched("sets"), []);
@@ -152,6 +156,12 @@ impl Keep for Credential {
 }
 
 impl Keep for Standing {
+    fn is_still(&self, now: &Self) -> bool {
+        self == now
+    }
+}
+
+impl Keep for Design {
     fn is_still(&self, now: &Self) -> bool {
         self == now
     }

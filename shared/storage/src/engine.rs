@@ -275,6 +275,7 @@ impl Engine {
         mut look: impl FnMut(&Replica) -> Result<Looked<T>, E> + Send,
     ) -> Result<Read<T>, E> {
         if self.must_ask(freshness)
+            && self.replica.newest_at_once().is_none()
             && let Some(read) = self.read_while_asking(&mut look).await?
         {
             return Ok(read);

@@ -169,12 +169,22 @@ impl Replica {
         within(&*self.clock, HEAD_TIMEOUT_MS, self.store.get(HEAD_KEY, if_none_match)).await
     }
 
+    /// The store's clock, where the store knows at once that the newest `head` is the one that is known here. Milliseconds since 1970.
+    pub(crate) fn newest_at_once(&self) -> Option<u64> {
+        self.store.is_still(HEAD_KEY, &self.known.load().etag)
+    }
+
     /// Is at the newest `head` when it returns; returns the store's clock. Milliseconds since 1970.
     pub(crate) async fn refresh(self: &Arc<Self>) -> Result<u64, Error> {
-        let known = self.known.load_full();
         let asked = Moment::now(&*self.clock);
-        let fetched = self.get_head(Some(&known.etag)).await?;
-        let date_ms = self.absorb(fetched).await?;
+        let date_ms = match self.newest_at_once() {
+            Some(date_ms) => date_ms,
+            None => {
+                let known = self.known.load_full();
+                let fetched = self.get_head(Some(&known.etag)).await?;
+                self.absorb(fetched).await?
+            }
+        };
         self.asking.was_newest(asked, date_ms);
         if self.local().is_lost() {
             self.repair().await?;

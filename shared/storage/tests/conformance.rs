@@ -267,6 +267,33 @@ async fn two_that_open_one_directory_see_the_same() {
 }
 
 #[tokio::test]
+async fn what_is_known_at_once_is_what_a_get_finds() {
+    on_all(async |store| {
+        let old = store.put("a/b", body("x"), PutCondition::None).await.unwrap();
+        assert_eq!(store.is_still("a/b", &old), None, "nobody has looked yet");
+        let found = store.get("a/b", Some(&old)).await;
+        let asked = matches!(found, Ok(Fetched::NotModified { .. }));
+        let new = store.put("a/b", body("y"), PutCondition::None).await.unwrap();
+        assert!(asked && store.is_still("a/b", &old).is_none() && store.is_still("a/b", &new).is_none());
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = [(), ()].map(|()| DirectoryStore::open(folder.path()).unwrap());
+    let old = one.put("a/b", body("x"), PutCondition::None).await.unwrap();
+    one.get("a/b", Some(&old)).await.unwrap();
+    assert!(
+        one.is_still("a/b", &old).is_some(),
+        "a folder knows what it has looked at"
+    );
+    two.put("a/b", body("y"), PutCondition::None).await.unwrap();
+    assert_eq!(one.is_still("a/b", &old), None, "somebody else has put another");
+    let newest = two.put("a/b", body("z"), PutCondition::None).await.unwrap();
+    two.get("a/b", Some(&newest)).await.unwrap();
+    two.delete("a/b").await.unwrap();
+    assert_eq!(two.is_still("a/b", &newest), None);
+}
+
+#[tokio::test]
 async fn what_a_killed_writer_left_is_not_listed_and_a_cut_object_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(folder.path()).unwrap();

@@ -196,10 +196,11 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
-        let proof = Proof::of(parts, context)?;
+        let now = context.now();
+        let proof = Proof::of(parts, context, now)?;
         let session = Session::from_request_parts(parts, context).await?;
-        let identity = session.read(|db| Ok(proof.known(db, context)?.identity)).await?;
-        let verdict = identity.count(&session, require(identity.actor.level, LEVEL));
+        let identity = session.read(|db| Ok(proof.known(db, context, now)?.identity)).await?;
+        let verdict = identity.count(&session, require(identity.actor.level, LEVEL), now);
         Ok(Self { identity, verdict })
     }
 }
@@ -208,17 +209,20 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
-        let proof = Proof::of(parts, context)?;
+        let now = context.now();
+        let proof = Proof::of(parts, context, now)?;
         let session = Session::from_request_parts(parts, context).await?;
         proof.replace_imported(&session).await?;
         let look = session.read(|db| {
-            let known = proof.known(db, context)?;
-            let verdict = proof.admit(&known, LEVEL, db).and_then(|()| known.quota(db, context));
+            let known = proof.known(db, context, now)?;
+            let verdict = proof
+                .admit(&known, LEVEL, db)
+                .and_then(|()| known.quota(db, context, now));
             Ok((known.identity, verdict))
         });
         let (identity, verdict) = look.await?;
         let verdict = verdict.map(|left| left.into_iter().for_each(|left| session.note(left)));
-        identity.count(&session, verdict)?;
+        identity.count(&session, verdict, now)?;
         Ok(Self { identity, proof })
     }
 }

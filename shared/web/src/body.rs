@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
+use crate::routes::Terms;
 use crate::{Access, Error, Session};
 
 /// The largest body that is read from a caller, in bytes, before and after decompression.
@@ -67,7 +68,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if !is_json(request.headers())? {
             return Ok(Self::default());
         }
-        let limit = match request.extensions().get::<Access>() {
+        let terms = request.extensions().get::<Terms>();
+        let limit = match terms.map(|terms| terms.access) {
             Some(Access::Public) => MAX_PUBLIC_BODY_BYTES,
             _ => MAX_BODY_BYTES,
         };
@@ -303,7 +305,11 @@ mod tests {
         let sent = async |access, body: String| {
             let request = Request::builder()
                 .header(header::CONTENT_TYPE, "application/json")
-                .extension(access);
+                .extension(Terms {
+                    scheme: None,
+                    access,
+                    scopes: None,
+                });
             let body = Body::from_request(request.body(axum::body::Body::from(body)).unwrap(), &()).await;
             body.map_err(|error| error.status().as_u16())
         };

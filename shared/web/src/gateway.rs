@@ -16,12 +16,12 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Collected};
 use percent_encoding::percent_decode_str;
-use tracing::Instrument;
 
 use self::kept::Kept;
 use self::request_id::{REQUEST_ID, RequestIds};
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
+use crate::logging;
 use crate::metrics::Running;
 use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
 
@@ -90,7 +90,6 @@ impl Gateway {
     /// Answers a request. Whatever happens, there is an answer: a panic in a handler is a 500.
     pub async fn handle(&self, mut request: Request) -> Response {
         let id = self.request_ids.of(request.headers(), self.context.random());
-        let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
         let session = Session::of(self.context.clone(), &request);
         let client = ClientIp::of(&request, self.context.config().trusted_proxies.as_ref());
         request.extensions_mut().insert(session.clone());
@@ -103,9 +102,8 @@ impl Gateway {
         let response = if method == Method::OPTIONS {
             cors::preflight(request.headers())
         } else {
-            let answer = AssertUnwindSafe(self.dispatch(request, &session, client).instrument(span))
-                .catch_unwind()
-                .await;
+            let answer = logging::of_request(id.clone(), self.dispatch(request, &session, client));
+            let answer = AssertUnwindSafe(answer).catch_unwind().await;
             answer.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
         };
         self.flush_usage().await;
@@ -150,11 +148,7 @@ impl Gateway {
     async fn serve(&self, mut request: Request, route: &Route, params: Params, session: &Session) -> Response {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
-        request.extensions_mut().insert(route.access);
-        request.extensions_mut().insert(route.scopes);
-        if let Some(scheme) = scheme {
-            request.extensions_mut().insert(scheme);
-        }
+        request.extensions_mut().insert(route.terms());
         let mut response = match route.kept {
             Some(by) => {
                 let answer = self.answer_kept(route, by, request, session).await;

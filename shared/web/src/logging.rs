@@ -1,16 +1,25 @@
-//! Logs: `tracing`, to standard error; plain on a terminal, JSON lines otherwise.
+//! Logs: `tracing`, to standard error; plain on a terminal, JSON lines otherwise. Each line of a request has the id of the request.
 
-use std::fmt::Debug;
+use std::fmt;
 use std::io::IsTerminal;
 
-use tracing::field::{Field, Visit};
-use tracing_subscriber::field::RecordFields;
+use http::HeaderValue;
+use serde::Serialize;
+use tracing::{Event, Subscriber};
+use tracing_serde::fields::{AsMap, SerializeFieldMap};
+use tracing_serde::{AsSerde, SerializeLevel};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::FormatFields;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt, registry};
+use tracing_subscriber::{Layer as _, fmt::layer, registry};
+
+tokio::task_local! {
+    static REQUEST_ID: HeaderValue;
+}
 
 /// Starts the log of this process. `filter` is a level, or levels of modules as in `info,bespoke_storage=debug`; what is neither
 /// counts as `info`.
@@ -18,13 +27,11 @@ pub fn start(filter: &str) {
     let filter: Targets = filter
         .parse()
         .unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = layer().with_writer(std::io::stderr);
     let lines = if std::io::stderr().is_terminal() {
-        lines.with_target(false).boxed()
+        lines.event_format(Plain(Format::default().with_target(false))).boxed()
     } else {
-        let json = lines.json().flatten_event(true);
-        let json = json.with_current_span(true).with_span_list(false);
-        json.fmt_fields(SpanFields).boxed()
+        lines.event_format(Json).boxed()
     };
     // A second start in one process (tests) keeps the first.
     let _ = registry().with(lines.with_filter(filter)).try_init();
@@ -34,49 +41,144 @@ pub fn start(filter: &str) {
     }));
 }
 
-/// Writes the fields of a span as a JSON object. Every request has a span, most of them are never logged, and the writer of the
-/// library builds a tree for each; nobody adds fields to a span of ours later, which that can and this cannot.
-struct SpanFields;
+/// Works on a request: what that logs has the id. A span would do the same, and costs a twentieth of a request, of which most log
+/// nothing.
+pub(crate) async fn of_request<F: Future>(id: HeaderValue, work: F) -> F::Output {
+    REQUEST_ID.scope(id, work).await
+}
 
-impl<'w> FormatFields<'w> for SpanFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> std::fmt::Result {
-        let mut visit = JsonFields {
-            writer,
-            result: Ok(()),
-            opened: false,
-        };
-        fields.record(&mut visit);
-        let opened = visit.opened;
-        visit.result?;
-        visit.writer.write_str(if opened { "}" } else { "{}" })
+/// Calls `f` with the id of the request that is under way here.
+fn with_request_id<T>(f: impl FnOnce(Option<&str>) -> T) -> T {
+    let id = REQUEST_ID.try_with(HeaderValue::clone).ok();
+    f(id.as_ref().and_then(|id| id.to_str().ok()))
+}
+
+/// What the library writes, behind the id of the request.
+struct Plain(Format);
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        with_request_id(|id| id.map_or(Ok(()), |id| write!(writer, "{id} ")))?;
+        self.0.format_event(context, writer, event)
     }
 }
 
-struct JsonFields<'w> {
-    writer: Writer<'w>,
-    result: std::fmt::Result,
-    opened: bool,
+/// One JSON object a line.
+struct Json;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: String,
+    level: SerializeLevel<'a>,
+    #[serde(flatten)]
+    fields: SerializeFieldMap<'a, Event<'a>>,
+    target: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
-impl JsonFields<'_> {
-    fn write(&mut self, name: &str, text: &str) -> std::fmt::Result {
-        let text = serde_json::to_string(text).map_err(|_| std::fmt::Error)?;
-        self.writer.write_str(if self.opened { ",\"" } else { "{\"" })?;
-        self.opened = true;
-        self.writer.write_str(name)?;
-        self.writer.write_str("\":")?;
-        self.writer.write_str(&text)
+impl<S, N> FormatEvent<S, N> for Json
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut timestamp = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        let metadata = event.metadata();
+        let text = with_request_id(|request_id| {
+            serde_json::to_string(&Line {
+                timestamp,
+                level: metadata.level().as_serde(),
+                fields: event.field_map(),
+                target: metadata.target(),
+                request_id,
+            })
+        });
+        writeln!(writer, "{}", text.map_err(|_| fmt::Error)?)
     }
 }
 
-impl Visit for JsonFields<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if self.result.is_ok() {
-            self.result = self.write(field.name(), value);
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
 
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.record_str(field, &format!("{value:?}"));
+    impl MakeWriter<'_> for Written {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    impl Written {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    async fn log() {
+        tracing::warn!(mails = 3, error = %io::Error::other("a \"quoted\" one"), "not sent");
+    }
+
+    #[tokio::test]
+    async fn a_line_is_an_object_with_the_id_of_its_request() {
+        let written = Written::default();
+        let lines = layer().with_writer(written.clone()).event_format(Json);
+        let _here = tracing::subscriber::set_default(registry().with(lines));
+        of_request(HeaderValue::from_static("an-id"), log()).await;
+        log().await;
+        let lines: Vec<Value> = written
+            .text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let [with, without] = &lines[..] else {
+            panic!("{lines:?}");
+        };
+        assert_eq!(with["request_id"], "an-id");
+        assert_eq!(without.get("request_id"), None);
+        for line in [with, without] {
+            assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &"not sent".into()));
+            assert_eq!(
+                (&line["mails"], &line["error"]),
+                (&3.into(), &"a \"quoted\" one".into())
+            );
+            assert_eq!(line["target"], module_path!());
+            assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_on_a_terminal_begins_with_the_id_of_its_request() {
+        let written = Written::default();
+        let plain = Plain(Format::default().with_target(false));
+        let lines = layer().with_writer(written.clone()).event_format(plain);
+        let _here = tracing::subscriber::set_default(registry().with(lines));
+        of_request(HeaderValue::from_static("an-id"), log()).await;
+        assert!(written.text().starts_with("an-id "), "{}", written.text());
     }
 }

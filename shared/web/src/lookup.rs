@@ -1,6 +1,8 @@
 //! What a lookup of measurements asks for, and its answer: the measurements, whether a design can be drafted from them, and what is
 //! odd about them.
 
+use std::sync::Arc;
+
 use bespoke_core::Timestamp;
 use bespoke_core::measurement::{self, Design, LengthUnit, Measurements, Warning};
 use bespoke_database::{Db, designs};
@@ -36,7 +38,7 @@ enum Only {
 /// What is asked for, with what is known of the design.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    design: Option<Design>,
+    design: Option<Arc<Design>>,
     units: LengthUnit,
     only: Only,
 }
@@ -155,11 +157,11 @@ impl Lookup {
         let warnings = measurement::check(&stored).into_iter().map(Into::into).collect();
         let verdict = design.as_ref().map(|design| DesignVerdict::of(design, &stored));
         let mut measurements = stored;
-        if let Some(Design { needs, .. }) = &design {
+        if let Some(design) = &design {
             measurements.retain(|name, _| match only {
                 Only::All => true,
-                Only::Design => needs.all().any(|needed| needed == name),
-                Only::Required => needs.required.contains(name),
+                Only::Design => design.needs.all().any(|needed| needed == name),
+                Only::Required => design.needs.required.contains(name),
             });
         }
         Verdict {

@@ -88,6 +88,24 @@ pub struct Route {
     pub(crate) handler: BoxedHandler,
 }
 
+/// On what terms a route is called: what of it a request takes along.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) scheme: Option<Scheme>,
+    pub(crate) access: Access,
+    pub(crate) scopes: NeededScopes,
+}
+
+impl Route {
+    pub(crate) const fn terms(&self) -> Terms {
+        Terms {
+            scheme: self.scheme,
+            access: self.access,
+            scopes: self.scopes,
+        }
+    }
+}
+
 /// What an answer that is kept follows from, beside the state of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeptBy {

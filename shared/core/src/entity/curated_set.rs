@@ -11,20 +11,20 @@ pub const DEFAULT_HEIGHT: i64 = 1;
 
 /// What curators write into a curated set.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CuratedSetContent {
+pub struct CuratedSetContent<M = Measurements> {
     /// By which clients order sets: a height in centimetres, or a size.
     pub height: i64,
     /// Names, notes, tags.
     pub texts: Texts,
     /// The measurements.
-    pub measies: Measurements,
+    pub measies: M,
     /// Whether clients show it to users.
     pub published: bool,
 }
 
 /// A curated set.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CuratedSet {
+pub struct CuratedSet<M = Measurements> {
     /// Integer id.
     pub id: i64,
     /// UUID.
@@ -34,7 +34,7 @@ pub struct CuratedSet {
     /// Last change.
     pub updated_at: Timestamp,
     /// What it says.
-    pub content: CuratedSetContent,
+    pub content: CuratedSetContent<M>,
 }
 
 /// The height that a text begins with; [`DEFAULT_HEIGHT`] when it begins with none.

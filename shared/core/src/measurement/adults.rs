@@ -1,11 +1,10 @@
 //! What the official adult models measure: twenty bodies, by which one tells what is plausible.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::{Measurements, NAMES};
+use super::{Measurements, NAMES, place};
 
 /// Where these come from is said in `data/NOTICE`.
 const MODELS: &str = include_str!("data/adult-models.json");
@@ -29,26 +28,28 @@ pub struct Adult {
     pub greatest: f64,
 }
 
-static ADULTS: LazyLock<HashMap<&str, Adult>> = LazyLock::new(|| {
-    let adult = |name| {
+/// In the order of [`NAMES`].
+static ADULTS: LazyLock<[Adult; NAMES.len()]> = LazyLock::new(|| {
+    NAMES.map(|name| {
         let values = MODEL_SETS.iter().filter_map(|(_, measies)| measies.get(name)?.as_f64());
         let mut values: Vec<f64> = values.collect();
-        let median = median(&mut values)?;
-        Some((
-            name,
-            Adult {
-                least: *values.first()?,
-                median,
-                greatest: *values.last()?,
-            },
-        ))
-    };
-    NAMES.into_iter().filter_map(adult).collect()
+        let median = median(&mut values).expect("every model has every measurement");
+        Adult {
+            least: values[0],
+            median,
+            greatest: values[values.len() - 1],
+        }
+    })
 });
 
 /// What a measurement is among the adult models; `None` when there is no measurement of that name.
 pub fn adult(name: &str) -> Option<Adult> {
-    ADULTS.get(name).copied()
+    place(name).map(|place| ADULTS[place])
+}
+
+/// Each measurement by name with what it is among the adult models, in the order of [`NAMES`].
+pub(super) fn adults() -> impl Iterator<Item = (&'static str, Adult)> {
+    NAMES.into_iter().zip(*ADULTS)
 }
 
 /// The middle of some numbers, which it puts in order; `None` when there are none.

@@ -1,10 +1,10 @@
 //! What is odd about the measurements of a body. It is said, and nothing is refused for it: bodies differ, and dolls and giants
 //! are official models.
 
-use serde_json::Value;
+use std::sync::LazyLock;
 
-use super::adults::{adult, median};
-use super::{Measurements, NAMES, Unit, unit};
+use super::adults::{Adult, adults, median};
+use super::{Measurements, NAMES, SLOPE, place};
 
 /// What is larger on every body, then what is smaller, and so on. What is not known of a chain is left out of it.
 const CHAINS: [&[&str]; 12] = [
@@ -27,6 +27,10 @@ const CHAINS: [&[&str]; 12] = [
     &["chest", "bustFront", "bustSpan"],
     &["waist", "waistBack"],
 ];
+
+/// The same, by the places of the names among [`NAMES`].
+static CHAIN_PLACES: LazyLock<[Vec<usize>; CHAINS.len()]> =
+    LazyLock::new(|| CHAINS.map(|chain| chain.iter().filter_map(|name| place(name)).collect()));
 
 /// By what a mix-up of units multiplies every length, and how it is called.
 const MIX_UPS: [(f64, &str); 3] = [
@@ -97,25 +101,48 @@ pub struct Warning {
 
 /// What is odd about stored measurements, in millimetres and degrees.
 pub fn check(measies: &Measurements) -> Vec<Warning> {
-    let mut warnings = order(measies);
-    match mix_up(measies) {
+    let known = Known::of(measies);
+    let mut warnings = order(&known);
+    match mix_up(&known) {
         Some(warning) => warnings.push(warning),
         // A mix-up is why they are out of range.
-        None => warnings.extend(range(measies)),
+        None => warnings.extend(range(&known)),
     }
     warnings
 }
 
-fn order(measies: &Measurements) -> Vec<Warning> {
-    let number = |name: &str| measies.get(name).and_then(Value::as_f64);
+/// The number of each measurement that is known, in the order of [`NAMES`].
+struct Known([Option<f64>; NAMES.len()]);
+
+impl Known {
+    fn of(measies: &Measurements) -> Self {
+        let mut known = [None; NAMES.len()];
+        for (name, value) in measies {
+            if let Some(place) = place(name) {
+                known[place] = value.as_f64();
+            }
+        }
+        Self(known)
+    }
+
+    /// Each beside what it is among the adult models.
+    fn beside_adults(&self) -> impl Iterator<Item = (&'static str, f64, Adult)> {
+        let all = self.0.iter().zip(adults());
+        all.filter_map(|(value, (name, adult))| Some((name, (*value)?, adult)))
+    }
+}
+
+fn order(known: &Known) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    for chain in CHAINS {
-        let known: Vec<_> = chain.iter().filter_map(|name| Some((*name, number(name)?))).collect();
-        for pair in known.windows(2) {
-            let [(larger, above), (smaller, below)] = *pair else {
+    for chain in &*CHAIN_PLACES {
+        let mut above: Option<(&'static str, f64)> = None;
+        for place in chain {
+            let (smaller, Some(value)) = (NAMES[*place], known.0[*place]) else {
                 continue;
             };
-            if above <= below {
+            if let Some((larger, greater)) = above
+                && greater <= value
+            {
                 warnings.push(Warning {
                     rule: Rule::Order,
                     measurements: vec![larger, smaller],
@@ -123,26 +150,19 @@ fn order(measies: &Measurements) -> Vec<Warning> {
                     message: format!("{larger} is larger than {smaller} on every body, and here it is not."),
                 });
             }
+            above = Some((smaller, value));
         }
     }
     warnings
 }
 
-/// The known lengths, each beside the median of the adult models.
-fn lengths(measies: &Measurements) -> Vec<(&'static str, f64, f64)> {
-    let length = |name: &'static str| {
-        let value = measies.get(name)?.as_f64()?;
-        (unit(name) == Some(Unit::Millimetre)).then_some((name, value, adult(name)?.median))
-    };
-    NAMES.into_iter().filter_map(length).collect()
-}
-
-fn mix_up(measies: &Measurements) -> Option<Warning> {
-    let lengths = lengths(measies);
+fn mix_up(known: &Known) -> Option<Warning> {
+    let lengths = known.beside_adults().filter(|(name, ..)| *name != SLOPE);
+    let lengths: Vec<_> = lengths.collect();
     if lengths.len() < MIN_LENGTHS {
         return None;
     }
-    let mut ratios: Vec<f64> = lengths.iter().map(|(_, value, median)| value / median).collect();
+    let mut ratios: Vec<f64> = lengths.iter().map(|(_, value, adult)| value / adult.median).collect();
     let ratio = median(&mut ratios)?;
     let distance = |factor: f64| (ratio / factor - 1.0).abs();
     let (_, unit) = MIX_UPS
@@ -163,14 +183,10 @@ fn mix_up(measies: &Measurements) -> Option<Warning> {
     })
 }
 
-fn range(measies: &Measurements) -> Option<Warning> {
-    let is_far = |name: &&'static str| {
-        let value = measies.get(*name).and_then(Value::as_f64);
-        let far =
-            |value, adult: super::Adult| value < adult.least / RANGE_FACTOR || value > adult.greatest * RANGE_FACTOR;
-        value.zip(adult(name)).is_some_and(|(value, adult)| far(value, adult))
-    };
-    let measurements: Vec<_> = NAMES.into_iter().filter(is_far).collect();
+fn range(known: &Known) -> Option<Warning> {
+    let is_far = |value, adult: Adult| value < adult.least / RANGE_FACTOR || value > adult.greatest * RANGE_FACTOR;
+    let far = known.beside_adults().filter(|(_, value, adult)| is_far(*value, *adult));
+    let measurements: Vec<_> = far.map(|(name, ..)| name).collect();
     (!measurements.is_empty()).then(|| Warning {
         rule: Rule::Range,
         message: "These are less than half, or more than twice, of what adults measure.".to_owned(),

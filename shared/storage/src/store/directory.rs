@@ -98,10 +98,6 @@ impl ObjectStore for DirectoryStore {
         check_key(key)?;
         let Shared { root, clock, kept, .. } = &*self.shared;
         let now_us = clock.monotonic_us();
-        if if_none_match.is_some_and(|etag| kept.has(key, etag.as_bytes(), now_us)) {
-            let date_ms = clock.unix_ms();
-            return Ok(Fetched::NotModified { date_ms });
-        }
         let path = root.join(key);
         let Some((file, header)) = open_object(&path)? else {
             return Ok(Fetched::Missing);
@@ -118,6 +114,12 @@ impl ObjectStore for DirectoryStore {
         let large = bytes > INLINE_READ_BYTES;
         let object = if large { blocking(read).await } else { read() };
         object.map(Fetched::Found)
+    }
+
+    fn is_still(&self, key: &str, etag: &ETag) -> Option<u64> {
+        let Shared { clock, kept, .. } = &*self.shared;
+        let is_still = kept.has(key, etag.as_bytes(), clock.monotonic_us());
+        is_still.then(|| clock.unix_ms())
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {

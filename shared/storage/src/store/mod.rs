@@ -127,6 +127,12 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// [`StoreError`]; a missing object is not one.
     async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError>;
 
+    /// The store's clock, where it knows without asking anybody that the object still is in that version: at this moment, not a
+    /// moment ago. Milliseconds since 1970. `None` says nothing.
+    fn is_still(&self, _key: &str, _etag: &ETag) -> Option<u64> {
+        None
+    }
+
     /// Fetches at most `length` bytes from `offset` on (fewer at the end of the object, none behind it).
     ///
     /// # Errors

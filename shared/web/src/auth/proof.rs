@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bespoke_core::entity::api_key::DEMO_KEY;
 use bespoke_core::entity::user::Standing;
 use bespoke_core::permission::Actor;
-use bespoke_core::{Claims, EntityId, KeySecret, Level, Scope};
+use bespoke_core::{Claims, EntityId, KeySecret, Level, Scope, Timestamp};
 use bespoke_database::api_keys::Credential;
 use bespoke_database::usage::{self, Call};
 use bespoke_database::{Db, api_keys, sets, users};
@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::credentials::{KeyCredentials, bearer, key_credentials};
 use super::{Identity, Via};
 use crate::limits::{Left, Subject};
-use crate::routes::NeededScopes;
-use crate::{ClientIp, Context, Error, Params, Result, Scheme, Session};
+use crate::routes::Terms;
+use crate::{ClientIp, Context, Error, NeededScopes, Params, Result, Scheme, Session};
 
 /// Everything about a call that decides whether it may go on, after the part that needs no database.
 #[derive(Debug, Clone)]
@@ -57,13 +57,14 @@ pub(super) fn require(level: Level, required: u8) -> Result<()> {
 }
 
 impl Proof {
-    pub(super) fn of(parts: &Parts, context: &Context) -> Result<Self> {
-        let credentials = match parts.extensions.get::<Scheme>() {
+    pub(super) fn of(parts: &Parts, context: &Context, now: Timestamp) -> Result<Self> {
+        let terms = parts.extensions.get::<Terms>();
+        let credentials = match terms.and_then(|terms| terms.scheme) {
             Some(Scheme::Jwt) => {
                 let token = bearer(&parts.headers).ok_or_else(refused)?;
                 context
                     .tokens()
-                    .verify(token, context.now())
+                    .verify(token, now)
                     .map(Credentials::Token)
                     .map_err(|_| refused())?
             }
@@ -81,7 +82,7 @@ impl Proof {
         Ok(Self {
             credentials,
             client: parts.extensions.get::<ClientIp>().map(|client| client.0),
-            needed: parts.extensions.get::<NeededScopes>().copied().flatten(),
+            needed: terms.and_then(|terms| terms.scopes),
             record: record.and_then(|params| EntityId::parse(params.get("id"))),
         })
     }
@@ -110,19 +111,18 @@ impl Proof {
     }
 
     /// Who that is, as the database has it now.
-    pub(super) fn known(&self, db: &Db<'_>, context: &Context) -> Result<Known> {
+    pub(super) fn known(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Known> {
         match &self.credentials {
-            Credentials::Token(claims) => by_token(claims, db, context),
-            Credentials::Key { id, secret } => self.by_key(*id, secret, db, context),
+            Credentials::Token(claims) => by_token(claims, db, now),
+            Credentials::Key { id, secret } => self.by_key(*id, secret, db, context, now),
         }
     }
 
-    fn by_key(&self, id: Uuid, secret: &KeySecret, db: &Db<'_>, context: &Context) -> Result<Known> {
+    fn by_key(&self, id: Uuid, secret: &KeySecret, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Known> {
         let Some(credential) = api_keys::credential(db, id)? else {
             let was_revoked = api_keys::was_revoked(db, id, secret)?;
             return Err(if was_revoked { revoked() } else { refused() });
         };
-        let now = context.now();
         let is_current = credential.secret.matches(secret);
         let old = credential.old_secret.as_ref();
         let grace_until = old
@@ -182,7 +182,7 @@ impl Proof {
 
     /// Who acts, where that may be at a route of that level now.
     pub(super) fn actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
-        let known = self.known(db, context)?;
+        let known = self.known(db, context, context.now())?;
         self.admit(&known, level, db)?;
         Ok(known.identity.actor)
     }
@@ -200,8 +200,8 @@ fn revoked() -> Error {
     Error::unauthorized("keyRevoked")
 }
 
-fn by_token(claims: &Claims, db: &Db<'_>, context: &Context) -> Result<Known> {
-    if claims.exp <= context.now().as_seconds() {
+fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
+    if claims.exp <= now.as_seconds() {
         return Err(refused());
     }
     let standing = users::standing(db, claims.id)?.ok_or_else(refused)?;
@@ -248,11 +248,11 @@ impl Known {
     ///
     /// # Errors
     /// 429 when they are used up.
-    pub(super) fn quota(&self, db: &Db<'_>, context: &Context) -> Result<Option<Left>> {
+    pub(super) fn quota(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Option<Left>> {
         let (Some(key), Via::Key(uuid), true) = (&self.key, self.identity.via, context.limits().is_some()) else {
             return Ok(None);
         };
-        let (now, user_id) = (context.now(), self.identity.actor.user_id);
+        let user_id = self.identity.actor.user_id;
         let limit = key.quota.map_or(context.config().key_quota, u64::from);
         let day = usage::day_of(now);
         let made = usage::calls_on(db, user_id, uuid, day)? + context.database().calls_in_memory(user_id, uuid, day);
@@ -265,7 +265,7 @@ impl Identity {
     ///
     /// # Errors
     /// The verdict's, or 429.
-    pub(super) fn count(&self, session: &Session, verdict: Result<()>) -> Result<()> {
+    pub(super) fn count(&self, session: &Session, verdict: Result<()>, now: Timestamp) -> Result<()> {
         let key = match self.via {
             Via::Token => None,
             Via::Key(uuid) => Some(uuid),
@@ -279,7 +279,7 @@ impl Identity {
             user_id: self.impersonator.unwrap_or(self.actor.user_id),
             key,
             refused: verdict.is_err(),
-            at: session.now(),
+            at: now,
         });
         verdict
     }

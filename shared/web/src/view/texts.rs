@@ -3,11 +3,9 @@
 
 use bespoke_core::entity::texts::Texts;
 use bespoke_core::validate::Language;
-use serde_json::json;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use utoipa::openapi::schema::{Array, ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, Object, RefOr, Schema, SchemaFormat};
-
-use crate::JsonObject;
 
 /// The languages in the order of the fields.
 const LANGUAGES: [(Language, &str); 6] = [
@@ -19,14 +17,22 @@ const LANGUAGES: [(Language, &str); 6] = [
     (Language::Uk, "Uk"),
 ];
 
-/// Adds the texts to an object.
-pub fn insert(object: &mut JsonObject, texts: &Texts) {
-    for (stem, translated) in [("name", &texts.names), ("notes", &texts.notes)] {
-        for (language, suffix) in LANGUAGES {
-            object.insert(format!("{stem}{suffix}"), translated.get(language).into());
+/// The fields of an object that are texts; to be flattened into it.
+#[derive(Debug)]
+pub struct TextFields(pub Texts);
+
+impl Serialize for TextFields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(texts) = self;
+        let mut fields = serializer.serialize_map(None)?;
+        for (stem, translated) in [("name", &texts.names), ("notes", &texts.notes)] {
+            for (language, suffix) in LANGUAGES {
+                fields.serialize_entry(&format_args!("{stem}{suffix}"), translated.get(language))?;
+            }
         }
+        fields.serialize_entry("tags", &texts.tags)?;
+        fields.end()
     }
-    object.insert("tags".to_owned(), json!(texts.tags));
 }
 
 /// Describes an object with texts: the fields before them, they, the fields behind. All are required.

@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 
+use super::super::{Unit, unit};
 use super::*;
 use crate::measurement::MODEL_SETS;
 
@@ -24,7 +25,7 @@ fn no_official_model_is_out_of_order() {
     assert_eq!(all.len(), 40);
     for (name, measies) in all {
         assert_eq!(measies.len(), NAMES.len(), "{name}");
-        assert_eq!(order(&measies), [], "{name}");
+        assert_eq!(order(&Known::of(&measies)), [], "{name}");
     }
 }
 
@@ -56,11 +57,11 @@ fn a_mix_up_is_told_from_five_lengths_and_from_no_fewer() {
         let body = &MODEL_SETS[3].1;
         scaled(&body.clone().into_iter().take(count).collect(), 0.1)
     };
-    assert!(mix_up(&few(4)).is_none());
-    assert!(mix_up(&few(5)).is_some());
+    assert!(mix_up(&Known::of(&few(4))).is_none());
+    assert!(mix_up(&Known::of(&few(5))).is_some());
     let mut angle = few(4);
     angle.insert("shoulderSlope".into(), json!(1.3));
-    assert!(mix_up(&angle).is_none(), "an angle is no length");
+    assert!(mix_up(&Known::of(&angle)).is_none(), "an angle is no length");
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn each_chain_when_broken_is_named() {
     assert_eq!(broken, 16);
     // The ends of a chain are compared when nothing is known of what lies between.
     let ends = json!({ "waistToFloor": 100, "waistToHips": 1050 });
-    let [warning] = &order(ends.as_object().unwrap())[..] else {
+    let [warning] = &order(&Known::of(ends.as_object().unwrap()))[..] else {
         panic!("one warning")
     };
     assert_eq!(warning.measurements, ["waistToFloor", "waistToHips"]);
@@ -119,7 +120,7 @@ fn what_is_far_from_adults_is_hinted_at() {
     ] {
         let mut measies = body.clone();
         measies.insert(name.into(), json!(value));
-        let warning = range(&measies);
+        let warning = range(&Known::of(&measies));
         assert_eq!(warning.is_some(), far, "{name} {value}");
         assert!(warning.is_none_or(|warning| warning.measurements == [name]));
     }
