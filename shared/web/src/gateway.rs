@@ -3,6 +3,7 @@
 mod cors;
 mod etag;
 mod kept;
+pub(crate) mod repeated;
 mod request_id;
 mod security;
 
@@ -23,6 +24,7 @@ use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
 use crate::logging;
 use crate::metrics::Running;
+use crate::session::Said;
 use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
 
 /// Serves the routes of one function, or of several in one process.
@@ -32,6 +34,7 @@ pub struct Gateway {
     table: matchit::Router<Vec<Arc<Route>>>,
     kept: Kept,
     request_ids: RequestIds,
+    said: Said,
 }
 
 /// What a path leads to.
@@ -74,6 +77,7 @@ impl Gateway {
             table,
             kept: Kept::default(),
             request_ids: RequestIds::default(),
+            said: Said::default(),
         }
     }
 
@@ -114,7 +118,7 @@ impl Gateway {
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id);
         security::apply(headers, self.over_tls);
-        session.write_headers(headers);
+        session.write_headers(headers, &self.said);
         cors.apply(headers);
         response
     }

@@ -1,5 +1,6 @@
 //! `If-Match`: of two who change a record that both have read, the second is told, and overwrites nothing.
 
+use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
 use bespoke_database::{Shown, Stored};
@@ -24,12 +25,14 @@ impl ContentTag {
 
     /// `body` under an ETag of this, and behind that of what else the answer shows, such as links that end.
     pub fn on(&self, body: &impl Serialize) -> Tagged {
-        let text = answer::text(body);
+        let mut text = answer::text(body);
         let tag = format!("W/\"{}{SEPARATOR}{}\"", self.0, tag::of(&text));
-        Tagged(Shown {
-            text: text.into(),
-            tag: tag.into(),
-        })
+        // In one piece of memory: they are asked for together.
+        let end = text.len();
+        text.extend_from_slice(tag.as_bytes());
+        let mut text = Bytes::from(text);
+        let tag = text.split_off(end);
+        Tagged(Shown { text, tag })
     }
 }
 

@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use crate::Error;
+use crate::gateway::repeated::Repeated;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -44,14 +45,19 @@ pub(crate) enum Subject {
     Account(i64),
 }
 
+/// How many calls there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit {
+    name: &'static str,
+    calls: u64,
+    /// In so many seconds.
+    window_s: u64,
+}
+
 /// How much of a limit is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Left {
-    name: &'static str,
-    /// Calls.
-    limit: u64,
-    /// In so many seconds.
-    window_s: u64,
+    of: Limit,
     /// Calls that are left now.
     remaining: u64,
     /// When all of them are back. Seconds.
@@ -112,9 +118,11 @@ impl Limits {
                 let (limit, remaining) = (state.quota().burst_size().get(), state.remaining_burst_capacity());
                 let time_for = |calls| seconds(state.quota().replenish_interval() * calls);
                 Ok(Left {
-                    name,
-                    limit: limit.into(),
-                    window_s: time_for(limit),
+                    of: Limit {
+                        name,
+                        calls: limit.into(),
+                        window_s: time_for(limit),
+                    },
                     remaining: remaining.into(),
                     reset_s: time_for(limit - remaining),
                 })
@@ -139,30 +147,37 @@ impl Left {
             return Err(Error::too_many(QUOTA, reset_s));
         }
         Ok(Self {
-            name: "day",
-            limit,
-            window_s: DAY_S,
+            of: Limit {
+                name: "day",
+                calls: limit,
+                window_s: DAY_S,
+            },
             remaining: limit - made - 1,
             reset_s,
         })
     }
 
     /// Writes them into an answer, as fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
-    pub(crate) fn write(all: &[Self], headers: &mut HeaderMap) {
+    pub(crate) fn write(all: &[Self], headers: &mut HeaderMap, policy: &Repeated<Vec<Limit>>) {
         if all.is_empty() {
             return;
         }
-        headers.insert(POLICY, list(all, [";q=", ";w="], |left| [left.limit, left.window_s]));
+        let limits = || all.iter().map(|left| left.of);
+        let write = || {
+            let text = list(all, [";q=", ";w="], |left| [left.of.calls, left.of.window_s]);
+            (limits().collect(), text)
+        };
+        headers.insert(POLICY, policy.value(|said| limits().eq(said.iter().copied()), write));
         headers.insert(LIMIT, list(all, [";r=", ";t="], |left| [left.remaining, left.reset_s]));
     }
 }
 
-/// A structured field: a list of names with two numbers each. Every answer has two, so they are put together by hand.
+/// A structured field: a list of names with two numbers each. Every answer has one, so it is put together by hand.
 fn list(all: &[Left], parameters: [&str; 2], numbers: impl Fn(&Left) -> [u64; 2]) -> HeaderValue {
     let mut text = String::with_capacity(all.len() * FIELD_BYTES);
     for left in all {
         text.push_str(if text.is_empty() { "\"" } else { ", \"" });
-        text.push_str(left.name);
+        text.push_str(left.of.name);
         text.push('"');
         for (parameter, number) in parameters.iter().zip(numbers(left)) {
             text.push_str(parameter);
@@ -291,7 +306,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let account = limits.take(Subject::Account(1)).unwrap();
         let day = Left::today(100, 40, Timestamp::from_millis(86_399_000)).unwrap();
-        Left::write(&[account, day], &mut headers);
+        Left::write(&[account, day], &mut headers, &Repeated::default());
         assert_eq!(headers[POLICY], r#""account";q=1200;w=60, "day";q=100;w=86400"#);
         assert_eq!(headers[LIMIT], r#""account";r=1199;t=1, "day";r=59;t=1"#);
         let over = Left::today(100, 100, Timestamp::from_millis(0)).unwrap_err();

@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::gateway::repeated::Repeated;
 use crate::idempotency::Repeatable;
-use crate::limits::{Left, Subject};
+use crate::limits::{Left, Limit, Subject};
 use crate::{Context, Error, Result};
 
 /// Which version of the database an answer saw. A client that sends it back reads at least that.
@@ -40,6 +41,13 @@ struct State {
     repeatable: Repeatable,
     /// Room for the body, until the request is answered.
     room: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+/// What the answers of a gateway said last.
+#[derive(Default)]
+pub(crate) struct Said {
+    version: Repeated<Version>,
+    policy: Repeated<Vec<Limit>>,
 }
 
 impl std::ops::Deref for Session {
@@ -177,16 +185,17 @@ impl Session {
     }
 
     /// Says in an answer what it saw, and what is left of the limits.
-    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap, said: &Said) {
         if self.has_read() {
-            let version = self.context.database().version().to_string();
-            headers.insert(
-                DB_SEQ,
-                HeaderValue::try_from(version).expect("two numbers are visible ASCII"),
-            );
+            let version = self.context.database().version();
+            let write = || {
+                let text = HeaderValue::try_from(version.to_string());
+                (version, text.expect("two numbers are visible ASCII"))
+            };
+            headers.insert(DB_SEQ, said.version.value(|said| *said == version, write));
         }
         let left = self.state.left.lock().unwrap_or_else(PoisonError::into_inner);
-        Left::write(&left, headers);
+        Left::write(&left, headers, &said.policy);
     }
 }
 
