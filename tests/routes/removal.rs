@@ -113,6 +113,14 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() {
             );
         }
         assert_eq!(objects(&app).await.len(), johns.len() + 4);
+        let body = json!({ "name": "for all", "public": true });
+        let public = app.post("/sets/jwt").jwt(&jane.token).json(&body).send().await;
+        let public = public.expect_status(201)["set"].clone();
+        let ids = [public["id"].to_string(), public["uuid"].as_str().unwrap().to_owned()];
+        // Read before, so that processes have it at hand.
+        for (process, id) in [(&app, &ids[0]), (&app, &ids[1]), (&other, &ids[0])] {
+            process.get(&format!("/sets/{id}.json")).send().await.expect_status(200);
+        }
 
         let path = format!("/account/{method}");
         let answer = app.delete(&path).auth(&jane, method).send().await.expect_status(200);
@@ -150,6 +158,10 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() {
                 .send()
                 .await
                 .expect_missing();
+            for id in &ids {
+                let answer = process.get(&format!("/sets/{id}.json")).send().await;
+                assert_eq!(answer.status, 404, "{id}");
+            }
         }
         // What was counted for the account goes with it.
         other.clock.advance_ms(60_000);

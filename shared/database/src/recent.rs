@@ -86,8 +86,9 @@ impl Recent {
         // A table without a `rowid`: its rows are not named.
         self.designs.follow(change, true, []);
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
-        self.sets.follow(change, accounts, sets.map(|row| row.row));
-        self.sets_by_uuid.follow(change, accounts || is_touched("sets"), []);
+        // Of the account a set has the UUID, which never changes; with the account its sets go.
+        self.sets.follow(change, false, sets.map(|row| row.row));
+        self.sets_by_uuid.follow(change, is_touched("sets"), []);
     }
 }
 
@@ -387,7 +388,7 @@ mod tests {
         assert_eq!(kept(&recent, 3), (vec![true, false], false, true));
         assert_eq!(recent.sets.lock().bytes, bytes_of(&set(1)));
         follow(&recent, 3, &[("users", 9)]);
-        assert_eq!(kept(&recent, 4), (vec![false, false], false, false));
+        assert_eq!(kept(&recent, 4), (vec![true, false], false, false));
     }
 
     #[test]
