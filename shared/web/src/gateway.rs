@@ -3,7 +3,6 @@
 mod cors;
 mod etag;
 mod kept;
-pub(crate) mod repeated;
 mod request_id;
 mod security;
 

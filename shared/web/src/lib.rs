@@ -38,6 +38,7 @@ mod outbox;
 mod paging;
 mod params;
 mod query;
+mod repeated;
 mod routes;
 mod session;
 pub mod suggestions;

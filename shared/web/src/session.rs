@@ -12,9 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::gateway::repeated::Repeated;
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Limit, Subject};
+use crate::repeated::Repeated;
 use crate::{Context, Error, Result};
 
 /// Which version of the database an answer saw. A client that sends it back reads at least that.
