@@ -24,7 +24,7 @@ pub(crate) struct OptionPackList {
 #[serde(untagged)]
 #[expect(dead_code, reason = "describes an answer")]
 pub(crate) enum OneOrSome {
-    One(OptionPackAnswer),
+    One(Box<OptionPackAnswer>),
     Some(OptionPackList),
 }
 
