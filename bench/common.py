@@ -78,9 +78,12 @@ def write_between(page, name, text):
 class Server:
     """A server to be measured; it prints where it listens."""
 
+    # The file that servers log to; what they log stands among what the script prints, unless told.
+    log = None
+
     def __init__(self, command, env=None):
         self.process = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True
         )
         said = queue.Queue()
         threading.Thread(target=self.read, args=(said,), daemon=True).start()

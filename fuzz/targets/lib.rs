@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use bespoke_tests::support::{App, Person};
+use bespoke_tests::support::{App, Person, secrets};
 use tokio::runtime::Runtime;
 
 /// After so many requests begins a fresh installation, so that what they left behind does not fill the memory.
@@ -46,6 +46,9 @@ pub fn on_stage(attack: impl AsyncFnOnce(&Stage) -> Option<u16>) {
     thread_local!(static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) });
     STAGE.with_borrow_mut(|place| {
         if place.as_ref().is_none_or(|stage| stage.requests >= REQUESTS_EACH) {
+            // The one before has its log looked through as it ends.
+            *place = None;
+            secrets::forget();
             *place = Some(Stage::new());
         }
         let Some(stage) = place else { return };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::config::retry::RetryConfig;
+use aws_sdk_sesv2::config::retry::{ReconnectMode, RetryConfig};
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::config::{Builder, Region};
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
@@ -56,7 +56,7 @@ pub(crate) fn connect(ses: &SesSettings) -> Client {
             Duration::from_millis(CALL_TIMEOUT_MS),
         ))
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::disabled())
+        .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
         .region(Region::new(ses.region.clone()));
     config.set_endpoint_url(ses.endpoint.clone());
     config.set_credentials_provider(ses.access.clone());

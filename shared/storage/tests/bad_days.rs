@@ -8,12 +8,15 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bespoke_storage::{
     Clock, DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, PutCondition, S3Store, StoreError, rusqlite,
 };
 use support::s3::{BUCKET, S3Server, settings};
 use support::{COUNTERS, Place, VirtualClock, add, add_now, count, directory, id, memory, open, total};
+use tracing::span::{self, Attributes, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 /// A server that gives everybody the same answer.
 fn answering(answer: &str) -> String {
@@ -113,6 +116,43 @@ async fn an_answer_that_says_nothing_is_told_from_one_that_says_busy() {
             "{answer}: {get:?}"
         );
     }
+}
+
+/// Counts what is logged as an error.
+#[derive(Clone, Default)]
+struct Errors(Arc<AtomicU32>);
+
+impl Subscriber for Errors {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::ERROR
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn a_busy_bucket_is_an_error_of_who_asked_and_none_in_the_log() {
+    let errors = Errors::default();
+    let _logging = tracing::subscriber::set_default(errors.clone());
+    let store = S3Store::open(settings(&answering(&refusal("503 Busy", "", "ServiceUnavailable")))).unwrap();
+    assert!(matches!(store.get("head", None).await, Err(StoreError::Busy(_))));
+    let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
+    assert!(matches!(put, Err(StoreError::Busy(_))));
+    assert_eq!(errors.0.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

@@ -159,6 +159,12 @@ pub fn check_output(log: &str) {
     }
 }
 
+/// Begins anew, for a process that has one installation after the other: what the earlier ones were sent and have logged is checked.
+pub fn forget() {
+    lock(&LOG).clear();
+    lock(&PLANTED).clear();
+}
+
 #[cfg(test)]
 mod tests {
     use axum::response::Response;
@@ -174,6 +180,17 @@ mod tests {
         watch();
         plant_sent(&json!({ "deep": [{ "password": "correct horse" }] }));
         tracing::trace!(body = "{\"password\":\"correct horse\"}", "received");
+        check();
+    }
+
+    #[test]
+    fn who_begins_anew_is_not_told_of_what_was_before() {
+        watch();
+        plant("correct horse");
+        tracing::trace!("correct horse");
+        assert!(std::panic::catch_unwind(check).is_err());
+        forget();
+        plant("correct horse");
         check();
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::retry::{ReconnectMode, RetryConfig};
 use aws_sdk_s3::config::{Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::StoreError;
@@ -54,8 +54,11 @@ pub(super) fn clients(aws: &Aws) -> Result<(Client, Client), StoreError> {
     let patience = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(Duration::from_millis(FIRST_BACKOFF_MS));
-    let patient = Client::from_conf(config.clone().retry_config(patience).build());
-    let once = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
+    let [patient, once] = [patience, RetryConfig::disabled()].map(|retries| {
+        // Who says that it is busy has answered: there is nothing wrong with the connection.
+        let retries = retries.with_reconnect_mode(ReconnectMode::ReuseAllConnections);
+        Client::from_conf(config.clone().retry_config(retries).build())
+    });
     Ok((patient, once))
 }
 
