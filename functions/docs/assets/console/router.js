@@ -158,10 +158,21 @@ async function build(at) {
     // A module that does not come is a server that does not answer.
     const said = error.code ? error : { code: 'unreachable' };
     if (!error.code) console.error(error);
+    const again = error.code ? () => open() : reload;
     return [
       heading(t(said.code === 'missing' ? 'nowhere.title' : 'failed.title')),
       el('p', { class: 'notice bad' }, sentence(said)),
-      el('div', { class: 'actions' }, button(t('again'), () => open(), 'primary')),
+      el('div', { class: 'actions' }, button(t('again'), again, 'primary')),
     ];
   }
+}
+
+/** Begins anew once the server answers: as long as a document lives, browsers remember that a module of it did not come. */
+async function reload() {
+  try {
+    await fetch(FOLDER, { cache: 'no-store' });
+  } catch {
+    return open();
+  }
+  location.reload();
 }
