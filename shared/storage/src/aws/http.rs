@@ -28,7 +28,8 @@ use super::tls_config;
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A client for the SDKs. A connection may take `connect` to come about, TLS included, and the head of an answer `answer`; what the
-/// settings of an SDK say instead is not looked at.
+/// settings of an SDK say instead is not looked at. An SDK is not told of single connections, so it has none to close after an answer
+/// that says "busy": with another reconnect mode than `ReuseAllConnections` it logs that as an error each time.
 pub fn http_client(connect: Duration, answer: Duration) -> SharedHttpClient {
     SharedHttpClient::new(Http(Arc::new(Connections {
         connect,
