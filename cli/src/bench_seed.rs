@@ -10,7 +10,7 @@ use bespoke_core::entity::set::{DEFAULT_IMAGE, SetContent};
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::measurement;
 use bespoke_core::validate::Language;
-use bespoke_core::{KeySecret, Level, Role};
+use bespoke_core::{Grant, KeySecret, Level, Role, TokenAccount};
 use bespoke_database::users::NewUser;
 use bespoke_database::{Db, api_keys, sets, users};
 use bespoke_web::config::Environment;
@@ -58,9 +58,15 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
             let writer = session.clone();
             let stored = session.write(move |db| account.store(db, &writer)).await;
             let (user_id, last) = stored.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
-            let (role, status) = (Role::User.name().to_owned(), Status::Active as i64);
             let username = format!("user-{user_id}");
-            let token = session.tokens().sign(user_id, &username, &role, status, session.now());
+            let account = TokenAccount {
+                id: user_id,
+                username: &username,
+                role: Role::User.name(),
+                status: Status::Active as i64,
+                tokens_from: session.now(),
+            };
+            let token = session.tokens().issue(account, Grant::SignIn, session.now());
             for (set_uuid, set) in set_uuids.iter().zip(last + 1 - count as i64..) {
                 writeln!(
                     out,

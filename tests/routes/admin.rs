@@ -248,7 +248,8 @@ async fn whoever_helps_acts_as_others_but_never_above_himself() {
             .expect_error(403, denied);
         act(&jane.uuid, token).await.expect_error(403, denied);
     }
-    let rows = audit(&app, &admin).await;
+    let mut rows = audit(&app, &admin).await;
+    rows.retain(|row| row["action"] != "users.impersonate.call");
     assert_eq!(rows.len(), before + 2, "refusals are no acts");
     assert_eq!(
         (&rows[0]["actor"], &rows[0]["target"]),

@@ -114,21 +114,62 @@ async fn a_key_is_taken_from_its_addresses_only() {
         let call = call.header("x-forwarded-for", "192.0.2.9");
         call.send().await.expect_error(403, "addressNotAllowed");
     }
-    // What it makes is bound to the same addresses.
-    let mut more = json!({ "name": "n", "level": 1, "expiresIn": 60 });
-    let make = |body: &Value| {
-        app.post("/apikeys/key")
-            .from_ip("192.0.2.9")
-            .key(&key)
-            .json(body)
-            .send()
+}
+
+#[tokio::test]
+async fn bound_key_changes_no_credentials() {
+    let app = App::new().await;
+    let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);
+    let bounds = json!({ "cidr": ["192.0.2.0/24"] });
+    let key = app.key_with(&jane, 4, bounds.clone()).await;
+    let inside = |method: &'static str, path: String, key: &Key, body: Value| {
+        let call = app.request(method, &path).from_ip("192.0.2.9").key(key);
+        call.json(&body).send()
     };
-    make(&more).await.expect_error(403, "addressNotAllowed");
-    more["cidr"] = bounds["cidr"].clone();
-    make(&more).await.expect_status(201);
-    let unbound = format!("/apikeys/{}/rotate/key", jane.key.id);
-    let rotate = app.post(&unbound).from_ip("192.0.2.9").key(&key).send().await;
-    rotate.expect_error(403, "addressNotAllowed");
+    let new_key = json!({ "name": "n", "level": 1, "expiresIn": 60 });
+    let bound_key = json!({ "name": "n", "level": 1, "expiresIn": 60, "cidr": bounds["cidr"] });
+    for (method, path, body) in [
+        ("POST", "/apikeys/key".to_owned(), new_key),
+        ("POST", "/apikeys/key".to_owned(), bound_key),
+        ("POST", format!("/apikeys/{}/rotate/key", jane.key.id), json!({})),
+        ("POST", format!("/apikeys/{}/rotate/key", key.id), json!({})),
+        ("DELETE", format!("/apikeys/{}/key", jane.key.id), json!({})),
+        ("PATCH", "/account/key".to_owned(), json!({ "password": "mine now" })),
+        (
+            "PATCH",
+            "/account/key".to_owned(),
+            json!({ "email": "mine@example.com" }),
+        ),
+        ("PATCH", "/account/key".to_owned(), json!({ "signOutEverywhere": true })),
+        (
+            "PATCH",
+            "/account/key".to_owned(),
+            json!({ "confirm": "emailchange", "confirmation": jane.uuid, "check": "c" }),
+        ),
+        ("POST", "/account/mfa/key".to_owned(), json!({ "mfa": true })),
+        (
+            "POST",
+            "/account/mfa/key".to_owned(),
+            json!({ "mfa": false, "password": "p", "token": "1" }),
+        ),
+    ] {
+        let refused = inside(method, path, &key, body).await;
+        refused.expect_error(403, "restrictedKey");
+    }
+    let admins = app.key_with(&admin, 9, bounds).await;
+    let user = format!("/admin/user/{}/key", jane.id);
+    for body in [json!({ "role": "admin" }), json!({ "mfaEnabled": false })] {
+        let refused = inside("PATCH", user.clone(), &admins, body).await;
+        refused.expect_error(403, "restrictedKey");
+    }
+    let keys = format!("/admin/user/{}/apikeys/key", jane.id);
+    let refused = inside("DELETE", keys, &admins, json!({})).await;
+    refused.expect_error(403, "restrictedKey");
+    // The rest of its level stays.
+    let bio = inside("PATCH", "/account/key".to_owned(), &key, json!({ "bio": "b" })).await;
+    bio.expect_status(200);
+    let block = inside("PATCH", user, &admins, json!({ "status": -2 })).await;
+    block.expect_status(200);
 }
 
 #[tokio::test]

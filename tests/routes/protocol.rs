@@ -213,7 +213,7 @@ async fn a_token_from_before_the_account_was_made_is_refused() {
     app.clock.advance_ms(10_000);
     let person = app.person("jane").await;
     let early = bespoke_core::Timestamp::from_millis(1_767_225_600_000);
-    let token = app.context().tokens().sign(person.id, "mallory", "user", 1, early);
+    let token = app.token_from(person.id, early);
     app.get("/account/jwt")
         .jwt(&token)
         .send()

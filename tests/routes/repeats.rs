@@ -150,3 +150,41 @@ async fn where_reads_may_be_old_an_echoed_version_is_seen() {
         read(odd).await.expect_status(200);
     }
 }
+
+#[tokio::test]
+async fn repeat_shows_nothing_to_a_key_that_only_writes() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let writer = app.key_with(&jane, 4, json!({ "scopes": ["sets:write"] })).await;
+    let body = json!({ "name": "one", "measies": { "chest": 1000 } });
+    let make = async || {
+        let request = app.post("/sets/key").key(&writer).header("idempotency-key", "k");
+        request.json(&body).send().await
+    };
+    let first = make().await.expect_status(201);
+    // The set is still as the key sent it, so that a lost response can be asked for again.
+    assert_eq!(make().await.expect_status(201), first);
+    let one = format!("/sets/{}/jwt", first["set"]["id"]);
+    let change = app.patch(&one).jwt(&jane.token).json(&json!({ "notes": "private" }));
+    change.send().await.expect_status(200);
+    let repeat = make().await;
+    assert!(!repeat.text().contains("private"));
+    repeat.expect_error(403, "insufficientScope");
+    assert_eq!(sets(&app, &jane).await, 1);
+}
+
+#[tokio::test]
+async fn repeat_under_another_credential_is_another_request() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let writer = app.key_with(&jane, 4, json!({ "scopes": ["sets:write"] })).await;
+    let body = json!({ "name": "one" });
+    let by_token = make(&app, &jane, "/sets/jwt", "k", &body).await.expect_status(201);
+    let by_key = make(&app, &jane, "/sets/key", "k", &body).await.expect_status(201);
+    let request = app.post("/sets/key").key(&writer).header("idempotency-key", "k");
+    let by_writer = request.json(&body).send().await.expect_status(201);
+    for other in [&by_key, &by_writer] {
+        assert_ne!(other["set"]["uuid"], by_token["set"]["uuid"]);
+    }
+    assert_ne!(by_key["set"]["uuid"], by_writer["set"]["uuid"]);
+}

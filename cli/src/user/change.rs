@@ -15,6 +15,7 @@ use crate::output;
 pub(crate) const OPERATOR: Actor = Actor {
     user_id: 0,
     level: Level::ADMIN,
+    restricted: false,
 };
 
 #[derive(clap::Args)]

@@ -106,15 +106,17 @@ impl Changes {
         true
     }
 
-    /// Who may sign in as the owner, and what the owner has agreed to, is not for keys that only write (defect D39).
-    pub(crate) fn check_level(&self, actor: Actor) -> Result<()> {
-        let sensitive =
-            self.password.is_some() || self.consent.is_some() || self.email.is_some() || self.sign_out_everywhere;
-        if sensitive && actor.level < Level::USER {
-            Err(Denied.into())
-        } else {
-            Ok(())
+    /// Lets only an actor of level 4 change the credentials of the account or the consent of its owner (defect D39), and no
+    /// restricted key change the credentials.
+    pub(crate) fn check_permission(&self, actor: Actor) -> Result<()> {
+        let credentials = self.password.is_some() || self.email.is_some() || self.sign_out_everywhere;
+        if (credentials || self.consent.is_some()) && actor.level < Level::USER {
+            return Err(Denied.into());
         }
+        if credentials {
+            actor.may_change_credentials()?;
+        }
+        Ok(())
     }
 
     /// Whether somebody is told of them by mail.
@@ -124,7 +126,7 @@ impl Changes {
 
     /// Stores the changes.
     pub(crate) fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<Stored> {
-        self.check_level(actor)?;
+        self.check_permission(actor)?;
         let id = actor.user_id;
         let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
         if self

@@ -24,7 +24,7 @@ pub(crate) struct ConfirmSignUp {
 /// Confirm a new account
 ///
 /// Activates it with the consent that its owner gives, and signs in. Works once, within seven days.
-// Only an account that was never active: otherwise an old link could bring back one that was blocked, defect D42.
+// Only a new account: otherwise a link could activate one that an administrator blocked or made inactive (defect D42).
 #[utoipa::path(post, path = "/confirm/signup/{id}", tag = "Accounts", operation_id = "confirmSignUp",
     params(("id" = Uuid, Path, description = "The id in the link of the mail.")), request_body = ConfirmSignUp,
     responses(
@@ -41,10 +41,11 @@ pub(crate) async fn signup(_: Public, session: Session, id: Id, body: Body) -> R
         .write(move |db| {
             let confirmation = find(db, id, now, &[Kind::Signup])?;
             verify_check(&confirmation, &body, required)?;
+            if !users::awaits_activation(db, confirmation.user_id)? {
+                return Err(Error::not_found());
+            }
             let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?;
-            let mut user = user
-                .filter(|user| user.standing.status == Status::Inactive)
-                .ok_or_else(Error::not_found)?;
+            let mut user = user.ok_or_else(Error::not_found)?;
             user.standing.status = Status::Active;
             user.standing.consent = consent;
             user.updated_at = now;

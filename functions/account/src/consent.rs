@@ -22,27 +22,33 @@ pub(crate) struct ConsentChange {
 
 /// Give or withdraw consent
 ///
-/// Also for an account that cannot be used because consent is missing. A new account becomes active with it.
+/// Also for an account that cannot be used because consent is missing. A new account becomes active with its first consent; the
+/// status that an administrator has set stays.
 #[utoipa::path(patch, path = "/consent/jwt", tag = "Accounts", operation_id = "setConsent", request_body = ConsentChange,
     responses(
-        (status = 200, description = "The account, and a fresh token.", body = SignedIn),
+        (status = 200, description = "The account, and a token that shows its new state. The token expires when that of the \
+            request does.", body = SignedIn),
         (status = 400, description = "`consentInvalid`: consent has to be 0, 1, 2 or 3."),
         (status = 404, description = "The account was removed while the call was under way."),
     ))]
 pub(crate) async fn consent(guest: Guest<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
-    let id = guest.whatever_its_state()?.actor.user_id;
+    guest.check_level()?;
+    if guest.impersonator.is_some() {
+        return Err(Error::forbidden("insufficientAccessLevel"));
+    }
     let consent = crate::consent_of(body.0.get("consent")).ok_or(Error::bad_request("consentInvalid"))?;
     let now = session.now();
-    session
-        .write(move |db| {
-            let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
-            user.standing.consent = consent;
-            if user.standing.status == Status::Inactive && consent > Consent::None {
-                user.standing.status = Status::Active;
-            }
-            user.updated_at = now;
-            Ok(users::update(db, &user)?)
-        })
-        .await?;
-    Ok(crate::signed_in(&session, crate::load(&session, id).await?))
+    let store = guest.write(&session, move |db, actor| {
+        let mut user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
+        if consent > Consent::None && users::awaits_activation(db, user.standing.id)? {
+            user.standing.status = Status::Active;
+        }
+        user.standing.consent = consent;
+        user.updated_at = now;
+        Ok(users::update(db, &user)?)
+    });
+    store.await?;
+    let user = crate::load(&session, guest.actor.user_id).await?;
+    let token = guest.renew_token(&user, &session)?;
+    Ok(crate::with_token(token, user))
 }

@@ -50,13 +50,16 @@ impl AccountRecords {
         (status = 413, description = "`listTooLarge`: read the lists in parts, with `limit` and `after`."),
     ))]
 pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id) -> Result<Response> {
-    let data = session
+    let (owner_id, data) = session
         .read(|db| {
             let user = users::by_id(db, id)?.ok_or_else(Error::not_found)?;
             caller.actor.may_read(user.standing.id)?;
-            AccountRecords::of(db, user.standing.id, &session)
+            let data = AccountRecords::of(db, user.standing.id, &session)?;
+            Ok((user.standing.id, data))
         })
         .await?;
+    let witness = session.witness("users.readRecords").target("users", owner_id);
+    caller.note_read(&session, witness, owner_id).await?;
     bespoke_web::list(&AccountRecordsAnswer {
         result: Outcome::Success,
         data,

@@ -28,9 +28,8 @@ mod whoami;
 pub use export::export_file;
 
 use axum::response::Response;
-use bespoke_core::entity::user::{Status, User};
-use bespoke_core::{EntityId, Scope};
-use bespoke_core::{Role, entity::user::Consent};
+use bespoke_core::entity::user::{Consent, Status, User};
+use bespoke_core::{EntityId, Grant, Role, Scope};
 use bespoke_database::users;
 use bespoke_web::openapi::Failure;
 use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, route, view};
@@ -131,13 +130,13 @@ async fn load(session: &Session, id: i64) -> Result<User> {
         .await
 }
 
-/// Answers with the account and a fresh token for it.
+/// The response to a successful sign-in: the account, and a new token for it.
 fn signed_in(session: &Session, user: User) -> Response {
-    let standing = &user.standing;
-    let (role, status) = (standing.role.name(), standing.status as i64);
-    // Never from before the moment up to which tokens are refused.
-    let from = session.now().max(standing.tokens_from);
-    let token = session.tokens().sign(standing.id, &user.username, role, status, from);
+    let token = session.tokens().issue((&user).into(), Grant::SignIn, session.now());
+    with_token(token, user)
+}
+
+fn with_token(token: String, user: User) -> Response {
     ok(&SignedIn {
         result: Outcome::Success,
         token,

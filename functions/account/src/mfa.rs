@@ -75,10 +75,12 @@ struct SetUp {
         (status = 400, description = "`invalidMfaSetting`: `mfa` is neither true nor false. `mfaActive`: there is a second factor \
             already. `mfaTokenMissing`, `passwordMissing`: the field is missing."),
         (status = 401, description = "`authenticationFailed`: another password or code, or too many wrong ones."),
-        (status = 403, description = "`mfaTokenInvalid`: another secret or code than that of the set-up."),
+        (status = 403, description = "`mfaTokenInvalid`: another secret or code than that of the set-up. `restrictedKey`: the \
+            caller's key is bound to addresses."),
         (status = 404, description = "The account was removed while the call was under way."),
     ))]
 pub(crate) async fn change(caller: Caller<USER>, session: Session, client: ClientIp, body: Body) -> Result<Response> {
+    caller.actor.may_change_credentials()?;
     let body = body.0;
     let given = |name: &str| body.get(name).filter(|value| truthy(value));
     let typed = Typed::of(&body, client.customer(), session.now());

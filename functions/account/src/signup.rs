@@ -120,9 +120,11 @@ impl Attempt {
         let (id, kind, template, page) = match existing {
             None => (users::insert(db, &self.user)?, Kind::Signup, Template::Signup, "signup"),
             Some(User { standing, .. }) => match standing.status {
-                Status::Inactive => (standing.id, Kind::Signup, Template::Signup, "signup"),
+                Status::Inactive if users::awaits_activation(db, standing.id)? => {
+                    (standing.id, Kind::Signup, Template::Signup, "signup")
+                }
                 Status::Active => (standing.id, Kind::SignupActive, Template::SignupAea, "signin"),
-                Status::Disabled | Status::Blocked => {
+                Status::Inactive | Status::Disabled | Status::Blocked => {
                     self.queue(db, Template::SignupAed, None)?;
                     return Ok(None);
                 }

@@ -79,6 +79,8 @@ pub(crate) struct AccountChanges {
     responses(
         (status = 200, description = "The account as it is now. `confirmation` is there in test mode only.", body = Answer),
         (status = 401, description = "`authenticationFailed`: the current password is another."),
+        (status = 403, description = "`restrictedKey`: a key that is bound to addresses changes neither password nor e-mail address, \
+            and signs nobody out."),
         (status = 404, description = "The link to confirm another address is no longer open, or its check is wrong; or the account \
             was removed while the call was under way."),
         (status = 409, description = "`emailTaken`: somebody else has the address by now."),
@@ -88,7 +90,7 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, mut bod
     let current_password = body.0.get("currentPassword").cloned();
     let (mut changes, mut ignored) = Changes::read(body.0);
     let id = caller.actor.user_id;
-    changes.check_level(caller.actor)?;
+    changes.check_permission(caller.actor)?;
     if let Some(password) = changes.password.take() {
         changes.verified = verify_current(&session, id, current_password).await?;
         changes.password = Some(session.hash_password(password).await?);

@@ -16,7 +16,7 @@ use crate::{AccountAnswer, EitherError, NestedError};
         (status = 451, description = "`consentLacking`, one object deeper than elsewhere.", body = NestedError),
     ))]
 pub(crate) async fn whoami(guest: Guest<READ_SOME>, session: Session) -> Result<Response> {
-    let identity = guest.usable(|reason| {
+    guest.check_usable(|reason| {
         let error = match reason {
             Unusable::ConsentLacking => Error::consent_lacking(),
             Unusable::Disabled => Error::forbidden("accountDisabled"),
@@ -25,5 +25,5 @@ pub(crate) async fn whoami(guest: Guest<READ_SOME>, session: Session) -> Result<
         };
         error.nested()
     })?;
-    crate::account::answer(&session, identity.actor.user_id).await
+    crate::account::answer(&session, guest.actor.user_id).await
 }

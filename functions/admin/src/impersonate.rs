@@ -1,7 +1,7 @@
 //! `GET /admin/impersonate/{id}/jwt`
 
 use axum::response::Response;
-use bespoke_core::EntityId;
+use bespoke_core::{EntityId, Grant};
 use bespoke_web::level::SUPPORT;
 use bespoke_web::{Caller, Error, Id, Outcome, Result, Session, ok, view};
 use serde::Serialize;
@@ -43,14 +43,10 @@ pub(crate) async fn impersonate(caller: Caller<SUPPORT>, session: Session, id: I
     let user = session
         .read(|db| crate::find(db, Id(EntityId::Integer(user_id))))
         .await?;
-    let token = session.tokens().sign_impersonated(
-        caller.actor.user_id,
-        user_id,
-        &user.username,
-        user.standing.role.name(),
-        user.standing.status as i64,
-        session.now().max(user.standing.tokens_from),
-    );
+    let grant = Grant::Impersonation {
+        by: caller.actor.user_id,
+    };
+    let token = session.tokens().issue((&user).into(), grant, session.now());
     Ok(ok(&Impersonation {
         result: Outcome::Success,
         token,

@@ -139,12 +139,16 @@ fn audited(user: &User) -> Value {
     request_body = UserChanges,
     responses(
         (status = 200, description = "The account as it is now.", body = UserAnswer),
+        (status = 403, description = "`restrictedKey`: a key that is bound to addresses changes neither a role nor a second factor."),
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body: Body) -> Result<Response> {
     let (witness, now) = (session.witness("users.update"), session.now());
     let (changes, ignored) = Changes::read(body.0);
     let change = caller.write(&session, move |db, actor| {
+        if changes.role.is_some() || changes.mfa_off {
+            actor.may_change_credentials()?;
+        }
         let mut user = crate::find(db, id)?;
         let (before, was_blocked) = (audited(&user), user.standing.is_blocked());
         changes.apply(&mut user);
@@ -152,6 +156,9 @@ pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body
         if after != before {
             user.updated_at = now;
             users::update(db, &user)?;
+        }
+        if let Some(status) = changes.status {
+            users::set_deactivated(db, user.standing.id, status == Status::Inactive)?;
         }
         if user.standing.is_blocked() && !was_blocked {
             users::revoke_tokens(db, user.standing.id, now)?;

@@ -75,8 +75,10 @@ impl Calls {
         (status = 200, description = "The heaviest callers.", body = UsageOfAll),
         (status = 400, description = "`daysInvalid`: `days` is not a number from 1 to 400."),
     ))]
-pub(crate) async fn usage(_: Caller<ADMIN>, session: Session, Query(days): Query<Days>) -> Result<Response> {
+pub(crate) async fn usage(caller: Caller<ADMIN>, session: Session, Query(days): Query<Days>) -> Result<Response> {
     let first_day = days.first_or(session.now(), DEFAULT_DAYS)?;
+    let witness = session.witness("usage.read");
+    caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
     // First what is outside: what is merged meanwhile is then missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
     let answer = session

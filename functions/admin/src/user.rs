@@ -31,11 +31,13 @@ pub(crate) async fn read(caller: Caller<ADMIN>, session: Session, id: Id) -> Res
 #[utoipa::path(delete, path = "/admin/user/{id}/apikeys/{auth}", tag = "Administration", operation_id = "endUsersApiKeys",
     responses(
         (status = 204, description = "The account has no API keys."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it ends none."),
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn end_keys(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
     let (witness, now) = (session.witness("apikeys.delete"), session.now());
     let end = caller.write(&session, move |db, actor| {
+        actor.may_change_credentials()?;
         let user_id = crate::find(db, id)?.standing.id;
         let keys = api_keys::by_user(db, user_id, bespoke_database::Page::ALL)?;
         let uuids: Vec<_> = keys.iter().map(|key| key.uuid.to_string()).collect();

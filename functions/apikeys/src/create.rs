@@ -67,7 +67,7 @@ pub(crate) struct ApiKeyRequest {
             `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or not what it has to be. \
             `scopesInvalid`, `cidrInvalid`: not a list of scopes, or of networks. \
             `keyLevelExceedsRoleLevel`: the level is above the caller's."),
-        (status = 403, description = "`addressNotAllowed`: the caller's key is bound to addresses, and this one would be bound to others."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it makes no others."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let wanted = check(&body.required()?, session.config().max_key_life_days)?;
@@ -89,12 +89,10 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         expires_at: now.plus_ms(wanted.life_ms),
         last_seen: None,
     };
-    let (stored, via) = (key.clone(), caller.via);
+    let stored = key.clone();
     let make = caller.create(&session, move |db, actor| {
+        actor.may_change_credentials()?;
         actor.may_issue_key(stored.level)?;
-        if crate::bounds_of(db, via)?.is_some_and(|bounds| stored.cidr.as_ref() != Some(&bounds)) {
-            return Err(Error::forbidden("addressNotAllowed"));
-        }
         api_keys::insert(db, &stored)?;
         Ok(stored.uuid)
     });

@@ -124,16 +124,19 @@ async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>
 async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let key = session.read(|db| find(db, id)).await?;
     caller.actor.may_manage_key(key.user_id)?;
+    let witness = session.witness("apikeys.read").target("apikeys", key.uuid);
+    caller.note_read(&session, witness, key.user_id).await?;
     Ok(key_answer(key))
 }
 
 /// End an API key
 ///
-/// One's own, or anybody's at level 9. A key may end itself. It is refused from then on, everywhere.
+/// One's own, or anybody's at level 9. A key may end itself, unless it is bound to addresses. It is refused from then on, everywhere.
 #[utoipa::path(delete, path = "/apikeys/{id}/{auth}", tag = "API keys", operation_id = "deleteApiKey",
     params(("id" = Uuid, Path, description = "UUID of the key.")),
     responses(
         (status = 204, description = "The key has ended."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it ends none."),
         (status = 404, description = "There is no such key."),
     ))]
 async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Response> {
@@ -141,6 +144,7 @@ async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Respon
     let end = caller.write(&session, move |db, actor| {
         let key = find(db, id)?;
         actor.may_manage_key(key.user_id)?;
+        actor.may_change_credentials()?;
         api_keys::revoke(db, key.uuid, now)?;
         let witness = witness.clone().target("apikeys", key.uuid);
         witness.note_unless_own(db, actor, key.user_id)
@@ -160,14 +164,6 @@ async fn whoami(caller: Caller<READ_NONE>, session: Session) -> Result<Response>
         return Err(Error::not_found());
     };
     Ok(key_answer(session.read(|db| find(db, Id(EntityId::Uuid(uuid)))).await?))
-}
-
-/// The addresses that the caller's key is bound to: what it makes is bound to the same.
-fn bounds_of(db: &Db<'_>, via: Via) -> Result<Option<Networks>> {
-    match via {
-        Via::Token => Ok(None),
-        Via::Key(uuid) => Ok(api_keys::by_uuid(db, uuid)?.and_then(|key| key.cidr)),
-    }
 }
 
 /// The key of that id. Keys were known by their UUID in every API generation, so a number finds none.

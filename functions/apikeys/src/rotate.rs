@@ -42,20 +42,18 @@ pub(crate) struct RotateRequest {
         (status = 200, description = "The key and its new secret.", body = Answer),
         (status = 400, description = "`graceSecondsInvalid`: it is not a whole number of seconds from 0 to 2,592,000. \
             `keyLevelExceedsRoleLevel`: the level of the key is above the caller's."),
-        (status = 403, description = "`addressNotAllowed`: the caller's key is bound to addresses, and this one is not bound to the same."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it rotates none."),
         (status = 404, description = "There is no such key."),
     ))]
 pub(crate) async fn rotate(caller: Caller<USER>, session: Session, id: Id, Body(body): Body) -> Result<Response> {
     let grace_until = session.now().plus_ms(grace_ms(&body)?);
     let secret = KeySecret::generate(session.random());
-    let (digest, via) = (secret.digest(), caller.via);
+    let digest = secret.digest();
     let rotate = caller.write(&session, move |db, actor| {
         let key = crate::find(db, id)?;
         actor.may_rotate_key(key.user_id)?;
+        actor.may_change_credentials()?;
         actor.may_issue_key(key.level)?;
-        if crate::bounds_of(db, via)?.is_some_and(|bounds| key.cidr.as_ref() != Some(&bounds)) {
-            return Err(Error::forbidden("addressNotAllowed"));
-        }
         Ok(api_keys::rotate(db, key.uuid, &digest, grace_until)?)
     });
     rotate.await?;

@@ -1,10 +1,12 @@
 //! `POST /sets/{auth}`
 
 use axum::response::Response;
+use bespoke_core::entity::set::SetContent;
+use bespoke_core::{EntityId, Scope};
 use bespoke_database::sets;
 use bespoke_web::content::set::{self, NewSet};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 
 use crate::SetAnswer;
 
@@ -23,11 +25,34 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     set::check(&body)?;
     let image = session.take_image(&mut body).await;
     let (content, mut ignored) = set::create(body, session.config());
-    let (uuid, now) = (session.random().uuid(), session.now());
+    let (uuid, now, sent) = (session.random().uuid(), session.now(), content.clone());
     let make = caller.create(&session, move |db, actor| {
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
     });
-    let id = make.await?.value;
+    let made = make.await?;
+    if made.again {
+        let set = session
+            .read(|db| crate::find(db, Id(EntityId::Integer(made.value))))
+            .await?;
+        // The response shows the set as it is now. A key that only writes must not read changes of others by a repeat.
+        if !is_as_sent(&set.content, &sent) {
+            caller.require_scope(&session, Scope::SetsRead, Some(set.uuid)).await?;
+        }
+    }
+    let id = made.value;
     crate::keep_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
+}
+
+/// Whether a set has nothing that the request did not contain. Its image is left out of account: it comes after the set.
+fn is_as_sent(stored: &SetContent, sent: &SetContent) -> bool {
+    let SetContent {
+        name,
+        notes,
+        imperial,
+        public,
+        measies,
+        img: _,
+    } = stored;
+    (name, notes, imperial, public, measies) == (&sent.name, &sent.notes, &sent.imperial, &sent.public, &sent.measies)
 }

@@ -18,7 +18,7 @@ use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_database::Db;
 use bespoke_database::sets::{self, StoredSet};
-use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, Tagged, route, view};
+use bespoke_web::{Caller, ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, Tagged, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -58,6 +58,15 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
 /// The same, only to be shown.
 fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<StoredSet>> {
     sets::stored_by_id(db, id)?.ok_or_else(Error::not_found)
+}
+
+/// Writes down that the caller reads a set that is private and another account's.
+async fn note_read<const LEVEL: u8>(caller: &Caller<LEVEL>, session: &Session, set: &StoredSet) -> Result<()> {
+    if set.content.public {
+        return Ok(());
+    }
+    let witness = session.witness("sets.read").target("sets", set.id);
+    caller.note_read(session, witness, set.user_id).await
 }
 
 /// Keeps the image that came with a set.

@@ -42,6 +42,7 @@ pub(crate) async fn measurements(
         Ok((asked.0.read(db)?, set))
     };
     let (lookup, set) = session.read(find).await?;
+    crate::note_read(&caller, &session, &set).await?;
     answer(lookup, &set)
 }
 

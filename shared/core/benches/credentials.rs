@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bespoke_core::{Key, KeySecret, Random, Timestamp, TokenSettings, Tokens};
+use bespoke_core::{Grant, Key, KeySecret, Random, Timestamp, TokenAccount, TokenSettings, Tokens};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// Bytes that need not be secret.
@@ -32,7 +32,14 @@ fn credentials(bench: &mut Criterion) {
     };
     let tokens = Tokens::new(&Key::from_bytes([7; 32]), settings);
     let now = Timestamp::from_millis(1_800_000_000_000);
-    let token = tokens.sign(7, "jane", "user", 1, now);
+    let account = TokenAccount {
+        id: 7,
+        username: "jane",
+        role: "user",
+        status: 1,
+        tokens_from: now,
+    };
+    let token = tokens.issue(account, Grant::SignIn, now);
     bench.bench_function("token", |bencher| {
         bencher.iter(|| tokens.verify(black_box(&token), now).expect("a token"));
     });

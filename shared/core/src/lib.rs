@@ -41,4 +41,4 @@ pub use role::{Level, Role};
 pub use scope::{MAX_SCOPES, Scope, ScopeError, Scopes};
 pub use second_factor::{SCRATCH_CODES, ScratchCode, TOTP_DIGITS, TotpSecret, typed_code};
 pub use secret::{KeySecret, SecretDigest, SecretError, StoredSecret};
-pub use token::{Claims, TokenError, TokenSettings, Tokens};
+pub use token::{Claims, Grant, TokenAccount, TokenError, TokenSettings, Tokens};

@@ -10,12 +10,19 @@ pub struct Actor {
     pub user_id: i64,
     /// Effective level.
     pub level: Level,
+    /// Whether the call uses an API key that is bound to scopes or addresses.
+    pub restricted: bool,
 }
 
 /// The actor may not: answered as 403 `insufficientAccessLevel`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the access level does not suffice")]
 pub struct Denied;
+
+/// The call uses a restricted API key: answered as 403 `restrictedKey`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an API key that is bound to scopes or addresses cannot do this")]
+pub struct KeyRestricted;
 
 /// Why an API key of some level cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +43,15 @@ impl Actor {
     /// account, which would outlast the help.
     pub fn acting_level(whom: &Role) -> Level {
         whom.level().min(Level::WRITE_SOME)
+    }
+
+    /// Changing passwords, second factors, addresses, roles or API keys. A restricted key cannot, because the new credential
+    /// would work without the restriction.
+    ///
+    /// # Errors
+    /// [`KeyRestricted`]
+    pub fn may_change_credentials(self) -> Result<(), KeyRestricted> {
+        if self.restricted { Err(KeyRestricted) } else { Ok(()) }
     }
 
     /// Reading a set or pattern: one's own, or level 6. That it is public makes no difference here: who wants the
@@ -120,12 +136,14 @@ mod tests {
             rule(Actor {
                 user_id: 2,
                 level: Level::new(level).unwrap(),
+                restricted: false,
             })
         });
         (
             rule(Actor {
                 user_id: OWNER,
                 level: Level::READ_NONE,
+                restricted: false,
             }),
             stranger,
         )
@@ -150,9 +168,16 @@ mod tests {
         let actor = Actor {
             user_id: OWNER,
             level: Level::USER,
+            restricted: false,
         };
         assert!(actor.may_issue_key(Level::USER).is_ok());
         assert_eq!(actor.may_issue_key(Level::CURATOR), Err(LevelTooHigh));
+        assert_eq!(actor.may_change_credentials(), Ok(()));
+        let restricted = Actor {
+            restricted: true,
+            ..actor
+        };
+        assert_eq!(restricted.may_change_credentials(), Err(KeyRestricted));
         assert_eq!(Actor::key_level(Level::ADMIN, &Role::User), Level::USER);
         assert_eq!(Actor::acting_level(&Role::User), Level::WRITE_SOME);
         assert_eq!(Actor::acting_level(&Role::ReadNone), Level::READ_NONE);

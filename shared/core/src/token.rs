@@ -5,6 +5,7 @@ mod hs256;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
+use crate::entity::user::User;
 use crate::{Key, Timestamp};
 
 /// What a token says. `role` and `status` are what they were when it was signed: clients read them, we do not (both
@@ -33,8 +34,53 @@ pub struct Claims {
     pub impersonator: Option<i64>,
 }
 
-/// How long somebody may act as another account with one token, in milliseconds.
+/// The longest life of a token of impersonation, in milliseconds.
 const IMPERSONATION_LIFE_MS: i64 = 60 * 60 * 1000;
+
+/// The account that a token is for.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenAccount<'a> {
+    /// Integer id.
+    pub id: i64,
+    /// User name.
+    pub username: &'a str,
+    /// Name of the role.
+    pub role: &'a str,
+    /// Status, see [`crate::entity::user::Status`].
+    pub status: i64,
+    /// The account refuses tokens that were issued before this time.
+    pub tokens_from: Timestamp,
+}
+
+impl<'a> From<&'a User> for TokenAccount<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.standing.id,
+            username: &user.username,
+            role: user.standing.role.name(),
+            status: user.standing.status as i64,
+            tokens_from: user.standing.tokens_from,
+        }
+    }
+}
+
+/// Why a token is issued. The reason decides how long the token works and whether it names an impersonator.
+#[derive(Debug, Clone, Copy)]
+pub enum Grant<'a> {
+    /// The owner of the account has just signed in: a token for the configured lifetime.
+    SignIn,
+    /// Another account acts as this one: a token that names it, for an hour at most (defect D55).
+    Impersonation {
+        /// Integer id of the account that acts.
+        by: i64,
+    },
+    /// The account has changed: a token with its new role, status and name. Issue time, expiry and impersonator stay those of
+    /// the verified token that it replaces.
+    Renewal {
+        /// The claims of that token.
+        of: &'a Claims,
+    },
+}
 
 /// Why a token is refused. Clients are told no more than that it is.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -47,7 +93,7 @@ pub enum TokenError {
     Expired,
 }
 
-/// Who signs tokens, for whom, and for how long.
+/// Issuer, audience and lifetime of the tokens of an installation.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
     /// Issuer.
@@ -85,42 +131,32 @@ impl Tokens {
         }
     }
 
-    /// Signs a token for an account, from now on.
-    pub fn sign(&self, id: i64, username: &str, role: &str, status: i64, now: Timestamp) -> String {
-        self.encode(&self.claims(id, username, role, status, now))
-    }
-
-    /// Signs a token by which the account `impersonator` acts as another one: marked, and good for an hour at most
-    /// (defect D55).
-    pub fn sign_impersonated(
-        &self,
-        impersonator: i64,
-        id: i64,
-        username: &str,
-        role: &str,
-        status: i64,
-        now: Timestamp,
-    ) -> String {
-        let claims = self.claims(id, username, role, status, now);
+    /// Issues a token for an account. Every token of the installation is made here, so that none loses its mark or outlives the
+    /// credential that it came from.
+    pub fn issue(&self, account: TokenAccount<'_>, grant: Grant<'_>, now: Timestamp) -> String {
+        // Tokens from before `tokens_from` are refused, and a token may be issued within that second.
+        let now = now.max(account.tokens_from);
+        let expires_in = |lifetime_ms| now.plus_ms(lifetime_ms).as_seconds();
+        let lifetime_ms = self.settings.lifetime_ms;
+        let (iat, exp, impersonator) = match grant {
+            Grant::SignIn => (now.as_seconds(), expires_in(lifetime_ms), None),
+            Grant::Impersonation { by } => {
+                let exp = expires_in(lifetime_ms.min(IMPERSONATION_LIFE_MS));
+                (now.as_seconds(), exp, Some(by))
+            }
+            Grant::Renewal { of } => (of.iat, of.exp, of.impersonator),
+        };
         self.encode(&Claims {
-            exp: claims.exp.min(now.plus_ms(IMPERSONATION_LIFE_MS).as_seconds()),
-            impersonator: Some(impersonator),
-            ..claims
-        })
-    }
-
-    fn claims(&self, id: i64, username: &str, role: &str, status: i64, now: Timestamp) -> Claims {
-        Claims {
-            id,
-            username: username.to_owned(),
-            role: role.to_owned(),
-            status,
+            id: account.id,
+            username: account.username.to_owned(),
+            role: account.role.to_owned(),
+            status: account.status,
             aud: self.settings.audience.clone(),
             iss: self.settings.issuer.clone(),
-            iat: now.as_seconds(),
-            exp: now.plus_ms(self.settings.lifetime_ms).as_seconds(),
-            impersonator: None,
-        }
+            iat,
+            exp,
+            impersonator,
+        })
     }
 
     fn encode(&self, claims: &Claims) -> String {
@@ -163,9 +199,21 @@ mod tests {
         Tokens::new(&Key::from_bytes([key; crate::KEY_BYTES]), settings)
     }
 
+    const ACCOUNT: TokenAccount<'static> = TokenAccount {
+        id: 4,
+        username: "user-4",
+        role: "user",
+        status: 1,
+        tokens_from: Timestamp::from_millis(0),
+    };
+
+    fn sign_in(tokens: &Tokens) -> String {
+        tokens.issue(ACCOUNT, Grant::SignIn, NOW)
+    }
+
     /// A good token but for its algorithm.
     fn signed_by<M: Mac + KeyInit>(algorithm: &str, key: u8) -> String {
-        let ours = tokens(key, "http://here", "http://here/one").sign(4, "user-4", "user", 1, NOW);
+        let ours = sign_in(&tokens(key, "http://here", "http://here/one"));
         let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"typ":"JWT","alg":"{algorithm}"}}"#));
         let message = format!("{header}.{}", ours.split('.').nth(1).unwrap());
         let mac = <M as KeyInit>::new_from_slice(&[key; crate::KEY_BYTES]).unwrap();
@@ -176,7 +224,7 @@ mod tests {
     #[test]
     fn a_token_verifies_until_its_last_second() {
         let tokens = tokens(1, "http://here", "http://here/one");
-        let token = tokens.sign(4, "user-4", "user", 1, NOW);
+        let token = sign_in(&tokens);
         let claims = tokens.verify(&token, NOW.plus_ms(59_999)).unwrap();
         assert_eq!((claims.id, claims.iat, claims.exp), (4, 1_700_000_000, 1_700_000_060));
         assert_eq!(tokens.verify(&token, NOW.plus_ms(60_000)), Err(TokenError::Expired));
@@ -186,9 +234,9 @@ mod tests {
     fn tokens_of_other_keys_issuers_audiences_and_algorithms_are_refused() {
         let ours = tokens(1, "http://here", "http://here/one");
         let foreign = [
-            tokens(2, "http://here", "http://here/one").sign(4, "user-4", "user", 1, NOW),
-            tokens(1, "http://there", "http://here/one").sign(4, "user-4", "user", 1, NOW),
-            tokens(1, "http://here", "http://here/two").sign(4, "user-4", "user", 1, NOW),
+            sign_in(&tokens(2, "http://here", "http://here/one")),
+            sign_in(&tokens(1, "http://there", "http://here/one")),
+            sign_in(&tokens(1, "http://here", "http://here/two")),
             signed_by::<Hmac<Sha384>>("HS384", 1),
             signed_by::<Hmac<Sha512>>("HS512", 1),
             signed_by::<Hmac<Sha256>>("RS256", 1),
@@ -205,5 +253,45 @@ mod tests {
             assert_eq!(ours.verify(&token, NOW), Err(TokenError::Invalid), "{token}");
         }
         assert!(ours.verify(&signed_by::<Hmac<Sha256>>("HS256", 1), NOW).is_ok());
+    }
+
+    #[test]
+    fn renewed_token_keeps_expiry_and_impersonator() {
+        let day_ms = 24 * 60 * 60 * 1000;
+        let settings = TokenSettings {
+            lifetime_ms: day_ms,
+            ..tokens(1, "http://here", "http://here/one").settings
+        };
+        let tokens = Tokens::new(&Key::from_bytes([1; crate::KEY_BYTES]), settings);
+        for (grant, life_s, impersonator) in [
+            (Grant::SignIn, day_ms / 1000, None),
+            (Grant::Impersonation { by: 9 }, 3600, Some(9)),
+        ] {
+            let claims = tokens.verify(&tokens.issue(ACCOUNT, grant, NOW), NOW).unwrap();
+            assert_eq!((claims.exp - claims.iat, claims.impersonator), (life_s, impersonator));
+            let later = NOW.plus_ms(60_000);
+            let changed = TokenAccount {
+                role: "curator",
+                tokens_from: later,
+                ..ACCOUNT
+            };
+            let renewed = tokens.issue(changed, Grant::Renewal { of: &claims }, later);
+            let expected = Claims {
+                role: "curator".into(),
+                ..claims
+            };
+            assert_eq!(tokens.verify(&renewed, later), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn new_token_is_not_older_than_the_account_accepts() {
+        let tokens = tokens(1, "http://here", "http://here/one");
+        let account = TokenAccount {
+            tokens_from: NOW.plus_ms(1000),
+            ..ACCOUNT
+        };
+        let claims = tokens.verify(&tokens.issue(account, Grant::SignIn, NOW), NOW).unwrap();
+        assert_eq!(claims.iat, NOW.as_seconds() + 1);
     }
 }

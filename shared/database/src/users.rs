@@ -248,6 +248,25 @@ pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Remembers whether an administrator made the account inactive.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn set_deactivated(db: &Db<'_>, id: i64, deactivated: bool) -> Result<()> {
+    db.run("UPDATE users SET deactivated = ?2 WHERE id = ?1", (id, deactivated))?;
+    Ok(())
+}
+
+/// Whether the account is new: inactive because its owner has not activated it yet, and not because of an administrator.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn awaits_activation(db: &Db<'_>, id: i64) -> Result<bool> {
+    let sql = "SELECT status = ?2 AND NOT deactivated FROM users WHERE id = ?1";
+    let new = db.first(sql, (id, Status::Inactive as i64), |_, row| Ok(row.take()?))?;
+    Ok(new.unwrap_or_default())
+}
+
 /// Removes an account with all that is its own: every table that refers to an account says that its rows go with it.
 ///
 /// # Errors

@@ -1,13 +1,14 @@
-//! Writing down what administrators do.
+//! The audit: what administrators do, and every read of a private record of somebody else.
 
 use std::fmt::Display;
 
 use bespoke_core::permission::Actor;
 use bespoke_database::Db;
 use bespoke_database::audit::{self, Act};
-use serde_json::Value;
+use http::request::Parts;
+use serde_json::{Value, json};
 
-use crate::{Context, Result};
+use crate::{Caller, Context, Identity, Result, Session};
 
 /// An act of an administrator that is about to take place. It is written down with [`Witness::note`] in the transaction
 /// of the act itself, so that there is neither without the other.
@@ -51,6 +52,11 @@ impl Witness {
         Ok(audit::insert(db, actor.user_id, &self.0)?)
     }
 
+    /// Writes down a call that the account `impersonator` makes as another one.
+    pub(crate) fn note_impersonated(&self, db: &Db<'_>, impersonator: i64) -> Result<()> {
+        Ok(audit::insert(db, impersonator, &self.0)?)
+    }
+
     /// Writes it down unless the record is the actor's own: everybody does as he likes with that.
     ///
     /// # Errors
@@ -61,5 +67,34 @@ impl Witness {
         } else {
             self.note(db, actor)
         }
+    }
+}
+
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// Writes down that the caller reads a private record of another account; does nothing if `owner_id` is the caller. A handler
+    /// calls it before it responds, so that no such record is shown without an entry in the audit.
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`].
+    pub async fn note_read(&self, session: &Session, witness: Witness, owner_id: i64) -> Result<()> {
+        if self.actor.user_id == owner_id {
+            return Ok(());
+        }
+        self.write(session, move |db, actor| witness.note(db, actor)).await
+    }
+}
+
+impl Session {
+    /// Writes down a call with a token of impersonation, before it is handled.
+    pub(crate) async fn note_impersonated_call(&self, identity: &Identity, parts: &Parts) -> Result<()> {
+        let Some(impersonator) = identity.impersonator else {
+            return Ok(());
+        };
+        let call = json!({ "method": parts.method.as_str(), "path": parts.uri.path() });
+        let witness = self.witness("users.impersonate.call");
+        let witness = witness
+            .target("users", identity.actor.user_id)
+            .change(Value::Null, call);
+        self.write(move |db| witness.note_impersonated(db, impersonator)).await
     }
 }

@@ -4,8 +4,9 @@ mod credentials;
 mod proof;
 
 use axum::extract::FromRequestParts;
-use bespoke_core::entity::user::{Standing, Unusable};
+use bespoke_core::entity::user::{Standing, Unusable, User};
 use bespoke_core::permission::Actor;
+use bespoke_core::{Grant, Scope};
 use bespoke_database::Db;
 use http::request::Parts;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use crate::idempotency::Made;
 use crate::{Context, Error, Result, Session};
-use proof::{Proof, require};
+use proof::{Proof, refused, require};
 
 /// The levels as numbers, for [`Caller`] and [`Guest`].
 pub mod level {
@@ -67,10 +68,8 @@ pub struct Identity {
     pub standing: Standing,
     /// How that was proved.
     pub via: Via,
-    /// Integer id of the account that acts as this one, where somebody does.
+    /// Integer id of the account that acts as this one, if the token is one of impersonation.
     pub impersonator: Option<i64>,
-    /// Whether an API key with scopes was used: it may less than its level allows.
-    pub limited: bool,
 }
 
 /// A caller of level `LEVEL` or more; the rest is answered before the handler runs: 401 without valid credentials for
@@ -114,7 +113,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        let Some(repeat) = session.repeatable().by(self.standing.uuid, session)? else {
+        let Some(repeat) = session.repeatable().by(&self.identity, session)? else {
             let value = self.write(session, make).await?;
             return Ok(Made { value, again: false });
         };
@@ -127,30 +126,85 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     }
 }
 
-/// A caller with a valid token whose account may be unusable. Who it is, is told by the two ways to ask what it may.
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// Lets the caller go on unless it uses an API key that has scopes and lacks this one. `set` is the set that is read.
+    ///
+    /// # Errors
+    /// 403 with the scope.
+    pub async fn require_scope(&self, session: &Session, scope: Scope, set: Option<Uuid>) -> Result<()> {
+        let look = session.read(|db| self.proof.require_scope(db, session, scope, set));
+        look.await
+    }
+}
+
+/// A caller with a valid token whose account may be unusable. A handler decides with [`Guest::check_level`] or
+/// [`Guest::check_usable`] whether the call goes on.
 #[derive(Debug)]
 pub struct Guest<const LEVEL: u8> {
     identity: Identity,
+    proof: Proof,
     verdict: Result<()>,
 }
 
 impl<const LEVEL: u8> Guest<LEVEL> {
-    /// Who calls, at level `LEVEL` or more, whether the account can be used or not.
+    /// Lets a caller of level `LEVEL` or more go on, whether the account can be used or not.
     ///
     /// # Errors
     /// 403 below the level; 429.
-    pub fn whatever_its_state(self) -> Result<Identity> {
-        self.verdict.map(|()| self.identity)
+    pub fn check_level(&self) -> Result<()> {
+        self.verdict.clone()
     }
 
-    /// Who calls, for an account that can be used, at level `LEVEL` or more. Why the account cannot be used is said before
-    /// the level is looked at: a blocked role has none.
+    /// Lets a caller of level `LEVEL` or more go on whose account can be used. Why the account cannot be used is checked
+    /// before the level, because a blocked role has none.
     ///
     /// # Errors
-    /// What `explain` makes of the reason; then as [`Guest::whatever_its_state`].
-    pub fn usable(self, explain: impl FnOnce(Unusable) -> Error) -> Result<Identity> {
+    /// What `explain` makes of the reason; then as [`Guest::check_level`].
+    pub fn check_usable(&self, explain: impl FnOnce(Unusable) -> Error) -> Result<()> {
         self.identity.standing.usable().map_err(explain)?;
-        self.whatever_its_state()
+        self.check_level()
+    }
+
+    /// Writes on behalf of the caller, whose token and level are checked again in the same transaction; otherwise as
+    /// [`Session::write`].
+    ///
+    /// # Errors
+    /// 401, 403, and those of [`Session::write`].
+    pub async fn write<T>(
+        &self,
+        session: &Session,
+        f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        session
+            .write(move |db| {
+                let actor = proof.known(db, &context, context.now())?.identity.actor;
+                require(actor.level, LEVEL)?;
+                f(db, actor)
+            })
+            .await
+    }
+
+    /// A token that shows the account as it is now, in place of the caller's.
+    ///
+    /// # Errors
+    /// 401 for a caller without a token.
+    pub fn renew_token(&self, user: &User, session: &Session) -> Result<String> {
+        let of = self.proof.claims().ok_or_else(refused)?;
+        Ok(session
+            .tokens()
+            .issue(user.into(), Grant::Renewal { of }, session.now()))
+    }
+}
+
+impl<const LEVEL: u8> std::ops::Deref for Guest<LEVEL> {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
     }
 }
 
@@ -201,7 +255,14 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
         let session = Session::from_request_parts(parts, context).await?;
         let identity = session.read(|db| Ok(proof.known(db, context, now)?.identity)).await?;
         let verdict = identity.count(&session, require(identity.actor.level, LEVEL), now);
-        Ok(Self { identity, verdict })
+        if verdict.is_ok() {
+            session.note_impersonated_call(&identity, parts).await?;
+        }
+        Ok(Self {
+            identity,
+            proof,
+            verdict,
+        })
     }
 }
 
@@ -223,6 +284,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
         let (identity, verdict) = look.await?;
         let verdict = verdict.map(|left| left.into_iter().for_each(|left| session.note(left)));
         identity.count(&session, verdict, now)?;
+        session.note_impersonated_call(&identity, parts).await?;
         Ok(Self { identity, proof })
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bespoke_core::Scope;
-use bespoke_core::permission::{Denied, LevelTooHigh};
+use bespoke_core::permission::{Denied, KeyRestricted, LevelTooHigh};
 use bespoke_storage::{Error as StorageError, StoreError};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
@@ -215,6 +215,12 @@ impl From<StoreError> for Error {
 impl From<Denied> for Error {
     fn from(_: Denied) -> Self {
         Self::forbidden("insufficientAccessLevel")
+    }
+}
+
+impl From<KeyRestricted> for Error {
+    fn from(_: KeyRestricted) -> Self {
+        Self::forbidden("restrictedKey")
     }
 }
 

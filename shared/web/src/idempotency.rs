@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: a request that makes something may be sent again, and makes it once.
 //!
-//! The commit that makes it is named by who calls, method, path and key, so whichever process gets the repeat finds for a day that
-//! it has landed, and what it made. The answer is not kept: it shows the record as it is now, with the image that came with it,
-//! which is stored after the commit.
+//! The id of the commit is derived from the caller's credential, the method, the path and the key. For a day, any process that gets
+//! the repeat finds by that id that the commit has landed, and the id of the record. The response is not stored: it shows the record
+//! as it is now, with the image that came with it, which is stored after the commit.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Identity, Result, Via};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in bytes.
@@ -61,17 +61,23 @@ impl Repeatable {
         }
     }
 
-    /// The repeat that this request of `caller` may be; `None` where it is none.
-    pub(crate) fn by(&self, caller: Uuid, context: &Context) -> Result<Option<Repeat>> {
+    /// The repeat that this request of `caller` may be; `None` without an `Idempotency-Key`. A repeat under another credential of
+    /// the same account is a request of its own, because it could show that credential a record that it may not read.
+    pub(crate) fn by(&self, caller: &Identity, context: &Context) -> Result<Option<Repeat>> {
         let Some(named) = &self.named else { return Ok(None) };
         let Named { path, key } = named.as_ref().map_err(Clone::clone)?;
-        let index = context.database().index();
-        let request = index.request(&[
-            caller.as_bytes(),
+        let mut parts = vec![
+            caller.standing.uuid.as_bytes().as_slice(),
             Method::POST.as_str().as_bytes(),
             path.as_bytes(),
             key.as_bytes(),
-        ]);
+        ];
+        if let Via::Key(uuid) = &caller.via {
+            parts.push(uuid.as_bytes());
+        }
+        let impersonator = caller.impersonator.map(i64::to_be_bytes);
+        parts.extend(impersonator.as_ref().map(<[u8; 8]>::as_slice));
+        let request = context.database().index().request(&parts);
         Ok(Some(Repeat {
             id: Uuid::from_bytes(request),
             body: self.body.get().cloned().unwrap_or_else(|| digest(&[])),

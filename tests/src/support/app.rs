@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bespoke_core::{Clock, Timestamp};
+use bespoke_core::{Clock, Grant, Timestamp, TokenAccount};
 use bespoke_storage::{MemoryStore, ObjectStore};
 use bespoke_web::config::Environment;
 use bespoke_web::{Config, Context, Gateway, Overrides, Peer, Routes, StartError, Surroundings, SystemRandom};
@@ -268,6 +268,18 @@ impl App {
         };
         person.key = self.key(&person, 4.min(confirmed_level(role))).await;
         person
+    }
+
+    /// A token for the account with that integer id, issued at that time.
+    pub fn token_from(&self, user_id: i64, issued: Timestamp) -> String {
+        let account = TokenAccount {
+            id: user_id,
+            username: "somebody",
+            role: "user",
+            status: 1,
+            tokens_from: issued,
+        };
+        self.context().tokens().issue(account, Grant::SignIn, issued)
     }
 
     /// A new key of somebody's, over HTTP, that lives a day.

@@ -23,6 +23,10 @@ pub struct CloudflareSettings {
 }
 
 /// Keeps each image under its id. They are handed out by us, so that those of private sets and patterns stay private.
+///
+/// Cloudflare cannot replace an image: its name is free only once the old image is deleted. The new image is therefore first
+/// stored under a second name, the spare, and readers look there if the id has no image. A failure or a crash at any point leaves
+/// the old image or the new one readable.
 pub(super) struct CloudflareImages {
     http: Arc<Http>,
     base: String,
@@ -43,30 +47,29 @@ impl CloudflareImages {
         request.bearer_auth(self.token.expose())
     }
 
-    /// Stores an image under an id that has none: otherwise the answer is 409. Nothing personal goes along.
-    async fn upload(&self, id: &ImageId, image: Image) -> Result<Answer, CallError> {
-        let can_be_private = matches!(id, ImageId::Set(_) | ImageId::Pattern(_));
+    /// Stores an image under a name that has none: for one that has, the status is 409. Nothing personal is sent.
+    async fn upload(&self, name: &str, image: Image, can_be_private: bool) -> Result<Answer, CallError> {
         let media_type = image.media_type();
-        let file = Part::stream(reqwest::Body::from(image.0)).file_name(id.to_string());
+        let file = Part::stream(reqwest::Body::from(image.0)).file_name(name.to_owned());
         let file = file.mime_str(media_type).map_err(|_| CallError::Garbage)?;
         let form = Form::new()
-            .text("id", id.to_string())
+            .text("id", name.to_owned())
             .text("metadata", "{}")
             .text("requireSignedURLs", can_be_private.to_string())
             .part("file", file);
         send(self.request(Method::POST, "").multipart(form)).await
     }
 
-    async fn delete(&self, id: &ImageId) -> Result<(), CallError> {
-        let answer = send(self.request(Method::DELETE, &format!("/{id}"))).await?;
+    async fn delete(&self, name: &str) -> Result<(), CallError> {
+        let answer = send(self.request(Method::DELETE, &format!("/{name}"))).await?;
         if answer.status != StatusCode::NOT_FOUND {
             answer.success()?;
         }
         Ok(())
     }
 
-    async fn fetch(&self, id: &ImageId) -> Result<Option<Image>, CallError> {
-        let answer = send(self.request(Method::GET, &format!("/{id}/blob"))).await?;
+    async fn fetch(&self, name: &str) -> Result<Option<Image>, CallError> {
+        let answer = send(self.request(Method::GET, &format!("/{name}/blob"))).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -74,30 +77,53 @@ impl CloudflareImages {
     }
 }
 
+impl CloudflareImages {
+    /// Deletes a spare that is no longer needed. If that fails, the spare stays until the next replacement, and nobody sees it,
+    /// because the id has an image.
+    async fn discard(&self, spare: &str) {
+        let _ = self.delete(spare).await;
+    }
+}
+
+/// Ids of images contain no underscore, so no spare has the name of another image.
+fn spare_of(id: &ImageId) -> String {
+    format!("{id}_next")
+}
+
+fn can_be_private(id: &ImageId) -> bool {
+    matches!(id, ImageId::Set(_) | ImageId::Pattern(_))
+}
+
 #[async_trait]
 impl ImageStore for CloudflareImages {
-    /// An id is free only when its image is gone: the old one is put back when the new one then fails.
     async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
-        let first = self.upload(id, image.clone()).await?;
+        let (name, spare, private) = (id.to_string(), spare_of(id), can_be_private(id));
+        let first = self.upload(&name, image.clone(), private).await?;
         if first.status != StatusCode::CONFLICT {
             first.success()?;
+            self.discard(&spare).await;
             return Ok(());
         }
-        let old = self.fetch(id).await?;
-        self.delete(id).await?;
-        let stored = self.upload(id, image).await.and_then(Answer::success);
-        match (stored, old) {
-            (Ok(_), _) => Ok(()),
-            (Err(error), None) => Err(error.into()),
-            (Err(error), Some(old)) => {
-                self.upload(id, old).await.and_then(Answer::success)?;
-                Err(error.into())
-            }
+        let mut second = self.upload(&spare, image.clone(), private).await?;
+        if second.status == StatusCode::CONFLICT {
+            self.delete(&spare).await?;
+            second = self.upload(&spare, image.clone(), private).await?;
         }
+        second.success()?;
+        self.delete(&name).await?;
+        let moved = self.upload(&name, image, private).await.and_then(Answer::success);
+        // Without it readers find the new image as the spare, and the next replacement moves it.
+        if moved.is_ok() {
+            self.discard(&spare).await;
+        }
+        Ok(())
     }
 
     async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
-        let answer = self.upload(id, image).await?;
+        if self.fetch(&spare_of(id)).await?.is_some() {
+            return Ok(());
+        }
+        let answer = self.upload(&id.to_string(), image, can_be_private(id)).await?;
         if answer.status != StatusCode::CONFLICT {
             answer.success()?;
         }
@@ -105,11 +131,19 @@ impl ImageStore for CloudflareImages {
     }
 
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {
-        Ok(self.fetch(id).await?)
+        let (name, spare) = (id.to_string(), spare_of(id));
+        // The third look finds an image that was moved from the spare to its id between the first two.
+        for name in [&name, &spare, &name] {
+            if let Some(image) = self.fetch(name).await? {
+                return Ok(Some(image));
+            }
+        }
+        Ok(None)
     }
 
     async fn remove(&self, id: &ImageId) -> Result<(), ImageError> {
-        Ok(self.delete(id).await?)
+        self.delete(&spare_of(id)).await?;
+        Ok(self.delete(&id.to_string()).await?)
     }
 
     async fn url(&self, _: &ImageId, _: u64) -> Result<Option<String>, ImageError> {

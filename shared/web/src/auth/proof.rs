@@ -87,6 +87,14 @@ impl Proof {
         })
     }
 
+    /// The claims of the caller's token; `None` for an API key.
+    pub(super) fn claims(&self) -> Option<&Claims> {
+        match &self.credentials {
+            Credentials::Token(claims) => Some(claims),
+            Credentials::Key { .. } => None,
+        }
+    }
+
     /// Replaces what was moved in for the secret of an API key by its digest, at its first use. Costs nothing for a key that
     /// is unknown or was replaced, and one hash of the kind of passwords for a wrong secret, of which an address has few.
     pub(super) async fn replace_imported(&self, session: &Session) -> Result<()> {
@@ -145,6 +153,7 @@ impl Proof {
         let actor = Actor {
             user_id: standing.id,
             level: Actor::key_level(credential.level, &standing.role),
+            restricted: credential.scopes.is_some() || credential.cidr.is_some(),
         };
         Ok(Known {
             identity: Identity {
@@ -152,7 +161,6 @@ impl Proof {
                 standing,
                 via: Via::Key(id),
                 impersonator: None,
-                limited: credential.scopes.is_some(),
             },
             key: Some(credential),
             usable,
@@ -175,6 +183,16 @@ impl Proof {
             _ => None,
         };
         match scopes.missing(needed, set) {
+            None => Ok(()),
+            missing => Err(Error::lacks_scope(missing)),
+        }
+    }
+
+    /// Lets the caller go on unless its API key has scopes and lacks `scope`. `set` is the set that is read.
+    pub(super) fn require_scope(&self, db: &Db<'_>, context: &Context, scope: Scope, set: Option<Uuid>) -> Result<()> {
+        let known = self.known(db, context, context.now())?;
+        let scopes = known.key.as_ref().and_then(|key| key.scopes.as_ref());
+        match scopes.and_then(|scopes| scopes.missing(&[scope], set)) {
             None => Ok(()),
             missing => Err(Error::lacks_scope(missing)),
         }
@@ -218,6 +236,7 @@ fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
             None => standing.role.level(),
             Some(_) => Actor::acting_level(&standing.role),
         },
+        restricted: false,
     };
     Ok(Known {
         identity: Identity {
@@ -225,7 +244,6 @@ fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
             standing: Standing::clone(&standing),
             via: Via::Token,
             impersonator: claims.impersonator,
-            limited: false,
         },
         key: None,
         usable: Ok(()),
@@ -239,6 +257,7 @@ fn still_impersonates(impersonator: i64, target: &Standing, db: &Db<'_>) -> Resu
     let actor = Actor {
         user_id: standing.id,
         level: standing.role.level(),
+        restricted: false,
     };
     actor.may_impersonate(&target.role).map_err(|_| refused())
 }

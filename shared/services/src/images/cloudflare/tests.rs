@@ -1,9 +1,11 @@
 //! Against a server that plays Cloudflare's part.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use wiremock::matchers::{body_string_contains, header, method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::matchers::{any, header, method, path};
+use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
 use super::*;
 use crate::http::tests::cut;
@@ -51,7 +53,8 @@ async fn a_new_image_is_uploaded_under_its_id_without_anything_personal() {
     images.put(&ImageId::Set(7), picture(b"\x89PNG new")).await.unwrap();
     images.put(&ImageId::CuratedSet(7), picture(b"jpeg")).await.unwrap();
     let requests = server.received_requests().await.unwrap();
-    for (request, expected) in requests.iter().zip([
+    let uploads = requests.iter().filter(|request| request.method.as_str() == "POST");
+    for (request, expected) in uploads.zip([
         [
             "name=\"id\"\r\n\r\nset-7\r\n",
             "name=\"requireSignedURLs\"\r\n\r\ntrue\r\n",
@@ -70,61 +73,132 @@ async fn a_new_image_is_uploaded_under_its_id_without_anything_personal() {
             assert!(body.contains(text), "{text} in {body}");
         }
     }
-    assert_eq!(asked(&server).await, ["POST ", "POST "]);
-}
-
-#[tokio::test]
-async fn an_image_replaces_the_one_before_it_and_one_that_is_to_be_there_does_not() {
-    let server = MockServer::start().await;
-    let conflict = on("POST", "").respond_with(ResponseTemplate::new(409));
-    conflict.up_to_n_times(2).mount(&server).await;
-    on("POST", "")
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&server)
-        .await;
-    let old = ResponseTemplate::new(200).set_body_bytes(*b"old");
-    on("GET", "/set-7/blob").respond_with(old).mount(&server).await;
-    on("DELETE", "/set-7")
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&server)
-        .await;
-    let images = images(&server).await;
-    images.ensure(&ImageId::Set(7), picture(b"other")).await.unwrap();
-    assert_eq!(asked(&server).await, ["POST "]);
-    images.put(&ImageId::Set(7), picture(b"new")).await.unwrap();
-    let all = asked(&server).await;
-    assert_eq!(all[1..], ["POST ", "GET /set-7/blob", "DELETE /set-7", "POST "]);
-}
-
-#[tokio::test]
-async fn the_old_image_is_put_back_where_the_new_one_fails() {
-    let server = MockServer::start().await;
-    let news = || Mock::given(method("POST")).and(body_string_contains("new picture"));
-    news()
-        .respond_with(ResponseTemplate::new(409))
-        .up_to_n_times(1)
-        .mount(&server)
-        .await;
-    news().respond_with(ResponseTemplate::new(500)).mount(&server).await;
-    let old = Mock::given(method("POST")).and(body_string_contains("old picture"));
-    old.respond_with(ResponseTemplate::new(200))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let kept = ResponseTemplate::new(200).set_body_bytes(*b"old picture");
-    on("GET", "/set-7/blob").respond_with(kept).mount(&server).await;
-    on("DELETE", "/set-7")
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&server)
-        .await;
-    let failed = images(&server)
-        .await
-        .put(&ImageId::Set(7), picture(b"new picture"))
-        .await;
-    assert!(
-        matches!(failed, Err(ImageError::Service(CallError::Refused(_)))),
-        "{failed:?}"
+    assert_eq!(
+        asked(&server).await,
+        ["POST ", "DELETE /set-7_next", "POST ", "DELETE /cset-7_next"]
     );
+}
+
+/// A small model of Cloudflare Images. It fails the call of that number, counted from 1, before or after the call has taken effect.
+#[derive(Clone, Default)]
+struct Cloudflare(Arc<Mutex<Images>>);
+
+#[derive(Default)]
+struct Images {
+    stored: BTreeMap<String, Vec<u8>>,
+    calls: usize,
+    failing: Option<(usize, Effect)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Effect {
+    None,
+    Complete,
+}
+
+impl Images {
+    fn apply(&mut self, request: &wiremock::Request) -> ResponseTemplate {
+        let name = request.url.path().replace(BASE, "").replace("/blob", "");
+        let name = name.trim_start_matches('/').to_owned();
+        match request.method.as_str() {
+            "POST" => {
+                let body = String::from_utf8(request.body.clone()).unwrap();
+                let field = |before: &str| {
+                    body.split_once(before)
+                        .unwrap()
+                        .1
+                        .split_once("\r\n")
+                        .unwrap()
+                        .0
+                        .to_owned()
+                };
+                let id = field("name=\"id\"\r\n\r\n");
+                let file = field("image/jpeg\r\n\r\n");
+                if self.stored.contains_key(&id) {
+                    return ResponseTemplate::new(409);
+                }
+                self.stored.insert(id, file.into_bytes());
+                ResponseTemplate::new(200)
+            }
+            "DELETE" if self.stored.remove(&name).is_some() => ResponseTemplate::new(200),
+            "GET" if self.stored.contains_key(&name) => {
+                ResponseTemplate::new(200).set_body_bytes(self.stored[&name].clone())
+            }
+            _ => ResponseTemplate::new(404),
+        }
+    }
+}
+
+impl Respond for Cloudflare {
+    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+        let mut images = self.0.lock().unwrap();
+        images.calls += 1;
+        let effect = images
+            .failing
+            .filter(|(call, _)| *call == images.calls)
+            .map(|(_, effect)| effect);
+        match effect {
+            // A call that is refused is not repeated.
+            Some(Effect::None) => ResponseTemplate::new(403),
+            Some(Effect::Complete) => {
+                images.apply(request);
+                ResponseTemplate::new(403)
+            }
+            None => images.apply(request),
+        }
+    }
+}
+
+#[tokio::test]
+async fn replacing_an_image_loses_neither_at_any_failure() {
+    let id = ImageId::Set(7);
+    for leftover in [false, true] {
+        for effect in [Effect::None, Effect::Complete] {
+            for failing in 1..=8 {
+                let (server, cloudflare) = (MockServer::start().await, Cloudflare::default());
+                Mock::given(any()).respond_with(cloudflare.clone()).mount(&server).await;
+                let images = images(&server).await;
+                images.put(&id, picture(b"old")).await.unwrap();
+                {
+                    let mut state = cloudflare.0.lock().unwrap();
+                    if leftover {
+                        state.stored.insert(spare_of(&id), b"older".to_vec());
+                    }
+                    (state.calls, state.failing) = (0, Some((failing, effect)));
+                }
+                let put = images.put(&id, picture(b"new")).await;
+                cloudflare.0.lock().unwrap().failing = None;
+                let place = format!("{leftover} {effect:?} {failing} {put:?}");
+                let now = images.get(&id).await.unwrap().expect(&place);
+                let expected: &[&[u8]] = if put.is_ok() { &[b"new"] } else { &[b"old", b"new"] };
+                assert!(expected.contains(&&now.bytes()[..]), "{place}");
+                // The next replacement mends it.
+                images.put(&id, picture(b"newest")).await.unwrap();
+                let stored = cloudflare.0.lock().unwrap().stored.clone();
+                assert_eq!(
+                    stored,
+                    BTreeMap::from([("set-7".to_owned(), b"newest".to_vec())]),
+                    "{place}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn default_image_does_not_replace_another() {
+    let (server, cloudflare) = (MockServer::start().await, Cloudflare::default());
+    Mock::given(any()).respond_with(cloudflare.clone()).mount(&server).await;
+    let (images, id) = (images(&server).await, ImageId::Set(7));
+    images.ensure(&id, picture(b"first")).await.unwrap();
+    images.ensure(&id, picture(b"second")).await.unwrap();
+    assert_eq!(&images.get(&id).await.unwrap().unwrap().bytes()[..], b"first");
+    // A replacement that was interrupted.
+    cloudflare.0.lock().unwrap().stored = BTreeMap::from([(spare_of(&id), b"next".to_vec())]);
+    images.ensure(&id, picture(b"third")).await.unwrap();
+    assert_eq!(&images.get(&id).await.unwrap().unwrap().bytes()[..], b"next");
+    images.remove(&id).await.unwrap();
+    assert_eq!(images.get(&id).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -171,7 +245,7 @@ async fn images_are_read_and_removed_by_calls_that_are_repeated() {
     let image = images.get(&ImageId::Set(7)).await.unwrap().unwrap();
     assert_eq!(image.media_type(), "image/png");
     images.remove(&ImageId::Set(7)).await.unwrap();
-    assert_eq!(asked(&server).await.len(), 2 + 3);
+    assert_eq!(asked(&server).await.len(), 2 + 4);
     // What is not there is missing, or gone already.
     assert_eq!(images.get(&ImageId::Set(8)).await.unwrap(), None);
     images.remove(&ImageId::Set(8)).await.unwrap();

@@ -1,0 +1,377 @@
+//! Kinds of callers, and how each comes to its credential.
+
+use bespoke_core::{Claims, Scopes};
+use bespoke_tests::support::{Answer, App, Key, Person};
+use bespoke_web::Scheme;
+use serde_json::{Value, json};
+
+use super::world::Owner;
+
+/// The network to which bound keys are bound, an address in it, and one outside.
+const NETWORK: &str = "192.0.2.0/24";
+const INSIDE: &str = "192.0.2.9";
+const OUTSIDE: &str = "198.51.100.9";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A kind of caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Nobody,
+    StrangerToken(&'static str),
+    StrangerKey(&'static str),
+    OwnerToken,
+    OwnerKey(u8),
+    /// A key of the owner's with this scope. `set` stands for the scope of the owner's set alone.
+    Scoped(&'static str),
+    /// A key of the owner's that is bound to addresses, used from one of them.
+    BoundInside,
+    BoundOutside,
+    /// An administrator's key that is bound to addresses, used from one of them.
+    BoundAdmin,
+    /// Somebody with this role who acts as the owner.
+    Impersonator(&'static str),
+    /// An impersonator who was blocked since.
+    BlockedImpersonator,
+    EndedToken(End),
+    EndedKey(End),
+}
+
+/// Why a credential no longer works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum End {
+    Blocked,
+    BlockedRole,
+    Deactivated,
+    Frozen,
+    WithoutConsent,
+    Removed,
+    SignedOut,
+    Expired,
+    Revoked,
+    Rotated,
+    WrongSecret,
+}
+
+pub(super) const KINDS: &[Kind] = &[
+    Kind::Nobody,
+    Kind::StrangerToken("readNone"),
+    Kind::StrangerToken("readSome"),
+    Kind::StrangerToken("readOnly"),
+    Kind::StrangerToken("writeSome"),
+    Kind::StrangerToken("user"),
+    Kind::StrangerToken("curator"),
+    Kind::StrangerToken("bughunter"),
+    Kind::StrangerToken("support"),
+    Kind::StrangerToken("admin"),
+    Kind::StrangerKey("user"),
+    Kind::StrangerKey("curator"),
+    Kind::StrangerKey("bughunter"),
+    Kind::StrangerKey("support"),
+    Kind::StrangerKey("admin"),
+    Kind::OwnerToken,
+    Kind::OwnerKey(0),
+    Kind::OwnerKey(1),
+    Kind::OwnerKey(2),
+    Kind::OwnerKey(3),
+    Kind::OwnerKey(4),
+    Kind::Scoped("sets:read"),
+    Kind::Scoped("sets:write"),
+    Kind::Scoped("sets:read sets:write"),
+    Kind::Scoped("patterns:read"),
+    Kind::Scoped("patterns:write"),
+    Kind::Scoped("patterns:read patterns:write"),
+    Kind::Scoped("account:read"),
+    Kind::Scoped("set"),
+    Kind::BoundInside,
+    Kind::BoundOutside,
+    Kind::BoundAdmin,
+    Kind::Impersonator("support"),
+    Kind::Impersonator("admin"),
+    Kind::BlockedImpersonator,
+    Kind::EndedToken(End::Blocked),
+    Kind::EndedToken(End::BlockedRole),
+    Kind::EndedToken(End::Deactivated),
+    Kind::EndedToken(End::Frozen),
+    Kind::EndedToken(End::WithoutConsent),
+    Kind::EndedToken(End::Removed),
+    Kind::EndedToken(End::SignedOut),
+    Kind::EndedToken(End::Expired),
+    Kind::EndedKey(End::Blocked),
+    Kind::EndedKey(End::BlockedRole),
+    Kind::EndedKey(End::Deactivated),
+    Kind::EndedKey(End::Frozen),
+    Kind::EndedKey(End::WithoutConsent),
+    Kind::EndedKey(End::Removed),
+    Kind::EndedKey(End::Expired),
+    Kind::EndedKey(End::Revoked),
+    Kind::EndedKey(End::Rotated),
+    Kind::EndedKey(End::WrongSecret),
+];
+
+impl Kind {
+    /// Whether callers of this kind have a credential of that scheme. Public routes take any.
+    pub(super) fn fits(&self, scheme: Option<Scheme>) -> bool {
+        let own = match self {
+            Self::Nobody => return true,
+            Self::StrangerToken(_)
+            | Self::OwnerToken
+            | Self::Impersonator(_)
+            | Self::BlockedImpersonator
+            | Self::EndedToken(_) => Scheme::Jwt,
+            _ => Scheme::Key,
+        };
+        scheme.is_none_or(|scheme| scheme == own)
+    }
+
+    /// Whether the credential is derived from the owner, and has to be made again with a new owner.
+    pub(super) fn depends_on_owner(&self) -> bool {
+        matches!(
+            self,
+            Self::OwnerToken
+                | Self::OwnerKey(_)
+                | Self::Scoped(_)
+                | Self::BoundInside
+                | Self::BoundOutside
+                | Self::Impersonator(_)
+                | Self::BlockedImpersonator
+        )
+    }
+}
+
+#[derive(Clone)]
+enum Credential {
+    None,
+    Token(String),
+    Key(Key),
+}
+
+/// A caller with its credential, and the facts about it that the rules go by.
+#[derive(Clone)]
+pub(super) struct Caller {
+    credential: Credential,
+    address: &'static str,
+    /// Level of calls on routes for usable accounts; `None` if every such call is refused.
+    pub(super) level: Option<u8>,
+    /// Level of calls on routes for accounts that may be unusable.
+    pub(super) guest_level: Option<u8>,
+    pub(super) is_owner: bool,
+    pub(super) scopes: Option<Scopes>,
+    /// Whether it is an API key that is bound to scopes or addresses.
+    pub(super) is_restricted: bool,
+    pub(super) impersonates: bool,
+}
+
+impl Caller {
+    fn new(credential: Credential, level: Option<u8>) -> Self {
+        Self {
+            credential,
+            address: INSIDE,
+            level,
+            guest_level: level,
+            is_owner: false,
+            scopes: None,
+            is_restricted: false,
+            impersonates: false,
+        }
+    }
+
+    fn token(token: String, level: Option<u8>) -> Self {
+        Self::new(Credential::Token(token), level)
+    }
+
+    fn key(key: Key, level: Option<u8>) -> Self {
+        Self::new(Credential::Key(key), level)
+    }
+
+    fn of_owner(self) -> Self {
+        Self { is_owner: true, ..self }
+    }
+
+    /// Whether a person other than the owner of the records calls.
+    pub(super) fn is_another_person(&self) -> bool {
+        !self.is_owner || self.impersonates
+    }
+
+    /// The claims of a token of impersonation.
+    pub(super) fn impersonation(&self, app: &App) -> Option<Claims> {
+        let Credential::Token(token) = &self.credential else {
+            return None;
+        };
+        let claims = app.context().tokens().verify(token, app.context().now()).ok()?;
+        claims.impersonator.is_some().then_some(claims)
+    }
+
+    pub(super) async fn send(&self, app: &App, method: &str, path: &str, body: &Value) -> Answer {
+        let request = app.request(method, path).from_ip(self.address);
+        let request = match &self.credential {
+            Credential::None => request,
+            Credential::Token(token) => request.jwt(token),
+            Credential::Key(key) => request.key(key),
+        };
+        if body.is_null() {
+            request.send().await
+        } else {
+            request.json(body).send().await
+        }
+    }
+
+    /// A caller of that kind. `unique` is a name that no account has.
+    pub(super) async fn of(app: &App, kind: Kind, owner: &Owner, admin: &Person, unique: &str) -> Self {
+        match kind {
+            Kind::Nobody => Self::new(Credential::None, None),
+            Kind::StrangerToken(role) => Self::token(app.person_as(unique, role).await.token, Some(level_of(role))),
+            Kind::StrangerKey(role) => {
+                let person = app.person_as(unique, role).await;
+                let level = level_of(role);
+                Self::key(app.key(&person, level).await, Some(level))
+            }
+            Kind::OwnerToken => Self::token(owner.person.token.clone(), Some(4)).of_owner(),
+            Kind::OwnerKey(level) => Self::key(app.key(&owner.person, level).await, Some(level)).of_owner(),
+            Kind::Scoped(names) => scoped(app, owner, names).await,
+            Kind::BoundInside | Kind::BoundOutside => {
+                let key = app.key_with(&owner.person, 4, json!({ "cidr": [NETWORK] })).await;
+                let inside = kind == Kind::BoundInside;
+                Self {
+                    address: if inside { INSIDE } else { OUTSIDE },
+                    is_restricted: true,
+                    ..Self::key(key, inside.then_some(4)).of_owner()
+                }
+            }
+            Kind::BoundAdmin => {
+                let person = app.person_as(unique, "admin").await;
+                let key = app.key_with(&person, 9, json!({ "cidr": [NETWORK] })).await;
+                Self {
+                    is_restricted: true,
+                    ..Self::key(key, Some(9))
+                }
+            }
+            Kind::Impersonator(role) => {
+                let helper = app.person_as(unique, role).await;
+                Self {
+                    impersonates: true,
+                    ..Self::token(impersonate(app, owner, &helper).await, Some(3)).of_owner()
+                }
+            }
+            Kind::BlockedImpersonator => {
+                let helper = app.person_as(unique, "support").await;
+                let token = impersonate(app, owner, &helper).await;
+                change(app, admin, &helper, json!({ "status": -2 })).await;
+                Self {
+                    impersonates: true,
+                    ..Self::token(token, None).of_owner()
+                }
+            }
+            Kind::EndedToken(end) => {
+                let person = app.person(unique).await;
+                let token = end_token(app, admin, &person, end).await;
+                Self {
+                    // The account is unusable, and its tokens still say whose they are.
+                    guest_level: [End::Frozen, End::WithoutConsent, End::Deactivated]
+                        .contains(&end)
+                        .then_some(4),
+                    ..Self::token(token, None)
+                }
+            }
+            Kind::EndedKey(end) => {
+                let person = app.person(unique).await;
+                Self::key(end_key(app, admin, &person, end).await, None)
+            }
+        }
+    }
+}
+
+fn level_of(role: &str) -> u8 {
+    bespoke_core::Role::from_name(role).level().number()
+}
+
+async fn scoped(app: &App, owner: &Owner, names: &str) -> Caller {
+    let names: Vec<String> = match names {
+        "set" => vec![format!("set:{}:read", owner.set)],
+        names => names.split(' ').map(str::to_owned).collect(),
+    };
+    let key = app.key_with(&owner.person, 4, json!({ "scopes": names })).await;
+    Caller {
+        scopes: Some(Scopes::parse(names.iter().map(String::as_str)).expect("scopes")),
+        is_restricted: true,
+        ..Caller::key(key, Some(4)).of_owner()
+    }
+}
+
+async fn impersonate(app: &App, owner: &Owner, helper: &Person) -> String {
+    let path = format!("/admin/impersonate/{}/jwt", owner.person.uuid);
+    let acting = app.get(&path).jwt(&helper.token).send().await.expect_status(200);
+    acting["token"].as_str().expect("a token").to_owned()
+}
+
+async fn change(app: &App, admin: &Person, person: &Person, body: Value) {
+    let change = app.patch(&format!("/admin/user/{}/jwt", person.id)).jwt(&admin.token);
+    change.json(&body).send().await.expect_status(200);
+}
+
+/// Ends the account, as far as that is how the credential ends.
+async fn end_account(app: &App, admin: &Person, person: &Person, end: End) {
+    match end {
+        End::Blocked => change(app, admin, person, json!({ "status": -2 })).await,
+        End::BlockedRole => change(app, admin, person, json!({ "role": "blocked" })).await,
+        End::Deactivated => change(app, admin, person, json!({ "status": 0 })).await,
+        End::WithoutConsent => change(app, admin, person, json!({ "consent": 0 })).await,
+        End::Frozen => {
+            let freeze = app.post("/account/restrict/jwt").jwt(&person.token).send().await;
+            freeze.expect_status(200);
+        }
+        End::Removed => {
+            app.delete("/account/jwt")
+                .jwt(&person.token)
+                .send()
+                .await
+                .expect_status(200);
+        }
+        End::SignedOut => {
+            let sign_out = app.patch("/account/jwt").jwt(&person.token);
+            let sign_out = sign_out.json(&json!({ "signOutEverywhere": true }));
+            sign_out.send().await.expect_status(200);
+        }
+        End::Expired | End::Revoked | End::Rotated | End::WrongSecret => {}
+    }
+}
+
+async fn end_token(app: &App, admin: &Person, person: &Person, end: End) -> String {
+    end_account(app, admin, person, end).await;
+    if end != End::Expired {
+        return person.token.clone();
+    }
+    let long_ago = app.context().now().plus_ms(-400 * DAY_MS);
+    app.token_from(person.id, long_ago)
+}
+
+async fn end_key(app: &App, admin: &Person, person: &Person, end: End) -> Key {
+    let key = match end {
+        End::Expired => app.key_with(person, 4, json!({ "expiresIn": 1 })).await,
+        _ => app.key(person, 4).await,
+    };
+    end_account(app, admin, person, end).await;
+    let one = format!("/apikeys/{}", key.id);
+    match end {
+        End::Expired => app.clock.advance_ms(1000),
+        End::Revoked => {
+            let revoke = app.delete(&format!("{one}/jwt")).jwt(&person.token).send().await;
+            revoke.expect_status(204);
+        }
+        End::Rotated => {
+            let rotate = app.post(&format!("{one}/rotate/jwt")).jwt(&person.token);
+            rotate
+                .json(&json!({ "graceSeconds": 0 }))
+                .send()
+                .await
+                .expect_status(200);
+        }
+        End::WrongSecret => {
+            return Key {
+                secret: app.key(person, 4).await.secret,
+                ..key
+            };
+        }
+        _ => {}
+    }
+    key
+}
