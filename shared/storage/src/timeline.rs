@@ -191,7 +191,8 @@ impl Timeline {
         let best = self
             .dated()
             .chain(read.iter().copied())
-            .filter(|(version, at_ms)| *at_ms <= wanted_ms && version.seq >= self.first_of(version.epoch))
+            // The first state of a bucket has no time.
+            .filter(|(version, at_ms)| (1..=wanted_ms).contains(at_ms) && version.seq >= self.first_of(version.epoch))
             .max_by_key(|(version, at_ms)| (*at_ms, *version));
         let Some((best, best_ms)) = best else {
             let first_ms = self.dated().map(|(_, at_ms)| at_ms).min();
@@ -364,6 +365,9 @@ mod tests {
         assert_eq!(timeline.history_at(5_500).map(|object| object.from), None);
         let read: Vec<_> = (6..=10).map(|seq| (version(1, seq), seq * 1_000)).collect();
         assert_eq!(timeline.newest_at(7_200, &read), Ok(version(1, 7)));
+        // The empty database at the beginning is no state of any moment.
+        let why = timeline.newest_at(900, &[(version(1, 1), 0)]);
+        assert!(matches!(why, Err(NotRestorable::BeforeFirst { .. })), "{why:?}");
     }
 
     #[test]

@@ -282,7 +282,9 @@ async fn a_bucket_without_history_goes_on_and_restores_the_ends_of_its_segments(
 #[tokio::test]
 async fn what_is_no_state_is_refused_with_its_reason() {
     let mut world = World::new().await;
-    world.write_many(3, MINUTE_MS).await;
+    // So many that the first of them are history.
+    world.write_many(60, MINUTE_MS).await;
+    assert!(world.objects("history/").await > 0);
     let (before, now_ms) = (world.engine.version(), world.clock.unix_ms());
     let future = NotRestorable::Future {
         wanted_ms: now_ms + 1,
