@@ -1,10 +1,12 @@
 //! `bespoke restore`: an earlier state of the bucket, or a backup in a new one.
 
+mod states;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use bespoke_database::{Database, Freshness, RestorePoint, Snapshot, refill};
+use bespoke_database::{Database, Freshness, Snapshot, refill};
 use bespoke_storage::PutCondition;
 use bespoke_web::Context;
 use serde_json::json;
@@ -18,14 +20,17 @@ const BATCH_ROWS: usize = 10_000;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// A state, as `bespoke stats` and the header DB-Seq give it (1-1234), or a moment (2026-11-21T10:00:00Z): everything
-    /// after it is undone, for every process. Six days back at most
+    /// after it is undone, for every process. Every state of the last seven days is kept
     #[arg(
         long,
         value_name = "STATE|TIME",
-        required_unless_present = "from",
-        conflicts_with = "from"
+        required_unless_present_any = ["from", "list"],
+        conflicts_with_all = ["from", "list"]
     )]
     at: Option<String>,
+    /// Show which states --at can restore, and change nothing
+    #[arg(long, conflicts_with = "from")]
+    list: bool,
     /// Folder of a backup, into a bucket without accounts
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
@@ -41,11 +46,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    if arguments.list {
+        let spans = start::with_context(data_dir, async |context| Ok(context.database().restorable().await?))?;
+        states::print(&spans, arguments.json);
+        return Ok(());
+    }
     match (&arguments.at, &arguments.from) {
         (Some(at), _) => {
-            let point = point(at)?;
-            let restored =
-                start::with_context(data_dir, async |context| Ok(context.database().restore(point).await?))?;
+            let point = states::point(at)?;
+            let restored = start::with_context(data_dir, async |context| {
+                context.database().restore(point).await.map_err(states::explained)
+            })?;
             let (from, now) = (restored.from.to_string(), restored.version.to_string());
             output::print(
                 arguments.json,
@@ -78,17 +89,6 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         }
         (None, None) => bail!("say --at or --from"),
     }
-}
-
-fn point(text: &str) -> Result<RestorePoint> {
-    if let Ok(version) = text.parse() {
-        return Ok(RestorePoint::At(version));
-    }
-    let moment: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| anyhow!("`{text}` is neither a state (1-1234) nor a moment (2026-11-21T10:00:00Z)"))?;
-    let ms = u64::try_from(moment.as_millisecond()).context("that is before 1970")?;
-    Ok(RestorePoint::Before(ms))
 }
 
 async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, arguments: &Arguments) -> Result<u64> {

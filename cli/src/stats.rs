@@ -13,8 +13,8 @@ use crate::{output, start};
 /// Designs that are named.
 const DESIGNS: u32 = 10;
 /// Where the objects of an installation lie.
-const FOLDERS: [&str; 7] = [
-    "chunk/", "segment/", "table/", "trash/", "usage/", "images/", "exports/",
+const FOLDERS: [&str; 8] = [
+    "chunk/", "segment/", "history/", "table/", "trash/", "usage/", "images/", "exports/",
 ];
 
 #[derive(clap::Args)]

@@ -89,7 +89,32 @@ fn what_was_deleted_by_mistake_comes_back() {
     verify(folder.path());
     run(folder.path(), &["restore", "--at", "0-999999"], &[]).fails_with("is no state that can be restored");
     run(folder.path(), &["restore", "--at", "yesterday"], &[]).fails_with("is neither a state");
+    run(folder.path(), &["restore", "--at", "2999-01-01T00:00:00Z"], &[]).fails_with("lies in the future");
+    let early = run(folder.path(), &["restore", "--at", "2001-01-01T00:00:00Z"], &[]);
+    early.fails_with("2001-01-01T00:00:00Z lies before the first state that can be restored, which is of 20");
     assert_eq!(run(folder.path(), &["restore"], &[]).code, Some(2));
+}
+
+#[test]
+fn restorable_states_are_listed_and_restored_by_their_time() {
+    let folder = installation();
+    let state = || run(folder.path(), &["stats", "--json"], &[]).json(0)["database"]["state"].clone();
+    let list = || run(folder.path(), &["restore", "--list", "--json"], &[]).json(0);
+    let (before, listed) = (state(), list());
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!((&listed[0]["first"], &listed[0]["last"]), (&json!("1-1"), &before));
+    let users = counted(folder.path())["users"].clone();
+    run(folder.path(), &["user", "remove", "ada", "--yes"], &[]).succeeds();
+    let at = listed[0]["lastAt"].as_str().unwrap();
+    let restored = run(folder.path(), &["restore", "--json", "--at", at], &[]).json(0);
+    assert_eq!(restored["from"], before);
+    assert_eq!(counted(folder.path())["users"], users);
+    let listed = list();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(listed[1]["first"], restored["state"]);
+    let lines = run(folder.path(), &["restore", "--list"], &[]);
+    lines.succeeds();
+    assert!(lines.out.contains(restored["state"].as_str().unwrap()), "{}", lines.out);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! `Idempotency-Key`, `DB-Seq`
 
+use std::sync::Arc;
+
+use bespoke_storage::{Fault, FaultyStore, MemoryStore, Operation, Rates};
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};
 
@@ -187,4 +190,39 @@ async fn repeat_under_another_credential_is_another_request() {
         assert_ne!(other["set"]["uuid"], by_token["set"]["uuid"]);
     }
     assert_ne!(by_key["set"]["uuid"], by_writer["set"]["uuid"]);
+
+async fn an_answer_that_could_not_verify_the_version_names_none() {
+    let bucket = MemoryStore::new();
+    let jane = App::on(bucket.clone(), &[]).await.person("jane").await;
+    let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
+    let app = App::over(Arc::new(faulty.clone()), bucket, &[]).await.unwrap();
+    let account = || app.get("/account/jwt").jwt(&jane.token).send();
+    assert_ne!(account().await.header("db-seq"), "");
+    for _ in 0..2 {
+        faulty.script(Operation::Get, "head", Fault::LostRequest);
+        let unverified = account().await;
+        assert_eq!((unverified.status, unverified.header("db-seq")), (503, ""));
+    }
+    // What a handler refuses was verified.
+    let missing = app.get("/sets/999999/jwt").jwt(&jane.token).send().await;
+    assert_eq!(missing.status, 404);
+    assert_ne!(missing.header("db-seq"), "");
+}
+
+#[tokio::test]
+async fn a_write_without_an_answer_names_no_version() {
+    let bucket = MemoryStore::new();
+    let jane = App::on(bucket.clone(), &[]).await.person("jane").await;
+    let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
+    let app = App::over(Arc::new(faulty.clone()), bucket, &[]).await.unwrap();
+    let make = || {
+        let request = app.post("/sets/jwt").jwt(&jane.token);
+        request.json(&json!({ "name": "one" })).send()
+    };
+    faulty.script(Operation::Put, "head", Fault::Forbidden);
+    let refused = make().await;
+    assert_eq!((refused.status, refused.header("db-seq")), (503, ""));
+    let made = make().await;
+    assert_ne!(made.header("db-seq"), "");
+    made.expect_status(201);
 }

@@ -54,7 +54,9 @@ use bespoke_storage::{Compact, Engine, ObjectStore, Options};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use bespoke_storage::{Collected, CommitId, Committed, Compacted, Freshness, RestorePoint, Restored, Version};
+pub use bespoke_storage::{
+    Collected, CommitId, Committed, Compacted, Freshness, NotRestorable, RestorePoint, Restored, Span, State, Version,
+};
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use page::Page;
@@ -226,9 +228,17 @@ impl Database {
     /// Puts an earlier state back, for every process.
     ///
     /// # Errors
-    /// [`Error::Storage`]: refused where there is no such state.
+    /// [`Error::Storage`] with [`NotRestorable`] if there is no such state.
     pub async fn restore(&self, point: RestorePoint) -> Result<Restored> {
         Ok(self.engine.restore(point).await?)
+    }
+
+    /// The states that can be restored, the earliest first.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn restorable(&self) -> Result<Vec<Span>> {
+        Ok(self.engine.restorable().await?)
     }
 
     /// Asks the bucket whether it answers; gives the newest version.

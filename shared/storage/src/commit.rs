@@ -9,10 +9,12 @@ use crate::base::State;
 use crate::change;
 use crate::checksum;
 use crate::delta::Delta;
+use crate::engine::Ablation;
 use crate::environment::{fresh_ulid, hex_16};
 use crate::error::Error;
 use crate::head::{FullHead, HEAD_KEY, Segment, Stamp};
-use crate::limits::{HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS};
+use crate::history;
+use crate::limits::{CLOCK_TOLERANCE_MS, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, PARALLEL_OBJECTS};
 use crate::past::Past;
 use crate::plan::{self, Change, Moved, Way};
 use crate::replica::{Known, Replica, within};
@@ -67,8 +69,8 @@ impl Replica {
             &self.tuning,
         ) {
             Way::Inline => Moved::Nothing,
-            Way::SpillTail => Moved::Tail(self.spill(known, None).await?),
-            Way::SpillAll => Moved::All(self.spill(known, Some(staged)).await?),
+            Way::SpillTail => Moved::Tail(self.spill(known).await?),
+            Way::SpillAll => Moved::All(self.spill_all(known, staged.encoded.clone()).await?),
             Way::NewBase => {
                 let state = State {
                     past: self.past_with(known, staged)?,
@@ -85,7 +87,7 @@ impl Replica {
             checksum: staged.checksum,
             schema: staged.schema,
             nonce: hex_16(&*self.random),
-            date_ms,
+            at_ms: self.now_ms(date_ms),
         };
         let head = plan::next(&known.head, change);
         self.put_head(head, &known.etag, date_ms).await
@@ -113,24 +115,60 @@ impl Replica {
         }))
     }
 
-    /// Puts the tail, and perhaps the new delta, into one segment with a name of its own.
-    async fn spill(self: &Arc<Self>, known: &Arc<Known>, staged: Option<&Arc<Staged>>) -> Result<Segment, Refusal> {
+    /// The present, for what is dated: this process's clock tells milliseconds, unless it is far from `date_ms`, the store's, which
+    /// may tell seconds only. Milliseconds since 1970.
+    pub(crate) fn now_ms(&self, date_ms: u64) -> u64 {
+        let own_ms = self.clock.unix_ms();
+        if own_ms.abs_diff(date_ms) <= CLOCK_TOLERANCE_MS {
+            own_ms
+        } else {
+            date_ms
+        }
+    }
+
+    /// Stores the tail as one segment, for readers, and as history, for restores.
+    async fn spill(self: &Arc<Self>, known: &Arc<Known>) -> Result<Segment, Refusal> {
+        let (segment, history) = tokio::join!(self.put_tail(known), self.put_history(known));
+        history?;
+        segment
+    }
+
+    /// Stores the tail, and a new delta as a segment of its own: one that holds a single commit is history too.
+    async fn spill_all(self: &Arc<Self>, known: &Arc<Known>, delta: Bytes) -> Result<Vec<Segment>, Refusal> {
+        let json = &known.head.json;
+        let new = self.put_segment(json.seq, json.seq + 1, Stamp::default(), delta);
+        if json.tail.is_empty() {
+            return Ok(vec![new.await?]);
+        }
+        let (tail, new) = tokio::join!(self.spill(known), new);
+        Ok(vec![tail?, new?])
+    }
+
+    async fn put_tail(self: &Arc<Self>, known: &Arc<Known>) -> Result<Segment, Refusal> {
         let json = &known.head.json;
         let from = json.tail.first().map_or(json.seq, |entry| entry.from);
-        let to = json.seq + u64::from(staged.is_some());
-        let body = match staged {
-            Some(staged) if json.tail.is_empty() => staged.encoded.clone(),
+        let body = match known.head.blobs.as_slice() {
+            [only] => only.clone(),
             _ => {
-                let (known, staged) = (Arc::clone(known), staged.cloned());
-                let merge = move || {
-                    let tail = known.head.tail_after(0)?;
-                    Delta::encode_merged(tail.into_iter().chain(staged.map(|staged| staged.delta.clone())))
-                };
+                let known = Arc::clone(known);
+                let merge = move || Delta::encode_merged(known.head.tail_after(0)?);
                 self.tasks.blocking(merge).await??
             }
         };
-        let stamp = json.tail.last().map_or(json.base.stamp, |entry| entry.stamp);
-        self.put_segment(from, to, stamp, body).await
+        self.put_segment(from, json.seq, plan::stamp_of(json), body).await
+    }
+
+    /// Stores the commits of the tail one by one. A segment of one commit needs no history.
+    async fn put_history(self: &Arc<Self>, known: &Arc<Known>) -> Result<(), Refusal> {
+        if known.head.blobs.len() < 2 || self.ablation == Some(Ablation::NoHistory) {
+            return Ok(());
+        }
+        let (known, name) = (Arc::clone(known), self.fresh_name());
+        let encode = move || history::encode(&known.head, &name);
+        match self.tasks.blocking(encode).await?? {
+            Some((key, body)) => self.put_object(&key, body).await,
+            None => Ok(()),
+        }
     }
 
     /// Stores an encoded delta under a name of its own.

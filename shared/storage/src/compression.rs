@@ -4,9 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::io;
 
 use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe;
+use zstd::zstd_safe::{self, CParameter};
 
 use crate::limits::{PIECE_BYTES, UNPACKED_KEPT_BYTES, ZSTD_LEVEL};
+
+/// How far [`pack_alike`] looks back at least and at most, as a power of two of bytes.
+const ALIKE_WINDOW_MIN: u32 = 10;
+const ALIKE_WINDOW_MAX: u32 = 27;
 
 thread_local! {
     static PACKER: RefCell<io::Result<Compressor<'static>>> = RefCell::new(Compressor::new(ZSTD_LEVEL));
@@ -23,6 +27,25 @@ pub(crate) fn pack_behind(front: &[u8], raw: &[u8]) -> io::Result<Vec<u8>> {
         Ok(packer) => packer.compress_to_buffer(raw, &mut packed[front.len()..]),
         Err(error) => Err(io::Error::other(error.to_string())),
     })?;
+    packed.truncate(front.len() + bytes);
+    packed.shrink_to_fit();
+    Ok(packed)
+}
+
+/// Packs `raw`, much of which occurs in it several times far apart, behind the bytes of `front`.
+pub(crate) fn pack_alike(front: &[u8], raw: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packer = Compressor::new(ZSTD_LEVEL)?;
+    let window = raw
+        .len()
+        .max(1)
+        .next_power_of_two()
+        .ilog2()
+        .clamp(ALIKE_WINDOW_MIN, ALIKE_WINDOW_MAX);
+    packer.set_parameter(CParameter::WindowLog(window))?;
+    packer.set_parameter(CParameter::EnableLongDistanceMatching(raw.len() > PIECE_BYTES))?;
+    let mut packed = vec![0; front.len() + zstd_safe::compress_bound(raw.len())];
+    packed[..front.len()].copy_from_slice(front);
+    let bytes = packer.compress_to_buffer(raw, &mut packed[front.len()..])?;
     packed.truncate(front.len() + bytes);
     packed.shrink_to_fit();
     Ok(packed)

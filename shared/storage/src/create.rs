@@ -10,37 +10,63 @@ use rusqlite::Connection;
 use serde_json::Map;
 
 use crate::delta::{Delta, is_page_size};
-use crate::environment::{fresh_ulid, hex_16};
+use crate::environment::{Clock, Random, below, fresh_ulid, hex_16};
 use crate::error::Error;
 use crate::head::{Base, FullHead, HEAD_KEY, Head, Stamp, TailEntry};
 use crate::image::{Image, Layer};
-use crate::limits::{FORMAT, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, SYNC_ATTEMPTS};
+use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, FORMAT, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS, START_PATIENCE_MS};
 use crate::probe::probe;
 use crate::replica::{Known, Parts, within};
 use crate::run::first_schema;
 use crate::store::{Fetched, PutCondition, StoreError};
 
 /// The newest `head`; creates the database where the store holds nothing at all.
+///
+/// # Errors
+/// [`Error::Unavailable`] if an answer is lost; it does no harm to repeat it.
 pub(crate) async fn first_head(parts: &Parts, page_size: u32) -> Result<Arc<Known>, Error> {
-    let mut last = String::new();
-    for _ in 0..SYNC_ATTEMPTS {
-        match within(&*parts.clock, HEAD_TIMEOUT_MS, parts.store.get(HEAD_KEY, None)).await {
-            Ok(Fetched::Found(object)) => return Known::read(&object),
-            Ok(_) => {
-                refuse_leftovers(parts).await?;
-                match create(parts, page_size).await {
-                    Err(Error::Unavailable { detail, .. }) => last = detail,
-                    other => other?,
-                }
-            }
-            Err(error @ (StoreError::Busy(_) | StoreError::Unknown(_))) => last = error.to_string(),
-            Err(error) => return Err(error.into()),
-        }
-        if !last.is_empty() {
-            parts.clock.sleep(crate::limits::BACKOFF_MIN_MS).await;
+    let get = || within(&*parts.clock, HEAD_TIMEOUT_MS, parts.store.get(HEAD_KEY, None));
+    if let Fetched::Found(object) = get().await? {
+        return Known::read(&object);
+    }
+    refuse_leftovers(parts).await?;
+    create(parts, page_size).await?;
+    match get().await? {
+        Fetched::Found(object) => Known::read(&object),
+        _ => Err(Error::unavailable("`head` was created and is not there")),
+    }
+}
+
+/// The patience of a process that starts: a store that does not answer is asked again for a while.
+pub(crate) struct Patience {
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    /// On the clock's monotonic scale. Microseconds.
+    ends_us: u64,
+    backoff_ms: u64,
+}
+
+impl Patience {
+    pub(crate) fn new(clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Self {
+        Self {
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            ends_us: clock.monotonic_us().saturating_add(START_PATIENCE_MS * 1_000),
+            backoff_ms: BACKOFF_MIN_MS,
         }
     }
-    Err(Error::unavailable(last))
+
+    /// Whether to try again after `error`. Waits before it says yes.
+    pub(crate) async fn lasts(&mut self, error: &Error) -> bool {
+        if !error.is_transient() || self.clock.monotonic_us() >= self.ends_us {
+            return false;
+        }
+        tracing::warn!(%error, "the bucket did not answer at the start; trying again");
+        let jitter_ms = below(&*self.random, self.backoff_ms / 2 + 1);
+        self.clock.sleep(self.backoff_ms - jitter_ms).await;
+        self.backoff_ms = (self.backoff_ms * 2).min(BACKOFF_MAX_MS);
+        true
+    }
 }
 
 /// Puts a `head`, if the store is one that keeps it safe. Whether it was us or another process: what lies there then is the
@@ -117,6 +143,7 @@ fn build(parts: &Parts, page_size: u32) -> Result<FullHead, Error> {
         }],
         lock: None,
         floor_ms: 0,
+        branch: None,
         unknown: Map::new(),
     };
     Ok(FullHead {

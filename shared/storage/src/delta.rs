@@ -84,8 +84,16 @@ impl Delta {
     /// # Errors
     /// What is wrong with `bytes`.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        Self::parse(&Self::unpack(bytes)?)
+    }
+
+    /// The raw bytes of an encoded delta, as [`Delta::parse`] reads them.
+    ///
+    /// # Errors
+    /// What is wrong with `bytes`.
+    pub(crate) fn unpack(bytes: &[u8]) -> Result<Bytes, String> {
         let (length, packed) = split_length(bytes)?;
-        Self::parse(&Bytes::from(compression::unpack(packed, length)?))
+        Ok(compression::unpack(packed, length)?.into())
     }
 
     /// # Errors
@@ -173,7 +181,8 @@ impl<'a> Unpacked<'a> {
     }
 }
 
-fn split_length(packed: &[u8]) -> Result<(usize, &[u8]), String> {
+/// The number of raw bytes in front, and what follows it.
+pub(crate) fn split_length(packed: &[u8]) -> Result<(usize, &[u8]), String> {
     let (length, packed) = packed
         .split_first_chunk::<LENGTH_BYTES>()
         .ok_or("a delta without a length")?;

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::change::OnChange;
-use crate::create::first_head;
+use crate::create::{Patience, first_head};
 use crate::environment::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::Error;
 use crate::job::{Answer, CommitId, Committed, SchemaEdit, Seen, TypedJob, Waiting};
@@ -85,6 +85,10 @@ pub enum Ablation {
     GcWithoutFloor,
     /// Garbage collection asks for `head` before it lists.
     GetBeforeList,
+    /// Commits that leave `head` together are not kept apart.
+    NoHistory,
+    /// Garbage collection keeps history no longer than any object that nothing names.
+    HistoryIsGarbage,
     /// A write is run again, however long ago it began.
     RerunAfterPurge,
     /// A commit that takes counts along does not note their name.
@@ -150,7 +154,8 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the database in `store`: creates it where the store is empty, fetches it, and brings its schema up to date. Needs a
-    /// tokio runtime with its timer enabled, and lives in that runtime.
+    /// tokio runtime with its timer enabled, and lives in that runtime. A store that does not answer is asked again, for
+    /// [`START_PATIENCE_MS`](crate::limits::START_PATIENCE_MS).
     ///
     /// # Errors
     /// [`Error::Unsupported`] where this code is too old, [`Error::Refused`] and [`Error::Corrupt`] where the store's content is
@@ -189,9 +194,19 @@ impl Engine {
             usage_fold: options.usage_fold,
             on_change: options.on_change,
         };
-        let known = first_head(&parts, options.page_size).await?;
+        let mut patience = Patience::new(&parts.clock, &parts.random);
+        let known = loop {
+            match first_head(&parts, options.page_size).await {
+                Err(error) if patience.lasts(&error).await => {}
+                known => break known?,
+            }
+        };
         let replica = Replica::new(parts, Arc::clone(&known));
-        replica.catch_up(known).await?;
+        while let Err(error) = replica.catch_up(Arc::clone(&known)).await {
+            if !patience.lasts(&error).await {
+                return Err(error);
+            }
+        }
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
         let (ended, writer) = oneshot::channel();
         let writing = Writer::new(Arc::clone(&replica)).run(receiver);
@@ -208,7 +223,11 @@ impl Engine {
             write_deadline_ms: options.write_deadline_ms,
         };
         for migration in options.migrations {
-            engine.migrate(migration).await?;
+            while let Err(error) = engine.migrate(migration).await {
+                if !patience.lasts(&error).await {
+                    return Err(error);
+                }
+            }
         }
         Ok(engine)
     }

@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
+use crate::timeline::State;
+use crate::version::Version;
 
 /// Every failure of the engine. The text of each is for the log; it holds no data of a row.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +55,53 @@ pub enum Error {
     /// The local copy could not be read or written. HTTP 503: the machine needs somebody.
     #[error("local copy: {0}{advice}", advice = advice(.0.kind()))]
     Local(#[from] std::io::Error),
+    /// A restore was asked for a state that cannot be restored.
+    #[error("{0}")]
+    NotRestorable(NotRestorable),
     /// The engine was closed.
     #[error("the engine is closed")]
     Closed,
+}
+
+/// Why a state cannot be restored. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRestorable {
+    /// The moment has not come.
+    #[error("{wanted_ms} ms lies in the future: it is {now_ms} ms")]
+    Future {
+        /// The moment.
+        wanted_ms: u64,
+        /// The present.
+        now_ms: u64,
+    },
+    /// Nothing from so early is kept.
+    #[error("{wanted_ms} ms lies before the first state that can be restored, of {first_ms:?} ms")]
+    BeforeFirst {
+        /// The moment.
+        wanted_ms: u64,
+        /// When the first state that can be restored was committed; `None` if no state is dated.
+        first_ms: Option<u64>,
+    },
+    /// There was no such state, or nothing of its epoch is kept.
+    #[error("{0} is no state that can be restored")]
+    Unknown(Version),
+    /// The states between these two are not kept one by one.
+    #[error("the states between {} and {} are not kept", .before.version, .after.version)]
+    Between {
+        /// The last one before them that can be restored.
+        before: State,
+        /// The first one after them that can be restored.
+        after: State,
+    },
+    /// Objects that the state consists of are gone.
+    #[error("an object of state {version} is gone: {key}")]
+    Gone {
+        /// The state.
+        version: Version,
+        /// The object.
+        key: String,
+    },
 }
 
 impl Error {

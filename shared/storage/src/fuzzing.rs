@@ -6,11 +6,12 @@ use bytes::Bytes;
 use crate::chunks::{self, ChunkTable};
 use crate::delta::Delta;
 use crate::head::FullHead;
+use crate::history::{self, HistoryKey};
 use crate::limits::CHUNK_BYTES;
 use crate::trash::Trash;
 use crate::{frame, wal};
 
-/// Reads `head` and the trash with that JSON and those blobs behind it.
+/// Reads `head`, trash and history with that JSON and those blobs behind it.
 pub fn head(json: &[u8], blobs: &[u8]) {
     let body = frame::close(json, [&Bytes::copy_from_slice(blobs)]);
     if let Ok(head) = FullHead::decode(&body) {
@@ -19,6 +20,8 @@ pub fn head(json: &[u8], blobs: &[u8]) {
         assert!(again.is_err() || again.is_ok_and(|again| again.is_ok_and(|again| again == head)));
     }
     let _ = Trash::decode("trash/x", &body);
+    let named = HistoryKey::parse("history/1-0-3-0-0-x");
+    let _ = named.map(|named| history::decode(&named, &body));
 }
 
 /// Reads a segment: as it is, and with `bytes` as its raw content. Reads a chunk table.

@@ -8,6 +8,7 @@ use crate::engine::{Ablation, Engine};
 use crate::environment::hex_16;
 use crate::error::Error;
 use crate::head::Segment;
+use crate::history::HISTORY;
 use crate::limits::{
     BACKOFF_MIN_MS, FLOOR_MS, LOCK_WAIT_MAX_MS, MAINTENANCE_ATTEMPTS, OBJECT_TIMEOUT_MS, TRASH_KEPT_MS,
 };
@@ -16,8 +17,9 @@ use crate::plan;
 use crate::replica::{Known, Replica, within};
 use crate::store::Listed;
 
+const TRASH: &str = "trash/";
 /// Below these lie all objects that are ever garbage.
-const PREFIXES: [&str; 5] = ["chunk/", "probe/", "segment/", "table/", "trash/"];
+const PREFIXES: [&str; 6] = ["chunk/", HISTORY, "probe/", "segment/", "table/", TRASH];
 
 /// What a garbage collection came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,8 @@ enum Attempt {
 }
 
 impl Engine {
-    /// Deletes objects that nothing names, a day after they were created, and what bases no longer need, after a week.
+    /// Deletes objects that nothing names, a day after they were created, and what only a restore needs, a day after it may no longer
+    /// need it ([`crate::limits::TRASH_KEPT_MS`]).
     ///
     /// # Errors
     /// [`Error::Unavailable`]; it does no harm to repeat it.
@@ -74,12 +77,12 @@ impl Replica {
         self.check_writable(&first.head.json)?;
         let (young, old): (Vec<_>, Vec<_>) = listed
             .into_iter()
-            .partition(|object| object.key.starts_with("trash/") && date_ms < object.last_modified_ms + TRASH_KEPT_MS);
+            .partition(|object| self.is_kept(&object.key) && date_ms < object.last_modified_ms + TRASH_KEPT_MS);
         let mut kept = match &early {
             Some(early) => early.clone(),
             None => self.names_of(&first).await?,
         };
-        for trash in &young {
+        for trash in young.iter().filter(|object| object.key.starts_with(TRASH)) {
             kept.extend(self.trash(&trash.key).await?.names);
         }
         let turn = self.changing.lock().await;
@@ -119,6 +122,12 @@ impl Replica {
             within(&*self.clock, OBJECT_TIMEOUT_MS, self.store.delete(&object.key)).await?;
         }
         Ok(Attempt::Done(Collected { deleted, floor_ms }))
+    }
+
+    /// Whether it is kept for restores, though nothing names it.
+    fn is_kept(&self, key: &str) -> bool {
+        let forgets_history = self.ablation == Some(Ablation::HistoryIsGarbage);
+        key.starts_with(TRASH) || (key.starts_with(HISTORY) && !forgets_history)
     }
 
     async fn list_all(&self) -> Result<Vec<Listed>, Refusal> {

@@ -42,6 +42,9 @@ pub(crate) struct Head {
     pub(crate) lock: Option<Lock>,
     /// No object created at or before this moment of the store's clock may be named anew. Milliseconds since 1970.
     pub(crate) floor_ms: u64,
+    /// Where a restore began an epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) branch: Option<Branch>,
     #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
 }
@@ -92,10 +95,20 @@ pub(crate) struct TailEntry {
     pub(crate) unknown: Map<String, Value>,
 }
 
+/// The first state of an epoch that a restore began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Branch {
+    /// A branch of another epoch than that of `head` says nothing: code that does not know the field carries it on.
+    pub(crate) epoch: u64,
+    pub(crate) seq: u64,
+    /// When the restore took place. Milliseconds since 1970.
+    pub(crate) at_ms: u64,
+}
+
 /// What a restore has to know of the last state in an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
-    /// When it was committed, by the store's clock. Milliseconds since 1970.
+    /// When it was committed; never before the state that it follows on. Milliseconds since 1970.
     #[serde(default)]
     pub(crate) at_ms: u64,
     #[serde(default)]
@@ -137,6 +150,11 @@ impl Head {
             epoch: self.epoch,
             seq: self.seq,
         }
+    }
+
+    /// Where a restore began this epoch, if that is known.
+    pub(crate) fn branch(&self) -> Option<Branch> {
+        self.branch.filter(|branch| branch.epoch == self.epoch)
     }
 
     /// What `head` names must follow on from one another without a gap.

@@ -27,8 +27,8 @@
 //!
 //! [`Engine`] is the door. Behind it: `create` and `probe` (a new bucket), `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
 //! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
-//! next `head` is), `base`, `maintenance` and `restore` (what nobody waits for), and the formats: `head`, `delta`, `chunks`,
-//! `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
+//! next `head` is), `base`, `compaction`, `garbage`, `timeline` and `restore` (background jobs and restores), and the formats: `head`, `delta`, `chunks`,
+//! `history`, `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
 
 mod asking;
 mod assembly;
@@ -52,6 +52,7 @@ pub mod fuzzing;
 mod garbage;
 mod guard;
 mod head;
+mod history;
 mod image;
 mod job;
 pub mod limits;
@@ -71,6 +72,7 @@ pub mod simulation;
 mod stage;
 mod store;
 mod tasks;
+mod timeline;
 mod trash;
 mod turn;
 mod usage;
@@ -84,7 +86,7 @@ pub use compaction::{Compact, Compacted};
 pub use engine::Ablation;
 pub use engine::{Engine, Freshness, Migration, Options, Read};
 pub use environment::{Clock, Random};
-pub use error::Error;
+pub use error::{Error, NotRestorable};
 pub use garbage::Collected;
 pub use job::{CommitId, Committed};
 pub use restore::{RestorePoint, Restored};
@@ -93,5 +95,6 @@ pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation, Place,
     PlaceError, PutCondition, Rates, S3Settings, S3Store, StoreError,
 };
+pub use timeline::{Span, State};
 pub use usage::UsageFold;
 pub use version::{Version, VersionError};

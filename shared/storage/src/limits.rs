@@ -57,11 +57,16 @@ pub const USAGE_MERGED_MAX: usize = 64;
 /// How old an object must be before it counts as garbage where nothing names it: a writer that stalled for longer loses its
 /// PUT instead. By the store's clock. Milliseconds.
 pub const FLOOR_MS: u64 = 24 * 60 * 60 * 1000;
-/// How long states before a switch of the base can be restored, by the store's clock. Milliseconds.
-pub const TRASH_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-/// How far back a restore looks: a day less than [`TRASH_KEPT_MS`], so that it never meets a garbage collection that has begun to
-/// delete. Milliseconds.
-pub const RESTORABLE_MS: u64 = TRASH_KEPT_MS - FLOOR_MS;
+/// Every state that was committed within this time can be restored. Milliseconds.
+pub const HISTORY_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How far back a restore looks for objects, by the store's clock: [`HISTORY_MS`] and an hour for clocks that differ. Milliseconds.
+pub const RESTORABLE_MS: u64 = HISTORY_MS + 60 * 60 * 1000;
+/// How long trash and history are kept, by the store's clock: a day longer than [`RESTORABLE_MS`], so that a restore never meets a
+/// garbage collection that has begun to delete. Milliseconds.
+pub const TRASH_KEPT_MS: u64 = RESTORABLE_MS + FLOOR_MS;
+/// The clock of a process dates its commits, to the millisecond, if it differs from the store's by no more than this. Otherwise the
+/// store's clock does. Milliseconds.
+pub const CLOCK_TOLERANCE_MS: u64 = 5_000;
 /// Attempts of one compaction, garbage collection or restore.
 pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 
@@ -89,6 +94,8 @@ pub const BACKOFF_MIN_MS: u64 = 20;
 /// Longest wait after an answer that says "busy". Milliseconds.
 pub const BACKOFF_MAX_MS: u64 = 1_000;
 
+/// How long a process that starts asks a store that does not answer, or is busy. Milliseconds.
+pub const START_PATIENCE_MS: u64 = 30_000;
 /// Questions for `head` that one process has under way at once; who comes then shares the next.
 pub const HEAD_GETS_MAX: usize = 8;
 /// A GET or PUT of `head` that takes longer counts as unanswered. Milliseconds.
@@ -111,7 +118,7 @@ pub(crate) const UNPACKED_AT_ONCE: usize = 4;
 pub const PARALLEL_OBJECTS: usize = 16;
 /// Chunks packed and stored at once by a compaction beside writes, which shall hardly feel it.
 pub const PARALLEL_CHUNKS_BESIDE: usize = 2;
-/// Times a start or a catch-up begins again because `head` moved under it.
+/// Times a catch-up begins again because `head` moved under it.
 pub const SYNC_ATTEMPTS: u32 = 20;
 
 /// Writes that share one commit at most.

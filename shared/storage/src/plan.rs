@@ -15,7 +15,7 @@ pub(crate) enum Way {
     Inline,
     /// Into the tail, after what was there became a segment.
     SpillTail,
-    /// Into one segment, together with the tail.
+    /// Into a segment of its own, after what was in the tail became another.
     SpillAll,
     /// Nowhere: the whole database is written as a new base.
     NewBase,
@@ -25,7 +25,8 @@ pub(crate) enum Way {
 pub(crate) enum Moved {
     Nothing,
     Tail(Segment),
-    All(Segment),
+    /// The last one holds the new delta.
+    All(Vec<Segment>),
     Base(Base),
 }
 
@@ -38,8 +39,8 @@ pub(crate) struct Change {
     pub(crate) checksum: u64,
     pub(crate) schema: Option<SchemaEdit>,
     pub(crate) nonce: String,
-    /// The store's clock. Milliseconds since 1970.
-    pub(crate) date_ms: u64,
+    /// When it is made. Milliseconds since 1970.
+    pub(crate) at_ms: u64,
 }
 
 /// Whether a delta is worth a new base: then nobody needs it encoded.
@@ -105,7 +106,8 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
         json.min_writer = json.min_writer.max(edit.min_writer);
     }
     let stamp = Stamp {
-        at_ms: change.date_ms,
+        // Clocks may be turned back; a search by time needs an order.
+        at_ms: change.at_ms.max(stamp_of(json).at_ms),
         schema: json.schema,
     };
     let inline = match change.moved {
@@ -116,10 +118,11 @@ pub(crate) fn next(head: &FullHead, change: Change) -> FullHead {
             json.segments.push(segment);
             true
         }
-        Moved::All(segment) => {
+        Moved::All(segments) => {
             json.tail.clear();
             next.blobs.clear();
-            json.segments.push(Segment { stamp, ..segment });
+            json.segments.extend(segments);
+            *last_stamp_of(json) = stamp;
             false
         }
         Moved::Base(base) => {
@@ -203,18 +206,17 @@ pub(crate) fn young(segments: &[Segment]) -> &[Segment] {
     &segments[first..]
 }
 
-/// The states that `head` can be cut back to, itself included: their numbers, and when they were committed.
-pub(crate) fn states(head: &FullHead) -> Vec<(u64, u64)> {
+/// The states that `head` can be cut back to, itself included: their numbers, and when they were committed. The state 0 is the empty
+/// file, before there was a database.
+pub(crate) fn cuts(head: &FullHead) -> Vec<(u64, u64)> {
     let json = &head.json;
-    let mut states = vec![(json.base.seq, json.base.stamp.at_ms)];
-    states.extend(json.segments.iter().map(|segment| (segment.to, segment.stamp.at_ms)));
-    states.extend(json.tail.iter().map(|entry| (entry.to, entry.stamp.at_ms)));
-    // Before its first commit there is no database.
-    states.retain(|(seq, _)| *seq > 0);
-    states
+    let mut cuts = vec![(json.base.seq, json.base.stamp.at_ms)];
+    cuts.extend(json.segments.iter().map(|segment| (segment.to, segment.stamp.at_ms)));
+    cuts.extend(json.tail.iter().map(|entry| (entry.to, entry.stamp.at_ms)));
+    cuts
 }
 
-/// `head` without what came after the state `seq`, one of its [`states`]. Its page count and checksum are still to be found.
+/// `head` without what came after the state `seq`, one of its [`cuts`]. Its page count and checksum are still to be found.
 pub(crate) fn cut(head: &FullHead, seq: u64) -> FullHead {
     let mut cut = head.clone();
     let json = &mut cut.json;

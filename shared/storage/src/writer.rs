@@ -296,6 +296,7 @@ fn unshared(error: &Error) -> Error {
             bytes: *bytes,
             limit: *limit,
         },
+        Error::NotRestorable(why) => Error::NotRestorable(why.clone()),
         Error::Closed => Error::Closed,
         Error::ReadTimeout { limit_ms } => Error::ReadTimeout { limit_ms: *limit_ms },
         Error::Local(error) => Error::Local(std::io::Error::new(error.kind(), error.to_string())),

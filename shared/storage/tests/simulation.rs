@@ -120,6 +120,16 @@ fn garbage_collection_that_lists_too_late_is_noticed() {
 }
 
 #[test]
+fn commits_that_are_not_kept_apart_are_noticed() {
+    assert!(is_caught(Ablation::NoHistory).contains("cannot be restored"));
+}
+
+#[test]
+fn history_that_is_collected_after_a_day_is_noticed() {
+    assert!(is_caught(Ablation::HistoryIsGarbage).contains("cannot be restored"));
+}
+
+#[test]
 fn a_write_that_is_run_again_after_the_purge_takes_place_twice() {
     assert!(is_caught(Ablation::RerunAfterPurge).contains("twice"));
 }

@@ -31,8 +31,32 @@ pub struct Session {
     state: Arc<State>,
 }
 
+/// Why a read or a write failed.
+enum Failure {
+    /// The database could not be asked, or did not answer.
+    Database(bespoke_database::Error),
+    /// The handler refused.
+    Handler(Error),
+}
+
+impl From<bespoke_database::Error> for Failure {
+    fn from(error: bespoke_database::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) => error.into(),
+            Failure::Handler(error) => error,
+        }
+    }
+}
+
 #[derive(Default)]
 struct State {
+    /// Whether the last look at the database was at a version that the bucket confirmed. Only then an answer names one.
     checked: AtomicBool,
     /// What the client has seen.
     echoed: Option<Version>,
@@ -86,10 +110,15 @@ impl Session {
     ///
     /// # Errors
     /// What `f` gives, or 503 when the bucket does not answer.
-    pub async fn read<T: Send>(&self, f: impl FnMut(&Db<'_>) -> Result<T> + Send) -> Result<T> {
-        let result = self.context.database().read(self.freshness(), f).await;
-        self.state.checked.store(true, Ordering::Relaxed);
-        result
+    pub async fn read<T: Send>(&self, mut f: impl FnMut(&Db<'_>) -> Result<T> + Send) -> Result<T> {
+        let database = self.context.database();
+        let read = database
+            .read(self.freshness(), |db| f(db).map_err(Failure::Handler))
+            .await;
+        // What the handler refuses, it refuses on a version that was verified.
+        let verified = !matches!(read, Err(Failure::Database(_)));
+        self.state.checked.store(verified, Ordering::Relaxed);
+        Ok(read?)
     }
 
     /// The newest version of the database.
@@ -101,7 +130,7 @@ impl Session {
         Ok(self.context.database().version())
     }
 
-    /// Whether this request has looked at the database.
+    /// Whether this request has looked at the database, in a version that the bucket confirmed.
     pub(crate) fn has_read(&self) -> bool {
         self.state.checked.load(Ordering::Relaxed)
     }
@@ -153,13 +182,18 @@ impl Session {
     {
         let database = self.context.database();
         database.offer_usage(self.now());
-        let result = database.commit(id, f).await;
-        if result.is_ok() {
-            self.context.metrics().count_commit();
-            // The local copy now is at least as new as this write.
-            self.state.checked.store(true, Ordering::Relaxed);
+        let committed = database.commit(id, move |db| f(db).map_err(Failure::Handler)).await;
+        match &committed {
+            Ok(_) => {
+                self.context.metrics().count_commit();
+                // The local copy now is at least as new as this write.
+                self.state.checked.store(true, Ordering::Relaxed);
+            }
+            // Whether the version that is known is the newest, nobody knows.
+            Err(Failure::Database(_)) => self.state.checked.store(false, Ordering::Relaxed),
+            Err(Failure::Handler(_)) => {}
         }
-        result
+        Ok(committed?)
     }
 
     /// Whether and how the request may be sent again.

@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use bytes::Bytes;
 
 use super::model::Model;
+use super::restorable::Times;
 use crate::checksum;
 use crate::chunks::{self, ChunkTable};
 use crate::delta::Delta;
 use crate::head::{FullHead, HEAD_KEY, Head};
+use crate::plan;
 use crate::store::PutCondition;
 use crate::version::Version;
 
 /// Fetches an object of the store.
-type Objects<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
+pub(super) type Objects<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
 /// Looks at the state of that number.
-type CheckState<'a> = &'a dyn Fn(u64, &[u8]) -> Result<(), String>;
+pub(super) type CheckState<'a> = &'a dyn Fn(u64, &[u8]) -> Result<(), String>;
 
 /// Follows the database from outside.
 pub(super) struct Checker {
@@ -23,6 +25,8 @@ pub(super) struct Checker {
     pub(super) violation: Option<String>,
     /// The digest of the whole database, for every version that there was.
     pub(super) states: BTreeMap<Version, u64>,
+    /// When each of them became the newest.
+    pub(super) times: BTreeMap<Version, Times>,
     /// How many bases, segments, merges and epochs the schedule went through.
     pub(super) bases: u64,
     pub(super) segments: u64,
@@ -34,7 +38,7 @@ pub(super) struct Checker {
     pub(super) undone: HashSet<u32>,
     /// The same, even where a later restore took back the restore: a read may have begun in between.
     pub(super) once_undone: HashSet<u32>,
-    chunk_bytes: usize,
+    pub(super) chunk_bytes: usize,
     /// Whether the pages are those of [`Model`], not of SQLite.
     model: bool,
     head: Option<Head>,
@@ -47,6 +51,7 @@ impl Checker {
         Self {
             violation: None,
             states: BTreeMap::new(),
+            times: BTreeMap::new(),
             bases: 0,
             segments: 0,
             merges: 0,
@@ -81,9 +86,16 @@ impl Checker {
     }
 
     /// A PUT of `head` took effect.
-    pub(super) fn on_head(&mut self, body: &Bytes, objects: Objects<'_>) {
+    pub(super) fn on_head(&mut self, body: &Bytes, now_ms: u64, objects: Objects<'_>) {
         if self.violation.is_some() {
             return;
+        }
+        if let Ok(head) = FullHead::decode(body) {
+            let times = Times {
+                put_ms: now_ms,
+                at_ms: plan::stamp_of(&head.json).at_ms,
+            };
+            self.times.entry(head.json.version()).or_insert(times);
         }
         if let Err(problem) = self.follow(body, objects) {
             self.complain(problem);
@@ -221,7 +233,12 @@ fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeS
 }
 
 /// The database that `head` stands for; `check` is shown every state on the way there.
-fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>, check: CheckState<'_>) -> Result<Vec<u8>, String> {
+pub(super) fn whole(
+    head: &FullHead,
+    chunk_bytes: usize,
+    objects: Objects<'_>,
+    check: CheckState<'_>,
+) -> Result<Vec<u8>, String> {
     let fetch = |key: &str| objects(key).ok_or_else(|| format!("{key} is named and missing"));
     let mut database = Vec::new();
     if let Some(key) = &head.json.base.table {
@@ -255,7 +272,7 @@ fn whole(head: &FullHead, chunk_bytes: usize, objects: Objects<'_>, check: Check
     Ok(database)
 }
 
-fn apply(database: &mut Vec<u8>, delta: &Delta) {
+pub(super) fn apply(database: &mut Vec<u8>, delta: &Delta) {
     let page = delta.page_size as usize;
     database.resize(delta.page_count as usize * page, 0);
     for (number, bytes) in &delta.pages {

@@ -15,6 +15,7 @@ mod model;
 mod network;
 mod operation;
 mod process;
+mod restorable;
 mod schedule;
 mod starts;
 mod verdict;

@@ -96,7 +96,7 @@ pub(super) struct Timing {
     pub(super) skew_ms: i64,
 }
 
-type Stored = (ETag, Bytes, u64);
+pub(super) type Stored = (ETag, Bytes, u64);
 
 /// Everything outside the processes.
 pub(super) struct Network {
@@ -111,7 +111,7 @@ pub(super) struct Network {
     pub(super) checks_then_acts: bool,
     pub(super) timers: BTreeMap<u64, Timer>,
     pub(super) next: u64,
-    objects: BTreeMap<String, Stored>,
+    pub(super) objects: BTreeMap<String, Stored>,
 }
 
 /// The one lock of a simulation. Nothing is contended: there is one thread.
@@ -323,8 +323,9 @@ impl Network {
         if key == HEAD_KEY {
             self.head_puts += 1;
             let objects = &self.objects;
-            self.checker
-                .on_head(&body, &|key| objects.get(key).map(|(_, body, _)| body.clone()));
+            self.checker.on_head(&body, self.now_ms, &|key| {
+                objects.get(key).map(|(_, body, _)| body.clone())
+            });
         }
         self.objects.insert(key, (etag, body, self.now_ms));
     }

@@ -8,7 +8,7 @@ use super::model::{MODEL_PAGE_BYTES, Model};
 use crate::checksum;
 use crate::compaction::Compact;
 use crate::engine::{Engine, Freshness};
-use crate::error::Error;
+use crate::error::{Error, NotRestorable};
 use crate::job::{CommitId, Seen};
 use crate::restore::RestorePoint;
 use crate::version::Version;
@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Collect,
     /// To what was there so long ago. Milliseconds.
     Restore(u64),
+    /// To the state so many commits ago.
+    RestoreTo(u64),
     /// Counts its id, and freezes that.
     Count,
     /// Puts what its process has counted into the store.
@@ -40,7 +42,7 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn any(dice: &mut Dice, plan: &Plan) -> Self {
-        match dice.below(if plan.is_model() { 33 } else { 32 }) {
+        match dice.below(if plan.is_model() { 34 } else { 32 }) {
             0..=7 => Self::Write(0),
             8..=12 => Self::Write(1 + dice.index(3)),
             13 => Self::Write(4 + dice.index(9)),
@@ -53,6 +55,7 @@ impl Kind {
             26..=27 => Self::MergeUsage,
             28..=29 => Self::Merge,
             32 => Self::Restore([100, 1_000, 60_000, 25 * 3_600_000][dice.index(4)]),
+            33 => Self::RestoreTo(dice.below(8)),
             _ => Self::Cold,
         }
     }
@@ -165,7 +168,15 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
         }
         Kind::Compact(when) => engine.compact(when).await.map(|_| Outcome::Done),
         Kind::Merge => engine.merge_segments().await.map(|_| Outcome::Done),
-        Kind::Restore(ago_ms) => restore(&engine, ago_ms).await,
+        Kind::Restore(ago_ms) => {
+            let now_ms = engine.replica.refresh().await?;
+            restore(&engine, RestorePoint::Before(now_ms.saturating_sub(ago_ms))).await
+        }
+        Kind::RestoreTo(ago) => {
+            let Version { epoch, seq } = engine.ping().await?;
+            let seq = seq.saturating_sub(ago);
+            restore(&engine, RestorePoint::At(Version { epoch, seq })).await
+        }
         Kind::Collect => engine.collect_garbage().await.map(|_| Outcome::Done),
         Kind::Count => {
             engine.freeze_usage(Operation::id_of(index).to_le_bytes().to_vec());
@@ -204,10 +215,11 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
 }
 
 /// There may be no state that is old enough: then nothing is restored.
-async fn restore(engine: &Engine, ago_ms: u64) -> Result<Outcome, Error> {
-    let point = RestorePoint::Before(engine.replica.refresh().await?.saturating_sub(ago_ms));
+async fn restore(engine: &Engine, point: RestorePoint) -> Result<Outcome, Error> {
     match engine.restore(point).await {
-        Ok(_) | Err(Error::Refused(_)) => Ok(Outcome::Done),
+        Ok(_) | Err(Error::NotRestorable(NotRestorable::BeforeFirst { .. } | NotRestorable::Unknown(_))) => {
+            Ok(Outcome::Done)
+        }
         Err(error) => Err(error),
     }
 }

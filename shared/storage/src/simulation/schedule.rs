@@ -148,7 +148,8 @@ impl<'a> Schedule<'a> {
         }
         let Operation { ledger, counted, .. } = &self.operations[last];
         self.check_ledger(ledger)?;
-        self.check_counted(counted)
+        self.check_counted(counted)?;
+        self.shared.lock().check_restorable()
     }
 
     fn until_idle(&mut self) -> Result<(), String> {

@@ -1,0 +1,172 @@
+//! Earlier states of the bucket: which can be restored, and why one cannot.
+
+use anyhow::{Context as _, Error, Result, anyhow};
+use bespoke_database::{NotRestorable, RestorePoint, Span, State};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::output;
+
+/// Shown in place of a time that is not known.
+const NO_TIME: &str = "-";
+
+/// Reads a state (`1-1234`) or a moment (`2026-11-21T10:00:00Z`).
+pub(super) fn point(text: &str) -> Result<RestorePoint> {
+    if let Ok(version) = text.parse() {
+        return Ok(RestorePoint::At(version));
+    }
+    let moment: Timestamp = text
+        .parse()
+        .map_err(|_| anyhow!("`{text}` is neither a state (1-1234) nor a moment (2026-11-21T10:00:00Z)"))?;
+    let ms = u64::try_from(moment.as_millisecond()).context("that is before 1970")?;
+    Ok(RestorePoint::Before(ms))
+}
+
+/// Says in a sentence why a state cannot be restored. Other errors stay what they are.
+pub(super) fn explained(error: bespoke_database::Error) -> Error {
+    match error {
+        bespoke_database::Error::Storage(bespoke_storage::Error::NotRestorable(why)) => anyhow!(sentence(&why)),
+        other => other.into(),
+    }
+}
+
+fn sentence(why: &NotRestorable) -> String {
+    let list = "`bespoke restore --list` shows the states that can be restored";
+    match why {
+        NotRestorable::Future { wanted_ms, now_ms } => {
+            format!("{} lies in the future: it is {}", time(*wanted_ms), time(*now_ms))
+        }
+        NotRestorable::BeforeFirst {
+            wanted_ms,
+            first_ms: Some(first_ms),
+        } => format!(
+            "{} lies before the first state that can be restored, which is of {}. {list}",
+            time(*wanted_ms),
+            time(*first_ms)
+        ),
+        NotRestorable::BeforeFirst { wanted_ms, .. } => {
+            format!("no state of {} can be restored. {list}", time(*wanted_ms))
+        }
+        NotRestorable::Unknown(version) => format!("{version} is no state that can be restored. {list}"),
+        NotRestorable::Between { before, after } => format!(
+            "the states between {} and {} are not kept one by one: restore one of these two. {list}",
+            named(before),
+            named(after)
+        ),
+        NotRestorable::Gone { version, key } => {
+            format!("{version} cannot be restored, because the object {key} is gone: restore another state. {list}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Prints which states can be restored.
+pub(super) fn print(spans: &[Span], as_json: bool) {
+    output::print(as_json, || spans.iter().map(as_value).collect(), || lines(spans));
+}
+
+fn as_value(span: &Span) -> Value {
+    let at = |state: &State| state.at_ms.map(time);
+    json!({
+        "first": span.first.version.to_string(),
+        "firstAt": at(&span.first),
+        "last": span.last.version.to_string(),
+        "lastAt": at(&span.last),
+        "states": span.last.version.seq - span.first.version.seq + 1,
+    })
+}
+
+fn lines(spans: &[Span]) {
+    output::say!("{:>10}  {:<12} {:<26} {:<12} {}", "states", "from", "", "to", "");
+    for span in spans {
+        let at = |state: &State| state.at_ms.map_or_else(|| NO_TIME.to_owned(), time);
+        output::say!(
+            "{:>10}  {:<12} {:<26} {:<12} {}",
+            span.last.version.seq - span.first.version.seq + 1,
+            span.first.version.to_string(),
+            at(&span.first),
+            span.last.version.to_string(),
+            at(&span.last)
+        );
+    }
+    if spans
+        .windows(2)
+        .any(|pair| pair[0].first.version.epoch == pair[1].first.version.epoch)
+    {
+        output::say!(
+            "\nStates between two lines of one epoch (the number before the dash) are not kept one by one: version 0.1 merged\n\
+             them, or they are older than seven days."
+        );
+    }
+}
+
+fn named(state: &State) -> String {
+    match state.at_ms {
+        Some(at_ms) => format!("{} ({})", state.version, time(at_ms)),
+        None => state.version.to_string(),
+    }
+}
+
+/// In the form that `--at` takes.
+fn time(ms: u64) -> String {
+    let moment = i64::try_from(ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    moment.map_or_else(|| format!("{ms} ms since 1970"), |moment| moment.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_sentences_with_times() {
+        let state = |seq, at_ms| State {
+            version: bespoke_database::Version { epoch: 1, seq },
+            at_ms,
+        };
+        let future = NotRestorable::Future {
+            wanted_ms: 1_800_000_000_000,
+            now_ms: 1_795_307_240_123,
+        };
+        let early = NotRestorable::BeforeFirst {
+            wanted_ms: 1_000,
+            first_ms: Some(1_795_307_240_123),
+        };
+        let between = NotRestorable::Between {
+            before: state(5, Some(1_795_307_240_000)),
+            after: state(9, None),
+        };
+        for (why, begin) in [
+            (
+                future,
+                "2027-01-15T08:00:00Z lies in the future: it is 2026-11-22T00:27:20.123Z",
+            ),
+            (
+                early,
+                "1970-01-01T00:00:01Z lies before the first state that can be restored, which is of 2026-11-22T00:27:20.123Z.",
+            ),
+            (
+                between,
+                "the states between 1-5 (2026-11-22T00:27:20Z) and 1-9 are not kept one by one: restore one of these two.",
+            ),
+            (
+                NotRestorable::Unknown(bespoke_database::Version { epoch: 1, seq: 77 }),
+                "1-77 is no state that can be restored.",
+            ),
+        ] {
+            let said = sentence(&why);
+            assert!(said.starts_with(begin), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_moment_or_a_state_is_a_point() {
+        assert_eq!(point("1970-01-01T00:00:02.5Z").unwrap(), RestorePoint::Before(2_500));
+        let version = bespoke_database::Version { epoch: 2, seq: 31 };
+        assert_eq!(point("2-31").unwrap(), RestorePoint::At(version));
+        for odd in ["yesterday", "1960-01-01T00:00:00Z", "2026-11-21"] {
+            point(odd).unwrap_err();
+        }
+    }
+}

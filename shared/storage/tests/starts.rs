@@ -1,0 +1,77 @@
+//! Starts on a store whose answers get lost.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+
+mod support;
+
+use std::sync::Arc;
+
+use bespoke_storage::rusqlite::Connection;
+use bespoke_storage::{Engine, Error, Fault, FaultyStore, MemoryStore, ObjectStore, Operation, Options, Rates};
+use support::{FastClock, Place, add, fresh_id, noise, open, total};
+
+/// A bucket that needs segments and a base at its start.
+async fn bucket_with_objects() -> MemoryStore {
+    let memory = MemoryStore::new();
+    let place = Place::new();
+    let engine = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &place).await;
+    let much = |bytes: usize| {
+        move |c: &Connection| {
+            c.execute_batch("CREATE TABLE IF NOT EXISTS noise (x BLOB)")?;
+            c.execute("INSERT INTO noise VALUES (?1)", [noise(bytes, 1)])?;
+            Ok(0)
+        }
+    };
+    for bytes in [3_000_000, 100_000] {
+        engine.write::<i64, Error>(fresh_id(), much(bytes)).await.unwrap();
+    }
+    add(&engine, "a", 1).await.unwrap();
+    memory
+}
+
+/// Opens an engine that waits a fiftieth of the time. The folder of its copy has to live as long as it does.
+async fn start(store: FaultyStore, place: &Place) -> Result<Engine, Error> {
+    let options = Options {
+        clock: FastClock::new(),
+        ..place.options()
+    };
+    Engine::open(Arc::new(store), options).await
+}
+
+#[tokio::test]
+async fn a_start_survives_lost_answers_to_any_of_its_calls() {
+    for prefix in ["head", "table/", "chunk/", "segment/"] {
+        for fault in [Fault::LostRequest, Fault::Unavailable] {
+            let faulty = FaultyStore::new(bucket_with_objects().await, 0, Rates::default());
+            for _ in 0..8 {
+                faulty.script(Operation::Get, prefix, fault);
+            }
+            let place = Place::new();
+            let engine = start(faulty, &place).await.unwrap();
+            assert_eq!(total(&engine).await, 1, "{prefix} {fault:?}");
+        }
+    }
+    for fault in [Fault::LostRequest, Fault::LostReply, Fault::Unavailable] {
+        let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
+        // The probe, `head`, and the first migration.
+        for prefix in ["probe/", "head", "head"] {
+            faulty.script(Operation::Put, prefix, fault);
+        }
+        let place = Place::new();
+        let engine = start(faulty, &place).await.unwrap();
+        assert_eq!(add(&engine, "a", 1).await.unwrap().value, 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_on_a_store_that_never_answers_ends_after_bounded_attempts() {
+    let rates = Rates {
+        lost_request: 1_000,
+        ..Rates::default()
+    };
+    let faulty = FaultyStore::new(MemoryStore::new(), 0, rates);
+    let error = start(faulty.clone(), &Place::new()).await.err().unwrap();
+    assert!(error.is_transient(), "{error}");
+    let calls = faulty.calls().len();
+    assert!((2..100).contains(&calls), "{calls} calls");
+}
