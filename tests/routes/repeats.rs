@@ -190,7 +190,9 @@ async fn repeat_under_another_credential_is_another_request() {
         assert_ne!(other["set"]["uuid"], by_token["set"]["uuid"]);
     }
     assert_ne!(by_key["set"]["uuid"], by_writer["set"]["uuid"]);
+}
 
+#[tokio::test]
 async fn an_answer_that_could_not_verify_the_version_names_none() {
     let bucket = MemoryStore::new();
     let jane = App::on(bucket.clone(), &[]).await.person("jane").await;
