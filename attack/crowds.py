@@ -19,6 +19,14 @@ SLOW_CLIENTS = 300
 HEAVY_CLIENTS = 200
 HEAVY_BYTES = 12 * 1024 * 1024 - 100
 MEMORY_LIMIT_BYTES = 800 * 1024 * 1024
+# Longer than the longest head that is read, and shorter.
+HEAD_BYTES = (62_000, 15_000)
+# Memory that unfinished heads may take in the server: their budget, and for each connection the buffer of the HTTP library.
+HEADS_LIMIT_BYTES = 16 * 1024 * 1024
+CONNECTION_LIMIT_BYTES = 16 * 1024
+# Memory that may remain taken once the connections are gone, and the time until then.
+REMAINING_LIMIT_BYTES = 64 * 1024 * 1024
+RELEASE_LIMIT_S = 30
 # What many systems give a process to begin with.
 SOFT_FILES = 1024
 
@@ -103,6 +111,38 @@ def idle(options, folder):
     return problems
 
 
+def heads(options, folder):
+    """Thousands of connections with a long head that is not finished: too long ones are refused, the others share a budget."""
+    server = start(options, folder)
+    jane = sign_up(server, "jane")
+    before, problems = memory_bytes(server), []
+    for head_bytes in HEAD_BYTES:
+        head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * head_bytes
+        clients = [connect(server) for _ in range(options.connections)]
+        for client in clients:
+            try:
+                client.sendall(head)
+            except OSError:
+                pass  # It is refused already.
+        problems += others(server, jane)
+        grown = memory_bytes(server) - before
+        limit = HEADS_LIMIT_BYTES + len(clients) * CONNECTION_LIMIT_BYTES
+        print(f"  {len(clients):,} heads of {head_bytes:,} bytes: {grown / 1e6:.0f} MB more")
+        problems += [f"unfinished heads take {grown / 1e6:.0f} MB"] if grown > limit else []
+        answers = collections.Counter(first_line(client, 0.1) for client in clients[:: max(1, len(clients) // 100)])
+        print(f"  a hundred of them were answered {dict(answers)}")
+        for client in clients:
+            client.close()
+        limit = time.monotonic() + RELEASE_LIMIT_S
+        while (remaining := memory_bytes(server) - before) > REMAINING_LIMIT_BYTES and time.monotonic() < limit:
+            time.sleep(1)
+        print(f"  {remaining / 1e6:.0f} MB more when they are gone")
+        problems += [f"{remaining / 1e6:.0f} MB are not released"] if remaining > REMAINING_LIMIT_BYTES else []
+    problems += others(server, jane)
+    server.stop()
+    return problems
+
+
 def drip(client, stopped, data=b"x"):
     """Sends a byte now and then, until the server has had enough."""
     while not stopped.is_set():
@@ -144,8 +184,8 @@ def slow(options, folder):
     return problems
 
 
-def first_line(client):
-    client.settimeout(5)
+def first_line(client, wait_s=5):
+    client.settimeout(wait_s)
     try:
         return client.recv(4096).split(b"\r\n")[0].decode()
     except OSError as error:

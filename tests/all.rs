@@ -4,6 +4,7 @@
 
 mod clients;
 mod command;
+mod connections;
 mod lambda;
 mod lookups;
 mod metrics;

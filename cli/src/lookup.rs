@@ -1,21 +1,14 @@
 //! `bespoke lookup`: the measurements of a set of any installation, for shells and CI.
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bespoke_core::EntityId;
 use serde_json::Value;
-use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::output;
+use crate::remote::{KEY_VARIABLE, agent, authorization, base_url};
 
-/// Where the API key is read from: `<key>:<secret>`. Not an argument, which everybody on the machine could read.
-const KEY_VARIABLE: &str = "BESPOKE_KEY";
 /// How long the whole call may take, in seconds.
 const DEADLINE_S: u64 = 30;
 
@@ -51,13 +44,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let is_url = arguments.url.starts_with("http://") || arguments.url.starts_with("https://");
-    if !is_url || arguments.url.parse::<ureq::http::Uri>().is_err() {
-        bail!("`{}` is no URL", arguments.url);
-    }
-    let key = key()?;
-    let mut request = agent()
-        .get(url(arguments, key.is_some())?)
+    let base = base_url(&arguments.url)?;
+    let authorization = authorization()?;
+    let mut request = agent(DEADLINE_S)
+        .get(url(base, &arguments.set, authorization.is_some())?)
         .query("units", &arguments.units);
     if EntityId::parse(&arguments.set).is_none() {
         request = request.query("name", &arguments.set);
@@ -65,8 +55,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(design) = &arguments.design {
         request = request.query("design", design);
     }
-    if let Some(key) = key {
-        request = request.header("Authorization", format!("Basic {}", STANDARD.encode(key)));
+    if let Some(authorization) = authorization {
+        request = request.header("Authorization", authorization);
     }
     let found = match request.call() {
         Ok(mut response) => {
@@ -82,44 +72,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(found as u8))
 }
 
-/// The API key of the environment; `None` where there is none.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it is the key of a client, and no setting of an installation"
-)]
-fn key() -> Result<Option<String>> {
-    let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
-    match key {
-        Some(key) if !key.contains(':') => bail!("{KEY_VARIABLE} is no <key>:<secret>"),
-        key => Ok(key),
-    }
-}
-
 /// Where the lookup is answered; the name of a set goes into the query.
-fn url(arguments: &Arguments, with_key: bool) -> Result<String> {
-    let base = arguments.url.trim_end_matches('/');
-    let set = &arguments.set;
+fn url(base: &str, set: &str, with_key: bool) -> Result<String> {
     match (EntityId::parse(set).is_some(), with_key) {
         (true, true) => Ok(format!("{base}/sets/{set}/measurements/key")),
         (true, false) => Ok(format!("{base}/sets/{set}/measurements")),
         (false, true) => Ok(format!("{base}/sets/lookup/key")),
         (false, false) => bail!("to find a set by its name, set {KEY_VARIABLE} to <key>:<secret>"),
     }
-}
-
-fn agent() -> Agent {
-    let provider = rustls::crypto::ring::default_provider();
-    let tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(provider))
-        .root_certs(RootCerts::PlatformVerifier);
-    let config = Agent::config_builder()
-        .tls_config(tls.build())
-        .timeout_global(Some(Duration::from_secs(DEADLINE_S)))
-        .http_status_as_error(false)
-        // A key goes to nobody else.
-        .max_redirects(0)
-        .max_redirects_will_error(false);
-    config.build().into()
 }
 
 /// Prints an answer and says what it means: the verdict on standard output, everything else on standard error.

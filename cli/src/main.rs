@@ -17,10 +17,12 @@ mod doctor;
 mod export;
 mod functions;
 mod import;
+mod import_account;
 mod invoke;
 mod keys;
 mod lookup;
 mod output;
+mod remote;
 mod restore;
 mod rotate_keys;
 mod serve;
@@ -63,6 +65,8 @@ enum Command {
     Demo,
     /// Move in from a database of FreeSewing's backend
     Import(import::Arguments),
+    /// Import the export of an account into the account of an API key, of any installation, however large it is
+    ImportAccount(import_account::Arguments),
     /// Look up the measurements of a set, by API key, of any installation
     Lookup(lookup::Arguments),
     /// Look after the designs
@@ -110,6 +114,7 @@ fn main() -> ExitCode {
         Command::Invoke(arguments) => invoke::run(&arguments, data),
         Command::Demo => demo::run(data),
         Command::Import(arguments) => return exit(import::run(&arguments, data)),
+        Command::ImportAccount(arguments) => import_account::run(&arguments),
         Command::Lookup(arguments) => return exit(lookup::run(&arguments)),
         Command::Designs(command) => designs::run(command, data),
         Command::Backup(arguments) => backup::run(&arguments, data),

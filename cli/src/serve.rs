@@ -1,7 +1,11 @@
 //! `bespoke serve`: all functions in one process.
 
+mod addresses;
 mod connections;
+mod framing;
+mod guarded;
 mod metrics;
+mod unread;
 
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;

@@ -3,6 +3,7 @@
 mod backup;
 mod drills;
 mod import;
+mod import_account;
 mod import_interrupted;
 mod import_odd;
 mod operator;

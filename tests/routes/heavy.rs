@@ -12,15 +12,21 @@ use tokio::sync::Semaphore;
 
 /// As many as there is room for, and one.
 const AT_ONCE: usize = 5;
+/// As many bodies of callers without authentication as there is room for: 64 KiB each, of 64 MiB.
+const STRANGERS_AT_ONCE: usize = 1024;
 
 /// A request whose body, of any length, never comes; `reached` is told when somebody wants to read it.
 async fn stall(app: &App, person: &Person, reached: Arc<Semaphore>) -> u16 {
+    stall_at(app, "/sets/jwt", &person.token, reached).await
+}
+
+async fn stall_at(app: &App, path: &str, token: &str, reached: Arc<Semaphore>) -> u16 {
     let body = stream::poll_fn(move |_| {
         reached.add_permits(1);
         std::task::Poll::<Option<Result<Bytes, std::io::Error>>>::Pending
     });
-    let request = http::Request::post("/sets/jwt")
-        .header("authorization", format!("Bearer {}", person.token))
+    let request = http::Request::post(path)
+        .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")
         .body(Body::from_stream(body));
     let answer = app.gateway().handle(request.unwrap()).await;
@@ -61,4 +67,32 @@ async fn large_bodies_wait_for_room_and_small_ones_do_not() {
         .send()
         .await
         .expect_status(201);
+}
+
+#[tokio::test]
+async fn bodies_of_strangers_share_room_of_their_own() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let jane = app.person("jane").await;
+    let reached = Arc::new(Semaphore::new(0));
+    let stranger = || stall_at(&app, "/signup", "", Arc::clone(&reached));
+    let mut crowd = Box::pin(join_all((0..STRANGERS_AT_ONCE).map(|_| stranger())));
+    let all_reached = async { reached.acquire_many(STRANGERS_AT_ONCE as u32).await.unwrap().forget() };
+    tokio::select! {
+        statuses = &mut crowd => panic!("{statuses:?}"),
+        () = all_reached => {}
+    }
+    let meanwhile = async {
+        for notes in ["small".to_owned(), "x".repeat(1_000_000)] {
+            let set = app
+                .post("/sets/jwt")
+                .jwt(&jane.token)
+                .json(&json!({ "name": "s", "notes": notes }));
+            set.send().await.expect_status(201);
+        }
+        stranger().await
+    };
+    tokio::select! {
+        statuses = &mut crowd => panic!("{statuses:?}"),
+        status = meanwhile => assert_eq!(status, 503),
+    }
 }

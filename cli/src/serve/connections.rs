@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use bespoke_web::{Gateway, Peer};
-use hyper::body::Incoming;
+use axum::response::Response;
+use bespoke_web::{Error, Gateway, Peer};
+use http::{HeaderValue, Request, header};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,14 +19,22 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 use tokio_io_timeout::TimeoutStream;
 
+use super::addresses::Addresses;
+use super::framing::MAX_HEAD_BYTES;
+use super::guarded::{GuardedStream, HeadMemory, REFUSED};
+use super::unread::Unread;
 use super::{GRACE_S, metrics};
 
 /// How long a client may take to send the head of a request, in seconds; also how long a connection may be idle.
 const HEADER_DEADLINE_S: u64 = 30;
 /// How long a client may take none of an answer, in seconds.
 const WRITE_DEADLINE_S: u64 = 30;
-/// The longest head of a request that is read, in bytes; hyper answers 431 to what is longer.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The buffer in which hyper reads, in bytes: it holds the longest head and some of the body.
+const READ_BUFFER_BYTES: usize = 2 * MAX_HEAD_BYTES;
+/// Memory for the unfinished heads of all connections, in bytes.
+const MAX_UNFINISHED_HEADS_BYTES: usize = 16 * 1024 * 1024;
+/// When a client may try again whose unfinished head found no memory, in seconds.
+const BUSY_RETRY_S: u64 = 5;
 /// How long to wait when no connection can be accepted, in milliseconds.
 const ACCEPT_PAUSE_MS: u64 = 50;
 /// Files that the process needs for other things than connections.
@@ -44,8 +54,11 @@ pub(super) fn allow_many_files() {
 pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiver<()>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .max_buf_size(MAX_HEAD_BYTES)
+        .max_buf_size(READ_BUFFER_BYTES)
         .header_read_timeout(Duration::from_secs(HEADER_DEADLINE_S));
+    let config = gateway.context().config();
+    let addresses = Addresses::new(config.connections_per_address, config.trusted_proxies.clone());
+    let heads = Arc::new(HeadMemory::new(MAX_UNFINISHED_HEADS_BYTES));
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(max_connections())));
     loop {
         let accepted = async {
@@ -58,23 +71,18 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
             tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
             continue;
         };
+        let Some(admitted) = addresses.admit(peer.ip()) else {
+            refuse(&stream);
+            continue;
+        };
         let gateway = Arc::clone(gateway);
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            let gateway = Arc::clone(&gateway);
-            request.extensions_mut().insert(Peer(peer.ip()));
-            async move {
-                let request = request.map(Body::new);
-                if let Some(page) = metrics::page(gateway.context(), &request) {
-                    return Ok::<_, Infallible>(page);
-                }
-                Ok(gateway.handle(request).await)
-            }
-        });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(Box::pin(bounded(stream))), service));
+        let service = service_fn(move |request| respond(Arc::clone(&gateway), Peer(peer.ip()), request));
+        let stream = GuardedStream::new(Box::pin(bounded(stream)), Arc::clone(&heads));
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // A client that goes away is no event.
             let _ = connection.await;
-            drop(place);
+            drop((place, admitted));
         });
     }
     let grace = tokio::time::sleep(Duration::from_secs(GRACE_S));
@@ -82,6 +90,48 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
         () = graceful.shutdown() => {}
         () = grace => eprintln!("bespoke: stopping; some requests did not end within {GRACE_S} s"),
     }
+}
+
+/// Responds to one request of a connection.
+async fn respond(gateway: Arc<Gateway>, peer: Peer, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    if request.method().as_str() == REFUSED {
+        let mut response = gateway.refuse(refusal(request.uri().path()));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return Ok(response);
+    }
+    request.extensions_mut().insert(peer);
+    if request.body().is_end_stream() {
+        let request = request.map(Body::new);
+        return Ok(match metrics::page(gateway.context(), &request) {
+            Some(page) => page,
+            None => gateway.handle(request).await,
+        });
+    }
+    let unread = Unread::default();
+    let (parts, body) = request.into_parts();
+    let body = Body::new(unread.follow(body, &parts.headers));
+    let mut response = gateway.handle(Request::from_parts(parts, body)).await;
+    unread.settle(&mut response);
+    Ok(response)
+}
+
+/// The error for the path of a request that stands for a refused head.
+fn refusal(path: &str) -> Error {
+    match path {
+        "/431" => Error::head_too_large(),
+        "/503" => Error::busy(BUSY_RETRY_S),
+        _ => Error::bad_request("badRequest"),
+    }
+}
+
+/// Tells a client that its address has too many connections, as far as the socket takes it at once, and closes the connection.
+fn refuse(stream: &TcpStream) {
+    const RESPONSE: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json; charset=utf-8\r\n\
+        Content-Length: 47\r\nConnection: close\r\nRetry-After: 1\r\n\r\n\
+        {\"result\":\"error\",\"error\":\"tooManyConnections\"}";
+    let _ = stream.try_write(RESPONSE);
 }
 
 /// A connection that ends when its client takes nothing for too long.

@@ -28,7 +28,8 @@ impl Networks {
             let network: IpNet = text.parse().ok().or_else(single)?;
             Some(network.trunc())
         };
-        let networks: Option<Vec<_>> = texts.into_iter().map(network).collect();
+        // One more than fits shows that there are too many.
+        let networks: Option<Vec<_>> = texts.into_iter().take(MAX_NETWORKS + 1).map(network).collect();
         networks
             .filter(|networks| (1..=MAX_NETWORKS).contains(&networks.len()))
             .map(Self)

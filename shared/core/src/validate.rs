@@ -82,11 +82,15 @@ pub fn clean_email(address: &str) -> String {
     address.trim().to_lowercase()
 }
 
+/// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, without its brackets).
+pub const MAX_EMAIL_BYTES: usize = 254;
+
 /// Whether a cleaned address has the syntax of one. That it exists is what a confirmation is for. A quoted local part
 /// (`"a b"@example.com`) is none here: hardly a mail program takes one, and nobody has one.
 pub fn is_email(cleaned: &str) -> bool {
     let options = Options::default().without_display_text().without_domain_literal();
-    EmailAddress::parse_with_options(cleaned, options).is_ok()
+    cleaned.len() <= MAX_EMAIL_BYTES
+        && EmailAddress::parse_with_options(cleaned, options).is_ok()
         && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"')
 }
 

@@ -1,15 +1,19 @@
 //! The body of a request, read as the contract reads it (contract-2023 section 1.2).
 
-use std::io::Read;
+mod parse;
+
 use std::time::Duration;
 
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
+pub(crate) use self::parse::{Encoding, Format, yaml_cost};
+use crate::context::Room;
 use crate::routes::Terms;
 use crate::{Access, Error, Session};
 
@@ -19,11 +23,9 @@ pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
 /// The largest body that is read from somebody who is not known, in bytes, before and after decompression.
 pub(crate) const MAX_PUBLIC_BODY_BYTES: usize = 64 * 1024;
 
-/// The largest body of YAML that is read, in bytes: it has anchors, and no bound on values.
-const MAX_YAML_BYTES: usize = 64 * 1024;
-
-/// Most values in a body. Twelve megabytes of tiny ones would take a hundred times that in memory.
-const MAX_BODY_VALUES: usize = 100_000;
+/// The largest body that is parsed on a thread of the async runtime, in bytes. A larger one takes longer than a millisecond, so a
+/// blocking thread parses it.
+const MAX_INLINE_BYTES: usize = 64 * 1024;
 
 /// How long a client may take to send its body, in seconds.
 const BODY_DEADLINE_S: u64 = 30;
@@ -68,12 +70,11 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if !is_json(request.headers())? {
             return Ok(Self::default());
         }
-        let terms = request.extensions().get::<Terms>();
-        let limit = match terms.map(|terms| terms.access) {
-            Some(Access::Public) => MAX_PUBLIC_BODY_BYTES,
-            _ => MAX_BODY_BYTES,
+        let limit = match is_public(request.extensions()) {
+            true => MAX_PUBLIC_BODY_BYTES,
+            false => MAX_BODY_BYTES,
         };
-        parse(&collect(request, limit).await?)
+        collect(request, limit).await?.parse(Format::Json).await
     }
 }
 
@@ -88,11 +89,8 @@ impl<S: Send + Sync> FromRequest<S> for Document {
         if !is_yaml(request.headers()) {
             return Body::from_request(request, state).await.map(Self);
         }
-        let text = collect(request, MAX_YAML_BYTES).await?;
-        match yaml_serde::from_slice(&text) {
-            Ok(Value::Object(fields)) => Ok(Self(Body(fields))),
-            _ => Err(Error::bad_request("badRequest")),
-        }
+        let collected = collect(request, parse::MAX_YAML_BYTES).await?;
+        collected.parse(Format::Yaml).await.map(Self)
     }
 }
 
@@ -100,15 +98,47 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimit(pub(crate) usize);
 
-/// The whole body, decompressed, of at most `limit` bytes.
-async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
+/// A body as it arrived, with all that a parser needs.
+struct Collected {
+    bytes: Bytes,
+    encoding: Encoding,
+    /// Most bytes after decompression.
+    limit: usize,
+    session: Option<Session>,
+}
+
+impl Collected {
+    /// Decompresses and parses the body: on a blocking thread if that may take longer than a millisecond.
+    async fn parse(self, format: Format) -> Result<Body, Error> {
+        let most_bytes = match self.encoding {
+            Encoding::Identity => self.bytes.len(),
+            Encoding::Gzip | Encoding::Deflate => self.limit,
+        };
+        let is_fast = format == Format::Json && most_bytes <= MAX_INLINE_BYTES;
+        let work = move || format.parse(&self.encoding.decode(self.bytes, self.limit)?);
+        let fields = match self.session {
+            Some(session) if !is_fast => session.compute(move |_| work()).await?,
+            _ => work(),
+        };
+        fields.map(Body)
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
     let (parts, body) = request.into_parts();
+    let encoding = Encoding::of(&parts.headers)?;
     let limit = parts
         .extensions
         .get::<BodyLimit>()
         .map_or(limit, |most| most.0.min(limit));
-    if let (Some(session), Some(bytes)) = (parts.extensions.get::<Session>(), large(&parts.headers, &body, limit)) {
-        session.make_room(bytes).await?;
+    // A length that was announced is refused before anything is read.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Error::body_too_large());
+    }
+    let session = parts.extensions.get::<Session>().cloned();
+    if let Some(session) = &session {
+        reserve(session, &parts, body.size_hint().upper(), limit).await?;
     }
     let whole = tokio::time::timeout(
         Duration::from_secs(BODY_DEADLINE_S),
@@ -121,21 +151,38 @@ async fn collect(request: Request, limit: usize) -> Result<Bytes, Error> {
         Ok(Err(_)) => return Err(Error::bad_request("badRequest")),
         Err(_) => return Err(Error::request_timeout()),
     };
-    if let Some(session) = parts.extensions.get::<Session>() {
+    if let Some(session) = &session {
         session.repeatable().note_body(&bytes);
     }
-    decompress(&parts.headers, bytes, limit)
+    Ok(Collected {
+        bytes,
+        encoding,
+        limit,
+        session,
+    })
 }
 
-/// The most bytes that a body can have, where that is more than a stranger's may: any number, where it is packed or its length is
-/// not known.
-fn large(headers: &HeaderMap, body: &axum::body::Body, limit: usize) -> Option<usize> {
-    let packed = headers.contains_key(header::CONTENT_ENCODING);
-    let most = body.size_hint().upper().filter(|_| !packed);
+/// Whether the route takes calls without authentication.
+fn is_public(extensions: &Extensions) -> bool {
+    let terms = extensions.get::<Terms>();
+    matches!(terms.map(|terms| terms.access), Some(Access::Public))
+}
+
+/// Reserves memory for a body before it is read: for a large one, and for any one that a stranger sends. Small bodies of callers that
+/// are known need none, because the number of their calls is limited. `announced` is the length of the body, if it is known.
+async fn reserve(session: &Session, parts: &Parts, announced: Option<u64>, limit: usize) -> Result<(), Error> {
+    let packed = parts.headers.contains_key(header::CONTENT_ENCODING);
+    let most = announced.filter(|_| !packed);
     let bytes = most
         .and_then(|most| usize::try_from(most).ok())
         .map_or(limit, |most| most.min(limit));
-    (bytes > MAX_PUBLIC_BODY_BYTES).then_some(bytes)
+    if bytes > MAX_PUBLIC_BODY_BYTES {
+        session.make_room(Room::Large, bytes).await
+    } else if bytes > 0 && is_public(&parts.extensions) {
+        session.make_room(Room::Strangers, bytes).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the body is YAML, under one of the names that it goes by.
@@ -172,48 +219,13 @@ fn is_json(headers: &HeaderMap) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn decompress(headers: &HeaderMap, bytes: Bytes, limit: usize) -> Result<Bytes, Error> {
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .map_or("", |value| value.to_str().unwrap_or("?"));
-    let decoder: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
-        "" | "identity" => return Ok(bytes),
-        "gzip" => Box::new(flate2::read::MultiGzDecoder::new(&bytes[..])),
-        "deflate" => Box::new(flate2::read::ZlibDecoder::new(&bytes[..])),
-        _ => return Err(Error::unsupported_media_type()),
-    };
-    let mut plain = Vec::new();
-    decoder
-        .take(limit as u64 + 1)
-        .read_to_end(&mut plain)
-        .map_err(|_| Error::bad_request("badRequest"))?;
-    if plain.len() > limit {
-        Err(Error::body_too_large())
-    } else {
-        Ok(plain.into())
-    }
-}
-
-fn parse(bytes: &[u8]) -> Result<Body, Error> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // Each value but the first follows one of these. Those inside a text count too: it is a bound, not a count.
-    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MAX_BODY_VALUES {
-        return Err(Error::body_too_large());
-    }
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Body::default());
-    }
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(fields)) => Ok(Body(fields)),
-        Ok(Value::Array(_)) => Ok(Body::default()),
-        _ => Err(Error::bad_request("badRequest")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use serde_json::json;
 
+    use super::parse::MAX_VALUES;
     use super::*;
 
     async fn read(content_type: &str, encoding: Option<&str>, body: Vec<u8>) -> Result<JsonObject, (u16, String)> {
@@ -316,7 +328,7 @@ mod tests {
         let text = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_PUBLIC_BODY_BYTES));
         assert_eq!(sent(Access::Public, text.clone()).await.err(), Some(413));
         assert_eq!(sent(Access::Level(0), text).await.err(), None);
-        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_BODY_VALUES));
+        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_VALUES));
         assert_eq!(sent(Access::Level(0), many).await.err(), Some(413));
     }
 

@@ -7,6 +7,7 @@ mod mail;
 mod services;
 mod settings;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
@@ -28,6 +29,8 @@ pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
 
 /// Calls a day with one API key, when nothing else is set.
 const DEFAULT_KEY_QUOTA: u64 = 100_000;
+/// Connections of one address, unless a setting says otherwise. A browser opens six; a few dozen people may share an address.
+const DEFAULT_CONNECTIONS_PER_ADDRESS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 /// A configuration that cannot be used; says which setting and what it takes.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +115,8 @@ pub struct Config {
     pub key_quota: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<Networks>,
+    /// Connections to `bespoke serve` that one address may have open at once. Trusted proxies have no limit.
+    pub connections_per_address: usize,
     /// How old what a read sees may be, in milliseconds.
     pub max_staleness_ms: u64,
     /// Origins that browsers may call from; `None` allows all.
@@ -199,6 +204,9 @@ impl Config {
             limits: env.limits()?,
             key_quota: env.parse("BACKEND_APIKEY_CALLS_PER_DAY", DEFAULT_KEY_QUOTA)?,
             trusted_proxies: env.networks("BACKEND_TRUSTED_PROXIES")?,
+            connections_per_address: env
+                .parse("BACKEND_CONNECTIONS_PER_ADDRESS", DEFAULT_CONNECTIONS_PER_ADDRESS)?
+                .get(),
             max_staleness_ms: env.parse("BACKEND_MAX_STALENESS_MS", 0)?,
             cors_origins: env.list("BACKEND_CORS_ORIGINS"),
             default_set_image: env.image("BACKEND_AVATAR_SET"),

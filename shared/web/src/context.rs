@@ -36,6 +36,8 @@ const MAX_WAITING_COMPUTATIONS: usize = 64;
 
 /// Bytes of large bodies that are being read and worked on at once; who comes after them waits. Memory is some four times that.
 const MAX_BODIES_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of bodies that callers without authentication are sending at once; further ones wait.
+const MAX_STRANGERS_BODIES_BYTES: usize = 64 * 1024 * 1024;
 /// Room for bodies is given out in pieces of so many bytes.
 const ROOM_PIECE_BYTES: usize = 1024;
 
@@ -52,14 +54,25 @@ struct Inner {
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
     computing: OnceLock<Semaphore>,
     waiting_computations: AtomicUsize,
-    /// Pieces of [`ROOM_PIECE_BYTES`].
+    /// Memory for large bodies, in pieces of [`ROOM_PIECE_BYTES`].
     room: Arc<Semaphore>,
+    /// The same for bodies of callers without authentication.
+    strangers_room: Arc<Semaphore>,
     delivery: Mutex<Delivered>,
     /// Deliveries that no request waits for.
     aside: std::sync::Mutex<JoinSet<()>>,
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// The memory from which a body is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Large bodies of callers that are known.
+    Large,
+    /// Bodies of callers without authentication.
+    Strangers,
 }
 
 /// What calls services out there. Each is made when it is asked for, so that a function that asks for none neither carries nor
@@ -115,6 +128,7 @@ impl Context {
             computing: OnceLock::new(),
             waiting_computations: AtomicUsize::new(0),
             room: Arc::new(Semaphore::new(MAX_BODIES_BYTES / ROOM_PIECE_BYTES)),
+            strangers_room: Arc::new(Semaphore::new(MAX_STRANGERS_BODIES_BYTES / ROOM_PIECE_BYTES)),
             delivery: Mutex::default(),
             aside: std::sync::Mutex::default(),
             mailer,
@@ -273,10 +287,14 @@ impl Context {
         .await
     }
 
-    /// Room for a body, as soon as there is some.
-    pub(crate) async fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let pieces = u32::try_from(bytes.min(MAX_BODIES_BYTES).div_ceil(ROOM_PIECE_BYTES)).ok()?;
-        Arc::clone(&self.0.room).acquire_many_owned(pieces).await.ok()
+    /// Waits for memory for a body of that many bytes.
+    pub(crate) async fn room_for(&self, room: Room, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let (pieces, most) = match room {
+            Room::Large => (&self.0.room, MAX_BODIES_BYTES),
+            Room::Strangers => (&self.0.strangers_room, MAX_STRANGERS_BODIES_BYTES),
+        };
+        let wanted = u32::try_from(bytes.min(most).div_ceil(ROOM_PIECE_BYTES)).ok()?;
+        Arc::clone(pieces).acquire_many_owned(wanted).await.ok()
     }
 
     /// Runs what keeps a core busy, on a thread where it holds nobody up.

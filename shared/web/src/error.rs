@@ -100,6 +100,11 @@ impl Error {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "bodyTooLarge")
     }
 
+    /// 431: the head of the request is longer than the server reads.
+    pub const fn head_too_large() -> Self {
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headTooLarge")
+    }
+
     /// 413: the list is too large to be answered in one piece.
     pub const fn list_too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "listTooLarge")

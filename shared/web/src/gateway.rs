@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Collected};
 use percent_encoding::percent_decode_str;
 
@@ -119,6 +119,18 @@ impl Gateway {
         security::apply(headers, self.over_tls);
         session.write_headers(headers, &self.said);
         cors.apply(headers);
+        response
+    }
+
+    /// The response to a request that the host refuses, because its head cannot be read.
+    pub fn refuse(&self, error: Error) -> Response {
+        Running::begin(&self.context, None).end(error.status());
+        let mut response = error.into_response();
+        let headers = response.headers_mut();
+        let sent = HeaderMap::new();
+        headers.insert(REQUEST_ID, self.request_ids.of(&sent, self.context.random()));
+        security::apply(headers, self.over_tls);
+        cors::Headers::of(&sent, &self.context.config().cors_origins).apply(headers);
         response
     }
 

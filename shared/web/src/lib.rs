@@ -20,6 +20,8 @@ pub mod content;
 mod context;
 mod error;
 pub mod exports;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod idempotency;
 mod if_match;

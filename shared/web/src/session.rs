@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::context::Room;
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Limit, Subject};
 use crate::repeated::Repeated;
@@ -20,7 +21,7 @@ use crate::{Context, Error, Result};
 /// Which version of the database an answer saw. A client that sends it back reads at least that.
 const DB_SEQ: HeaderName = HeaderName::from_static("db-seq");
 
-/// How long a large body waits for room, in seconds.
+/// How long a body waits for room, in seconds.
 const ROOM_WAIT_S: u64 = 5;
 
 /// What a handler works with. The first read of a request asks the bucket whether there is something newer; later
@@ -135,13 +136,12 @@ impl Session {
         self.state.checked.load(Ordering::Relaxed)
     }
 
-    /// Waits for room for a large body, and keeps it until the request is answered: what is made of a body takes as much memory
-    /// again.
+    /// Waits for room for a body, and keeps it until the request is answered, because the values parsed from a body take as much memory again.
     ///
     /// # Errors
     /// 503 when there is none for [`ROOM_WAIT_S`].
-    pub(crate) async fn make_room(&self, bytes: usize) -> Result<()> {
-        let wait = tokio::time::timeout(Duration::from_secs(ROOM_WAIT_S), self.context.room_for(bytes));
+    pub(crate) async fn make_room(&self, room: Room, bytes: usize) -> Result<()> {
+        let wait = tokio::time::timeout(Duration::from_secs(ROOM_WAIT_S), self.context.room_for(room, bytes));
         let room = wait.await.map_err(|_| Error::busy(ROOM_WAIT_S))?;
         *self.state.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
         Ok(())

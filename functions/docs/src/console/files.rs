@@ -33,7 +33,7 @@ macro_rules! files {
 }
 
 /// All of them, but the page itself.
-static FILES: [File; 55] = files![
+static FILES: [File; 56] = files![
     "api.js"
     "app.js"
     "cards.css"
@@ -70,6 +70,7 @@ static FILES: [File; 55] = files![
     "pages/signin-link.js"
     "pages/signin.js"
     "pages/signup.js"
+    "parts.js"
     "reentry.js"
     "router.js"
     "secret.js"

@@ -18,6 +18,11 @@ pub const MAX_SOURCE_BYTES: usize = 5 * 1024 * 1024;
 const MAX_SOURCE_EDGE_PX: u32 = 12_000;
 /// The most pixels of a picture that is taken.
 const MAX_SOURCE_PIXELS: u64 = 50_000_000;
+/// The most pixels of a JPEG file times its scans: a progressive file has about ten scans of its whole picture, and one that is made to
+/// keep a decoder busy has many more.
+const MAX_SCANNED_PIXELS: u64 = 20 * MAX_SOURCE_PIXELS;
+/// The marker at the beginning of a scan in a JPEG file. It does not occur inside of one.
+const START_OF_SCAN: [u8; 2] = [0xFF, 0xDA];
 /// Most memory that a decoder may take, in bytes: room for the pixels above in 8-bit colour.
 const MAX_DECODER_BYTES: u64 = 256 * 1024 * 1024;
 /// The longest edge of a picture that is stored, in pixels; a larger one is made smaller.
@@ -90,7 +95,8 @@ fn decode(source: &[u8]) -> Result<DynamicImage, ImageError> {
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_SOURCE_PIXELS {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_SOURCE_PIXELS || (format == ImageFormat::Jpeg && pixels * scans(source) > MAX_SCANNED_PIXELS) {
         return Err(ImageError::TooLarge);
     }
     // What cannot be read says nothing about how the picture is turned.
@@ -100,6 +106,11 @@ fn decode(source: &[u8]) -> Result<DynamicImage, ImageError> {
         picture.apply_orientation(orientation);
     }
     Ok(picture)
+}
+
+/// The number of scans in a JPEG file, with those of pictures inside of it.
+fn scans(source: &[u8]) -> u64 {
+    source.windows(2).filter(|bytes| **bytes == START_OF_SCAN).count() as u64
 }
 
 fn refusal(error: CodecError) -> ImageError {

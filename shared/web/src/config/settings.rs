@@ -144,6 +144,11 @@ pub const SETTINGS: &[Setting] = &[
         "Proxies whose X-Forwarded-For is believed: addresses and networks (10.0.0.0/8), separated by commas.",
     ),
     setting(
+        "BACKEND_CONNECTIONS_PER_ADDRESS",
+        "256",
+        "Connections to `bespoke serve` that one address (of IPv6: one /64 network) may have open at once. BACKEND_TRUSTED_PROXIES have no limit.",
+    ),
+    setting(
         "BACKEND_MAX_STALENESS_MS",
         "0",
         "How old what a read sees may be, in milliseconds: so long the bucket is not asked again. A client that sends back `DB-Seq` still reads its own writes.",

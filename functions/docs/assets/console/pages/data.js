@@ -5,6 +5,7 @@ import { ask } from '../dialog.js';
 import { button, el, fill, heading, section } from '../dom.js';
 import { field, form } from '../form.js';
 import { attempt, say } from '../notice.js';
+import { parts } from '../parts.js';
 import { go } from '../router.js';
 import * as session from '../session.js';
 import { number, t } from '../text.js';
@@ -29,11 +30,15 @@ function bringing() {
     submit: t('data.import.send'),
     kind: '',
     send: async () => {
-      const body = await file.input.files[0].text();
-      const { data } = await mine('POST', 'account/import', { body, type: 'application/json', headers: intend(body) });
-      session.update(data.account);
-      const count = (counts) => number(counts.sets + counts.patterns + counts.bookmarks);
-      say(t('import.done', { added: count(data.added), present: count(data.present) }));
+      let [added, present] = [0, 0];
+      const sum = (counts) => counts.sets + counts.patterns + counts.bookmarks;
+      for (const body of parts(await file.input.files[0].text())) {
+        const { data } = await mine('POST', 'account/import', { body, type: 'application/json', headers: intend(body) });
+        session.update(data.account);
+        added += sum(data.added);
+        present += sum(data.present);
+      }
+      say(t('import.done', { added: number(added), present: number(present) }));
     },
   });
   return section(t('data.import'), node);

@@ -130,3 +130,13 @@ fn a_large_picture_becomes_smaller() {
     let image = fit(noise.into()).unwrap();
     assert_eq!(dimensions(&image), (550, 550));
 }
+
+#[test]
+fn jpeg_with_more_scans_than_its_size_allows_is_too_large() {
+    let jpeg = file(2_000, 1_000, ImageFormat::Jpeg);
+    assert_eq!(scans(&jpeg), 1);
+    let markers = |count: usize| START_OF_SCAN.repeat(count);
+    let scanned = |count: usize| with_segment(&jpeg, 0xfe, &markers(count));
+    assert!(prepare(&uri(&scanned(400))).is_ok());
+    assert!(matches!(prepare(&uri(&scanned(500))), Err(ImageError::TooLarge)));
+}

@@ -1,0 +1,245 @@
+//! The framing of requests on a connection (RFC 9112): the end of each head, and of the body behind it.
+//!
+//! hyper is lenient where two readers of the same bytes may disagree about where a request ends, which lets an attacker hide a request
+//! behind a proxy: it takes bare LF as the end of a line, drops `Content-Length` next to `Transfer-Encoding`, and asks for no `Host`.
+//! So heads are checked here before hyper gets them. The parser is the one that hyper uses, and each byte is looked at a fixed number of
+//! times, however the bytes are cut into reads.
+
+mod chunks;
+
+use std::mem::MaybeUninit;
+
+use httparse::{Header, Request, Status};
+
+use self::chunks::Chunks;
+
+/// The longest head of a request, in bytes, with empty lines before it.
+pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Most fields in a head. hyper has the same limit.
+const MAX_FIELDS: usize = 100;
+
+/// The reason why a request is refused before it is parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The head violates the protocol, or does not say unambiguously where the request ends.
+    Malformed,
+    /// The head is longer than [`MAX_HEAD_BYTES`] or has more than [`MAX_FIELDS`] fields.
+    HeadTooLarge,
+    /// Unfinished heads take all memory that there is for them.
+    Busy,
+}
+
+/// The state behind the bytes that were passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Everything was passed.
+    Nothing,
+    /// The rest is the beginning of a head.
+    UnfinishedHead,
+    /// The rest is a head that is refused. Nothing behind it is read as a request.
+    Refused(Refusal),
+    /// The rest violates the chunked coding of the body that it should continue.
+    BrokenBody,
+}
+
+/// The bytes at the beginning of a read that belong to valid requests, and the state behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Passed {
+    pub(super) bytes: usize,
+    pub(super) behind: Behind,
+}
+
+/// The position in the sequence of requests on a connection.
+#[derive(Debug)]
+pub(super) struct Framing {
+    position: Position,
+}
+
+#[derive(Debug)]
+enum Position {
+    Head(HeadSearch),
+    /// In a body of which so many bytes are missing.
+    Body(u64),
+    Chunks(Chunks),
+    /// Behind a request that was refused, or a body that is broken.
+    End,
+}
+
+impl Framing {
+    pub(super) fn new() -> Self {
+        Self {
+            position: Position::Head(HeadSearch::default()),
+        }
+    }
+
+    /// Whether the end of the last request has been read, and nothing behind it.
+    pub(super) fn is_between_requests(&self) -> bool {
+        matches!(&self.position, Position::Head(search) if search.searched == 0)
+    }
+
+    /// Follows the requests in `bytes`, which come behind those that were passed before. An unfinished head has to be given again from its
+    /// beginning, with more behind it; bytes that were searched are not searched again.
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> Passed {
+        let mut at = 0;
+        loop {
+            let rest = &bytes[at..];
+            let passed = |behind| Passed { bytes: at, behind };
+            if rest.is_empty() {
+                return passed(Behind::Nothing);
+            }
+            match &mut self.position {
+                Position::Head(search) => match search.find_end(rest) {
+                    Ok(None) => return passed(Behind::UnfinishedHead),
+                    Ok(Some(end)) => match after_head(&rest[..end]) {
+                        Ok(position) => {
+                            self.position = position;
+                            at += end;
+                        }
+                        Err(refusal) => return self.refuse(at, refusal),
+                    },
+                    Err(refusal) => return self.refuse(at, refusal),
+                },
+                Position::Body(missing) => {
+                    let here = usize::try_from(*missing).map_or(rest.len(), |missing| missing.min(rest.len()));
+                    *missing -= here as u64;
+                    at += here;
+                    if *missing == 0 {
+                        self.position = Position::Head(HeadSearch::default());
+                    }
+                }
+                Position::Chunks(chunks) => match chunks.pass(rest) {
+                    Ok((here, is_end)) => {
+                        at += here;
+                        if is_end {
+                            self.position = Position::Head(HeadSearch::default());
+                        }
+                    }
+                    Err(chunks::Broken) => {
+                        self.position = Position::End;
+                        return passed(Behind::BrokenBody);
+                    }
+                },
+                Position::End => return passed(Behind::BrokenBody),
+            }
+        }
+    }
+
+    fn refuse(&mut self, bytes: usize, refusal: Refusal) -> Passed {
+        self.position = Position::End;
+        Passed {
+            bytes,
+            behind: Behind::Refused(refusal),
+        }
+    }
+}
+
+/// The search for the empty line at the end of a head.
+#[derive(Debug, Default)]
+struct HeadSearch {
+    /// Bytes that were searched.
+    searched: usize,
+    /// Where the line begins that is not yet at its end.
+    line: usize,
+    /// Whether there was a line with something in it. Empty lines before the request line are skipped.
+    has_line: bool,
+}
+
+impl HeadSearch {
+    fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+        let searched = std::mem::replace(&mut self.searched, bytes.len());
+        for found in memchr::memchr_iter(b'\n', &bytes[searched..]) {
+            let end = searched + found;
+            let Some(length) = (end - self.line).checked_sub(1).filter(|_| bytes[end - 1] == b'\r') else {
+                // A bare LF ends a line for some readers, and none for others.
+                return Err(Refusal::Malformed);
+            };
+            if end >= MAX_HEAD_BYTES {
+                return Err(Refusal::HeadTooLarge);
+            }
+            self.line = end + 1;
+            if length > 0 {
+                self.has_line = true;
+            } else if self.has_line {
+                return Ok(Some(end + 1));
+            }
+        }
+        if bytes.len() >= MAX_HEAD_BYTES {
+            return Err(Refusal::HeadTooLarge);
+        }
+        Ok(None)
+    }
+}
+
+/// The fields of a head that determine the end of the request and its target host.
+#[derive(Default)]
+struct Framed<'a> {
+    hosts: usize,
+    length: Option<&'a [u8]>,
+    coding: Option<&'a [u8]>,
+}
+
+/// The position behind a complete head.
+fn after_head(head: &[u8]) -> Result<Position, Refusal> {
+    let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
+    let mut request = Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, &mut fields) {
+        Ok(Status::Complete(length)) if length == head.len() => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
+        _ => return Err(Refusal::Malformed),
+    }
+    let is_1_1 = request.version == Some(1);
+    let Framed { hosts, length, coding } = framed(request.headers).ok_or(Refusal::Malformed)?;
+    if hosts > 1 || (hosts == 0 && is_1_1) {
+        return Err(Refusal::Malformed);
+    }
+    let position = match (length, coding) {
+        (None, None) => Position::Head(HeadSearch::default()),
+        (Some(length), None) => match parse_length(length).ok_or(Refusal::Malformed)? {
+            0 => Position::Head(HeadSearch::default()),
+            length => Position::Body(length),
+        },
+        (None, Some(coding)) if is_1_1 && coding.eq_ignore_ascii_case(b"chunked") => {
+            Position::Chunks(Chunks::default())
+        }
+        _ => return Err(Refusal::Malformed),
+    };
+    Ok(position)
+}
+
+/// The fields that matter here; `None` if one of them is invalid or stands there twice.
+fn framed<'a>(fields: &[Header<'a>]) -> Option<Framed<'a>> {
+    let mut framed = Framed::default();
+    for field in fields {
+        let value = field.value.trim_ascii();
+        // The length is compared first, because most fields are none of these.
+        match field.name.len() {
+            4 if field.name.eq_ignore_ascii_case("host") => {
+                framed.hosts += 1;
+                is_host(value).then_some(())?;
+            }
+            14 if field.name.eq_ignore_ascii_case("content-length") => {
+                framed.length.replace(value).is_none().then_some(())?;
+            }
+            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
+                framed.coding.replace(value).is_none().then_some(())?;
+            }
+            _ => {}
+        }
+    }
+    Some(framed)
+}
+
+/// Whether the value has only characters of a host and port (RFC 3986 section 3.2.2). It may be empty.
+fn is_host(value: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte);
+    value.iter().all(is_part)
+}
+
+/// A length in digits alone: neither a sign nor a list.
+fn parse_length(value: &[u8]) -> Option<u64> {
+    let digits = value.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

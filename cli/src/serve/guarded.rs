@@ -1,0 +1,279 @@
+//! The stream of a connection, between the socket and hyper.
+//!
+//! hyper gets a head only when it is complete and valid, so it parses each head once and buffers none that is unfinished. In place of a
+//! head that is refused, hyper gets a request with the method [`REFUSED`], so that the refusal is answered in its turn, like any other
+//! request. When hyper closes the connection before the client has sent all of its request, the client can still read the response.
+
+use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use super::framing::{Behind, Framing, Passed, Refusal};
+
+/// The method of the request that stands for a refused head. A client that sends it is refused too.
+pub(super) const REFUSED: &str = "REFUSED";
+
+/// How long a connection stays open for reading after the response to a request that was not read, in seconds.
+const LINGER_DEADLINE_S: u64 = 30;
+/// Most bytes that are read and discarded in that time.
+const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes that are discarded at once.
+const LINGER_PIECE_BYTES: usize = 16 * 1024;
+
+/// The memory that unfinished heads of all connections take, in bytes.
+#[derive(Debug)]
+pub(super) struct HeadMemory {
+    taken: AtomicUsize,
+    limit: usize,
+}
+
+impl HeadMemory {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            limit,
+        }
+    }
+
+    /// Bytes that are taken now.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let taken = self.taken.fetch_add(bytes, Ordering::Relaxed);
+        let fits = taken.saturating_add(bytes) <= self.limit;
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes that were read and not yet passed to hyper.
+struct Held {
+    bytes: Vec<u8>,
+    memory: Arc<HeadMemory>,
+}
+
+impl Held {
+    /// Adds bytes; whether there is memory for them.
+    fn extend(&mut self, bytes: &[u8]) -> bool {
+        let fits = self.memory.take(bytes.len());
+        if fits {
+            self.bytes.extend_from_slice(bytes);
+        }
+        fits
+    }
+
+    /// Removes bytes at the beginning; the last ones take their memory with them.
+    fn remove(&mut self, bytes: usize) {
+        self.memory.give_back(bytes);
+        if bytes == self.bytes.len() {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.drain(..bytes);
+        }
+    }
+
+    /// Removes all but the first `bytes`.
+    fn truncate(&mut self, bytes: usize) {
+        self.memory.give_back(self.bytes.len() - bytes);
+        self.bytes.truncate(bytes);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.memory.give_back(self.bytes.len());
+    }
+}
+
+/// A stream that passes valid requests only.
+pub(super) struct GuardedStream<S> {
+    stream: S,
+    framing: Framing,
+    /// Bytes to be passed, and behind them the beginning of a head.
+    held: Held,
+    /// How many of the held bytes may be passed.
+    passable: usize,
+    /// The request that stands for a refused head, and how much of it was passed.
+    refused: Option<(&'static [u8], usize)>,
+    /// Whether the body that is being read is broken behind the bytes that were passed.
+    is_broken: bool,
+    linger: Option<Linger>,
+}
+
+/// The time after a response to a request that was not read.
+struct Linger {
+    deadline: Pin<Box<Sleep>>,
+    discarded: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
+    pub(super) fn new(stream: S, memory: Arc<HeadMemory>) -> Self {
+        Self {
+            stream,
+            framing: Framing::new(),
+            held: Held {
+                bytes: Vec::new(),
+                memory,
+            },
+            passable: 0,
+            refused: None,
+            is_broken: false,
+            linger: None,
+        }
+    }
+
+    /// Passes bytes that are held; `false` if there are none to be passed.
+    fn pass_held(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let bytes = self.passable.min(buffer.remaining());
+        if bytes > 0 {
+            buffer.put_slice(&self.held.bytes[..bytes]);
+            self.held.remove(bytes);
+            self.passable -= bytes;
+        } else if let Some((request, passed)) = &mut self.refused {
+            let bytes = (request.len() - *passed).min(buffer.remaining());
+            buffer.put_slice(&request[*passed..*passed + bytes]);
+            *passed += bytes;
+            return bytes > 0;
+        }
+        bytes > 0
+    }
+
+    /// Takes note of bytes that were read; returns how many of them may be passed at once.
+    fn take_note(&mut self, fresh: &[u8]) -> usize {
+        if self.held.bytes.is_empty() {
+            let Passed { bytes, behind } = self.framing.pass(fresh);
+            match behind {
+                Behind::UnfinishedHead if !self.held.extend(&fresh[bytes..]) => self.refuse(Refusal::Busy),
+                Behind::Nothing | Behind::UnfinishedHead => {}
+                Behind::Refused(refusal) => self.refuse(refusal),
+                Behind::BrokenBody => self.is_broken = true,
+            }
+            return bytes;
+        }
+        if !self.held.extend(fresh) {
+            self.held.truncate(0);
+            self.refuse(Refusal::Busy);
+            return 0;
+        }
+        let Passed { bytes, behind } = self.framing.pass(&self.held.bytes);
+        self.passable = bytes;
+        match behind {
+            Behind::Nothing | Behind::UnfinishedHead => return 0,
+            Behind::Refused(refusal) => self.refuse(refusal),
+            Behind::BrokenBody => self.is_broken = true,
+        }
+        self.held.truncate(bytes);
+        0
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        let request: &[u8] = match refusal {
+            Refusal::Malformed => b"REFUSED /400 HTTP/1.1\r\nHost: refused\r\n\r\n",
+            Refusal::HeadTooLarge => b"REFUSED /431 HTTP/1.1\r\nHost: refused\r\n\r\n",
+            Refusal::Busy => b"REFUSED /503 HTTP/1.1\r\nHost: refused\r\n\r\n",
+        };
+        self.refused = Some((request, 0));
+    }
+
+    /// Whether the client may still be sending a request.
+    fn is_mid_request(&self) -> bool {
+        self.refused.is_some() || !self.framing.is_between_requests()
+    }
+
+    /// Reads and discards, because closing a socket with bytes in its receive buffer resets the connection, and the client loses a
+    /// response that it has not read yet.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let linger = self.linger.get_or_insert_with(|| Linger {
+            deadline: Box::pin(tokio::time::sleep(Duration::from_secs(LINGER_DEADLINE_S))),
+            discarded: 0,
+        });
+        let mut piece = [0; LINGER_PIECE_BYTES];
+        while linger.discarded < MAX_LINGER_BYTES && linger.deadline.as_mut().poll(context).is_pending() {
+            let mut buffer = ReadBuf::new(&mut piece);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => linger.discarded += buffer.filled().len(),
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedStream<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        loop {
+            if this.pass_held(buffer) {
+                return Poll::Ready(Ok(()));
+            }
+            if this.is_broken {
+                return Poll::Ready(Err(Error::new(ErrorKind::InvalidData, "the body is not in chunks")));
+            }
+            if this.refused.is_some() {
+                // The response closes the connection. Until then there is nothing to read.
+                return Poll::Pending;
+            }
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+            if buffer.filled().len() == before {
+                return Poll::Ready(Ok(()));
+            }
+            let passed = this.take_note(&buffer.filled()[before..]);
+            buffer.set_filled(before + passed);
+            if passed > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[std::io::IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+        }
+        if this.is_mid_request() {
+            ready!(this.poll_linger(context));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Request bodies that a handler has not read to their end, because it refused the request.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::Error;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+
+/// The largest rest of a body that is read and discarded so that the connection can serve the next request, in bytes.
+const MAX_DRAIN_BYTES: u64 = 256 * 1024;
+/// How long the client may take to send that rest, in seconds.
+const DRAIN_DEADLINE_S: u64 = 5;
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// Receives a body when its reader drops it before its end.
+#[derive(Clone, Default)]
+pub(super) struct Unread(Arc<Mutex<Option<Rest>>>);
+
+/// The rest of a body.
+struct Rest {
+    body: Incoming,
+    /// Whether the connection has to end in any case: the body is broken, or the client waits for `100 Continue` before it sends the
+    /// body. It gets that when the body is read.
+    ends: bool,
+}
+
+impl Unread {
+    /// The body for a handler.
+    pub(super) fn follow(&self, body: Incoming, headers: &HeaderMap) -> FollowedBody {
+        FollowedBody {
+            rest: Some(Rest {
+                body,
+                ends: headers.contains_key(header::EXPECT),
+            }),
+            unread: self.clone(),
+        }
+    }
+
+    /// Decides whether the connection goes on once the handler has responded: a small rest of the body is discarded next to the
+    /// response, so that the connection goes on; otherwise the response says that the connection ends.
+    pub(super) fn settle(self, response: &mut Response) {
+        let Some(rest) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        let is_small = rest
+            .body
+            .size_hint()
+            .upper()
+            .is_some_and(|bytes| bytes <= MAX_DRAIN_BYTES);
+        // A client that was too slow for the handler would be too slow again.
+        let is_slow = response.status() == StatusCode::REQUEST_TIMEOUT;
+        if is_small && !rest.ends && !is_slow {
+            tokio::spawn(tokio::time::timeout(
+                Duration::from_secs(DRAIN_DEADLINE_S),
+                drain(rest.body),
+            ));
+        } else {
+            response.headers_mut().insert(header::CONNECTION, CLOSE);
+        }
+    }
+}
+
+/// Discards a body whose length is known, and small. hyper closes the connection when the body is dropped before its end.
+async fn drain(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// A body that goes to [`Unread`] when it is dropped before its end.
+pub(super) struct FollowedBody {
+    /// `None` at the end of the body.
+    rest: Option<Rest>,
+    unread: Unread,
+}
+
+impl Body for FollowedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(rest) = &mut self.rest else {
+            return Poll::Ready(None);
+        };
+        rest.ends = false;
+        let frame = ready!(Pin::new(&mut rest.body).poll_frame(context));
+        rest.ends = matches!(frame, Some(Err(_)));
+        if frame.is_none() {
+            self.rest = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.rest
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), |rest| rest.body.size_hint())
+    }
+}
+
+impl Drop for FollowedBody {
+    fn drop(&mut self) {
+        let rest = self.rest.take().filter(|rest| !rest.body.is_end_stream());
+        if rest.is_some() {
+            *self.unread.0.lock().unwrap_or_else(PoisonError::into_inner) = rest;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+#![no_main]
+
+use bespoke_core::Networks;
+use bespoke_core::validate::is_email;
+use bespoke_web::fuzzing;
+
+/// Events of YAML that aliases may repeat, and those of an empty document.
+const FIXED_EVENTS: usize = 10_100;
+
+// The first byte names the parser of the others.
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let Some((parser, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(bytes);
+    match parser % 4 {
+        0 => {
+            fuzzing::yaml(bytes);
+            let (events, _) = fuzzing::yaml_cost(bytes);
+            assert!(events <= 2 * bytes.len() + FIXED_EVENTS, "{events} events");
+        }
+        1 => _ = fuzzing::json(bytes),
+        2 => _ = is_email(&text),
+        _ => _ = Networks::parse(text.split(',')),
+    }
+});

@@ -1,0 +1,170 @@
+//! Parsers of request bodies. Each checks its bounds before or while it parses, so that time and memory grow linearly with the body.
+
+use std::cell::Cell;
+use std::io::Read;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use serde_json::Value;
+use serde_saphyr::budget::BudgetReport;
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{MergeKeyPolicy, Options};
+
+use crate::{Error, JsonObject};
+
+/// The largest body of YAML that is parsed, in bytes.
+pub(super) const MAX_YAML_BYTES: usize = 64 * 1024;
+
+/// Most values in a body of JSON. Twelve megabytes of tiny ones would take a hundred times that in memory.
+pub(super) const MAX_VALUES: usize = 100_000;
+/// Most values in a body of YAML, with those that aliases repeat. A body of [`MAX_YAML_BYTES`] without aliases has fewer.
+const MAX_YAML_VALUES: usize = 40_000;
+/// Deepest nesting of lists and mappings in YAML. The parser of JSON has a limit of its own, 128.
+const MAX_YAML_DEPTH: usize = 64;
+/// Most anchors in a body of YAML.
+const MAX_YAML_ANCHORS: usize = 100;
+/// Most aliases in a body of YAML.
+const MAX_YAML_ALIASES: usize = 1_000;
+/// Most parser events that the aliases of a body of YAML repeat.
+const MAX_YAML_REPEATED_EVENTS: usize = 10_000;
+
+/// The format of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Yaml,
+}
+
+impl Format {
+    /// Parses a body. An empty body, and a JSON array, have no fields.
+    ///
+    /// # Errors
+    /// 400 unless it is a document of that format with fields; 413 if it has too many values.
+    pub(crate) fn parse(self, bytes: &[u8]) -> Result<JsonObject, Error> {
+        match self {
+            Self::Json => json(bytes),
+            Self::Yaml => yaml(bytes),
+        }
+    }
+}
+
+fn json(bytes: &[u8]) -> Result<JsonObject, Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // Each value but the first follows one of these. Those inside a text count too: it is a bound, not a count.
+    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MAX_VALUES {
+        return Err(Error::body_too_large());
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Ok(JsonObject::new());
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Array(_)) => Ok(JsonObject::new()),
+        _ => Err(Error::bad_request("badRequest")),
+    }
+}
+
+fn yaml(bytes: &[u8]) -> Result<JsonObject, Error> {
+    if bytes.len() > MAX_YAML_BYTES {
+        return Err(Error::body_too_large());
+    }
+    yaml_with(bytes, yaml_options())
+}
+
+fn yaml_with(bytes: &[u8], options: Options) -> Result<JsonObject, Error> {
+    match serde_saphyr::from_slice_with_options(bytes, options) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(Error::bad_request("badRequest")),
+    }
+}
+
+/// Parses a body of YAML; the number of parser events, repeated ones included, and the deepest nesting.
+pub(crate) fn yaml_cost(bytes: &[u8]) -> (usize, usize) {
+    let cost = Rc::new(Cell::new((0, 0)));
+    let seen = Rc::clone(&cost);
+    let report = move |report: BudgetReport| seen.set((report.events, report.max_depth));
+    let _ = yaml_with(bytes, yaml_options().with_budget_report(report));
+    cost.get()
+}
+
+/// The YAML 1.2 core schema, within the bounds above. `<<` is a key like any other.
+fn yaml_options() -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            flow_nesting_limit: MAX_YAML_DEPTH,
+            max_depth: MAX_YAML_DEPTH,
+            max_nodes: MAX_YAML_VALUES,
+            max_events: 2 * MAX_YAML_VALUES,
+            max_anchors: MAX_YAML_ANCHORS,
+            max_aliases: MAX_YAML_ALIASES,
+            max_recorded_anchor_events: MAX_YAML_VALUES,
+            max_recorded_anchor_bytes: 2 * MAX_YAML_BYTES,
+            max_documents: 1,
+            max_inclusion_depth: 0,
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_YAML_REPEATED_EVENTS,
+            max_replay_stack_depth: MAX_YAML_DEPTH,
+        },
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
+        merge_keys: MergeKeyPolicy::AsOrdinary,
+        strict_booleans: true,
+        null_as_string: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        with_snippet: false,
+    }
+}
+
+/// The encoding of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Identity,
+    Gzip,
+    Deflate,
+}
+
+impl Encoding {
+    /// Reads the encoding from the head of a request.
+    ///
+    /// # Errors
+    /// 415 for an encoding that is not supported.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Error> {
+        let encoding = headers
+            .get(header::CONTENT_ENCODING)
+            .map_or("", |value| value.to_str().unwrap_or("?"));
+        match encoding.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Ok(Self::Identity),
+            "gzip" => Ok(Self::Gzip),
+            "deflate" => Ok(Self::Deflate),
+            _ => Err(Error::unsupported_media_type()),
+        }
+    }
+
+    /// Decompresses a body to at most `limit` bytes.
+    ///
+    /// # Errors
+    /// 400 if it is not in this encoding; 413 if it is larger.
+    pub(crate) fn decode(self, bytes: Bytes, limit: usize) -> Result<Bytes, Error> {
+        let decoder: Box<dyn Read + '_> = match self {
+            Self::Identity => return Ok(bytes),
+            Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(&bytes[..])),
+            Self::Deflate => Box::new(flate2::read::ZlibDecoder::new(&bytes[..])),
+        };
+        let mut plain = Vec::new();
+        decoder
+            .take(limit as u64 + 1)
+            .read_to_end(&mut plain)
+            .map_err(|_| Error::bad_request("badRequest"))?;
+        if plain.len() > limit {
+            Err(Error::body_too_large())
+        } else {
+            Ok(plain.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

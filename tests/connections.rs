@@ -1,0 +1,303 @@
+//! Connections of `bespoke serve`, seen by a TCP client: refusals before the body is read, pipelined requests, and bytes that are not
+//! HTTP.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bespoke_tests::support::{Server, secrets};
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+/// How long a client waits, in seconds. It is only reached when the server fails.
+const CLIENT_LIMIT_S: u64 = 60;
+/// How often a refusal is repeated that was lost now and then.
+const REPEATS: usize = 10;
+const MB: usize = 1_000_000;
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A client with a connection of its own.
+struct Client(BufReader<TcpStream>);
+
+/// A response without its reason phrase.
+#[derive(Debug)]
+struct Response {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+impl Client {
+    fn connect(server: &Server) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(CLIENT_LIMIT_S)))
+            .unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_secs(CLIENT_LIMIT_S)))
+            .unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).expect("the server reads");
+    }
+
+    fn response(&mut self) -> Response {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = self.0.read_line(&mut head).expect("the connection is not reset");
+            assert_ne!(read, 0, "the connection ends in a head: {head:?}");
+        }
+        let head = head.to_ascii_lowercase();
+        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name).map(str::trim));
+        let length = field("content-length:").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        Response {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+            head,
+        }
+    }
+
+    /// Whether the server ends the connection without a reset, and without anything more.
+    fn is_ended(mut self) -> bool {
+        self.0.read(&mut [0]).expect("the connection is not reset") == 0
+    }
+}
+
+impl Response {
+    fn closes(&self) -> bool {
+        self.head.contains("\r\nconnection: close\r\n")
+    }
+
+    fn refusal(&self) -> (u16, &str) {
+        (self.status, self.body["error"].as_str().unwrap_or_default())
+    }
+}
+
+fn post(path: &str, fields: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{fields}Content-Length: {length}\r\n\r\n"
+    )
+}
+
+/// A JSON object of that many bytes.
+fn object(bytes: usize) -> String {
+    format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8))
+}
+
+#[test]
+fn refusal_before_a_large_body_reaches_the_client() {
+    let folder = tempdir().unwrap();
+    let server = Server::start_with(folder.path(), &[("BACKEND_APIKEY_CALLS_PER_DAY", "0")]);
+    let token = server.sign_up("jane@freesewing.dev");
+    let by_token = format!("Authorization: {token}\r\n");
+    let body = json!({ "name": "used up", "level": 4, "expiresIn": 3_600 });
+    let (_, answer) = server.call("POST", "/apikeys/jwt", &token, &body);
+    let text = |field: &str| answer["apikey"][field].as_str().unwrap();
+    let by_key = format!("Authorization: Bearer {}.{}\r\n", text("key"), text("secret"));
+    for (path, fields, length, refusal) in [
+        ("/sets/jwt", "", MB, (401, "unauthorized")),
+        ("/sets/jwt", "", 12 * MB, (401, "unauthorized")),
+        ("/sets/jwt", by_token.as_str(), 13 * MB, (413, "bodyTooLarge")),
+        ("/signin", "", MB, (413, "bodyTooLarge")),
+        ("/sets/key", by_key.as_str(), MB, (429, "quotaExceeded")),
+        ("/sets/key", by_key.as_str(), 12 * MB, (429, "quotaExceeded")),
+        ("/nothing", "", 12 * MB, (404, "notFound")),
+    ] {
+        let request = post(path, fields, length) + &object(length);
+        for repeat in 0..REPEATS {
+            let mut client = Client::connect(&server);
+            client.send(&request);
+            client.send(HEALTH);
+            let response = client.response();
+            assert_eq!(response.refusal(), refusal, "{path}, {length} bytes, repeat {repeat}");
+            assert!(response.closes(), "{}", response.head);
+            assert!(client.is_ended(), "{path}, {length} bytes, repeat {repeat}");
+        }
+    }
+}
+
+#[test]
+fn connection_goes_on_behind_a_small_body_that_was_refused() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    for (path, length, refusal) in [
+        ("/sets/jwt", 50_000, (401, "unauthorized")),
+        ("/sets/jwt", 200_000, (401, "unauthorized")),
+        ("/signup", 200_000, (413, "bodyTooLarge")),
+    ] {
+        let mut client = Client::connect(&server);
+        for repeat in 0..REPEATS {
+            client.send(post(path, "", length) + &object(length) + HEALTH);
+            let response = client.response();
+            assert_eq!(response.refusal(), refusal, "{path}, {length} bytes, repeat {repeat}");
+            assert!(!response.closes(), "{}", response.head);
+            assert_eq!(client.response().status, 200, "{path}, {length} bytes, repeat {repeat}");
+        }
+    }
+}
+
+#[test]
+fn body_in_chunks_that_is_not_read_ends_the_connection() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let head =
+        "POST /sets/jwt HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("{MB:x}\r\n{}\r\n", "x".repeat(MB));
+    for repeat in 0..REPEATS {
+        let mut client = Client::connect(&server);
+        client.send(format!("{head}{chunk}{chunk}0\r\n\r\n{HEALTH}"));
+        let response = client.response();
+        assert_eq!((response.status, response.closes()), (401, true), "repeat {repeat}");
+        assert!(client.is_ended());
+    }
+}
+
+#[test]
+fn body_in_chunks_that_is_read_leaves_the_connection_open() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let token = server.sign_up("jane@freesewing.dev");
+    let mut client = Client::connect(&server);
+    let head = format!(
+        "POST /sets/jwt HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    for (body, status) in [
+        (
+            "5\r\n{\"nam\r\n9;x\r\ne\":\"Jane\"\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n",
+            201,
+        ),
+        ("0\r\n\r\n", 400),
+    ] {
+        client.send(format!("{head}{body}{HEALTH}"));
+        let response = client.response();
+        assert_eq!(
+            (response.status, response.closes()),
+            (status, false),
+            "{}",
+            response.body
+        );
+        assert_eq!(client.response().status, 200);
+    }
+    client.send(format!("{head}zz\r\n"));
+    let response = client.response();
+    assert_eq!((response.refusal(), response.closes()), ((400, "badRequest"), true));
+    assert!(client.is_ended());
+}
+
+#[test]
+fn client_that_expects_to_continue_is_told_only_if_its_body_is_read() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let token = server.sign_up("jane@freesewing.dev");
+    let body = json!({ "name": "Jane" }).to_string();
+    let expecting = |fields: &str| post("/sets/jwt", &format!("Expect: 100-continue\r\n{fields}"), body.len());
+
+    let mut refused = Client::connect(&server);
+    refused.send(expecting(""));
+    let response = refused.response();
+    assert_eq!(
+        (response.status, response.closes()),
+        (401, true),
+        "without 100 before it"
+    );
+    drop(refused);
+
+    let mut taken = Client::connect(&server);
+    taken.send(expecting(&format!("Authorization: {token}\r\n")));
+    assert_eq!(taken.response().status, 100);
+    taken.send(&body);
+    let response = taken.response();
+    secrets::plant_answered(&response.body);
+    assert_eq!(response.status, 201);
+    taken.send(HEALTH);
+    assert_eq!(taken.response().status, 200);
+}
+
+#[test]
+fn ambiguous_head_is_refused_in_its_turn_and_ends_the_connection() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let with = |fields: &str| format!("GET /healthz HTTP/1.1\r\n{fields}\r\n");
+    let (malformed, too_large) = ((400, "badRequest"), (431, "headTooLarge"));
+    for (head, refusal) in [
+        ("GET /healthz HTTP/1.1\nHost: x\n\n".to_owned(), malformed),
+        ("GET /healthz HTTP/1.1\r\nHost: x\nX: y\r\n\r\n".to_owned(), malformed),
+        (with(""), malformed),
+        (with("Host: x\r\nHost: y\r\n"), malformed),
+        (
+            with("Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+            malformed,
+        ),
+        (
+            with("Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n"),
+            malformed,
+        ),
+        (
+            with("Host: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n"),
+            malformed,
+        ),
+        (with("Host: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n"), malformed),
+        (with("Host: x\r\nBad Name: y\r\n"), malformed),
+        (with(&format!("Host: x\r\nX: {}\r\n", "x".repeat(16 * 1024))), too_large),
+        (with(&format!("Host: x\r\n{}", "X: y\r\n".repeat(200))), too_large),
+        (format!("GET /{} HTTP/1.1\r\n", "x".repeat(16 * 1024)), too_large),
+        ("REFUSED / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), malformed),
+    ] {
+        let mut client = Client::connect(&server);
+        client.send(format!("{HEALTH}{HEALTH}{head}{HEALTH}"));
+        assert_eq!(client.response().status, 200);
+        assert_eq!(client.response().status, 200);
+        let response = client.response();
+        assert_eq!(response.refusal(), refusal, "{head:?}");
+        assert!(
+            response.closes() && response.head.contains("x-content-type-options: nosniff"),
+            "{}",
+            response.head
+        );
+        assert!(client.is_ended(), "{head:?}");
+    }
+}
+
+#[test]
+fn head_may_come_in_pieces() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let mut client = Client::connect(&server);
+    for byte in HEALTH.repeat(3).as_bytes() {
+        client.send([*byte]);
+    }
+    for _ in 0..3 {
+        assert_eq!(client.response().status, 200);
+    }
+}
+
+#[test]
+fn address_with_too_many_connections_is_refused() {
+    let folder = tempdir().unwrap();
+    let server = Server::start_with(folder.path(), &[("BACKEND_CONNECTIONS_PER_ADDRESS", "2")]);
+    let is_served = |client: &mut Client| {
+        client.send(HEALTH);
+        client.response().status == 200
+    };
+    let (mut first, mut second) = (Client::connect(&server), Client::connect(&server));
+    assert!(is_served(&mut first) && is_served(&mut second));
+    let mut third = Client::connect(&server);
+    let response = third.response();
+    assert_eq!(response.refusal(), (429, "tooManyConnections"));
+    assert!(response.closes());
+    assert!(third.is_ended());
+    assert!(is_served(&mut first) && is_served(&mut second));
+    drop(first);
+    // The server closes its end some time after the client.
+    let mut again = std::iter::repeat_with(|| Client::connect(&server));
+    assert!(again.any(|mut client| {
+        // A refused connection may be reset before the request is written.
+        let _ = client.0.get_mut().write_all(HEALTH.as_bytes());
+        let mut status = [0; 12];
+        client.0.read_exact(&mut status).is_ok() && status.ends_with(b"200")
+    }));
+}

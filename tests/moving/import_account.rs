@@ -1,0 +1,112 @@
+//! `bespoke import-account`: exports that are larger than one request.
+
+use std::path::Path;
+
+use bespoke_tests::support::{Server, bespoke, secrets};
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use super::Outcome;
+
+const SETS: usize = 780;
+/// Notes of each set, in bytes: nearly as many as a set may have.
+const NOTES_BYTES: usize = 62_000;
+const EXPORT_BYTES: usize = 48_000_000;
+
+fn import(server: &Server, file: &Path, key: &str) -> Outcome {
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let mut command = bespoke(file.parent().unwrap());
+    let command = command.arg("import-account").arg(file).args(["--url", &url]);
+    let output = command.env("BESPOKE_KEY", key).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Outcome {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// The API key of a new account in the form of `BESPOKE_KEY`, and a token.
+fn account(server: &Server) -> (String, String) {
+    let token = server.sign_up("jane@freesewing.dev");
+    let body = json!({ "name": "import", "level": 4, "expiresIn": 3_600 });
+    let (status, answer) = server.call("POST", "/apikeys/jwt", &token, &body);
+    assert_eq!(status, 201, "{answer}");
+    let text = |field: &str| answer["apikey"][field].as_str().unwrap().to_owned();
+    (format!("{}:{}", text("key"), text("secret")), token)
+}
+
+#[test]
+fn export_of_48_megabytes_is_imported_in_parts() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (key, token) = account(&server);
+    let set = |number: usize| {
+        let uuid = format!("6f9619ff-8b86-4011-b42d-{number:012}");
+        json!({ "uuid": uuid, "name": format!("Set {number}"), "notes": "x".repeat(NOTES_BYTES), "measies": { "chest": 900, "tail": 1 } })
+    };
+    let export = json!({
+        "format": "bespoke-account",
+        "version": 1,
+        "account": { "bio": "from the export", "email": "other@freesewing.dev" },
+        "sets": (0..SETS).map(set).collect::<Vec<_>>(),
+        "bookmarks": [{ "title": "t", "url": "/docs", "type": "doc" }],
+        "apikeys": [],
+    });
+    let file = folder.path().join("export.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(&export).unwrap()).unwrap();
+    assert!(std::fs::metadata(&file).unwrap().len() > EXPORT_BYTES as u64);
+
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let authorization = format!("Authorization: {token}\r\nContent-Type: application/json\r\n");
+    let (status, _) = server.exchange("POST", "/account/import/jwt", &authorization, &whole);
+    assert_eq!(status, 413, "in one piece it is too large");
+
+    let first = import(&server, &file, &key);
+    assert_eq!(first.code, Some(0), "{}{}", first.out, first.err);
+    assert!(
+        first.out.contains("781 records were added; the account had 0 already."),
+        "{}",
+        first.out
+    );
+    assert!(
+        first.out.contains("account.email") && first.out.contains("sets.779.measies.tail"),
+        "{}",
+        first.out
+    );
+    let again = import(&server, &file, &key);
+    assert!(again.out.contains("the account had 780 already."), "{}", again.out);
+
+    let (_, list) = server.call("GET", "/sets/jwt?limit=1", &token, &Value::Null);
+    assert_eq!(list["sets"][0]["name"], "Set 0");
+    let (_, account) = server.call("GET", "/account/jwt", &token, &Value::Null);
+    assert_eq!(account["account"]["bio"], "from the export");
+    secrets::check_output(&first.err);
+}
+
+#[test]
+fn failure_of_an_import_says_why() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (key, _) = account(&server);
+    let file = folder.path().join("export.json");
+    for (text, key, words) in [
+        ("{}", key.as_str(), "is no export of an account"),
+        (
+            r#"{"format":"bespoke-account","version":2}"#,
+            &key,
+            "its format is bespoke-account 2, not bespoke-account 1",
+        ),
+        (
+            r#"{"format":"bespoke-account","version":1,"sets":[{}]}"#,
+            "a:b",
+            "part 1 of 1 was not imported; run the command again: the API answers 401",
+        ),
+        ("{}", "", "set BESPOKE_KEY to the <key>:<secret> of the account"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let outcome = import(&server, &file, key);
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.err.contains(words), "{words} in {}", outcome.err);
+    }
+}
