@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::output;
 
+/// Over the columns of a list.
+const HEADER: &str = "    states  from                                    to";
 /// Shown in place of a time that is not known.
 const NO_TIME: &str = "-";
 
@@ -77,7 +79,7 @@ fn as_value(span: &Span) -> Value {
 }
 
 fn lines(spans: &[Span]) {
-    output::say!("{:>10}  {:<12} {:<26} {:<12} {}", "states", "from", "", "to", "");
+    output::say!("{HEADER}");
     for span in spans {
         let at = |state: &State| state.at_ms.map_or_else(|| NO_TIME.to_owned(), time);
         output::say!(
