@@ -19,7 +19,7 @@ use bespoke_services::oauth::OauthProviders;
 use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
-use crate::LimitSettings;
+use crate::{AccountLimits, LimitSettings};
 
 pub use contact::Contact;
 pub use environment::{Environment, Overrides};
@@ -108,6 +108,8 @@ pub struct Config {
     pub passwords: PasswordSettings,
     /// How often somebody may call; `None` as often as they like.
     pub limits: Option<LimitSettings>,
+    /// How much an account may store.
+    pub account_limits: AccountLimits,
     /// Calls a day with one API key, where an administrator has not set another number for its owner.
     pub key_quota: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -197,6 +199,7 @@ impl Config {
             demo_key: env.allows_demo_key() || env.test_domain()?.is_some(),
             passwords: env.passwords()?,
             limits: env.limits()?,
+            account_limits: env.account_limits()?,
             key_quota: env.parse("BACKEND_APIKEY_CALLS_PER_DAY", DEFAULT_KEY_QUOTA)?,
             trusted_proxies: env.networks("BACKEND_TRUSTED_PROXIES")?,
             max_staleness_ms: env.parse("BACKEND_MAX_STALENESS_MS", 0)?,

@@ -96,12 +96,13 @@ impl ImageStore for CloudflareImages {
         }
     }
 
-    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<bool, ImageError> {
         let answer = self.upload(id, image).await?;
-        if answer.status != StatusCode::CONFLICT {
-            answer.success()?;
+        if answer.status == StatusCode::CONFLICT {
+            return Ok(false);
         }
-        Ok(())
+        answer.success()?;
+        Ok(true)
     }
 
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {
