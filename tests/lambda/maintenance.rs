@@ -26,7 +26,7 @@ async fn counts_of_a_process_that_ended_are_merged() {
     );
     let all = maintenance.invoke(json!({ "source": "aws.events" })).await.unwrap();
     let tasks: Vec<_> = all.as_array().unwrap().iter().map(|done| &done["task"]).collect();
-    assert_eq!(tasks, ["mail", "usage", "compact", "purge", "garbage"]);
+    assert_eq!(tasks, ["mail", "usage", "index", "compact", "purge", "garbage"]);
     assert!(
         all.as_array().unwrap().iter().all(|done| done["failed"] == false),
         "{all}"

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
+use bespoke_database::Db;
 use bespoke_tests::support::{App, Person};
+use bespoke_web::{Error, Session, stored_list};
 use futures_util::future::join_all;
 use futures_util::stream;
 use http_body_util::BodyExt;
@@ -95,4 +97,20 @@ async fn bodies_of_strangers_share_room_of_their_own() {
         statuses = &mut crowd => panic!("{statuses:?}"),
         status = meanwhile => assert_eq!(status, 503),
     }
+}
+
+#[tokio::test]
+async fn long_lists_are_made_on_a_thread_of_their_own() {
+    let app = App::new().await;
+    let session = Session::new(app.context().clone());
+    for (bytes, aside) in [(1_000, false), (1_000_000, true)] {
+        let caller = std::thread::current().id();
+        let list = move |_: &Db<'_>| Ok(json!({ "aside": std::thread::current().id() != caller }));
+        let answer = stored_list(&session, |_, _| Ok(bytes), list).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, json!({ "aside": aside }).to_string());
+    }
+    let unread = |_: &Db<'_>| -> Result<(), Error> { panic!("a list that is too large is not read") };
+    let refused = stored_list(&session, |_, most| Ok(most + 1), unread).await.unwrap_err();
+    assert_eq!(refused.code(), "listTooLarge");
 }

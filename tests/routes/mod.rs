@@ -1,6 +1,7 @@
 //! The contract over HTTP, laid out like the URL tree.
 
 mod account;
+mod account_limits;
 mod admin;
 mod apikeys;
 mod bookmarks;

@@ -2,7 +2,12 @@
 
 use bespoke_tests::support::App;
 use bespoke_tests::support::picture::{GLASS, RED};
+use bespoke_web::maintenance::Task;
 use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
 
 fn page(img: &str) -> Value {
     json!({ "img": img, "type": "blog", "subId": "main", "slug": "a-day-out" })
@@ -131,6 +136,117 @@ async fn a_url_takes_an_account_and_a_public_host() {
         let refused = app.post("/images/jwt").jwt(&jane.token).json(&body).send().await;
         refused.expect_error(400, "imgUnreachable");
     }
+}
+
+/// An installation whose repository has a page `taken` and a proposal `proposed`.
+async fn with_repository() -> (App, MockServer) {
+    let github = MockServer::start().await;
+    let repository = "/repos/freesewing/freesewing";
+    for (what, status, body) in [
+        ("/contents/markdown/org/blog", 200, json!([{ "name": "taken" }])),
+        ("/branches/blog-proposed", 200, json!({ "name": "blog-proposed" })),
+        ("/branches/blog-free", 404, json!({})),
+    ] {
+        let answer = ResponseTemplate::new(status).set_body_json(body);
+        let asked = Mock::given(method("GET")).and(path(format!("{repository}{what}")));
+        asked.respond_with(answer).mount(&github).await;
+    }
+    let app = App::with(&[
+        ("BACKEND_ENABLE_GITHUB", "yes"),
+        ("BACKEND_GITHUB_TOKEN", "secret"),
+        ("BACKEND_GITHUB_API_URL", &github.uri()),
+    ])
+    .await;
+    (app, github)
+}
+
+fn numbered(slug: &str, sub_id: usize) -> Value {
+    json!({ "img": RED, "type": "blog", "subId": sub_id, "slug": slug })
+}
+
+#[tokio::test]
+async fn strangers_store_ten_images_an_hour_and_users_too() {
+    let app = App::new().await;
+    let other = app.another().await;
+    let jane = app.person("jane").await;
+    let anonymous = async |app: &App, from: &str, slug: &str, sub_id| {
+        let request = app.post("/images").from_ip(from).json(&numbered(slug, sub_id));
+        request.send().await
+    };
+    for number in 0..10 {
+        let process = if number % 2 == 0 { &app } else { &other };
+        let from = format!("2001:db8:1:{number}::1");
+        let slug = format!("page-{number}");
+        anonymous(process, &from, &slug, 1).await.expect_status(200);
+    }
+    let refused = anonymous(&app, "2001:db8:1:99::1", "more", 1).await;
+    assert_eq!(refused.header("retry-after"), "3600");
+    refused.expect_error(429, "tooManyRequests");
+    app.get("/images/blog-more-1").send().await.expect_missing();
+    // An image that exists already does not count again.
+    anonymous(&app, "2001:db8:1:99::1", "page-1", 1)
+        .await
+        .expect_status(200);
+    anonymous(&app, "192.0.2.1", "more", 1).await.expect_status(200);
+    app.clock.advance_ms(HOUR_MS);
+    anonymous(&app, "2001:db8:1:99::1", "later", 1).await.expect_status(200);
+    for number in 0..11 {
+        let body = numbered(&format!("jane-{number}"), 1);
+        let answer = app.post("/images/jwt").jwt(&jane.token).json(&body).send().await;
+        assert_eq!(answer.status, if number < 10 { 200 } else { 429 });
+    }
+}
+
+#[tokio::test]
+async fn names_of_pages_and_proposals_are_not_taken_by_strangers() {
+    let (app, _github) = with_repository().await;
+    let store = async |slug: &str| app.post("/images").json(&numbered(slug, 1)).send().await;
+    for slug in ["taken", "proposed"] {
+        store(slug).await.expect_error(409, "slugTaken");
+        let image = app.get(&format!("/images/blog-{slug}-1")).send().await;
+        image.expect_missing();
+    }
+    store("free").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn images_without_a_page_are_deleted_after_a_month() {
+    let (app, github) = with_repository().await;
+    let curator = app.person_as("cora", "curator").await;
+    let seen = async |name: &str| app.get(&format!("/images/{name}")).send().await.status;
+    let purge = async || {
+        let done = app.context().maintain(&[Task::Purge]).await;
+        assert!(!done[0].failed, "{done:?}");
+    };
+    for sub_id in [1, 2] {
+        let stored = app.post("/images").json(&numbered("free", sub_id)).send().await;
+        stored.expect_status(200);
+    }
+    // A curator's image is permanent, also where a stranger's was.
+    let replace = app.post("/images/jwt").jwt(&curator.token).json(&numbered("free", 2));
+    replace.send().await.expect_status(200);
+    let again = app.post("/images").json(&numbered("free", 2));
+    again.send().await.expect_status(200);
+    app.clock.advance_ms(30 * 24 * HOUR_MS - 1);
+    purge().await;
+    assert_eq!((seen("blog-free-1").await, seen("blog-free-2").await), (200, 200));
+    app.clock.advance_ms(1);
+    purge().await;
+    assert_eq!((seen("blog-free-1").await, seen("blog-free-2").await), (404, 200));
+    // That of a page that was made meanwhile stays.
+    app.post("/images")
+        .json(&numbered("free", 3))
+        .send()
+        .await
+        .expect_status(200);
+    github.reset().await;
+    let pages = ResponseTemplate::new(200).set_body_json(json!([{ "name": "free" }]));
+    let asked = Mock::given(method("GET")).and(path("/repos/freesewing/freesewing/contents/markdown/org/blog"));
+    asked.respond_with(pages).mount(&github).await;
+    app.clock.advance_ms(30 * 24 * HOUR_MS);
+    purge().await;
+    purge().await;
+    assert_eq!(seen("blog-free-3").await, 200);
 }
 
 #[tokio::test]

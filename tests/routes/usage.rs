@@ -1,6 +1,8 @@
 //! Counted calls and limits: `/apikeys/:id/usage`, `/account/usage`, `RateLimit`, 429.
 
-use bespoke_tests::support::App;
+use bespoke_core::{KeySecret, Random};
+use bespoke_tests::support::{App, Key};
+use bespoke_web::SystemRandom;
 use serde_json::json;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -221,6 +223,93 @@ async fn the_calls_of_a_day_end_and_come_back_the_next() {
     app.get("/whoami/key").key(&other).send().await.expect_status(200);
     app.clock.advance_ms(DAY_MS);
     app.get("/whoami/key").key(&other).send().await.expect_status(200);
+}
+
+#[tokio::test]
+async fn processes_and_parallel_calls_share_the_quota_of_a_day() {
+    let settings = &[("BACKEND_APIKEY_CALLS_PER_DAY", "20")];
+    let app = App::with(settings).await;
+    let jane = app.person("jane").await;
+    let other = app.another_with(settings).await;
+    let calls = (0..60).map(|number| {
+        let process = if number % 2 == 0 { &app } else { &other };
+        process.get("/whoami/key").key(&jane.key).send()
+    });
+    let answers = futures_util::future::join_all(calls).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 20);
+    // Neither a report of the calls nor its merge makes room.
+    for _ in 0..3 {
+        app.clock.advance_ms(60_000);
+        for process in [&app, &other] {
+            process.context().put_usage().await;
+            process.context().database().merge_usage().await.unwrap();
+            let call = process.get("/whoami/key").key(&jane.key).send().await;
+            call.expect_error(429, "quotaExceeded");
+        }
+    }
+}
+
+#[tokio::test]
+async fn reservations_near_a_large_quota_are_few_and_settled() {
+    let settings = &[
+        ("BACKEND_APIKEY_CALLS_PER_DAY", "3000"),
+        ("BACKEND_LIMIT_CALLERS", "100000"),
+    ];
+    let app = App::with(settings).await;
+    let jane = app.person("jane").await;
+    let call = async || app.get("/whoami/key").key(&jane.key).send().await;
+    let (mut commits, mut seen) = (0, String::new());
+    for served in 1..=3_000 {
+        let answer = call().await;
+        commits += usize::from(std::mem::replace(&mut seen, answer.header("db-seq").to_owned()) != seen);
+        let left = format!(r#""day";r={};"#, 3_000 - served);
+        assert!(
+            answer.header("ratelimit").contains(&left),
+            "{left} {}",
+            answer.header("ratelimit")
+        );
+        answer.expect_status(200);
+    }
+    assert!((50..100).contains(&commits), "{commits}");
+    call().await.expect_error(429, "quotaExceeded");
+}
+
+#[tokio::test]
+async fn wrong_keys_are_limited_by_address() {
+    let app = App::with(&[("BACKEND_LIMIT_PUBLIC_WRITES", "5")]).await;
+    let jane = app.person("jane").await;
+    let from = "192.0.2.1";
+    app.get("/whoami/key")
+        .key(&jane.key)
+        .from_ip(from)
+        .send()
+        .await
+        .expect_status(200);
+    let unknown = || Key {
+        id: (&SystemRandom as &dyn Random).uuid().to_string(),
+        secret: KeySecret::generate(&SystemRandom).expose().to_owned(),
+    };
+    let wrong = (0..50).map(|_| {
+        let key = unknown();
+        let request = app.get("/whoami/key").key(&key).from_ip(from);
+        request.send()
+    });
+    let answers = futures_util::future::join_all(wrong).await;
+    let looked_up = answers.iter().filter(|answer| answer.status == 401).count();
+    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    assert_eq!((looked_up, refused), (10, 40));
+    // A key that this process has verified still works there, and other addresses are not limited.
+    app.get("/whoami/key")
+        .key(&jane.key)
+        .from_ip(from)
+        .send()
+        .await
+        .expect_status(200);
+    let elsewhere = app.get("/whoami/key").key(&unknown()).from_ip("192.0.2.2");
+    elsewhere.send().await.expect_error(401, "unauthorized");
+    app.clock.advance_ms(60_000);
+    let later = app.get("/whoami/key").key(&unknown()).from_ip(from);
+    later.send().await.expect_error(401, "unauthorized");
 }
 
 #[tokio::test]

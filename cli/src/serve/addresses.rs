@@ -5,8 +5,7 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bespoke_core::Networks;
-use bespoke_web::ClientIp;
+use bespoke_core::{ClientNetwork, Networks};
 
 /// Counts connections by address, and refuses those beyond a limit. Proxies that are trusted have no limit, because they connect for
 /// many clients.
@@ -35,7 +34,7 @@ impl Addresses {
         if self.trusted.as_ref().is_some_and(|trusted| trusted.contain(peer)) {
             return Some(Admitted(None));
         }
-        let customer = ClientIp(peer).customer();
+        let customer = ClientNetwork::of(peer).customer;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(customer).or_default();
         if *count >= self.limit {

@@ -4,8 +4,11 @@ use axum::response::Response;
 use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, Kind};
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::{EntityId, Timestamp};
-use bespoke_database::{Db, confirmations, users};
-use bespoke_web::{Body, Error, Id, JsonObject, Public, Result, Session};
+use bespoke_database::failed_signins::{self, Origin, Subject};
+use bespoke_database::mail_budgets::{self, Purpose};
+use bespoke_database::{Db, confirmations, known_networks, users};
+use bespoke_web::{Body, ClientIp, Error, Id, JsonObject, Public, Result, Session};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::SignedIn;
@@ -32,29 +35,41 @@ pub(crate) struct ConfirmSignUp {
         (status = 400, description = "`postBodyMissing`, `consentRequired`: consent has to be 1, 2 or 3."),
         (status = 404, description = "The link is no longer open, or its check is wrong."),
     ))]
-pub(crate) async fn signup(_: Public, session: Session, id: Id, body: Body) -> Result<Response> {
+pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id, body: Body) -> Result<Response> {
     let body = body.required()?;
     let consent = crate::consent_of(body.get("consent")).filter(|consent| *consent >= Consent::Account);
     let consent = consent.ok_or(Error::bad_request("consentRequired"))?;
-    let (now, required) = (session.now(), session.config().require_check);
-    let user_id = session
-        .write(move |db| {
-            let confirmation = find(db, id, now, &[Kind::Signup])?;
-            verify_check(&confirmation, &body, required)?;
-            if !users::awaits_activation(db, confirmation.user_id)? {
-                return Err(Error::not_found());
-            }
-            let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?;
-            let mut user = user.ok_or_else(Error::not_found)?;
-            user.standing.status = Status::Active;
-            user.standing.consent = consent;
-            user.updated_at = now;
-            users::update(db, &user)?;
-            confirmations::delete_kind(db, confirmation.user_id, Kind::Signup)?;
-            Ok(user.standing.id)
-        })
-        .await?;
+    // The check of the link is verified when it is sent (defect D119): the first API generation sends the id alone.
+    let check = match body.get("check") {
+        None if !session.config().require_check => None,
+        check => Some(check.and_then(Value::as_str).unwrap_or_default().to_owned()),
+    };
+    let origin = crate::signin_link::origin(&session, client);
+    let activate = session.write(move |db| activate(db, id, check.as_deref(), consent, origin));
+    let user_id = activate.await?.ok_or_else(Error::not_found)?;
     Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
+}
+
+/// Activates the account that the link belongs to; gives its integer id. `None` if there is no such link.
+fn activate(db: &Db<'_>, id: Id, check: Option<&str>, consent: Consent, origin: Origin) -> Result<Option<i64>> {
+    let Some(confirmation) = open(db, id, check, &[Kind::Signup], origin)? else {
+        return Ok(None);
+    };
+    if !users::awaits_activation(db, confirmation.user_id)? {
+        return Err(Error::not_found());
+    }
+    let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?;
+    let mut user = user.ok_or_else(Error::not_found)?;
+    let Origin { client, now } = origin;
+    user.standing.status = Status::Active;
+    user.standing.consent = consent;
+    user.updated_at = now;
+    users::update(db, &user)?;
+    let user_id = user.standing.id;
+    confirmations::delete_kind(db, user_id, Kind::Signup)?;
+    known_networks::note(db, user_id, client, now)?;
+    mail_budgets::refill(db, Purpose::SignUp, &user.email, user_id, client)?;
+    Ok(Some(user_id))
 }
 
 /// A new confirmation for an account.
@@ -84,11 +99,26 @@ pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Kind]) -> R
     usable.ok_or_else(Error::not_found)
 }
 
-/// The check of the link is verified when it is sent (defect D119): the first API generation sends the id alone.
-fn verify_check(confirmation: &Confirmation, body: &JsonObject, required: bool) -> Result<()> {
-    match body.get("check") {
-        None if !required => Ok(()),
-        Some(check) if check.as_str().is_some_and(|check| confirmation.check_matches(check)) => Ok(()),
-        _ => Err(Error::not_found()),
+/// The same, when `check` is its check, or none is needed. A wrong check is counted, so `None` must be committed; after too many
+/// even the right one finds nothing.
+pub(crate) fn open(
+    db: &Db<'_>,
+    id: Id,
+    check: Option<&str>,
+    kinds: &[Kind],
+    origin: Origin,
+) -> Result<Option<Confirmation>> {
+    let confirmation = find(db, id, origin.now, kinds)?;
+    let Some(check) = check else {
+        return Ok(Some(confirmation));
+    };
+    let subject = Subject::Confirmation(confirmation.uuid);
+    let Some(reserved) = failed_signins::reserve(db, subject, Some(confirmation.user_id), origin)? else {
+        return Ok(None);
+    };
+    if !confirmation.check_matches(check) {
+        return Ok(None);
     }
+    reserved.release(db, subject)?;
+    Ok(Some(confirmation))
 }

@@ -1,7 +1,7 @@
 //! `GET /users/{id}/{auth}`: what an account has.
 
 use axum::response::Response;
-use bespoke_database::{Db, Page, api_keys, bookmarks, patterns, sets, users};
+use bespoke_database::{Db, Page, api_keys, bookmarks, patterns, sets, stored_bytes, users};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::view::{self, api_key::ApiKeyListItem};
 use bespoke_web::{Caller, Context, Error, Id, Outcome, Result, Session};
@@ -50,18 +50,28 @@ impl AccountRecords {
         (status = 413, description = "`listTooLarge`: read the lists in parts, with `limit` and `after`."),
     ))]
 pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id) -> Result<Response> {
-    let (owner_id, data) = session
-        .read(|db| {
-            let user = users::by_id(db, id)?.ok_or_else(Error::not_found)?;
-            caller.actor.may_read(user.standing.id)?;
-            let data = AccountRecords::of(db, user.standing.id, &session)?;
-            Ok((user.standing.id, data))
+    let (actor, context) = (caller.actor, session.clone());
+    let find = move |db: &Db<'_>| -> Result<i64> {
+        let user = users::by_id(db, id)?.ok_or_else(Error::not_found)?;
+        actor.may_read(user.standing.id)?;
+        Ok(user.standing.id)
+    };
+    let bytes = |db: &Db<'_>, most: u64| {
+        let user_id = find(db)?;
+        let mut bytes = 0;
+        for table in ["api_keys", "bookmarks", "patterns", "sets"] {
+            bytes += stored_bytes(db, table, user_id, Page::ALL, most)?;
+        }
+        Ok(bytes)
+    };
+    let list = move |db: &Db<'_>| {
+        Ok(AccountRecordsAnswer {
+            result: Outcome::Success,
+            data: AccountRecords::of(db, find(db)?, &context)?,
         })
-        .await?;
+    };
+    let owner_id = session.read(&find).await?;
     let witness = session.witness("users.readRecords").target("users", owner_id);
     caller.note_read(&session, witness, owner_id).await?;
-    bespoke_web::list(&AccountRecordsAnswer {
-        result: Outcome::Success,
-        data,
-    })
+    bespoke_web::stored_list(&session, bytes, list).await
 }

@@ -5,7 +5,8 @@ use bespoke_core::entity::confirmation::{Confirmation, Kind};
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::User;
 use bespoke_core::validate::{clean_email, is_email};
-use bespoke_database::{Db, confirmations, outbox, strangers_mails, users};
+use bespoke_database::mail_budgets::{self, MOST, Purpose};
+use bespoke_database::{Db, confirmations, outbox, users};
 use bespoke_web::{Error, Id, JsonObject, Result, Session};
 use serde_json::Value;
 use uuid::Uuid;
@@ -68,8 +69,9 @@ fn ask(db: &Db<'_>, session: &Session, user: &User, address: &str, test: bool) -
     let now = session.now();
     // As few as strangers' mails, whoever the address belongs to; and as few by one account, whatever the addresses.
     let by_account = format!("email change of {}", user.standing.uuid);
-    let allowed =
-        test || strangers_mails::one_more(db, &by_account, now)? && strangers_mails::one_more(db, address, now)?;
+    let allowed = test
+        || mail_budgets::take_of(db, MOST, &by_account, now)?
+            && mail_budgets::take(db, Purpose::AddressChange, address, now)?;
     if !allowed {
         return Ok(None);
     }
@@ -101,7 +103,7 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
     if users::by_email(db, &address)?.is_some_and(|other| other.standing.id != user.standing.id) {
         return Err(Error::conflict("emailTaken"));
     }
-    confirmations::delete(db, found.uuid)?;
+    confirmations::delete_kind(db, user.standing.id, Kind::EmailChange)?;
     // Who reads the old address's mail signs in no more.
     for kind in [Kind::SigninLink, Kind::SignupActive] {
         confirmations::delete_kind(db, user.standing.id, kind)?;

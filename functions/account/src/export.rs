@@ -4,7 +4,7 @@ mod file;
 
 use axum::body::Body;
 use axum::response::Response;
-use bespoke_database::exports;
+use bespoke_database::{Db, exports};
 use bespoke_web::exports::ExportName;
 use bespoke_web::level::READ_ONLY;
 use bespoke_web::{Caller, Error, Outcome, Params, Public, Query, Result, Session, Signature, ok};
@@ -32,8 +32,12 @@ struct ExportAnswer {
 /// # Errors
 /// 404 when there is no such account.
 pub async fn export_file(session: &Session, user_id: i64) -> Result<Vec<u8>> {
-    let export = session.read(|db| Export::of(db, user_id, session)).await?;
-    serde_json::to_vec_pretty(&export).map_err(Error::internal)
+    let context = session.clone();
+    let write = move |db: &Db<'_>| {
+        let export = Export::of(db, user_id, &context)?;
+        serde_json::to_vec_pretty(&export).map_err(Error::internal)
+    };
+    session.read_much(write).await
 }
 
 /// Export one's account

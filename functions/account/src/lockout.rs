@@ -1,95 +1,94 @@
-//! What stops guessing: sign-ins that failed are counted in the database, because a process sees few of them.
-
-use std::net::IpAddr;
+//! Limits for guesses at passwords and codes. Attempts are counted in the database, because a process of a function sees few of
+//! them, and before the work that they limit, because attempts run at the same time.
 
 use bespoke_core::EntityId;
-use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::User;
-use bespoke_database::failed_signins::{self, Subject, WINDOW_MS};
-use bespoke_database::{Db, outbox, strangers_mails, users};
+use bespoke_database::failed_signins::{self, Origin, Reserved, Subject, WINDOW_MS};
+use bespoke_database::mail_budgets::{self, Purpose};
+use bespoke_database::{Db, outbox, users};
 use bespoke_web::{Error, Result, Session};
-
-/// With so many failures from one client within [`WINDOW_MS`], an account is locked for that client.
-const FROM_ONE_CLIENT: i64 = 10;
-/// With so many from everywhere, it is locked for all.
-const FROM_EVERYWHERE: i64 = 100;
+use serde::{Deserialize, Serialize};
 
 /// One attempt to sign in with a password.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     /// The name as typed, cleaned.
     pub(crate) name: String,
-    pub(crate) client: IpAddr,
-    pub(crate) now: Timestamp,
+    pub(crate) origin: Origin,
 }
 
-/// What an attempt meets.
+/// Whether the password of an attempt may be verified.
 ///
-/// Whether an account exists must not be told. So that it is locked under the name that was typed is said, for that name counts
-/// whether anybody has it or not; that the account behind it is locked, which may have been tried under other names, looks like
-/// any failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lock {
-    Open,
-    Name,
-    Account,
+/// The answer must not tell whether an account exists. A lock of the name that was typed is told, because that name counts whether
+/// an account has it or not. A lock of the account, which may be the result of attempts under its other names, looks like any
+/// failure.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Admission {
+    NameLocked,
+    AccountLocked,
+    Open(OpenAttempt),
+}
+
+/// An attempt whose password may be verified.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct OpenAttempt {
+    /// Integer id of the account of that name.
+    pub(crate) user_id: Option<i64>,
+    name: Reserved,
+    account: Reserved,
 }
 
 impl Attempt {
-    pub(crate) fn lock(&self, db: &Db<'_>, user: Option<&User>) -> Result<Lock> {
-        let (for_name, _) = failed_signins::count(db, Subject::Name(&self.name), self.client, self.now)?;
-        let account = self.account(user.map(|user| user.standing.id));
-        Ok(if for_name >= FROM_ONE_CLIENT {
-            Lock::Name
-        } else if is_locked(db, account, self.client, self.now)? {
-            Lock::Account
-        } else {
-            Lock::Open
-        })
+    /// Counts the attempt, unless it is refused.
+    pub(crate) fn reserve(&self, db: &Db<'_>) -> Result<Admission> {
+        let user_id = users::by_lookup(db, &self.name)?.map(|user| user.standing.id);
+        let Some(name) = failed_signins::reserve(db, Subject::Name(&self.name), None, self.origin)? else {
+            return Ok(Admission::NameLocked);
+        };
+        let Some(account) = failed_signins::reserve(db, self.account(user_id), user_id, self.origin)? else {
+            return Ok(Admission::AccountLocked);
+        };
+        Ok(Admission::Open(OpenAttempt { user_id, name, account }))
+    }
+
+    /// Takes the attempt back, because its password was right.
+    pub(crate) fn release(&self, db: &Db<'_>, open: OpenAttempt) -> Result<()> {
+        open.name.release(db, Subject::Name(&self.name))?;
+        Ok(open.account.release(db, self.account(open.user_id))?)
     }
 
     fn account(&self, user_id: Option<i64>) -> Subject<'_> {
         user_id.map_or(Subject::Nobody(&self.name), Subject::Account)
     }
+}
 
-    /// Counts a failure. The one that locks the account for all is told to its owner.
-    pub(crate) async fn failed(self, session: &Session, user_id: Option<i64>) -> Result<()> {
-        let writer = session.clone();
-        let store = move |db: &Db<'_>| {
-            let account = self.account(user_id);
-            failed_signins::insert(db, Subject::Name(&self.name), self.client, self.now)?;
-            failed_signins::insert(db, account, self.client, self.now)?;
-            let (_, everywhere) = failed_signins::count(db, account, self.client, self.now)?;
-            match user_id {
-                Some(id) if everywhere == FROM_EVERYWHERE => tell(db, &writer, id),
-                _ => Ok(false),
-            }
+impl OpenAttempt {
+    /// Tells the owner by mail if this failure locks the account for all.
+    pub(crate) async fn failed(self, session: &Session) -> Result<()> {
+        let Some(id) = self.user_id.filter(|_| self.account.locks) else {
+            return Ok(());
         };
-        if session.write(store).await? {
+        let writer = session.clone();
+        if session.write(move |db| tell(db, &writer, id)).await? {
             session.deliver_mail_aside();
         }
         Ok(())
     }
 }
 
-/// Whether so many attempts at it have failed that even the right one is not looked at.
-pub(crate) fn is_locked(db: &Db<'_>, subject: Subject<'_>, client: IpAddr, now: Timestamp) -> Result<bool> {
-    let (from_client, everywhere) = failed_signins::count(db, subject, client, now)?;
-    Ok(from_client >= FROM_ONE_CLIENT || everywhere >= FROM_EVERYWHERE)
-}
-
-/// Why a name is refused for a while.
+/// The refusal of a name that is locked for the caller's network.
 pub(crate) fn too_many() -> Error {
     Error::too_many("tooManyRequests", WINDOW_MS.unsigned_abs() / 1000)
 }
 
 fn tell(db: &Db<'_>, session: &Session, user_id: i64) -> Result<bool> {
     let user = users::by_id(db, EntityId::Integer(user_id))?;
-    let Some(user) = user.filter(|user| crate::may_sign_in(user).is_ok()) else {
+    let usable = |user: &User| crate::may_sign_in(user).is_ok();
+    let Some(user) = user.filter(usable) else {
         return Ok(false);
     };
-    let goes = strangers_mails::one_more(db, &user.email, session.now())?;
+    let goes = mail_budgets::take(db, Purpose::LockNotice, &user.email, session.now())?;
     if goes {
         let mail = session.mail(Template::SigninLocked, &user.email, user.language, None);
         outbox::insert(db, &mail)?;

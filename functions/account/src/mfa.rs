@@ -4,8 +4,8 @@ use axum::response::Response;
 use bespoke_core::entity::user::User;
 use bespoke_core::permission::Actor;
 use bespoke_core::{EntityId, SCRATCH_CODES, ScratchCode, TotpSecret};
-use bespoke_database::failed_signins::Subject;
-use bespoke_database::{Db, failed_signins, second_factors, users};
+use bespoke_database::failed_signins::{self, Subject};
+use bespoke_database::{Db, second_factors, users};
 use bespoke_web::level::USER;
 use bespoke_web::{Body, Caller, ClientIp, Error, JsonObject, Outcome, Result, Session, ok, truthy, view};
 use serde::Serialize;
@@ -13,7 +13,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::changes::WRONG_PASSWORD;
-use crate::lockout::is_locked;
 use crate::qr_code;
 use crate::second_factor::Typed;
 
@@ -83,7 +82,7 @@ pub(crate) async fn change(caller: Caller<USER>, session: Session, client: Clien
     caller.actor.may_change_credentials()?;
     let body = body.0;
     let given = |name: &str| body.get(name).filter(|value| truthy(value));
-    let typed = Typed::of(&body, client.customer(), session.now());
+    let typed = Typed::of(&body, crate::signin_link::origin(&session, client));
     match (body.get("mfa"), given("secret")) {
         (Some(Value::Bool(true)), Some(secret)) if typed.code.is_some() => {
             confirm(caller, session, secret, typed).await
@@ -127,7 +126,7 @@ async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: 
         let factor = second_factors::of(db, &user.standing)?.filter(|factor| factor.secret.matches(&secret));
         let code = typed.code.as_deref().unwrap_or_default();
         factor
-            .and_then(|factor| factor.secret.step_of(code, typed.now))
+            .and_then(|factor| factor.secret.step_of(code, typed.origin.now))
             .ok_or(WRONG_CODE)?;
         second_factors::insert_scratch_codes(db, &user.standing, &codes)?;
         switch(db, &mut user, true, &typed)
@@ -140,18 +139,23 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     typed.code.as_ref().ok_or(Error::bad_request("mfaTokenMissing"))?;
     let password = body.get("password").filter(|password| truthy(password));
     let password = password.ok_or(Error::bad_request("passwordMissing"))?;
-    let stored = crate::load(&session, caller.actor.user_id).await?.password;
+    let user_id = caller.actor.user_id;
+    let (subject, origin) = (Subject::SecondFactor(user_id), typed.origin);
+    // A password is guessed here no more often than a code.
+    let reserve = caller.write(&session, move |db, _| {
+        Ok(failed_signins::reserve(db, subject, Some(user_id), origin)?)
+    });
+    let reserved = reserve.await?.ok_or(WRONG_PASSWORD)?;
+    let stored = crate::load(&session, user_id).await?.password;
     let typed_password = password.as_str().unwrap_or_default().to_owned();
-    let right = session
-        .verify_password(typed_password, Some(stored.clone()))
-        .await?
-        .is_some();
+    let verified = session.verify_password(typed_password, Some(stored.clone())).await?;
+    let right = verified.is_some();
     let store = caller.write(&session, move |db, actor| {
         let mut user = load(db, actor)?;
-        let right = right && user.password == stored;
-        if !right {
-            return count_wrong_password(db, &user, &typed);
+        if !right || user.password != stored {
+            return Ok(false);
         }
+        reserved.release(db, subject)?;
         if !typed.is_right(db, &user.standing)? {
             return Ok(false);
         }
@@ -165,15 +169,6 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     answer(&caller, &session, None).await
 }
 
-/// A password is guessed here no more often than a code. Gives false: it was wrong.
-fn count_wrong_password(db: &Db<'_>, user: &User, typed: &Typed) -> Result<bool> {
-    let subject = Subject::SecondFactor(user.standing.id);
-    if !is_locked(db, subject, typed.client, typed.now)? {
-        failed_signins::insert(db, subject, typed.client, typed.now)?;
-    }
-    Ok(false)
-}
-
 fn load(db: &Db<'_>, actor: Actor) -> Result<User> {
     users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)
 }
@@ -185,7 +180,7 @@ fn without_second_factor(db: &Db<'_>, actor: Actor) -> Result<User> {
 
 fn switch(db: &Db<'_>, user: &mut User, enabled: bool, typed: &Typed) -> Result<()> {
     user.mfa_enabled = enabled;
-    user.updated_at = typed.now;
+    user.updated_at = typed.origin.now;
     Ok(users::update(db, user)?)
 }
 

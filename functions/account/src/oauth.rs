@@ -119,7 +119,7 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
         email: identity.email.clone(),
     };
     let (typed, now, uuid) = (
-        Typed::of(&body, client.customer(), session.now()),
+        Typed::of(&body, crate::signin_link::origin(&session, client)),
         session.now(),
         session.random().uuid(),
     );

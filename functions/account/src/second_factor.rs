@@ -1,58 +1,54 @@
 //! Asks for the second factor of who signs in.
 
-use std::net::IpAddr;
-
 use bespoke_core::entity::user::{Standing, User};
-use bespoke_core::{ScratchCode, Timestamp, typed_code};
+use bespoke_core::{ScratchCode, typed_code};
 use bespoke_database::Db;
-use bespoke_database::failed_signins::{self, Subject};
+use bespoke_database::failed_signins::{self, Origin, Subject};
 use bespoke_database::second_factors::{self, SecondFactor};
-use bespoke_web::{Error, JsonObject, Result, truthy};
+use bespoke_web::{JsonObject, Result, truthy};
 
-use crate::lockout::is_locked;
+use crate::signin::Entry;
 
 /// A code that somebody has typed, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Typed {
     /// `None` when there is none.
     pub(crate) code: Option<String>,
-    pub(crate) client: IpAddr,
-    pub(crate) now: Timestamp,
+    pub(crate) origin: Origin,
 }
 
 impl Typed {
     /// The code of a request. What can be no code is a wrong one.
-    pub(crate) fn of(body: &JsonObject, client: IpAddr, now: Timestamp) -> Self {
+    pub(crate) fn of(body: &JsonObject, origin: Origin) -> Self {
         let token = body.get("token").filter(|token| truthy(token));
         Self {
             code: token.map(|token| typed_code(token).unwrap_or_default()),
-            client,
-            now,
+            origin,
         }
     }
 
-    /// Whether the code lets its owner sign in, where one is asked for. One code signs in once; a wrong one is counted, so what
-    /// this wrote has to be kept.
-    ///
-    /// # Errors
-    /// 403 when there is no code.
-    pub(crate) fn signs_in(&self, db: &Db<'_>, user: &User) -> Result<bool> {
+    /// Whether the code lets its owner sign in, if the account asks for one. One code signs in once. A wrong one is counted, so the
+    /// caller must commit.
+    pub(crate) fn enter(&self, db: &Db<'_>, user: &User) -> Result<Entry> {
         if !user.mfa_enabled {
-            return Ok(true);
+            return Ok(Entry::Admitted);
         }
-        let code = self.code.as_deref().ok_or(Error::forbidden("mfaTokenRequired"))?;
-        self.checked(db, &user.standing, |factor| {
-            match factor.secret.step_of(code, self.now) {
+        let Some(code) = &self.code else {
+            return Ok(Entry::CodeMissing);
+        };
+        let right = self.checked(db, &user.standing, |factor| {
+            match factor.secret.step_of(code, self.origin.now) {
                 Some(step) => Ok(second_factors::use_step(db, user.standing.id, step)?),
                 None => use_scratch_code(db, &user.standing, code),
             }
-        })
+        })?;
+        Ok(if right { Entry::Admitted } else { Entry::Refused })
     }
 
-    /// Whether the code is right, also when it has signed in already in its period. A wrong one is counted.
+    /// Whether the code is right, also if it has signed in already in its period. A wrong one is counted.
     pub(crate) fn is_right(&self, db: &Db<'_>, owner: &Standing) -> Result<bool> {
         let code = self.code.as_deref().unwrap_or_default();
-        self.checked(db, owner, |factor| match factor.secret.step_of(code, self.now) {
+        self.checked(db, owner, |factor| match factor.secret.step_of(code, self.origin.now) {
             Some(_) => Ok(true),
             None => use_scratch_code(db, owner, code),
         })
@@ -65,13 +61,13 @@ impl Typed {
         check: impl FnOnce(&SecondFactor) -> Result<bool>,
     ) -> Result<bool> {
         let subject = Subject::SecondFactor(owner.id);
-        if is_locked(db, subject, self.client, self.now)? {
+        let Some(reserved) = failed_signins::reserve(db, subject, Some(owner.id), self.origin)? else {
             return Ok(false);
-        }
+        };
         let factor = second_factors::of(db, owner)?;
         let right = factor.map_or(Ok(false), |factor| check(&factor))?;
-        if !right {
-            failed_signins::insert(db, subject, self.client, self.now)?;
+        if right {
+            reserved.release(db, subject)?;
         }
         Ok(right)
     }

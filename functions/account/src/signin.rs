@@ -4,13 +4,15 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::user::User;
 use bespoke_core::validate::clean_email;
-use bespoke_database::users;
+use bespoke_database::failed_signins::Origin;
+use bespoke_database::{Db, known_networks, users};
 use bespoke_web::{Body, ClientIp, Error, JsonObject, Public, Result, Session, Verified, truthy};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::SignedIn;
-use crate::lockout::{self, Attempt, Lock};
+use crate::lockout::{self, Admission, Attempt, OpenAttempt};
 use crate::second_factor::Typed;
 
 /// Whatever is wrong with name, password or code.
@@ -33,8 +35,8 @@ pub(crate) struct SignIn {
 /// Sign in
 ///
 /// The answer is the same for an account that does not exist and for a wrong password. After many failures even the right
-/// password fails for a while; a link by mail still signs in.
-// One password hash is run on every path, so that the time of the answer does not tell either (defect D58).
+/// password fails for a while; a link by mail still signs in, and so does the password from where the account has signed in before.
+// One password hash is run for every name that is not locked, so that the time of the answer does not tell either (defect D58).
 #[utoipa::path(post, path = "/signin", tag = "Accounts", operation_id = "signIn", request_body = SignIn,
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
@@ -50,33 +52,87 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         .get("password")
         .filter(|password| truthy(password))
         .ok_or(Error::bad_request("passwordMissing"))?;
-    let (client, now) = (client.customer(), session.now());
-    let attempt = Attempt { name, client, now };
-    let look = session.read(|db| {
-        let user = users::by_lookup(db, &attempt.name)?;
-        let lock = attempt.lock(db, user.as_ref())?;
-        Ok((user, lock))
-    });
-    let (user, lock) = look.await?;
+    let origin = Origin {
+        client: client.network(),
+        now: session.now(),
+    };
+    let attempt = Attempt { name, origin };
+    let reserving = attempt.clone();
+    let open = match session.write(move |db| reserving.reserve(db)).await? {
+        Admission::NameLocked => return Err(lockout::too_many()),
+        Admission::AccountLocked => None,
+        Admission::Open(open) => Some(open),
+    };
+    let user = match open.and_then(|open| open.user_id) {
+        Some(id) => session.read(|db| Ok(users::by_id(db, EntityId::Integer(id))?)).await?,
+        None => None,
+    };
     let verified = verify(&session, user.as_ref(), password).await?;
-    if lock == Lock::Name {
-        return Err(lockout::too_many());
-    }
-    let user_id = user.as_ref().map(|user| user.standing.id);
-    let (Some(user), Some(verified), Lock::Open) = (user, verified, lock) else {
-        attempt.failed(&session, user_id).await?;
+    let Some(open) = open else { return Err(FAILED) };
+    let (Some(user), Some(verified)) = (user, verified) else {
+        open.failed(&session).await?;
         return Err(FAILED);
     };
-    if user.mfa_enabled {
-        ask_second_factor(&session, &user, Typed::of(&body, client, now)).await?;
+    let sign_in = SignInByPassword {
+        attempt,
+        open,
+        user_id: user.standing.id,
+        password: user.password,
+        rehashed: verified.rehashed,
+        typed: Typed::of(&body, origin),
+    };
+    let user_id = sign_in.user_id;
+    match session.write(move |db| sign_in.store(db)).await? {
+        Entry::Admitted => {}
+        Entry::CodeMissing => return Err(Error::forbidden("mfaTokenRequired")),
+        Entry::Refused => return Err(FAILED),
     }
+    let user = crate::load(&session, user_id).await?;
     crate::may_sign_in(&user)?;
-    if let Some(rehashed) = verified.rehashed {
-        let (id, old) = (user.standing.id, user.password.clone());
-        let rehash = session.write(move |db| Ok(users::rehash_password(db, id, &old, &rehashed)?));
-        rehash.await?;
-    }
     Ok(crate::signed_in(&session, user))
+}
+
+/// A sign-in whose password was right.
+struct SignInByPassword {
+    attempt: Attempt,
+    open: OpenAttempt,
+    user_id: i64,
+    /// The stored password that was verified.
+    password: String,
+    /// Replaces it if it is outdated.
+    rehashed: Option<String>,
+    typed: Typed,
+}
+
+/// Result of a sign-in whose password or link was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Entry {
+    /// Everything was right.
+    Admitted,
+    /// The account has a second factor, and no code was sent.
+    CodeMissing,
+    /// The code was wrong, or the password has changed meanwhile.
+    Refused,
+}
+
+impl SignInByPassword {
+    /// Takes the attempt back, and checks the second factor.
+    fn store(&self, db: &Db<'_>) -> Result<Entry> {
+        self.attempt.release(db, self.open)?;
+        let user = users::by_id(db, EntityId::Integer(self.user_id))?;
+        let Some(user) = user.filter(|user| user.password == self.password) else {
+            return Ok(Entry::Refused);
+        };
+        let entry = self.typed.enter(db, &user)?;
+        if entry == Entry::Admitted && crate::may_sign_in(&user).is_ok() {
+            let Origin { client, now } = self.attempt.origin;
+            known_networks::note(db, self.user_id, client, now)?;
+            if let Some(rehashed) = &self.rehashed {
+                users::rehash_password(db, self.user_id, &self.password, rehashed)?;
+            }
+        }
+        Ok(entry)
+    }
 }
 
 /// The name that is typed to sign in, cleaned; one that is no name is empty, and nobody has that.
@@ -98,14 +154,4 @@ async fn verify(session: &Session, user: Option<&User>, password: &Value) -> Res
     session
         .verify_password(password.as_str().unwrap_or_default().to_owned(), stored)
         .await
-}
-
-async fn ask_second_factor(session: &Session, user: &User, typed: Typed) -> Result<()> {
-    let (id, verified) = (user.standing.id, user.password.clone());
-    let ask = session.write(move |db| {
-        // The password is no longer right when it was changed meanwhile.
-        let user = users::by_id(db, EntityId::Integer(id))?.filter(|user| user.password == verified);
-        typed.signs_in(db, &user.ok_or(FAILED)?)
-    });
-    if ask.await? { Ok(()) } else { Err(FAILED) }
 }

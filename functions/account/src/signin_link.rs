@@ -4,7 +4,9 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::confirmation::Kind;
 use bespoke_core::entity::mail::Template;
-use bespoke_database::{Db, confirmations, outbox, strangers_mails, users};
+use bespoke_database::failed_signins::Origin;
+use bespoke_database::mail_budgets::{self, Purpose};
+use bespoke_database::{Db, confirmations, known_networks, outbox, users};
 use bespoke_web::{Body, ClientIp, Error, Id, JsonObject, Params, Public, Result, Session, ok};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::SignedIn;
 use crate::second_factor::Typed;
-use crate::signin::{FAILED, name_of};
+use crate::signin::{Entry, FAILED, name_of};
 
 /// Who wants to sign in.
 #[derive(ToSchema)]
@@ -38,30 +40,41 @@ enum Sent {
 
 /// Ask for a sign-in link
 ///
-/// Mails a link that signs in, to the address of an account that can be used. The answer is the same when there is none; an
-/// address gets at most three such mails an hour.
+/// Mails a link that signs in, to the address of an account that can be used. The answer is the same when there is none. A mailbox
+/// gets at most three such mails an hour because of one network, and ten because of all; a network from which the account has
+/// signed in before has three of its own. A link that is used makes room again.
 #[utoipa::path(post, path = "/signinlink", tag = "Accounts", operation_id = "sendSignInLink", request_body = WhoSignsIn,
     responses(
         (status = 200, description = "If there is such an account, a mail is under way.", body = Answer),
         (status = 400, description = "`postBodyMissing`, `usernameMissing`: the field is missing."),
     ))]
-pub(crate) async fn send(_: Public, session: Session, body: Body) -> Result<Response> {
+pub(crate) async fn send(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     let body = body.required()?;
     let name = name_of(&body)?;
-    let writer = session.clone();
-    session.write(move |db| make_link(db, &writer, &name, &body)).await?;
+    let (writer, origin) = (session.clone(), origin(&session, client));
+    session
+        .write(move |db| make_link(db, &writer, &name, &body, origin))
+        .await?;
     session.deliver_mail_aside();
     Ok(ok(&Answer {
         result: Sent::EmailSent,
     }))
 }
 
-fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject) -> Result<()> {
+/// Origin of a request that comes now.
+pub(crate) fn origin(session: &Session, client: ClientIp) -> Origin {
+    Origin {
+        client: client.network(),
+        now: session.now(),
+    }
+}
+
+fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject, origin: Origin) -> Result<()> {
     let user = users::by_lookup(db, name)?.filter(|user| crate::may_sign_in(user).is_ok());
     let test = user.as_ref().is_some_and(|user| session.is_test(body, &user.email));
     let recipient = user.as_ref().map_or(name, |user| &user.email);
-    // A mail that does not go must not make void the link of one that went.
-    if !test && !strangers_mails::one_more(db, recipient, session.now())? {
+    let owner = user.as_ref().map(|user| user.standing.id);
+    if !test && !take_mail(db, Purpose::SigninLink, recipient, owner, origin)? {
         return Ok(());
     }
     let Some(user) = user else { return Ok(()) };
@@ -73,6 +86,23 @@ fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject) -> R
         outbox::insert(db, &mail)?;
     }
     Ok(())
+}
+
+/// Takes a mail that lets its reader in out of the budget, for the account `owner` if there is one. False if it is used up.
+pub(crate) fn take_mail(
+    db: &Db<'_>,
+    purpose: Purpose,
+    recipient: &str,
+    owner: Option<i64>,
+    Origin { client, now }: Origin,
+) -> Result<bool> {
+    let mut known_to = None;
+    if let Some(owner) = owner
+        && known_networks::contains(db, owner, client, now)?
+    {
+        known_to = Some(owner);
+    }
+    Ok(mail_budgets::take_from(db, purpose, recipient, client, known_to, now)?)
 }
 
 /// The check of a link.
@@ -107,7 +137,7 @@ pub(crate) struct LinkToken {
     ))]
 pub(crate) async fn link(_: Public, session: Session, client: ClientIp, id: Id, body: Body) -> Result<Response> {
     let check = body.0.get("check").and_then(Value::as_str).unwrap_or_default();
-    let typed = Typed::of(&body.0, client.customer(), session.now());
+    let typed = Typed::of(&body.0, origin(&session, client));
     by_link(session, id, check.to_owned(), typed).await
 }
 
@@ -135,27 +165,39 @@ pub(crate) async fn link_with_check(
     params: Params,
     body: Body,
 ) -> Result<Response> {
-    let typed = Typed::of(&body.0, client.customer(), session.now());
+    let typed = Typed::of(&body.0, origin(&session, client));
     by_link(session, id, params.get("check").to_owned(), typed).await
 }
 
 async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Result<Response> {
-    let now = session.now();
-    let signed_in: Option<i64> = session
-        .write(move |db| {
-            let confirmation = crate::confirm::find(db, id, now, &[Kind::SigninLink, Kind::SignupActive])?;
-            if !confirmation.check_matches(&check) {
-                return Err(Error::not_found());
-            }
-            let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?.ok_or_else(Error::not_found)?;
-            if !typed.signs_in(db, &user)? {
-                return Ok(None);
-            }
-            crate::may_sign_in(&user)?;
-            confirmations::delete(db, confirmation.uuid)?;
-            Ok(Some(user.standing.id))
-        })
-        .await?;
-    let user_id = signed_in.ok_or(FAILED)?;
-    Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
+    let entered = session.write(move |db| enter(db, id, &check, &typed)).await?;
+    let (user_id, entry) = entered.ok_or_else(Error::not_found)?;
+    match entry {
+        Entry::Admitted => Ok(crate::signed_in(&session, crate::load(&session, user_id).await?)),
+        Entry::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),
+        Entry::Refused => Err(FAILED),
+    }
+}
+
+/// The account that a link belongs to, and whether it is signed in to. `None` if there is no such link: wrong checks and codes are
+/// counted, so they are no errors.
+fn enter(db: &Db<'_>, id: Id, check: &str, typed: &Typed) -> Result<Option<(i64, Entry)>> {
+    let kinds = [Kind::SigninLink, Kind::SignupActive];
+    let Some(confirmation) = crate::confirm::open(db, id, Some(check), &kinds, typed.origin)? else {
+        return Ok(None);
+    };
+    let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?.ok_or_else(Error::not_found)?;
+    let (id, entry) = (user.standing.id, typed.enter(db, &user)?);
+    if entry == Entry::Admitted {
+        crate::may_sign_in(&user)?;
+        confirmations::delete_kind(db, id, confirmation.kind)?;
+        let Origin { client, now } = typed.origin;
+        known_networks::note(db, id, client, now)?;
+        let purpose = match confirmation.kind {
+            Kind::SigninLink => Purpose::SigninLink,
+            _ => Purpose::SignUp,
+        };
+        mail_budgets::refill(db, purpose, &user.email, id, client)?;
+    }
+    Ok(Some((id, entry)))
 }

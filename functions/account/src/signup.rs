@@ -6,13 +6,17 @@ use bespoke_core::entity::confirmation::Kind;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::{Consent, Status, User};
 use bespoke_core::validate::{Language, clean_email, is_email};
+use bespoke_database::failed_signins::Origin;
+use bespoke_database::mail_budgets::Purpose;
 use bespoke_database::users::NewUser;
-use bespoke_database::{Db, confirmations, outbox, strangers_mails, users};
-use bespoke_web::{Body, Error, JsonObject, Outcome, Public, Result, Session, created, truthy};
+use bespoke_database::{Db, confirmations, outbox, users};
+use bespoke_web::{Body, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::signin_link::take_mail;
 
 /// What stands for the password that nobody knows until the owner sets one: it is no hash, so nothing verifies.
 pub(crate) const NO_PASSWORD: &str = "";
@@ -43,15 +47,15 @@ pub(crate) struct SignUp {
 /// Sign up
 ///
 /// Makes an inactive account and mails a link that confirms it. For an address that has an account already the answer is
-/// the same; what the mail says differs. An address gets at most three mails an hour that strangers ask for; the answer is the
-/// same when one is left out.
+/// the same; what the mail says differs. A mailbox (with all its `+tag` addresses) gets at most three such mails an hour because of
+/// one network, and ten because of all; the answer is the same when one is left out.
 #[utoipa::path(post, path = "/signup", tag = "Accounts", operation_id = "signUp", request_body = SignUp,
     responses(
         (status = 201, description = "A mail is under way. `confirmation` is there in test mode only.", body = Answer),
         (status = 400, description = "`postBodyMissing`, `emailMissing`, `emailInvalid`, `languageMissing`, \
             `unsupportedLanguage`: the field is missing or not what it has to be."),
     ))]
-pub(crate) async fn signup(_: Public, session: Session, body: Body) -> Result<Response> {
+pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     let body = body.required()?;
     let (email, language) = check(&body)?;
     let test = session.is_test(&body, &email);
@@ -60,6 +64,7 @@ pub(crate) async fn signup(_: Public, session: Session, body: Body) -> Result<Re
         session: session.clone(),
         user,
         test,
+        origin: crate::signin_link::origin(&session, client),
     };
     let confirmation = session.write(move |db| attempt.store(db)).await?;
     if !test {
@@ -107,16 +112,18 @@ struct Attempt {
     session: Session,
     user: NewUser,
     test: bool,
+    origin: Origin,
 }
 
 impl Attempt {
     /// Gives the confirmation that was made, if one was.
     fn store(&self, db: &Db<'_>) -> Result<Option<Uuid>> {
-        // Nothing changes for a mail that does not go: the link of one that went stays open.
-        if !self.test && !strangers_mails::one_more(db, &self.user.email, self.user.created_at)? {
+        let existing = users::by_email(db, &self.user.email)?;
+        let owner = existing.as_ref().map(|user| user.standing.id);
+        // Nothing changes for a mail that is not sent.
+        if !self.test && !take_mail(db, Purpose::SignUp, &self.user.email, owner, self.origin)? {
             return Ok(None);
         }
-        let existing = users::by_email(db, &self.user.email)?;
         let (id, kind, template, page) = match existing {
             None => (users::insert(db, &self.user)?, Kind::Signup, Template::Signup, "signup"),
             Some(User { standing, .. }) => match standing.status {

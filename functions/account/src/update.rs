@@ -2,8 +2,9 @@
 
 use axum::response::Response;
 use bespoke_core::entity::image::ImageId;
+use bespoke_database::failed_signins::{self, Origin, Subject};
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Body, Caller, JsonObject, Outcome, Result, Session, ok, view};
+use bespoke_web::{Body, Caller, ClientIp, JsonObject, Outcome, Result, Session, ok, view};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -78,21 +79,27 @@ pub(crate) struct AccountChanges {
 #[utoipa::path(patch, path = "/account/{auth}", tag = "Accounts", operation_id = "updateAccount", request_body = AccountChanges,
     responses(
         (status = 200, description = "The account as it is now. `confirmation` is there in test mode only.", body = Answer),
-        (status = 401, description = "`authenticationFailed`: the current password is another."),
+        (status = 401, description = "`authenticationFailed`: the current password is another, or too many were tried."),
         (status = 403, description = "`restrictedKey`: a key that is bound to addresses changes neither password nor e-mail address, \
             and signs nobody out."),
         (status = 404, description = "The link to confirm another address is no longer open, or its check is wrong; or the account \
             was removed while the call was under way."),
         (status = 409, description = "`emailTaken`: somebody else has the address by now."),
     ))]
-pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, mut body: Body) -> Result<Response> {
+pub(crate) async fn update(
+    caller: Caller<WRITE_SOME>,
+    session: Session,
+    client: ClientIp,
+    mut body: Body,
+) -> Result<Response> {
     let image = session.take_image(&mut body.0).await;
     let current_password = body.0.get("currentPassword").cloned();
     let (mut changes, mut ignored) = Changes::read(body.0);
     let id = caller.actor.user_id;
     changes.check_permission(caller.actor)?;
     if let Some(password) = changes.password.take() {
-        changes.verified = verify_current(&session, id, current_password).await?;
+        let origin = crate::signin_link::origin(&session, client);
+        changes.verified = verify_current(&session, id, current_password, origin).await?;
         changes.password = Some(session.hash_password(password).await?);
     }
     let mails = changes.mails();
@@ -115,12 +122,17 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, mut bod
     }))
 }
 
-/// Nobody knows the random first password, so the current one need not be sent; when it is, it is checked. Gives the
-/// stored text that it belongs to.
-async fn verify_current(session: &Session, id: i64, current: Option<Value>) -> Result<Option<String>> {
+/// Nobody knows the random first password, so the current one need not be sent; when it is, it is checked, and counts like an
+/// attempt to sign in. Gives the stored text that it belongs to.
+async fn verify_current(session: &Session, id: i64, current: Option<Value>, origin: Origin) -> Result<Option<String>> {
     let Some(current) = current else { return Ok(None) };
+    let subject = Subject::Account(id);
+    let reserve = session.write(move |db| Ok(failed_signins::reserve(db, subject, Some(id), origin)?));
+    let reserved = reserve.await?.ok_or(WRONG_PASSWORD)?;
     let stored = crate::load(session, id).await?.password;
     let current = current.as_str().unwrap_or_default().to_owned();
     let verified = session.verify_password(current, Some(stored.clone())).await?;
-    verified.map(|_| Some(stored)).ok_or(WRONG_PASSWORD)
+    verified.ok_or(WRONG_PASSWORD)?;
+    session.write(move |db| Ok(reserved.release(db, subject)?)).await?;
+    Ok(Some(stored))
 }

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use axum::response::Response;
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, Timestamp};
+use bespoke_database::account_storage::{self, AccountStorage, live_keys};
 use bespoke_database::usage::{self, Usage};
 use bespoke_database::{Page, api_keys, users};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::view::usage::{Days, UsageOfDay, UsageReport};
-use bespoke_web::{Caller, Outcome, Query, Result, Session, ok};
+use bespoke_web::{AccountLimits, Caller, Outcome, Query, Result, Session, ok};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -59,20 +60,54 @@ struct CallLimits {
     calls_per_day: Option<u64>,
 }
 
+/// A number of stored records or bytes, and its limit.
+#[derive(Serialize, ToSchema)]
+struct Stored {
+    stored: u64,
+    limit: u64,
+}
+
+/// The storage of an account. Records beyond a limit are still read, changed and deleted, but the account does not grow.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AccountStored {
+    sets: Stored,
+    patterns: Stored,
+    bookmarks: Stored,
+    /// Keys that have not expired.
+    apikeys: Stored,
+    /// Texts of all of these and of suggestions, in bytes, as they are stored.
+    text_bytes: Stored,
+}
+
+impl AccountStored {
+    fn new(stored: &AccountStorage, live_keys: u64, limits: &AccountLimits) -> Self {
+        let pair = |stored, limit| Stored { stored, limit };
+        Self {
+            sets: pair(stored.sets, limits.sets),
+            patterns: pair(stored.patterns, limits.patterns),
+            bookmarks: pair(stored.bookmarks, limits.bookmarks),
+            apikeys: pair(live_keys, limits.live_keys),
+            text_bytes: pair(stored.text_bytes, limits.text_bytes),
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 struct AccountUsage {
     result: Outcome,
     limits: CallLimits,
+    storage: AccountStored,
     /// Each API key that there is now, also one without calls; oldest first.
     keys: Vec<KeyUsage>,
     /// Calls with tokens.
     tokens: UsageReport,
 }
 
-/// Count one's calls
+/// Read one's calls and storage
 ///
-/// By API key and day, oldest first; days without calls are left out. What other processes counted in the last minute may be
-/// missing. `limits` says how often the account may call.
+/// Calls by API key and day, oldest first; days without calls are left out. What other processes counted in the last minute may be
+/// missing. `limits` says how often the account may call, and `storage` how much it has stored and may store.
 #[utoipa::path(get, path = "/account/usage/{auth}", tag = "Accounts", operation_id = "readAccountUsage", params(Days),
     responses(
         (status = 200, description = "Calls with each key, and with tokens.", body = AccountUsage),
@@ -83,12 +118,16 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
     let user_id = caller.actor.user_id;
     // First what is outside: what is merged meanwhile is then missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
-    let (keys, inside, quota) = session
+    let now = session.now();
+    let (keys, inside, quota, storage) = session
         .read(|db| {
             let keys = api_keys::by_user(db, user_id, Page::ALL)?;
             let user = users::by_id(db, EntityId::Integer(user_id))?;
             let quota = user.and_then(|user| user.quota);
-            Ok((keys, usage::by_user(db, user_id, first_day)?, quota))
+            let limits = &session.config().account_limits;
+            let (stored, live_keys) = (account_storage::of(db, user_id)?, live_keys(db, user_id, now)?);
+            let storage = AccountStored::new(&stored, live_keys, limits);
+            Ok((keys, usage::by_user(db, user_id, first_day)?, quota, storage))
         })
         .await?;
     let config = session.config();
@@ -110,6 +149,7 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
     Ok(ok(&AccountUsage {
         result: Outcome::Success,
         limits,
+        storage,
         keys,
         tokens: report(None, None),
     }))

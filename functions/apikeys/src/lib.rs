@@ -8,7 +8,7 @@ mod usage;
 use axum::response::Response;
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, Level, Networks, Scopes, Timestamp};
-use bespoke_database::{Db, api_keys};
+use bespoke_database::{Db, api_keys, stored_bytes};
 use bespoke_web::level::{READ_NONE, READ_SOME, USER};
 use bespoke_web::{
     Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, Via, no_content, ok, route, view,
@@ -101,15 +101,16 @@ fn key_answer(key: ApiKey) -> Response {
         (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
     ))]
 async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
-    let page = paging.0.page()?;
-    let keys = session
-        .read(|db| Ok(api_keys::by_user(db, caller.actor.user_id, page)?))
-        .await?;
-    let apikeys = keys.into_iter().map(Into::into).collect();
-    bespoke_web::list(&KeyList {
-        result: Outcome::Success,
-        apikeys,
-    })
+    let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
+    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "api_keys", user_id, page, most)?);
+    let list = move |db: &Db<'_>| {
+        let keys = api_keys::by_user(db, user_id, page)?;
+        Ok(KeyList {
+            result: Outcome::Success,
+            apikeys: keys.into_iter().map(Into::into).collect(),
+        })
+    };
+    bespoke_web::stored_list(&session, bytes, list).await
 }
 
 /// Read an API key

@@ -6,7 +6,7 @@ mod update;
 use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::Bookmark;
-use bespoke_database::{Db, bookmarks};
+use bespoke_database::{Db, bookmarks, stored_bytes};
 use bespoke_web::level::{READ_SOME, WRITE_SOME};
 use bespoke_web::{Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, no_content, ok, route, view};
 use serde::Serialize;
@@ -46,14 +46,16 @@ struct BookmarkList {
         (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
     ))]
 async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
-    let page = paging.0.page()?;
-    let found = session
-        .read(|db| Ok(bookmarks::by_user(db, caller.actor.user_id, page)?))
-        .await?;
-    bespoke_web::list(&BookmarkList {
-        result: Outcome::Success,
-        bookmarks: found.into_iter().map(Into::into).collect(),
-    })
+    let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
+    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "bookmarks", user_id, page, most)?);
+    let list = move |db: &Db<'_>| {
+        let bookmarks = bookmarks::by_user(db, user_id, page)?;
+        Ok(BookmarkList {
+            result: Outcome::Success,
+            bookmarks: bookmarks.into_iter().map(Into::into).collect(),
+        })
+    };
+    bespoke_web::stored_list(&session, bytes, list).await
 }
 
 /// Read a bookmark

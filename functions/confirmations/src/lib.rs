@@ -4,7 +4,10 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_database::confirmations;
-use bespoke_web::{Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route, suggestions};
+use bespoke_database::failed_signins::{self, Origin, Subject};
+use bespoke_web::{
+    ClientIp, Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route, suggestions,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -65,7 +68,7 @@ enum Answer {
         (status = 200, description = "The confirmation waits, or the suggested set.", body = Answer),
         (status = 404, description = "There is none, its time is over, or the check is wrong."),
     ))]
-async fn read(_: Public, session: Session, id: Id, params: Params) -> Result<Response> {
+async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Params) -> Result<Response> {
     let suggestion = session.read(|db| suggestions::find(db, id)).await?;
     if let Some(suggestion) = suggestion {
         return match suggestion.kind {
@@ -79,14 +82,30 @@ async fn read(_: Public, session: Session, id: Id, params: Params) -> Result<Res
     let Id(EntityId::Uuid(uuid)) = id else {
         return Err(Error::not_found());
     };
-    let (found, now) = (
-        session.read(|db| Ok(confirmations::by_uuid(db, uuid)?)).await?,
-        session.now(),
-    );
+    let origin = Origin {
+        client: client.network(),
+        now: session.now(),
+    };
+    let look = session.read(|db| {
+        let found = confirmations::by_uuid(db, uuid)?;
+        let Some(found) = found.filter(|found| !found.expired(origin.now)) else {
+            return Ok(None);
+        };
+        let subject = Subject::Confirmation(uuid);
+        let locked = failed_signins::is_locked(db, subject, Some(found.user_id), origin)?;
+        Ok(Some(found).filter(|_| !locked))
+    });
+    let found = look.await?.ok_or_else(Error::not_found)?;
     let check = params.get("check");
-    found
-        .filter(|found| !found.expired(now) && found.check_matches(check))
-        .ok_or_else(Error::not_found)?;
+    if !found.check_matches(check) {
+        let (subject, owner) = (Subject::Confirmation(uuid), found.user_id);
+        let count = session.write(move |db| {
+            failed_signins::reserve(db, subject, Some(owner), origin)?;
+            Ok(())
+        });
+        count.await?;
+        return Err(Error::not_found());
+    }
     Ok(ok(&Answer::Confirmation(OpenConfirmation {
         result: Outcome::Success,
         confirmation: ConfirmationView {

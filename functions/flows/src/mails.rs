@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_core::entity::user::User;
-use bespoke_database::{outbox, strangers_mails, users};
+use bespoke_database::{mail_budgets, outbox, users};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Caller, Error, Outcome, Result, Session, ok};
 use serde::Serialize;
@@ -31,8 +31,8 @@ pub(crate) async fn send(
     let queue = caller.create(session, move |db, actor| {
         let user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
         let counted = format!("{kind} of {}", user.standing.uuid);
-        if !strangers_mails::one_more_of(db, MOST, &counted, now)? {
-            let wait_s = strangers_mails::WINDOW_MS.unsigned_abs() / 1000;
+        if !mail_budgets::take_of(db, MOST, &counted, now)? {
+            let wait_s = mail_budgets::WINDOW_MS.unsigned_abs() / 1000;
             return Err(Error::too_many("tooManyRequests", wait_s));
         }
         Ok(outbox::insert(db, &write(&user))?)

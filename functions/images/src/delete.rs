@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::entity::image::ImageId;
+use bespoke_database::page_images;
 use bespoke_web::level::CURATOR;
 use bespoke_web::{Caller, Error, Params, Result, Session, no_content};
 
@@ -15,6 +16,9 @@ use bespoke_web::{Caller, Error, Params, Result, Session, no_content};
     ))]
 pub(crate) async fn delete(_: Caller<CURATOR>, session: Session, params: Params) -> Result<Response> {
     let id = ImageId::parse(params.get("id")).filter(|id| matches!(id, ImageId::Page(_)));
-    session.images().remove(&id.ok_or_else(Error::not_found)?).await?;
+    let id = id.ok_or_else(Error::not_found)?;
+    session.images().remove(&id).await?;
+    let name = id.to_string();
+    session.write(move |db| Ok(page_images::delete(db, &name)?)).await?;
     Ok(no_content())
 }

@@ -1,11 +1,14 @@
 //! `POST /images` and `POST /images/{auth}`
 
 use axum::response::Response;
+use bespoke_core::ClientNetwork;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::permission::Actor;
 use bespoke_core::validate::is_slug;
+use bespoke_database::page_images::{self, PageName, Reserved, Uploader};
+use bespoke_services::images::Image;
 use bespoke_web::level::READ_SOME;
-use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Public, Result, Session, ok, truthy};
+use bespoke_web::{Body, Caller, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, ok, truthy};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -46,7 +49,8 @@ pub(crate) struct Stored {
 
 /// Store an image for a page, without an account
 ///
-/// Where the id has an image, that stays.
+/// Where the id has an image, that stays. Ten an hour by one address (of IPv6 by one /48), and 50 MB a day by all; not for a page that
+/// there is or that is proposed. An image to which no page refers is deleted after 30 days.
 #[utoipa::path(post, path = "/images", tag = "Images", operation_id = "uploadImageAnonymously", request_body = PageImage,
     responses(
         (status = 200, description = "There is an image of that id.", body = Stored),
@@ -54,14 +58,15 @@ pub(crate) struct Stored {
             `subIdInvalid`, `slugMissing`, `slugInvalid`: the field is missing, or not what it has to be. `imgInvalid`, `imgTooLarge`: \
             no picture that is taken."),
         (status = 403, description = "`urlNotAllowed`: to give a URL takes an account."),
+        (status = 409, description = "`slugTaken`: there is such a page, or a proposal for it."),
     ))]
-pub(crate) async fn anonymous(_: Public, session: Session, body: Body) -> Result<Response> {
-    upload(session, body.required()?, None).await
+pub(crate) async fn anonymous(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
+    upload(session, body.required()?, Sender::Stranger(client.network())).await
 }
 
 /// Store an image for a page
 ///
-/// From level 5 on it replaces the one that the id has; below, that stays.
+/// From level 5 on it replaces the one that the id has; below, that stays, and an account stores ten an hour and 50 MB a day.
 #[utoipa::path(post, path = "/images/{auth}", tag = "Images", operation_id = "uploadImage", request_body = PageImage,
     responses(
         (status = 200, description = "There is an image of that id.", body = Stored),
@@ -70,24 +75,48 @@ pub(crate) async fn anonymous(_: Public, session: Session, body: Body) -> Result
             `imgUnreachable`: no picture that is taken."),
     ))]
 pub(crate) async fn upload_as(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
-    upload(session, body.required()?, Some(caller.actor)).await
+    upload(session, body.required()?, Sender::Account(caller.actor)).await
 }
 
-async fn upload(session: Session, body: JsonObject, actor: Option<Actor>) -> Result<Response> {
+/// The sender of an image.
+#[derive(Debug, Clone, Copy)]
+enum Sender {
+    Stranger(ClientNetwork),
+    Account(Actor),
+}
+
+impl Sender {
+    /// `None` for a curator, whose images are not limited.
+    fn uploader(self) -> Option<Uploader> {
+        match self {
+            Self::Stranger(client) => Some(Uploader::Stranger(client)),
+            Self::Account(actor) if actor.level.number() < REPLACES => Some(Uploader::Account(actor.user_id)),
+            Self::Account(_) => None,
+        }
+    }
+}
+
+async fn upload(session: Session, body: JsonObject, sender: Sender) -> Result<Response> {
     let given = |name: &str| body.get(name).filter(|value| truthy(value));
     let (img, url) = (given("img"), given("url"));
     let source = img.or(url).ok_or(Error::bad_request("imgOrUrlMissing"))?;
-    let id = page_id(&body)?;
+    let (id, page) = page_id(&body)?;
     let source = source.as_str().ok_or(Error::bad_request("imgInvalid"))?.to_owned();
-    let image = match (img, actor) {
-        (Some(_), _) => session.prepare_image(source).await?,
-        (None, Some(_)) => session.fetch_image(&source).await?,
-        (None, None) => return Err(Error::forbidden("urlNotAllowed")),
-    };
-    if actor.is_some_and(|actor| actor.level.number() >= REPLACES) {
-        session.images().put(&id, image).await?;
+    if img.is_none() && matches!(sender, Sender::Stranger(_)) {
+        return Err(Error::forbidden("urlNotAllowed"));
+    }
+    let from = if img.is_some() {
+        Source::Sent(source)
     } else {
-        session.images().ensure(&id, image).await?;
+        Source::Url(source)
+    };
+    match sender.uploader() {
+        None => {
+            session.images().put(&id, from.prepare(&session).await?).await?;
+            let name = id.to_string();
+            session.write(move |db| Ok(page_images::delete(db, &name)?)).await?;
+        }
+        Some(uploader) => store_limited(&session, &id, page, from, uploader).await?,
     }
     Ok(ok(&Stored {
         result: Outcome::Success,
@@ -95,8 +124,78 @@ async fn upload(session: Session, body: JsonObject, actor: Option<Actor>) -> Res
     }))
 }
 
-/// The id that the image gets (contract-2023 section 3.10).
-fn page_id(body: &JsonObject) -> Result<ImageId> {
+/// Where an image comes from.
+enum Source {
+    /// A data URI, or base64.
+    Sent(String),
+    Url(String),
+}
+
+impl Source {
+    async fn prepare(self, session: &Session) -> Result<Image> {
+        Ok(match self {
+            Self::Sent(text) => session.prepare_image(text).await?,
+            Self::Url(url) => session.fetch_image(&url).await?,
+        })
+    }
+}
+
+/// Stores an image within the limits of its uploader, unless the id has one.
+async fn store_limited(
+    session: &Session,
+    id: &ImageId,
+    page: PageName,
+    source: Source,
+    uploader: Uploader,
+) -> Result<()> {
+    let now = session.now();
+    let image = page_images::PageImage {
+        name: id.to_string(),
+        page,
+    };
+    let reserving = image.clone();
+    let reserve = session.write(move |db| Ok(page_images::reserve(db, &reserving, uploader, now)?));
+    match reserve.await? {
+        Reserved::Yes => {}
+        Reserved::Taken => return Ok(()),
+        Reserved::TooMany => return Err(too_many(page_images::WINDOW_MS)),
+    }
+    let stored = prepare_and_store(session, id, &image.page, source, uploader).await;
+    // An image that was there is not this uploader's.
+    if !matches!(stored, Ok(true)) {
+        session
+            .write(move |db| Ok(page_images::delete(db, &image.name)?))
+            .await?;
+    }
+    stored.map(drop)
+}
+
+/// Gives whether the image was stored: false if the id has one.
+async fn prepare_and_store(
+    session: &Session,
+    id: &ImageId,
+    page: &PageName,
+    source: Source,
+    uploader: Uploader,
+) -> Result<bool> {
+    if matches!(uploader, Uploader::Stranger(_)) && session.has_page(page).await? {
+        return Err(Error::conflict("slugTaken"));
+    }
+    let image = source.prepare(session).await?;
+    let (name, bytes, now) = (id.to_string(), image.bytes().len(), session.now());
+    let take = session.write(move |db| Ok(page_images::take_bytes(db, &name, bytes, uploader, now)?));
+    if !take.await? {
+        return Err(too_many(page_images::DAY_MS));
+    }
+    Ok(session.images().ensure(id, image).await?)
+}
+
+fn too_many(window_ms: i64) -> Error {
+    Error::too_many("tooManyRequests", window_ms.unsigned_abs() / 1000)
+}
+
+/// The id that the image gets (contract-2023 section 3.10), and the page that it is for.
+fn page_id(body: &JsonObject) -> Result<(ImageId, PageName)> {
     let given = |name: &str, missing| {
         let value = body.get(name).filter(|value| truthy(value));
         value.ok_or(Error::bad_request(missing))
@@ -113,5 +212,10 @@ fn page_id(body: &JsonObject) -> Result<ImageId> {
     };
     let slug = given("slug", "slugMissing")?.as_str().filter(|slug| is_slug(slug));
     let slug = slug.ok_or(Error::bad_request("slugInvalid"))?;
-    ImageId::parse(&format!("{kind}-{slug}{sub_id}")).ok_or(Error::bad_request("slugInvalid"))
+    let id = ImageId::parse(&format!("{kind}-{slug}{sub_id}")).ok_or(Error::bad_request("slugInvalid"))?;
+    let page = PageName {
+        kind: kind.to_owned(),
+        slug: slug.to_owned(),
+    };
+    Ok((id, page))
 }

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::EntityId;
-use bespoke_database::patterns;
+use bespoke_database::{Db, patterns, stored_bytes};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Caller, Error, Id, Outcome, Paging, Params, Query, Result, Session, view};
 use serde::Serialize;
@@ -24,17 +24,16 @@ pub(crate) struct PatternList {
         (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
-    let page = paging.0.page()?;
-    let found = session
-        .read(|db| Ok(patterns::by_user(db, caller.actor.user_id, page)?))
-        .await?;
-    bespoke_web::list(&PatternList {
-        result: Outcome::Success,
-        patterns: found
-            .into_iter()
-            .map(|pattern| view::Pattern::new(pattern, &session))
-            .collect(),
-    })
+    let (page, user_id, context) = (paging.0.page()?, caller.actor.user_id, session.clone());
+    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "patterns", user_id, page, most)?);
+    let list = move |db: &Db<'_>| {
+        let patterns = patterns::by_user(db, user_id, page)?.into_iter();
+        Ok(PatternList {
+            result: Outcome::Success,
+            patterns: patterns.map(|pattern| view::Pattern::new(pattern, &context)).collect(),
+        })
+    };
+    bespoke_web::stored_list(&session, bytes, list).await
 }
 
 /// Read a pattern

@@ -76,8 +76,9 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
         limit: Some(added),
         after: Some(EntityId::Integer(last - i64::from(added))),
     };
+    let user_id = caller.actor.user_id;
     let mut sets = session
-        .read(|db| Ok(sets::by_user(db, caller.actor.user_id, page)?))
+        .read_much(move |db| Ok(sets::by_user(db, user_id, page)?))
         .await?;
     // A repeat may come when some of them are gone.
     sets.retain(|set| set.id <= last);

@@ -125,7 +125,7 @@ pub(crate) async fn by_name(
     }
     let find = |db: &Db<'_>| {
         let lookup = asked.0.read(db)?;
-        let mut found = called(sets::names(db, caller.actor.user_id)?, &name);
+        let mut found = sets::by_name(db, caller.actor.user_id, &name)?;
         found.truncate(MAX_CANDIDATES);
         let by_id = |id: &i64| sets::stored_by_id(db, EntityId::Integer(*id)).transpose();
         let found: std::result::Result<Vec<_>, _> = found.iter().filter_map(by_id).collect();
@@ -137,15 +137,6 @@ pub(crate) async fn by_name(
         [set] => answer(lookup, set),
         all => Ok(ambiguous(all)),
     }
-}
-
-/// The ids of the sets of that name; where none has it, of those that have it in another letter case.
-fn called(names: Vec<(i64, String)>, wanted: &str) -> Vec<i64> {
-    let folded = wanted.to_lowercase();
-    let (exact, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, name)| name == wanted);
-    let fallback = others.into_iter().filter(|(_, name)| name.to_lowercase() == folded);
-    let found: Vec<_> = if exact.is_empty() { fallback.collect() } else { exact };
-    found.into_iter().map(|(id, _)| id).collect()
 }
 
 fn ambiguous(found: &[Arc<StoredSet>]) -> Response {

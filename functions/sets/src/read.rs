@@ -1,7 +1,7 @@
 //! `GET /sets/{auth}` and `GET /sets/{id}/{auth}`
 
 use axum::response::Response;
-use bespoke_database::sets;
+use bespoke_database::{Db, sets, stored_bytes};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Caller, Id, Outcome, Paging, Query, Result, Session, view};
 use serde::Serialize;
@@ -24,14 +24,16 @@ pub(crate) struct SetList {
         (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
-    let page = paging.0.page()?;
-    let sets = session
-        .read(|db| Ok(sets::by_user(db, caller.actor.user_id, page)?))
-        .await?;
-    bespoke_web::list(&SetList {
-        result: Outcome::Success,
-        sets: sets.into_iter().map(|set| view::Set::new(&set, &session)).collect(),
-    })
+    let (page, user_id, context) = (paging.0.page()?, caller.actor.user_id, session.clone());
+    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "sets", user_id, page, most)?);
+    let list = move |db: &Db<'_>| {
+        let sets = sets::by_user(db, user_id, page)?;
+        Ok(SetList {
+            result: Outcome::Success,
+            sets: sets.into_iter().map(|set| view::Set::new(&set, &context)).collect(),
+        })
+    };
+    bespoke_web::stored_list(&session, bytes, list).await
 }
 
 /// Read a measurements set

@@ -38,7 +38,7 @@ pub(crate) async fn update(
         let before = set.content.clone();
         changes.apply(&mut set.content);
         if set.content != before {
-            sets::update(db, set.id, set.uuid, &set.content, now)?;
+            sets::update(db, &set, now)?;
         }
         let witness = witness.clone().target("sets", set.id);
         witness

@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;
-use bespoke_database::{outbox, strangers_mails, subscribers};
+use bespoke_database::mail_budgets::{self, Purpose};
+use bespoke_database::{outbox, subscribers};
 use bespoke_web::{Body, Error, Outcome, Params, Public, Result, Session, no_content, ok};
 use utoipa::ToSchema;
 
@@ -70,7 +71,7 @@ pub(crate) async fn by_mail(_: Public, session: Session, body: Body) -> Result<R
     let writer = session.clone();
     let queue = session.write(move |db| {
         let found = subscribers::by_email(db, &email)?;
-        if strangers_mails::one_more(db, &email, writer.now())?
+        if mail_budgets::take(db, Purpose::Unsubscription, &email, writer.now())?
             && let Some(found) = found
         {
             let path = format!("/newsletter/unsubscribe?id={}&check={}", found.uuid, found.ehash);

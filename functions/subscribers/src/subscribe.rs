@@ -3,7 +3,8 @@
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::validate::Language;
-use bespoke_database::{outbox, strangers_mails, subscribers};
+use bespoke_database::mail_budgets::{self, Purpose};
+use bespoke_database::{outbox, subscribers};
 use bespoke_web::{Body, Error, Outcome, Public, Result, Session, ok, truthy};
 use serde::Serialize;
 use serde_json::Value;
@@ -80,7 +81,7 @@ pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result
             }
         };
         let found = subscribers::by_email(db, &address)?.ok_or_else(Error::not_found)?;
-        if !test && strangers_mails::one_more(db, &address, now)? {
+        if !test && mail_budgets::take(db, Purpose::Newsletter, &address, now)? {
             let path = format!("/newsletter/{page}?id={}&check={}", found.uuid, found.ehash);
             let mail = writer.newsletter_mail(template, &address, language, &path, found.uuid);
             outbox::insert(db, &mail)?;

@@ -9,6 +9,7 @@
 //! **How to add one more.** A rule goes beside its like (`permission`, `validate`, `measurement`); an entity gets a
 //! module under [`entity`] with its fields and units, and its table gets a repository in `bespoke-database`.
 
+mod client_network;
 mod clock;
 pub mod entity;
 mod field_cipher;
@@ -28,6 +29,7 @@ mod secret;
 mod token;
 pub mod validate;
 
+pub use client_network::ClientNetwork;
 pub use clock::{Clock, DurationError, Timestamp, parse_duration_ms};
 pub use field_cipher::{CipherError, FieldCipher, FieldLocation};
 pub use id::EntityId;

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use email_address::{EmailAddress, Options};
+use icu_casemap::CaseMapper;
+use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use serde::{Deserialize, Serialize};
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -70,6 +72,17 @@ impl FromStr for Language {
 #[error("not one of the supported languages")]
 pub struct UnsupportedLanguage;
 
+/// The form in which names of records are compared: Unicode's NFC, so that it does not matter how a keyboard composes accents.
+pub fn normal_name(name: &str) -> String {
+    ComposingNormalizer::new_nfc().normalize(name).into_owned()
+}
+
+/// The same without regard to letter case (Unicode's canonical caseless matching).
+pub fn folded_name(name: &str) -> String {
+    let decomposed = DecomposingNormalizer::new_nfd().normalize(name);
+    normal_name(&CaseMapper::new().fold_string(&decomposed))
+}
+
 /// Adds a remark to a text, unless that would make it longer than `limit` bytes.
 pub fn append(text: &mut String, remark: &str, limit: usize) {
     if text.len() + remark.len() <= limit {
@@ -108,6 +121,27 @@ pub fn email_domain(address: &str) -> String {
     address
         .rsplit_once('@')
         .map_or_else(String::new, |(_, domain)| domain.to_lowercase())
+}
+
+/// Domains whose mailboxes ignore dots in the local part.
+const DOTLESS_DOMAINS: [&str; 2] = ["gmail.com", "googlemail.com"];
+
+/// The mailbox that a cleaned address reaches, for counting mails: without a `+tag`, because most providers deliver
+/// `jane+tag@example.com` to `jane@example.com`, and without dots where the provider ignores them. Text that is no address is
+/// given back.
+pub fn mailbox(cleaned: &str) -> String {
+    let Some((local, domain)) = cleaned.rsplit_once('@') else {
+        return cleaned.to_owned();
+    };
+    let untagged = match local.split_once('+') {
+        Some((name, _)) if !name.is_empty() => name,
+        _ => local,
+    };
+    if DOTLESS_DOMAINS.contains(&domain) {
+        format!("{}@{}", untagged.replace('.', ""), DOTLESS_DOMAINS[0])
+    } else {
+        format!("{untagged}@{domain}")
+    }
 }
 
 /// A user name as it is stored, trimmed; `None` when it cannot be one.
@@ -186,6 +220,37 @@ mod tests {
         }
         assert_eq!(clean_email("  Jane.Doe@Example.COM "), "jane.doe@example.com");
         assert_eq!(email_domain("x@FreeSewing.DEV"), "freesewing.dev");
+    }
+
+    #[test]
+    fn names_are_compared_by_their_letters() {
+        let (composed, decomposed) = ("J\u{f6}rg", "Jo\u{308}rg");
+        assert_eq!(normal_name(decomposed), composed);
+        for (one, other) in [
+            (composed, "JO\u{308}RG"),
+            ("Straße", "STRASSE"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("Jane", "jane"),
+        ] {
+            assert_eq!(folded_name(one), folded_name(other), "{one}");
+        }
+        assert_ne!(folded_name("Jörg"), folded_name("Jorg"));
+        assert_ne!(normal_name("Jane"), normal_name("jane"));
+    }
+
+    #[test]
+    fn tagged_addresses_reach_one_mailbox() {
+        for (address, expected) in [
+            ("jane@example.com", "jane@example.com"),
+            ("jane+1@example.com", "jane@example.com"),
+            ("jane+a+b@example.com", "jane@example.com"),
+            ("+jane@example.com", "+jane@example.com"),
+            ("j.a.n.e+x@googlemail.com", "jane@gmail.com"),
+            ("j.ane@example.com", "j.ane@example.com"),
+            ("a user name", "a user name"),
+        ] {
+            assert_eq!(mailbox(address), expected, "{address}");
+        }
     }
 
     #[test]

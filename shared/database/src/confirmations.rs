@@ -9,16 +9,25 @@ use crate::{Db, Result};
 
 const TABLE: &str = "confirmations";
 
-/// Stores a new confirmation. An older one of its kind for the same account is void from now on.
+/// Most confirmations of one kind that an account has at once. A further one replaces the oldest.
+const MOST_OF_A_KIND: u32 = 16;
+
+/// Stores a new confirmation. Older ones of its kind stay valid, because people use the first of two mails, and so that a
+/// request of a stranger does not void the link that the owner has asked for. [`delete_kind`] voids all of them when one is used.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
 pub fn insert(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
-    delete_kind(db, confirmation.user_id, confirmation.kind)?;
-    add(db, confirmation)
+    add(db, confirmation)?;
+    db.run(
+        "DELETE FROM confirmations WHERE user_id = ?1 AND kind = ?2 AND id IN (SELECT id FROM confirmations
+           WHERE user_id = ?1 AND kind = ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)",
+        (confirmation.user_id, confirmation.kind.name(), MOST_OF_A_KIND),
+    )?;
+    Ok(())
 }
 
-/// Stores one beside those of its kind.
+/// Stores a confirmation in addition to those of its kind.
 pub(crate) fn add(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     let vault = db.vault.row(TABLE, confirmation.uuid);
     db.insert(
@@ -60,16 +69,7 @@ pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Confirmation>> {
     )
 }
 
-/// Removes a confirmation: it was used.
-///
-/// # Errors
-/// [`crate::Error`] when the row cannot be removed.
-pub fn delete(db: &Db<'_>, uuid: Uuid) -> Result<()> {
-    db.run("DELETE FROM confirmations WHERE uuid = ?1", [uuid])?;
-    Ok(())
-}
-
-/// Removes all of an account's confirmations of one kind.
+/// Removes all of an account's confirmations of one kind: one of them was used.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.

@@ -13,6 +13,12 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 2,
+        sql: include_str!("migrations/0002_limits.sql"),
+        min_reader: 1,
+        min_writer: 1,
+    },
+    Migration {
+        version: 3,
         sql: include_str!("migrations/0003_deactivated_accounts.sql"),
         min_reader: 1,
         min_writer: 1,
@@ -78,7 +84,7 @@ mod tests {
             names.push(name);
         }
         let sql = format!(
-            "INSERT INTO {table} ({}) VALUES ({})",
+            "INSERT OR REPLACE INTO {table} ({}) VALUES ({})",
             names.join(", "),
             literals.join(", ")
         );
@@ -111,6 +117,47 @@ mod tests {
         for table in owned.iter().map(String::as_str).chain(["users", "subscribers"]) {
             assert_eq!(count(&connection, table), 0, "{table}");
         }
+    }
+
+    #[test]
+    fn stored_records_are_counted_by_account() {
+        let connection = database();
+        insert(&connection, "users", &[("id", ID)]);
+        let counted = || {
+            let sql = "SELECT sets, patterns, bookmarks, api_keys, text_bytes FROM account_storage";
+            let count = |row: &rusqlite::Row<'_>| (0..5).map(|at| row.get(at)).collect::<Result<Vec<i64>, _>>();
+            connection.query_row(sql, [], count).unwrap()
+        };
+        for (table, columns, expected) in [
+            ("sets", 3, [1, 0, 0, 0]),
+            ("patterns", 4, [0, 1, 0, 0]),
+            ("bookmarks", 2, [0, 0, 1, 0]),
+            ("api_keys", 1, [0, 0, 0, 1]),
+            ("suggestions", 1, [0, 0, 0, 0]),
+        ] {
+            insert(&connection, table, &[("user_id", ID)]);
+            assert_eq!(counted(), [&expected[..], &[columns * 16]].concat(), "{table}");
+            let column = crate::sealed::columns(table)[0];
+            let longer = format!("UPDATE {table} SET {column} = zeroblob(20)");
+            connection.execute(&longer, []).unwrap();
+            assert_eq!(counted()[4], columns * 16 + 4, "{table}");
+            connection.execute(&format!("DELETE FROM {table}"), []).unwrap();
+            assert_eq!(counted(), [0; 5], "{table}");
+        }
+    }
+
+    #[test]
+    fn rows_from_before_are_counted() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0].sql).unwrap();
+        insert(&connection, "users", &[("id", ID)]);
+        for table in ["sets", "patterns", "bookmarks", "api_keys", "suggestions"] {
+            insert(&connection, table, &[("user_id", ID)]);
+        }
+        connection.execute_batch(MIGRATIONS[1].sql).unwrap();
+        let sql = "SELECT sets + patterns + bookmarks + api_keys, text_bytes FROM account_storage";
+        let counted = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        assert_eq!(counted.unwrap(), (4, (3 + 4 + 2 + 1 + 1) * 16));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use bespoke_core::EntityId;
 
+use crate::sealed::columns;
 use crate::{Db, Error, Result};
 
 /// A part of a list: what follows an item, and how much of it.
@@ -41,4 +42,29 @@ impl Db<'_> {
             }
         }
     }
+}
+
+/// Bytes that the sealed columns of a part of an account's list take. The count ends as soon as it is more than `most`, and opens
+/// nothing, so a list can be refused before the work of reading it.
+///
+/// # Errors
+/// [`Error::NoSuchPlace`], and [`crate::Error`] when the rows cannot be read.
+pub fn stored_bytes(db: &Db<'_>, table: &'static str, user_id: i64, page: Page, most: u64) -> Result<u64> {
+    let lengths: Vec<_> = columns(table)
+        .iter()
+        .map(|column| format!("length({column})"))
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {table} WHERE user_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+        lengths.join(" + ")
+    );
+    let mut statement = db.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((user_id, db.after(table, page)?, page.limit()))?;
+    let mut bytes = 0;
+    while bytes <= most
+        && let Some(row) = rows.next()?
+    {
+        bytes += row.get::<_, i64>(0)?.unsigned_abs();
+    }
+    Ok(bytes)
 }

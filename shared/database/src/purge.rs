@@ -3,11 +3,10 @@
 use bespoke_core::Timestamp;
 use bespoke_core::entity::confirmation::Kind;
 
-use crate::{Db, Result, failed_signins, oauth_states, outbox, strangers_mails};
+use crate::{Db, Result, failed_signins, known_networks, mail_budgets, oauth_states, outbox};
 
 /// Forgets confirmations whose time is over, accounts that were never confirmed, mails that were given up long ago, and counts that
-/// count no more. Gives how many
-/// rows went.
+/// count no more. Gives how many rows went.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.
@@ -21,7 +20,8 @@ pub fn expired(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     }
     gone += never_confirmed(db, now)?;
     gone += failed_signins::purge(db, now)?;
-    gone += strangers_mails::purge(db, now)?;
+    gone += known_networks::purge(db, now)?;
+    gone += mail_budgets::purge(db, now)?;
     gone += oauth_states::purge(db, now)?;
     gone += outbox::purge(db, now)?;
     Ok(gone)

@@ -30,6 +30,11 @@ impl<'a> Columns<'a> {
         self.row.get(index)
     }
 
+    /// The next column, a number that is never negative.
+    pub(crate) fn count(&mut self) -> rusqlite::Result<u64> {
+        Ok(self.take::<i64>()?.unsigned_abs())
+    }
+
     /// The next column, a moment.
     pub(crate) fn timestamp(&mut self) -> rusqlite::Result<Timestamp> {
         self.take().map(Timestamp::from_millis)

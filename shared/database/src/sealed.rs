@@ -1,5 +1,6 @@
 //! All that is sealed, by table: so that it can be checked, and sealed anew under another key.
 
+use bespoke_core::BlindIndex;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 use uuid::Uuid;
@@ -13,8 +14,42 @@ struct Table {
     /// Its integer key.
     id: &'static str,
     columns: &'static [&'static str],
-    /// Whether `email` can be looked up by its index.
-    indexed: bool,
+    /// The column by whose index rows are looked up.
+    index: Option<Index>,
+}
+
+/// A column that is a keyed hash of a sealed one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Index {
+    /// `email_index`, of `email`.
+    Email,
+    /// `name_index`, of the account and `name`.
+    Name,
+}
+
+impl Index {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Email => "email_index",
+            Self::Name => "name_index",
+        }
+    }
+
+    const fn of(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Name => "name",
+        }
+    }
+
+    /// The entry for the opened column of a row.
+    fn entry(self, index: &BlindIndex, row: &SealedRow, opened: &[u8]) -> [u8; 32] {
+        let text = std::str::from_utf8(opened).unwrap_or_default();
+        match self {
+            Self::Email => index.email(text),
+            Self::Name => crate::sets::name_entry(index, row.user_id, text),
+        }
+    }
 }
 
 const fn table(name: &'static str, columns: &'static [&'static str]) -> Table {
@@ -22,14 +57,14 @@ const fn table(name: &'static str, columns: &'static [&'static str]) -> Table {
         name,
         id: "id",
         columns,
-        indexed: false,
+        index: None,
     }
 }
 
 /// Every sealed column.
 const TABLES: &[Table] = &[
     Table {
-        indexed: true,
+        index: Some(Index::Email),
         ..table("users", &["email", "initial", "bio", "data"])
     },
     Table {
@@ -37,7 +72,10 @@ const TABLES: &[Table] = &[
         ..table("second_factors", &["secret"])
     },
     table("api_keys", &["name"]),
-    table("sets", &["name", "notes", "measies"]),
+    Table {
+        index: Some(Index::Name),
+        ..table("sets", &["name", "notes", "measies"])
+    },
     table("confirmations", &["secret", "data"]),
     table("outbox", &["recipient", "action_url", "unsubscribe_url", "details"]),
     table("oauth_states", &["verifier", "returned"]),
@@ -45,7 +83,7 @@ const TABLES: &[Table] = &[
     table("bookmarks", &["title", "url"]),
     table("suggestions", &["data"]),
     Table {
-        indexed: true,
+        index: Some(Index::Email),
         ..table("subscribers", &["email"])
     },
     table("audit", &["before", "after"]),
@@ -70,6 +108,8 @@ pub struct Looked {
 struct SealedRow {
     id: i64,
     uuid: Uuid,
+    /// Of the owner; 0 where the index does not need it.
+    user_id: i64,
     index: Option<Vec<u8>>,
     fields: Vec<Option<Vec<u8>>>,
 }
@@ -93,9 +133,12 @@ pub fn check(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked>
             let Some(field) = field else { continue };
             match db.vault.row(table.name, row.uuid).open_bytes(column, field) {
                 Err(error) => looked.problems.push(error.to_string()),
-                Ok(opened) if *column == "email" && !fits(db, row.index.as_deref(), &opened) => {
+                Ok(opened) if !fits(db, table, &row, column, &opened) => {
                     let (name, uuid) = (table.name, row.uuid);
-                    let problem = format!("{name}.email of {uuid}: it is not found by its address");
+                    let problem = format!(
+                        "{name}.{column} of {uuid}: it is not found by its {}",
+                        if *column == "email" { "address" } else { "name" }
+                    );
                     looked.problems.push(problem);
                 }
                 Ok(_) => {}
@@ -120,13 +163,22 @@ pub fn renew(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked>
     Ok(looked)
 }
 
+/// The sealed columns of a table.
+pub(crate) fn columns(table: &str) -> &'static [&'static str] {
+    find(table).map_or(&[], |table| table.columns)
+}
+
 fn find(name: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.name == name)
 }
 
-fn fits(db: &Db<'_>, index: Option<&[u8]>, opened: &[u8]) -> bool {
-    let address = std::str::from_utf8(opened).unwrap_or_default();
-    index.is_none_or(|index| db.vault.email_entries(address).any(|entry| entry == index))
+/// Whether the index of a row, if it has one, is that of the column.
+fn fits(db: &Db<'_>, table: &Table, row: &SealedRow, column: &str, opened: &[u8]) -> bool {
+    let (Some(index), Some(stored)) = (table.index.filter(|index| index.of() == column), &row.index) else {
+        return true;
+    };
+    let mut entries = db.vault.indexes().map(|key| index.entry(key, row, opened));
+    entries.any(|entry| entry == stored[..])
 }
 
 fn rows(db: &Db<'_>, table: &Table, after: i64, limit: u32) -> Result<Vec<SealedRow>> {
@@ -143,18 +195,23 @@ fn rows(db: &Db<'_>, table: &Table, after: i64, limit: u32) -> Result<Vec<Sealed
         ),
         _ => (format!("{name}.uuid"), String::new()),
     };
-    let index = if table.indexed || *name == INSTALLATION {
-        "email_index"
-    } else {
-        "NULL"
+    let index = match table.index {
+        Some(index) => index.column(),
+        None if *name == INSTALLATION => Index::Email.column(),
+        None => "NULL",
+    };
+    let user_id = match table.index {
+        Some(Index::Name) => "user_id",
+        _ => "0",
     };
     let sql = format!(
-        "SELECT {name}.{id}, {uuid}, {index}, {fields} FROM {name}{join} WHERE {name}.{id} > ?1 ORDER BY {name}.{id} LIMIT ?2"
+        "SELECT {name}.{id}, {uuid}, {user_id}, {index}, {fields} FROM {name}{join} WHERE {name}.{id} > ?1 ORDER BY {name}.{id} LIMIT ?2"
     );
     db.all(&sql, (after, limit), |_, row: &mut Columns<'_>| {
         Ok(SealedRow {
             id: row.take()?,
             uuid: row.take()?,
+            user_id: row.take()?,
             index: row.take()?,
             fields: columns.iter().map(|_| row.take()).collect::<rusqlite::Result<_>>()?,
         })
@@ -167,33 +224,37 @@ const INSTALLATION: &str = "installation";
 fn renew_row(db: &Db<'_>, table: &Table, row: SealedRow) -> Result<bool> {
     let vault = db.vault.row(table.name, row.uuid);
     let (mut sets, mut values) = (Vec::new(), vec![Value::Integer(row.id)]);
-    let mut add = |column: &str, value: Vec<u8>| {
-        values.push(Value::Blob(value));
-        sets.push(format!("{column} = ?{}", values.len()));
-    };
-    for (column, field) in table.columns.iter().zip(row.fields) {
+    let mut entry = None;
+    for (column, field) in table.columns.iter().zip(&row.fields) {
         let Some(field) = field else { continue };
-        let is_address = *column == "email" || table.name == INSTALLATION;
-        if db.vault.is_current(&field) && !is_address {
+        let index = table.index.filter(|index| index.of() == *column);
+        let index = index.or_else(|| (table.name == INSTALLATION).then_some(Index::Email));
+        let is_current = db.vault.is_current(field);
+        if is_current && index.is_none() {
             continue;
         }
-        let opened = vault.open_bytes(column, &field)?;
-        if is_address {
-            let entry = db.vault.index().email(std::str::from_utf8(&opened).unwrap_or_default());
-            if row.index.as_deref() != Some(&entry[..]) {
-                add("email_index", entry.to_vec());
-            }
+        let opened = vault.open_bytes(column, field)?;
+        if let Some(index) = index {
+            let new = index.entry(db.vault.index(), &row, &opened);
+            let is_old = row.index.as_deref() != Some(&new[..]);
+            // Writing a name empties its index.
+            entry = (is_old || !is_current).then_some((index, new));
         }
-        if !db.vault.is_current(&field) {
-            add(column, vault.seal_bytes(column, &opened));
+        if !is_current {
+            values.push(Value::Blob(vault.seal_bytes(column, &opened)));
+            sets.push(format!("{column} = ?{}", values.len()));
         }
     }
-    if sets.is_empty() {
-        return Ok(false);
+    let Table { name, id, .. } = table;
+    if !sets.is_empty() {
+        let sql = format!("UPDATE {name} SET {} WHERE {id} = ?1", sets.join(", "));
+        db.run(&sql, params_from_iter(&values))?;
     }
-    let sql = format!("UPDATE {} SET {} WHERE {} = ?1", table.name, sets.join(", "), table.id);
-    db.run(&sql, params_from_iter(values))?;
-    Ok(true)
+    if let Some((index, entry)) = entry {
+        let sql = format!("UPDATE {name} SET {} = ?2 WHERE {id} = ?1", index.column());
+        db.run(&sql, (row.id, entry))?;
+    }
+    Ok(!sets.is_empty() || entry.is_some())
 }
 
 #[cfg(test)]

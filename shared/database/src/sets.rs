@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::measurement::StoredMeasurements;
-use bespoke_core::{EntityId, Timestamp};
+use bespoke_core::validate::{folded_name, normal_name};
+use bespoke_core::{BlindIndex, EntityId, Timestamp};
 use rusqlite::named_params;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -29,9 +30,10 @@ pub type StoredSet = Stored<MeasurementSet<StoredMeasurements>>;
 pub fn insert(db: &Db<'_>, uuid: Uuid, user_id: i64, content: &SetContent, now: Timestamp) -> Result<i64> {
     let vault = db.vault.row(TABLE, uuid);
     db.insert(
-        "INSERT INTO sets (uuid, user_id, name, notes, measies, imperial, public, img, created_at, updated_at)
-         VALUES (:uuid, :user_id, :name, :notes, :measies, :imperial, :public, :img, :now, :now)",
+        "INSERT INTO sets (uuid, user_id, name, name_index, notes, measies, imperial, public, img, created_at, updated_at)
+         VALUES (:uuid, :user_id, :name, :name_index, :notes, :measies, :imperial, :public, :img, :now, :now)",
         named_params! {
+            ":name_index": name_entry(db.vault.index(), user_id, &content.name),
             ":uuid": uuid,
             ":user_id": user_id,
             ":name": vault.seal("name", &content.name),
@@ -118,24 +120,76 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementS
     )
 }
 
-/// Integer id and name of each set of an account, in the order in which they were made.
+/// Most sets that a lookup by name looks at.
+const MOST_OF_A_NAME: u32 = 1_000;
+
+/// Integer ids of the sets of an account that have that name, in the order in which they were made; if none has it as it is
+/// written, of those that have it in another letter case.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
-pub fn names(db: &Db<'_>, user_id: i64) -> Result<Vec<(i64, String)>> {
-    db.all(
-        "SELECT id, uuid, name FROM sets WHERE user_id = ?1 ORDER BY id",
+pub fn by_name(db: &Db<'_>, user_id: i64, name: &str) -> Result<Vec<i64>> {
+    let mut found = Vec::new();
+    for index in db.vault.indexes() {
+        found.extend(db.all(
+            "SELECT id, uuid, name FROM sets WHERE user_id = ?1 AND name_index = ?2 ORDER BY id LIMIT ?3",
+            (user_id, name_entry(index, user_id, name), MOST_OF_A_NAME),
+            id_and_name,
+        )?);
+    }
+    let folded = folded_name(name);
+    let unindexed = db.all(
+        "SELECT id, uuid, name FROM sets WHERE user_id = ?1 AND name_index IS NULL",
         [user_id],
-        |db, row| Ok((row.take()?, db.vault.row(TABLE, row.take()?).open("name", row)?)),
-    )
+        id_and_name,
+    )?;
+    found.extend(unindexed.into_iter().filter(|(_, other)| folded_name(other) == folded));
+    found.sort_unstable();
+    let wanted = normal_name(name);
+    let (exact, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, other)| normal_name(other) == wanted);
+    let called = if exact.is_empty() { others } else { exact };
+    Ok(called.into_iter().map(|(id, _)| id).collect())
+}
+
+/// Fills in the index of names, for at most `limit` sets that lack it. Gives how many there were.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read or written.
+pub fn index_names(db: &Db<'_>, limit: u32) -> Result<usize> {
+    let sql = "SELECT id, user_id, uuid, name FROM sets INDEXED BY sets_without_name_index
+         WHERE name_index IS NULL AND id > 0 ORDER BY id LIMIT ?1";
+    let sets: Vec<(i64, i64, String)> = db.all(sql, [limit], |db, row| {
+        let (id, user_id) = (row.take()?, row.take()?);
+        Ok((id, user_id, db.vault.row(TABLE, row.take()?).open("name", row)?))
+    })?;
+    for (id, user_id, name) in &sets {
+        set_name_index(db, *id, &name_entry(db.vault.index(), *user_id, name))?;
+    }
+    Ok(sets.len())
+}
+
+/// The entry for the name of a set in the index of names.
+pub(crate) fn name_entry(index: &BlindIndex, user_id: i64, name: &str) -> [u8; 32] {
+    index.entry("set name", &format!("{user_id} {}", folded_name(name)))
+}
+
+/// A trigger empties the index of a set whose name is written, because older code does not fill it in.
+pub(crate) fn set_name_index(db: &Db<'_>, id: i64, entry: &[u8; 32]) -> Result<()> {
+    db.run("UPDATE sets SET name_index = ?2 WHERE id = ?1", (id, entry))?;
+    Ok(())
+}
+
+fn id_and_name(db: &Db<'_>, row: &mut Columns<'_>) -> Result<(i64, String)> {
+    Ok((row.take()?, db.vault.row(TABLE, row.take()?).open("name", row)?))
 }
 
 /// Stores what a set says now.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn update(db: &Db<'_>, id: i64, uuid: Uuid, content: &SetContent, now: Timestamp) -> Result<()> {
-    let vault = db.vault.row(TABLE, uuid);
+pub fn update(db: &Db<'_>, set: &MeasurementSet, now: Timestamp) -> Result<()> {
+    let MeasurementSet { id, uuid, content, .. } = set;
+    let vault = db.vault.row(TABLE, *uuid);
     db.run(
         "UPDATE sets SET name = :name, notes = :notes, measies = :measies, imperial = :imperial, public = :public,
            img = :img, updated_at = :now WHERE id = :id",
@@ -150,7 +204,7 @@ pub fn update(db: &Db<'_>, id: i64, uuid: Uuid, content: &SetContent, now: Times
             ":now": now.as_millis(),
         },
     )?;
-    Ok(())
+    set_name_index(db, *id, &name_entry(db.vault.index(), set.user_id, &content.name))
 }
 
 /// Removes a set.
@@ -181,4 +235,89 @@ fn from_row<M: DeserializeOwned>(db: &Db<'_>, row: &mut Columns<'_>) -> Result<M
             img: row.take()?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored_bytes;
+    use crate::testing::{NOW, with_account};
+
+    fn content(name: &str) -> SetContent {
+        SetContent {
+            name: name.to_owned(),
+            notes: String::new(),
+            imperial: false,
+            public: false,
+            measies: Default::default(),
+            img: None,
+        }
+    }
+
+    fn add(db: &Db<'_>, user_id: i64, name: &str) -> i64 {
+        let uuid = Uuid::from_u128(name.bytes().map(u128::from).sum());
+        insert(db, uuid, user_id, &content(name), NOW).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_found_by_its_index() {
+        with_account(|db, user_id| {
+            let (jane, lower, jorg) = (
+                add(db, user_id, "Jane"),
+                add(db, user_id, "jane"),
+                add(db, user_id, "J\u{f6}rg"),
+            );
+            let found = |name: &str| by_name(db, user_id, name).unwrap();
+            assert_eq!((found("Jane"), found("JANE")), (vec![jane], vec![jane, lower]));
+            assert_eq!(found("JO\u{308}RG"), [jorg]);
+            assert_eq!(
+                (found("Jo"), by_name(db, user_id + 1, "Jane").unwrap()),
+                (vec![], vec![])
+            );
+            let unindexed = "SELECT count(*) FROM sets WHERE name_index IS NULL";
+            let unindexed = || -> i64 { db.connection.query_row(unindexed, [], |row| row.get(0)).unwrap() };
+            let mut set: MeasurementSet = by_id(db, EntityId::Integer(jane)).unwrap().unwrap();
+            set.content.name = "Jo".to_owned();
+            update(db, &set, NOW).unwrap();
+            assert_eq!((found("Jo"), found("JANE"), unindexed()), (vec![jane], vec![lower], 0));
+        });
+    }
+
+    #[test]
+    fn sets_that_older_code_writes_are_found_and_indexed() {
+        with_account(|db, user_id| {
+            let ids = ["Jane", "Jo", "Ada"].map(|name| add(db, user_id, name));
+            let found = |name: &str| by_name(db, user_id, name).unwrap();
+            // Older code writes the name alone, and the index of the name before must not stay.
+            let sealed = db
+                .vault
+                .row(TABLE, uuid_of(db, EntityId::Integer(ids[0])).unwrap().unwrap())
+                .seal("name", "Renamed");
+            let rename = "UPDATE sets SET name = ?2 WHERE id = ?1";
+            db.connection.execute(rename, (ids[0], sealed)).unwrap();
+            assert_eq!((found("Jane"), found("renamed")), (vec![], vec![ids[0]]));
+            db.connection.execute("UPDATE sets SET name_index = NULL", []).unwrap();
+            assert_eq!(found("jo"), [ids[1]]);
+            let steps: Vec<_> = (0..3).map(|_| index_names(db, 2).unwrap()).collect();
+            assert_eq!(steps, [2, 1, 0]);
+            assert_eq!((found("RENAMED"), found("Ada")), (vec![ids[0]], vec![ids[2]]));
+        });
+    }
+
+    #[test]
+    fn the_size_of_a_list_is_counted_until_it_is_too_large() {
+        with_account(|db, user_id| {
+            for name in ["a", "b", "c"] {
+                add(db, user_id, name);
+            }
+            let bytes = |page, most| stored_bytes(db, TABLE, user_id, page, most).unwrap();
+            let all = bytes(Page::ALL, u64::MAX);
+            let one = Page {
+                limit: Some(1),
+                after: None,
+            };
+            assert_eq!(bytes(one, u64::MAX) * 3, all);
+            assert_eq!(bytes(Page::ALL, 1) * 3, all, "the first row is already more");
+        });
+    }
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::quota::Reservations;
 use crate::row::Columns;
 use crate::{Database, Db, Result};
 
@@ -80,9 +81,14 @@ pub(crate) struct Gathered(Mutex<Pending>);
 struct Pending {
     oldest: Option<Timestamp>,
     counts: HashMap<(i64, Option<Uuid>, i64), Usage>,
+    reservations: Reservations,
 }
 
 impl Gathered {
+    pub(crate) fn reservations<T>(&self, f: impl FnOnce(&mut Reservations) -> T) -> T {
+        f(&mut self.pending().reservations)
+    }
+
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,6 +122,7 @@ impl Gathered {
         let old = pending.oldest.is_some_and(|oldest| oldest.plus_ms(age_ms) <= now);
         (old || pending.counts.len() >= FLUSH_ENTRIES).then(|| {
             pending.oldest = None;
+            pending.reservations.reported();
             std::mem::take(&mut pending.counts).into_values().collect()
         })
     }
@@ -127,13 +134,13 @@ impl Database {
         self.gathered.count(call);
     }
 
-    /// What this process has counted for a key on that day and still has in memory.
+    /// Calls with a key on that day that this process has served and still counts in memory.
     pub fn calls_in_memory(&self, user_id: i64, key: Uuid, day: i64) -> i64 {
         let pending = self.gathered.pending();
         pending
             .counts
             .get(&(user_id, Some(key), day))
-            .map_or(0, |usage| usage.calls)
+            .map_or(0, |usage| usage.calls - usage.refused)
     }
 
     /// Lets the next commit of this process take its counts along, unless they are very young.
@@ -210,7 +217,8 @@ pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()>
     )?;
     let mut day = connection.prepare_cached(
         "INSERT INTO usage (user_id, key, day, calls, refused) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, refused = refused + excluded.refused",
+         ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, refused = refused + excluded.refused,
+           reserved = max(0, reserved - (excluded.calls - excluded.refused))",
     )?;
     for usage in batch {
         let by_key = usage.key.is_some();
@@ -233,7 +241,7 @@ pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()>
 }
 
 /// Tokens are the empty key.
-fn column_of(key: Option<Uuid>) -> Vec<u8> {
+pub(crate) fn column_of(key: Option<Uuid>) -> Vec<u8> {
     key.map_or_else(Vec::new, |uuid| uuid.as_bytes().to_vec())
 }
 
@@ -259,23 +267,6 @@ pub fn by_caller(db: &Db<'_>, first_day: i64) -> Result<Vec<Usage>> {
         [first_day],
         from_row,
     )
-}
-
-/// Calls with a key on that day, as far as they are in the database.
-///
-/// # Errors
-/// [`crate::Error`] when the row cannot be read.
-pub fn calls_on(db: &Db<'_>, user_id: i64, key: Uuid, day: i64) -> Result<i64> {
-    let read = || {
-        let calls = db.first(
-            "SELECT calls FROM usage WHERE user_id = ?1 AND key = ?2 AND day = ?3",
-            (user_id, column_of(Some(key)), day),
-            |_, row| Ok(row.take()?),
-        )?;
-        Ok(Some(calls.unwrap_or(0)))
-    };
-    let calls = db.recent(|recent| &recent.calls, (user_id, key, day), read)?;
-    Ok(calls.map_or(0, |calls| *calls))
 }
 
 fn from_row(_: &Db<'_>, row: &mut Columns<'_>) -> Result<Usage> {

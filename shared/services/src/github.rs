@@ -75,6 +75,13 @@ impl PageKind {
             Self::Showcase => "showcase",
         }
     }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Blog, Self::Showcase]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
 }
 
 /// Who wrote a page.
@@ -165,6 +172,12 @@ pub trait GitHub: Send + Sync {
     /// # Errors
     /// [`CallError`]
     async fn has_page(&self, kind: PageKind, slug: &str, now: Timestamp) -> Result<bool, CallError>;
+
+    /// Whether there is an open proposal for a page of that name: its branch.
+    ///
+    /// # Errors
+    /// [`CallError`]
+    async fn has_proposal(&self, kind: PageKind, slug: &str) -> Result<bool, CallError>;
 }
 
 #[cfg(test)]

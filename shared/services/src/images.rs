@@ -95,11 +95,11 @@ pub trait ImageStore: Send + Sync {
     /// [`ImageError::Store`], [`ImageError::Service`]
     async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError>;
 
-    /// Stores an image unless the id has one.
+    /// Stores an image unless the id has one. Gives whether it was stored.
     ///
     /// # Errors
     /// As [`ImageStore::put`].
-    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError>;
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<bool, ImageError>;
 
     /// The image of that id.
     ///

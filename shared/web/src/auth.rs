@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::idempotency::Made;
 use crate::{Context, Error, Result, Session};
-use proof::{Proof, refused, require};
+use proof::{Proof, refused, require, take_call};
 
 /// The levels as numbers, for [`Caller`] and [`Guest`].
 pub mod level {
@@ -96,7 +96,12 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         T: Serialize + DeserializeOwned + Send + 'static,
     {
         let (proof, context) = (self.proof.clone(), Context::clone(session));
-        session.write(move |db| f(db, proof.actor(LEVEL, db, &context)?)).await
+        let write = move |db: &Db<'_>| {
+            let actor = proof.actor(LEVEL, db, &context)?;
+            let limits = &context.config().account_limits;
+            limits.hold(db, actor.user_id, context.now(), || f(db, actor))
+        };
+        session.write(write).await
     }
 }
 
@@ -120,7 +125,9 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         let (proof, context, kept) = (self.proof.clone(), Context::clone(session), repeat.clone());
         let write = session.commit(repeat.commit_id(), move |db| {
             let actor = proof.actor(LEVEL, db, &context)?;
-            Ok(kept.keep(make(db, actor)?))
+            let limits = &context.config().account_limits;
+            let value = limits.hold(db, actor.user_id, context.now(), || make(db, actor))?;
+            Ok(kept.keep(value))
         });
         repeat.open(write.await?)
     }
@@ -254,7 +261,8 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
         let proof = Proof::of(parts, context, now)?;
         let session = Session::from_request_parts(parts, context).await?;
         let identity = session.read(|db| Ok(proof.known(db, context, now)?.identity)).await?;
-        let verdict = identity.count(&session, require(identity.actor.level, LEVEL), now);
+        let verdict = require(identity.actor.level, LEVEL).and_then(|()| identity.limit(&session));
+        let verdict = identity.count(&session, verdict, now);
         if verdict.is_ok() {
             session.note_impersonated_call(&identity, parts).await?;
         }
@@ -273,6 +281,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
         let now = context.now();
         let proof = Proof::of(parts, context, now)?;
         let session = Session::from_request_parts(parts, context).await?;
+        let guess = proof.reserve_guess(context)?;
         proof.replace_imported(&session).await?;
         let look = session.read(|db| {
             let known = proof.known(db, context, now)?;
@@ -281,8 +290,16 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
                 .and_then(|()| known.quota(db, context, now));
             Ok((known.identity, verdict))
         });
-        let (identity, verdict) = look.await?;
-        let verdict = verdict.map(|left| left.into_iter().for_each(|left| session.note(left)));
+        let look = look.await;
+        proof.settle_guess(guess, &look, context);
+        let (identity, verdict) = look?;
+        let verdict = match verdict.and_then(|quota| identity.limit(&session).map(|()| quota)) {
+            Ok(Some(quota)) => take_call(quota, &session, now)
+                .await
+                .map(|left| session.note_first(left)),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
         identity.count(&session, verdict, now)?;
         session.note_impersonated_call(&identity, parts).await?;
         Ok(Self { identity, proof })

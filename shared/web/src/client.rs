@@ -1,9 +1,9 @@
 //! Where a call comes from.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::FromRequestParts;
-use bespoke_core::Networks;
+use bespoke_core::{ClientNetwork, Networks};
 use http::Request;
 use http::request::Parts;
 
@@ -19,8 +19,6 @@ pub struct Peer(pub IpAddr);
 pub struct ClientIp(pub IpAddr);
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// Bits of an IPv6 address that one customer has, as a rule.
-const IPV6_CUSTOMER_BITS: u32 = 64;
 
 impl ClientIp {
     /// Of a request. Each proxy adds at the end of `X-Forwarded-For` whom it saw; so, going from the end, the first that is
@@ -44,16 +42,10 @@ impl ClientIp {
         Self(client)
     }
 
-    /// The address under which calls are counted: of IPv6 the part that one customer has.
+    /// The networks under which calls are counted.
     #[must_use]
-    pub fn customer(self) -> IpAddr {
-        match self.0 {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => {
-                let network = u128::from(address) >> IPV6_CUSTOMER_BITS << IPV6_CUSTOMER_BITS;
-                Ipv6Addr::from(network).into()
-            }
-        }
+    pub fn network(self) -> ClientNetwork {
+        ClientNetwork::of(self.0)
     }
 }
 
@@ -108,12 +100,5 @@ mod tests {
             client("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.7"], trusted),
             "10.0.0.7"
         );
-    }
-
-    #[test]
-    fn an_ipv6_customer_is_counted_as_one() {
-        let of = |text: &str| ClientIp(text.parse().unwrap()).customer().to_string();
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(of("203.0.113.5"), "203.0.113.5");
     }
 }

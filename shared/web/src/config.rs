@@ -20,7 +20,7 @@ use bespoke_services::oauth::OauthProviders;
 use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
-use crate::LimitSettings;
+use crate::{AccountLimits, LimitSettings};
 
 pub use contact::Contact;
 pub use environment::{Environment, Overrides};
@@ -111,6 +111,8 @@ pub struct Config {
     pub passwords: PasswordSettings,
     /// How often somebody may call; `None` as often as they like.
     pub limits: Option<LimitSettings>,
+    /// How much an account may store.
+    pub account_limits: AccountLimits,
     /// Calls a day with one API key, where an administrator has not set another number for its owner.
     pub key_quota: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -202,6 +204,7 @@ impl Config {
             demo_key: env.allows_demo_key() || env.test_domain()?.is_some(),
             passwords: env.passwords()?,
             limits: env.limits()?,
+            account_limits: env.account_limits()?,
             key_quota: env.parse("BACKEND_APIKEY_CALLS_PER_DAY", DEFAULT_KEY_QUOTA)?,
             trusted_proxies: env.networks("BACKEND_TRUSTED_PROXIES")?,
             connections_per_address: env

@@ -37,6 +37,8 @@ pub struct Error {
     shape: Shape,
     retry_after_s: Option<u64>,
     lacking: Option<Scope>,
+    /// The limit of the account that was reached.
+    limit: Option<&'static str>,
     log: Option<String>,
 }
 
@@ -48,6 +50,7 @@ impl Error {
             shape: Shape::Envelope,
             retry_after_s: None,
             lacking: None,
+            limit: None,
             log: None,
         }
     }
@@ -120,6 +123,14 @@ impl Error {
         Self {
             lacking: scope,
             ..Self::forbidden(INSUFFICIENT_SCOPE)
+        }
+    }
+
+    /// 403: the account may not store more; `limit` names the limit.
+    pub fn account_limit_reached(limit: &'static str) -> Self {
+        Self {
+            limit: Some(limit),
+            ..Self::forbidden("accountLimitReached")
         }
     }
 
@@ -248,7 +259,13 @@ impl IntoResponse for Error {
         }
         let body = match self.shape {
             Shape::Empty => None,
-            Shape::Envelope => Some(json!({ "result": "error", "error": self.code })),
+            Shape::Envelope => {
+                let mut body = json!({ "result": "error", "error": self.code });
+                if let Some(limit) = self.limit {
+                    body["limit"] = limit.into();
+                }
+                Some(body)
+            }
             Shape::Nested => Some(json!({ "result": "error", "error": { "error": self.code } })),
         };
         let mut response = match body {

@@ -247,8 +247,8 @@ impl IntoResponse for Moved {
 /// Counts a call to a route without authentication for the address that it comes from. Others are counted for who calls.
 fn limit_strangers(route: &Route, session: &Session, client: ClientIp) -> Result<(), Error> {
     match route.access {
-        Access::Public if route.reads => session.limit(Subject::Reader(client.customer())),
-        Access::Public => session.limit(Subject::Stranger(client.customer())),
+        Access::Public if route.reads => session.limit(Subject::Reader(client.network())),
+        Access::Public => session.limit(Subject::Stranger(client.network())),
         Access::Guest(_) | Access::Level(_) => Ok(()),
     }
 }

@@ -37,6 +37,7 @@ pub mod maintenance;
 pub mod metrics;
 pub mod openapi;
 mod outbox;
+mod page_images;
 mod paging;
 mod params;
 mod query;
@@ -61,8 +62,8 @@ pub use gateway::Gateway;
 pub use idempotency::Made;
 pub use if_match::{ContentTag, IfMatch, Tagged};
 pub use images::SentImage;
-pub use limits::LimitSettings;
-pub use paging::{Paging, list, yaml_list};
+pub use limits::{AccountLimits, LimitSettings};
+pub use paging::{Paging, list, stored_list, yaml_list};
 pub use params::{Id, Params};
 #[doc(hidden)]
 pub use pastey;

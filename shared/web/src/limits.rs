@@ -1,12 +1,15 @@
 //! How often somebody may call: token buckets in this process, for addresses, API keys and accounts.
 
+mod account;
+mod guesses;
+
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bespoke_core::{Clock, Timestamp};
+use bespoke_core::{ClientNetwork, Clock, Timestamp};
 use governor::clock::Clock as _;
 use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
 use governor::nanos::Nanos;
@@ -17,6 +20,9 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::repeated::Repeated;
+
+pub use account::AccountLimits;
+pub(crate) use guesses::{Guess, Guesses};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -37,10 +43,10 @@ pub struct LimitSettings {
 /// What calls are counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// Somebody unknown who only reads.
-    Reader(IpAddr),
-    /// Somebody unknown who does more.
-    Stranger(IpAddr),
+    /// A client without credentials that only reads.
+    Reader(ClientNetwork),
+    /// A client without credentials that does more.
+    Stranger(ClientNetwork),
     Key(Uuid),
     Account(i64),
 }
@@ -64,6 +70,8 @@ pub(crate) struct Left {
     reset_s: u64,
 }
 
+const DAY_S: u64 = 24 * 60 * 60;
+
 /// What one limit takes in a header, as a rule. Bytes.
 const FIELD_BYTES: usize = 40;
 
@@ -74,13 +82,35 @@ pub(crate) const QUOTA: &str = "quotaExceeded";
 
 type Buckets<K> = RateLimiter<K, HashMapStateStore<K>, Forward, StateInformationMiddleware>;
 
+/// A site (the /48 of IPv6) may call as often as so many of its customers together.
+const CUSTOMERS_OF_A_SITE: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
 /// The buckets of one process.
 pub(crate) struct Limits {
-    readers: Buckets<IpAddr>,
-    strangers: Buckets<IpAddr>,
+    readers: Networks,
+    strangers: Networks,
     keys: Buckets<Uuid>,
     accounts: Buckets<i64>,
+    pub(crate) guesses: Guesses,
     clock: Forward,
+}
+
+/// Buckets of clients without credentials.
+struct Networks {
+    customers: Buckets<IpAddr>,
+    sites: Buckets<IpAddr>,
+}
+
+impl Networks {
+    /// `rate` calls a minute by a customer, and `burst` at once.
+    fn new(rate: NonZeroU32, burst: NonZeroU32, clock: &Forward) -> Self {
+        let quota =
+            |times: NonZeroU32| Quota::per_minute(rate.saturating_mul(times)).allow_burst(burst.saturating_mul(times));
+        Self {
+            customers: buckets(quota(NonZeroU32::MIN), clock),
+            sites: buckets(quota(CUSTOMERS_OF_A_SITE), clock),
+        }
+    }
 }
 
 impl Limits {
@@ -88,10 +118,11 @@ impl Limits {
         let clock = Forward::new(clock);
         let twice = settings.public_writes.saturating_add(settings.public_writes.get());
         Self {
-            readers: buckets(Quota::per_minute(settings.public_reads), &clock),
-            strangers: buckets(Quota::per_minute(settings.public_writes).allow_burst(twice), &clock),
+            readers: Networks::new(settings.public_reads, settings.public_reads, &clock),
+            strangers: Networks::new(settings.public_writes, twice, &clock),
             keys: buckets(Quota::per_minute(settings.callers), &clock),
             accounts: buckets(Quota::per_minute(settings.callers), &clock),
+            guesses: Guesses::new(twice, &clock),
             clock,
         }
     }
@@ -102,11 +133,19 @@ impl Limits {
     /// 429, with the seconds until there is another.
     pub(crate) fn take(&self, subject: Subject) -> Result<Left, Error> {
         match subject {
-            Subject::Reader(address) => self.take_from(&self.readers, "reads", address),
-            Subject::Stranger(address) => self.take_from(&self.strangers, "writes", address),
+            Subject::Reader(client) => self.take_from_network(&self.readers, "reads", client),
+            Subject::Stranger(client) => self.take_from_network(&self.strangers, "writes", client),
             Subject::Key(uuid) => self.take_from(&self.keys, "key", uuid),
             Subject::Account(id) => self.take_from(&self.accounts, "account", id),
         }
+    }
+
+    fn take_from_network(&self, networks: &Networks, name: &'static str, client: ClientNetwork) -> Result<Left, Error> {
+        let left = self.take_from(&networks.customers, name, client.customer)?;
+        if client.has_site() {
+            self.take_from(&networks.sites, name, client.site)?;
+        }
+        Ok(left)
     }
 
     fn take_from<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, name: &'static str, key: K) -> Result<Left, Error> {
@@ -136,25 +175,17 @@ impl Limits {
 }
 
 impl Left {
-    /// Of a quota of calls a day, UTC, of which that many are made.
-    ///
-    /// # Errors
-    /// 429, with the seconds until the next day.
-    pub(crate) fn today(limit: u64, made: u64, now: Timestamp) -> Result<Self, Error> {
-        const DAY_S: u64 = 24 * 60 * 60;
-        let reset_s = DAY_S - now.as_seconds().rem_euclid(DAY_S as i64).unsigned_abs();
-        if made >= limit {
-            return Err(Error::too_many(QUOTA, reset_s));
-        }
-        Ok(Self {
+    /// Of a quota of calls a day, UTC, of which that many are left.
+    pub(crate) fn of_day(quota: u64, remaining: u64, now: Timestamp) -> Self {
+        Self {
             of: Limit {
                 name: "day",
-                calls: limit,
+                calls: quota,
                 window_s: DAY_S,
             },
-            remaining: limit - made - 1,
-            reset_s,
-        })
+            remaining,
+            reset_s: rest_of_day_s(now),
+        }
     }
 
     /// Writes them into an answer, as fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
@@ -170,6 +201,15 @@ impl Left {
         headers.insert(POLICY, policy.value(|said| limits().eq(said.iter().copied()), write));
         headers.insert(LIMIT, list(all, [";r=", ";t="], |left| [left.remaining, left.reset_s]));
     }
+}
+
+/// 429: the calls of this day, UTC, are used up; says in how many seconds the next day begins.
+pub(crate) fn quota_exceeded(now: Timestamp) -> Error {
+    Error::too_many(QUOTA, rest_of_day_s(now))
+}
+
+fn rest_of_day_s(now: Timestamp) -> u64 {
+    DAY_S - now.as_seconds().rem_euclid(DAY_S as i64).unsigned_abs()
 }
 
 /// A structured field: a list of names with two numbers each. Every answer has one, so it is put together by hand.
@@ -241,7 +281,13 @@ mod tests {
 
     use super::*;
 
-    struct Manual(AtomicI64);
+    pub(super) struct Manual(pub(super) AtomicI64);
+
+    impl Default for Manual {
+        fn default() -> Self {
+            Self(AtomicI64::new(1_800_000_000_000))
+        }
+    }
 
     impl Clock for Manual {
         fn now(&self) -> Timestamp {
@@ -250,7 +296,7 @@ mod tests {
     }
 
     fn limits() -> (Limits, Arc<Manual>) {
-        let clock = Arc::new(Manual(AtomicI64::new(1_800_000_000_000)));
+        let clock = Arc::new(Manual::default());
         let rate = |calls| NonZeroU32::new(calls).unwrap();
         let settings = LimitSettings {
             public_writes: rate(60),
@@ -268,8 +314,8 @@ mod tests {
     fn a_bucket_is_emptied_and_refills_and_is_nobody_elses() {
         let (limits, clock) = limits();
         let (one, other) = (
-            Subject::Stranger([192, 0, 2, 1].into()),
-            Subject::Stranger([192, 0, 2, 2].into()),
+            Subject::Stranger(ClientNetwork::of([192, 0, 2, 1].into())),
+            Subject::Stranger(ClientNetwork::of([192, 0, 2, 2].into())),
         );
         assert_eq!(taken(&limits, one, 1_000), 120);
         assert_eq!(limits.take(one).unwrap_err().status().as_u16(), 429);
@@ -278,6 +324,16 @@ mod tests {
         assert_eq!(taken(&limits, one, 1_000), 3);
         assert_eq!(taken(&limits, Subject::Key(Uuid::nil()), 2_000), 1_200);
         assert_eq!(taken(&limits, Subject::Account(1), 2_000), 1_200);
+    }
+
+    #[test]
+    fn networks_of_one_site_share_a_bucket() {
+        let (limits, _) = limits();
+        let customer = |n: u16| Subject::Stranger(ClientNetwork::of([0x2001, 0xdb8, 1, n, 0, 0, 0, 1].into()));
+        let taken_by = |n| taken(&limits, customer(n), 1_000);
+        assert_eq!((0..6).map(taken_by).collect::<Vec<_>>(), [120, 120, 120, 120, 0, 0]);
+        let elsewhere = ClientNetwork::of([0x2001, 0xdb8, 2, 0, 0, 0, 0, 1].into());
+        assert_eq!(taken(&limits, Subject::Stranger(elsewhere), 1_000), 120);
     }
 
     #[test]
@@ -305,11 +361,11 @@ mod tests {
         let (limits, _) = limits();
         let mut headers = HeaderMap::new();
         let account = limits.take(Subject::Account(1)).unwrap();
-        let day = Left::today(100, 40, Timestamp::from_millis(86_399_000)).unwrap();
+        let day = Left::of_day(100, 59, Timestamp::from_millis(86_399_000));
         Left::write(&[account, day], &mut headers, &Repeated::default());
         assert_eq!(headers[POLICY], r#""account";q=1200;w=60, "day";q=100;w=86400"#);
         assert_eq!(headers[LIMIT], r#""account";r=1199;t=1, "day";r=59;t=1"#);
-        let over = Left::today(100, 100, Timestamp::from_millis(0)).unwrap_err();
+        let over = quota_exceeded(Timestamp::from_millis(0));
         assert_eq!((over.status().as_u16(), over.code()), (429, QUOTA));
     }
 }

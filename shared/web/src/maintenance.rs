@@ -2,10 +2,15 @@
 
 use std::fmt;
 
-use bespoke_database::{Compacted, api_keys, exports, purge, usage};
+use bespoke_database::{Compacted, api_keys, exports, purge, sets, usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Result, Session};
+
+/// Most rows that one commit indexes: some milliseconds of work.
+const INDEX_ROWS: u32 = 250;
+/// Most such commits of one task.
+const INDEX_COMMITS: u32 = 100;
 
 /// One piece of maintenance. It does no harm to repeat any, or to do any twice at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,15 +24,24 @@ pub enum Task {
     Compact,
     /// Forgets what has expired, and deletes from the bucket what lost its row.
     Purge,
+    /// Fills in index columns of rows that older code has written.
+    Index,
     /// Deletes from the bucket what nothing names any more.
     Garbage,
 }
 
 impl Task {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Mail, Self::Usage, Self::Compact, Self::Purge, Self::Garbage];
+    pub const ALL: [Self; 6] = [
+        Self::Mail,
+        Self::Usage,
+        Self::Index,
+        Self::Compact,
+        Self::Purge,
+        Self::Garbage,
+    ];
     /// What is done every few minutes.
-    pub const FREQUENT: [Self; 3] = [Self::Mail, Self::Usage, Self::Compact];
+    pub const FREQUENT: [Self; 4] = [Self::Mail, Self::Usage, Self::Index, Self::Compact];
     /// What is done every few hours.
     pub const RARE: [Self; 2] = [Self::Purge, Self::Garbage];
 }
@@ -76,6 +90,7 @@ impl Context {
                 "tried".to_owned()
             }
             Task::Usage => format!("{} batches merged", database.merge_usage().await?),
+            Task::Index => format!("{} rows indexed", self.index().await?),
             Task::Compact => match database.compact().await? {
                 Compacted::NotNeeded => "not needed".to_owned(),
                 Compacted::Done => "done".to_owned(),
@@ -84,6 +99,19 @@ impl Context {
             Task::Garbage => format!("{} objects deleted", database.collect_garbage().await?.deleted),
             Task::Purge => format!("{} rows deleted", self.purge().await?),
         })
+    }
+
+    /// Works in small commits, so that other writes do not wait; the rest is left to the next run.
+    async fn index(&self) -> Result<usize, Failed> {
+        let (session, mut indexed) = (Session::new(self.clone()), 0);
+        for _ in 0..INDEX_COMMITS {
+            let some = session.write(|db| Ok(sets::index_names(db, INDEX_ROWS)?)).await?;
+            indexed += some;
+            if some < INDEX_ROWS as usize {
+                break;
+            }
+        }
+        Ok(indexed)
     }
 
     async fn purge(&self) -> Result<usize, Failed> {
@@ -100,6 +128,7 @@ impl Context {
         let purged = purge.await?;
         session.remove_leftovers().await;
         self.purge_exports(exports_before).await?;
+        let purged = purged + session.purge_page_images().await?;
         Ok(purged)
     }
 }

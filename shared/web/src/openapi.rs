@@ -52,6 +52,11 @@ const COMMON: &[(u16, &str, &str)] = &[
         "The API key may not be used from the address that the call comes from.",
     ),
     (
+        403,
+        "accountLimitReached",
+        "The account has stored as much as it may; `limit` names the limit: `sets`, `patterns`, `bookmarks`, `apikeys` or `textBytes`.",
+    ),
+    (
         412,
         "preconditionFailed",
         "The record is another by now than the one of `If-Match`.",
@@ -107,6 +112,9 @@ struct Error {
     /// The code of the error.
     #[schema(example = "insufficientAccessLevel")]
     error: String,
+    /// With `accountLimitReached`: `sets`, `patterns`, `bookmarks`, `apikeys` or `textBytes`.
+    #[schema(nullable = false)]
+    limit: Option<String>,
 }
 
 /// The description of these functions.
@@ -295,6 +303,7 @@ fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'stat
             (_, "keyExpired" | "keyRevoked" | "insufficientScope" | "addressNotAllowed" | "quotaExceeded") => by_key,
             (_, "idempotencyKeyReused") => route.repeatable,
             (_, "preconditionFailed") => route.conditional,
+            (_, "accountLimitReached") => has_body && level.is_some_and(|level| level > 0),
             (401, _) => level.is_some(),
             (403, _) => level.is_some_and(|level| level > 0),
             (408 | 413 | 415, _) => has_body,

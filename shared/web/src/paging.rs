@@ -2,14 +2,17 @@
 
 use axum::response::Response;
 use bespoke_core::EntityId;
-use bespoke_database::Page;
+use bespoke_database::{Db, Page};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::{Error, Result, answer};
+use crate::{Error, Result, Session, answer};
 
 /// The largest list that is answered in one piece, in bytes: what a Lambda function can answer, and a margin.
 const MAX_LIST_BYTES: usize = 5_000_000;
+
+/// A list that is made of so many stored bytes takes less than some milliseconds.
+const SHORT_LIST_BYTES: u64 = 128 * 1024;
 
 /// Which part of a list is asked for; without either field it is the whole.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -49,6 +52,31 @@ impl Paging {
 /// 413 `listTooLarge` for one that has to be asked for in parts.
 pub fn list(body: &impl Serialize) -> Result<Response> {
     bounded(answer::text(body)).map(|text| answer::json_text(http::StatusCode::OK, text))
+}
+
+/// 200 with a list of stored records. `stored_bytes` measures the records, and may stop as soon as they are larger than its argument: then
+/// the list is refused before it is read. A long list is read and written on a blocking thread, so that other requests do not wait.
+///
+/// # Errors
+/// 413 `listTooLarge` for one that has to be asked for in parts; those of a read.
+pub async fn stored_list<T: Serialize>(
+    session: &Session,
+    mut stored_bytes: impl FnMut(&Db<'_>, u64) -> Result<u64> + Send,
+    mut make: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
+) -> Result<Response> {
+    let most = MAX_LIST_BYTES as u64;
+    let bytes = session.read(|db| stored_bytes(db, most)).await?;
+    // Every field of a record takes more in the answer than it takes sealed.
+    if bytes > most {
+        return Err(Error::list_too_large());
+    }
+    let write = move |db: &Db<'_>| make(db).map(|list| answer::text(&list));
+    let text = if bytes > SHORT_LIST_BYTES {
+        session.read_much(write).await?
+    } else {
+        session.read(write).await?
+    };
+    bounded(text).map(|text| answer::json_text(http::StatusCode::OK, text))
 }
 
 /// 200 with a list, as YAML.

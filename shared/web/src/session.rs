@@ -122,6 +122,18 @@ impl Session {
         Ok(read?)
     }
 
+    /// Reads on a blocking thread, so that other requests do not wait for a read that takes long.
+    ///
+    /// # Errors
+    /// As [`Session::read`]; 503 when too many wait.
+    pub async fn read_much<T: Send + 'static>(
+        &self,
+        f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        self.compute(move |_| runtime.block_on(session.read(f))).await?
+    }
+
     /// The newest version of the database.
     ///
     /// # Errors
@@ -216,6 +228,12 @@ impl Session {
     pub(crate) fn note(&self, left: Left) {
         let mut all = self.state.left.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(left);
+    }
+
+    /// The same for the limit that is named first.
+    pub(crate) fn note_first(&self, left: Left) {
+        let mut all = self.state.left.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(0, left);
     }
 
     /// Says in an answer what it saw, and what is left of the limits.

@@ -121,7 +121,9 @@ pub struct SuggestionList {
 /// Those of a list.
 pub async fn list(session: &Session, kind: SuggestionKind, paging: &Paging) -> Result<Response> {
     let page = paging.page()?;
-    let found = session.read(|db| Ok(suggestions::by_kind(db, kind, page)?)).await?;
+    let found = session
+        .read_much(move |db| Ok(suggestions::by_kind(db, kind, page)?))
+        .await?;
     crate::list(&SuggestionList {
         result: Outcome::Success,
         suggested: found.into_iter().map(Into::into).collect(),

@@ -157,7 +157,12 @@ impl App {
 
     /// Another process on the same bucket, with the settings of every test.
     pub async fn another(&self) -> Self {
-        Self::on(self.bucket.clone(), &[]).await
+        self.another_with(&[]).await
+    }
+
+    /// The same with these settings in addition.
+    pub async fn another_with(&self, settings: &[(&str, &str)]) -> Self {
+        Self::on(self.bucket.clone(), settings).await
     }
 
     /// The context, for what is stored.

@@ -5,13 +5,14 @@ use bespoke_core::entity::user::{Consent, Status, User};
 use bespoke_core::validate::{MAX_USERNAME_CHARS, clean_username, fold_username};
 use bespoke_core::{EntityId, Role, Timestamp};
 use bespoke_database::users::{self, NewUser};
-use bespoke_database::{Db, oauth_states};
+use bespoke_database::{Db, known_networks, oauth_states};
 use bespoke_services::oauth::Identity;
 use bespoke_web::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::second_factor::Typed;
+use crate::signin::Entry;
 
 /// What an account says about its owner where the provider says nothing.
 const NO_BIO: &str = "--";
@@ -47,16 +48,17 @@ pub(super) fn enter(
         return Ok(Entered::New(sign_up(db, state, identity, uuid, now)?));
     };
     may_enter(&user)?;
-    if user.mfa_enabled && typed.code.is_none() {
-        oauth_states::remember(db, state.uuid, returned)?;
-        return Ok(Entered::CodeMissing);
-    }
-    if !typed.signs_in(db, &user)? {
-        oauth_states::remember(db, state.uuid, returned)?;
-        return Ok(Entered::CodeWrong);
-    }
-    oauth_states::delete(db, state.uuid)?;
-    Ok(Entered::In(user.standing.id))
+    let refused = match typed.enter(db, &user)? {
+        Entry::Admitted => {
+            oauth_states::delete(db, state.uuid)?;
+            known_networks::note(db, user.standing.id, typed.origin.client, now)?;
+            return Ok(Entered::In(user.standing.id));
+        }
+        Entry::CodeMissing => Entered::CodeMissing,
+        Entry::Refused => Entered::CodeWrong,
+    };
+    oauth_states::remember(db, state.uuid, returned)?;
+    Ok(refused)
 }
 
 /// Consent is asked for here, and before anything else (contract-2023 section 2.5).

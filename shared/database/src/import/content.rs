@@ -9,6 +9,7 @@ use rusqlite::named_params;
 use uuid::Uuid;
 
 use crate::row::json;
+use crate::sets::name_entry;
 use crate::{Db, Result, Vault};
 
 /// A set or a pattern, sealed: a tenth of what it takes in the open, where many wait to be stored.
@@ -19,6 +20,7 @@ pub struct Sealed(Kind);
 enum Kind {
     Set {
         common: Common,
+        name_index: [u8; 32],
         measies: Vec<u8>,
         imperial: bool,
     },
@@ -47,6 +49,7 @@ impl Sealed {
     pub(super) fn set(vault: &Vault, set: MeasurementSet) -> Self {
         let (content, row) = (set.content, vault.row("sets", set.uuid));
         Self(Kind::Set {
+            name_index: name_entry(vault.index(), set.user_id, &content.name),
             measies: row.seal_json("measies", &content.measies),
             imperial: content.imperial,
             common: Common {
@@ -88,12 +91,15 @@ pub(super) fn sealed(db: &Db<'_>, Sealed(kind): &Sealed) -> Result<()> {
     match kind {
         Kind::Set {
             common,
+            name_index,
             measies,
             imperial,
         } => db.insert(
-            "INSERT INTO sets (id, uuid, user_id, name, notes, measies, imperial, public, img, created_at, updated_at)
-             VALUES (:id, :uuid, :user_id, :name, :notes, :measies, :imperial, :public, :img, :created_at, :updated_at)",
+            "INSERT INTO sets (id, uuid, user_id, name, name_index, notes, measies, imperial, public, img, created_at, updated_at)
+             VALUES (:id, :uuid, :user_id, :name, :name_index, :notes, :measies, :imperial, :public, :img, :created_at,
+               :updated_at)",
             named_params! {
+                ":name_index": name_index,
                 ":id": common.id,
                 ":uuid": common.uuid,
                 ":user_id": common.user_id,

@@ -97,4 +97,8 @@ impl GitHub for Client {
     async fn has_page(&self, kind: PageKind, slug: &str, now: Timestamp) -> Result<bool, CallError> {
         self.is_taken(kind, slug, now).await
     }
+
+    async fn has_proposal(&self, kind: PageKind, slug: &str) -> Result<bool, CallError> {
+        self.is_proposed(kind, slug).await
+    }
 }

@@ -67,6 +67,14 @@ impl Client {
         answer.success().map(|_| true)
     }
 
+    pub(super) async fn is_proposed(&self, kind: PageKind, slug: &str) -> Result<bool, CallError> {
+        let answer = self.ask(&format!("/branches/{}", branch_of(kind, slug))).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        answer.success().map(|_| true)
+    }
+
     /// The names of all pages of a kind. What failed is asked again next time.
     async fn names(&self, kind: PageKind, now: Timestamp) -> Result<Arc<HashSet<String>>, CallError> {
         let known = {
@@ -92,7 +100,7 @@ impl Client {
     }
 
     pub(super) async fn propose_page(&self, page: &NewPage) -> Result<Proposal, ProposalError> {
-        let name = format!("{}-{}", page.kind.name(), page.slug);
+        let name = branch_of(page.kind, &page.slug);
         let sha = self.head().await.map_err(ProposalError::Unavailable)?;
         let body = json!({ "ref": format!("refs/heads/{name}"), "sha": sha });
         let branch = self.make(Method::POST, "/git/refs", &body).await;
@@ -155,6 +163,11 @@ impl Client {
 }
 
 /// GitHub refuses what is there already as it refuses what cannot be, and there is nothing here that cannot be.
+/// The branch of a proposal.
+fn branch_of(kind: PageKind, slug: &str) -> String {
+    format!("{}-{slug}", kind.name())
+}
+
 fn failed(step: &'static str, problem: CallError) -> ProposalError {
     match problem {
         CallError::Refused(StatusCode::UNPROCESSABLE_ENTITY) => ProposalError::Taken,

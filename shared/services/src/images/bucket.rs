@@ -30,9 +30,10 @@ impl ImageStore for BucketImages {
         Ok(())
     }
 
-    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<bool, ImageError> {
         match self.0.put(&key(id), image.0, PutCondition::CreateOnly).await {
-            Ok(_) | Err(StoreError::PreconditionFailed) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(StoreError::PreconditionFailed) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -71,12 +72,12 @@ mod tests {
         }
         assert_eq!(images.get(&id).await.unwrap().unwrap().media_type(), "image/png");
         assert_eq!(images.get(&ImageId::Set(8)).await.unwrap(), None);
-        images.ensure(&id, Image(b"three"[..].into())).await.unwrap();
+        assert!(!images.ensure(&id, Image(b"three"[..].into())).await.unwrap());
         assert_eq!(images.get(&id).await.unwrap().unwrap().media_type(), "image/png");
         images.remove(&id).await.unwrap();
         images.remove(&id).await.unwrap();
         assert_eq!(images.get(&id).await.unwrap(), None);
-        images.ensure(&id, Image(b"three"[..].into())).await.unwrap();
+        assert!(images.ensure(&id, Image(b"three"[..].into())).await.unwrap());
         assert!(images.get(&id).await.unwrap().is_some());
         assert_eq!(images.url(&id, 1).await.unwrap(), None);
     }

@@ -119,15 +119,16 @@ impl ImageStore for CloudflareImages {
         Ok(())
     }
 
-    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<bool, ImageError> {
         if self.fetch(&spare_of(id)).await?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let answer = self.upload(&id.to_string(), image, can_be_private(id)).await?;
-        if answer.status != StatusCode::CONFLICT {
-            answer.success()?;
+        if answer.status == StatusCode::CONFLICT {
+            return Ok(false);
         }
-        Ok(())
+        answer.success()?;
+        Ok(true)
     }
 
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {

@@ -126,11 +126,12 @@ impl ImageStore for SanityImages {
         Ok(())
     }
 
-    async fn ensure(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
-        if self.find(id).await?.is_none() {
-            self.store("createIfNotExists", id, image).await?;
+    async fn ensure(&self, id: &ImageId, image: Image) -> Result<bool, ImageError> {
+        if self.find(id).await?.is_some() {
+            return Ok(false);
         }
-        Ok(())
+        self.store("createIfNotExists", id, image).await?;
+        Ok(true)
     }
 
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use bespoke_core::entity::api_key::DEMO_KEY;
 use bespoke_core::entity::user::Standing;
 use bespoke_core::permission::Actor;
-use bespoke_core::{Claims, EntityId, KeySecret, Level, Scope, Timestamp};
+use bespoke_core::{Claims, ClientNetwork, EntityId, KeySecret, Level, Scope, Timestamp};
 use bespoke_database::api_keys::Credential;
+use bespoke_database::quota::{self, KeyQuota};
 use bespoke_database::usage::{self, Call};
 use bespoke_database::{Db, api_keys, sets, users};
+use http::StatusCode;
 use http::request::Parts;
 use uuid::Uuid;
 
 use super::credentials::{KeyCredentials, bearer, key_credentials};
 use super::{Identity, Via};
-use crate::limits::{Left, Subject};
+use crate::limits::{Guess, Left, Subject, quota_exceeded};
 use crate::routes::Terms;
 use crate::{ClientIp, Context, Error, NeededScopes, Params, Result, Scheme, Session};
 
@@ -95,6 +97,31 @@ impl Proof {
         }
     }
 
+    /// Counts a call with an API key that may be wrong.
+    ///
+    /// # Errors
+    /// 429 when the network of the client has sent too many wrong keys.
+    pub(super) fn reserve_guess(&self, context: &Context) -> Result<Option<Guess>> {
+        match (&self.credentials, self.client, context.limits()) {
+            (Credentials::Key { id, .. }, Some(client), Some(limits)) => {
+                limits.guesses.reserve(*id, ClientNetwork::of(client))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Settles the count of such a call by its result.
+    pub(super) fn settle_guess<T>(&self, guess: Option<Guess>, result: &Result<T>, context: &Context) {
+        let (Credentials::Key { id, .. }, Some(limits)) = (&self.credentials, context.limits()) else {
+            return;
+        };
+        match result {
+            Ok(_) => limits.guesses.key_is_right(*id, guess),
+            Err(error) if error.status() == StatusCode::UNAUTHORIZED => limits.guesses.key_is_wrong(*id),
+            Err(_) => limits.guesses.guess_is_open(guess),
+        }
+    }
+
     /// Replaces what was moved in for the secret of an API key by its digest, at its first use. Costs nothing for a key that
     /// is unknown or was replaced, and one hash of the kind of passwords for a wrong secret, of which an address has few.
     pub(super) async fn replace_imported(&self, session: &Session) -> Result<()> {
@@ -107,7 +134,7 @@ impl Proof {
             return Ok(());
         }
         if let Some(client) = self.client {
-            session.limit(Subject::Stranger(client))?;
+            session.limit(Subject::Stranger(ClientNetwork::of(client)))?;
         }
         let digest = secret.digest();
         let verify = session.compute(move |_| hashes.into_iter().find(|hash| hash.verify(secret.expose())));
@@ -263,40 +290,79 @@ fn still_impersonates(impersonator: i64, target: &Standing, db: &Db<'_>) -> Resu
 }
 
 impl Known {
-    /// What is left of today's calls with the key; `None` for a token, and where nothing is limited.
-    ///
-    /// # Errors
-    /// 429 when they are used up.
-    pub(super) fn quota(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Option<Left>> {
-        let (Some(key), Via::Key(uuid), true) = (&self.key, self.identity.via, context.limits().is_some()) else {
+    /// The quota of the key, and the calls of this day that are known; `None` for a token, and if nothing is limited.
+    pub(super) fn quota(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Option<(KeyQuota, u64)>> {
+        let (Some(credential), Via::Key(key), true) = (&self.key, self.identity.via, context.limits().is_some()) else {
             return Ok(None);
         };
-        let user_id = self.identity.actor.user_id;
-        let limit = key.quota.map_or(context.config().key_quota, u64::from);
-        let day = usage::day_of(now);
-        let made = usage::calls_on(db, user_id, uuid, day)? + context.database().calls_in_memory(user_id, uuid, day);
-        Left::today(limit, made.unsigned_abs(), now).map(Some)
+        let quota = KeyQuota {
+            user_id: self.identity.actor.user_id,
+            key,
+            calls: credential.quota.map_or(context.config().key_quota, u64::from),
+        };
+        Ok(Some((quota, quota::made(db, &quota, now)?)))
+    }
+}
+
+/// Takes a call out of the quota of a key, of which `made` calls are known.
+///
+/// # Errors
+/// 429 when it is used up.
+pub(super) async fn take_call((quota, made): (KeyQuota, u64), session: &Session, now: Timestamp) -> Result<Left> {
+    let database = session.database();
+    let of_day = |remaining| Left::of_day(quota.calls, remaining, now);
+    let counted = database.calls_in_memory(quota.user_id, quota.key, usage::day_of(now));
+    if !quota::is_near(quota.calls, made + counted.unsigned_abs()) {
+        let made = made + counted.unsigned_abs();
+        return Ok(of_day(quota.calls - made - 1));
+    }
+    if let Some(remaining) = database.take_reserved_call(&quota, now) {
+        return Ok(of_day(remaining));
+    }
+    if made >= quota.calls {
+        return Err(quota_exceeded(now));
+    }
+    let request = database.reservation(quota, now);
+    match session.write(move |db| Ok(quota::reserve(db, request)?)).await {
+        Ok(granted) => {
+            let remaining = database.reserved(request, granted);
+            remaining.map(of_day).ok_or_else(|| quota_exceeded(now))
+        }
+        // Reads go on while the bucket takes no writes.
+        Err(error) if error.status().is_server_error() => {
+            tracing::warn!(code = error.code(), "a call is served without a reservation");
+            Ok(of_day(quota.calls - made - 1))
+        }
+        Err(error) => Err(error),
     }
 }
 
 impl Identity {
-    /// Counts the call, and takes it out of the limits of whoever calls. Gives the verdict on.
-    ///
-    /// # Errors
-    /// The verdict's, or 429.
-    pub(super) fn count(&self, session: &Session, verdict: Result<()>, now: Timestamp) -> Result<()> {
-        let key = match self.via {
+    fn key(&self) -> Option<Uuid> {
+        match self.via {
             Via::Token => None,
             Via::Key(uuid) => Some(uuid),
-        };
-        let verdict = verdict.and_then(|()| {
-            key.map_or(Ok(()), |uuid| session.limit(Subject::Key(uuid)))?;
-            session.limit(Subject::Account(self.actor.user_id))
-        });
+        }
+    }
+
+    /// Takes a call out of the limits of the caller.
+    ///
+    /// # Errors
+    /// 429
+    pub(super) fn limit(&self, session: &Session) -> Result<()> {
+        self.key().map_or(Ok(()), |uuid| session.limit(Subject::Key(uuid)))?;
+        session.limit(Subject::Account(self.actor.user_id))
+    }
+
+    /// Counts the call under its verdict, and gives that on.
+    ///
+    /// # Errors
+    /// The verdict's.
+    pub(super) fn count(&self, session: &Session, verdict: Result<()>, now: Timestamp) -> Result<()> {
         session.database().count(Call {
             // Somebody else's acts are no activity of the account.
             user_id: self.impersonator.unwrap_or(self.actor.user_id),
-            key,
+            key: self.key(),
             refused: verdict.is_err(),
             at: now,
         });

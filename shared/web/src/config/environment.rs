@@ -13,7 +13,7 @@ use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
 use super::{ConfigError, Contact, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
-use crate::{LimitSettings, key_file};
+use crate::{AccountLimits, LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
 /// What AWS and its tools call theirs.
@@ -277,6 +277,18 @@ impl Environment {
             callers: rate("BACKEND_LIMIT_CALLERS", 1_200)?,
         };
         Ok(on.then_some(settings))
+    }
+
+    pub(super) fn account_limits(&self) -> Result<AccountLimits, ConfigError> {
+        const MIB: u64 = 1024 * 1024;
+        let text_mib: u32 = self.parse("BACKEND_ACCOUNT_MAX_TEXT_MIB", 64)?;
+        Ok(AccountLimits {
+            sets: self.parse("BACKEND_ACCOUNT_MAX_SETS", 2_000)?,
+            patterns: self.parse("BACKEND_ACCOUNT_MAX_PATTERNS", 2_000)?,
+            bookmarks: self.parse("BACKEND_ACCOUNT_MAX_BOOKMARKS", 2_000)?,
+            live_keys: self.parse("BACKEND_ACCOUNT_MAX_APIKEYS", 100)?,
+            text_bytes: u64::from(text_mib) * MIB,
+        })
     }
 
     pub(super) fn passwords(&self) -> Result<PasswordSettings, ConfigError> {

@@ -134,6 +134,31 @@ pub const SETTINGS: &[Setting] = &[
         "Calls a day (UTC) with one API key, where an administrator has not set another number for its owner.",
     ),
     setting(
+        "BACKEND_ACCOUNT_MAX_SETS",
+        "2000",
+        "Measurement sets that an account may store.",
+    ),
+    setting(
+        "BACKEND_ACCOUNT_MAX_PATTERNS",
+        "2000",
+        "Patterns that an account may store.",
+    ),
+    setting(
+        "BACKEND_ACCOUNT_MAX_BOOKMARKS",
+        "2000",
+        "Bookmarks that an account may store.",
+    ),
+    setting(
+        "BACKEND_ACCOUNT_MAX_APIKEYS",
+        "100",
+        "API keys that an account may have at once; expired ones do not count.",
+    ),
+    setting(
+        "BACKEND_ACCOUNT_MAX_TEXT_MIB",
+        "64",
+        "Encrypted text of all sets, patterns, bookmarks, keys and suggestions that an account may store, in MiB.",
+    ),
+    setting(
         "BACKEND_OPERATOR_CONTACT",
         "none",
         "E-mail address, or page, where callers reach whoever runs this instance; shown where use and limits are explained.",

@@ -8,6 +8,7 @@ import { attempt, say } from '../notice.js';
 import { parts } from '../parts.js';
 import { go } from '../router.js';
 import * as session from '../session.js';
+import { table } from '../table.js';
 import { number, t } from '../text.js';
 
 function taking() {
@@ -44,6 +45,27 @@ function bringing() {
   return section(t('data.import'), node);
 }
 
+const KB = 1_000;
+
+/** The storage of the account, and its limits. */
+function stored(storage) {
+  const { sets, patterns, bookmarks, apikeys, textBytes } = storage;
+  const text = { stored: Math.ceil(textBytes.stored / KB), limit: Math.floor(textBytes.limit / KB) };
+  const rows = [
+    [t('storage.sets'), sets],
+    [t('storage.patterns'), patterns],
+    [t('storage.bookmarks'), bookmarks],
+    [t('storage.apikeys'), apikeys],
+    [t('storage.text'), text],
+  ];
+  const columns = [
+    [t('storage.kind'), ([name]) => name],
+    [t('storage.stored'), ([, one]) => number(one.stored)],
+    [t('storage.limit'), ([, one]) => number(one.limit)],
+  ];
+  return section(t('storage.title'), table({ caption: t('storage.title'), columns, rows }), el('p', {}, t('storage.full')));
+}
+
 async function leaveFor(title, text, send, done) {
   const sure = await ask({ title, text, yes: title, typed: session.account().username });
   if (!sure || !(await attempt(send))) return;
@@ -62,6 +84,7 @@ function ending() {
 }
 
 /** The page. */
-export function page() {
-  return [heading(t('data.title')), taking(), bringing(), ending()];
+export async function page() {
+  const usage = await mine('GET', 'account/usage');
+  return [heading(t('data.title')), stored(usage.data.storage), taking(), bringing(), ending()];
 }

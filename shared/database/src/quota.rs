@@ -1,0 +1,198 @@
+//! The quota of calls that a key has on a day, over all processes.
+//!
+//! A call is no write, so processes report their calls late (see [`crate::usage`]). Far below the quota that does not matter. Near
+//! it, and always where the quota is small, a process reserves calls in the database before it serves them: one after the other at
+//! first, then in blocks that double, so that a busy process writes rarely and an idle one keeps little for itself. The report of
+//! the calls settles the reservation; a reservation that is never settled, because its process has died, lapses.
+
+use bespoke_core::Timestamp;
+use hashbrown::HashMap;
+use uuid::Uuid;
+
+use crate::usage::{column_of, day_of};
+use crate::{Database, Db, Result};
+
+/// How long a reservation lasts, in milliseconds: longer than a report of calls takes.
+const RESERVED_MS: i64 = 15 * 60 * 1000;
+/// A reservation is at most this part of the quota.
+const PARTS: u64 = 100;
+/// Below so many calls a day all calls are reserved. Some two minutes' worth of calls by one key.
+const ALWAYS_RESERVED: u64 = 2_400;
+/// Of larger quotas, this part is served without a reservation: one half.
+const FREE_PART: u64 = 2;
+
+/// The quota of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyQuota {
+    /// Integer id of the owner.
+    pub user_id: i64,
+    /// The key.
+    pub key: Uuid,
+    /// Calls a day (UTC).
+    pub calls: u64,
+}
+
+/// Calls that a process has reserved and not served yet, by key and day.
+#[derive(Default)]
+pub(crate) struct Reservations(HashMap<(Uuid, i64), Reservation>);
+
+struct Reservation {
+    /// The quota that it is part of.
+    quota: u64,
+    /// Calls that may be served.
+    left: u64,
+    /// Calls of the quota that nobody had reserved.
+    beyond: u64,
+    until: Timestamp,
+    /// Calls that were reserved last.
+    block: u64,
+    /// Calls that were served and are not reported yet.
+    unreported: i64,
+}
+
+/// A reservation to make.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    quota: KeyQuota,
+    /// Calls to reserve.
+    block: u64,
+    /// Calls that were reserved under another quota, and are given back.
+    returned: u64,
+    /// Calls that were served without a reservation and not reported yet.
+    uncovered: u64,
+    now: Timestamp,
+}
+
+impl Reservations {
+    /// All calls that were served are on their way into the database.
+    pub(crate) fn reported(&mut self) {
+        self.0.values_mut().for_each(|reservation| reservation.unreported = 0);
+    }
+}
+
+impl Database {
+    /// Takes a call out of what this process has reserved. Gives the calls that are left of the quota; `None` if none is reserved.
+    pub fn take_reserved_call(&self, quota: &KeyQuota, now: Timestamp) -> Option<u64> {
+        self.gathered.reservations(|all| {
+            let reservation = all.0.get_mut(&(quota.key, day_of(now)))?;
+            if reservation.quota != quota.calls || reservation.left == 0 || reservation.until <= now {
+                return None;
+            }
+            reservation.left -= 1;
+            reservation.unreported += 1;
+            Some(reservation.left + reservation.beyond)
+        })
+    }
+
+    /// The next reservation of this process for a key. Calls that it served without a reservation become part of it.
+    pub fn reservation(&self, quota: KeyQuota, now: Timestamp) -> Request {
+        let day = day_of(now);
+        let counted = self.calls_in_memory(quota.user_id, quota.key, day);
+        self.gathered.reservations(|all| {
+            all.0.retain(|_, reservation| reservation.until > now);
+            let reservation = all.0.entry((quota.key, day)).or_insert(Reservation {
+                quota: quota.calls,
+                left: 0,
+                beyond: 0,
+                until: now.plus_ms(RESERVED_MS),
+                block: 0,
+                unreported: 0,
+            });
+            let uncovered = (counted - reservation.unreported).max(0);
+            reservation.unreported += uncovered;
+            let most = (quota.calls / PARTS).max(1);
+            let returned = if reservation.quota == quota.calls {
+                0
+            } else {
+                std::mem::take(&mut reservation.left)
+            };
+            Request {
+                quota,
+                block: (reservation.block * 2).clamp(1, most),
+                returned,
+                uncovered: uncovered.unsigned_abs(),
+                now,
+            }
+        })
+    }
+
+    /// Takes over what was reserved, and serves one call of it. Gives the calls that are left of the quota; `None` if nothing was
+    /// reserved.
+    pub fn reserved(&self, request: Request, (granted, beyond): (u64, u64)) -> Option<u64> {
+        let Request { quota, now, .. } = request;
+        self.gathered.reservations(|all| {
+            let reservation = all.0.get_mut(&(quota.key, day_of(now)))?;
+            reservation.left = (reservation.left + granted).checked_sub(1)?;
+            (reservation.quota, reservation.beyond) = (quota.calls, beyond);
+            (reservation.block, reservation.until) = (granted, now.plus_ms(RESERVED_MS));
+            reservation.unreported += 1;
+            Some(reservation.left + beyond)
+        })
+    }
+}
+
+/// Whether the calls of a quota are reserved, when so many of them are known to be made.
+pub fn is_near(quota: u64, made: u64) -> bool {
+    quota <= ALWAYS_RESERVED || made >= quota / FREE_PART
+}
+
+/// Calls with a key on that day that are in the database or reserved there.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn made(db: &Db<'_>, quota: &KeyQuota, now: Timestamp) -> Result<u64> {
+    let KeyQuota { user_id, key, calls } = *quota;
+    let day = day_of(now);
+    // Far below the quota it does not matter that a reservation may have lapsed.
+    let read = || Ok(Some(read_made(db, quota, day, Timestamp::from_millis(0))?));
+    let at_most = db.recent(|recent| &recent.calls, (user_id, key, day), read)?;
+    let at_most = at_most.map_or(0, |made| made.unsigned_abs());
+    if is_near(calls, at_most) {
+        Ok(read_made(db, quota, day, now)?.unsigned_abs())
+    } else {
+        Ok(at_most)
+    }
+}
+
+/// Reserves calls. Gives how many were granted, at most as many as are left, and the calls that are left of the quota then.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn reserve(db: &Db<'_>, request: Request) -> Result<(u64, u64)> {
+    let Request { quota, now, .. } = request;
+    let day = day_of(now);
+    let made = read_made(db, &quota, day, now)?.unsigned_abs();
+    let made = made.saturating_sub(request.returned) + request.uncovered;
+    let granted = request.block.min(quota.calls.saturating_sub(made));
+    if granted == 0 {
+        return Ok((0, 0));
+    }
+    let signed = |calls: u64| i64::try_from(calls).unwrap_or(i64::MAX);
+    db.run(
+        "INSERT INTO usage (user_id, key, day, calls, refused, reserved, reserved_until) VALUES (?1, ?2, ?3, 0, 0, ?4, ?6)
+         ON CONFLICT DO UPDATE SET
+           reserved = max(0, iif(reserved_until > ?7, reserved, 0) - ?5) + ?4,
+           reserved_until = max(reserved_until, ?6)",
+        (
+            quota.user_id,
+            column_of(Some(quota.key)),
+            day,
+            signed(granted + request.uncovered),
+            signed(request.returned),
+            now.plus_ms(RESERVED_MS).as_millis(),
+            now.as_millis(),
+        ),
+    )?;
+    // The cached number follows the row of the account (see `recent`).
+    db.run("UPDATE users SET quota = quota WHERE id = ?1", [quota.user_id])?;
+    Ok((granted, quota.calls - made - granted))
+}
+
+fn read_made(db: &Db<'_>, quota: &KeyQuota, day: i64, now: Timestamp) -> Result<i64> {
+    let made = db.first(
+        "SELECT calls + iif(reserved_until > ?4, reserved, 0) FROM usage WHERE user_id = ?1 AND key = ?2 AND day = ?3",
+        (quota.user_id, column_of(Some(quota.key)), day, now.as_millis()),
+        |_, row| Ok(row.take()?),
+    )?;
+    Ok(made.unwrap_or(0))
+}

@@ -1,0 +1,55 @@
+//! A database in memory for unit tests.
+
+use std::sync::Arc;
+
+use bespoke_core::entity::user::{Consent, Status};
+use bespoke_core::validate::Language;
+use bespoke_core::{BlindIndex, FieldCipher, KEY_BYTES, Key, Random, Role, Timestamp};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::users::{self, NewUser};
+use crate::{Db, MIGRATIONS, Vault};
+
+/// When tests happen.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+struct SameBytes;
+
+impl Random for SameBytes {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(1);
+    }
+}
+
+/// Runs a test on an empty database of the newest schema.
+pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
+    let connection = Connection::open_in_memory().unwrap();
+    for migration in MIGRATIONS {
+        connection.execute_batch(migration.sql).unwrap();
+    }
+    let key = Key::from_bytes([1; KEY_BYTES]);
+    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(SameBytes));
+    test(&Db {
+        connection: &connection,
+        vault: &vault,
+        recent: None,
+    });
+}
+
+/// Runs a test on a database with one account, of which it gets the integer id.
+pub(crate) fn with_account(test: impl FnOnce(&Db<'_>, i64)) {
+    with_database(|db| {
+        let user = NewUser {
+            uuid: Uuid::nil(),
+            email: "jane@example.com".to_owned(),
+            password: String::new(),
+            role: Role::User,
+            status: Status::Active,
+            consent: Consent::Account,
+            language: Language::En,
+            created_at: NOW,
+        };
+        test(db, users::insert(db, &user).unwrap());
+    });
+}
