@@ -23,7 +23,7 @@ MEMORY_LIMIT_BYTES = 800 * 1024 * 1024
 HEAD_BYTES = (62_000, 15_000)
 # Memory that unfinished heads may take in the server: their budget, and for each connection the buffer of the HTTP library.
 HEADS_LIMIT_BYTES = 16 * 1024 * 1024
-CONNECTION_LIMIT_BYTES = 16 * 1024
+CONNECTION_LIMIT_BYTES = 24 * 1024
 # Memory that may remain taken once the connections are gone, and the time until then.
 REMAINING_LIMIT_BYTES = 64 * 1024 * 1024
 RELEASE_LIMIT_S = 30

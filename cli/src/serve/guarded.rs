@@ -91,6 +91,8 @@ impl Held {
     fn truncate(&mut self, bytes: usize) {
         self.memory.give_back(self.bytes.len() - bytes);
         self.bytes.truncate(bytes);
+        // A refused connection may stay open for a while; its head must not take memory meanwhile.
+        self.bytes.shrink_to_fit();
     }
 }
 
