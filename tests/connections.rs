@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Whether the server ends the connection without a reset, and without anything more.
-    fn is_ended(mut self) -> bool {
+    fn has_ended(mut self) -> bool {
         self.0.read(&mut [0]).expect("the connection is not reset") == 0
     }
 }
@@ -115,7 +115,7 @@ fn refusal_before_a_large_body_reaches_the_client() {
             let response = client.response();
             assert_eq!(response.refusal(), refusal, "{path}, {length} bytes, repeat {repeat}");
             assert!(response.closes(), "{}", response.head);
-            assert!(client.is_ended(), "{path}, {length} bytes, repeat {repeat}");
+            assert!(client.has_ended(), "{path}, {length} bytes, repeat {repeat}");
         }
     }
 }
@@ -152,7 +152,7 @@ fn body_in_chunks_that_is_not_read_ends_the_connection() {
         client.send(format!("{head}{chunk}{chunk}0\r\n\r\n{HEALTH}"));
         let response = client.response();
         assert_eq!((response.status, response.closes()), (401, true), "repeat {repeat}");
-        assert!(client.is_ended());
+        assert!(client.has_ended());
     }
 }
 
@@ -185,7 +185,7 @@ fn body_in_chunks_that_is_read_leaves_the_connection_open() {
     client.send(format!("{head}zz\r\n"));
     let response = client.response();
     assert_eq!((response.refusal(), response.closes()), ((400, "badRequest"), true));
-    assert!(client.is_ended());
+    assert!(client.has_ended());
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn ambiguous_head_is_refused_in_its_turn_and_ends_the_connection() {
             "{}",
             response.head
         );
-        assert!(client.is_ended(), "{head:?}");
+        assert!(client.has_ended(), "{head:?}");
     }
 }
 
@@ -289,7 +289,7 @@ fn address_with_too_many_connections_is_refused() {
     let response = third.response();
     assert_eq!(response.refusal(), (429, "tooManyConnections"));
     assert!(response.closes());
-    assert!(third.is_ended());
+    assert!(third.has_ended());
     assert!(is_served(&mut first) && is_served(&mut second));
     drop(first);
     // The server closes its end some time after the client.

@@ -72,10 +72,8 @@ async fn copies_and_imports_count_and_are_taken_or_refused_as_a_whole() {
         post(&app, &jane, "/sets/import/jwt", &json!({ "sets": sets })).await,
         "sets",
     );
-    expect_limit(
-        post(&app, &jane, "/account/import/jwt", &json!({ "sets": sets })).await,
-        "sets",
-    );
+    let export = json!({ "format": "bespoke-account", "version": 1, "sets": sets });
+    expect_limit(post(&app, &jane, "/account/import/jwt", &export).await, "sets");
     assert_eq!(storage(&app, &jane).await["sets"]["stored"], 1);
     let clone = format!("/sets/{}/clone/jwt", made["set"]["id"]);
     for _ in 0..2 {

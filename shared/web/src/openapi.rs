@@ -54,7 +54,7 @@ const COMMON: &[(u16, &str, &str)] = &[
     (
         403,
         "accountLimitReached",
-        "The account has stored as much as it may; `limit` names the limit: `sets`, `patterns`, `bookmarks`, `apikeys` or `textBytes`.",
+        "The account has stored as much as it may; `limit` names the limit.",
     ),
     (
         412,
