@@ -54,13 +54,14 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
             let count = arguments.sets / arguments.keys + usize::from(number < arguments.sets % arguments.keys);
             let account = Account::new(&session, number, count, hash.clone());
             let secret = account.secret.expose().to_owned();
-            let (key, set_uuids) = (account.key, account.sets.clone());
+            let (uuid, key, set_uuids) = (account.uuid, account.key, account.sets.clone());
             let writer = session.clone();
             let stored = session.write(move |db| account.store(db, &writer)).await;
             let (user_id, last) = stored.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
             let username = format!("user-{user_id}");
             let account = TokenAccount {
                 id: user_id,
+                uuid,
                 username: &username,
                 role: Role::User.name(),
                 status: Status::Active as i64,

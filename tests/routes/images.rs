@@ -66,6 +66,24 @@ async fn the_image_of_a_private_set_is_seen_through_its_signed_link_alone() {
 }
 
 #[tokio::test]
+async fn public_set_does_not_show_an_image_that_it_does_not_name() {
+    // A restore can give the number of a private set to another one, and the image stays under that number.
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let made = set(&app, &jane, &json!({ "name": "Jane", "img": RED })).await;
+    let id = made["set"]["id"].as_i64().unwrap();
+    let database = app.context().database();
+    let write = database.write::<_, bespoke_web::Error>(database.fresh_commit_id(), move |db| {
+        let now = bespoke_core::Timestamp::from_millis(0);
+        Ok(bespoke_database::sets::set_image(db, id, "default-avatar", now)?)
+    });
+    write.await.unwrap();
+    let publish = app.patch(&format!("/sets/{id}/jwt")).jwt(&jane.token);
+    publish.json(&json!({ "public": true })).send().await.expect_status(200);
+    app.get(&format!("/images/set-{id}")).send().await.expect_missing();
+}
+
+#[tokio::test]
 async fn the_image_of_a_public_set_is_seen_by_everybody_until_it_is_private_or_gone() {
     let app = App::new().await;
     let jane = app.person("jane").await;

@@ -109,7 +109,7 @@ async fn the_dead_are_forgotten_in_the_end() {
     // The account that nobody confirmed took its mail along, as it does when it is removed.
     app.clock.advance_ms(40 * DAY_MS);
     app.context().maintain(&[Task::Purge]).await;
-    let token = app.token_from(admin.id, app.context().now());
+    let token = app.token_from(&admin, app.context().now());
     let left = app.get("/admin/outbox/jwt").jwt(&token).send().await.expect_status(200);
     assert_eq!(left["outbox"], json!([]));
 }

@@ -1,7 +1,7 @@
 //! What holds for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
 
 use axum::response::Response;
-use bespoke_tests::support::App;
+use bespoke_tests::support::{App, Person};
 use bespoke_web::{Error, Gateway, Public, Routes, route};
 use serde_json::json;
 
@@ -207,13 +207,24 @@ async fn what_is_our_fault_is_a_500_without_details_and_the_process_lives() {
 }
 
 #[tokio::test]
+async fn token_of_another_account_with_the_same_number_is_refused() {
+    // A restore can give the number of an account away twice.
+    let app = App::new().await;
+    let (jane, joe) = (app.person("jane").await, app.person("joe").await);
+    let mixed = Person { id: jane.id, ..joe };
+    let token = app.token_from(&mixed, app.context().now());
+    let read = app.get("/account/jwt").jwt(&token).send().await;
+    read.expect_error(401, "unauthorized");
+}
+
+#[tokio::test]
 async fn a_token_from_before_the_account_was_made_is_refused() {
     // After a restore from a backup another account may have the same number.
     let app = App::new().await;
     app.clock.advance_ms(10_000);
     let person = app.person("jane").await;
     let early = bespoke_core::Timestamp::from_millis(1_767_225_600_000);
-    let token = app.token_from(person.id, early);
+    let token = app.token_from(&person, early);
     app.get("/account/jwt")
         .jwt(&token)
         .send()

@@ -61,9 +61,10 @@ pub(crate) async fn read(
 
 /// Whether anybody may see the image. The images of what can be private are private where it is gone.
 fn is_public(db: &Db<'_>, id: &ImageId) -> Result<bool> {
+    let name = id.to_string();
     Ok(match id {
-        ImageId::Set(id) => sets::is_public(db, *id)?.unwrap_or_default(),
-        ImageId::Pattern(id) => patterns::is_public(db, *id)?.unwrap_or_default(),
+        ImageId::Set(id) => sets::shows_image(db, *id, &name)?,
+        ImageId::Pattern(id) => patterns::shows_image(db, *id, &name)?,
         _ => true,
     })
 }

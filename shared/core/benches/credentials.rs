@@ -34,6 +34,7 @@ fn credentials(bench: &mut Criterion) {
     let now = Timestamp::from_millis(1_800_000_000_000);
     let account = TokenAccount {
         id: 7,
+        uuid: uuid::Uuid::from_u128(7),
         username: "jane",
         role: "user",
         status: 1,

@@ -4,6 +4,7 @@ mod hs256;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::entity::user::User;
 use crate::{Key, Timestamp};
@@ -15,6 +16,10 @@ pub struct Claims {
     /// Integer id of the account.
     #[serde(rename = "_id")]
     pub id: i64,
+    /// UUID of the account. After the database was restored, another account may have the integer id. Tokens of version 0.1 have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<Uuid>,
     /// User name.
     pub username: String,
     /// Name of the role.
@@ -42,6 +47,8 @@ const IMPERSONATION_LIFE_MS: i64 = 60 * 60 * 1000;
 pub struct TokenAccount<'a> {
     /// Integer id.
     pub id: i64,
+    /// UUID.
+    pub uuid: Uuid,
     /// User name.
     pub username: &'a str,
     /// Name of the role.
@@ -56,6 +63,7 @@ impl<'a> From<&'a User> for TokenAccount<'a> {
     fn from(user: &'a User) -> Self {
         Self {
             id: user.standing.id,
+            uuid: user.standing.uuid,
             username: &user.username,
             role: user.standing.role.name(),
             status: user.standing.status as i64,
@@ -148,6 +156,7 @@ impl Tokens {
         };
         self.encode(&Claims {
             id: account.id,
+            sub: Some(account.uuid),
             username: account.username.to_owned(),
             role: account.role.to_owned(),
             status: account.status,
@@ -201,6 +210,7 @@ mod tests {
 
     const ACCOUNT: TokenAccount<'static> = TokenAccount {
         id: 4,
+        uuid: Uuid::from_u128(4),
         username: "user-4",
         role: "user",
         status: 1,

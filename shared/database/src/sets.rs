@@ -67,12 +67,15 @@ pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>>
     }
 }
 
-/// Whether anybody may read the set; `None` when there is none.
+/// Whether anybody may see the image of that name: it is that of a public set. The name has a number that another set can have
+/// after the database was restored, so the row has to name the image too.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn is_public(db: &Db<'_>, id: i64) -> Result<Option<bool>> {
-    db.first("SELECT public FROM sets WHERE id = ?1", [id], |_, row| Ok(row.take()?))
+pub fn shows_image(db: &Db<'_>, id: i64, img: &str) -> Result<bool> {
+    let sql = "SELECT public AND img = ?2 FROM sets WHERE id = ?1";
+    let shows: Option<Option<bool>> = db.first(sql, (id, img), |_, row| Ok(row.take()?))?;
+    Ok(shows.flatten().unwrap_or_default())
 }
 
 /// Stores which image a set has.

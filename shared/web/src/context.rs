@@ -52,8 +52,9 @@ struct Inner {
     outside: Outside,
     metrics: Metrics,
     /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
-    computing: OnceLock<Semaphore>,
-    waiting_computations: AtomicUsize,
+    computing: OnceLock<Arc<Semaphore>>,
+    /// Computations that wait or run.
+    computations: Arc<AtomicUsize>,
     /// Memory for large bodies, in pieces of [`ROOM_PIECE_BYTES`].
     room: Arc<Semaphore>,
     /// The same for bodies of callers without authentication.
@@ -126,7 +127,7 @@ impl Context {
             tokens,
             passwords,
             computing: OnceLock::new(),
-            waiting_computations: AtomicUsize::new(0),
+            computations: Arc::default(),
             room: Arc::new(Semaphore::new(MAX_BODIES_BYTES / ROOM_PIECE_BYTES)),
             strangers_room: Arc::new(Semaphore::new(MAX_STRANGERS_BODIES_BYTES / ROOM_PIECE_BYTES)),
             delivery: Mutex::default(),
@@ -297,7 +298,8 @@ impl Context {
         Arc::clone(pieces).acquire_many_owned(wanted).await.ok()
     }
 
-    /// Runs what keeps a core busy, on a thread where it holds nobody up.
+    /// Runs what keeps a core busy, on a thread where it holds nobody up. A computation that has begun keeps its place until it ends,
+    /// also if the request is dropped, because a blocking thread cannot be stopped.
     ///
     /// # Errors
     /// 503 when too many wait.
@@ -305,36 +307,38 @@ impl Context {
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let waiting = Waiting::one_more(&self.0.waiting_computations);
-        if waiting.others >= MAX_WAITING_COMPUTATIONS {
+        let place = Computation::one_more(&self.0.computations);
+        if place.others >= MAX_WAITING_COMPUTATIONS {
             return Err(Error::busy(1));
         }
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-        let computing = self.0.computing.get_or_init(|| Semaphore::new(cores()));
-        let _permit = computing.acquire().await.map_err(Error::internal)?;
+        let computing = self.0.computing.get_or_init(|| Arc::new(Semaphore::new(cores())));
+        let permit = Arc::clone(computing).acquire_owned().await.map_err(Error::internal)?;
         let context = self.clone();
-        tokio::task::spawn_blocking(move || work(&context))
-            .await
-            .map_err(Error::internal)
+        let run = move || {
+            let _held = (place, permit);
+            work(&context)
+        };
+        tokio::task::spawn_blocking(run).await.map_err(Error::internal)
     }
 }
 
-/// One of those who wait, also where the request is dropped meanwhile.
-struct Waiting<'a> {
-    count: &'a AtomicUsize,
+/// A computation that waits or runs, counted until this is dropped.
+struct Computation {
+    count: Arc<AtomicUsize>,
     others: usize,
 }
 
-impl<'a> Waiting<'a> {
-    fn one_more(count: &'a AtomicUsize) -> Self {
+impl Computation {
+    fn one_more(count: &Arc<AtomicUsize>) -> Self {
         Self {
-            count,
             others: count.fetch_add(1, Ordering::Relaxed),
+            count: Arc::clone(count),
         }
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Computation {
     fn drop(&mut self) {
         self.count.fetch_sub(1, Ordering::Relaxed);
     }

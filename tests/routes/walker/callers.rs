@@ -341,7 +341,7 @@ async fn end_token(app: &App, admin: &Person, person: &Person, end: End) -> Stri
         return person.token.clone();
     }
     let long_ago = app.context().now().plus_ms(-400 * DAY_MS);
-    app.token_from(person.id, long_ago)
+    app.token_from(person, long_ago)
 }
 
 async fn end_key(app: &App, admin: &Person, person: &Person, end: End) -> Key {

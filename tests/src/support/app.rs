@@ -275,10 +275,11 @@ impl App {
         person
     }
 
-    /// A token for the account with that integer id, issued at that time.
-    pub fn token_from(&self, user_id: i64, issued: Timestamp) -> String {
+    /// A token for somebody's account, issued at that time.
+    pub fn token_from(&self, person: &Person, issued: Timestamp) -> String {
         let account = TokenAccount {
-            id: user_id,
+            id: person.id,
+            uuid: person.uuid.parse().expect("a UUID"),
             username: "somebody",
             role: "user",
             status: 1,

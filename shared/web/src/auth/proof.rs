@@ -103,8 +103,8 @@ impl Proof {
     /// 429 when the network of the client has sent too many wrong keys.
     pub(super) fn reserve_guess(&self, context: &Context) -> Result<Option<Guess>> {
         match (&self.credentials, self.client, context.limits()) {
-            (Credentials::Key { id, .. }, Some(client), Some(limits)) => {
-                limits.guesses.reserve(*id, ClientNetwork::of(client))
+            (Credentials::Key { id, secret }, Some(client), Some(limits)) => {
+                limits.guesses.reserve(*id, secret, ClientNetwork::of(client))
             }
             _ => Ok(None),
         }
@@ -112,12 +112,12 @@ impl Proof {
 
     /// Settles the count of such a call by its result.
     pub(super) fn settle_guess<T>(&self, guess: Option<Guess>, result: &Result<T>, context: &Context) {
-        let (Credentials::Key { id, .. }, Some(limits)) = (&self.credentials, context.limits()) else {
+        let (Credentials::Key { id, secret }, Some(limits)) = (&self.credentials, context.limits()) else {
             return;
         };
         match result {
-            Ok(_) => limits.guesses.key_is_right(*id, guess),
-            Err(error) if error.status() == StatusCode::UNAUTHORIZED => limits.guesses.key_is_wrong(*id),
+            Ok(_) => limits.guesses.key_is_right(*id, secret, guess),
+            Err(error) if error.status() == StatusCode::UNAUTHORIZED => limits.guesses.key_is_wrong(*id, secret),
             Err(_) => limits.guesses.guess_is_open(guess),
         }
     }
@@ -250,6 +250,9 @@ fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
         return Err(refused());
     }
     let standing = users::standing(db, claims.id)?.ok_or_else(refused)?;
+    if claims.sub.is_some_and(|uuid| uuid != standing.uuid) {
+        return Err(refused());
+    }
     if claims.iat < standing.tokens_from.as_seconds() {
         return Err(refused());
     }

@@ -1,12 +1,13 @@
 //! A limit for calls with wrong API keys, by the network of the client, so that they do not read the database without end.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use bespoke_core::ClientNetwork;
+use bespoke_core::{ClientNetwork, KeySecret};
 use governor::nanos::Nanos;
 use uuid::Uuid;
 
@@ -51,8 +52,8 @@ impl Guesses {
     ///
     /// # Errors
     /// 429 when the network of the client has sent too many wrong keys in the last minute.
-    pub(crate) fn reserve(&self, key: Uuid, client: ClientNetwork) -> Result<Option<Guess>, Error> {
-        if self.verified.contains(key) {
+    pub(crate) fn reserve(&self, key: Uuid, secret: &KeySecret, client: ClientNetwork) -> Result<Option<Guess>, Error> {
+        if self.verified.contains(key, secret) {
             Ok(None)
         } else {
             self.count(client).map(Some)
@@ -60,16 +61,16 @@ impl Guesses {
     }
 
     /// The key of a call was right.
-    pub(crate) fn key_is_right(&self, key: Uuid, guess: Option<Guess>) {
+    pub(crate) fn key_is_right(&self, key: Uuid, secret: &KeySecret, guess: Option<Guess>) {
         if let Some(guess) = guess {
             self.release(guess);
-            self.verified.insert(key);
+            self.verified.insert(key, secret);
         }
     }
 
     /// The key of a call was wrong.
-    pub(crate) fn key_is_wrong(&self, key: Uuid) {
-        self.verified.remove(key);
+    pub(crate) fn key_is_wrong(&self, key: Uuid, secret: &KeySecret) {
+        self.verified.remove(key, secret);
     }
 
     /// Whether the key of a call was right is not known.
@@ -124,25 +125,35 @@ impl Guesses {
     }
 }
 
-/// API keys that this process has verified: their calls are no guesses.
+/// API keys that this process has verified: their calls are no guesses. Each is kept with a keyed hash of its secret, so that a call
+/// with another secret is a guess, and does not make a guess of the next call with the right one.
 #[derive(Default)]
-struct VerifiedKeys(RwLock<HashSet<Uuid>>);
+struct VerifiedKeys {
+    keys: RwLock<HashSet<(Uuid, u64)>>,
+    hasher: RandomState,
+}
 
 impl VerifiedKeys {
-    fn contains(&self, key: Uuid) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&key)
+    fn entry(&self, key: Uuid, secret: &KeySecret) -> (Uuid, u64) {
+        (key, self.hasher.hash_one(secret.expose()))
     }
 
-    fn insert(&self, key: Uuid) {
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+    fn contains(&self, key: Uuid, secret: &KeySecret) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.contains(&self.entry(key, secret))
+    }
+
+    fn insert(&self, key: Uuid, secret: &KeySecret) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= BUCKETS_MAX {
             keys.clear();
         }
-        keys.insert(key);
+        keys.insert(self.entry(key, secret));
     }
 
-    fn remove(&self, key: Uuid) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    fn remove(&self, key: Uuid, secret: &KeySecret) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.remove(&self.entry(key, secret));
     }
 }
 
@@ -155,6 +166,7 @@ mod tests {
 
     use super::super::tests::Manual;
     use super::*;
+    use crate::SystemRandom;
 
     #[test]
     fn wrong_keys_are_limited_and_right_ones_are_not() {
@@ -163,17 +175,23 @@ mod tests {
         let guesses = Guesses::new(most, &Forward::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let client = ClientNetwork::of([192, 0, 2, 1].into());
         let (right, wrong) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let [secret, other] = [(); 2].map(|()| KeySecret::generate(&SystemRandom));
         for _ in 0..200 {
-            let guess = guesses.reserve(right, client).unwrap();
-            guesses.key_is_right(right, guess);
+            let guess = guesses.reserve(right, &secret, client).unwrap();
+            guesses.key_is_right(right, &secret, guess);
         }
-        let wrong_ones = || (0..200).take_while(|_| guesses.reserve(wrong, client).is_ok()).count();
+        let guess = |key, secret| guesses.reserve(key, secret, client);
+        let wrong_ones = || (0..200).take_while(|_| guess(wrong, &other).is_ok()).count();
         assert_eq!(wrong_ones(), 120);
-        assert!(guesses.reserve(right, client).unwrap().is_none());
-        guesses.key_is_wrong(right);
-        assert_eq!(guesses.reserve(right, client).unwrap_err().status().as_u16(), 429);
+        // A wrong secret of a verified key is a guess, and does not harm the right one.
+        assert_eq!(guess(right, &other).unwrap_err().status().as_u16(), 429);
+        guesses.key_is_wrong(right, &other);
+        assert!(guess(right, &secret).unwrap().is_none());
+        // A key that was revoked since is a guess again.
+        guesses.key_is_wrong(right, &secret);
+        assert_eq!(guess(right, &secret).unwrap_err().status().as_u16(), 429);
         let elsewhere = ClientNetwork::of([192, 0, 2, 2].into());
-        assert!(guesses.reserve(wrong, elsewhere).is_ok());
+        assert!(guesses.reserve(wrong, &other, elsewhere).is_ok());
         clock.0.fetch_add(60_000, Ordering::Relaxed);
         assert_eq!(wrong_ones(), 120);
     }
