@@ -75,14 +75,18 @@ impl Replica {
         let date_ms = self.refresh().await?;
         let first = self.known.load_full();
         self.check_writable(&first.head.json)?;
-        let (young, old): (Vec<_>, Vec<_>) = listed
+        let is_young = |object: &Listed| date_ms < object.last_modified_ms + TRASH_KEPT_MS;
+        let old = listed
             .into_iter()
-            .partition(|object| self.is_kept(&object.key) && date_ms < object.last_modified_ms + TRASH_KEPT_MS);
+            .filter(|object| !(self.is_kept(&object.key) && is_young(object)));
         let mut kept = match &early {
             Some(early) => early.clone(),
             None => self.names_of(&first).await?,
         };
-        for trash in young.iter().filter(|object| object.key.starts_with(TRASH)) {
+        // The trash is listed again, behind `head`: an object that `head` no longer names was put into the trash before, perhaps after
+        // the first list was made.
+        let trash = within(&*self.clock, OBJECT_TIMEOUT_MS, self.store.list(TRASH)).await?;
+        for trash in trash.iter().filter(|object| is_young(object)) {
             kept.extend(self.trash(&trash.key).await?.names);
         }
         let turn = self.changing.lock().await;
@@ -103,7 +107,7 @@ impl Replica {
         let before_ms = known.head.json.floor_ms;
         let floor_ms = before_ms.max(date_ms.saturating_sub(FLOOR_MS));
         let is_garbage = |object: &Listed| object.last_modified_ms <= floor_ms && !kept.contains(&object.key);
-        let garbage: Vec<_> = old.into_iter().filter(is_garbage).collect();
+        let garbage: Vec<_> = old.filter(is_garbage).collect();
         if garbage.is_empty() {
             return Ok(Attempt::Done(Collected {
                 deleted: 0,
