@@ -235,7 +235,8 @@ impl Replica {
             RestorePoint::At(version) => return Ok(version),
             RestorePoint::Before(wanted_ms) => wanted_ms,
         };
-        let now_ms = self.now_ms(date_ms);
+        // Another process may have dated a state by a clock that is ahead of this one's.
+        let now_ms = self.now_ms(date_ms).max(date_ms);
         if wanted_ms > now_ms {
             return Err(Error::NotRestorable(NotRestorable::Future { wanted_ms, now_ms }).into());
         }

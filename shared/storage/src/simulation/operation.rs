@@ -215,11 +215,16 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
 }
 
 /// There may be no state that is old enough: then nothing is restored.
+/// A restore that takes longer than this may find that its state has left the days that are kept. In milliseconds.
+const PROMPT_MS: u64 = 60 * 60 * 1000;
+
 async fn restore(engine: &Engine, point: RestorePoint) -> Result<Outcome, Error> {
+    let began_ms = engine.replica.clock.unix_ms();
     match engine.restore(point).await {
         Ok(_) | Err(Error::NotRestorable(NotRestorable::BeforeFirst { .. } | NotRestorable::Unknown(_))) => {
             Ok(Outcome::Done)
         }
+        Err(Error::NotRestorable(_)) if engine.replica.clock.unix_ms() > began_ms + PROMPT_MS => Ok(Outcome::Done),
         Err(error) => Err(error),
     }
 }
