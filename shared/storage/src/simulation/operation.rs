@@ -8,7 +8,7 @@ use super::model::{MODEL_PAGE_BYTES, Model};
 use crate::checksum;
 use crate::compaction::Compact;
 use crate::engine::{Engine, Freshness};
-use crate::error::{Error, NotRestorable};
+use crate::error::Error;
 use crate::job::{CommitId, Seen};
 use crate::restore::RestorePoint;
 use crate::version::Version;
@@ -215,16 +215,11 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
 }
 
 /// There may be no state that is old enough: then nothing is restored.
-/// A restore that takes longer than this may find that its state has left the days that are kept. In milliseconds.
-const PROMPT_MS: u64 = 60 * 60 * 1000;
-
+/// Restores, or finds that the state is not kept: it may be older than the days that are kept. That every younger state can be
+/// restored is checked at the end of each schedule, where its age is known.
 async fn restore(engine: &Engine, point: RestorePoint) -> Result<Outcome, Error> {
-    let began_ms = engine.replica.clock.unix_ms();
     match engine.restore(point).await {
-        Ok(_) | Err(Error::NotRestorable(NotRestorable::BeforeFirst { .. } | NotRestorable::Unknown(_))) => {
-            Ok(Outcome::Done)
-        }
-        Err(Error::NotRestorable(_)) if engine.replica.clock.unix_ms() > began_ms + PROMPT_MS => Ok(Outcome::Done),
+        Ok(_) | Err(Error::NotRestorable(_)) => Ok(Outcome::Done),
         Err(error) => Err(error),
     }
 }
