@@ -11,11 +11,11 @@ import urllib.parse
 
 from stage import ROOT, SETTINGS, Server
 
-# A process that is paused for longer than this has answered nothing.
+# How long a call waits for an answer.
 ANSWER_LIMIT_S = 5
 COMMAND_LIMIT_S = 120
 BUCKET = "bespoke"
-# Of the lock in `head`: a process that is paused for longer loses it.
+# The longest one outlasts the lock in `head`, so that the process loses it.
 PAUSES_S = (0.1, 0.5, 2, 11)
 NO_ANSWER = "no answer"
 
@@ -44,12 +44,12 @@ class Cluster:
         finally:
             connection.close()
 
-    def everywhere(self, method, path, authorization):
-        """The answers of all processes to the same call, which all get at once."""
+    def everywhere(self, ask):
+        """The results of `ask(process)` for all processes, which are asked at the same time."""
         answers = [None] * len(self.urls)
 
         def one(process):
-            answers[process] = self.call(process, method, path, authorization=authorization)
+            answers[process] = ask(process)
 
         threads = [threading.Thread(target=one, args=(process,), daemon=True) for process in range(len(self.urls))]
         for thread in threads:

@@ -25,7 +25,7 @@ SHORT_S = 120
 
 
 class Run:
-    """What the checks share: the processes, the end, and what was found."""
+    """The state that the checks share: the processes, the end, problems, and the number of checks of each kind."""
 
     def __init__(self, cluster, dice):
         self.cluster, self.dice = cluster, dice
@@ -33,9 +33,9 @@ class Run:
         self.lock = threading.Lock()
         self.problems, self.counts = [], {}
 
-    def count(self, what, by=1):
+    def count(self, check):
         with self.lock:
-            self.counts[what] = self.counts.get(what, 0) + by
+            self.counts[check] = self.counts.get(check, 0) + 1
 
     def complain(self, problem):
         with self.lock:
@@ -60,10 +60,10 @@ class Run:
 
     def sign_up(self, dice, role="user"):
         """A new account: its id, and what goes into Authorization."""
-        body = {"email": f"{secrets.token_hex(8)}@{TEST_DOMAIN}", "language": "en", "test": True, "role": role}
+        body = {"language": "en", "test": True, "role": role}
 
         def attempt():
-            # A confirmation whose answer was lost is used up: then somebody else signs up.
+            # If the answer to a confirmation is lost, its link is used up, so each attempt has another address.
             process = dice.randrange(len(self.cluster.urls))
             body["email"] = f"{secrets.token_hex(8)}@{TEST_DOMAIN}"
             status, answer, _ = self.cluster.call(process, "POST", "/signup", body)
@@ -123,18 +123,13 @@ class Register:
         with self.lock:
             self.begun += 1
             turn = self.begun
-        won, refused = [], 0
-        answers = [None] * len(processes)
 
         def write(process):
             body, headers = {"name": f"{turn}-{process}"}, {"If-Match": known[1]}
-            answers[process], *_ = self.run.cluster.call(process, "PATCH", self.path, body, self.authorization, headers)
+            status, *_ = self.run.cluster.call(process, "PATCH", self.path, body, self.authorization, headers)
+            return status
 
-        threads = [threading.Thread(target=write, args=(process,), daemon=True) for process in processes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        answers = self.run.cluster.everywhere(write)
         won = [process for process in processes if answers[process] == 200]
         refused = answers.count(412)
         if len(won) > 1:
@@ -142,15 +137,13 @@ class Register:
         if not won and refused == len(answers):
             return self.run.complain(f"{self.path}: nobody won turn {turn}")
         if won:
-            with self.lock:
-                self.floor = max(self.floor, turn)
             self.run.count("races")
         return self.settle(turn, won, known[1], deadline)
 
     def settle(self, turn, won, tag, deadline):
         """Makes sure that the turn is over, and that every process knows who won it."""
         def attempt():
-            # Whoever has not answered may still win, unless somebody has.
+            # A write without an answer may still win, unless another one has won.
             status, *_ = self.run.cluster.call(0, "PATCH", self.path, {"name": f"{turn}-0"}, self.authorization, {"If-Match": tag})
             return status if status in (200, 412) else None
 
@@ -177,13 +170,14 @@ def read_for_ever(run, registers, seed):
         dice.choice(registers).read(dice.randrange(len(run.cluster.urls)))
 
 
-def refused_everywhere(run, path, authorization, what):
+def refused_everywhere(run, path, authorization, reason):
     """From an acknowledgement on, no process may serve it."""
-    for process, (status, answer, _) in enumerate(run.cluster.everywhere("GET", path, authorization)):
+    answers = run.cluster.everywhere(lambda process: run.cluster.call(process, "GET", path, authorization=authorization))
+    for process, (status, answer, _) in enumerate(answers):
         if status == 401:
             run.count("refusals")
         elif status not in (NO_ANSWER, 503):
-            run.complain(f"{what}, and process {process} answers {status} {answer}")
+            run.complain(f"{reason}, and process {process} answers {status} {answer}")
 
 
 def revoke_for_ever(run, administrator, seed):

@@ -17,13 +17,7 @@ fn import(server: &Server, file: &Path, key: &str) -> Outcome {
     let url = format!("http://127.0.0.1:{}", server.port);
     let mut command = bespoke(file.parent().unwrap());
     let command = command.arg("import-account").arg(file).args(["--url", &url]);
-    let output = command.env("BESPOKE_KEY", key).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Outcome {
-        code: output.status.code(),
-        out: text(output.stdout),
-        err: text(output.stderr),
-    }
+    Outcome::of(command.env("BESPOKE_KEY", key))
 }
 
 /// The API key of a new account in the form of `BESPOKE_KEY`, and a token.

@@ -10,7 +10,7 @@ mod operator;
 mod rotate;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use bespoke_storage::{DirectoryStore, MemoryStore};
@@ -33,6 +33,17 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// Runs a command to its end.
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
     #[track_caller]
     fn json(&self, code: i32) -> Value {
         assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
@@ -59,18 +70,12 @@ fn run(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
         .args(arguments)
         .envs(settings.iter().copied())
         .stdin(Stdio::null());
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let err = text(output.stderr);
+    let outcome = Outcome::of(&mut command);
     settings
         .iter()
         .for_each(|(name, value)| secrets::plant_setting(name, value));
-    secrets::check_output(&err);
-    Outcome {
-        code: output.status.code(),
-        out: text(output.stdout),
-        err,
-    }
+    secrets::check_output(&outcome.err);
+    outcome
 }
 
 /// Moves a file in.

@@ -57,7 +57,7 @@ async fn each_kind_of_record_has_a_limit() {
     // An expired key is no live one.
     app.clock.advance_ms(60_000);
     post(&app, &jane, "/apikeys/jwt", &key).await.expect_status(201);
-    // Somebody else has limits of one's own.
+    // Another account has limits of its own.
     let other = app.person("other").await;
     post(&app, &other, "/sets/jwt", &set("Other")).await.expect_status(201);
 }

@@ -9,17 +9,6 @@ async fn admin(app: &App) -> Person {
     admin
 }
 
-/// The audit, newest first.
-async fn audit(app: &App, admin: &Person) -> Vec<Value> {
-    let list = app
-        .get("/admin/audit/jwt")
-        .jwt(&admin.token)
-        .send()
-        .await
-        .expect_status(200);
-    list["audit"].as_array().unwrap().clone()
-}
-
 #[tokio::test]
 async fn accounts_are_found_by_a_part_of_the_name_or_the_whole_address_and_secrets_stay_secret() {
     // Defect D60.
@@ -69,7 +58,7 @@ async fn accounts_are_found_by_a_part_of_the_name_or_the_whole_address_and_secre
             assert_eq!(search(nothing.clone()).await, (vec![], vec![]), "{nothing}");
         }
     }
-    let newest = &audit(&app, &admin).await[0];
+    let newest = &app.audit(&admin).await[0];
     assert_eq!(
         (&newest["action"], &newest["target"]),
         (&json!("users.search"), &json!(null))
@@ -89,7 +78,7 @@ async fn an_account_is_loaded_and_changed_and_the_audit_says_so() {
                 (&read["user"]["id"], &read["user"]["email"]),
                 (&json!(jane.id), &json!(jane.email))
             );
-            let newest = &audit(&app, &admin).await[0];
+            let newest = &app.audit(&admin).await[0];
             assert_eq!((&newest["action"], &newest["target"]), (&json!("users.read"), &target));
             let patch = async |body: Value| {
                 let changed = app.patch(&one).auth(&admin, method).json(&body).send().await;
@@ -122,7 +111,7 @@ async fn an_account_is_loaded_and_changed_and_the_audit_says_so() {
                 (&json!(3), &json!(4))
             );
             patch(json!({ "consent": 2, "patron": 0, "mfaEnabled": false })).await;
-            let newest = audit(&app, &admin).await.remove(0);
+            let newest = app.audit(&admin).await.remove(0);
             assert_eq!(
                 (&newest["action"], &newest["target"], &newest["actor"]),
                 (&json!("users.update"), &target, &json!(admin.id))
@@ -179,7 +168,7 @@ async fn all_keys_of_an_account_end_at_once() {
             .send()
             .await
             .expect_error(401, "keyRevoked");
-        let newest = audit(&app, &admin).await.remove(0);
+        let newest = app.audit(&admin).await.remove(0);
         assert_eq!(
             (&newest["action"], &newest["before"]["apikeys"][0].is_string()),
             (&json!("apikeys.delete"), &true)
@@ -221,7 +210,7 @@ async fn whoever_helps_acts_as_others_but_never_above_himself() {
         .send()
         .await
         .expect_error(404, "notFound");
-    let before = audit(&app, &admin).await.len();
+    let before = app.audit(&admin).await.len();
     for id in [jane.id.to_string(), jane.uuid.clone()] {
         let acting = act(&id, &support.token).await.expect_status(200);
         assert_eq!(acting["account"]["id"], jane.id);
@@ -248,7 +237,7 @@ async fn whoever_helps_acts_as_others_but_never_above_himself() {
             .expect_error(403, denied);
         act(&jane.uuid, token).await.expect_error(403, denied);
     }
-    let mut rows = audit(&app, &admin).await;
+    let mut rows = app.audit(&admin).await;
     rows.retain(|row| row["action"] != "users.impersonate.call");
     assert_eq!(rows.len(), before + 2, "refusals are no acts");
     assert_eq!(
@@ -309,7 +298,7 @@ async fn changes_of_other_peoples_records_are_acts_too_and_of_ones_own_are_not()
     };
     let pattern = json!({ "design": "aaron", "settings": {}, "name": "before" });
     for (kind, body) in [("set", json!({ "name": "before" })), ("pattern", pattern)] {
-        let count = audit(&app, &admin).await.len();
+        let count = app.audit(&admin).await.len();
         for owner in [&admin, &jane] {
             let one = format!("/{kind}s/{}/jwt", make(owner, kind, body.clone()).await);
             let change = app
@@ -321,7 +310,7 @@ async fn changes_of_other_peoples_records_are_acts_too_and_of_ones_own_are_not()
             change.expect_status(200);
             app.delete(&one).jwt(&admin.token).send().await.expect_status(204);
         }
-        let rows = audit(&app, &admin).await;
+        let rows = app.audit(&admin).await;
         assert_eq!(rows.len(), count + 2);
         assert_eq!(
             (&rows[1]["action"], &rows[0]["action"]),
@@ -341,10 +330,7 @@ async fn changes_of_other_peoples_records_are_acts_too_and_of_ones_own_are_not()
         .send()
         .await
         .expect_status(204);
-    assert_eq!(
-        audit(&app, &admin).await[0]["target"],
-        format!("apikeys/{}", jane.key.id)
-    );
+    assert_eq!(app.audit(&admin).await[0]["target"], format!("apikeys/{}", jane.key.id));
 }
 
 #[tokio::test]

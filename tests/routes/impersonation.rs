@@ -1,15 +1,9 @@
 //! Tokens by which somebody acts as another account, and the entries that their calls leave in the audit
 
-use bespoke_tests::support::{Answer, App, Person};
+use bespoke_tests::support::{Answer, App};
 use serde_json::{Value, json};
 
 const DENIED: &str = "insufficientAccessLevel";
-
-async fn impersonate(app: &App, helper: &Person, whom: &Person) -> String {
-    let path = format!("/admin/impersonate/{}/jwt", whom.uuid);
-    let acting = app.get(&path).jwt(&helper.token).send().await.expect_status(200);
-    acting["token"].as_str().unwrap().to_owned()
-}
 
 async fn consent(app: &App, token: &str, consent: u8) -> Answer {
     let change = app.patch("/consent/jwt").jwt(token);
@@ -22,14 +16,14 @@ async fn impersonator_never_gives_or_withdraws_consent() {
     let (admin, jane) = (app.person_as("root", "admin").await, app.person("jane").await);
     for role in ["support", "admin"] {
         let helper = app.person_as(&format!("{role}-2"), role).await;
-        let token = impersonate(&app, &helper, &jane).await;
+        let token = app.impersonate(&helper, &jane).await;
         for level in 0..=3 {
             consent(&app, &token, level).await.expect_error(403, DENIED);
         }
     }
     // Not even where the account cannot be used without.
     let helper = app.person_as("help", "support").await;
-    let token = impersonate(&app, &helper, &jane).await;
+    let token = app.impersonate(&helper, &jane).await;
     consent(&app, &jane.token, 0).await.expect_status(200);
     consent(&app, &token, 2).await.expect_error(403, DENIED);
     let account = app.get(&format!("/admin/user/{}/jwt", jane.id)).jwt(&admin.token);
@@ -41,31 +35,22 @@ async fn each_call_of_an_impersonator_is_in_the_audit() {
     let app = App::new().await;
     let (admin, jane) = (app.person_as("root", "admin").await, app.person("jane").await);
     let helper = app.person_as("help", "support").await;
-    let token = impersonate(&app, &helper, &jane).await;
-    let audit = async || -> Vec<Value> {
-        let list = app
-            .get("/admin/audit/jwt")
-            .jwt(&admin.token)
-            .send()
-            .await
-            .expect_status(200);
-        list["audit"].as_array().unwrap().clone()
-    };
-    let before = audit().await.len();
+    let token = app.impersonate(&helper, &jane).await;
+    let before = app.audit(&admin).await.len();
     app.get("/whoami/jwt").jwt(&token).send().await.expect_status(200);
     app.get("/sets/jwt").jwt(&token).send().await.expect_status(200);
-    // A refusal shows nothing.
     app.post("/account/export/jwt")
         .jwt(&token)
         .send()
         .await
         .expect_status(200);
+    // A refusal shows nothing.
     app.delete("/account/jwt")
         .jwt(&token)
         .send()
         .await
         .expect_error(403, DENIED);
-    let rows = audit().await;
+    let rows = app.audit(&admin).await;
     assert_eq!(rows.len(), before + 3);
     for (row, (method, path)) in rows.iter().rev().skip(before).zip([
         ("GET", "/whoami/jwt"),
@@ -102,15 +87,7 @@ async fn reading_private_records_of_others_is_in_the_audit() {
     let [private, public] = [&records[0], &records[1]];
     let admin = app.person_as("root", "admin").await;
     let helper = app.person_as("bugs", "bughunter").await;
-    let newest = async || {
-        let list = app
-            .get("/admin/audit/jwt")
-            .jwt(&admin.token)
-            .send()
-            .await
-            .expect_status(200);
-        list["audit"].as_array().unwrap().first().cloned().unwrap_or_default()
-    };
+    let newest = async || app.audit(&admin).await.first().cloned().unwrap_or_default();
     for (reader, path, action, target) in [
         (
             &helper,

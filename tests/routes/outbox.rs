@@ -95,9 +95,9 @@ async fn a_mail_that_fails_too_often_is_dead_until_an_administrator_tries_it_aga
         let path = format!("/admin/outbox/{id}/retry/jwt");
         app.post(&path).jwt(&admin.token).send().await.expect_missing();
     }
-    let audit = app.get("/admin/audit/jwt").jwt(&admin.token).send().await.json();
-    assert_eq!(audit["audit"][0]["action"], "outbox.list");
-    assert_eq!(audit["audit"][1]["action"], "outbox.retry");
+    let audit = app.audit(&admin).await;
+    assert_eq!(audit[0]["action"], "outbox.list");
+    assert_eq!(audit[1]["action"], "outbox.retry");
 }
 
 #[tokio::test]

@@ -1,8 +1,6 @@
 //! Counted calls and limits: `/apikeys/:id/usage`, `/account/usage`, `RateLimit`, 429.
 
-use bespoke_core::{KeySecret, Random};
 use bespoke_tests::support::{App, Key};
-use bespoke_web::SystemRandom;
 use serde_json::json;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -285,12 +283,8 @@ async fn wrong_keys_are_limited_by_address() {
         .send()
         .await
         .expect_status(200);
-    let unknown = || Key {
-        id: (&SystemRandom as &dyn Random).uuid().to_string(),
-        secret: KeySecret::generate(&SystemRandom).expose().to_owned(),
-    };
     let wrong = (0..50).map(|_| {
-        let key = unknown();
+        let key = Key::unknown();
         let request = app.get("/whoami/key").key(&key).from_ip(from);
         request.send()
     });
@@ -305,10 +299,10 @@ async fn wrong_keys_are_limited_by_address() {
         .send()
         .await
         .expect_status(200);
-    let elsewhere = app.get("/whoami/key").key(&unknown()).from_ip("192.0.2.2");
+    let elsewhere = app.get("/whoami/key").key(&Key::unknown()).from_ip("192.0.2.2");
     elsewhere.send().await.expect_error(401, "unauthorized");
     app.clock.advance_ms(60_000);
-    let later = app.get("/whoami/key").key(&unknown()).from_ip(from);
+    let later = app.get("/whoami/key").key(&Key::unknown()).from_ip(from);
     later.send().await.expect_error(401, "unauthorized");
 }
 

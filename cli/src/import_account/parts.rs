@@ -109,16 +109,12 @@ impl Part<'_> {
             return name.to_owned();
         };
         let in_list = name.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
-        let numbered = in_list.map(|rest| {
-            rest.split_once('.')
-                .map_or((rest, None), |(number, field)| (number, Some(field)))
-        });
-        let Some((number, field)) = numbered.and_then(|(number, field)| Some((number.parse::<usize>().ok()?, field)))
-        else {
-            return name.to_owned();
-        };
-        let field = field.map(|field| format!(".{field}")).unwrap_or_default();
-        format!("{list}.{}{field}", first + number)
+        let in_list = in_list.unwrap_or_default();
+        let (number, field) = in_list.split_at(in_list.find('.').unwrap_or(in_list.len()));
+        match number.parse::<usize>() {
+            Ok(number) => format!("{list}.{}{field}", first + number),
+            Err(_) => name.to_owned(),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn point(text: &str) -> Result<RestorePoint> {
     Ok(RestorePoint::Before(ms))
 }
 
-/// Says in a sentence why a state cannot be restored. Other errors stay what they are.
+/// Replaces the error of a state that cannot be restored by a sentence for the operator. Other errors are passed on.
 pub(super) fn explained(error: bespoke_database::Error) -> Error {
     match error {
         bespoke_database::Error::Storage(bespoke_storage::Error::NotRestorable(why)) => anyhow!(sentence(&why)),
@@ -74,8 +74,13 @@ fn as_value(span: &Span) -> Value {
         "firstAt": at(&span.first),
         "last": span.last.version.to_string(),
         "lastAt": at(&span.last),
-        "states": span.last.version.seq - span.first.version.seq + 1,
+        "states": count(span),
     })
+}
+
+/// The number of its states.
+fn count(span: &Span) -> u64 {
+    span.last.version.seq - span.first.version.seq + 1
 }
 
 fn lines(spans: &[Span]) {
@@ -84,7 +89,7 @@ fn lines(spans: &[Span]) {
         let at = |state: &State| state.at_ms.map_or_else(|| NO_TIME.to_owned(), time);
         output::say!(
             "{:>10}  {:<12} {:<26} {:<12} {}",
-            span.last.version.seq - span.first.version.seq + 1,
+            count(span),
             span.first.version.to_string(),
             at(&span.first),
             span.last.version.to_string(),
@@ -109,7 +114,7 @@ fn named(state: &State) -> String {
     }
 }
 
-/// In the form that `--at` takes.
+/// A time in the form that `--at` takes.
 fn time(ms: u64) -> String {
     let moment = i64::try_from(ms)
         .ok()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bespoke_web::{Error, Gateway, Peer};
-use http::{HeaderValue, Request, header};
+use http::{Request, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,7 +22,7 @@ use tokio_io_timeout::TimeoutStream;
 use super::addresses::Addresses;
 use super::framing::MAX_HEAD_BYTES;
 use super::guarded::{GuardedStream, HeadMemory, REFUSED};
-use super::unread::Unread;
+use super::unread::{CLOSE, Unread};
 use super::{GRACE_S, metrics};
 
 /// How long a client may take to send the head of a request, in seconds; also how long a connection may be idle.
@@ -96,9 +96,7 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
 async fn respond(gateway: Arc<Gateway>, peer: Peer, mut request: Request<Incoming>) -> Result<Response, Infallible> {
     if request.method().as_str() == REFUSED {
         let mut response = gateway.refuse(refusal(request.uri().path()));
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
         return Ok(response);
     }
     request.extensions_mut().insert(peer);

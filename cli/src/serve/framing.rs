@@ -206,7 +206,7 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
     Ok(position)
 }
 
-/// The fields that matter here; `None` if one of them is invalid or stands there twice.
+/// The fields that determine the end of the request and its host; `None` if one of them is invalid or repeated.
 fn framed<'a>(fields: &[Header<'a>]) -> Option<Framed<'a>> {
     let mut framed = Framed::default();
     for field in fields {

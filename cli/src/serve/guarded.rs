@@ -110,8 +110,8 @@ pub(super) struct GuardedStream<S> {
     held: Held,
     /// How many of the held bytes may be passed.
     passable: usize,
-    /// The request that stands for a refused head, and how much of it was passed.
-    refused: Option<(&'static [u8], usize)>,
+    /// The rest of the request that stands for a refused head: the bytes that were not passed yet.
+    refused: Option<&'static [u8]>,
     /// Whether the body that is being read is broken behind the bytes that were passed.
     is_broken: bool,
     linger: Option<Linger>,
@@ -146,13 +146,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
             buffer.put_slice(&self.held.bytes[..bytes]);
             self.held.remove(bytes);
             self.passable -= bytes;
-        } else if let Some((request, passed)) = &mut self.refused {
-            let bytes = (request.len() - *passed).min(buffer.remaining());
-            buffer.put_slice(&request[*passed..*passed + bytes]);
-            *passed += bytes;
-            return bytes > 0;
+            return true;
         }
-        bytes > 0
+        let Some(rest) = &mut self.refused else {
+            return false;
+        };
+        let (now, later) = rest.split_at(rest.len().min(buffer.remaining()));
+        buffer.put_slice(now);
+        *rest = later;
+        !now.is_empty()
     }
 
     /// Takes note of bytes that were read; returns how many of them may be passed at once.
@@ -184,12 +186,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
-        let request: &[u8] = match refusal {
+        let request: &'static [u8] = match refusal {
             Refusal::Malformed => b"REFUSED /400 HTTP/1.1\r\nHost: refused\r\n\r\n",
             Refusal::HeadTooLarge => b"REFUSED /431 HTTP/1.1\r\nHost: refused\r\n\r\n",
             Refusal::Busy => b"REFUSED /503 HTTP/1.1\r\nHost: refused\r\n\r\n",
         };
-        self.refused = Some((request, 0));
+        self.refused = Some(request);
     }
 
     /// Whether the client may still be sending a request.

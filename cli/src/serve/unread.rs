@@ -15,7 +15,8 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 const MAX_DRAIN_BYTES: u64 = 256 * 1024;
 /// How long the client may take to send that rest, in seconds.
 const DRAIN_DEADLINE_S: u64 = 5;
-const CLOSE: HeaderValue = HeaderValue::from_static("close");
+/// The value of `Connection` that ends the connection.
+pub(super) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Receives a body when its reader drops it before its end.
 #[derive(Clone, Default)]
@@ -41,8 +42,8 @@ impl Unread {
         }
     }
 
-    /// Decides whether the connection goes on once the handler has responded: a small rest of the body is discarded next to the
-    /// response, so that the connection goes on; otherwise the response says that the connection ends.
+    /// Decides whether the connection serves more requests after the response. A small rest of the body is discarded, so that it
+    /// does; otherwise the response announces its end.
     pub(super) fn settle(self, response: &mut Response) {
         let Some(rest) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;

@@ -44,7 +44,7 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id
         None if !session.config().require_check => None,
         check => Some(check.and_then(Value::as_str).unwrap_or_default().to_owned()),
     };
-    let origin = crate::signin_link::origin(&session, client);
+    let origin = session.origin(client);
     let activate = session.write(move |db| activate(db, id, check.as_deref(), consent, origin));
     let user_id = activate.await?.ok_or_else(Error::not_found)?;
     Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))

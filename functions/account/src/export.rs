@@ -37,7 +37,7 @@ pub async fn export_file(session: &Session, user_id: i64) -> Result<Vec<u8>> {
         let export = Export::of(db, user_id, &context)?;
         serde_json::to_vec_pretty(&export).map_err(Error::internal)
     };
-    session.read_much(write).await
+    session.read_blocking(write).await
 }
 
 /// Export one's account

@@ -82,7 +82,7 @@ pub(crate) async fn change(caller: Caller<USER>, session: Session, client: Clien
     caller.actor.may_change_credentials()?;
     let body = body.0;
     let given = |name: &str| body.get(name).filter(|value| truthy(value));
-    let typed = Typed::of(&body, crate::signin_link::origin(&session, client));
+    let typed = Typed::of(&body, session.origin(client));
     match (body.get("mfa"), given("secret")) {
         (Some(Value::Bool(true)), Some(secret)) if typed.code.is_some() => {
             confirm(caller, session, secret, typed).await

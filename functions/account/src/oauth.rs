@@ -119,7 +119,7 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
         email: identity.email.clone(),
     };
     let (typed, now, uuid) = (
-        Typed::of(&body, crate::signin_link::origin(&session, client)),
+        Typed::of(&body, session.origin(client)),
         session.now(),
         session.random().uuid(),
     );

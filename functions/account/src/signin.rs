@@ -52,10 +52,7 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         .get("password")
         .filter(|password| truthy(password))
         .ok_or(Error::bad_request("passwordMissing"))?;
-    let origin = Origin {
-        client: client.network(),
-        now: session.now(),
-    };
+    let origin = session.origin(client);
     let attempt = Attempt { name, origin };
     let reserving = attempt.clone();
     let open = match session.write(move |db| reserving.reserve(db)).await? {

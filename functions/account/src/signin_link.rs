@@ -51,7 +51,7 @@ enum Sent {
 pub(crate) async fn send(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     let body = body.required()?;
     let name = name_of(&body)?;
-    let (writer, origin) = (session.clone(), origin(&session, client));
+    let (writer, origin) = (session.clone(), session.origin(client));
     session
         .write(move |db| make_link(db, &writer, &name, &body, origin))
         .await?;
@@ -59,14 +59,6 @@ pub(crate) async fn send(_: Public, session: Session, client: ClientIp, body: Bo
     Ok(ok(&Answer {
         result: Sent::EmailSent,
     }))
-}
-
-/// Origin of a request that comes now.
-pub(crate) fn origin(session: &Session, client: ClientIp) -> Origin {
-    Origin {
-        client: client.network(),
-        now: session.now(),
-    }
 }
 
 fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject, origin: Origin) -> Result<()> {
@@ -137,7 +129,7 @@ pub(crate) struct LinkToken {
     ))]
 pub(crate) async fn link(_: Public, session: Session, client: ClientIp, id: Id, body: Body) -> Result<Response> {
     let check = body.0.get("check").and_then(Value::as_str).unwrap_or_default();
-    let typed = Typed::of(&body.0, origin(&session, client));
+    let typed = Typed::of(&body.0, session.origin(client));
     by_link(session, id, check.to_owned(), typed).await
 }
 
@@ -165,7 +157,7 @@ pub(crate) async fn link_with_check(
     params: Params,
     body: Body,
 ) -> Result<Response> {
-    let typed = Typed::of(&body.0, origin(&session, client));
+    let typed = Typed::of(&body.0, session.origin(client));
     by_link(session, id, params.get("check").to_owned(), typed).await
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, body: 
         session: session.clone(),
         user,
         test,
-        origin: crate::signin_link::origin(&session, client),
+        origin: session.origin(client),
     };
     let confirmation = session.write(move |db| attempt.store(db)).await?;
     if !test {

@@ -98,7 +98,7 @@ pub(crate) async fn update(
     let id = caller.actor.user_id;
     changes.check_permission(caller.actor)?;
     if let Some(password) = changes.password.take() {
-        let origin = crate::signin_link::origin(&session, client);
+        let origin = session.origin(client);
         changes.verified = verify_current(&session, id, current_password, origin).await?;
         changes.password = Some(session.hash_password(password).await?);
     }

@@ -65,7 +65,7 @@ pub(crate) struct AuditList {
     ))]
 pub(crate) async fn list(_: Caller<ADMIN>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let page = paging.0.page()?;
-    let rows = session.read_much(move |db| Ok(audit::newest(db, page)?)).await?;
+    let rows = session.read_blocking(move |db| Ok(audit::newest(db, page)?)).await?;
     bespoke_web::list(&AuditList {
         result: Outcome::Success,
         audit: rows.into_iter().map(Into::into).collect(),

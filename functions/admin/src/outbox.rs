@@ -80,7 +80,7 @@ pub(crate) async fn list(caller: Caller<ADMIN>, session: Session, paging: Query<
     let page = paging.0.page()?;
     let witness = session.witness("outbox.list");
     caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
-    let mails = session.read_much(move |db| Ok(outbox::waiting(db, page)?)).await?;
+    let mails = session.read_blocking(move |db| Ok(outbox::waiting(db, page)?)).await?;
     bespoke_web::list(&OutboxList {
         result: Outcome::Success,
         outbox: mails.into_iter().map(Into::into).collect(),

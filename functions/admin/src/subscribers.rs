@@ -43,7 +43,9 @@ pub(crate) async fn list(caller: Caller<SUPPORT>, session: Session, paging: Quer
     let page = paging.0.page()?;
     let witness = session.witness("subscribers.list");
     caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
-    let found = session.read_much(move |db| Ok(subscribers::active(db, page)?)).await?;
+    let found = session
+        .read_blocking(move |db| Ok(subscribers::active(db, page)?))
+        .await?;
     bespoke_web::list(&SubscriberList {
         result: Outcome::Success,
         subscribers: found.into_iter().map(Into::into).collect(),

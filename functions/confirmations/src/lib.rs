@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_database::confirmations;
-use bespoke_database::failed_signins::{self, Origin, Subject};
+use bespoke_database::failed_signins::{self, Subject};
 use bespoke_web::{
     ClientIp, Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route, suggestions,
 };
@@ -82,10 +82,7 @@ async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Par
     let Id(EntityId::Uuid(uuid)) = id else {
         return Err(Error::not_found());
     };
-    let origin = Origin {
-        client: client.network(),
-        now: session.now(),
-    };
+    let origin = session.origin(client);
     let look = session.read(|db| {
         let found = confirmations::by_uuid(db, uuid)?;
         let Some(found) = found.filter(|found| !found.expired(origin.now)) else {

@@ -1,5 +1,7 @@
 //! `POST /sets/{auth}`
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use bespoke_core::entity::set::SetContent;
 use bespoke_core::{EntityId, Scope};
@@ -25,34 +27,27 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     set::check(&body)?;
     let image = session.take_image(&mut body).await;
     let (content, mut ignored) = set::create(body, session.config());
-    let (uuid, now, sent) = (session.random().uuid(), session.now(), content.clone());
+    let content = Arc::new(content);
+    let (uuid, now, sent) = (session.random().uuid(), session.now(), Arc::clone(&content));
     let make = caller.create(&session, move |db, actor| {
-        Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
+        Ok(sets::insert(db, uuid, actor.user_id, &sent, now)?)
     });
     let made = make.await?;
     if made.again {
         let set = session
             .read(|db| crate::find(db, Id(EntityId::Integer(made.value))))
             .await?;
+        // The image is left out of account, because it comes after the set.
+        let stored = SetContent {
+            img: content.img.clone(),
+            ..set.content
+        };
         // The response shows the set as it is now. A key that only writes must not read changes of others by a repeat.
-        if !is_as_sent(&set.content, &sent) {
+        if stored != *content {
             caller.require_scope(&session, Scope::SetsRead, Some(set.uuid)).await?;
         }
     }
     let id = made.value;
     crate::keep_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
-}
-
-/// Whether a set has nothing that the request did not contain. Its image is left out of account: it comes after the set.
-fn is_as_sent(stored: &SetContent, sent: &SetContent) -> bool {
-    let SetContent {
-        name,
-        notes,
-        imperial,
-        public,
-        measies,
-        img: _,
-    } = stored;
-    (name, notes, imperial, public, measies) == (&sent.name, &sent.notes, &sent.imperial, &sent.public, &sent.measies)
 }

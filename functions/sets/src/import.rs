@@ -78,7 +78,7 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
     };
     let user_id = caller.actor.user_id;
     let mut sets = session
-        .read_much(move |db| Ok(sets::by_user(db, user_id, page)?))
+        .read_blocking(move |db| Ok(sets::by_user(db, user_id, page)?))
         .await?;
     // A repeat may come when some of them are gone.
     sets.retain(|set| set.id <= last);

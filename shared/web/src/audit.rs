@@ -49,12 +49,7 @@ impl Witness {
     /// # Errors
     /// When the row cannot be written; then nothing of the transaction is.
     pub fn note(&self, db: &Db<'_>, actor: Actor) -> Result<()> {
-        Ok(audit::insert(db, actor.user_id, &self.0)?)
-    }
-
-    /// Writes down a call that the account `impersonator` makes as another one.
-    pub(crate) fn note_impersonated(&self, db: &Db<'_>, impersonator: i64) -> Result<()> {
-        Ok(audit::insert(db, impersonator, &self.0)?)
+        self.note_by(db, actor.user_id)
     }
 
     /// Writes it down unless the record is the actor's own: everybody does as he likes with that.
@@ -67,6 +62,10 @@ impl Witness {
         } else {
             self.note(db, actor)
         }
+    }
+
+    fn note_by(&self, db: &Db<'_>, user_id: i64) -> Result<()> {
+        Ok(audit::insert(db, user_id, &self.0)?)
     }
 }
 
@@ -95,6 +94,6 @@ impl Session {
         let witness = witness
             .target("users", identity.actor.user_id)
             .change(Value::Null, call);
-        self.write(move |db| witness.note_impersonated(db, impersonator)).await
+        self.write(move |db| witness.note_by(db, impersonator)).await
     }
 }

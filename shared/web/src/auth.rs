@@ -103,9 +103,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         };
         session.write(write).await
     }
-}
 
-impl<const LEVEL: u8> Caller<LEVEL> {
     /// Makes something on behalf of the caller, as [`Caller::write`]. Under an `Idempotency-Key` the same request does so once.
     ///
     /// # Errors
@@ -131,9 +129,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         });
         repeat.open(write.await?)
     }
-}
 
-impl<const LEVEL: u8> Caller<LEVEL> {
     /// Lets the caller go on unless it uses an API key that has scopes and lacks this one. `set` is the set that is read.
     ///
     /// # Errors

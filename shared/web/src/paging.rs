@@ -72,7 +72,7 @@ pub async fn stored_list<T: Serialize>(
     }
     let write = move |db: &Db<'_>| make(db).map(|list| answer::text(&list));
     let text = if bytes > SHORT_LIST_BYTES {
-        session.read_much(write).await?
+        session.read_blocking(write).await?
     } else {
         session.read(write).await?
     };

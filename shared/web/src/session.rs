@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request};
+use bespoke_database::failed_signins::Origin;
 use bespoke_database::{CommitId, Committed, Db, Freshness, Version};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -16,7 +17,7 @@ use crate::context::Room;
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Limit, Subject};
 use crate::repeated::Repeated;
-use crate::{Context, Error, Result};
+use crate::{ClientIp, Context, Error, Result};
 
 /// Which version of the database an answer saw. A client that sends it back reads at least that.
 const DB_SEQ: HeaderName = HeaderName::from_static("db-seq");
@@ -126,12 +127,20 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::read`]; 503 when too many wait.
-    pub async fn read_much<T: Send + 'static>(
+    pub async fn read_blocking<T: Send + 'static>(
         &self,
         f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
         self.compute(move |_| runtime.block_on(session.read(f))).await?
+    }
+
+    /// The origin of an attempt that `client` makes now.
+    pub fn origin(&self, client: ClientIp) -> Origin {
+        Origin {
+            client: client.network(),
+            now: self.now(),
+        }
     }
 
     /// The newest version of the database.

@@ -122,7 +122,7 @@ pub struct SuggestionList {
 pub async fn list(session: &Session, kind: SuggestionKind, paging: &Paging) -> Result<Response> {
     let page = paging.page()?;
     let found = session
-        .read_much(move |db| Ok(suggestions::by_kind(db, kind, page)?))
+        .read_blocking(move |db| Ok(suggestions::by_kind(db, kind, page)?))
         .await?;
     crate::list(&SuggestionList {
         result: Outcome::Success,

@@ -249,12 +249,12 @@ impl Caller {
                 let helper = app.person_as(unique, role).await;
                 Self {
                     impersonates: true,
-                    ..Self::token(impersonate(app, owner, &helper).await, Some(3)).of_owner()
+                    ..Self::token(app.impersonate(&helper, &owner.person).await, Some(3)).of_owner()
                 }
             }
             Kind::BlockedImpersonator => {
                 let helper = app.person_as(unique, "support").await;
-                let token = impersonate(app, owner, &helper).await;
+                let token = app.impersonate(&helper, &owner.person).await;
                 change(app, admin, &helper, json!({ "status": -2 })).await;
                 Self {
                     impersonates: true,
@@ -295,12 +295,6 @@ async fn scoped(app: &App, owner: &Owner, names: &str) -> Caller {
         is_restricted: true,
         ..Caller::key(key, Some(4)).of_owner()
     }
-}
-
-async fn impersonate(app: &App, owner: &Owner, helper: &Person) -> String {
-    let path = format!("/admin/impersonate/{}/jwt", owner.person.uuid);
-    let acting = app.get(&path).jwt(&helper.token).send().await.expect_status(200);
-    acting["token"].as_str().expect("a token").to_owned()
 }
 
 async fn change(app: &App, admin: &Person, person: &Person, body: Value) {

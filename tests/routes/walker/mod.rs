@@ -45,6 +45,12 @@ fn name(route: &Route) -> String {
     format!("{} {}", route.method, route.described_path)
 }
 
+/// The method and the path of a route without its authentication scheme: `GET /sets/{id}`.
+fn operation(route: &Route) -> String {
+    let stem = ["/jwt", "/key"].iter().find_map(|end| route.path.strip_suffix(end));
+    format!("{} {}", route.method, stem.unwrap_or(&route.path))
+}
+
 /// The routes of these functions, as every kind of caller.
 async fn walk(of: impl Fn(&str) -> bool) {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;

@@ -4,6 +4,7 @@ use bespoke_tests::support::picture::RED;
 use bespoke_web::Route;
 use serde_json::{Value, json};
 
+use super::operation;
 use super::world::{SECRET, World};
 
 /// A request to a route.
@@ -20,8 +21,7 @@ pub(super) struct Request {
 
 /// The requests with which a route is called.
 pub(super) fn requests(route: &Route, world: &World) -> Vec<Request> {
-    let stem = ["/jwt", "/key"].iter().find_map(|end| route.path.strip_suffix(end));
-    let operation = format!("{} {}", route.method, stem.unwrap_or(&route.path));
+    let operation = operation(route);
     let request = |body: Value| Request {
         path: world.path(route),
         body,

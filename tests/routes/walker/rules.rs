@@ -3,6 +3,7 @@
 use bespoke_web::{Access, Route};
 
 use super::callers::Caller;
+use super::operation;
 use super::requests::Request;
 
 const ADMIN: u8 = 9;
@@ -11,9 +12,7 @@ const BUGHUNTER: u8 = 6;
 
 /// The lowest level at which a stranger may use the owner's record that a path or a body names; `None` if no level suffices.
 fn level_of_strangers(route: &Route) -> Option<u8> {
-    let stem = ["/jwt", "/key"].iter().find_map(|end| route.path.strip_suffix(end));
-    let operation = format!("{} {}", route.method, stem.unwrap_or(&route.path));
-    match operation.as_str() {
+    match operation(route).as_str() {
         "GET /sets/{id}" | "GET /sets/{id}/measurements" | "GET /patterns/{id}" | "GET /users/{id}" => Some(BUGHUNTER),
         "PATCH /sets/{id}" | "DELETE /sets/{id}" | "PATCH /patterns/{id}" | "DELETE /patterns/{id}" => Some(ADMIN),
         "POST /sets/{id}/clone" | "POST /patterns/{id}/clone" => Some(SUPPORT),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bespoke_core::{Clock, Grant, Timestamp, TokenAccount};
+use bespoke_core::{Clock, Grant, KeySecret, Random, Timestamp, TokenAccount};
 use bespoke_storage::{MemoryStore, ObjectStore};
 use bespoke_web::config::Environment;
 use bespoke_web::{Config, Context, Gateway, Overrides, Peer, Routes, StartError, Surroundings, SystemRandom};
@@ -288,6 +288,19 @@ impl App {
         self.context().tokens().issue(account, Grant::SignIn, issued)
     }
 
+    /// A token by which `helper` acts as another account.
+    pub async fn impersonate(&self, helper: &Person, whom: &Person) -> String {
+        let path = format!("/admin/impersonate/{}/jwt", whom.uuid);
+        let acting = self.get(&path).jwt(&helper.token).send().await.expect_status(200);
+        acting["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The entries of the audit, newest first.
+    pub async fn audit(&self, admin: &Person) -> Vec<Value> {
+        let list = self.get("/admin/audit/jwt").jwt(&admin.token).send().await;
+        list.expect_status(200)["audit"].as_array().expect("a list").clone()
+    }
+
     /// A new key of somebody's, over HTTP, that lives a day.
     pub async fn key(&self, person: &Person, level: u8) -> Key {
         self.key_with(person, level, json!({})).await
@@ -360,6 +373,14 @@ pub struct Key {
 }
 
 impl Key {
+    /// A well-formed key that nobody has.
+    pub fn unknown() -> Self {
+        Self {
+            id: (&SystemRandom as &dyn Random).uuid().to_string(),
+            secret: KeySecret::generate(&SystemRandom).expose().to_owned(),
+        }
+    }
+
     /// What goes into `Authorization`.
     pub fn authorization(&self) -> String {
         format!("Basic {}", STANDARD.encode(format!("{}:{}", self.id, self.secret)))

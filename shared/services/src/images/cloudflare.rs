@@ -75,9 +75,7 @@ impl CloudflareImages {
         }
         Ok(Some(Image(answer.success()?.body)))
     }
-}
 
-impl CloudflareImages {
     /// Deletes a spare that is no longer needed. If that fails, the spare stays until the next replacement, and nobody sees it,
     /// because the id has an image.
     async fn discard(&self, spare: &str) {

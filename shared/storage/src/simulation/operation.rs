@@ -214,7 +214,6 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
     }
 }
 
-/// There may be no state that is old enough: then nothing is restored.
 /// Restores, or finds that the state is not kept: it may be older than the days that are kept. That every younger state can be
 /// restored is checked at the end of each schedule, where its age is known.
 async fn restore(engine: &Engine, point: RestorePoint) -> Result<Outcome, Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bespoke_core::entity::api_key::DEMO_KEY;
 use bespoke_core::entity::user::Standing;
 use bespoke_core::permission::Actor;
-use bespoke_core::{Claims, ClientNetwork, EntityId, KeySecret, Level, Scope, Timestamp};
+use bespoke_core::{Claims, ClientNetwork, EntityId, KeySecret, Level, Scope, Scopes, Timestamp};
 use bespoke_database::api_keys::Credential;
 use bespoke_database::quota::{self, KeyQuota};
 use bespoke_database::usage::{self, Call};
@@ -209,20 +209,14 @@ impl Proof {
             Some(record) if needed.contains(&Scope::SetsRead) && scopes.has_single_sets() => sets::uuid_of(db, record)?,
             _ => None,
         };
-        match scopes.missing(needed, set) {
-            None => Ok(()),
-            missing => Err(Error::lacks_scope(missing)),
-        }
+        check_scopes(scopes, needed, set)
     }
 
     /// Lets the caller go on unless its API key has scopes and lacks `scope`. `set` is the set that is read.
     pub(super) fn require_scope(&self, db: &Db<'_>, context: &Context, scope: Scope, set: Option<Uuid>) -> Result<()> {
         let known = self.known(db, context, context.now())?;
         let scopes = known.key.as_ref().and_then(|key| key.scopes.as_ref());
-        match scopes.and_then(|scopes| scopes.missing(&[scope], set)) {
-            None => Ok(()),
-            missing => Err(Error::lacks_scope(missing)),
-        }
+        scopes.map_or(Ok(()), |scopes| check_scopes(scopes, &[scope], set))
     }
 
     /// Who acts, where that may be at a route of that level now.
@@ -238,6 +232,13 @@ impl Proof {
         known.identity.standing.usable().map_err(|_| refused())?;
         require(known.identity.actor.level, level)?;
         known.key.as_ref().map_or(Ok(()), |key| self.missing_scope(key, db))
+    }
+}
+
+fn check_scopes(scopes: &Scopes, needed: &[Scope], set: Option<Uuid>) -> Result<()> {
+    match scopes.missing(needed, set) {
+        None => Ok(()),
+        missing => Err(Error::lacks_scope(missing)),
     }
 }
 
@@ -315,9 +316,9 @@ pub(super) async fn take_call((quota, made): (KeyQuota, u64), session: &Session,
     let database = session.database();
     let of_day = |remaining| Left::of_day(quota.calls, remaining, now);
     let counted = database.calls_in_memory(quota.user_id, quota.key, usage::day_of(now));
-    if !quota::is_near(quota.calls, made + counted.unsigned_abs()) {
-        let made = made + counted.unsigned_abs();
-        return Ok(of_day(quota.calls - made - 1));
+    let known = made + counted.unsigned_abs();
+    if !quota::is_near(quota.calls, known) {
+        return Ok(of_day(quota.calls - known - 1));
     }
     if let Some(remaining) = database.take_reserved_call(&quota, now) {
         return Ok(of_day(remaining));

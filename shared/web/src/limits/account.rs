@@ -1,8 +1,8 @@
 //! How much an account may store.
 
 use bespoke_core::Timestamp;
+use bespoke_database::Db;
 use bespoke_database::account_storage::{self, AccountStorage};
-use bespoke_database::{Db, account_storage::live_keys};
 
 use crate::{Error, Result};
 
@@ -40,7 +40,7 @@ impl AccountLimits {
         if let Some(limit) = self.passed(&before, &after) {
             return Err(Error::account_limit_reached(limit));
         }
-        if after.api_keys > before.api_keys && live_keys(db, user_id, now)? > self.live_keys {
+        if after.api_keys > before.api_keys && account_storage::live_keys(db, user_id, now)? > self.live_keys {
             return Err(Error::account_limit_reached("apikeys"));
         }
         Ok(value)
