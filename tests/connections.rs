@@ -2,12 +2,16 @@
 //! HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use bespoke_tests::support::{Server, secrets};
+use bespoke_tests::support::{Server, picture, secrets};
 use serde_json::{Value, json};
 use tempfile::tempdir;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 /// How long a client waits, in seconds. It is only reached when the server fails.
 const CLIENT_LIMIT_S: u64 = 60;
@@ -59,6 +63,11 @@ impl Client {
             body: serde_json::from_slice(&body).unwrap_or_default(),
             head,
         }
+    }
+
+    /// Closes the side that sends.
+    fn leave(&mut self) {
+        self.0.get_mut().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Whether the server ends the connection without a reset, and without anything more.
@@ -300,4 +309,59 @@ fn address_with_too_many_connections_is_refused() {
         let mut status = [0; 12];
         client.0.read_exact(&mut status).is_ok() && status.ends_with(b"200")
     }));
+}
+
+/// A service that announces each call by its method, and responds to it when it may.
+struct Service {
+    calls: SyncSender<String>,
+    may_respond: Mutex<Receiver<()>>,
+}
+
+impl Respond for Service {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let _ = self.calls.send(request.method.to_string());
+        let _ = self.may_respond.lock().unwrap().recv();
+        ResponseTemplate::new(200)
+    }
+}
+
+#[tokio::test]
+async fn write_goes_on_to_its_end_when_its_client_leaves() {
+    // Dropped after `respond`, because it waits for the service to respond.
+    let cloudflare = MockServer::start().await;
+    let (calls, called) = sync_channel(1);
+    let (respond, may_respond) = sync_channel(1);
+    let service = Service {
+        calls,
+        may_respond: Mutex::new(may_respond),
+    };
+    Mock::given(any()).respond_with(service).mount(&cloudflare).await;
+    let folder = tempdir().unwrap();
+    let settings = [
+        ("BACKEND_ENABLE_CLOUDFLARE_IMAGES", "yes"),
+        ("BACKEND_CLOUDFLARE_ACCOUNT", "acme"),
+        ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "a token for images"),
+        ("BACKEND_CLOUDFLARE_API_URL", &cloudflare.uri()),
+        ("BACKEND_CALL_TIMEOUT_MS", "60000"),
+    ];
+    let server = Server::start_with(folder.path(), &settings);
+    let token = server.sign_up("jane@freesewing.dev");
+    let body = json!({ "img": picture::RED }).to_string();
+    let head = format!(
+        "PATCH /account/jwt HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let next_call = || {
+        called
+            .recv_timeout(Duration::from_secs(CLIENT_LIMIT_S))
+            .expect("a call")
+    };
+
+    let mut client = Client::connect(&server);
+    client.send(head + &body);
+    assert_eq!(next_call(), "POST", "the image is stored");
+    client.leave();
+    assert!(client.has_ended(), "the server notices that the client has left");
+    respond.send(()).unwrap();
+    assert_eq!(next_call(), "DELETE", "a spare of it is removed");
 }

@@ -1,7 +1,5 @@
 //! What a process has: configuration, database, tokens, password hasher, mailer, clock, randomness.
 
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bespoke_core::validate::email_domain;
@@ -15,6 +13,7 @@ use bespoke_storage::ObjectStore;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::computations::Computations;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Delivered;
@@ -30,9 +29,6 @@ pub enum StartError {
     #[error(transparent)]
     Password(#[from] bespoke_core::PasswordError),
 }
-
-/// Most computations (password hashes, pictures) that wait; who comes after them is told to come back.
-const MAX_WAITING_COMPUTATIONS: usize = 64;
 
 /// Bytes of large bodies that are being read and worked on at once; who comes after them waits. Memory is some four times that.
 const MAX_BODIES_BYTES: usize = 64 * 1024 * 1024;
@@ -51,10 +47,7 @@ struct Inner {
     passwords: PasswordHasher,
     outside: Outside,
     metrics: Metrics,
-    /// As many computations at once as there are cores: a password hash takes a core and 19 MiB.
-    computing: OnceLock<Arc<Semaphore>>,
-    /// Computations that wait or run.
-    computations: Arc<AtomicUsize>,
+    computations: Computations,
     /// Memory for large bodies, in pieces of [`ROOM_PIECE_BYTES`].
     room: Arc<Semaphore>,
     /// The same for bodies of callers without authentication.
@@ -126,8 +119,7 @@ impl Context {
             database,
             tokens,
             passwords,
-            computing: OnceLock::new(),
-            computations: Arc::default(),
+            computations: Computations::default(),
             room: Arc::new(Semaphore::new(MAX_BODIES_BYTES / ROOM_PIECE_BYTES)),
             strangers_room: Arc::new(Semaphore::new(MAX_STRANGERS_BODIES_BYTES / ROOM_PIECE_BYTES)),
             delivery: Mutex::default(),
@@ -298,49 +290,16 @@ impl Context {
         Arc::clone(pieces).acquire_many_owned(wanted).await.ok()
     }
 
-    /// Runs what keeps a core busy, on a thread where it holds nobody up. A computation that has begun keeps its place until it ends,
-    /// also if the request is dropped, because a blocking thread cannot be stopped.
+    /// Runs work that keeps a core busy on a blocking thread.
     ///
     /// # Errors
-    /// 503 when too many wait.
+    /// 503 if too many computations wait or run.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let place = Computation::one_more(&self.0.computations);
-        if place.others >= MAX_WAITING_COMPUTATIONS {
-            return Err(Error::busy(1));
-        }
-        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-        let computing = self.0.computing.get_or_init(|| Arc::new(Semaphore::new(cores())));
-        let permit = Arc::clone(computing).acquire_owned().await.map_err(Error::internal)?;
         let context = self.clone();
-        let run = move || {
-            let _held = (place, permit);
-            work(&context)
-        };
-        tokio::task::spawn_blocking(run).await.map_err(Error::internal)
-    }
-}
-
-/// A computation that waits or runs, counted until this is dropped.
-struct Computation {
-    count: Arc<AtomicUsize>,
-    others: usize,
-}
-
-impl Computation {
-    fn one_more(count: &Arc<AtomicUsize>) -> Self {
-        Self {
-            others: count.fetch_add(1, Ordering::Relaxed),
-            count: Arc::clone(count),
-        }
-    }
-}
-
-impl Drop for Computation {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.computations.run(move || work(&context)).await
     }
 }
 

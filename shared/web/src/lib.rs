@@ -15,6 +15,7 @@ mod audit;
 mod auth;
 mod body;
 mod client;
+mod computations;
 pub mod config;
 pub mod content;
 mod context;
