@@ -1,6 +1,6 @@
 //! One request's view of the context: the database, asked once whether the local copy is the newest.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ struct State {
     /// What is left of the limits that this request counts for.
     left: Mutex<Vec<Left>>,
     repeatable: Repeatable,
+    /// Size of the image that came with the request and is not counted yet. Bytes.
+    image_bytes: AtomicU64,
     /// Room for the body, until the request is answered.
     room: Mutex<Option<OwnedSemaphorePermit>>,
 }
@@ -206,6 +208,16 @@ impl Session {
             Err(Failure::Handler(_)) => {}
         }
         Ok(committed?)
+    }
+
+    /// Notes an image that is stored once the record has been written.
+    pub(crate) fn note_image(&self, bytes: usize) {
+        self.state.image_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The size of the noted images, which then count for the write that takes it. Bytes.
+    pub(crate) fn take_image_bytes(&self) -> u64 {
+        self.state.image_bytes.swap(0, Ordering::Relaxed)
     }
 
     /// Whether and how the request may be sent again.
