@@ -266,6 +266,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
         let identity = session.read(|db| Ok(proof.known(db, context, now)?.identity)).await?;
         let verdict = require(identity.actor.level, LEVEL).and_then(|()| identity.limit(&session));
         let verdict = identity.count(&session, verdict, now);
+        session.note_account(identity.actor.user_id);
         if verdict.is_ok() {
             session.note_impersonated_call(&identity, parts).await?;
         }
@@ -304,6 +305,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
             Err(error) => Err(error),
         };
         identity.count(&session, verdict, now)?;
+        session.note_account(identity.actor.user_id);
         session.note_impersonated_call(&identity, parts).await?;
         Ok(Self { identity, proof })
     }
