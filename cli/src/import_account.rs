@@ -14,6 +14,35 @@ use self::parts::{LISTS, Part};
 use crate::output;
 use crate::remote::{KEY_VARIABLE, agent, authorization, base_url};
 
+/// The limits of an account that an import can reach: their name in the response, their name for the user, and the advice.
+const ACCOUNT_LIMITS: [(&str, &str, &str); 5] = [
+    (
+        "sets",
+        "the number of measurement sets",
+        "delete sets or ask the operator to raise BACKEND_ACCOUNT_MAX_SETS",
+    ),
+    (
+        "patterns",
+        "the number of patterns",
+        "delete patterns or ask the operator to raise BACKEND_ACCOUNT_MAX_PATTERNS",
+    ),
+    (
+        "bookmarks",
+        "the number of bookmarks",
+        "delete bookmarks or ask the operator to raise BACKEND_ACCOUNT_MAX_BOOKMARKS",
+    ),
+    (
+        "textBytes",
+        "the stored text",
+        "delete records or ask the operator to raise BACKEND_ACCOUNT_MAX_TEXT_MIB",
+    ),
+    (
+        "writtenBytes",
+        "the bytes written on a day",
+        "wait until the next day (UTC) or ask the operator to raise BACKEND_ACCOUNT_WRITES_MIB_PER_DAY",
+    ),
+];
+
 /// How long one part may take, in seconds.
 const DEADLINE_S: u64 = 120;
 
@@ -59,8 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let answer = response.body_mut().read_to_string().unwrap_or_default();
         let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
         if status != 200 {
-            let code = answer["error"].as_str().unwrap_or("no reason given");
-            bail!("{}: the API answers {status} {code}", place());
+            bail!("{}: {}", place(), refusal(status, &answer));
         }
         totals.add(&answer, part);
         eprintln!("bespoke: part {} of {count} is imported", number + 1);
@@ -75,6 +103,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         output::say!("Ignored: {}", ignored.join(", "));
     }
     Ok(())
+}
+
+/// The reason why the API has refused a part, for the user.
+fn refusal(status: u16, answer: &Value) -> String {
+    let code = answer["error"].as_str().unwrap_or("no reason given");
+    let response = format!("the API answers {status} {code}");
+    let Some(limit) = answer["limit"].as_str() else {
+        return response;
+    };
+    match ACCOUNT_LIMITS.iter().find(|(name, ..)| *name == limit) {
+        Some((_, title, advice)) => {
+            format!("{response}, because the account has reached its limit of {title} (`{limit}`); {advice}")
+        }
+        // A newer API may have limits that this program does not know.
+        None => format!("{response}, because the account has reached its limit `{limit}`"),
+    }
 }
 
 impl Totals {

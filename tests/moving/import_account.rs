@@ -104,3 +104,43 @@ fn failure_of_an_import_says_why() {
         assert!(outcome.err.contains(words), "{words} in {}", outcome.err);
     }
 }
+
+#[test]
+fn import_beyond_a_limit_names_the_limit() {
+    let folder = tempdir().unwrap();
+    let settings = [
+        ("BACKEND_ACCOUNT_MAX_SETS", "1"),
+        ("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", "1"),
+    ];
+    let server = Server::start_with(&folder.path().join("data"), &settings);
+    let (key, _) = account(&server);
+    let file = folder.path().join("export.json");
+    let large = "x".repeat(NOTES_BYTES);
+    let patterns: Vec<_> = (0..20)
+        .map(|number| json!({ "design": "aaron", "name": format!("Pattern {number}"), "notes": large, "settings": {} }))
+        .collect();
+    for (lists, code, limit, advice) in [
+        (
+            json!({ "sets": [{ "name": "one" }, { "name": "two" }] }),
+            "403 accountLimitReached",
+            "its limit of the number of measurement sets (`sets`)",
+            "BACKEND_ACCOUNT_MAX_SETS",
+        ),
+        (
+            json!({ "patterns": patterns }),
+            "429 quotaExceeded",
+            "its limit of the bytes written on a day (`writtenBytes`)",
+            "wait until the next day",
+        ),
+    ] {
+        let mut export = json!({ "format": "bespoke-account", "version": 1 });
+        let fields = lists.as_object().unwrap().clone();
+        export.as_object_mut().unwrap().extend(fields);
+        std::fs::write(&file, export.to_string()).unwrap();
+        let outcome = import(&server, &file, &key);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.out);
+        for words in [code, limit, advice] {
+            assert!(outcome.err.contains(words), "{words} in {}", outcome.err);
+        }
+    }
+}

@@ -1,6 +1,8 @@
-//! Limits of what an account may store: 403 `accountLimitReached`, `GET /account/usage`.
+//! Limits of the storage of an account (403 `accountLimitReached`) and of the bytes that it writes on a day (429 `quotaExceeded`), and
+//! `GET /account/usage`.
 
 use bespoke_storage::MemoryStore;
+use bespoke_tests::support::picture::GLASS;
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};
 
@@ -11,6 +13,11 @@ const LIMITS: &[(&str, &str)] = &[
     ("BACKEND_ACCOUNT_MAX_APIKEYS", "2"),
     ("BACKEND_ACCOUNT_MAX_TEXT_MIB", "1"),
 ];
+
+/// An account may write so many bytes on a day in these tests.
+const WRITTEN_BYTES: u64 = 1024 * 1024;
+const WRITES: &[(&str, &str)] = &[("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", "1")];
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 async fn post(app: &App, person: &Person, path: &str, body: &Value) -> Answer {
     app.post(path).jwt(&person.token).json(body).send().await
@@ -25,6 +32,26 @@ fn expect_limit(answer: Answer, limit: &str) {
 async fn storage(app: &App, person: &Person) -> Value {
     let usage = app.get("/account/usage/jwt").jwt(&person.token).send().await;
     usage.expect_status(200)["storage"].clone()
+}
+
+/// Bytes that the account has written today.
+async fn written(app: &App, person: &Person) -> u64 {
+    let usage = app.get("/account/usage/jwt").jwt(&person.token).send().await;
+    let written = usage.expect_status(200)["writtenToday"].clone();
+    assert_eq!(written["limit"], WRITTEN_BYTES);
+    written["bytes"].as_u64().unwrap()
+}
+
+#[track_caller]
+fn expect_used_up(answer: Answer) {
+    let retry_after_s: i64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=DAY_MS / 1000).contains(&retry_after_s), "{retry_after_s}");
+    let expected = json!({ "result": "error", "error": "quotaExceeded", "limit": "writtenBytes" });
+    assert_eq!((answer.status, answer.json()), (429, expected));
+}
+
+async fn patch_account(app: &App, person: &Person, body: Value) -> Answer {
+    app.patch("/account/jwt").jwt(&person.token).json(&body).send().await
 }
 
 fn set(name: &str) -> Value {
@@ -152,4 +179,130 @@ async fn an_account_above_its_limits_keeps_everything_and_does_not_grow() {
     expect_limit(post(&app, &jane, "/sets/jwt", &set("f")).await, "sets");
     app.delete(&path).jwt(&jane.token).send().await.expect_status(204);
     assert_eq!(list().await.len(), 4);
+}
+
+#[tokio::test]
+async fn written_bytes_of_a_day_are_limited() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    let made = post(&app, &jane, "/sets/jwt", &set("Jane")).await.expect_status(201);
+    let data = |number: usize| json!({ "data": { "text": format!("{number}").repeat(210_000) } });
+    for number in 0..4 {
+        patch_account(&app, &jane, data(number)).await.expect_status(200);
+    }
+    let before = written(&app, &jane).await;
+    assert!((800_000..900_000).contains(&before), "{before}");
+    let version = app.context().database().version();
+    expect_used_up(patch_account(&app, &jane, data(5)).await);
+    assert_eq!(
+        app.context().database().version(),
+        version,
+        "a refused write is no commit"
+    );
+    assert_eq!(written(&app, &jane).await, before);
+    // Reading, deleting and revoking go on, and so do other accounts.
+    let path = format!("/sets/{}/jwt", made["set"]["id"]);
+    app.get(&path).jwt(&jane.token).send().await.expect_status(200);
+    app.delete(&path).jwt(&jane.token).send().await.expect_status(204);
+    let other = app.person("other").await;
+    patch_account(&app, &other, data(1)).await.expect_status(200);
+    app.clock.advance_ms(DAY_MS);
+    assert_eq!(written(&app, &jane).await, 0);
+    patch_account(&app, &jane, data(6)).await.expect_status(200);
+    assert!((200_000..250_000).contains(&written(&app, &jane).await));
+}
+
+#[tokio::test]
+async fn small_changes_of_a_large_row_count_as_the_row() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    patch_account(&app, &jane, json!({ "data": { "text": "x".repeat(200_000) } }))
+        .await
+        .expect_status(200);
+    let mut accepted = 0;
+    for control in [2, 3, 2, 3, 2, 3, 2, 3] {
+        let answer = patch_account(&app, &jane, json!({ "control": control })).await;
+        if answer.status == 429 {
+            break;
+        }
+        answer.expect_status(200);
+        accepted += 1;
+    }
+    assert_eq!(accepted, 4);
+    // Credentials that a thief may have are still refused.
+    let out = patch_account(&app, &jane, json!({ "signOutEverywhere": true })).await;
+    out.expect_status(200);
+}
+
+#[tokio::test]
+async fn records_that_are_made_and_deleted_count_as_written() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    let notes = json!({ "name": "Jane", "notes": "z".repeat(60_000) });
+    let mut made = 0;
+    let refused = loop {
+        let answer = post(&app, &jane, "/sets/jwt", &notes).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        made += 1;
+        let path = format!("/sets/{}/jwt", answer.json()["set"]["id"]);
+        app.delete(&path).jwt(&jane.token).send().await.expect_status(204);
+    };
+    expect_used_up(refused);
+    assert_eq!(made, 16);
+}
+
+#[tokio::test]
+async fn change_of_nothing_writes_nothing() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    patch_account(&app, &jane, json!({ "control": 2 }))
+        .await
+        .expect_status(200);
+    let (before, version) = (written(&app, &jane).await, app.context().database().version());
+    patch_account(&app, &jane, json!({ "control": 2 }))
+        .await
+        .expect_status(200);
+    let after = (written(&app, &jane).await, app.context().database().version());
+    assert_eq!(after, (before, version));
+}
+
+#[tokio::test]
+async fn images_count_as_written() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    let before = written(&app, &jane).await;
+    patch_account(&app, &jane, json!({ "img": GLASS }))
+        .await
+        .expect_status(200);
+    let after = written(&app, &jane).await;
+    assert!(after > before + 4 * 1024, "{before} {after}");
+}
+
+#[tokio::test]
+async fn parallel_writes_in_two_processes_share_the_written_bytes() {
+    let app = App::with(WRITES).await;
+    let other = app.another_with(WRITES).await;
+    let jane = app.person("jane").await;
+    let body = json!({ "design": "aaron", "settings": { "text": "x".repeat(220_000) } });
+    let writes = (0..10).map(|number| {
+        let process = if number % 2 == 0 { &app } else { &other };
+        post(process, &jane, "/patterns/jwt", &body)
+    });
+    let answers = futures_util::future::join_all(writes).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 4);
+}
+
+#[tokio::test]
+async fn unlimited_calls_write_without_a_limit() {
+    let app = App::with(&[
+        ("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", "0"),
+        ("BACKEND_RATE_LIMITS", "off"),
+    ])
+    .await;
+    let jane = app.person("jane").await;
+    post(&app, &jane, "/sets/jwt", &set("Jane")).await.expect_status(201);
+    let usage = app.get("/account/usage/jwt").jwt(&jane.token).send().await;
+    assert_eq!(usage.expect_status(200)["writtenToday"]["limit"], Value::Null);
 }

@@ -1,52 +1,112 @@
-//! Large bodies share a room: who finds none is told to come back, and everybody else is answered meanwhile.
+//! Memory for bodies: a caller beyond its share is refused, all callers wait when the memory is used, and other requests are served
+//! meanwhile.
 
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use bespoke_database::Db;
 use bespoke_tests::support::{App, Person};
-use bespoke_web::{Error, Session, stored_list};
+use bespoke_web::{Error, Peer, Session, stored_list};
 use futures_util::future::join_all;
-use futures_util::stream;
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 /// As many as there is room for, and one.
 const AT_ONCE: usize = 5;
-/// As many bodies of callers without authentication as there is room for: 64 KiB each, of 64 MiB.
+/// As many bodies of callers without authentication as there is memory for: 64 KiB each, of 64 MiB.
 const STRANGERS_AT_ONCE: usize = 1024;
+/// Networks that have to send for that, because each has a quarter.
+const STRANGERS_NETWORKS: usize = 4;
 
-/// A request whose body, of any length, never comes; `reached` is told when somebody wants to read it.
+/// A request whose body, of any length, never comes; `reached` gets a permit when the body is read.
 async fn stall(app: &App, person: &Person, reached: Arc<Semaphore>) -> u16 {
-    stall_at(app, "/sets/jwt", &person.token, reached).await
+    stall_at(app, "/sets/jwt", &person.token, "192.0.2.1", reached).await
 }
 
-async fn stall_at(app: &App, path: &str, token: &str, reached: Arc<Semaphore>) -> u16 {
+async fn stall_at(app: &App, path: &str, token: &str, address: &str, reached: Arc<Semaphore>) -> u16 {
+    let mut is_first = true;
     let body = stream::poll_fn(move |_| {
-        reached.add_permits(1);
+        if std::mem::take(&mut is_first) {
+            reached.add_permits(1);
+        }
         std::task::Poll::<Option<Result<Bytes, std::io::Error>>>::Pending
     });
     let request = http::Request::post(path)
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")
+        .extension(Peer(address.parse().unwrap()))
         .body(Body::from_stream(body));
     let answer = app.gateway().handle(request.unwrap()).await;
     let status = answer.status().as_u16();
-    if status == 503 {
-        assert_eq!(answer.headers()["retry-after"], "5");
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        assert!(body.ends_with(b"\"serviceUnavailable\"}"));
-    }
+    let code = match status {
+        429 => "tooManyRequests",
+        503 => "serviceUnavailable",
+        _ => return status,
+    };
+    assert_eq!(answer.headers()["retry-after"], "5");
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, json!({ "result": "error", "error": code }).to_string());
     status
+}
+
+#[tokio::test]
+async fn account_beyond_its_share_of_memory_is_refused_alone() {
+    let app = App::new().await;
+    let (jane, other) = (app.person("jane").await, app.person("other").await);
+    let reached = Arc::new(Semaphore::new(0));
+    let crowd = (0..AT_ONCE).map(|_| stall(&app, &jane, Arc::clone(&reached)));
+    let mut crowd: FuturesUnordered<_> = crowd.collect();
+    // A share has room for one body of unknown length.
+    for _ in 1..AT_ONCE {
+        assert_eq!(crowd.next().await, Some(429));
+    }
+    assert_eq!(reached.available_permits(), 1);
+    let large = json!({ "name": "large", "notes": "x".repeat(5_000_000) });
+    for person in [&other, &jane] {
+        let call = app.post("/sets/jwt").jwt(&person.token).json(&large);
+        let served = async { call.send().await.status };
+        tokio::select! {
+            statuses = crowd.next() => panic!("{statuses:?}"),
+            status = served => assert_eq!(status, if person.token == other.token { 201 } else { 429 }),
+        }
+    }
+}
+
+#[tokio::test]
+async fn network_beyond_its_share_of_memory_is_refused_alone() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let reached = Arc::new(Semaphore::new(0));
+    let share = STRANGERS_AT_ONCE / STRANGERS_NETWORKS;
+    // Addresses of one /64.
+    let stranger = |number: usize| {
+        let (app, reached) = (&app, Arc::clone(&reached));
+        async move { stall_at(app, "/signup", "", &format!("2001:db8:1:2::{number:x}"), reached).await }
+    };
+    let mut crowd: FuturesUnordered<_> = (0..=share).map(stranger).collect();
+    assert_eq!(crowd.next().await, Some(429));
+    assert_eq!(reached.available_permits(), share);
+    for address in ["2001:db8:1:3::1", "192.0.2.1"] {
+        let call = app.post("/signup").from_ip(address).json(&json!({}));
+        tokio::select! {
+            statuses = crowd.next() => panic!("{statuses:?}"),
+            answer = call.send() => assert_eq!(answer.status, 400),
+        }
+    }
 }
 
 #[tokio::test]
 async fn large_bodies_wait_for_room_and_small_ones_do_not() {
     let app = App::new().await;
     let jane = app.person("jane").await;
+    let mut others = Vec::new();
+    for number in 0..AT_ONCE {
+        others.push(app.person(&format!("other{number}")).await);
+    }
     let reached = Arc::new(Semaphore::new(0));
-    let mut crowd = Box::pin(join_all((0..AT_ONCE).map(|_| stall(&app, &jane, Arc::clone(&reached)))));
+    let stalled = others.iter().map(|person| stall(&app, person, Arc::clone(&reached)));
+    let mut crowd = Box::pin(join_all(stalled));
     let all_reached = async { reached.acquire_many(AT_ONCE as u32).await.unwrap().forget() };
     tokio::select! {
         statuses = &mut crowd => panic!("{statuses:?}"),
@@ -76,8 +136,12 @@ async fn bodies_of_strangers_share_room_of_their_own() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let jane = app.person("jane").await;
     let reached = Arc::new(Semaphore::new(0));
-    let stranger = || stall_at(&app, "/signup", "", Arc::clone(&reached));
-    let mut crowd = Box::pin(join_all((0..STRANGERS_AT_ONCE).map(|_| stranger())));
+    let stranger = |number: usize| {
+        let (app, reached) = (&app, Arc::clone(&reached));
+        let address = format!("192.0.2.{}", number % STRANGERS_NETWORKS);
+        async move { stall_at(app, "/signup", "", &address, reached).await }
+    };
+    let mut crowd = Box::pin(join_all((0..STRANGERS_AT_ONCE).map(stranger)));
     let all_reached = async { reached.acquire_many(STRANGERS_AT_ONCE as u32).await.unwrap().forget() };
     tokio::select! {
         statuses = &mut crowd => panic!("{statuses:?}"),
@@ -91,7 +155,8 @@ async fn bodies_of_strangers_share_room_of_their_own() {
                 .json(&json!({ "name": "s", "notes": notes }));
             set.send().await.expect_status(201);
         }
-        stranger().await
+        // Of a network that has sent nothing yet.
+        stall_at(&app, "/signup", "", "198.51.100.1", Arc::clone(&reached)).await
     };
     tokio::select! {
         statuses = &mut crowd => panic!("{statuses:?}"),

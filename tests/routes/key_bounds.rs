@@ -117,6 +117,36 @@ async fn a_key_is_taken_from_its_addresses_only() {
 }
 
 #[tokio::test]
+async fn mapped_network_of_a_key_is_its_ipv4_network() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let asked = |network: &str| json!({ "name": "n", "level": 1, "expiresIn": 60, "cidr": [network] });
+    let create = async |network: &str| {
+        app.post("/apikeys/jwt")
+            .jwt(&jane.token)
+            .json(&asked(network))
+            .send()
+            .await
+    };
+    for (network, stored) in [
+        ("::ffff:192.0.2.9", "192.0.2.9/32"),
+        ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+    ] {
+        let made = create(network).await.expect_status(201);
+        assert_eq!(made["apikey"]["cidr"], json!([stored]));
+        let key = app.key_with(&jane, 1, json!({ "cidr": [network] })).await;
+        let call = async |address: &str| app.get("/whoami/key").from_ip(address).key(&key).send().await;
+        for inside in ["192.0.2.9", "::ffff:192.0.2.9"] {
+            call(inside).await.expect_status(200);
+        }
+        call("192.0.3.9").await.expect_error(403, "addressNotAllowed");
+    }
+    for larger in ["::ffff:192.0.2.9/95", "::ffff:0:0/64"] {
+        create(larger).await.expect_error(400, "cidrInvalid");
+    }
+}
+
+#[tokio::test]
 async fn bound_key_changes_no_credentials() {
     let app = App::new().await;
     let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);

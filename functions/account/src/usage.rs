@@ -93,11 +93,23 @@ impl AccountStored {
     }
 }
 
+/// The bytes that the account has written on this day (UTC): encrypted texts of the rows that it has made or changed, images, and 4 KiB
+/// for each write.
 #[derive(Serialize, ToSchema)]
+struct WrittenToday {
+    bytes: u64,
+    /// `null` where nothing is limited.
+    #[schema(required)]
+    limit: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct AccountUsage {
     result: Outcome,
     limits: CallLimits,
     storage: AccountStored,
+    written_today: WrittenToday,
     /// Each API key that there is now, also one without calls; oldest first.
     keys: Vec<KeyUsage>,
     /// Calls with tokens.
@@ -107,7 +119,8 @@ struct AccountUsage {
 /// Read one's calls and storage
 ///
 /// Calls by API key and day, oldest first; days without calls are left out. What other processes counted in the last minute may be
-/// missing. `limits` says how often the account may call, and `storage` how much it has stored and may store.
+/// missing. `limits` says how often the account may call, `storage` how much it has stored and may store, and `writtenToday` how much it
+/// has written on this day.
 #[utoipa::path(get, path = "/account/usage/{auth}", tag = "Accounts", operation_id = "readAccountUsage", params(Days),
     responses(
         (status = 200, description = "Calls with each key, and with tokens.", body = AccountUsage),
@@ -119,7 +132,7 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
     // First what is outside: what is merged meanwhile is then missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
     let now = session.now();
-    let (keys, inside, quota, storage) = session
+    let (keys, inside, quota, storage, written_today) = session
         .read(|db| {
             let keys = api_keys::by_user(db, user_id, Page::ALL)?;
             let user = users::by_id(db, EntityId::Integer(user_id))?;
@@ -127,7 +140,12 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
             let limits = &session.config().account_limits;
             let (stored, live_keys) = (account_storage::of(db, user_id)?, live_keys(db, user_id, now)?);
             let storage = AccountStored::new(&stored, live_keys, limits);
-            Ok((keys, usage::by_user(db, user_id, first_day)?, quota, storage))
+            let written_today = WrittenToday {
+                bytes: stored.written_today(now),
+                limit: limits.written_bytes_per_day,
+            };
+            let inside = usage::by_user(db, user_id, first_day)?;
+            Ok((keys, inside, quota, storage, written_today))
         })
         .await?;
     let config = session.config();
@@ -150,6 +168,7 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
         result: Outcome::Success,
         limits,
         storage,
+        written_today,
         keys,
         tokens: report(None, None),
     }))

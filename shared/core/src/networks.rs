@@ -3,12 +3,16 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+
+/// Bits before the IPv4 address in an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`).
+const MAPPED_BITS: u8 = 96;
 
 /// Most networks in one list.
 pub const MAX_NETWORKS: usize = 32;
 
-/// A list of networks. Stored in CIDR notation with blanks between.
+/// A list of networks. Stored in CIDR notation with blanks between. An IPv4-mapped network is that IPv4 network, because addresses of
+/// clients are compared in their IPv4 form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Networks(Vec<IpNet>);
 
@@ -21,12 +25,13 @@ impl Networks {
     /// From addresses and networks; an address is a network of one. An address inside a network stands for the network.
     ///
     /// # Errors
-    /// [`NetworksError`] for a text that is neither, for none at all, and for more than [`MAX_NETWORKS`].
+    /// [`NetworksError`] for a text that is neither, for an IPv4-mapped network that is larger than all of IPv4, for none at all, and for
+    /// more than [`MAX_NETWORKS`].
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworksError> {
         let network = |text: &str| {
             let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
             let network: IpNet = text.parse().ok().or_else(single)?;
-            Some(network.trunc())
+            Some(canonical(network)?.trunc())
         };
         // One more than fits shows that there are too many.
         let networks: Option<Vec<_>> = texts.into_iter().take(MAX_NETWORKS + 1).map(network).collect();
@@ -46,6 +51,18 @@ impl Networks {
     pub fn texts(&self) -> Vec<String> {
         self.0.iter().map(IpNet::to_string).collect()
     }
+}
+
+/// The IPv4 network that an IPv4-mapped one stands for; any other network as it is. `None` if an IPv4-mapped network has fewer bits than
+/// the prefix of all such addresses.
+fn canonical(network: IpNet) -> Option<IpNet> {
+    let mapped = match network {
+        IpNet::V4(_) => None,
+        IpNet::V6(network) => network.addr().to_ipv4_mapped(),
+    };
+    let Some(address) = mapped else { return Some(network) };
+    let bits = network.prefix_len().checked_sub(MAPPED_BITS)?;
+    Ipv4Net::new(address, bits).ok().map(IpNet::V4)
 }
 
 impl fmt::Display for Networks {
@@ -72,6 +89,27 @@ mod tests {
             ("203.0.113.10", false),
         ] {
             assert_eq!(networks.contain(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn mapped_networks_are_ipv4_networks() {
+        let networks = Networks::parse([
+            "::ffff:127.0.0.1",
+            "::ffff:192.0.2.77/120",
+            "::ffff:c633:6400/128",
+            "2001:db8::/32",
+        ])
+        .unwrap();
+        let texts = ["127.0.0.1/32", "192.0.2.0/24", "198.51.100.0/32", "2001:db8::/32"];
+        assert_eq!(networks.texts(), texts);
+        for address in ["127.0.0.1", "::ffff:127.0.0.1", "192.0.2.1", "::ffff:192.0.2.1"] {
+            assert!(networks.contain(address.parse().unwrap()), "{address}");
+        }
+        assert_eq!(Networks::parse(["::ffff:0:0/96"]).unwrap().texts(), ["0.0.0.0/0"]);
+        assert_eq!(Networks::parse(["::/0"]).unwrap().texts(), ["::/0"]);
+        for larger in ["::ffff:192.0.2.1/95", "::ffff:0:0/64", "::ffff:127.0.0.1/0"] {
+            assert_eq!(Networks::parse([larger]), Err(NetworksError), "{larger}");
         }
     }
 

@@ -1,10 +1,12 @@
-//! What an account has stored: how many records of each kind, and how many bytes of text. Triggers of the schema count.
+//! The storage of an account: records of each kind, bytes of text, and the bytes that it has written on a day. Triggers of the schema
+//! count.
 
 use bespoke_core::Timestamp;
 
+use crate::usage::day_of;
 use crate::{Db, Result};
 
-/// What an account has stored.
+/// The storage of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccountStorage {
     /// Measurement sets.
@@ -17,15 +19,30 @@ pub struct AccountStorage {
     pub api_keys: u64,
     /// Texts of these and of suggestions as they are stored, encrypted, in bytes.
     pub text_bytes: u64,
+    /// Bytes that the account has written on `written_day`.
+    pub written_bytes: u64,
+    /// Day (UTC, since the Unix epoch) of the last counted write.
+    written_day: i64,
 }
 
-/// What the account has stored.
+impl AccountStorage {
+    /// Bytes that the account has written on this day (UTC).
+    pub fn written_today(&self, now: Timestamp) -> u64 {
+        match self.written_day == day_of(now) {
+            true => self.written_bytes,
+            false => 0,
+        }
+    }
+}
+
+/// The storage of the account.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn of(db: &Db<'_>, user_id: i64) -> Result<AccountStorage> {
     let stored = db.first(
-        "SELECT sets, patterns, bookmarks, api_keys, text_bytes FROM account_storage WHERE user_id = ?1",
+        "SELECT sets, patterns, bookmarks, api_keys, text_bytes, written_bytes, written_day
+         FROM account_storage WHERE user_id = ?1",
         [user_id],
         |_, row| {
             Ok(AccountStorage {
@@ -34,10 +51,25 @@ pub fn of(db: &Db<'_>, user_id: i64) -> Result<AccountStorage> {
                 bookmarks: row.count()?,
                 api_keys: row.count()?,
                 text_bytes: row.count()?,
+                written_bytes: row.count()?,
+                written_day: row.take()?,
             })
         },
     )?;
     Ok(stored.unwrap_or_default())
+}
+
+/// Stores the number of bytes that the account has written on this day (UTC). Does nothing if the account does not exist.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn set_written_today(db: &Db<'_>, user_id: i64, bytes: u64, now: Timestamp) -> Result<()> {
+    db.run(
+        "INSERT INTO account_storage (user_id, written_bytes, written_day) SELECT id, ?2, ?3 FROM users WHERE id = ?1
+         ON CONFLICT DO UPDATE SET written_bytes = ?2, written_day = ?3",
+        (user_id, i64::try_from(bytes).unwrap_or(i64::MAX), day_of(now)),
+    )?;
+    Ok(())
 }
 
 /// API keys of the account that have not expired.

@@ -23,6 +23,12 @@ pub const MIGRATIONS: &[Migration] = &[
         min_reader: 1,
         min_writer: 1,
     },
+    Migration {
+        version: 4,
+        sql: include_str!("migrations/0004_written_bytes.sql"),
+        min_reader: 1,
+        min_writer: 1,
+    },
 ];
 
 #[cfg(test)]
@@ -143,6 +149,48 @@ mod tests {
             assert_eq!(counted()[4], columns * 16 + 4, "{table}");
             connection.execute(&format!("DELETE FROM {table}"), []).unwrap();
             assert_eq!(counted(), [0; 5], "{table}");
+        }
+    }
+
+    #[test]
+    fn complete_rows_count_as_written() {
+        let connection = database();
+        insert(&connection, "users", &[("id", ID)]);
+        let written = || -> i64 {
+            let sql = "SELECT coalesce(sum(written_bytes), 0) FROM account_storage";
+            connection.query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        let mut total = 0;
+        // The account's own two texts, and those of each kind of record: 16 bytes each.
+        for (table, columns) in [
+            ("users", 2),
+            ("sets", 3),
+            ("patterns", 4),
+            ("bookmarks", 2),
+            ("api_keys", 1),
+            ("suggestions", 1),
+        ] {
+            if table != "users" {
+                insert(&connection, table, &[("user_id", ID)]);
+                total += columns * 16;
+            }
+            let column = if table == "users" {
+                "bio"
+            } else {
+                crate::sealed::columns(table)[0]
+            };
+            let change = format!("UPDATE {table} SET {column} = zeroblob(1000)");
+            connection.execute(&change, []).unwrap();
+            total += (columns - 1) * 16 + 1_000;
+            assert_eq!(written(), total, "{table}");
+        }
+        for sql in [
+            "DELETE FROM sets",
+            "UPDATE users SET tokens_from = 5",
+            "UPDATE api_keys SET calls = 5",
+        ] {
+            connection.execute(sql, []).unwrap();
+            assert_eq!(written(), total, "{sql}");
         }
     }
 

@@ -123,7 +123,8 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementS
     )
 }
 
-/// Most sets that a lookup by name looks at.
+/// Most sets whose names a lookup decrypts. The index knows names without their letter case, so each set that it finds has to be
+/// decrypted, and an imported account may have any number of sets of one name.
 const MOST_OF_A_NAME: u32 = 1_000;
 
 /// Integer ids of the sets of an account that have that name, in the order in which they were made; if none has it as it is

@@ -86,7 +86,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// at the level of that moment; otherwise as [`Session::write`].
     ///
     /// # Errors
-    /// 401 and 403 as before the handler, and those of [`Session::write`].
+    /// 401 and 403 as before the handler; 403 and 429 beyond a limit of the account; those of [`Session::write`].
     pub async fn write<T>(
         &self,
         session: &Session,
@@ -96,10 +96,11 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         T: Serialize + DeserializeOwned + Send + 'static,
     {
         let (proof, context) = (self.proof.clone(), Context::clone(session));
+        let image_bytes = session.take_image_bytes();
         let write = move |db: &Db<'_>| {
             let actor = proof.actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            limits.hold(db, actor.user_id, context.now(), || f(db, actor))
+            limits.hold(db, actor.user_id, context.now(), image_bytes, || f(db, actor))
         };
         session.write(write).await
     }
@@ -121,10 +122,11 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             return Ok(Made { value, again: false });
         };
         let (proof, context, kept) = (self.proof.clone(), Context::clone(session), repeat.clone());
+        let image_bytes = session.take_image_bytes();
         let write = session.commit(repeat.commit_id(), move |db| {
             let actor = proof.actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            let value = limits.hold(db, actor.user_id, context.now(), || make(db, actor))?;
+            let value = limits.hold(db, actor.user_id, context.now(), image_bytes, || make(db, actor))?;
             Ok(kept.keep(value))
         });
         repeat.open(write.await?)
@@ -169,10 +171,10 @@ impl<const LEVEL: u8> Guest<LEVEL> {
     }
 
     /// Writes on behalf of the caller, whose token and level are checked again in the same transaction; otherwise as
-    /// [`Session::write`].
+    /// [`Caller::write`].
     ///
     /// # Errors
-    /// 401, 403, and those of [`Session::write`].
+    /// Those of [`Caller::write`].
     pub async fn write<T>(
         &self,
         session: &Session,
@@ -186,7 +188,8 @@ impl<const LEVEL: u8> Guest<LEVEL> {
             .write(move |db| {
                 let actor = proof.known(db, &context, context.now())?.identity.actor;
                 require(actor.level, LEVEL)?;
-                f(db, actor)
+                let limits = &context.config().account_limits;
+                limits.hold(db, actor.user_id, context.now(), 0, || f(db, actor))
             })
             .await
     }
@@ -259,6 +262,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
         let identity = session.read(|db| Ok(proof.known(db, context, now)?.identity)).await?;
         let verdict = require(identity.actor.level, LEVEL).and_then(|()| identity.limit(&session));
         let verdict = identity.count(&session, verdict, now);
+        session.note_account(identity.actor.user_id);
         if verdict.is_ok() {
             session.note_impersonated_call(&identity, parts).await?;
         }
@@ -297,6 +301,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
             Err(error) => Err(error),
         };
         identity.count(&session, verdict, now)?;
+        session.note_account(identity.actor.user_id);
         session.note_impersonated_call(&identity, parts).await?;
         Ok(Self { identity, proof })
     }

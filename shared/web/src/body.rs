@@ -1,5 +1,6 @@
 //! The body of a request, read as the contract reads it (contract-2023 section 1.2).
 
+mod memory;
 mod parse;
 
 use std::time::Duration;
@@ -12,10 +13,10 @@ use http::{Extensions, HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
+pub(crate) use self::memory::{BodyMemory, Reservation, Sender};
 pub(crate) use self::parse::{Encoding, Format, yaml_cost};
-use crate::context::Room;
 use crate::routes::Terms;
-use crate::{Access, Error, Session};
+use crate::{Access, ClientIp, Error, Session};
 
 /// The largest body that is read from a caller, in bytes, before and after decompression.
 pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
@@ -168,21 +169,25 @@ fn is_public(extensions: &Extensions) -> bool {
     matches!(terms.map(|terms| terms.access), Some(Access::Public))
 }
 
-/// Reserves memory for a body before it is read: for a large one, and for any one that a stranger sends. Small bodies of callers that
-/// are known need none, because the number of their calls is limited. `announced` is the length of the body, if it is known.
+/// Reserves memory for a body before it is read: for a large one, and for each one of a caller without authentication. Small bodies of
+/// accounts need none, because the number of their calls is limited. `announced` is the length of the body, if it is known.
 async fn reserve(session: &Session, parts: &Parts, announced: Option<u64>, limit: usize) -> Result<(), Error> {
     let packed = parts.headers.contains_key(header::CONTENT_ENCODING);
     let most = announced.filter(|_| !packed);
     let bytes = most
         .and_then(|most| usize::try_from(most).ok())
         .map_or(limit, |most| most.min(limit));
-    if bytes > MAX_PUBLIC_BODY_BYTES {
-        session.make_room(Room::Large, bytes).await
-    } else if bytes > 0 && is_public(&parts.extensions) {
-        session.make_room(Room::Strangers, bytes).await
-    } else {
-        Ok(())
-    }
+    let sender = match session.account() {
+        Some(_) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(()),
+        Some(id) => Sender::Account(id),
+        None if bytes == 0 => return Ok(()),
+        None => {
+            let client = parts.extensions.get::<ClientIp>();
+            let client = client.ok_or_else(|| Error::internal("a request that did not come through the gateway"))?;
+            Sender::Network(client.network().customer)
+        }
+    };
+    session.reserve_body(sender, bytes).await
 }
 
 /// Whether the body is YAML, under one of the names that it goes by.

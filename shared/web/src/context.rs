@@ -10,9 +10,10 @@ use bespoke_services::http::Http;
 use bespoke_services::images::{self, Fetcher, ImageStore};
 use bespoke_services::mail::Mailer;
 use bespoke_storage::ObjectStore;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use crate::body::{BodyMemory, Sender};
 use crate::computations::Computations;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -30,13 +31,6 @@ pub enum StartError {
     Password(#[from] bespoke_core::PasswordError),
 }
 
-/// Bytes of large bodies that are being read and worked on at once; who comes after them waits. Memory is some four times that.
-const MAX_BODIES_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes of bodies that callers without authentication are sending at once; further ones wait.
-const MAX_STRANGERS_BODIES_BYTES: usize = 64 * 1024 * 1024;
-/// Room for bodies is given out in pieces of so many bytes.
-const ROOM_PIECE_BYTES: usize = 1024;
-
 struct Inner {
     config: Config,
     bucket: Arc<dyn ObjectStore>,
@@ -48,25 +42,16 @@ struct Inner {
     outside: Outside,
     metrics: Metrics,
     computations: Computations,
-    /// Memory for large bodies, in pieces of [`ROOM_PIECE_BYTES`].
-    room: Arc<Semaphore>,
-    /// The same for bodies of callers without authentication.
-    strangers_room: Arc<Semaphore>,
+    /// Memory for large bodies of accounts.
+    large_bodies: BodyMemory,
+    /// Memory for bodies of callers without authentication.
+    strangers_bodies: BodyMemory,
     delivery: Mutex<Delivered>,
     /// Deliveries that no request waits for.
     aside: std::sync::Mutex<JoinSet<()>>,
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-}
-
-/// The memory from which a body is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
-    /// Large bodies of callers that are known.
-    Large,
-    /// Bodies of callers without authentication.
-    Strangers,
 }
 
 /// What calls services out there. Each is made when it is asked for, so that a function that asks for none neither carries nor
@@ -120,8 +105,8 @@ impl Context {
             tokens,
             passwords,
             computations: Computations::default(),
-            room: Arc::new(Semaphore::new(MAX_BODIES_BYTES / ROOM_PIECE_BYTES)),
-            strangers_room: Arc::new(Semaphore::new(MAX_STRANGERS_BODIES_BYTES / ROOM_PIECE_BYTES)),
+            large_bodies: BodyMemory::default(),
+            strangers_bodies: BodyMemory::default(),
             delivery: Mutex::default(),
             aside: std::sync::Mutex::default(),
             mailer,
@@ -280,14 +265,12 @@ impl Context {
         .await
     }
 
-    /// Waits for memory for a body of that many bytes.
-    pub(crate) async fn room_for(&self, room: Room, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let (pieces, most) = match room {
-            Room::Large => (&self.0.room, MAX_BODIES_BYTES),
-            Room::Strangers => (&self.0.strangers_room, MAX_STRANGERS_BODIES_BYTES),
-        };
-        let wanted = u32::try_from(bytes.min(most).div_ceil(ROOM_PIECE_BYTES)).ok()?;
-        Arc::clone(pieces).acquire_many_owned(wanted).await.ok()
+    /// The memory for bodies of that sender.
+    pub(crate) fn body_memory(&self, sender: Sender) -> &BodyMemory {
+        match sender {
+            Sender::Account(_) => &self.0.large_bodies,
+            Sender::Network(_) => &self.0.strangers_bodies,
+        }
     }
 
     /// Runs work that keeps a core busy on a blocking thread.

@@ -37,7 +37,7 @@ pub struct Error {
     shape: Shape,
     retry_after_s: Option<u64>,
     lacking: Option<Scope>,
-    /// The limit of the account that was reached.
+    /// The name of the limit of the account that was reached.
     limit: Option<&'static str>,
     log: Option<String>,
 }
@@ -128,9 +128,15 @@ impl Error {
 
     /// 403: the account may not store more; `limit` names the limit.
     pub fn account_limit_reached(limit: &'static str) -> Self {
+        Self::forbidden("accountLimitReached").with_limit(limit)
+    }
+
+    /// The same error with the name of the limit of the account that was reached.
+    #[must_use]
+    pub(crate) fn with_limit(self, limit: &'static str) -> Self {
         Self {
             limit: Some(limit),
-            ..Self::forbidden("accountLimitReached")
+            ..self
         }
     }
 

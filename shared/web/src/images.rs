@@ -74,14 +74,19 @@ impl Context {
 }
 
 impl Session {
-    /// Takes the image out of a request of somebody with an account: a data URI, bare base64, or a URL.
+    /// Takes the image out of a request of a caller with an account: a data URI, bare base64, or a URL. It counts as part of the next
+    /// write of the caller.
     pub async fn take_image(&self, body: &mut JsonObject) -> SentImage {
-        match body.remove(FIELD)? {
-            Value::Null => None,
-            Value::String(url) if url.starts_with("http") => Some(self.fetch_image(&url).await),
-            Value::String(text) => Some(self.prepare_image(text).await),
-            _ => Some(Err(ImageError::Invalid)),
+        let image = match body.remove(FIELD)? {
+            Value::Null => return None,
+            Value::String(url) if url.starts_with("http") => self.fetch_image(&url).await,
+            Value::String(text) => self.prepare_image(text).await,
+            _ => Err(ImageError::Invalid),
+        };
+        if let Ok(image) = &image {
+            self.note_image(image.bytes().len());
         }
+        Some(image)
     }
 
     /// Keeps an image that came with a request, once its record is stored: first the image, then, by `refer`, that the

@@ -77,7 +77,7 @@ const FIELD_BYTES: usize = 40;
 
 /// Every limit is as good as used up: 429.
 pub(crate) const TOO_MANY: &str = "tooManyRequests";
-/// The calls of a day are used up: 429.
+/// The calls, or the written bytes, of a day are used up: 429.
 pub(crate) const QUOTA: &str = "quotaExceeded";
 
 type Buckets<K> = RateLimiter<K, HashMapStateStore<K>, Forward, StateInformationMiddleware>;
@@ -206,6 +206,11 @@ impl Left {
 /// 429: the calls of this day, UTC, are used up; says in how many seconds the next day begins.
 pub(crate) fn quota_exceeded(now: Timestamp) -> Error {
     Error::too_many(QUOTA, rest_of_day_s(now))
+}
+
+/// 429: the account may write no more on this day, UTC; says in how many seconds the next day begins.
+fn writes_used_up(now: Timestamp) -> Error {
+    quota_exceeded(now).with_limit("writtenBytes")
 }
 
 fn rest_of_day_s(now: Timestamp) -> u64 {

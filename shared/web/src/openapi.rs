@@ -85,7 +85,7 @@ const COMMON: &[(u16, &str, &str)] = &[
     (
         429,
         "quotaExceeded",
-        "The calls of this day (UTC) with the API key are used up.",
+        "The calls with the API key, or the bytes that the account may write (then with `limit`), are used up on this day (UTC).",
     ),
     (500, "internalError", "The service is at fault."),
     (
@@ -112,7 +112,8 @@ struct Error {
     /// The code of the error.
     #[schema(example = "insufficientAccessLevel")]
     error: String,
-    /// With `accountLimitReached`: `sets`, `patterns`, `bookmarks`, `apikeys` or `textBytes`.
+    /// With `accountLimitReached`: `sets`, `patterns`, `bookmarks`, `apikeys` or `textBytes`. With `quotaExceeded`: `writtenBytes`, if
+    /// the account has written too much on this day.
     #[schema(nullable = false)]
     limit: Option<String>,
 }
@@ -295,15 +296,17 @@ fn parameters(route: &Route, described: Value) -> Value {
 /// The errors that every route of this kind can give.
 fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'static str, &'static str)> {
     let has_body = route.method != http::Method::GET && route.method != http::Method::DELETE;
+    let writes = has_body && level.is_some_and(|level| level > 0);
     let by_key = schemes(route).any(|scheme| scheme == Scheme::Key);
     COMMON
         .iter()
         .copied()
         .filter(move |(status, code, _)| match (status, *code) {
-            (_, "keyExpired" | "keyRevoked" | "insufficientScope" | "addressNotAllowed" | "quotaExceeded") => by_key,
+            (_, "keyExpired" | "keyRevoked" | "insufficientScope" | "addressNotAllowed") => by_key,
+            (_, "quotaExceeded") => by_key || writes,
             (_, "idempotencyKeyReused") => route.repeatable,
             (_, "preconditionFailed") => route.conditional,
-            (_, "accountLimitReached") => has_body && level.is_some_and(|level| level > 0),
+            (_, "accountLimitReached") => writes,
             (401, _) => level.is_some(),
             (403, _) => level.is_some_and(|level| level > 0),
             (408 | 413 | 415, _) => has_body,

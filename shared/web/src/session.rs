@@ -1,8 +1,7 @@
 //! One request's view of the context: the database, asked once whether the local copy is the newest.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::{FromRequestParts, Request};
 use bespoke_database::failed_signins::Origin;
@@ -11,9 +10,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::context::Room;
+use crate::body::{Reservation, Sender};
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Limit, Subject};
 use crate::repeated::Repeated;
@@ -21,9 +19,6 @@ use crate::{ClientIp, Context, Error, Result};
 
 /// Which version of the database an answer saw. A client that sends it back reads at least that.
 const DB_SEQ: HeaderName = HeaderName::from_static("db-seq");
-
-/// How long a body waits for room, in seconds.
-const ROOM_WAIT_S: u64 = 5;
 
 /// What a handler works with. The first read of a request asks the bucket whether there is something newer; later
 /// reads of the same request do not.
@@ -65,8 +60,12 @@ struct State {
     /// What is left of the limits that this request counts for.
     left: Mutex<Vec<Left>>,
     repeatable: Repeatable,
-    /// Room for the body, until the request is answered.
-    room: Mutex<Option<OwnedSemaphorePermit>>,
+    /// Size of the image that came with the request and is not counted yet. Bytes.
+    image_bytes: AtomicU64,
+    /// Integer id of the account that calls; empty without authentication.
+    account: OnceLock<i64>,
+    /// Memory for the body, until the response is sent.
+    body_memory: Mutex<Option<Reservation>>,
 }
 
 /// What the answers of a gateway said last.
@@ -157,14 +156,25 @@ impl Session {
         self.state.checked.load(Ordering::Relaxed)
     }
 
-    /// Waits for room for a body, and keeps it until the request is answered, because the values parsed from a body take as much memory again.
+    /// Notes the account that calls, for which a body is counted then.
+    pub(crate) fn note_account(&self, id: i64) {
+        self.state.account.get_or_init(|| id);
+    }
+
+    /// The account that calls, by its integer id; `None` without authentication.
+    pub(crate) fn account(&self) -> Option<i64> {
+        self.state.account.get().copied()
+    }
+
+    /// Reserves memory for a body, and keeps it until the response is sent, because the values parsed from a body take as much memory
+    /// again.
     ///
     /// # Errors
-    /// 503 when there is none for [`ROOM_WAIT_S`].
-    pub(crate) async fn make_room(&self, room: Room, bytes: usize) -> Result<()> {
-        let wait = tokio::time::timeout(Duration::from_secs(ROOM_WAIT_S), self.context.room_for(room, bytes));
-        let room = wait.await.map_err(|_| Error::busy(ROOM_WAIT_S))?;
-        *self.state.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
+    /// Those of [`BodyMemory::reserve`](crate::body::BodyMemory::reserve).
+    pub(crate) async fn reserve_body(&self, sender: Sender, bytes: usize) -> Result<()> {
+        let reservation = self.context.body_memory(sender).reserve(sender, bytes).await?;
+        let mut reserved = self.state.body_memory.lock().unwrap_or_else(PoisonError::into_inner);
+        *reserved = Some(reservation);
         Ok(())
     }
 
@@ -215,6 +225,16 @@ impl Session {
             Err(Failure::Handler(_)) => {}
         }
         Ok(committed?)
+    }
+
+    /// Notes an image that is stored once the record has been written.
+    pub(crate) fn note_image(&self, bytes: usize) {
+        self.state.image_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The size of the noted images, which then count for the write that takes it. Bytes.
+    pub(crate) fn take_image_bytes(&self) -> u64 {
+        self.state.image_bytes.swap(0, Ordering::Relaxed)
     }
 
     /// Whether and how the request may be sent again.

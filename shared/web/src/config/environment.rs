@@ -282,12 +282,15 @@ impl Environment {
     pub(super) fn account_limits(&self) -> Result<AccountLimits, ConfigError> {
         const MIB: u64 = 1024 * 1024;
         let text_mib: u32 = self.parse("BACKEND_ACCOUNT_MAX_TEXT_MIB", 64)?;
+        let written_mib: u32 = self.parse("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", 512)?;
+        let is_limited = self.limits()?.is_some();
         Ok(AccountLimits {
             sets: self.parse("BACKEND_ACCOUNT_MAX_SETS", 2_000)?,
             patterns: self.parse("BACKEND_ACCOUNT_MAX_PATTERNS", 2_000)?,
             bookmarks: self.parse("BACKEND_ACCOUNT_MAX_BOOKMARKS", 2_000)?,
             live_keys: self.parse("BACKEND_ACCOUNT_MAX_APIKEYS", 100)?,
             text_bytes: u64::from(text_mib) * MIB,
+            written_bytes_per_day: is_limited.then_some(u64::from(written_mib) * MIB),
         })
     }
 

@@ -159,6 +159,11 @@ pub const SETTINGS: &[Setting] = &[
         "Encrypted text of all sets, patterns, bookmarks, keys and suggestions that an account may store, in MiB.",
     ),
     setting(
+        "BACKEND_ACCOUNT_WRITES_MIB_PER_DAY",
+        "512",
+        "What an account may write on a day (UTC), in MiB: encrypted texts of the rows that it makes or changes, images, and 4 KiB for each write.",
+    ),
+    setting(
         "BACKEND_OPERATOR_CONTACT",
         "none",
         "E-mail address, or page, where callers reach whoever runs this instance; shown where use and limits are explained.",

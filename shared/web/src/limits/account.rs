@@ -1,12 +1,18 @@
-//! How much an account may store.
+//! Limits of the storage of an account, and of the bytes that it writes on a day.
 
 use bespoke_core::Timestamp;
 use bespoke_database::Db;
 use bespoke_database::account_storage::{self, AccountStorage};
 
+use super::writes_used_up;
 use crate::{Error, Result};
 
-/// How much an account may store. What it has stored beyond that, because it was moved in or because a limit was lowered, stays.
+/// Bytes that each counted write takes in the bucket in addition to its texts: pages of indexes and of the engine. Small writes take
+/// less. A key that makes a small record with each of its 100,000 calls of a day stays below the default limit.
+const COMMIT_BYTES: u64 = 4 * 1024;
+
+/// Limits of the storage of an account, and of the bytes that it writes on a day. An account that has stored more, because it was
+/// imported or because a limit was lowered, keeps everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountLimits {
     /// Measurement sets.
@@ -19,19 +25,23 @@ pub struct AccountLimits {
     pub live_keys: u64,
     /// Texts of all of these and of suggestions, in bytes, as they are stored.
     pub text_bytes: u64,
+    /// Bytes that the account may write on a day (UTC); `None` if they are not limited.
+    pub written_bytes_per_day: Option<u64>,
 }
 
 impl AccountLimits {
-    /// Runs `change`, which may change what the account has stored, and refuses it if that grows beyond a limit. Runs in the transaction
-    /// of the change, so that changes at the same time count for each other.
+    /// Runs `change`, a write of the account, and refuses it if the account grows beyond a limit or has written too much on this day.
+    /// Runs in the transaction of the change, so that changes at the same time count for each other. `image_bytes` is the size of the
+    /// image that is stored with it.
     ///
     /// # Errors
-    /// Those of `change`; 403 `accountLimitReached` with the name of the limit.
+    /// Those of `change`; 403 `accountLimitReached` and 429 `quotaExceeded`, both with the name of the limit.
     pub(crate) fn hold<T>(
         &self,
         db: &Db<'_>,
         user_id: i64,
         now: Timestamp,
+        image_bytes: u64,
         change: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let before = account_storage::of(db, user_id)?;
@@ -42,6 +52,14 @@ impl AccountLimits {
         }
         if after.api_keys > before.api_keys && account_storage::live_keys(db, user_id, now)? > self.live_keys {
             return Err(Error::account_limit_reached("apikeys"));
+        }
+        let row_bytes = after.written_bytes.saturating_sub(before.written_bytes);
+        if row_bytes + image_bytes > 0 {
+            let written = before.written_today(now) + row_bytes + image_bytes + COMMIT_BYTES;
+            if self.written_bytes_per_day.is_some_and(|limit| written > limit) {
+                return Err(writes_used_up(now));
+            }
+            account_storage::set_written_today(db, user_id, written, now)?;
         }
         Ok(value)
     }

@@ -47,17 +47,20 @@ function bringing() {
 
 const KB = 1_000;
 
-/** The storage of the account, and its limits. */
-function stored(storage) {
+/** A number of bytes and its limit, in KB. */
+const inKB = (bytes, limit) => ({ stored: Math.ceil(bytes / KB), limit: Math.floor(limit / KB) });
+
+/** The storage of the account, the bytes that it has written today, and the limits of both. */
+function stored({ storage, writtenToday }) {
   const { sets, patterns, bookmarks, apikeys, textBytes } = storage;
-  const text = { stored: Math.ceil(textBytes.stored / KB), limit: Math.floor(textBytes.limit / KB) };
   const rows = [
     [t('storage.sets'), sets],
     [t('storage.patterns'), patterns],
     [t('storage.bookmarks'), bookmarks],
     [t('storage.apikeys'), apikeys],
-    [t('storage.text'), text],
+    [t('storage.text'), inKB(textBytes.stored, textBytes.limit)],
   ];
+  if (writtenToday.limit !== null) rows.push([t('storage.written'), inKB(writtenToday.bytes, writtenToday.limit)]);
   const columns = [
     [t('storage.kind'), ([name]) => name],
     [t('storage.stored'), ([, one]) => number(one.stored)],
@@ -86,5 +89,5 @@ function ending() {
 /** The page. */
 export async function page() {
   const usage = await mine('GET', 'account/usage');
-  return [heading(t('data.title')), stored(usage.data.storage), taking(), bringing(), ending()];
+  return [heading(t('data.title')), stored(usage.data), taking(), bringing(), ending()];
 }
