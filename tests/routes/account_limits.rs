@@ -235,6 +235,46 @@ async fn small_changes_of_a_large_row_count_as_the_row() {
 }
 
 #[tokio::test]
+async fn owner_protects_an_account_whose_written_bytes_are_used_up() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    let data = |number: usize| json!({ "data": { "text": format!("{number}").repeat(220_000) } });
+    for number in 0..4 {
+        patch_account(&app, &jane, data(number)).await.expect_status(200);
+    }
+    expect_used_up(patch_account(&app, &jane, json!({ "control": 4 })).await);
+    let password = json!({ "password": "a new password" });
+    patch_account(&app, &jane, password.clone()).await.expect_status(200);
+    // Data beside it is no protection.
+    let mut both = password;
+    both["data"] = data(6)["data"].clone();
+    expect_used_up(patch_account(&app, &jane, both).await);
+    let set_up = post(&app, &jane, "/account/mfa/jwt", &json!({ "mfa": true })).await;
+    set_up.expect_status(200);
+    let freeze = app.post("/account/restrict/jwt").jwt(&jane.token).send().await;
+    freeze.expect_status(200);
+}
+
+#[tokio::test]
+async fn protection_of_an_account_is_not_without_a_limit() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    patch_account(&app, &jane, json!({ "data": { "text": "x".repeat(200_000) } }))
+        .await
+        .expect_status(200);
+    let mut changed = 0;
+    let refused = loop {
+        let answer = patch_account(&app, &jane, json!({ "password": format!("password {changed}") })).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        changed += 1;
+    };
+    expect_used_up(refused);
+    assert!((5..=10).contains(&changed), "{changed}");
+}
+
+#[tokio::test]
 async fn records_that_are_made_and_deleted_count_as_written() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;

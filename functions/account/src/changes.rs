@@ -109,7 +109,7 @@ impl Changes {
     /// Lets only an actor of level 4 change the credentials of the account or the consent of its owner (defect D39), and no
     /// restricted key change the credentials.
     pub(crate) fn check_permission(&self, actor: Actor) -> Result<()> {
-        let credentials = self.password.is_some() || self.email.is_some() || self.sign_out_everywhere;
+        let credentials = self.change_credentials();
         if (credentials || self.consent.is_some()) && actor.level < Level::USER {
             return Err(Denied.into());
         }
@@ -117,6 +117,16 @@ impl Changes {
             actor.may_change_credentials()?;
         }
         Ok(())
+    }
+
+    fn change_credentials(&self) -> bool {
+        self.password.is_some() || self.email.is_some() || self.sign_out_everywhere
+    }
+
+    /// Whether they protect the account. Changes of its data with them do not.
+    pub(crate) fn protect(&self) -> bool {
+        let data = self.bio.is_some() || !self.data.is_empty();
+        !data && (self.change_credentials() || self.consent.is_some())
     }
 
     /// Whether somebody is told of them by mail.

@@ -96,7 +96,7 @@ pub(crate) async fn change(caller: Caller<USER>, session: Session, client: Clien
 async fn set_up(caller: Caller<USER>, session: Session) -> Result<Response> {
     let secret = TotpSecret::generate(session.random());
     let stored = secret.clone();
-    let store = caller.write(&session, move |db, actor| {
+    let store = caller.protect(&session, move |db, actor| {
         let user = without_second_factor(db, actor)?;
         Ok(second_factors::insert(db, &user.standing, &stored)?)
     });
@@ -121,7 +121,7 @@ async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: 
         .map(|_| ScratchCode::generate(session.random()))
         .collect();
     let shown = codes.iter().map(ScratchCode::shown).collect();
-    let store = caller.write(&session, move |db, actor| {
+    let store = caller.protect(&session, move |db, actor| {
         let mut user = without_second_factor(db, actor)?;
         let factor = second_factors::of(db, &user.standing)?.filter(|factor| factor.secret.matches(&secret));
         let code = typed.code.as_deref().unwrap_or_default();
@@ -142,7 +142,7 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     let user_id = caller.actor.user_id;
     let (subject, origin) = (Subject::SecondFactor(user_id), typed.origin);
     // A password is guessed here no more often than a code.
-    let reserve = caller.write(&session, move |db, _| {
+    let reserve = caller.protect(&session, move |db, _| {
         Ok(failed_signins::reserve(db, subject, Some(user_id), origin)?)
     });
     let reserved = reserve.await?.ok_or(WRONG_PASSWORD)?;
@@ -150,7 +150,7 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     let typed_password = password.as_str().unwrap_or_default().to_owned();
     let verified = session.verify_password(typed_password, Some(stored.clone())).await?;
     let right = verified.is_some();
-    let store = caller.write(&session, move |db, actor| {
+    let store = caller.protect(&session, move |db, actor| {
         let mut user = load(db, actor)?;
         if !right || user.password != stored {
             return Ok(false);

@@ -19,7 +19,7 @@ use crate::Emptied;
     ))]
 pub(crate) async fn restrict(caller: Caller<USER>, session: Session) -> Result<Response> {
     let now = session.now();
-    let freeze = caller.write(&session, move |db, actor| {
+    let freeze = caller.protect(&session, move |db, actor| {
         let mut user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
         user.standing.status = Status::Disabled;
         user.updated_at = now;

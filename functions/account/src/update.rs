@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::entity::image::ImageId;
+use bespoke_database::Db;
 use bespoke_database::failed_signins::{self, Origin, Subject};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, ClientIp, JsonObject, Outcome, Result, Session, ok, view};
@@ -102,10 +103,13 @@ pub(crate) async fn update(
         changes.verified = verify_current(&session, id, current_password, origin).await?;
         changes.password = Some(session.hash_password(password).await?);
     }
-    let mails = changes.mails();
+    let (mails, protect) = (changes.mails(), changes.protect());
     let writer = session.clone();
-    let store = caller.write(&session, move |db, actor| changes.store(db, &writer, actor));
-    let Stored { refused, confirmation } = store.await?;
+    let store = move |db: &Db<'_>, actor| changes.store(db, &writer, actor);
+    let Stored { refused, confirmation } = match protect {
+        true => caller.protect(&session, store).await?,
+        false => caller.write(&session, store).await?,
+    };
     ignored.extend(refused);
     if mails {
         session.deliver_mail().await;

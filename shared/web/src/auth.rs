@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::idempotency::Made;
+use crate::limits::Counted;
 use crate::{Context, Error, Result, Session};
 use proof::{Proof, refused, require, take_call};
 
@@ -95,12 +96,40 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
+        self.write_counted(session, Counted::data(session.take_image_bytes()), f)
+            .await
+    }
+
+    /// Writes a change that protects the account, as [`Caller::write`]; see [`Counted::protection`].
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`].
+    pub async fn protect<T>(
+        &self,
+        session: &Session,
+        f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.write_counted(session, Counted::protection(session.take_image_bytes()), f)
+            .await
+    }
+
+    async fn write_counted<T>(
+        &self,
+        session: &Session,
+        counted: Counted,
+        f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
         let (proof, context) = (self.proof.clone(), Context::clone(session));
-        let image_bytes = session.take_image_bytes();
         let write = move |db: &Db<'_>| {
             let actor = proof.actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            limits.hold(db, actor.user_id, context.now(), image_bytes, || f(db, actor))
+            limits.hold(db, actor.user_id, context.now(), counted, || f(db, actor))
         };
         session.write(write).await
     }
@@ -122,11 +151,11 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             return Ok(Made { value, again: false });
         };
         let (proof, context, kept) = (self.proof.clone(), Context::clone(session), repeat.clone());
-        let image_bytes = session.take_image_bytes();
+        let counted = Counted::data(session.take_image_bytes());
         let write = session.commit(repeat.commit_id(), move |db| {
             let actor = proof.actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            let value = limits.hold(db, actor.user_id, context.now(), image_bytes, || make(db, actor))?;
+            let value = limits.hold(db, actor.user_id, context.now(), counted, || make(db, actor))?;
             Ok(kept.keep(value))
         });
         repeat.open(write.await?)
@@ -189,7 +218,9 @@ impl<const LEVEL: u8> Guest<LEVEL> {
                 let actor = proof.known(db, &context, context.now())?.identity.actor;
                 require(actor.level, LEVEL)?;
                 let limits = &context.config().account_limits;
-                limits.hold(db, actor.user_id, context.now(), 0, || f(db, actor))
+                limits.hold(db, actor.user_id, context.now(), Counted::protection(0), || {
+                    f(db, actor)
+                })
             })
             .await
     }

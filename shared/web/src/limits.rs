@@ -22,6 +22,7 @@ use crate::Error;
 use crate::repeated::Repeated;
 
 pub use account::AccountLimits;
+pub(crate) use account::Counted;
 pub(crate) use guesses::{Guess, Guesses};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

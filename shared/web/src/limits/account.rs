@@ -11,6 +11,9 @@ use crate::{Error, Result};
 /// less. A key that makes a small record with each of its 100,000 calls of a day stays below the default limit.
 const COMMIT_BYTES: u64 = 4 * 1024;
 
+/// How many times the limit of the day the account has written at most when a write that protects it is refused.
+const PROTECTION_FACTOR: u64 = 2;
+
 /// Limits of the storage of an account, and of the bytes that it writes on a day. An account that has stored more, because it was
 /// imported or because a limit was lowered, keeps everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +32,37 @@ pub struct AccountLimits {
     pub written_bytes_per_day: Option<u64>,
 }
 
+/// A write, as it counts for the bytes that the account writes on a day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    /// Size of the image that is stored with it. Bytes.
+    image_bytes: u64,
+    /// By how much the limit of the day is multiplied.
+    limit_factor: u64,
+}
+
+impl Counted {
+    /// A write of data.
+    pub(crate) fn data(image_bytes: u64) -> Self {
+        Self {
+            image_bytes,
+            limit_factor: 1,
+        }
+    }
+
+    /// A write that protects the account: of its credentials, its status, or its consent. It may pass the limit by as much again, so that a
+    /// thief who has used up the bytes of the day stops no owner.
+    pub(crate) fn protection(image_bytes: u64) -> Self {
+        Self {
+            image_bytes,
+            limit_factor: PROTECTION_FACTOR,
+        }
+    }
+}
+
 impl AccountLimits {
     /// Runs `change`, a write of the account, and refuses it if the account grows beyond a limit or has written too much on this day.
-    /// Runs in the transaction of the change, so that changes at the same time count for each other. `image_bytes` is the size of the
-    /// image that is stored with it.
+    /// Runs in the transaction of the change, so that changes at the same time count for each other.
     ///
     /// # Errors
     /// Those of `change`; 403 `accountLimitReached` and 429 `quotaExceeded`, both with the name of the limit.
@@ -41,7 +71,7 @@ impl AccountLimits {
         db: &Db<'_>,
         user_id: i64,
         now: Timestamp,
-        image_bytes: u64,
+        counted: Counted,
         change: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let before = account_storage::of(db, user_id)?;
@@ -54,9 +84,10 @@ impl AccountLimits {
             return Err(Error::account_limit_reached("apikeys"));
         }
         let row_bytes = after.written_bytes.saturating_sub(before.written_bytes);
-        if row_bytes + image_bytes > 0 {
-            let written = before.written_today(now) + row_bytes + image_bytes + COMMIT_BYTES;
-            if self.written_bytes_per_day.is_some_and(|limit| written > limit) {
+        if row_bytes + counted.image_bytes > 0 {
+            let written = before.written_today(now) + row_bytes + counted.image_bytes + COMMIT_BYTES;
+            let limit = self.written_bytes_per_day;
+            if limit.is_some_and(|limit| written > limit.saturating_mul(counted.limit_factor)) {
                 return Err(writes_used_up(now));
             }
             account_storage::set_written_today(db, user_id, written, now)?;
