@@ -4,6 +4,7 @@ mod addresses;
 mod connections;
 mod framing;
 mod guarded;
+mod memory;
 mod metrics;
 mod unread;
 
@@ -74,6 +75,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
     let chores = [
         tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT)),
         tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE)),
+        tokio::spawn(memory::release()),
     ];
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));

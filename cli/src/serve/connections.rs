@@ -1,6 +1,7 @@
 //! The connections of `bespoke serve`: how many, and how long somebody may hold one.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
 use super::addresses::Addresses;
@@ -52,14 +54,17 @@ pub(super) fn allow_many_files() {
 
 /// Accepts connections until the signal, then lets the requests under way end.
 pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiver<()>) {
+    let header_deadline = Duration::from_secs(HEADER_DEADLINE_S);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .max_buf_size(READ_BUFFER_BYTES)
-        .header_read_timeout(Duration::from_secs(HEADER_DEADLINE_S));
+        .header_read_timeout(header_deadline);
     let config = gateway.context().config();
     let addresses = Addresses::new(config.connections_per_address, config.trusted_proxies.clone());
     let heads = Arc::new(HeadMemory::new(MAX_UNFINISHED_HEADS_BYTES));
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(max_connections())));
+    // Dropped when the server stops.
+    let (serving, _) = watch::channel(());
     loop {
         let accepted = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -77,14 +82,22 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
         };
         let gateway = Arc::clone(gateway);
         let service = service_fn(move |request| respond(Arc::clone(&gateway), Peer(peer.ip()), request));
-        let stream = GuardedStream::new(Box::pin(bounded(stream)), Arc::clone(&heads));
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let mut stream = GuardedStream::new(Box::pin(bounded(stream)), Arc::clone(&heads));
+        let (http, watcher, mut served) = (http.clone(), graceful.watcher(), serving.subscribe());
         tokio::spawn(async move {
             // A client that goes away is no event.
-            let _ = connection.await;
+            let first = poll_fn(|context| stream.poll_first(context));
+            let first =
+                tokio::select! { first = timeout(header_deadline, first) => first, _ = served.changed() => return };
+            if let Ok(Ok(())) = first {
+                drop(served);
+                // In a box, because a connection without a complete head needs much less memory.
+                let _ = Box::pin(watcher.watch(http.serve_connection(TokioIo::new(stream), service))).await;
+            }
             drop((place, admitted));
         });
     }
+    drop(serving);
     let grace = tokio::time::sleep(Duration::from_secs(GRACE_S));
     tokio::select! {
         () = graceful.shutdown() => {}

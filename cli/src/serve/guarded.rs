@@ -25,6 +25,8 @@ const LINGER_DEADLINE_S: u64 = 30;
 const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes that are discarded at once.
 const LINGER_PIECE_BYTES: usize = 16 * 1024;
+/// Bytes that are read at once before hyper is there. Most requests fit.
+const FIRST_PIECE_BYTES: usize = 4 * 1024;
 
 /// The memory that unfinished heads of all connections take, in bytes.
 #[derive(Debug)]
@@ -106,6 +108,8 @@ impl Drop for Held {
 pub(super) struct GuardedStream<S> {
     stream: S,
     framing: Framing,
+    /// Bytes to be passed before those that are held.
+    first: Vec<u8>,
     /// Bytes to be passed, and behind them the beginning of a head.
     held: Held,
     /// How many of the held bytes may be passed.
@@ -128,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         Self {
             stream,
             framing: Framing::new(),
+            first: Vec::new(),
             held: Held {
                 bytes: Vec::new(),
                 memory,
@@ -139,8 +144,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         }
     }
 
-    /// Passes bytes that are held; `false` if there are none to be passed.
+    /// Reads until there is something to pass, so that a connection without a complete head takes no buffers of hyper.
+    ///
+    /// # Errors
+    /// Those of the stream, and `UnexpectedEof` if the client leaves before.
+    pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        while self.first.is_empty() && self.passable == 0 && self.refused.is_none() && !self.is_broken {
+            let mut piece = [0; FIRST_PIECE_BYTES];
+            let mut buffer = ReadBuf::new(&mut piece);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+            let fresh = buffer.filled();
+            if fresh.is_empty() {
+                return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
+            }
+            let passed = self.take_note(fresh);
+            self.first.extend_from_slice(&fresh[..passed]);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Passes bytes that were read before; `false` if there are none to be passed.
     fn pass_held(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        if !self.first.is_empty() {
+            let bytes = self.first.len().min(buffer.remaining());
+            buffer.put_slice(&self.first[..bytes]);
+            self.first.drain(..bytes);
+            if self.first.is_empty() {
+                self.first = Vec::new();
+            }
+            return true;
+        }
         let bytes = self.passable.min(buffer.remaining());
         if bytes > 0 {
             buffer.put_slice(&self.held.bytes[..bytes]);

@@ -134,3 +134,43 @@ async fn shutdown_between_requests_waits_for_nothing() {
     readable(&mut server).await.unwrap();
     server.shutdown().await.unwrap();
 }
+
+/// Reads the first request, if it is there.
+async fn first(stream: &mut GuardedStream<DuplexStream>) -> Option<Result<()>> {
+    let first = std::future::poll_fn(|context| stream.poll_first(context));
+    tokio::select! { biased; first = first => Some(first), () = tokio::task::yield_now() => None }
+}
+
+#[tokio::test]
+async fn first_request_is_read_before_hyper_and_passed_in_order() {
+    let memory = memory();
+    let (mut client, mut server) = connection(&memory);
+    assert!(first(&mut server).await.is_none());
+    client.write_all(&GET[..10]).await.unwrap();
+    assert!(first(&mut server).await.is_none());
+    assert_eq!(memory.taken(), 10);
+    client.write_all(&[&GET[10..], GET, &GET[..5]].concat()).await.unwrap();
+    first(&mut server).await.unwrap().unwrap();
+    assert_eq!(readable(&mut server).await.unwrap(), GET.repeat(2));
+    assert_eq!(memory.taken(), 5);
+    client.write_all(&GET[5..]).await.unwrap();
+    assert_eq!(readable(&mut server).await.unwrap(), GET);
+}
+
+#[tokio::test]
+async fn complete_first_heads_need_no_memory() {
+    let memory = Arc::new(HeadMemory::new(0));
+    let (mut client, mut server) = connection(&memory);
+    client.write_all(&[GET, GET, &GET[..5]].concat()).await.unwrap();
+    first(&mut server).await.unwrap().unwrap();
+    assert_eq!(readable(&mut server).await.unwrap(), [GET, GET, BUSY].concat());
+}
+
+#[tokio::test]
+async fn client_that_leaves_before_its_first_request_ends_the_connection() {
+    let (mut client, mut server) = connection(&memory());
+    client.write_all(&GET[..5]).await.unwrap();
+    client.shutdown().await.unwrap();
+    let error = first(&mut server).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
