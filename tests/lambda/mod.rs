@@ -2,6 +2,7 @@
 
 mod answer;
 mod event;
+mod expanded;
 mod installation;
 mod invoke;
 mod limits;
