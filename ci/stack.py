@@ -1,7 +1,8 @@
 """The template without an AWS account: what SAM makes of it, and a stack of that in moto's CloudFormation.
 
     stack.py expand [NAME=VALUE ...]     prints the expanded template as JSON, with these parameters
-    stack.py create                      creates stacks of it, for each set of PARAMETERS
+    stack.py create                      creates stacks of it: for each set of PARAMETERS, and for each `sam deploy` command of
+                                         docs/deploy.md, whose parameters it checks before
 
 `create` fails if a resource of a type that moto knows is not created, so that references and conditions resolve. It cannot
 show that AWS accepts the types in NOT_IN_MOTO; cfn-lint checks those against their published schemas.
@@ -15,6 +16,7 @@ import sys
 import warnings
 
 import boto3
+import deployments
 import samtranslator.yaml_helper
 from moto import mock_aws
 from samtranslator.model.exceptions import InvalidDocumentException
@@ -27,7 +29,7 @@ REGION = "us-east-1"
 ARTIFACTS = "artifacts"
 CODE = "code.zip"
 # The parameters that have no default, as a first deployment gives them.
-REQUIRED = {"MailFrom": "Bespoke <mail@example.com>"}
+REQUIRED = {"Stage": "staging", "Instance": "bespoke-staging", "MailFrom": "Bespoke <mail@example.com>"}
 # Each condition of the template is true in one of these stacks and false in another.
 PARAMETERS = {
     "smallest": REQUIRED,
@@ -62,9 +64,14 @@ class NoManagedPolicies:
         return {}
 
 
+def declared():
+    """The template as it is written."""
+    return samtranslator.yaml_helper.yaml_parse((ROOT / "template.yaml").read_text())
+
+
 def expand(parameters):
     """The CloudFormation template that the SAM transform makes of template.yaml."""
-    template = samtranslator.yaml_helper.yaml_parse((ROOT / "template.yaml").read_text())
+    template = declared()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = f"s3://{ARTIFACTS}/{CODE}"
@@ -122,8 +129,8 @@ def main(command, *arguments):
         if command == "expand":
             json.dump(expand(REQUIRED | dict(argument.split("=", 1) for argument in arguments)), sys.stdout)
             return None
-        problems = []
-        for name, parameters in PARAMETERS.items():
+        documented, problems = deployments.documented(declared()["Parameters"])
+        for name, parameters in (PARAMETERS | ({} if problems else documented)).items():
             with mock_aws():
                 problems += create(name, parameters)
         return "\n".join(problems) or None
