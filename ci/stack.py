@@ -29,7 +29,12 @@ REGION = "us-east-1"
 ARTIFACTS = "artifacts"
 CODE = "code.zip"
 # The parameters that have no default, as a first deployment gives them.
-REQUIRED = {"Stage": "staging", "Instance": "bespoke-staging", "MailFrom": "Bespoke <mail@example.com>"}
+REQUIRED = {
+    "Stage": "staging",
+    "Instance": "bespoke-staging",
+    "MailFrom": "Bespoke <mail@example.com>",
+    "AlarmEmail": "alarms@example.com",
+}
 # Each condition of the template is true in one of these stacks and false in another.
 PARAMETERS = {
     "smallest": REQUIRED,
@@ -49,6 +54,7 @@ NOT_IN_MOTO = {
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::DomainName",
     "AWS::ApiGatewayV2::Stage",
+    "AWS::Budgets::Budget",
     "AWS::CloudWatch::Alarm",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Logs::MetricFilter",

@@ -1,5 +1,6 @@
 //! The functions as Lambda runs them: each in a process of its own, behind events of API Gateway.
 
+mod alarms;
 mod answer;
 mod event;
 mod expanded;
