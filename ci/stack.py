@@ -45,7 +45,8 @@ PARAMETERS = {
         "CertificateArn": f"arn:aws:acm:{REGION}:123456789012:certificate/00000000-0000-4000-8000-000000000000",
         "SmtpUrl": "smtps://user:password@mail.example.com:465",
         "GitHubToken": "token",
-        "ReservedConcurrency": "10",
+        "AccountConcurrency": "20",
+        "MaintenanceConcurrency": "2",
     },
 }
 # moto's CloudFormation skips resources of these types.

@@ -9,6 +9,7 @@ mod invoke;
 mod limits;
 mod maintenance;
 mod metrics;
+mod permissions;
 mod processes;
 mod same_answers;
 mod template;
