@@ -272,3 +272,43 @@ fn each_setting_and_parameter_of_the_template_exists_and_is_used() {
         .collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
+
+/// Settings that an operator changes after the first deployment. Those of the store, of tests and of tuning are not among them.
+const OPERATED: [&str; 11] = [
+    "BACKEND_CORS_ORIGINS",
+    "BACKEND_ENABLE_OAUTH_GITHUB",
+    "BACKEND_ENABLE_OAUTH_GOOGLE",
+    "BACKEND_GITHUB_TOKEN",
+    "BACKEND_HIDE_METRICS",
+    "BACKEND_LOG",
+    "BACKEND_MAIL_POSTAL_ADDRESS",
+    "BACKEND_OLD_ENC_KEY",
+    "BACKEND_OPERATOR_CONTACT",
+    "BACKEND_SMTP_URL",
+    "BACKEND_WEBSITE_DOMAIN",
+];
+
+#[test]
+fn operator_can_set_what_an_operator_needs() {
+    let template = template();
+    let globals = &template["Globals"]["Function"];
+    let all = functions(&template).into_iter().map(|(_, properties)| properties);
+    let all: Vec<_> = all.chain([globals]).collect();
+    for name in OPERATED {
+        let mut values = all.iter().map(|one| &one["Environment"]["Variables"][name]);
+        let value = values.find(|value| !value.is_null());
+        let value = value.unwrap_or_else(|| panic!("{name} is not set"));
+        assert!(value.is_object(), "{name} is always {value}");
+    }
+}
+
+#[test]
+fn secrets_are_not_shown_with_the_stack() {
+    let template = template();
+    for (name, parameter) in entries(&template["Parameters"]) {
+        let is_secret = ["Key", "Secret", "SmtpUrl", "Token"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        assert_eq!(parameter["NoEcho"] == true, is_secret, "{name}");
+    }
+}
