@@ -12,8 +12,11 @@ ENVIRONMENT = "--config-env"
 # The section of samconfig.toml that the CLI reads without `--config-env`.
 DEFAULT_ENVIRONMENT = "default"
 STAGES = {DEFAULT_ENVIRONMENT: "staging", "production": "production"}
-# A parameter that the text mentions, as in `DomainName=api.example.com`. Settings are in capitals.
-MENTIONED = re.compile(r"`(?:[^`\n]* )?([A-Z][A-Za-z]*[a-z][A-Za-z]*)=[^`\n]*`")
+# What the CLI takes as one parameter. It has quotes of its own, inside those of the shell, and cuts other values at a blank.
+PARAMETER = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
+# A parameter that the text mentions in code, as in `DomainName=api.example.com`. Settings are in capitals.
+CODE = re.compile(r"`([^`\n]+)`")
+MENTIONED = re.compile(r"\b([A-Z][A-Za-z]*[a-z][A-Za-z]*)=")
 
 
 def commands(text):
@@ -29,7 +32,8 @@ def environment_of(words):
 
 
 def parameters_of(words, samconfig):
-    """The parameters of a command. Those of the command line replace all of samconfig.toml, as the SAM CLI has it."""
+    """The parameters of a command, and the words that the SAM CLI would not read as a whole. Parameters of the command line replace
+    all of samconfig.toml."""
     if OVERRIDES in words:
         given = words[words.index(OVERRIDES) + 1 :]
         end = next((at for at, word in enumerate(given) if word.startswith("--")), len(given))
@@ -37,7 +41,9 @@ def parameters_of(words, samconfig):
     else:
         section = samconfig.get(environment_of(words), {}).get("deploy", {}).get("parameters", {})
         given = shlex.split(section.get("parameter_overrides", ""))
-    return dict(word.split("=", 1) for word in given)
+    parsed = {word: PARAMETER.fullmatch(word) for word in given}
+    unreadable = [word for word, parts in parsed.items() if parts is None]
+    return {parts[1]: parts[2] or parts[3] or "" for parts in parsed.values() if parts}, unreadable
 
 
 def problems_of(parameters, declared):
@@ -65,7 +71,8 @@ def documented(declared):
     stacks, problems = {}, []
     for number, words in enumerate(commands(text), 1):
         environment = environment_of(words)
-        parameters = parameters_of(words, samconfig)
+        parameters, unreadable = parameters_of(words, samconfig)
+        problems += [f"{shlex.join(words)}: the SAM CLI cuts {word}" for word in unreadable]
         name = f"{samconfig[environment]['global']['parameters']['stack_name']}-{number}"
         stacks[name] = parameters
         problems += [f"{shlex.join(words)}: {problem}" for problem in problems_of(parameters, declared)]
@@ -73,7 +80,7 @@ def documented(declared):
             problems.append(f"{shlex.join(words)}: deploys {environment} as {parameters.get('Stage')}")
     if {parameters.get("Stage") for parameters in stacks.values()} != set(STAGES.values()):
         problems.append("docs/deploy.md does not show how to deploy each stage")
-    mentioned = set(MENTIONED.findall(text))
+    mentioned = {name for code in CODE.findall(text) for name in MENTIONED.findall(code)}
     problems += [f"docs/deploy.md: no parameter {name}" for name in sorted(mentioned - declared.keys())]
     required = {name for name, parameter in declared.items() if "Default" not in parameter}
     problems += [f"docs/deploy.md does not explain {name}" for name in sorted(required) if f"`{name}" not in text]

@@ -68,13 +68,6 @@ NOT_IN_MOTO = {
 }
 
 
-class NoManagedPolicies:
-    """Policies of AWS by their names. Each role of the template is written out, so that no call to AWS is needed."""
-
-    def load(self):
-        return {}
-
-
 def declared():
     """The template as it is written."""
     return samtranslator.yaml_helper.yaml_parse((ROOT / "template.yaml").read_text())

@@ -64,7 +64,7 @@ fn line_of(function: &Function, message: &str) -> Value {
     line.clone()
 }
 
-/// What the template gives a function that sends by SES, for a server of the test.
+/// The function `maintenance` as the template configures it for SES, with a server of the test instead.
 async fn maintenance_with_ses(installation: &Installation, ses: &MockServer) -> Function {
     let url = ses.uri();
     let settings = [
@@ -108,7 +108,7 @@ async fn mail_that_is_given_up_is_counted() {
     assert_eq!(matching(&line), ["DeadMails", "ErrorLines", "FailedMails"]);
 }
 
-/// What remains of a bucket in which nothing can be read or stored.
+/// Breaks the bucket, so that nothing can be read or stored.
 fn break_bucket(installation: &Installation) {
     let objects = installation.path().join("objects");
     std::fs::remove_dir_all(&objects).expect("a bucket");

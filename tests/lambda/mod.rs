@@ -9,6 +9,7 @@ mod invoke;
 mod limits;
 mod maintenance;
 mod metrics;
+mod parameters;
 mod permissions;
 mod processes;
 mod same_answers;

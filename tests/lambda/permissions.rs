@@ -1,5 +1,5 @@
-//! The permissions of the template: each function may do what it needs and no more, and the bucket refuses to overwrite what is written
-//! once. The real writes of an installation are compared with the policies.
+//! The permissions of the template: the roles of the functions, and the policy of the bucket, which refuses to overwrite immutable
+//! objects. The real writes of an installation are compared with both.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use super::template::{entries, functions, resources, template};
 
 const PUT: &str = "s3:PutObject";
 const DELETE: &str = "s3:DeleteObject";
-/// What is written once and never changed.
+/// Folders of immutable objects.
 const IMMUTABLE: [&str; 7] = [
     "chunk/", "exports/", "history/", "segment/", "table/", "trash/", "usage/",
 ];
@@ -132,7 +132,7 @@ fn bucket_statements(template: &Value) -> Vec<Value> {
     policy["Statement"].as_array().unwrap().clone()
 }
 
-/// Whether the policy of the bucket refuses a write of whoever may write.
+/// Whether the policy of the bucket refuses a write, whatever the role allows.
 fn is_denied(template: &Value, write: &Write) -> bool {
     bucket_statements(template).iter().any(|statement| {
         let without = |(key, absent): (&String, &Value)| *absent == "true" && !write.has(key);
@@ -360,53 +360,4 @@ fn bucket_is_private_and_kept_with_its_policy_and_versions_of_head_go_first() {
     assert!(denied.iter().all(|statement| statement["Effect"] == "Deny"));
     let tls = denied.iter().find(|statement| statement["Action"] == "s3:*").unwrap();
     assert_eq!(tls["Condition"]["Bool"]["aws:SecureTransport"], "false");
-}
-
-#[test]
-fn each_function_has_a_reserve_of_its_own() {
-    let template = template();
-    for (folder, properties) in functions(&template) {
-        let reserve = properties["ReservedConcurrentExecutions"]["If"]
-            .as_array()
-            .expect("a choice");
-        let parameter = reserve[1]["Ref"].as_str().expect("a parameter");
-        let name = parameter
-            .strip_suffix("Concurrency")
-            .expect("its name")
-            .to_ascii_lowercase();
-        assert_eq!(name, folder.replace('-', ""));
-        assert_eq!(template["Parameters"][parameter]["Default"], 0, "{folder}");
-        let condition = &template["Conditions"][reserve[0].as_str().expect("a condition")];
-        assert_eq!(
-            condition["Not"][0]["Equals"],
-            json!([{ "Ref": parameter }, 0]),
-            "{folder}"
-        );
-    }
-}
-
-#[test]
-fn links_never_lead_to_this_machine() {
-    let template = template();
-    let parameter = &template["Parameters"]["BackendUrl"];
-    assert_eq!(parameter["Default"], "");
-    let pattern = format!("^(?:{})$", parameter["AllowedPattern"].as_str().unwrap());
-    let pattern = regex::Regex::new(&pattern).unwrap();
-    for url in [
-        "",
-        "https://a1b2.execute-api.eu-west-1.amazonaws.com",
-        "https://api.example.com:8443",
-    ] {
-        assert!(pattern.is_match(url), "{url}");
-    }
-    for url in [
-        "http://localhost:3000",
-        "https://localhost",
-        "https://127.0.0.1:3000",
-        "http://api.example.com",
-    ] {
-        assert!(!pattern.is_match(url), "{url}");
-    }
-    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
-    assert!(!variables.to_string().contains("localhost"));
 }
