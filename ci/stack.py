@@ -111,9 +111,7 @@ def create(name, parameters):
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     created = {resource["LogicalResourceId"] for page in pages for resource in page["StackResourceSummaries"]}
     problems = [] if status == "CREATE_COMPLETE" else [f"{name}: {status}"]
-    expected = {
-        key: resource["Type"] for key, resource in template["Resources"].items() if "Condition" not in resource
-    }
+    expected = {key: resource["Type"] for key, resource in template["Resources"].items() if "Condition" not in resource}
     for key, kind in expected.items():
         if key not in created and kind not in NOT_IN_MOTO:
             problems.append(f"{name}: {key} ({kind}) was not created")
