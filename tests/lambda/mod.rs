@@ -1,12 +1,16 @@
 //! The functions as Lambda runs them: each in a process of its own, behind events of API Gateway.
 
+mod alarms;
 mod answer;
 mod event;
+mod expanded;
 mod installation;
 mod invoke;
 mod limits;
 mod maintenance;
 mod metrics;
+mod parameters;
+mod permissions;
 mod processes;
 mod same_answers;
 mod template;

@@ -186,7 +186,7 @@ fn source_of(event: &Request) -> Option<Peer> {
     context.http.source_ip.as_ref()?.parse().ok().map(Peer)
 }
 
-/// Pages that are at their path with a slash, and lead there without one: they have routes of the gateway for both.
+/// Pages that are at their path with a slash, and lead there without one. The greedy route of the gateway covers the slash.
 const PAGES: [&str; 2] = ["console", "docs"];
 
 /// Where a request goes that the gateway led to its default route because it compares paths as they are written: in lower case as

@@ -1,0 +1,94 @@
+//! The parameters of the template, and the settings that the functions get from them.
+
+use serde_json::json;
+
+use super::template::{entries, functions, template};
+
+/// Settings that an operator changes after the first deployment. Those of the store, of tests and of tuning are not among them.
+const OPERATED: [&str; 11] = [
+    "BACKEND_CORS_ORIGINS",
+    "BACKEND_ENABLE_OAUTH_GITHUB",
+    "BACKEND_ENABLE_OAUTH_GOOGLE",
+    "BACKEND_GITHUB_TOKEN",
+    "BACKEND_HIDE_METRICS",
+    "BACKEND_LOG",
+    "BACKEND_MAIL_POSTAL_ADDRESS",
+    "BACKEND_OLD_ENC_KEY",
+    "BACKEND_OPERATOR_CONTACT",
+    "BACKEND_SMTP_URL",
+    "BACKEND_WEBSITE_DOMAIN",
+];
+
+#[test]
+fn operator_can_set_what_an_operator_needs() {
+    let template = template();
+    let globals = &template["Globals"]["Function"];
+    let all = functions(&template).into_iter().map(|(_, properties)| properties);
+    let all: Vec<_> = all.chain([globals]).collect();
+    for name in OPERATED {
+        let mut values = all.iter().map(|one| &one["Environment"]["Variables"][name]);
+        let value = values.find(|value| !value.is_null());
+        let value = value.unwrap_or_else(|| panic!("{name} is not set"));
+        assert!(value.is_object(), "{name} is always {value}");
+    }
+}
+
+#[test]
+fn secrets_are_not_shown_with_the_stack() {
+    let template = template();
+    for (name, parameter) in entries(&template["Parameters"]) {
+        let is_secret = ["Key", "Secret", "SmtpUrl", "Token"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        assert_eq!(parameter["NoEcho"] == true, is_secret, "{name}");
+    }
+}
+
+#[test]
+fn each_function_has_a_reserve_of_its_own() {
+    let template = template();
+    for (folder, properties) in functions(&template) {
+        let reserve = properties["ReservedConcurrentExecutions"]["If"]
+            .as_array()
+            .expect("a choice");
+        let parameter = reserve[1]["Ref"].as_str().expect("a parameter");
+        let name = parameter
+            .strip_suffix("Concurrency")
+            .expect("its name")
+            .to_ascii_lowercase();
+        assert_eq!(name, folder.replace('-', ""));
+        assert_eq!(template["Parameters"][parameter]["Default"], 0, "{folder}");
+        let condition = &template["Conditions"][reserve[0].as_str().expect("a condition")];
+        assert_eq!(
+            condition["Not"][0]["Equals"],
+            json!([{ "Ref": parameter }, 0]),
+            "{folder}"
+        );
+    }
+}
+
+#[test]
+fn links_never_lead_to_this_machine() {
+    let template = template();
+    let parameter = &template["Parameters"]["BackendUrl"];
+    assert_eq!(parameter["Default"], "");
+    let pattern = format!("^(?:{})$", parameter["AllowedPattern"].as_str().unwrap());
+    let pattern = regex::Regex::new(&pattern).unwrap();
+    for url in [
+        "",
+        "https://a1b2.execute-api.eu-west-1.amazonaws.com",
+        "https://api.example.com:8443",
+    ] {
+        assert!(pattern.is_match(url), "{url}");
+    }
+    for url in [
+        "http://localhost:3000",
+        "https://localhost",
+        "https://127.0.0.1:3000",
+        "http://api.example.com",
+    ] {
+        assert!(!pattern.is_match(url), "{url}");
+    }
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert!(!variables.to_string().contains("localhost"));
+}
