@@ -9,12 +9,14 @@ use axum::body::Body;
 use axum::response::Response;
 use bespoke_web::{Error, Gateway, Peer};
 use http::{Request, header};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Semaphore, watch};
@@ -22,7 +24,7 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
 use super::addresses::Addresses;
-use super::framing::MAX_HEAD_BYTES;
+use super::framing::{MAX_HEAD_BYTES, Refusal};
 use super::guarded::{GuardedStream, HeadMemory, REFUSED};
 use super::unread::{CLOSE, Unread};
 use super::{GRACE_S, metrics};
@@ -81,19 +83,25 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
             continue;
         };
         let gateway = Arc::clone(gateway);
-        let service = service_fn(move |request| respond(Arc::clone(&gateway), Peer(peer.ip()), request));
         let mut stream = GuardedStream::new(Box::pin(bounded(stream)), Arc::clone(&heads));
         let (http, watcher, mut served) = (http.clone(), graceful.watcher(), serving.subscribe());
         tokio::spawn(async move {
-            // A client that goes away is no event.
             let first = poll_fn(|context| stream.poll_first(context));
             let first =
                 tokio::select! { first = timeout(header_deadline, first) => first, _ = served.changed() => return };
-            if let Ok(Ok(())) = first {
-                drop(served);
-                // In a box, because a connection without a complete head needs much less memory.
-                let _ = Box::pin(watcher.watch(http.serve_connection(TokioIo::new(stream), service))).await;
-            }
+            drop(served);
+            // A client that goes away is no event.
+            let _ = match first {
+                Ok(Ok(None)) => {
+                    let service = service_fn(move |request| respond(Arc::clone(&gateway), Peer(peer.ip()), request));
+                    // In a box, because a connection without a complete head needs much less memory.
+                    Box::pin(watcher.watch(http.serve_connection(TokioIo::new(stream), service)))
+                        .await
+                        .map_err(drop)
+                }
+                Ok(Ok(Some(refusal))) => refuse_first(&gateway, stream, refusal).await.map_err(drop),
+                Ok(Err(_)) | Err(_) => Ok(()),
+            };
             drop((place, admitted));
         });
     }
@@ -105,10 +113,25 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
     }
 }
 
+/// Refuses the first head of a connection and closes the connection. Without hyper, because crowds send such heads, and its buffers are
+/// large.
+async fn refuse_first(gateway: &Gateway, mut stream: impl AsyncWrite + Unpin, refusal: Refusal) -> std::io::Result<()> {
+    let (head, body) = gateway.refuse(error(refusal)).into_parts();
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let mut response = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+    for (name, value) in &head.headers {
+        response.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    let end = format!("connection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    response.extend([end.as_bytes(), &body].concat());
+    stream.write_all(&response).await?;
+    stream.shutdown().await
+}
+
 /// Responds to one request of a connection.
 async fn respond(gateway: Arc<Gateway>, peer: Peer, mut request: Request<Incoming>) -> Result<Response, Infallible> {
     if request.method().as_str() == REFUSED {
-        let mut response = gateway.refuse(refusal(request.uri().path()));
+        let mut response = gateway.refuse(error(refusal(request.uri().path())));
         response.headers_mut().insert(header::CONNECTION, CLOSE);
         return Ok(response);
     }
@@ -141,12 +164,20 @@ async fn handle(gateway: Arc<Gateway>, request: Request<Body>) -> Response {
     }
 }
 
-/// The error for the path of a request that stands for a refused head.
-fn refusal(path: &str) -> Error {
+/// The reason of a refusal, from the path of the request that stands for the refused head.
+fn refusal(path: &str) -> Refusal {
     match path {
-        "/431" => Error::head_too_large(),
-        "/503" => Error::busy(BUSY_RETRY_S),
-        _ => Error::bad_request("badRequest"),
+        "/431" => Refusal::HeadTooLarge,
+        "/503" => Refusal::Busy,
+        _ => Refusal::Malformed,
+    }
+}
+
+fn error(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Malformed => Error::bad_request("badRequest"),
+        Refusal::HeadTooLarge => Error::head_too_large(),
+        Refusal::Busy => Error::busy(BUSY_RETRY_S),
     }
 }
 

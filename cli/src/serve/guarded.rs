@@ -114,8 +114,10 @@ pub(super) struct GuardedStream<S> {
     held: Held,
     /// How many of the held bytes may be passed.
     passable: usize,
-    /// The rest of the request that stands for a refused head: the bytes that were not passed yet.
-    refused: Option<&'static [u8]>,
+    /// The reason why a head was refused. Nothing behind it is read.
+    refusal: Option<Refusal>,
+    /// The rest of the request that stands for the refused head: the bytes that were not passed yet.
+    stand_in: &'static [u8],
     /// Whether the body that is being read is broken behind the bytes that were passed.
     is_broken: bool,
     linger: Option<Linger>,
@@ -138,18 +140,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
                 memory,
             },
             passable: 0,
-            refused: None,
+            refusal: None,
+            stand_in: &[],
             is_broken: false,
             linger: None,
         }
     }
 
-    /// Reads until there is something to pass, so that a connection without a complete head takes no buffers of hyper.
+    /// Reads until there is something to pass, or until the first head is refused, so that a connection without a complete head takes no
+    /// buffers of hyper. Returns the reason of a refusal.
     ///
     /// # Errors
     /// Those of the stream, and `UnexpectedEof` if the client leaves before.
-    pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
-        while self.first.is_empty() && self.passable == 0 && self.refused.is_none() && !self.is_broken {
+    pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Refusal>>> {
+        while self.first.is_empty() && self.passable == 0 {
+            if self.refusal.is_some() {
+                return Poll::Ready(Ok(self.refusal));
+            }
             let mut piece = [0; FIRST_PIECE_BYTES];
             let mut buffer = ReadBuf::new(&mut piece);
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
@@ -160,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
             let passed = self.take_note(fresh);
             self.first.extend_from_slice(&fresh[..passed]);
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(None))
     }
 
     /// Passes bytes that were read before; `false` if there are none to be passed.
@@ -181,13 +188,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
             self.passable -= bytes;
             return true;
         }
-        let Some(rest) = &mut self.refused else {
-            return false;
-        };
-        let (now, later) = rest.split_at(rest.len().min(buffer.remaining()));
+        let bytes = self.stand_in.len().min(buffer.remaining());
+        let (now, later) = self.stand_in.split_at(bytes);
         buffer.put_slice(now);
-        *rest = later;
-        !now.is_empty()
+        self.stand_in = later;
+        bytes > 0
     }
 
     /// Takes note of bytes that were read; returns how many of them may be passed at once.
@@ -219,17 +224,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
-        let request: &'static [u8] = match refusal {
+        self.refusal = Some(refusal);
+        self.stand_in = match refusal {
             Refusal::Malformed => b"REFUSED /400 HTTP/1.1\r\nHost: refused\r\n\r\n",
             Refusal::HeadTooLarge => b"REFUSED /431 HTTP/1.1\r\nHost: refused\r\n\r\n",
             Refusal::Busy => b"REFUSED /503 HTTP/1.1\r\nHost: refused\r\n\r\n",
         };
-        self.refused = Some(request);
     }
 
     /// Whether the client may still be sending a request.
     fn is_mid_request(&self) -> bool {
-        self.refused.is_some() || !self.framing.is_between_requests()
+        self.refusal.is_some() || !self.framing.is_between_requests()
     }
 
     /// Reads and discards, because closing a socket with bytes in its receive buffer resets the connection, and the client loses a
@@ -261,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedStream<S> {
             if this.is_broken {
                 return Poll::Ready(Err(Error::new(ErrorKind::InvalidData, "the body is not in chunks")));
             }
-            if this.refused.is_some() {
+            if this.refusal.is_some() {
                 // The response closes the connection. Until then there is nothing to read.
                 return Poll::Pending;
             }

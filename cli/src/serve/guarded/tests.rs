@@ -136,7 +136,7 @@ async fn shutdown_between_requests_waits_for_nothing() {
 }
 
 /// Reads the first request, if it is there.
-async fn first(stream: &mut GuardedStream<DuplexStream>) -> Option<Result<()>> {
+async fn first(stream: &mut GuardedStream<DuplexStream>) -> Option<Result<Option<Refusal>>> {
     let first = std::future::poll_fn(|context| stream.poll_first(context));
     tokio::select! { biased; first = first => Some(first), () = tokio::task::yield_now() => None }
 }
@@ -150,7 +150,7 @@ async fn first_request_is_read_before_hyper_and_passed_in_order() {
     assert!(first(&mut server).await.is_none());
     assert_eq!(memory.taken(), 10);
     client.write_all(&[&GET[10..], GET, &GET[..5]].concat()).await.unwrap();
-    first(&mut server).await.unwrap().unwrap();
+    assert_eq!(first(&mut server).await.unwrap().unwrap(), None);
     assert_eq!(readable(&mut server).await.unwrap(), GET.repeat(2));
     assert_eq!(memory.taken(), 5);
     client.write_all(&GET[5..]).await.unwrap();
@@ -162,7 +162,7 @@ async fn complete_first_heads_need_no_memory() {
     let memory = Arc::new(HeadMemory::new(0));
     let (mut client, mut server) = connection(&memory);
     client.write_all(&[GET, GET, &GET[..5]].concat()).await.unwrap();
-    first(&mut server).await.unwrap().unwrap();
+    assert_eq!(first(&mut server).await.unwrap().unwrap(), None);
     assert_eq!(readable(&mut server).await.unwrap(), [GET, GET, BUSY].concat());
 }
 
@@ -173,4 +173,13 @@ async fn client_that_leaves_before_its_first_request_ends_the_connection() {
     client.shutdown().await.unwrap();
     let error = first(&mut server).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
+async fn refusal_of_the_first_head_is_known_before_hyper() {
+    let memory = memory();
+    let (mut client, mut server) = connection(&memory);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\n\n").await.unwrap();
+    assert_eq!(first(&mut server).await.unwrap().unwrap(), Some(Refusal::Malformed));
+    assert_eq!(memory.taken(), 0);
 }
