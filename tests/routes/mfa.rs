@@ -355,3 +355,15 @@ async fn a_password_is_not_guessed_by_removing_the_second_factor() {
         .await
         .expect_error(401, "authenticationFailed");
 }
+
+#[tokio::test]
+async fn parallel_guesses_at_a_password_for_removal_are_verified_ten_times() {
+    let app = App::new().await;
+    let jane = protected(&app).await.person;
+    let guess = json!({ "mfa": false, "password": "guess", "token": "123456" });
+    let before = app.context().password_runs();
+    let guesses = (0..40).map(|_| mfa(&app, &jane, guess.clone()));
+    let answers = futures_util::future::join_all(guesses).await;
+    assert!(answers.iter().all(|answer| answer.status == 401));
+    assert_eq!(app.context().password_runs() - before, 10);
+}
