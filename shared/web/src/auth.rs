@@ -100,7 +100,8 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             .await
     }
 
-    /// Writes a change that protects the account, as [`Caller::write`]; see [`Counted::protection`].
+    /// Writes a change of credentials, status or consent, as [`Caller::write`]. It may pass the limit of the written bytes of a day by as
+    /// much again, because it protects the account.
     ///
     /// # Errors
     /// Those of [`Caller::write`].
