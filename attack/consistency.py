@@ -89,15 +89,23 @@ class Register:
         self.lock = threading.Lock()
         # No read that begins now shows less than the first, none has shown more than the second.
         self.floor, self.begun = 0, 0
+        # What raised the floor, for a complaint.
+        self.raised_by = "its creation"
 
-    def shows(self, answer, floor, where):
+    def raise_floor(self, turn, cause):
+        """From now on no read may show less. Called under the lock."""
+        if turn > self.floor:
+            self.floor, self.raised_by = turn, cause
+
+    def shows(self, answer, headers, floor, where):
         """Checks an answer to a read that began when the floor was that; gives the name."""
         name = answer["set"]["name"]
         turn = int(name.split("-")[0])
+        shown = f"{name} at process {where} in {headers.get('DB-Seq')}"
         with self.lock:
             if not floor <= turn <= self.begun:
-                self.run.complain(f"{self.path} at process {where} shows {turn}, after {floor} and before {self.begun}")
-            self.floor = max(self.floor, turn)
+                self.run.complain(f"{self.path}: {shown}, after {floor} ({self.raised_by}) and before {self.begun}")
+            self.raise_floor(turn, shown)
         self.run.count("reads")
         return name
 
@@ -106,7 +114,7 @@ class Register:
         floor = self.floor
         status, answer, headers = self.run.cluster.call(process, "GET", self.path, authorization=self.authorization)
         if status == 200:
-            return self.shows(answer, floor, process), headers["ETag"]
+            return self.shows(answer, headers, floor, process), headers["ETag"]
         if status not in (NO_ANSWER, 503):
             self.run.complain(f"{self.path} at process {process} was answered {status}")
         if status == 503 and headers.get("DB-Seq"):
@@ -147,10 +155,11 @@ class Register:
             status, *_ = self.run.cluster.call(0, "PATCH", self.path, {"name": f"{turn}-0"}, self.authorization, {"If-Match": tag})
             return status if status in (200, 412) else None
 
-        if not won and until(deadline, attempt) is None:
+        settled = f"{won} won" if won else until(deadline, attempt)
+        if settled is None:
             return self.run.complain(f"{self.path}: turn {turn} was not settled for {PATIENCE_S} s")
         with self.lock:
-            self.floor = max(self.floor, turn)
+            self.raise_floor(turn, f"turn {turn} was settled: {settled}")
         for process in range(len(self.run.cluster.urls)):
             shown = self.read(process)
             if shown and won and shown[0] != f"{turn}-{won[0]}":

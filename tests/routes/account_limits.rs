@@ -245,10 +245,12 @@ async fn owner_protects_an_account_whose_written_bytes_are_used_up() {
     expect_used_up(patch_account(&app, &jane, json!({ "control": 4 })).await);
     let password = json!({ "password": "a new password" });
     patch_account(&app, &jane, password.clone()).await.expect_status(200);
-    // Data beside it is no protection.
-    let mut both = password;
-    both["data"] = data(6)["data"].clone();
-    expect_used_up(patch_account(&app, &jane, both).await);
+    // Anything beside it is no protection.
+    for (field, value) in [("data", data(6)["data"].clone()), ("img", json!(GLASS)), ("control", json!(5))] {
+        let mut both = password.clone();
+        both[field] = value;
+        expect_used_up(patch_account(&app, &jane, both).await);
+    }
     let set_up = post(&app, &jane, "/account/mfa/jwt", &json!({ "mfa": true })).await;
     set_up.expect_status(200);
     let freeze = app.post("/account/restrict/jwt").jwt(&jane.token).send().await;
@@ -318,6 +320,24 @@ async fn images_count_as_written() {
         .expect_status(200);
     let after = written(&app, &jane).await;
     assert!(after > before + 4 * 1024, "{before} {after}");
+}
+
+#[tokio::test]
+async fn exports_count_as_written() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    let body = json!({ "design": "aaron", "settings": { "text": "x".repeat(200_000) } });
+    post(&app, &jane, "/patterns/jwt", &body).await.expect_status(201);
+    let mut exports = 0;
+    let refused = loop {
+        let answer = post(&app, &jane, "/account/export/jwt", &json!({})).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        exports += 1;
+    };
+    expect_used_up(refused);
+    assert!((2..=4).contains(&exports), "{exports}");
 }
 
 #[tokio::test]

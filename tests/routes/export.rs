@@ -103,6 +103,20 @@ async fn the_file_has_everything_in_clear_and_no_secret() {
 }
 
 #[tokio::test]
+async fn large_export_comes_whole() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    for number in 0..4 {
+        let body = json!({ "design": "aaron", "settings": { "text": format!("{number}").repeat(200_000) } });
+        let made = app.post("/patterns/jwt").jwt(&jane.token).json(&body).send().await;
+        made.expect_status(201);
+    }
+    let file = app.get(&export(&app, &jane).await).send().await.expect_status(200);
+    let patterns = app.get("/patterns/jwt").jwt(&jane.token).send().await.expect_status(200);
+    assert_eq!(file["patterns"], patterns["patterns"]);
+}
+
+#[tokio::test]
 async fn a_link_opens_its_file_for_an_hour_and_a_file_lives_a_day() {
     // Defect D65: the file was for everybody, and for ever.
     let app = App::new().await;

@@ -99,7 +99,11 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
                         .await
                         .map_err(drop)
                 }
-                Ok(Ok(Some(refusal))) => refuse_first(&gateway, stream, refusal).await.map_err(drop),
+                Ok(Ok(Some(refusal))) => {
+                    // A refused connection does not hold up the end of the server.
+                    drop(watcher);
+                    refuse_first(&gateway, stream, refusal).await.map_err(drop)
+                }
                 Ok(Err(_)) | Err(_) => Ok(()),
             };
             drop((place, admitted));

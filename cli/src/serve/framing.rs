@@ -15,6 +15,8 @@ use self::chunks::Chunks;
 
 /// The longest head of a request, in bytes, with empty lines before it.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// The largest `Content-Length`: hyper has other uses for the largest numbers.
+const MAX_LENGTH: u64 = i64::MAX as u64;
 /// Most fields in a head. hyper has the same limit.
 const MAX_FIELDS: usize = 100;
 
@@ -72,9 +74,9 @@ impl Framing {
         }
     }
 
-    /// Whether the end of the last request has been read, and nothing behind it.
-    pub(super) fn is_between_requests(&self) -> bool {
-        matches!(&self.position, Position::Head(search) if search.searched == 0)
+    /// Whether the rest of a body is missing, or a body is broken.
+    pub(super) fn is_mid_body(&self) -> bool {
+        !matches!(self.position, Position::Head(_))
     }
 
     /// Follows the requests in `bytes`, which come behind those that were passed before. An unfinished head has to be given again from its
@@ -238,7 +240,8 @@ fn is_host(value: &[u8]) -> bool {
 /// A length in digits alone: neither a sign nor a list.
 fn parse_length(value: &[u8]) -> Option<u64> {
     let digits = value.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
+    let length = std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()?;
+    (length <= MAX_LENGTH).then_some(length)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::framing::{Behind, Framing, Passed, Refusal};
 pub(super) const REFUSED: &str = "REFUSED";
 
 /// How long a connection stays open for reading after the response to a request that was not read, in seconds.
-const LINGER_DEADLINE_S: u64 = 30;
+const LINGER_DEADLINE_S: u64 = 5;
 /// Most bytes that are read and discarded in that time.
 const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes that are discarded at once.
@@ -233,9 +233,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         };
     }
 
-    /// Whether the client may still be sending a request.
+    /// Whether the client may still be sending a request that was answered.
     fn is_mid_request(&self) -> bool {
-        self.refusal.is_some() || !self.framing.is_between_requests()
+        self.refusal.is_some() || self.framing.is_mid_body()
     }
 
     /// Reads and discards, because closing a socket with bytes in its receive buffer resets the connection, and the client loses a

@@ -123,10 +123,19 @@ impl Changes {
         self.password.is_some() || self.email.is_some() || self.sign_out_everywhere
     }
 
-    /// Whether they protect the account. Changes of its data with them do not.
+    /// Whether they protect the account: they change credentials or consent, and nothing else.
     pub(crate) fn protect(&self) -> bool {
-        let data = self.bio.is_some() || !self.data.is_empty();
-        !data && (self.change_credentials() || self.consent.is_some())
+        let others = [
+            self.bio.is_some(),
+            self.control.is_some(),
+            self.language.is_some(),
+            self.compare.is_some(),
+            self.imperial.is_some(),
+            self.newsletter.is_some(),
+            !self.data.is_empty(),
+            self.username.is_some(),
+        ];
+        !others.contains(&true) && (self.change_credentials() || self.consent.is_some())
     }
 
     /// Whether somebody is told of them by mail.

@@ -4,7 +4,7 @@ mod file;
 
 use axum::body::Body;
 use axum::response::Response;
-use bespoke_database::{Db, exports};
+use bespoke_database::{Db, account_storage, exports};
 use bespoke_web::exports::ExportName;
 use bespoke_web::level::READ_ONLY;
 use bespoke_web::{Caller, Error, Outcome, Params, Public, Query, Result, Session, Signature, ok};
@@ -51,6 +51,8 @@ pub async fn export_file(session: &Session, user_id: i64) -> Result<Vec<u8>> {
     ))]
 pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Result<Response> {
     let (name, now, user_id) = (session.new_export_name(), session.now(), caller.actor.user_id);
+    let stored = session.read(|db| Ok(account_storage::of(db, user_id)?)).await?;
+    session.note_object(stored.text_bytes);
     let note = caller.write(&session, move |db, actor| {
         Ok(exports::insert(db, &name.to_string(), actor.user_id, KEPT, now)?)
     });
@@ -97,7 +99,7 @@ pub(crate) async fn read(
     if !session.read(|db| Ok(exports::exists(db, &name.to_string())?)).await? {
         return Err(Error::not_found());
     }
-    let mut response = Response::new(Body::from(session.export(name).await?));
+    let mut response = Response::new(Body::from_stream(session.export(name).await?));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CACHE_CONTROL, NO_STORE);

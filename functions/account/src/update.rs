@@ -103,7 +103,7 @@ pub(crate) async fn update(
         changes.verified = verify_current(&session, id, current_password, origin).await?;
         changes.password = Some(session.hash_password(password).await?);
     }
-    let (mails, protect) = (changes.mails(), changes.protect());
+    let (mails, protect) = (changes.mails(), changes.protect() && image.is_none());
     let writer = session.clone();
     let store = move |db: &Db<'_>, actor| changes.store(db, &writer, actor);
     let Stored { refused, confirmation } = match protect {

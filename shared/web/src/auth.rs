@@ -96,7 +96,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.write_counted(session, Counted::data(session.take_image_bytes()), f)
+        self.write_counted(session, Counted::data(session.take_object_bytes()), f)
             .await
     }
 
@@ -113,7 +113,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.write_counted(session, Counted::protection(session.take_image_bytes()), f)
+        self.write_counted(session, Counted::protection(session.take_object_bytes()), f)
             .await
     }
 
@@ -152,7 +152,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             return Ok(Made { value, again: false });
         };
         let (proof, context, kept) = (self.proof.clone(), Context::clone(session), repeat.clone());
-        let counted = Counted::data(session.take_image_bytes());
+        let counted = Counted::data(session.take_object_bytes());
         let write = session.commit(repeat.commit_id(), move |db| {
             let actor = proof.actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;

@@ -184,7 +184,7 @@ async fn reserve(session: &Session, parts: &Parts, announced: Option<u64>, limit
         None => {
             let client = parts.extensions.get::<ClientIp>();
             let client = client.ok_or_else(|| Error::internal("a request that did not come through the gateway"))?;
-            Sender::Network(client.network().customer)
+            Sender::Network(client.network().site)
         }
     };
     session.reserve_body(sender, bytes).await

@@ -1,11 +1,11 @@
 //! Where a call comes from.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use bespoke_core::{ClientNetwork, Networks};
-use http::Request;
 use http::request::Parts;
+use http::{HeaderValue, Request};
 
 use crate::Error;
 
@@ -19,23 +19,26 @@ pub struct Peer(pub IpAddr);
 pub struct ClientIp(pub IpAddr);
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Stands for clients whose address cannot be read: it is in no network that somebody would name, and all of them share its limits.
+const UNKNOWN: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 impl ClientIp {
     /// Of a request. Each proxy adds at the end of `X-Forwarded-For` whom it saw; so, going from the end, the first that is
-    /// no trusted proxy is the client. What stands before it can be written by anybody.
+    /// no trusted proxy is the client. What stands before it can be written by anybody. A hop that cannot be read is a client of
+    /// unknown address, and never the proxy that reported it.
     pub(crate) fn of<B>(request: &Request<B>, trusted: Option<&Networks>) -> Self {
         let unspecified = Peer(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let Peer(peer) = *request.extensions().get().unwrap_or(&unspecified);
         let mut client = peer.to_canonical();
         let Some(trusted) = trusted else { return Self(client) };
         let headers = request.headers().get_all(FORWARDED_FOR).iter();
-        let texts: Vec<_> = headers.filter_map(|value| value.to_str().ok()).collect();
-        let mut hops = texts.iter().flat_map(|text| text.split(',')).rev();
+        let lines: Vec<_> = headers.map(HeaderValue::as_bytes).collect();
+        let mut hops = lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).rev();
         while trusted.contain(client)
             && let Some(hop) = hops.next()
         {
-            let Ok(address) = hop.trim().parse::<IpAddr>() else {
-                break;
+            let Some(address) = address_of(hop) else {
+                return Self(UNKNOWN);
             };
             client = address.to_canonical();
         }
@@ -47,6 +50,13 @@ impl ClientIp {
     pub fn network(self) -> ClientNetwork {
         ClientNetwork::of(self.0)
     }
+}
+
+/// The address of a hop, which some proxies write with a port.
+fn address_of(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
+    let with_port = || hop.parse().ok().map(|address: SocketAddr| address.ip());
+    hop.parse().ok().or_else(with_port)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
@@ -89,6 +99,20 @@ mod tests {
     }
 
     #[test]
+    fn hops_have_ports_and_bytes_of_any_kind() {
+        let trusted = &["10.0.0.0/8"];
+        for hop in ["203.0.113.5:4711", "203.0.113.5", "[::ffff:203.0.113.5]:80"] {
+            assert_eq!(client("10.0.0.1", &[hop], trusted), "203.0.113.5", "{hop}");
+        }
+        let mut request = Request::new(());
+        request.extensions_mut().insert(Peer("10.0.0.1".parse().unwrap()));
+        let line = HeaderValue::from_bytes(b"\xff, 203.0.113.5").unwrap();
+        request.headers_mut().append(FORWARDED_FOR, line);
+        let trusted = Networks::parse(["10.0.0.0/8"]).unwrap();
+        assert_eq!(ClientIp::of(&request, Some(&trusted)).0.to_string(), "203.0.113.5");
+    }
+
+    #[test]
     fn what_a_client_writes_itself_counts_for_nothing() {
         let trusted = &["10.0.0.0/8"];
         assert_eq!(
@@ -96,7 +120,9 @@ mod tests {
             "203.0.113.5"
         );
         assert_eq!(client("10.0.0.1", &["1.1.1.1", "203.0.113.5"], trusted), "203.0.113.5");
-        assert_eq!(client("10.0.0.1", &["1.1.1.1, nonsense"], trusted), "10.0.0.1");
+        for unreadable in ["1.1.1.1, nonsense", "nonsense", "", "1.1.1.1,", "1.1.1.1, 203.0.113.05"] {
+            assert_eq!(client("10.0.0.1", &[unreadable], trusted), "::", "{unreadable}");
+        }
         assert_eq!(
             client("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.7"], trusted),
             "10.0.0.7"

@@ -1,4 +1,4 @@
-//! Computations that keep a core busy: password hashes and pictures.
+//! Work that keeps a core busy: password hashes, pictures, and long reads.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ const MAX_COMPUTATIONS: usize = 64;
 /// When a client may try again whose computation was refused, in seconds.
 const BUSY_RETRY_S: u64 = 1;
 
-/// The computations of a process.
+/// The computations of one kind in a process.
 #[derive(Default)]
 pub(crate) struct Computations {
     /// A permit for each core, because a password hash takes a core and 19 MiB.

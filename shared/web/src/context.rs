@@ -41,7 +41,10 @@ struct Inner {
     passwords: PasswordHasher,
     outside: Outside,
     metrics: Metrics,
+    /// Password hashes, pictures, and the parsing of large bodies.
     computations: Computations,
+    /// Reads that take long: lists and exports. Apart from the computations, because whoever exports must not delay those who sign in.
+    long_reads: Computations,
     /// Memory for large bodies of accounts.
     large_bodies: BodyMemory,
     /// Memory for bodies of callers without authentication.
@@ -105,6 +108,7 @@ impl Context {
             tokens,
             passwords,
             computations: Computations::default(),
+            long_reads: Computations::default(),
             large_bodies: BodyMemory::default(),
             strangers_bodies: BodyMemory::default(),
             delivery: Mutex::default(),
@@ -283,6 +287,17 @@ impl Context {
     ) -> Result<T, Error> {
         let context = self.clone();
         self.0.computations.run(move || work(&context)).await
+    }
+
+    /// Runs a read that takes long on a blocking thread.
+    ///
+    /// # Errors
+    /// 503 if too many of them wait or run.
+    pub(crate) async fn read_long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.0.long_reads.run(read).await
     }
 }
 

@@ -4,6 +4,7 @@ use bespoke_core::Timestamp;
 use bespoke_database::{Freshness, exports};
 use bespoke_storage::{Fetched, PutCondition};
 use bytes::Bytes;
+use futures_util::{Stream, stream};
 use ulid::Ulid;
 
 use crate::{Context, Error, Result};
@@ -12,6 +13,8 @@ use crate::{Context, Error, Result};
 pub const LINK_LIFETIME_MS: u32 = 60 * 60 * 1000;
 /// How long an export is kept, in milliseconds.
 pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+/// Bytes of an export that are read at once.
+const PIECE_BYTES: u64 = 256 * 1024;
 const PREFIX: &str = "exports/";
 const SUFFIX: &str = ".json";
 
@@ -70,12 +73,34 @@ impl Context {
         self.download_url(&key, &name.path(), LINK_LIFETIME_MS).await
     }
 
-    /// The file of that name.
+    /// The file of that name, in pieces: a piece is read when the client has taken the one before, so that a client that takes nothing
+    /// holds little memory.
     ///
     /// # Errors
     /// 404 when there is none, 503 when the bucket does not answer.
-    pub async fn export(&self, name: ExportName) -> Result<Bytes> {
-        match self.bucket().get(&key(&name.to_string()), None).await? {
+    pub async fn export(&self, name: ExportName) -> Result<impl Stream<Item = std::io::Result<Bytes>> + use<>> {
+        let (context, key) = (self.clone(), key(&name.to_string()));
+        let first = context.export_piece(&key, 0).await?;
+        let pieces = stream::try_unfold((0, Some(first)), move |(at, read)| {
+            let (context, key) = (context.clone(), key.clone());
+            async move {
+                let piece = match read {
+                    Some(piece) => piece,
+                    None => context
+                        .export_piece(&key, at)
+                        .await
+                        .map_err(|error| std::io::Error::other(error.code()))?,
+                };
+                let end = at + piece.len() as u64;
+                Ok((!piece.is_empty()).then_some((piece, (end, None))))
+            }
+        });
+        Ok(pieces)
+    }
+
+    /// The piece of an export from `offset` on; empty behind its end.
+    async fn export_piece(&self, key: &str, offset: u64) -> Result<Bytes> {
+        match self.bucket().get_range(key, offset, PIECE_BYTES).await? {
             Fetched::Found(object) => Ok(object.body),
             Fetched::Missing | Fetched::NotModified { .. } => Err(Error::not_found()),
         }

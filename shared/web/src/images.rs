@@ -84,7 +84,7 @@ impl Session {
             _ => Err(ImageError::Invalid),
         };
         if let Ok(image) = &image {
-            self.note_image(image.bytes().len());
+            self.note_object(image.bytes().len() as u64);
         }
         Some(image)
     }

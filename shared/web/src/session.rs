@@ -60,8 +60,8 @@ struct State {
     /// What is left of the limits that this request counts for.
     left: Mutex<Vec<Left>>,
     repeatable: Repeatable,
-    /// Size of the image that came with the request and is not counted yet. Bytes.
-    image_bytes: AtomicU64,
+    /// Size of the image or the export that is stored for the request and is not counted yet. Bytes.
+    object_bytes: AtomicU64,
     /// Integer id of the account that calls; empty without authentication.
     account: OnceLock<i64>,
     /// Memory for the body, until the response is sent.
@@ -131,7 +131,7 @@ impl Session {
         f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
-        self.compute(move |_| runtime.block_on(session.read(f))).await?
+        self.read_long(move || runtime.block_on(session.read(f))).await?
     }
 
     /// The origin of an attempt that `client` makes now.
@@ -227,14 +227,14 @@ impl Session {
         Ok(committed?)
     }
 
-    /// Notes an image that is stored once the record has been written.
-    pub(crate) fn note_image(&self, bytes: usize) {
-        self.state.image_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// Notes the size of an object that is stored once the record has been written. Bytes.
+    pub fn note_object(&self, bytes: u64) {
+        self.state.object_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// The size of the noted images, which then count for the write that takes it. Bytes.
-    pub(crate) fn take_image_bytes(&self) -> u64 {
-        self.state.image_bytes.swap(0, Ordering::Relaxed)
+    /// The size of the noted objects, which then count for the write that takes it. Bytes.
+    pub(crate) fn take_object_bytes(&self) -> u64 {
+        self.state.object_bytes.swap(0, Ordering::Relaxed)
     }
 
     /// Whether and how the request may be sent again.

@@ -128,11 +128,13 @@ async fn shutdown_discards_a_bounded_number_of_bytes() {
 }
 
 #[tokio::test]
-async fn shutdown_between_requests_waits_for_nothing() {
-    let (mut client, mut server) = connection(&memory());
-    client.write_all(GET).await.unwrap();
-    readable(&mut server).await.unwrap();
-    server.shutdown().await.unwrap();
+async fn shutdown_between_requests_and_in_a_head_waits_for_nothing() {
+    for behind in [0, 10] {
+        let (mut client, mut server) = connection(&memory());
+        client.write_all(&[GET, &GET[..behind]].concat()).await.unwrap();
+        assert_eq!(readable(&mut server).await.unwrap(), GET);
+        server.shutdown().await.unwrap();
+    }
 }
 
 /// Reads the first request, if it is there.

@@ -30,17 +30,18 @@ END;
 DROP TRIGGER patterns_fill_account;
 CREATE TRIGGER patterns_fill_account AFTER INSERT ON patterns BEGIN
   INSERT INTO account_storage (user_id, patterns, text_bytes, written_bytes)
-  SELECT NEW.user_id, 1, bytes, bytes
+  SELECT NEW.user_id, 1, bytes, bytes + length(NEW.design)
   FROM (SELECT length(NEW.name) + length(NEW.notes) + length(NEW.data) + length(NEW.settings) AS bytes) WHERE true
   ON CONFLICT DO UPDATE SET patterns = patterns + 1, text_bytes = text_bytes + excluded.text_bytes,
     written_bytes = written_bytes + excluded.written_bytes;
 END;
 DROP TRIGGER patterns_change_account;
-CREATE TRIGGER patterns_change_account AFTER UPDATE OF name, notes, data, settings, img ON patterns BEGIN
+CREATE TRIGGER patterns_change_account AFTER UPDATE OF name, notes, data, settings, design, img ON patterns BEGIN
   UPDATE account_storage SET
     text_bytes = text_bytes + (length(NEW.name) + length(NEW.notes) + length(NEW.data) + length(NEW.settings))
       - (length(OLD.name) + length(OLD.notes) + length(OLD.data) + length(OLD.settings)),
     written_bytes = written_bytes + (length(NEW.name) + length(NEW.notes) + length(NEW.data) + length(NEW.settings))
+      + length(NEW.design)
   WHERE user_id = NEW.user_id;
 END;
 DROP TRIGGER bookmarks_fill_account;

@@ -34,7 +34,7 @@ const _: () = assert!(MAX_BODY_BYTES <= SHARE_BYTES);
 pub(crate) enum Sender {
     /// An account, by its integer id.
     Account(i64),
-    /// A network of callers without credentials: an IPv4 address, or the /64 of an IPv6 address.
+    /// A network of callers without credentials: an IPv4 address, or the /48 of an IPv6 address.
     Network(IpAddr),
 }
 

@@ -35,26 +35,26 @@ pub struct AccountLimits {
 /// A write, as it counts for the bytes that the account writes on a day.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
-    /// Size of the image that is stored with it. Bytes.
-    image_bytes: u64,
+    /// Size of the image or the export that is stored with it. Bytes.
+    object_bytes: u64,
     /// By how much the limit of the day is multiplied.
     limit_factor: u64,
 }
 
 impl Counted {
     /// A write of data.
-    pub(crate) fn data(image_bytes: u64) -> Self {
+    pub(crate) fn data(object_bytes: u64) -> Self {
         Self {
-            image_bytes,
+            object_bytes,
             limit_factor: 1,
         }
     }
 
     /// A write that protects the account: of its credentials, its status, or its consent. It may pass the limit by as much again, so that a
     /// thief who has used up the bytes of the day stops no owner.
-    pub(crate) fn protection(image_bytes: u64) -> Self {
+    pub(crate) fn protection(object_bytes: u64) -> Self {
         Self {
-            image_bytes,
+            object_bytes,
             limit_factor: PROTECTION_FACTOR,
         }
     }
@@ -84,8 +84,8 @@ impl AccountLimits {
             return Err(Error::account_limit_reached("apikeys"));
         }
         let row_bytes = after.written_bytes.saturating_sub(before.written_bytes);
-        if row_bytes + counted.image_bytes > 0 {
-            let written = before.written_today(now) + row_bytes + counted.image_bytes + COMMIT_BYTES;
+        if row_bytes + counted.object_bytes > 0 {
+            let written = before.written_today(now) + row_bytes + counted.object_bytes + COMMIT_BYTES;
             let limit = self.written_bytes_per_day;
             if limit.is_some_and(|limit| written > limit.saturating_mul(counted.limit_factor)) {
                 return Err(writes_used_up(now));
