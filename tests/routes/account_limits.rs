@@ -246,7 +246,11 @@ async fn owner_protects_an_account_whose_written_bytes_are_used_up() {
     let password = json!({ "password": "a new password" });
     patch_account(&app, &jane, password.clone()).await.expect_status(200);
     // Anything beside it is no protection.
-    for (field, value) in [("data", data(6)["data"].clone()), ("img", json!(GLASS)), ("control", json!(5))] {
+    for (field, value) in [
+        ("data", data(6)["data"].clone()),
+        ("img", json!(GLASS)),
+        ("control", json!(5)),
+    ] {
         let mut both = password.clone();
         both[field] = value;
         expect_used_up(patch_account(&app, &jane, both).await);

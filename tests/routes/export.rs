@@ -112,7 +112,12 @@ async fn large_export_comes_whole() {
         made.expect_status(201);
     }
     let file = app.get(&export(&app, &jane).await).send().await.expect_status(200);
-    let patterns = app.get("/patterns/jwt").jwt(&jane.token).send().await.expect_status(200);
+    let patterns = app
+        .get("/patterns/jwt")
+        .jwt(&jane.token)
+        .send()
+        .await
+        .expect_status(200);
     assert_eq!(file["patterns"], patterns["patterns"]);
 }
 

@@ -45,12 +45,14 @@ impl Kept {
         })
     }
 
-    /// Keeps the file that was found under `key`, unless the name leads elsewhere by now.
+    /// Keeps the file that was found under `key`, unless the name leads elsewhere by now. A file without a name is not kept: while a
+    /// rename is under way, its name has been taken from it, and a path still leads to it. Nothing about it would change any more. Nor is
+    /// one with several names, because the one that is left would hide the same.
     pub(super) fn keep(&self, key: &str, etag: &[u8], path: &Path, file: File, now_us: u64) {
         let Ok(found) = fstat(&file) else { return };
         // Looked up behind `found`: if the name goes after this, that differs from what is kept.
         let is_named = stat(path).is_ok_and(|named| (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino));
-        if is_named {
+        if is_named && found.st_nlink == 1 {
             let kept = KeptObject {
                 key: key.to_owned(),
                 etag: etag.to_owned(),
@@ -66,8 +68,12 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    /// So many renames meet a look now and then in the moment in which the kernel has taken the name and still leads to the file.
+    const RENAMES: usize = 50_000;
 
     /// A folder with a file `head`, kept at time 0.
     fn kept() -> (tempfile::TempDir, Kept) {
@@ -87,21 +93,51 @@ mod tests {
     }
 
     #[test]
-    fn notices_that_the_name_leads_elsewhere_also_where_the_file_has_another() {
-        for linked in [false, true] {
-            let (folder, kept) = kept();
-            let path = |name: &str| folder.path().join(name);
-            if linked {
-                fs::hard_link(path("head"), path("copy")).unwrap();
-                kept.keep("head", b"tag", &path("head"), File::open(path("head")).unwrap(), 0);
-            }
-            fs::write(path("new"), "two").unwrap();
-            fs::rename(path("new"), path("head")).unwrap();
-            assert!(!kept.has("head", b"tag", 0));
-        }
+    fn notices_that_the_name_leads_elsewhere() {
         let (folder, kept) = kept();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("new"), "two").unwrap();
+        fs::rename(path("new"), path("head")).unwrap();
+        assert!(!kept.has("head", b"tag", 0));
+        let (folder, kept) = self::kept();
         fs::remove_file(folder.path().join("head")).unwrap();
         assert!(!kept.has("head", b"tag", 0));
+    }
+
+    #[test]
+    fn does_not_keep_a_file_with_several_names() {
+        let (folder, kept) = kept();
+        let path = |name: &str| folder.path().join(name);
+        fs::hard_link(path("head"), path("copy")).unwrap();
+        kept.keep("head", b"other", &path("head"), File::open(path("head")).unwrap(), 0);
+        assert!(!kept.has("head", b"other", 0));
+        assert!(!kept.has("head", b"tag", 0), "its names have changed");
+    }
+
+    #[test]
+    fn never_vouches_for_a_file_that_was_replaced_while_it_was_looked_up() {
+        let (folder, kept) = kept();
+        let path = |name: &str| folder.path().join(name);
+        let renamed = AtomicUsize::new(0);
+        let renames = || renamed.load(Ordering::SeqCst);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..RENAMES {
+                    fs::write(path("new"), "two").unwrap();
+                    fs::rename(path("new"), path("head")).unwrap();
+                    renamed.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            while renames() < RENAMES {
+                kept.keep("head", b"tag", &path("head"), File::open(path("head")).unwrap(), 0);
+                // The next rename may have begun before; the one behind it replaces what was kept.
+                let replaced = renames() + 2;
+                while renames() < replaced.min(RENAMES) {
+                    std::hint::spin_loop();
+                }
+                assert!(replaced > RENAMES || !kept.has("head", b"tag", 0));
+            }
+        });
     }
 
     #[test]
