@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check check-browser fmt audit attack-schema fuzz faults bundle bench bench-cold bench-keys bench-storage
+.PHONY: help check check-browser fmt audit attack-schema fuzz faults bundle image bench bench-cold bench-keys bench-storage
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -32,6 +32,10 @@ faults: ## play bad days on a release server: kills, a full disk, a failing buck
 
 bundle: ## build every Lambda function into target/lambda, and show that each fits
 	@ci/bundle
+
+image: ## build the container image of `bespoke serve` into target/image, without a daemon
+	cargo build --release --locked --bin bespoke
+	@ci/image
 
 bench: ## measure `bespoke serve` and write docs/performance.md
 	cargo build --release --locked -p bespoke-cli --bin bespoke --example ceiling

@@ -261,3 +261,49 @@ fn anyone_can_play_the_simulation() {
         "{output}"
     );
 }
+
+#[test]
+fn health_follows_the_server() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let port = server.port.to_string();
+    let settings = [
+        ("BACKEND_HOST", "0.0.0.0"),
+        ("BACKEND_PORT", &*port),
+        // It is for calls to the outside, and must not get this one.
+        ("http_proxy", "http://192.0.2.1:9"),
+    ];
+    let health = |arguments: &[&str]| run(&[&["health"], arguments].concat(), &settings);
+    for arguments in [&[][..], &["--ready"]] {
+        let (success, _, errors) = health(arguments);
+        assert!(success, "{arguments:?}: {errors}");
+    }
+    let objects = folder.path().join("objects");
+    // Every writer locks it: none replaces the damaged object.
+    let writers = std::fs::File::open(objects.join(".lock")).unwrap();
+    writers.lock().unwrap();
+    std::fs::write(objects.join("head"), "damaged").unwrap();
+    writers.unlock().unwrap();
+    let (success, _, errors) = health(&["--ready"]);
+    assert!(
+        !success && errors.contains("/readyz responds with status 503"),
+        "{errors}"
+    );
+    let url = format!("http://127.0.0.1:{port}/");
+    let (success, _, errors) = run(&["health", "--url", &url], &[]);
+    assert!(success, "the process responds without its bucket: {errors}");
+}
+
+#[test]
+fn health_fails_without_a_response() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let closes = std::thread::spawn(move || drop(listener.accept()));
+    let (success, output, errors) = run(&["health"], &[("BACKEND_PORT", &port)]);
+    closes.join().unwrap();
+    assert!(!success && output.is_empty(), "{output}");
+    assert!(
+        errors.contains("bespoke: no response from http://127.0.0.1:"),
+        "{errors}"
+    );
+}

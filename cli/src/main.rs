@@ -16,6 +16,7 @@ mod digest;
 mod doctor;
 mod export;
 mod functions;
+mod health;
 mod import;
 mod import_account;
 mod invoke;
@@ -90,6 +91,8 @@ enum Command {
     Keys(keys::Command),
     /// Say what is wrong with an installation, and what to do
     Doctor(doctor::Arguments),
+    /// Check that a server responds
+    Health(health::Arguments),
     /// Say how much there is
     Stats(stats::Arguments),
     /// Play hostile schedules on the storage engine: crashes, stalls, lost answers, many processes
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Command::RotateKeys(arguments) => rotate_keys::run(&arguments, data),
         Command::Keys(command) => keys::run(command, data),
         Command::Doctor(arguments) => return exit(doctor::run(&arguments, data)),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Export(arguments) => export::run(&arguments, data),
         Command::Stats(arguments) => stats::run(&arguments, data),
         Command::User(command) => user::run(command, data),
