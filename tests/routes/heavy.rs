@@ -79,15 +79,15 @@ async fn network_beyond_its_share_of_memory_is_refused_alone() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let reached = Arc::new(Semaphore::new(0));
     let share = STRANGERS_AT_ONCE / STRANGERS_NETWORKS;
-    // Addresses of one /64.
+    // Addresses of one /48.
     let stranger = |number: usize| {
         let (app, reached) = (&app, Arc::clone(&reached));
-        async move { stall_at(app, "/signup", "", &format!("2001:db8:1:2::{number:x}"), reached).await }
+        async move { stall_at(app, "/signup", "", &format!("2001:db8:1:{number:x}::1"), reached).await }
     };
     let mut crowd: FuturesUnordered<_> = (0..=share).map(stranger).collect();
     assert_eq!(crowd.next().await, Some(429));
     assert_eq!(reached.available_permits(), share);
-    for address in ["2001:db8:1:3::1", "192.0.2.1"] {
+    for address in ["2001:db8:2::1", "192.0.2.1"] {
         let call = app.post("/signup").from_ip(address).json(&json!({}));
         tokio::select! {
             statuses = crowd.next() => panic!("{statuses:?}"),
