@@ -58,7 +58,8 @@ test('what is odd is said while typing, by the rules of the API', async () => {
   assert.equal(await neck.getAttribute('aria-invalid'), 'true');
   await page.getByLabel('Name', { exact: true }).fill('Odd');
   await page.getByRole('button', { name: 'Save' }).click();
-  assert.ok(await neck.evaluate((input) => input === document.activeElement), 'the focus is where it has to be put right');
+  // The focus is where it has to be put right.
+  await page.waitForFunction((input) => input === document.activeElement, await neck.elementHandle());
   await neck.fill('38');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Saved.').waitFor();
