@@ -89,7 +89,7 @@ class Register:
         self.lock = threading.Lock()
         # No read that begins now shows less than the first, none has shown more than the second.
         self.floor, self.begun = 0, 0
-        # What raised the floor, for a complaint.
+        # The cause of the last rise of the floor, for complaints.
         self.raised_by = "its creation"
 
     def raise_floor(self, turn, cause):

@@ -12,7 +12,7 @@ ENVIRONMENT = "--config-env"
 # The section of samconfig.toml that the CLI reads without `--config-env`.
 DEFAULT_ENVIRONMENT = "default"
 STAGES = {DEFAULT_ENVIRONMENT: "staging", "production": "production"}
-# What the CLI takes as one parameter. It has quotes of its own, inside those of the shell, and cuts other values at a blank.
+# A parameter in the form that the CLI reads. Quotes inside those of the shell protect a value; other values are cut at a blank.
 PARAMETER = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
 # A parameter that the text mentions in code, as in `DomainName=api.example.com`. Settings are in capitals.
 CODE = re.compile(r"`([^`\n]+)`")

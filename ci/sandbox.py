@@ -194,7 +194,7 @@ class Running:
     """A process that is terminated at the end of the block. `ready` is in the line by which it says that it has started."""
 
     def __init__(self, command, environment, ready, sandbox=None):
-        self.lines = []
+        self.lines, self.has_started = [], False
         self.process = subprocess.Popen(
             command,
             env=environment,
@@ -211,8 +211,6 @@ class Running:
             self.process.kill()
             self.reader.join()
             raise RuntimeError(f"{command} does not start:\n{self.output}")
-
-    has_started = False
 
     def read(self, ready, started):
         for line in self.process.stdout:

@@ -132,7 +132,7 @@ fn bucket_statements(template: &Value) -> Vec<Value> {
     policy["Statement"].as_array().unwrap().clone()
 }
 
-/// Whether the policy of the bucket refuses a write, whatever the role allows.
+/// Whether the policy of the bucket refuses a write, regardless of the role.
 fn is_denied(template: &Value, write: &Write) -> bool {
     bucket_statements(template).iter().any(|statement| {
         let without = |(key, absent): (&String, &Value)| *absent == "true" && !write.has(key);

@@ -50,6 +50,19 @@ fn expect_used_up(answer: Answer) {
     assert_eq!((answer.status, answer.json()), (429, expected));
 }
 
+/// The number of calls that are answered with that status until the bytes of the day are used up.
+async fn calls_until_used_up(status: u16, call: impl AsyncFn(usize) -> Answer) -> usize {
+    let mut calls = 0;
+    loop {
+        let answer = call(calls).await;
+        if answer.status != status {
+            expect_used_up(answer);
+            return calls;
+        }
+        calls += 1;
+    }
+}
+
 async fn patch_account(app: &App, person: &Person, body: Value) -> Answer {
     app.patch("/account/jwt").jwt(&person.token).json(&body).send().await
 }
@@ -245,7 +258,7 @@ async fn owner_protects_an_account_whose_written_bytes_are_used_up() {
     expect_used_up(patch_account(&app, &jane, json!({ "control": 4 })).await);
     let password = json!({ "password": "a new password" });
     patch_account(&app, &jane, password.clone()).await.expect_status(200);
-    // Anything beside it is no protection.
+    // Any other field beside it makes it an ordinary change.
     for (field, value) in [
         ("data", data(6)["data"].clone()),
         ("img", json!(GLASS)),
@@ -268,15 +281,8 @@ async fn protection_of_an_account_is_not_without_a_limit() {
     patch_account(&app, &jane, json!({ "data": { "text": "x".repeat(200_000) } }))
         .await
         .expect_status(200);
-    let mut changed = 0;
-    let refused = loop {
-        let answer = patch_account(&app, &jane, json!({ "password": format!("password {changed}") })).await;
-        if answer.status != 200 {
-            break answer;
-        }
-        changed += 1;
-    };
-    expect_used_up(refused);
+    let change = async |number| patch_account(&app, &jane, json!({ "password": format!("password {number}") })).await;
+    let changed = calls_until_used_up(200, change).await;
     assert!((5..=10).contains(&changed), "{changed}");
 }
 
@@ -285,18 +291,15 @@ async fn records_that_are_made_and_deleted_count_as_written() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     let notes = json!({ "name": "Jane", "notes": "z".repeat(60_000) });
-    let mut made = 0;
-    let refused = loop {
+    let make_and_delete = async |_| {
         let answer = post(&app, &jane, "/sets/jwt", &notes).await;
-        if answer.status != 201 {
-            break answer;
+        if answer.status == 201 {
+            let path = format!("/sets/{}/jwt", answer.json()["set"]["id"]);
+            app.delete(&path).jwt(&jane.token).send().await.expect_status(204);
         }
-        made += 1;
-        let path = format!("/sets/{}/jwt", answer.json()["set"]["id"]);
-        app.delete(&path).jwt(&jane.token).send().await.expect_status(204);
+        answer
     };
-    expect_used_up(refused);
-    assert_eq!(made, 16);
+    assert_eq!(calls_until_used_up(201, make_and_delete).await, 16);
 }
 
 #[tokio::test]
@@ -332,15 +335,8 @@ async fn exports_count_as_written() {
     let jane = app.person("jane").await;
     let body = json!({ "design": "aaron", "settings": { "text": "x".repeat(200_000) } });
     post(&app, &jane, "/patterns/jwt", &body).await.expect_status(201);
-    let mut exports = 0;
-    let refused = loop {
-        let answer = post(&app, &jane, "/account/export/jwt", &json!({})).await;
-        if answer.status != 200 {
-            break answer;
-        }
-        exports += 1;
-    };
-    expect_used_up(refused);
+    let export = async |_| post(&app, &jane, "/account/export/jwt", &json!({})).await;
+    let exports = calls_until_used_up(200, export).await;
     assert!((2..=4).contains(&exports), "{exports}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,11 +57,10 @@ pub(super) fn allow_many_files() {
 
 /// Accepts connections until the signal, then lets the requests under way end.
 pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiver<()>) {
-    let header_deadline = Duration::from_secs(HEADER_DEADLINE_S);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .max_buf_size(READ_BUFFER_BYTES)
-        .header_read_timeout(header_deadline);
+        .header_read_timeout(Duration::from_secs(HEADER_DEADLINE_S));
     let config = gateway.context().config();
     let addresses = Addresses::new(config.connections_per_address, config.trusted_proxies.clone());
     let heads = Arc::new(HeadMemory::new(MAX_UNFINISHED_HEADS_BYTES));
@@ -82,30 +82,11 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
             refuse(&stream);
             continue;
         };
-        let gateway = Arc::clone(gateway);
-        let mut stream = GuardedStream::new(Box::pin(bounded(stream)), Arc::clone(&heads));
-        let (http, watcher, mut served) = (http.clone(), graceful.watcher(), serving.subscribe());
+        let stream = GuardedStream::new(Box::pin(bounded(stream)), Arc::clone(&heads));
+        let (http, watcher, serving) = (http.clone(), graceful.watcher(), serving.subscribe());
+        let (gateway, peer) = (Arc::clone(gateway), Peer(peer.ip()));
         tokio::spawn(async move {
-            let first = poll_fn(|context| stream.poll_first(context));
-            let first =
-                tokio::select! { first = timeout(header_deadline, first) => first, _ = served.changed() => return };
-            drop(served);
-            // A client that goes away is no event.
-            let _ = match first {
-                Ok(Ok(None)) => {
-                    let service = service_fn(move |request| respond(Arc::clone(&gateway), Peer(peer.ip()), request));
-                    // In a box, because a connection without a complete head needs much less memory.
-                    Box::pin(watcher.watch(http.serve_connection(TokioIo::new(stream), service)))
-                        .await
-                        .map_err(drop)
-                }
-                Ok(Ok(Some(refusal))) => {
-                    // A refused connection does not hold up the end of the server.
-                    drop(watcher);
-                    refuse_first(&gateway, stream, refusal).await.map_err(drop)
-                }
-                Ok(Err(_)) | Err(_) => Ok(()),
-            };
+            serve(stream, gateway, peer, &http, watcher, serving).await;
             drop((place, admitted));
         });
     }
@@ -114,6 +95,33 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
     tokio::select! {
         () = graceful.shutdown() => {}
         () = grace => eprintln!("bespoke: stopping; some requests did not end within {GRACE_S} s"),
+    }
+}
+
+/// Serves a connection to its end. Before its first complete head, and if that is refused, it takes no buffers of hyper and does not hold
+/// up the end of the server. A client that goes away is no event.
+async fn serve(
+    mut stream: GuardedStream<Connection>,
+    gateway: Arc<Gateway>,
+    peer: Peer,
+    http: &http1::Builder,
+    watcher: Watcher,
+    mut serving: watch::Receiver<()>,
+) {
+    let first = poll_fn(|context| stream.poll_first(context));
+    let first = timeout(Duration::from_secs(HEADER_DEADLINE_S), first);
+    let first = tokio::select! { first = first => first, _ = serving.changed() => return };
+    match first {
+        Ok(Ok(None)) => {
+            let service = service_fn(move |request| respond(Arc::clone(&gateway), peer, request));
+            // In a box, because a connection that waits for its first head needs much less memory.
+            let _ = Box::pin(watcher.watch(http.serve_connection(TokioIo::new(stream), service))).await;
+        }
+        Ok(Ok(Some(refusal))) => {
+            drop(watcher);
+            let _ = refuse_first(&gateway, stream, refusal).await;
+        }
+        Ok(Err(_)) | Err(_) => {}
     }
 }
 
@@ -192,6 +200,9 @@ fn refuse(stream: &TcpStream) {
         {\"result\":\"error\",\"error\":\"tooManyConnections\"}";
     let _ = stream.try_write(RESPONSE);
 }
+
+/// The stream of a connection, with limits of time.
+type Connection = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// A connection that ends when its client takes nothing for too long.
 fn bounded(stream: TcpStream) -> TimeoutStream<TcpStream> {

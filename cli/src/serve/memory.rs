@@ -11,7 +11,7 @@ const INTERVAL_S: u64 = 5;
 const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Makes the allocator return free pages. mimalloc looks for pages that have been free for a second only while it frees another page, and
-/// a server that nobody calls frees none.
+/// an idle server frees none.
 pub(super) async fn release() {
     let mut interval = tokio::time::interval(Duration::from_secs(INTERVAL_S));
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -125,17 +125,32 @@ impl Changes {
 
     /// Whether they protect the account: they change credentials or consent, and nothing else.
     pub(crate) fn protect(&self) -> bool {
-        let others = [
-            self.bio.is_some(),
-            self.control.is_some(),
-            self.language.is_some(),
-            self.compare.is_some(),
-            self.imperial.is_some(),
-            self.newsletter.is_some(),
-            !self.data.is_empty(),
-            self.username.is_some(),
-        ];
-        !others.contains(&true) && (self.change_credentials() || self.consent.is_some())
+        // All fields are named, so that a new one has to be placed here.
+        let Self {
+            bio,
+            consent,
+            control,
+            language,
+            compare,
+            imperial,
+            newsletter,
+            data,
+            username,
+            password: _,
+            verified: _,
+            email: _,
+            sign_out_everywhere: _,
+            test: _,
+        } = self;
+        let others = bio.is_some()
+            || control.is_some()
+            || language.is_some()
+            || compare.is_some()
+            || imperial.is_some()
+            || newsletter.is_some()
+            || !data.is_empty()
+            || username.is_some();
+        !others && (self.change_credentials() || consent.is_some())
     }
 
     /// Whether somebody is told of them by mail.

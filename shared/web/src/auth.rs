@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::idempotency::Made;
-use crate::limits::Counted;
+use crate::limits::WriteCost;
 use crate::{Context, Error, Result, Session};
 use proof::{Proof, refused, require, take_call};
 
@@ -96,7 +96,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.write_counted(session, Counted::data(session.take_object_bytes()), f)
+        self.write_at_cost(session, WriteCost::data(session.take_object_bytes()), f)
             .await
     }
 
@@ -113,14 +113,14 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.write_counted(session, Counted::protection(session.take_object_bytes()), f)
+        self.write_at_cost(session, WriteCost::protection(session.take_object_bytes()), f)
             .await
     }
 
-    async fn write_counted<T>(
+    async fn write_at_cost<T>(
         &self,
         session: &Session,
-        counted: Counted,
+        cost: WriteCost,
         f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
     ) -> Result<T>
     where
@@ -130,7 +130,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         let write = move |db: &Db<'_>| {
             let actor = proof.actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            limits.hold(db, actor.user_id, context.now(), counted, || f(db, actor))
+            limits.hold(db, actor.user_id, context.now(), cost, || f(db, actor))
         };
         session.write(write).await
     }
@@ -152,11 +152,11 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             return Ok(Made { value, again: false });
         };
         let (proof, context, kept) = (self.proof.clone(), Context::clone(session), repeat.clone());
-        let counted = Counted::data(session.take_object_bytes());
+        let cost = WriteCost::data(session.take_object_bytes());
         let write = session.commit(repeat.commit_id(), move |db| {
             let actor = proof.actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            let value = limits.hold(db, actor.user_id, context.now(), counted, || make(db, actor))?;
+            let value = limits.hold(db, actor.user_id, context.now(), cost, || make(db, actor))?;
             Ok(kept.keep(value))
         });
         repeat.open(write.await?)
@@ -219,7 +219,7 @@ impl<const LEVEL: u8> Guest<LEVEL> {
                 let actor = proof.known(db, &context, context.now())?.identity.actor;
                 require(actor.level, LEVEL)?;
                 let limits = &context.config().account_limits;
-                limits.hold(db, actor.user_id, context.now(), Counted::protection(0), || {
+                limits.hold(db, actor.user_id, context.now(), WriteCost::protection(0), || {
                     f(db, actor)
                 })
             })

@@ -19,13 +19,13 @@ pub struct Peer(pub IpAddr);
 pub struct ClientIp(pub IpAddr);
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// Stands for clients whose address cannot be read: it is in no network that somebody would name, and all of them share its limits.
+/// The address of all clients whose address cannot be read. They share its limits, and no network that keys are bound to contains it.
 const UNKNOWN: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 impl ClientIp {
-    /// Of a request. Each proxy adds at the end of `X-Forwarded-For` whom it saw; so, going from the end, the first that is
-    /// no trusted proxy is the client. What stands before it can be written by anybody. A hop that cannot be read is a client of
-    /// unknown address, and never the proxy that reported it.
+    /// Of a request. Each proxy appends the address of its peer to `X-Forwarded-For`. So the last address that is not of a
+    /// trusted proxy is the client, and anybody can have written those before it. A hop that cannot be read is a client of unknown address,
+    /// and never the proxy that reported it.
     pub(crate) fn of<B>(request: &Request<B>, trusted: Option<&Networks>) -> Self {
         let unspecified = Peer(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let Peer(peer) = *request.extensions().get().unwrap_or(&unspecified);

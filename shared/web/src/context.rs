@@ -43,7 +43,7 @@ struct Inner {
     metrics: Metrics,
     /// Password hashes, pictures, and the parsing of large bodies.
     computations: Computations,
-    /// Reads that take long: lists and exports. Apart from the computations, because whoever exports must not delay those who sign in.
+    /// Reads that take long: lists and exports. Apart from the computations, because exports must not delay sign-ins.
     long_reads: Computations,
     /// Memory for large bodies of accounts.
     large_bodies: BodyMemory,

@@ -4,7 +4,7 @@ use bespoke_core::Timestamp;
 use bespoke_database::{Freshness, exports};
 use bespoke_storage::{Fetched, PutCondition};
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use ulid::Ulid;
 
 use crate::{Context, Error, Result};
@@ -79,23 +79,16 @@ impl Context {
     /// # Errors
     /// 404 when there is none, 503 when the bucket does not answer.
     pub async fn export(&self, name: ExportName) -> Result<impl Stream<Item = std::io::Result<Bytes>> + use<>> {
-        let (context, key) = (self.clone(), key(&name.to_string()));
-        let first = context.export_piece(&key, 0).await?;
-        let pieces = stream::try_unfold((0, Some(first)), move |(at, read)| {
-            let (context, key) = (context.clone(), key.clone());
-            async move {
-                let piece = match read {
-                    Some(piece) => piece,
-                    None => context
-                        .export_piece(&key, at)
-                        .await
-                        .map_err(|error| std::io::Error::other(error.code()))?,
-                };
-                let end = at + piece.len() as u64;
-                Ok((!piece.is_empty()).then_some((piece, (end, None))))
-            }
+        let key = key(&name.to_string());
+        let first = self.export_piece(&key, 0).await?;
+        let state = (self.clone(), key, first.len() as u64);
+        let rest = stream::try_unfold(state, |(context, key, at)| async move {
+            let piece = context.export_piece(&key, at).await;
+            let piece = piece.map_err(|error| std::io::Error::other(error.code()))?;
+            let end = at + piece.len() as u64;
+            Ok((!piece.is_empty()).then_some((piece, (context, key, end))))
         });
-        Ok(pieces)
+        Ok(stream::iter([Ok(first)]).chain(rest))
     }
 
     /// The piece of an export from `offset` on; empty behind its end.

@@ -22,7 +22,7 @@ use crate::Error;
 use crate::repeated::Repeated;
 
 pub use account::AccountLimits;
-pub(crate) use account::Counted;
+pub(crate) use account::WriteCost;
 pub(crate) use guesses::{Guess, Guesses};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

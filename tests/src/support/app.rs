@@ -373,7 +373,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A well-formed key that nobody has.
+    /// A well-formed key that does not exist.
     pub fn unknown() -> Self {
         Self {
             id: (&SystemRandom as &dyn Random).uuid().to_string(),

@@ -45,9 +45,9 @@ impl Kept {
         })
     }
 
-    /// Keeps the file that was found under `key`, unless the name leads elsewhere by now. A file without a name is not kept: while a
-    /// rename is under way, its name has been taken from it, and a path still leads to it. Nothing about it would change any more. Nor is
-    /// one with several names, because the one that is left would hide the same.
+    /// Keeps the file that was found under `key`, unless the name leads elsewhere by now. During a rename over it, the file has lost the
+    /// name already, while the path still leads to it, and nothing about it changes any more. So only a file with exactly one name is
+    /// kept: of several names one could have been lost in this way.
     pub(super) fn keep(&self, key: &str, etag: &[u8], path: &Path, file: File, now_us: u64) {
         let Ok(found) = fstat(&file) else { return };
         // Looked up behind `found`: if the name goes after this, that differs from what is kept.
@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// So many renames meet a look now and then in the moment in which the kernel has taken the name and still leads to the file.
+    /// Some of this many renames are under way during a look, in the moment in which the file has lost its name already.
     const RENAMES: usize = 50_000;
 
     /// A folder with a file `head`, kept at time 0.
@@ -93,13 +93,19 @@ mod tests {
     }
 
     #[test]
-    fn notices_that_the_name_leads_elsewhere() {
+    fn notices_that_the_name_leads_elsewhere_also_where_the_file_has_another() {
+        for linked in [false, true] {
+            let (folder, kept) = kept();
+            let path = |name: &str| folder.path().join(name);
+            if linked {
+                fs::hard_link(path("head"), path("copy")).unwrap();
+                kept.keep("head", b"tag", &path("head"), File::open(path("head")).unwrap(), 0);
+            }
+            fs::write(path("new"), "two").unwrap();
+            fs::rename(path("new"), path("head")).unwrap();
+            assert!(!kept.has("head", b"tag", 0));
+        }
         let (folder, kept) = kept();
-        let path = |name: &str| folder.path().join(name);
-        fs::write(path("new"), "two").unwrap();
-        fs::rename(path("new"), path("head")).unwrap();
-        assert!(!kept.has("head", b"tag", 0));
-        let (folder, kept) = self::kept();
         fs::remove_file(folder.path().join("head")).unwrap();
         assert!(!kept.has("head", b"tag", 0));
     }
@@ -130,7 +136,7 @@ mod tests {
             });
             while renames() < RENAMES {
                 kept.keep("head", b"tag", &path("head"), File::open(path("head")).unwrap(), 0);
-                // The next rename may have begun before; the one behind it replaces what was kept.
+                // The next rename may have begun before the look, but the one after it replaces the kept file.
                 let replaced = renames() + 2;
                 while renames() < replaced.min(RENAMES) {
                     std::hint::spin_loop();

@@ -23,7 +23,7 @@ const SHARE_BYTES: usize = POOL_BYTES / 4;
 const PIECE_BYTES: usize = 1024;
 /// How long a body waits for memory, in seconds.
 const WAIT_S: u64 = 5;
-/// With so many shares, those that nobody uses are removed.
+/// The number of shares at which unused ones are removed.
 const PRUNED_SHARES: usize = 1024;
 
 // A body that is larger than a share would wait forever.

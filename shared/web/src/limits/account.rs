@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// less. A key that makes a small record with each of its 100,000 calls of a day stays below the default limit.
 const COMMIT_BYTES: u64 = 4 * 1024;
 
-/// How many times the limit of the day the account has written at most when a write that protects it is refused.
+/// The limit of a day for writes that protect the account, as a multiple of the limit for other writes.
 const PROTECTION_FACTOR: u64 = 2;
 
 /// Limits of the storage of an account, and of the bytes that it writes on a day. An account that has stored more, because it was
@@ -32,16 +32,16 @@ pub struct AccountLimits {
     pub written_bytes_per_day: Option<u64>,
 }
 
-/// A write, as it counts for the bytes that the account writes on a day.
+/// The cost of a write beside that of its rows, and the limit of the day that holds for it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Counted {
+pub(crate) struct WriteCost {
     /// Size of the image or the export that is stored with it. Bytes.
     object_bytes: u64,
     /// By how much the limit of the day is multiplied.
     limit_factor: u64,
 }
 
-impl Counted {
+impl WriteCost {
     /// A write of data.
     pub(crate) fn data(object_bytes: u64) -> Self {
         Self {
@@ -50,8 +50,8 @@ impl Counted {
         }
     }
 
-    /// A write that protects the account: of its credentials, its status, or its consent. It may pass the limit by as much again, so that a
-    /// thief who has used up the bytes of the day stops no owner.
+    /// A write that protects the account: of its credentials, its status, or its consent. It may pass the limit by as much again, because
+    /// a thief can use up the bytes of the day.
     pub(crate) fn protection(object_bytes: u64) -> Self {
         Self {
             object_bytes,
@@ -71,7 +71,7 @@ impl AccountLimits {
         db: &Db<'_>,
         user_id: i64,
         now: Timestamp,
-        counted: Counted,
+        cost: WriteCost,
         change: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let before = account_storage::of(db, user_id)?;
@@ -84,10 +84,10 @@ impl AccountLimits {
             return Err(Error::account_limit_reached("apikeys"));
         }
         let row_bytes = after.written_bytes.saturating_sub(before.written_bytes);
-        if row_bytes + counted.object_bytes > 0 {
-            let written = before.written_today(now) + row_bytes + counted.object_bytes + COMMIT_BYTES;
+        if row_bytes + cost.object_bytes > 0 {
+            let written = before.written_today(now) + row_bytes + cost.object_bytes + COMMIT_BYTES;
             let limit = self.written_bytes_per_day;
-            if limit.is_some_and(|limit| written > limit.saturating_mul(counted.limit_factor)) {
+            if limit.is_some_and(|limit| written > limit.saturating_mul(cost.limit_factor)) {
                 return Err(writes_used_up(now));
             }
             account_storage::set_written_today(db, user_id, written, now)?;
