@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use bespoke_core::Clock as _;
-use bespoke_storage::Fetched;
+use bespoke_storage::{Fetched, Place};
 use bespoke_web::{Context, SystemClock};
 use serde_json::json;
 
@@ -33,7 +33,14 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         "{} is not empty: every backup is a folder of its own",
         folder.display()
     );
-    let manifest = start::with_context(data_dir, async |context| save(context, folder).await)?;
+    let manifest = start::with_context(data_dir, async |context| {
+        ensure!(
+            !is_in_bucket(folder, &context.config().store)?,
+            "{} is in the folder of the bucket, whose objects are garbage if the database does not name them",
+            folder.display()
+        );
+        save(context, folder).await
+    })?;
     output::print(
         *json,
         || json!(manifest),
@@ -47,6 +54,17 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         },
     );
     Ok(())
+}
+
+/// Whether a folder, which may have to be made, is in the folder of the bucket.
+fn is_in_bucket(folder: &Path, place: &Place) -> Result<bool> {
+    let Place::Directory(bucket) = place else {
+        return Ok(false);
+    };
+    let bucket = fs::canonicalize(bucket)?;
+    let folder = std::path::absolute(folder)?;
+    let existing = folder.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
+    Ok(existing.is_some_and(|existing| existing.starts_with(bucket)))
 }
 
 async fn save(context: &Context, folder: &Path) -> Result<Manifest> {

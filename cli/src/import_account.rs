@@ -74,6 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let file = &arguments.file;
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let parts = parts::split(&text).with_context(|| format!("{} is no export of an account", file.display()))?;
+    if parts.is_empty() {
+        bail!("{} has neither an account nor records", file.display());
+    }
     let (agent, count) = (agent(DEADLINE_S), parts.len());
     let mut totals = Totals::default();
     for (number, part) in parts.iter().enumerate() {

@@ -35,6 +35,9 @@ async fn a_backup_is_put_back_into_a_new_bucket_also_after_a_kill() {
     run(old.path(), &["backup", backup.to_str().unwrap()], &[]).succeeds();
     run(old.path(), &["backup", backup.to_str().unwrap()], &[]).fails_with("is not empty");
     run(old.path(), &["verify", "--backup", backup.to_str().unwrap()], &[]).succeeds();
+    let inside = old.path().join("objects/backups/../backups/one");
+    run(old.path(), &["backup", inside.to_str().unwrap()], &[]).fails_with("is in the folder of the bucket");
+    assert!(!old.path().join("objects/backups").exists());
 
     let new = tempdir().unwrap();
     let from = [
@@ -88,7 +91,9 @@ fn what_was_deleted_by_mistake_comes_back() {
     assert_eq!(counted(folder.path())["users"], before["users"]);
     verify(folder.path());
     run(folder.path(), &["restore", "--at", "0-999999"], &[]).fails_with("is no state that can be restored");
-    run(folder.path(), &["restore", "--at", "yesterday"], &[]).fails_with("is neither a state");
+    for text in ["yesterday", "+1-+1", "1-"] {
+        run(folder.path(), &["restore", "--at", text], &[]).fails_with("is neither a state");
+    }
     run(folder.path(), &["restore", "--at", "2999-01-01T00:00:00Z"], &[]).fails_with("lies in the future");
     let early = run(folder.path(), &["restore", "--at", "2001-01-01T00:00:00Z"], &[]);
     early.fails_with("2001-01-01T00:00:00Z lies before the first state that can be restored, which is of 20");

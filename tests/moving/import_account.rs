@@ -92,6 +92,11 @@ fn failure_of_an_import_says_why() {
             "its format is bespoke-account 2, not bespoke-account 1",
         ),
         (
+            r#"{"format":"bespoke-account","version":1,"sets":[]}"#,
+            &key,
+            "has neither an account nor records",
+        ),
+        (
             r#"{"format":"bespoke-account","version":1,"sets":[{}]}"#,
             "a:b",
             "part 1 of 1 was not imported; run the command again: the API answers 401",

@@ -199,6 +199,31 @@ async fn the_password_changes_and_tokens_stay() {
 }
 
 #[tokio::test]
+async fn notices_of_password_changes_cannot_flood_the_mailbox() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let notices = || {
+        let mails = app.mails();
+        mails
+            .iter()
+            .filter(|mail| mail.contains("password was changed"))
+            .count()
+    };
+    let change = async |number: usize| {
+        let body = json!({ "password": format!("password {number}") });
+        let call = app.patch("/account/jwt").jwt(&person.token).json(&body);
+        call.send().await.expect_status(200);
+    };
+    for number in 0..5 {
+        change(number).await;
+    }
+    assert_eq!(notices(), 3);
+    app.clock.advance_ms(60 * 60 * 1000);
+    change(5).await;
+    assert_eq!(notices(), 4);
+}
+
+#[tokio::test]
 async fn password_and_consent_need_level_4() {
     // Defect D39.
     let app = App::new().await;

@@ -15,6 +15,8 @@ use tokio::sync::Semaphore;
 
 /// As many as there is room for, and one.
 const AT_ONCE: usize = 5;
+/// Most long lists of one account that wait or run.
+const LISTS_AT_ONCE: usize = 8;
 /// As many bodies of callers without authentication as there is memory for: 64 KiB each, of 64 MiB.
 const STRANGERS_AT_ONCE: usize = 1024;
 /// Networks that have to send for that, because each has a quarter.
@@ -178,4 +180,48 @@ async fn long_lists_are_made_on_a_thread_of_their_own() {
     let unread = |_: &Db<'_>| -> Result<(), Error> { panic!("a list that is too large is not read") };
     let refused = stored_list(&session, |_, most| Ok(most + 1), unread).await.unwrap_err();
     assert_eq!(refused.code(), "listTooLarge");
+}
+
+#[tokio::test]
+async fn account_with_many_long_lists_at_once_is_refused_alone() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let large = json!({ "name": "large", "notes": "x".repeat(200_000) });
+    let set = app.post("/sets/jwt").jwt(&person.token).json(&large);
+    set.send().await.expect_status(201);
+    // Lists that take all cores for long lists, until `end` is dropped.
+    let session = Session::new(app.context().clone());
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let began = Arc::new(Semaphore::new(0));
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = Arc::new(std::sync::Mutex::new(ended));
+    let occupied = (0..cores).map(|_| {
+        let (began, ended) = (Arc::clone(&began), Arc::clone(&ended));
+        let wait = move |_: &Db<'_>| {
+            began.add_permits(1);
+            let _ = ended.lock().unwrap().recv();
+            Ok(())
+        };
+        stored_list(&session, |_, _| Ok(1_000_000), wait)
+    });
+    let mut occupied = Box::pin(join_all(occupied));
+    tokio::select! {
+        _ = &mut occupied => panic!("a list ended before its time"),
+        all = began.acquire_many(cores as u32) => all.unwrap().forget(),
+    }
+    let list = || app.get("/sets/jwt").jwt(&person.token).send();
+    let mut lists: FuturesUnordered<_> = (0..=LISTS_AT_ONCE).map(|_| list()).collect();
+    let refused = lists.next().await.unwrap();
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.expect_error(429, "tooManyRequests");
+    app.get("/account/jwt")
+        .jwt(&person.token)
+        .send()
+        .await
+        .expect_status(200);
+    drop(end);
+    occupied.await;
+    while let Some(served) = lists.next().await {
+        served.expect_status(200);
+    }
 }

@@ -9,10 +9,13 @@ mod chunks;
 
 use std::mem::MaybeUninit;
 
+use http::Uri;
 use httparse::{Header, Request, Status};
 
 use self::chunks::Chunks;
 
+/// The method of the request that stands for a refused head. A client may not send it.
+pub(super) const REFUSED: &str = "REFUSED";
 /// The longest head of a request, in bytes, with empty lines before it.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// The largest `Content-Length`: hyper has other uses for the largest numbers.
@@ -188,6 +191,9 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
         Ok(Status::Complete(length)) if length == head.len() => {}
         Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
         _ => return Err(Refusal::Malformed),
+    }
+    if request.method == Some(REFUSED) || request.path.is_none_or(|target| target.parse::<Uri>().is_err()) {
+        return Err(Refusal::Malformed);
     }
     let is_1_1 = request.version == Some(1);
     let Framed { hosts, length, coding } = framed(request.headers).ok_or(Refusal::Malformed)?;

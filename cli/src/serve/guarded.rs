@@ -2,7 +2,7 @@
 //!
 //! hyper gets a head only when it is complete and valid, so it parses each head once and buffers none that is unfinished. It begins with
 //! the first complete head ([`GuardedStream::poll_first`]), because its buffers take more memory than all the rest of a connection. In
-//! place of a later head that is refused, hyper gets a request with the method [`REFUSED`], so that the refusal is answered in its turn, like any other
+//! place of a later head that is refused, hyper gets a request with the method [`REFUSED`](super::framing::REFUSED), so that the refusal is answered in its turn, like any other
 //! request. When hyper closes the connection before the client has sent all of its request, the client can still read the response.
 
 use std::io::{Error, ErrorKind, Result};
@@ -16,9 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::framing::{Behind, Framing, Passed, Refusal};
-
-/// The method of the request that stands for a refused head. A client that sends it is refused too.
-pub(super) const REFUSED: &str = "REFUSED";
 
 /// How long a connection stays open for reading after the response to a request that was not read, in seconds.
 const LINGER_DEADLINE_S: u64 = 5;

@@ -5,6 +5,7 @@ use bespoke_core::entity::user::{Consent, User};
 use bespoke_core::permission::{Actor, Denied};
 use bespoke_core::validate::{Language, clean_username, fold_username};
 use bespoke_core::{EntityId, Level, MAX_PASSWORD_BYTES};
+use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, outbox, users};
 use bespoke_web::{Error, JsonObject, Result, Session, truthy};
 use serde::{Deserialize, Serialize};
@@ -192,7 +193,7 @@ impl Changes {
             user.updated_at = session.now();
             users::update(db, &user)?;
         }
-        if self.password.is_some() {
+        if self.password.is_some() && mail_budgets::take(db, Purpose::PasswordNotice, &before.email, session.now())? {
             outbox::insert(
                 db,
                 &session.mail(Template::PasswordChanged, &before.email, user.language, None),

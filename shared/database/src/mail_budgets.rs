@@ -31,6 +31,8 @@ pub enum Purpose {
     AddressChange,
     /// The notice that an account is locked.
     LockNotice,
+    /// The notice that the password was changed.
+    PasswordNotice,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Unsubscription => "unsubscription",
             Self::AddressChange => "address change",
             Self::LockNotice => "lock notice",
+            Self::PasswordNotice => "password notice",
         }
     }
 }

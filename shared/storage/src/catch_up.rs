@@ -92,6 +92,7 @@ impl Replica {
         let _one_at_a_time = self.catching_up.lock().await;
         let mut missing_under: Option<ETag> = None;
         for _ in 0..SYNC_ATTEMPTS {
+            target = self.newest_of(target);
             self.check_readable(&target.head)?;
             let followed = match self.way_to(&target) {
                 Way::Behind => return Ok(()),
@@ -120,6 +121,16 @@ impl Replica {
         Err(Error::unavailable(
             "the database moves faster than this process follows",
         ))
+    }
+
+    /// `target`, or what is known if that is newer: a copy is published with what is known, and must not be older.
+    fn newest_of(&self, target: Arc<Known>) -> Arc<Known> {
+        let known = self.known.load_full();
+        if known.version() > target.version() {
+            known
+        } else {
+            target
+        }
     }
 
     fn way_to(&self, target: &Known) -> Way {
@@ -188,6 +199,10 @@ impl Replica {
             let mut local = replica.local_mut();
             if !local.dirty && local.version > target.version() {
                 return Ok(());
+            }
+            // A write may have been accepted meanwhile, which a dirty copy did not take.
+            if replica.known.load().version() > target.version() {
+                return Err(Stumble::Again);
             }
             replica.pool.clear();
             local.install(image, target.version(), sum);
@@ -301,4 +316,45 @@ fn is_missing(key: &str) -> Error {
 
 fn head_is_gone() -> Error {
     Error::Corrupt("the object `head` is gone: put back its latest version; nothing creates another".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::engine::{Migration, Options};
+    use crate::job::CommitId;
+    use crate::store::MemoryStore;
+
+    const NOTES: &[Migration] = &[Migration {
+        version: 1,
+        sql: "CREATE TABLE note (text TEXT)",
+        min_reader: 0,
+        min_writer: 0,
+    }];
+
+    async fn write_note(engine: &Engine, text: &'static str) {
+        let insert = move |connection: &Connection| -> Result<usize, Error> {
+            Ok(connection.execute("INSERT INTO note VALUES (?1)", [text])?)
+        };
+        engine.write(CommitId::new(text).unwrap(), insert).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_dirty_copy_never_becomes_one_that_is_older_than_the_newest_known_head() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path(), NOTES);
+        let engine = Engine::open(Arc::new(MemoryStore::new()), options).await.unwrap();
+        write_note(&engine, "one").await;
+        let replica = &engine.replica;
+        let old = replica.known.load_full();
+        write_note(&engine, "two").await;
+        replica.local_mut().dirty = true;
+        let fetched = replica.fetch_whole(&old).await;
+        assert!(matches!(fetched, Err(Stumble::Again)) && replica.local().dirty);
+        replica.catch_up(old).await.unwrap();
+        assert!(!replica.local().dirty);
+        assert_eq!(replica.local().version, replica.known.load().version());
+    }
 }

@@ -28,7 +28,10 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
         let (epoch, seq) = text.split_once('-').ok_or(VersionError)?;
-        let number = |digits: &str| digits.parse().map_err(|_| VersionError);
+        let number = |text: &str| {
+            let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            digits.and_then(|digits| digits.parse().ok()).ok_or(VersionError)
+        };
         Ok(Self {
             epoch: number(epoch)?,
             seq: number(seq)?,
@@ -45,7 +48,9 @@ mod tests {
         let version = Version { epoch: 2, seq: 17 };
         assert_eq!(version.to_string(), "2-17");
         assert_eq!("2-17".parse(), Ok(version));
-        assert_eq!("217".parse::<Version>(), Err(VersionError));
+        for text in ["217", "2-", "-17", "+2-17", "2-+17", "2--17", "2-17-1", " 2-17"] {
+            assert_eq!(text.parse::<Version>(), Err(VersionError), "{text}");
+        }
         assert!(version > Version { epoch: 1, seq: 99 });
     }
 }

@@ -18,6 +18,7 @@ use crate::computations::Computations;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Delivered;
+use crate::turns::Turns;
 use crate::{Config, Error, JsonObject, Surroundings, truthy};
 
 /// A process that cannot start.
@@ -45,6 +46,8 @@ struct Inner {
     computations: Computations,
     /// Reads that take long: lists and exports. Apart from the computations, because exports must not delay sign-ins.
     long_reads: Computations,
+    /// The turns of accounts in them.
+    turns: Arc<Turns>,
     /// Memory for large bodies of accounts.
     large_bodies: BodyMemory,
     /// Memory for bodies of callers without authentication.
@@ -109,6 +112,7 @@ impl Context {
             passwords,
             computations: Computations::default(),
             long_reads: Computations::default(),
+            turns: Arc::default(),
             large_bodies: BodyMemory::default(),
             strangers_bodies: BodyMemory::default(),
             delivery: Mutex::default(),
@@ -289,14 +293,23 @@ impl Context {
         self.0.computations.run(move || work(&context)).await
     }
 
-    /// Runs a read that takes long on a blocking thread.
+    /// Runs a read that takes long on a blocking thread. Those of one account run one after the other.
     ///
     /// # Errors
-    /// 503 if too many of them wait or run.
+    /// 429 if too many of the account wait or run, 503 if too many of all accounts do.
     pub(crate) async fn read_long<T: Send + 'static>(
         &self,
+        account: Option<i64>,
         read: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
+        let turn = match account {
+            Some(account) => Some(self.0.turns.take(account).await?),
+            None => None,
+        };
+        let read = move || {
+            let _held = turn;
+            read()
+        };
         self.0.long_reads.run(read).await
     }
 }

@@ -49,6 +49,7 @@ pub mod suggestions;
 mod surroundings;
 mod tag;
 mod texts;
+mod turns;
 pub mod view;
 
 pub use answer::{Outcome, created, json, no_content, ok, yaml};

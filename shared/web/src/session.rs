@@ -125,13 +125,14 @@ impl Session {
     /// Reads on a blocking thread, so that other requests do not wait for a read that takes long.
     ///
     /// # Errors
-    /// As [`Session::read`]; 503 when too many wait.
+    /// As [`Session::read`]; 429 if too many of the account wait, 503 if too many of all do.
     pub async fn read_blocking<T: Send + 'static>(
         &self,
         f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
-        self.read_long(move || runtime.block_on(session.read(f))).await?
+        self.read_long(self.account(), move || runtime.block_on(session.read(f)))
+            .await?
     }
 
     /// The origin of an attempt that `client` makes now.

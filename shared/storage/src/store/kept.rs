@@ -45,14 +45,11 @@ impl Kept {
         })
     }
 
-    /// Keeps the file that was found under `key`, unless the name leads elsewhere by now. During a rename over it, the file has lost the
-    /// name already, while the path still leads to it, and nothing about it changes any more. So only a file with exactly one name is
-    /// kept: of several names one could have been lost in this way.
+    /// Keeps the file that was found under `key`, unless the name leads elsewhere by now.
     pub(super) fn keep(&self, key: &str, etag: &[u8], path: &Path, file: File, now_us: u64) {
         let Ok(found) = fstat(&file) else { return };
         // Looked up behind `found`: if the name goes after this, that differs from what is kept.
-        let is_named = stat(path).is_ok_and(|named| (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino));
-        if is_named && found.st_nlink == 1 {
+        if stat(path).is_ok_and(|named| is_the_only_name(&named, &found)) {
             let kept = KeptObject {
                 key: key.to_owned(),
                 etag: etag.to_owned(),
@@ -63,6 +60,12 @@ impl Kept {
             self.object.store(Some(kept.into()));
         }
     }
+}
+
+/// Whether the path of `named` led to the file of `found`, which had no other name. During a rename over a file, that file has lost the
+/// name already, while the path still leads to it, and nothing about it changes any more; of several names, one could be lost like this.
+fn is_the_only_name(named: &Stat, found: &Stat) -> bool {
+    (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino) && found.st_nlink == 1
 }
 
 #[cfg(test)]
@@ -108,6 +111,16 @@ mod tests {
         let (folder, kept) = kept();
         fs::remove_file(folder.path().join("head")).unwrap();
         assert!(!kept.has("head", b"tag", 0));
+    }
+
+    #[test]
+    fn does_not_keep_a_file_that_is_losing_its_name() {
+        let (folder, _) = kept();
+        let named = stat(folder.path().join("head")).unwrap();
+        assert!(is_the_only_name(&named, &named));
+        let mut found = named;
+        found.st_nlink = 0;
+        assert!(!is_the_only_name(&found, &found));
     }
 
     #[test]
