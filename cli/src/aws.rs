@@ -7,15 +7,54 @@ use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use bespoke_core::Timestamp;
 use bespoke_services::mail::MailTransport;
 use bespoke_storage::Place;
-use bespoke_storage::aws::{ANY_REGION, http_client};
+use bespoke_storage::aws::{ANY_REGION, Aws, http_client};
 use bespoke_web::Config;
+use bespoke_web::config::{ConfigError, Environment};
 
 /// How long a connection may take to come about. Milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
 /// How long an answer of what hands out credentials may take. Milliseconds.
 const ANSWER_TIMEOUT_MS: u64 = 10_000;
+
+/// The settings of AWS that profile files, single sign-on and the machine have.
+struct Found {
+    region: Option<Region>,
+    endpoint: Option<String>,
+    access: Option<SharedCredentialsProvider>,
+}
+
+impl Found {
+    async fn look() -> Self {
+        // The SDK's own way would go on to ask the machine that it takes this for, and wait.
+        let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
+        let region = chain.or_else(ProfileFileRegionProvider::new()).region().await;
+        let found = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client(
+                Duration::from_millis(CONNECT_TIMEOUT_MS),
+                Duration::from_millis(ANSWER_TIMEOUT_MS),
+            ))
+            .region(region.clone().unwrap_or(Region::from_static(ANY_REGION)))
+            .load()
+            .await;
+        Self {
+            region,
+            endpoint: found.endpoint_url().map(str::to_owned),
+            access: found.credentials_provider(),
+        }
+    }
+
+    /// Adds what the variables leave open.
+    fn complete(&self, aws: &mut Aws) {
+        let region = || self.region.as_ref().map(ToString::to_string);
+        aws.region = aws.region.take().or_else(region);
+        aws.endpoint = aws.endpoint.take().or_else(|| self.endpoint.clone());
+        aws.access.clone_from(&self.access);
+    }
+}
 
 /// Adds what the variables leave open, where AWS is needed at all.
 pub(crate) async fn complete(config: &mut Config) {
@@ -26,24 +65,22 @@ pub(crate) async fn complete(config: &mut Config) {
     if ses.is_none() && !matches!(config.store, Place::S3 { .. }) {
         return;
     }
-    // The SDK's own way would go on to ask the machine that it takes this for, and wait.
-    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
-    let region = chain.or_else(ProfileFileRegionProvider::new()).region().await;
-    let found = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client(
-            Duration::from_millis(CONNECT_TIMEOUT_MS),
-            Duration::from_millis(ANSWER_TIMEOUT_MS),
-        ))
-        .region(region.clone().unwrap_or(Region::from_static(ANY_REGION)))
-        .load()
-        .await;
-    let endpoint = || found.endpoint_url().map(str::to_owned);
-    let aws = &mut config.aws;
-    aws.region = aws.region.take().or_else(|| region.map(|region| region.to_string()));
-    aws.endpoint = aws.endpoint.take().or_else(endpoint);
-    aws.access = found.credentials_provider();
+    let found = Found::look().await;
+    found.complete(&mut config.aws);
     if let Some(ses) = ses {
-        ses.endpoint = ses.endpoint.take().or_else(endpoint);
-        ses.access = found.credentials_provider();
+        ses.endpoint = ses.endpoint.take().or_else(|| found.endpoint.clone());
+        ses.access = found.access;
     }
+}
+
+/// Reads the passphrase, if it is in a secret.
+///
+/// # Errors
+/// [`ConfigError`], if the secret cannot be read.
+pub(crate) async fn read_key(environment: &mut Environment, now: Timestamp) -> Result<(), ConfigError> {
+    if let Some(mut secret) = environment.key_secret()? {
+        Found::look().await.complete(&mut secret.aws);
+        environment.set_keys(&secret.read(now).await?);
+    }
+    Ok(())
 }

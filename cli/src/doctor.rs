@@ -79,10 +79,12 @@ impl State {
 }
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
-    let environment = start::environment(data_dir);
+    let mut environment = start::environment(data_dir);
     let findings = start::block_on(async {
         let surroundings = Surroundings::system();
-        let mut config = match Config::load(environment, &*surroundings.random) {
+        let read = aws::read_key(&mut environment, surroundings.clock.now()).await;
+        let loaded = read.and_then(|()| Config::load(environment, &*surroundings.random));
+        let mut config = match loaded {
             Ok(config) => config,
             Err(error) => {
                 let advice = "correct it; docs/configuration.md has every setting";

@@ -17,8 +17,9 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
 }
 
 /// Reads the configuration and opens the bucket. `announce` shows mails to the person at the terminal.
-pub(crate) async fn open(environment: Environment, announce: Option<Announce>) -> Result<Context> {
+pub(crate) async fn open(mut environment: Environment, announce: Option<Announce>) -> Result<Context> {
     let mut surroundings = Surroundings::system();
+    aws::read_key(&mut environment, surroundings.clock.now()).await?;
     let mut config = Config::load(environment, &*surroundings.random)?;
     aws::complete(&mut config).await;
     surroundings.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);

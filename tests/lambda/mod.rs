@@ -6,6 +6,7 @@ mod event;
 mod expanded;
 mod installation;
 mod invoke;
+mod keys;
 mod limits;
 mod maintenance;
 mod metrics;

@@ -1,4 +1,4 @@
-//! The outside world behind small traits: mail, images, GitHub, sign-in providers.
+//! The outside world behind small traits: mail, images, GitHub, sign-in providers, and a store of secrets.
 //!
 //! **What it is for.** Speaking to what is not ours. Each service is a trait with an embedded default that needs no
 //! account anywhere, so that a fresh installation works alone.
@@ -14,6 +14,7 @@ pub mod http;
 pub mod images;
 pub mod mail;
 pub mod oauth;
+pub mod secrets;
 mod token;
 
 pub use token::Token;

@@ -9,7 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
-pub use http::http_client;
+pub use http::{http_client, http_connector};
 pub use tls::tls_config;
 
 /// The region of a server that is not AWS, and does not care.

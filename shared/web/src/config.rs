@@ -3,6 +3,7 @@
 mod contact;
 mod environment;
 mod flows;
+mod key_secret;
 mod mail;
 mod services;
 mod settings;
@@ -25,6 +26,7 @@ use crate::{AccountLimits, LimitSettings};
 pub use contact::Contact;
 pub use environment::{Environment, Overrides};
 pub use flows::Translators;
+pub use key_secret::KeySecret;
 pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
 
 /// Calls a day with one API key, when nothing else is set.
@@ -53,6 +55,14 @@ pub enum ConfigError {
         folder: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The secret that holds the passphrase cannot be read.
+    #[error("the secret {id}, which BACKEND_ENC_KEY_SECRET names, cannot be read: {source}")]
+    KeySecret {
+        /// ARN or name of the secret.
+        id: String,
+        /// The reason.
+        source: bespoke_services::secrets::SecretError,
     },
     /// `.env` cannot be read.
     #[error(".env: {0}")]

@@ -1,5 +1,7 @@
 //! The entry of a Lambda function.
 
+mod process;
+
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -17,7 +19,9 @@ use crate::config::Environment;
 use crate::gateway::Moved;
 use crate::maintenance::{Done, Task};
 use crate::metrics::line::Line;
-use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
+use crate::{Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
+
+use self::process::Process;
 
 /// The largest body of a request, in bytes: Lambda takes 6 MB of JSON, in which it stands as base64. What is larger never gets
 /// here, and the gateway answers it.
@@ -35,14 +39,15 @@ pub fn run(routes: Routes) -> Result<(), Error> {
     let function = routes.function();
     start(
         |_| Ok(None),
-        async |context| {
-            let gateway = Arc::new(Gateway::new(context, [routes]));
+        move |context| Gateway::new(context.clone(), [routes.clone()]),
+        async |process| {
             let line = Arc::new(Mutex::new(Line::default()));
             let mut requests = Adapter::from(service_fn(move |event| {
-                let (gateway, line) = (Arc::clone(&gateway), Arc::clone(&line));
+                let (process, line) = (Arc::clone(&process), Arc::clone(&line));
                 async move {
-                    let response = answer(&gateway, event).await;
-                    lock(&line).write(gateway.context(), function);
+                    let opened = process.opened().await;
+                    let response = answer(&opened.entry, event).await;
+                    lock(&line).write(&opened.context, function);
                     response
                 }
             }));
@@ -78,18 +83,23 @@ pub fn run_maintenance<E: Into<Error>>(
     mailer: impl FnOnce(&MailSettings) -> Result<Arc<dyn Mailer>, E>,
 ) -> Result<(), Error> {
     let mailer = |settings: &MailSettings| mailer(settings).map(Some).map_err(Into::into);
-    start(mailer, async |context| {
-        let line = Arc::new(Mutex::new(Line::default()));
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-            let (context, line) = (context.clone(), Arc::clone(&line));
-            async move {
-                let done = maintain(&context, event.payload).await;
-                lock(&line).write(&context, MAINTENANCE);
-                done
-            }
-        }))
-        .await
-    })
+    start(
+        mailer,
+        |_| (),
+        async |process| {
+            let line = Arc::new(Mutex::new(Line::default()));
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+                let (process, line) = (Arc::clone(&process), Arc::clone(&line));
+                async move {
+                    let opened = process.opened().await;
+                    let done = maintain(&opened.context, event.payload).await;
+                    lock(&line).write(&opened.context, MAINTENANCE);
+                    done
+                }
+            }))
+            .await
+        },
+    )
 }
 
 /// Whether that is an event of a schedule: it says which tasks are meant, or comes from a schedule of AWS and means all.
@@ -112,24 +122,23 @@ pub async fn maintain(context: &Context, event: Value) -> Result<Vec<Done>, Erro
     }
 }
 
-/// Starts the process, and lets `serve` answer its events. What was counted goes to the bucket before Lambda ends it.
-fn start(
+/// Starts the process, and lets `serve` answer its events with what `enter` makes of a context. What was counted goes to the bucket before
+/// Lambda ends the process.
+fn start<T: Send + Sync + 'static>(
     mailer: impl FnOnce(&MailSettings) -> Result<Option<Arc<dyn Mailer>>, Error>,
-    serve: impl AsyncFnOnce(Context) -> Result<(), Error>,
+    enter: impl Fn(&Context) -> T + Send + Sync + 'static,
+    serve: impl AsyncFnOnce(Arc<Process<T>>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     crate::keep_files_private();
     let environment = Environment::read(Overrides::default());
     logging::start(environment.log_filter());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut surroundings = Surroundings::system();
-        let config = Config::load(environment, &*surroundings.random)?;
-        surroundings.mailer = mailer(&config.mail)?;
-        let opened = Arc::new(OnceLock::<Context>::new());
-        let ending = Arc::clone(&opened);
+        let ending = Arc::new(OnceLock::<Arc<Process<T>>>::new());
+        let started = Arc::clone(&ending);
         let put_usage = move || async move {
-            if let Some(context) = ending.get() {
-                context.put_usage().await;
+            if let Some(process) = ending.get() {
+                process.newest().context.put_usage().await;
             }
         };
         let told = lambda_runtime::spawn_graceful_shutdown_handler(put_usage);
@@ -138,13 +147,13 @@ fn start(
             for _ in 0..TURNS_TO_REGISTER {
                 tokio::task::yield_now().await;
             }
-            Context::open(config, surroundings).await
+            Process::start(environment, Surroundings::system(), mailer, enter).await
         };
-        let ((), context) = tokio::join!(told, open);
-        let context = context?;
+        let ((), process) = tokio::join!(told, open);
+        let process = Arc::new(process?);
         // Nobody else sets it.
-        let _ = opened.set(context.clone());
-        serve(context).await
+        let _ = started.set(Arc::clone(&process));
+        serve(process).await
     })
 }
 

@@ -31,12 +31,12 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// settings of an SDK say instead is not looked at. An SDK is not told of single connections, so it has none to close after an answer
 /// that says "busy": with another reconnect mode than `ReuseAllConnections` it logs that as an error each time.
 pub fn http_client(connect: Duration, answer: Duration) -> SharedHttpClient {
-    SharedHttpClient::new(Http(Arc::new(Connections {
-        connect,
-        answer,
-        plain: OnceLock::new(),
-        secure: OnceLock::new(),
-    })))
+    SharedHttpClient::new(Http::new(connect, answer))
+}
+
+/// The same, for calls without an SDK.
+pub fn http_connector(connect: Duration, answer: Duration) -> SharedHttpConnector {
+    Http::new(connect, answer).into_shared()
 }
 
 /// Both are made at the first request that needs them.
@@ -88,6 +88,17 @@ fn tcp() -> Tcp {
 
 #[derive(Clone)]
 struct Http(Arc<Connections>);
+
+impl Http {
+    fn new(connect: Duration, answer: Duration) -> Self {
+        Self(Arc::new(Connections {
+            connect,
+            answer,
+            plain: OnceLock::new(),
+            secure: OnceLock::new(),
+        }))
+    }
+}
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,15 +9,21 @@ use std::str::FromStr;
 
 use bespoke_core::entity::set::DEFAULT_IMAGE;
 use bespoke_core::{KeyError, KeyRing, Networks, PasswordHasher, PasswordSettings, Random};
+use bespoke_services::secrets::Secret;
 use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
-use super::{ConfigError, Contact, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
+use super::{ConfigError, Contact, KeySecret, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::{AccountLimits, LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
 /// What AWS and its tools call theirs.
 const AWS_PREFIX: &str = "AWS_";
+const ENC_KEY: &str = "BACKEND_ENC_KEY";
+const OLD_ENC_KEY: &str = "BACKEND_OLD_ENC_KEY";
+const ENC_KEY_SECRET: &str = "BACKEND_ENC_KEY_SECRET";
+/// How long a function uses what it has read from that secret, in seconds.
+const DEFAULT_KEY_MAX_AGE_S: u64 = 300;
 /// The one setting that is none of the running server.
 const IMPORT_PASSPHRASE: &str = "IMPORT_ENC_KEY";
 pub(super) const DEFAULT_PORT: u16 = 3000;
@@ -34,7 +40,7 @@ pub struct Overrides {
 }
 
 /// The variables of the environment and of `.env` that are ours. The environment wins.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
     aws: BTreeMap<String, String>,
@@ -112,6 +118,39 @@ impl Environment {
     /// Takes over the port that was bound: that is known only afterwards when any would do.
     pub fn set_port(&mut self, port: u16) {
         self.variables.insert("BACKEND_PORT".into(), port.to_string());
+    }
+
+    /// The secret that holds the passphrase, if the settings name one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] if they have a passphrase too.
+    pub fn key_secret(&self) -> Result<Option<KeySecret>, ConfigError> {
+        let Some(id) = self.text(ENC_KEY_SECRET) else {
+            return Ok(None);
+        };
+        for name in [ENC_KEY, OLD_ENC_KEY] {
+            if self.text(name).is_some() {
+                return Err(invalid(
+                    name,
+                    format!("is in the secret that {ENC_KEY_SECRET} names: remove one of them"),
+                ));
+            }
+        }
+        let max_age_s = self.parse("BACKEND_ENC_KEY_MAX_AGE_S", DEFAULT_KEY_MAX_AGE_S)?;
+        Ok(Some(KeySecret {
+            id,
+            max_age_ms: i64::try_from(max_age_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+            aws: self.aws("SECRETS_MANAGER"),
+        }))
+    }
+
+    /// Takes the passphrases from the secret.
+    pub fn set_keys(&mut self, secret: &Secret) {
+        self.variables.insert(ENC_KEY.into(), secret.current.clone());
+        match &secret.other {
+            Some(other) => self.variables.insert(OLD_ENC_KEY.into(), other.clone()),
+            None => self.variables.remove(OLD_ENC_KEY),
+        };
     }
 
     /// How AWS is reached for that service, as the standard variables say.
@@ -204,14 +243,17 @@ impl Environment {
                 index: index.clone(),
             });
         }
-        let passphrase = match self.text("BACKEND_ENC_KEY") {
+        let passphrase = match self.text(ENC_KEY) {
             Some(passphrase) => passphrase,
+            None if self.text(ENC_KEY_SECRET).is_some() => {
+                return Err(invalid(ENC_KEY_SECRET, "the secret was not read"));
+            }
             None => key_file::read_or_create(data_dir, random).map_err(|source| ConfigError::KeyFile {
                 folder: data_dir.join("keys"),
                 source,
             })?,
         };
-        let derived = KeyRing::derive(&passphrase).map_err(|error| invalid("BACKEND_ENC_KEY", error))?;
+        let derived = KeyRing::derive(&passphrase).map_err(|error| invalid(ENC_KEY, error))?;
         Ok(KeyRing {
             token: token.unwrap_or(derived.token),
             data: data.unwrap_or(derived.data),
@@ -222,8 +264,7 @@ impl Environment {
     pub(super) fn old_keys(&self) -> Result<OldKeys, ConfigError> {
         let one = |name: &str, purpose: &str| {
             let named = self.text(name).map(|passphrase| (name, passphrase));
-            let common = "BACKEND_OLD_ENC_KEY";
-            let given = named.or_else(|| self.text(common).map(|passphrase| (common, passphrase)));
+            let given = named.or_else(|| self.text(OLD_ENC_KEY).map(|passphrase| (OLD_ENC_KEY, passphrase)));
             let derive = |(name, passphrase): (&str, String)| {
                 KeyRing::derive_one(&passphrase, purpose).map_err(|error| invalid(name, error))
             };

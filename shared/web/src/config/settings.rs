@@ -39,6 +39,17 @@ pub const SETTINGS: &[Setting] = &[
         "Passphrase from which the keys for tokens, data and index are derived; at least 16 bytes.",
     ),
     setting(
+        "BACKEND_ENC_KEY_SECRET",
+        "none",
+        "ARN or name of a secret in AWS Secrets Manager that holds the passphrase, instead of BACKEND_ENC_KEY. Its version AWSPENDING, or \
+         else AWSPREVIOUS, stands for BACKEND_OLD_ENC_KEY.",
+    ),
+    setting(
+        "BACKEND_ENC_KEY_MAX_AGE_S",
+        "300",
+        "Seconds after which a Lambda function reads that secret again, with its next event. Servers read it when they start.",
+    ),
+    setting(
         "BACKEND_TOKEN_KEY",
         "derived",
         "Passphrase of its own for the key that signs tokens.",
