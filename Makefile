@@ -25,7 +25,7 @@ attack-schema: ## hold a release server against its own description, with some h
 fuzz: ## throw mutated bytes at everything that reads them, ten minutes each; what is found is named
 	@fuzz/run
 
-faults: ## play bad days on a release server: kills, a full disk, a failing bucket, clocks, crowds, processes that share a bucket (40 minutes)
+faults: ## play bad days on a release server: kills, a full disk, a failing bucket, clocks, crowds, guesses, processes that share a bucket (40 minutes)
 	@ci/install
 	cargo build --release --locked --bin bespoke
 	attack/faults

@@ -39,6 +39,9 @@ class Bucket:
         if method == "DELETE":
             self.objects.pop(key, None)
             return 204, shared, b""
+        if "list-type=2" in path:
+            # Only the listing of a new bucket matters here.
+            return 200, shared, b"<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>"
         if body_now is None:
             return 404, shared, b"<Error><Code>NoSuchKey</Code></Error>"
         shared["etag"] = tag

@@ -1,6 +1,10 @@
 //! What stops guessing passwords, and that it does not tell who has an account
 
+use std::sync::Arc;
+
+use bespoke_storage::{Fault, FaultyStore, Fetched, MemoryStore, ObjectStore as _, Operation, PutCondition, Rates};
 use bespoke_tests::support::{Answer, App, Person};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 const WINDOW_MS: i64 = 15 * 60 * 1000;
@@ -136,7 +140,7 @@ async fn parallel_guesses_are_verified_ten_times() {
     let jane = json!("user-1");
     let before = app.context().password_runs();
     let guesses = (0..110).map(|_| sign_in(&app, "198.51.100.1", &jane, "guess"));
-    let answers = futures_util::future::join_all(guesses).await;
+    let answers = join_all(guesses).await;
     let refused = answers.iter().filter(|answer| answer.status == 401).count();
     assert_eq!((refused, app.context().password_runs() - before), (10, 10));
     sign_in(&app, "203.0.113.9", &jane, PASSWORD).await.expect_status(200);
@@ -322,4 +326,150 @@ async fn a_locked_account_with_the_right_password_says_nothing_of_its_second_fac
     sign_in(&app, from, &json!(person.email), PASSWORD)
         .await
         .expect_error(401, "signInFailed");
+}
+
+#[tokio::test]
+async fn failed_attempts_cost_no_commit_and_count_in_all_processes() {
+    let app = App::new().await;
+    let person = with_password(&app).await;
+    let other = app.another().await;
+    let seq = async || {
+        let own = app.get("/account/jwt").jwt(&person.token).send().await;
+        own.header("db-seq").to_owned()
+    };
+    let before = seq().await;
+    assert!(!before.is_empty());
+    for number in 0..50 {
+        let name = json!(format!("nobody-{number}"));
+        sign_in(&app, "198.51.100.1", &name, "guess")
+            .await
+            .expect_error(401, "signInFailed");
+    }
+    let jane = json!("user-1");
+    for number in 0..10 {
+        let app = if number % 2 == 0 { &app } else { &other };
+        sign_in(app, "198.51.100.1", &jane, "guess")
+            .await
+            .expect_error(401, "signInFailed");
+    }
+    assert_eq!(seq().await, before);
+    for app in [&app, &other] {
+        sign_in(app, "198.51.100.1", &jane, PASSWORD)
+            .await
+            .expect_error(429, "tooManyRequests");
+    }
+}
+
+#[tokio::test]
+async fn parallel_guesses_in_two_processes_are_verified_ten_times() {
+    let app = App::new().await;
+    with_password(&app).await;
+    let other = app.another().await;
+    let jane = json!("user-1");
+    let guesses = (0..60).map(|number| {
+        let app = if number % 2 == 0 { &app } else { &other };
+        sign_in(app, "198.51.100.1", &jane, "guess")
+    });
+    let statuses: Vec<_> = join_all(guesses).await.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10);
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 50);
+}
+
+#[tokio::test]
+async fn damaged_object_of_attempts_locks_nobody_out() {
+    let app = App::new().await;
+    with_password(&app).await;
+    let jane = json!("user-1");
+    sign_in(&app, "198.51.100.1", &jane, "guess")
+        .await
+        .expect_error(401, "signInFailed");
+    let bucket = app.context().bucket();
+    let objects = bucket.list("attempts/").await.unwrap();
+    assert_eq!(objects.len(), 2);
+    for object in objects {
+        let damaged = b"{\"attempts\": [1".as_slice();
+        bucket
+            .put(&object.key, damaged.into(), PutCondition::None)
+            .await
+            .unwrap();
+    }
+    sign_in(&app, "198.51.100.1", &jane, PASSWORD).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn attempts_take_a_fixed_number_of_objects_and_are_forgotten() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let bucket = app.context().bucket();
+    let attempt = async |number: u32| {
+        let name = json!(format!("nobody-{number}"));
+        sign_in(&app, "198.51.100.1", &name, "guess")
+            .await
+            .expect_error(401, "signInFailed");
+    };
+    attempt(0).await;
+    let first = bucket.list("attempts/").await.unwrap();
+    app.clock.advance_ms(WINDOW_MS);
+    attempt(0).await;
+    for object in first {
+        let Fetched::Found(object) = bucket.get(&object.key, None).await.unwrap() else {
+            panic!("{} is gone", object.key);
+        };
+        let content: Value = serde_json::from_slice(&object.body).unwrap();
+        assert_eq!(content["attempts"].as_array().unwrap().len(), 1);
+    }
+    for number in 1..40 {
+        attempt(number).await;
+    }
+    let digits = |key: &str| key.strip_prefix("attempts/").map(str::len);
+    let objects = bucket.list("attempts/").await.unwrap();
+    assert!(
+        objects.iter().all(|object| digits(&object.key) == Some(3)),
+        "there are more than 4,096 of them"
+    );
+}
+
+#[tokio::test]
+async fn attempt_counts_once_if_the_response_of_the_bucket_is_lost() {
+    let bucket = MemoryStore::new();
+    with_password(&App::on(bucket.clone(), &[]).await).await;
+    let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
+    let app = App::over(Arc::new(faulty.clone()), bucket.clone(), &[]).await.unwrap();
+    let jane = json!("user-1");
+    let guess = async || sign_in(&app, "198.51.100.1", &jane, "guess").await;
+    guess().await.expect_error(401, "signInFailed");
+    let objects = bucket.list("attempts/").await.unwrap();
+    for fault in [
+        Fault::LostReply,
+        Fault::LostRequest,
+        Fault::LateArrival,
+        Fault::Conflict,
+        Fault::Unavailable,
+    ] {
+        for object in &objects {
+            faulty.script(Operation::Put, &object.key, fault);
+        }
+        guess().await.expect_error(401, "signInFailed");
+    }
+    for _ in 0..4 {
+        guess().await.expect_error(401, "signInFailed");
+    }
+    guess().await.expect_error(429, "tooManyRequests");
+}
+
+#[tokio::test]
+async fn password_is_not_verified_if_its_attempt_cannot_be_counted() {
+    let bucket = MemoryStore::new();
+    with_password(&App::on(bucket.clone(), &[]).await).await;
+    let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
+    let app = App::over(Arc::new(faulty.clone()), bucket.clone(), &[]).await.unwrap();
+    let jane = json!("user-1");
+    let guess = async || sign_in(&app, "198.51.100.1", &jane, PASSWORD).await;
+    guess().await.expect_status(200);
+    let before = app.context().password_runs();
+    for object in bucket.list("attempts/").await.unwrap() {
+        faulty.script(Operation::Put, &object.key, Fault::Forbidden);
+        guess().await.expect_error(503, "serviceUnavailable");
+    }
+    assert_eq!(app.context().password_runs(), before);
+    guess().await.expect_status(200);
 }

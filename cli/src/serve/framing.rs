@@ -192,7 +192,7 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
         Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
         _ => return Err(Refusal::Malformed),
     }
-    if request.method == Some(REFUSED) || request.path.is_none_or(|target| target.parse::<Uri>().is_err()) {
+    if request.method == Some(REFUSED) || !has_target(&request) {
         return Err(Refusal::Malformed);
     }
     let is_1_1 = request.version == Some(1);
@@ -212,6 +212,12 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
         _ => return Err(Refusal::Malformed),
     };
     Ok(position)
+}
+
+/// Whether the target is one of RFC 9112 section 3.2; a host alone is one of CONNECT.
+fn has_target(request: &Request<'_, '_>) -> bool {
+    let target = request.path.and_then(|target| target.parse::<Uri>().ok());
+    target.is_some_and(|target| !target.path().is_empty() || request.method == Some("CONNECT"))
 }
 
 /// The fields that determine the end of the request and its host; `None` if one of them is invalid or repeated.

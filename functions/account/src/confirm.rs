@@ -4,9 +4,9 @@ use axum::response::Response;
 use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, Kind};
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::{EntityId, Timestamp};
-use bespoke_database::failed_signins::{self, Origin, Subject};
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, confirmations, known_networks, users};
+use bespoke_web::attempts::{Origin, Subject};
 use bespoke_web::{Body, ClientIp, Error, Id, JsonObject, Public, Result, Session};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -45,16 +45,14 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id
         check => Some(check.and_then(Value::as_str).unwrap_or_default().to_owned()),
     };
     let origin = session.origin(client);
-    let activate = session.write(move |db| activate(db, id, check.as_deref(), consent, origin));
-    let user_id = activate.await?.ok_or_else(Error::not_found)?;
+    verify(&session, id, check.as_deref(), &[Kind::Signup], origin).await?;
+    let user_id = session.write(move |db| activate(db, id, consent, origin)).await?;
     Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
 }
 
-/// Activates the account that the link belongs to; gives its integer id. `None` if there is no such link.
-fn activate(db: &Db<'_>, id: Id, check: Option<&str>, consent: Consent, origin: Origin) -> Result<Option<i64>> {
-    let Some(confirmation) = open(db, id, check, &[Kind::Signup], origin)? else {
-        return Ok(None);
-    };
+/// Activates the account that the link belongs to; gives its integer id.
+fn activate(db: &Db<'_>, id: Id, consent: Consent, origin: Origin) -> Result<i64> {
+    let confirmation = find(db, id, origin.now, &[Kind::Signup])?;
     if !users::awaits_activation(db, confirmation.user_id)? {
         return Err(Error::not_found());
     }
@@ -69,7 +67,7 @@ fn activate(db: &Db<'_>, id: Id, check: Option<&str>, consent: Consent, origin: 
     confirmations::delete_kind(db, user_id, Kind::Signup)?;
     known_networks::note(db, user_id, client, now)?;
     mail_budgets::refill(db, Purpose::SignUp, &user.email, user_id, client)?;
-    Ok(Some(user_id))
+    Ok(user_id)
 }
 
 /// A new confirmation for an account.
@@ -99,26 +97,26 @@ pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Kind]) -> R
     usable.ok_or_else(Error::not_found)
 }
 
-/// The same, when `check` is its check, or none is needed. A wrong check is counted, so `None` must be committed; after too many
-/// even the right one finds nothing.
-pub(crate) fn open(
-    db: &Db<'_>,
+/// Verifies the check of the confirmation, if there is one; returns the confirmation. A wrong check is counted, and after too many even the
+/// right one is refused.
+///
+/// # Errors
+/// 404 if there is no such confirmation, or if its check is wrong or refused.
+pub(crate) async fn verify(
+    session: &Session,
     id: Id,
     check: Option<&str>,
     kinds: &[Kind],
     origin: Origin,
-) -> Result<Option<Confirmation>> {
-    let confirmation = find(db, id, origin.now, kinds)?;
-    let Some(check) = check else {
-        return Ok(Some(confirmation));
-    };
+) -> Result<Confirmation> {
+    let confirmation = session.read(|db| find(db, id, origin.now, kinds)).await?;
+    let Some(check) = check else { return Ok(confirmation) };
     let subject = Subject::Confirmation(confirmation.uuid);
-    let Some(reserved) = failed_signins::reserve(db, subject, Some(confirmation.user_id), origin)? else {
-        return Ok(None);
-    };
+    let reserved = session.reserve_attempt(&subject, Some(confirmation.user_id), origin);
+    let reserved = reserved.await?.ok_or_else(Error::not_found)?;
     if !confirmation.check_matches(check) {
-        return Ok(None);
+        return Err(Error::not_found());
     }
-    reserved.release(db, subject)?;
-    Ok(Some(confirmation))
+    session.release_attempt(reserved).await;
+    Ok(confirmation)
 }

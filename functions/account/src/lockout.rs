@@ -1,14 +1,13 @@
-//! Limits for guesses at passwords and codes. Attempts are counted in the database, because a process of a function sees few of
+//! Limits for guesses at passwords and codes. Attempts are counted in the bucket, because a process of a function sees few of
 //! them, and before the work that they limit, because attempts run at the same time.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::User;
-use bespoke_database::failed_signins::{self, Origin, Reserved, Subject, WINDOW_MS};
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, outbox, users};
+use bespoke_web::attempts::{Origin, Reserved, Subject, WINDOW_MS};
 use bespoke_web::{Error, Result, Session};
-use serde::{Deserialize, Serialize};
 
 /// One attempt to sign in with a password.
 #[derive(Debug, Clone)]
@@ -23,15 +22,13 @@ pub(crate) struct Attempt {
 /// The answer must not tell whether an account exists. A lock of the name that was typed is told, because that name counts whether
 /// an account has it or not. A lock of the account, which may be the result of attempts under its other names, looks like any
 /// failure.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Admission {
     NameLocked,
     AccountLocked,
-    Open(OpenAttempt),
+    Open(Box<OpenAttempt>),
 }
 
 /// An attempt whose password may be verified.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct OpenAttempt {
     /// Integer id of the account of that name.
     pub(crate) user_id: Option<i64>,
@@ -41,29 +38,44 @@ pub(crate) struct OpenAttempt {
 
 impl Attempt {
     /// Counts the attempt, unless it is refused.
-    pub(crate) fn reserve(&self, db: &Db<'_>) -> Result<Admission> {
-        let user_id = users::by_lookup(db, &self.name)?.map(|user| user.standing.id);
-        let Some(name) = failed_signins::reserve(db, Subject::Name(&self.name), None, self.origin)? else {
-            return Ok(Admission::NameLocked);
-        };
-        let Some(account) = failed_signins::reserve(db, self.account(user_id), user_id, self.origin)? else {
-            return Ok(Admission::AccountLocked);
-        };
-        Ok(Admission::Open(OpenAttempt { user_id, name, account }))
+    pub(crate) async fn reserve(&self, session: &Session) -> Result<Admission> {
+        let user = session.read(|db| Ok(users::by_lookup(db, &self.name)?)).await?;
+        let user_id = user.map(|user| user.standing.id);
+        let (name, account) = (Subject::Name(self.name.clone()), self.account(user_id));
+        let (name, account) = tokio::try_join!(
+            session.reserve_attempt(&name, None, self.origin),
+            session.reserve_attempt(&account, user_id, self.origin),
+        )?;
+        match (name, account) {
+            (None, account) => {
+                // Attempts at a locked name do not count for the account.
+                if let Some(account) = account {
+                    session.release_attempt(account).await;
+                }
+                Ok(Admission::NameLocked)
+            }
+            (Some(_), None) => Ok(Admission::AccountLocked),
+            (Some(name), Some(account)) => {
+                let open = OpenAttempt { user_id, name, account };
+                Ok(Admission::Open(Box::new(open)))
+            }
+        }
     }
 
-    /// Takes the attempt back, because its password was right.
-    pub(crate) fn release(&self, db: &Db<'_>, open: OpenAttempt) -> Result<()> {
-        open.name.release(db, Subject::Name(&self.name))?;
-        Ok(open.account.release(db, self.account(open.user_id))?)
-    }
-
-    fn account(&self, user_id: Option<i64>) -> Subject<'_> {
-        user_id.map_or(Subject::Nobody(&self.name), Subject::Account)
+    fn account(&self, user_id: Option<i64>) -> Subject {
+        user_id.map_or_else(|| Subject::Nobody(self.name.clone()), Subject::Account)
     }
 }
 
 impl OpenAttempt {
+    /// Takes the attempt back, because its password was right.
+    pub(crate) async fn release(self, session: &Session) {
+        tokio::join!(
+            session.release_attempt(self.name),
+            session.release_attempt(self.account)
+        );
+    }
+
     /// Tells the owner by mail if this failure locks the account for all.
     pub(crate) async fn failed(self, session: &Session) -> Result<()> {
         let Some(id) = self.user_id.filter(|_| self.account.locks) else {

@@ -4,7 +4,6 @@ use axum::response::Response;
 use bespoke_core::entity::user::User;
 use bespoke_core::permission::Actor;
 use bespoke_core::{EntityId, SCRATCH_CODES, ScratchCode, TotpSecret};
-use bespoke_database::failed_signins::{self, Subject};
 use bespoke_database::{Db, second_factors, users};
 use bespoke_web::level::USER;
 use bespoke_web::{Body, Caller, ClientIp, Error, JsonObject, Outcome, Result, Session, ok, truthy, view};
@@ -15,6 +14,7 @@ use utoipa::ToSchema;
 use crate::changes::WRONG_PASSWORD;
 use crate::qr_code;
 use crate::second_factor::Typed;
+use crate::signin::Entry;
 
 const ACTIVE: Error = Error::bad_request("mfaActive");
 const WRONG_CODE: Error = Error::forbidden("mfaTokenInvalid");
@@ -140,32 +140,27 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     let password = body.get("password").filter(|password| truthy(password));
     let password = password.ok_or(Error::bad_request("passwordMissing"))?;
     let user_id = caller.actor.user_id;
-    let (subject, origin) = (Subject::SecondFactor(user_id), typed.origin);
+    let user = crate::load(&session, user_id).await?;
     // A password is guessed here no more often than a code.
-    let reserve = caller.protect(&session, move |db, _| {
-        Ok(failed_signins::reserve(db, subject, Some(user_id), origin)?)
-    });
-    let reserved = reserve.await?.ok_or(WRONG_PASSWORD)?;
-    let stored = crate::load(&session, user_id).await?.password;
-    let typed_password = password.as_str().unwrap_or_default().to_owned();
-    let verified = session.verify_password(typed_password, Some(stored.clone())).await?;
-    let right = verified.is_some();
-    let store = caller.protect(&session, move |db, actor| {
-        let mut user = load(db, actor)?;
-        if !right || user.password != stored {
-            return Ok(false);
-        }
-        reserved.release(db, subject)?;
-        if !typed.is_right(db, &user.standing)? {
-            return Ok(false);
-        }
-        second_factors::delete(db, user.standing.id)?;
-        switch(db, &mut user, false, &typed)?;
-        Ok(true)
-    });
-    if !store.await? {
+    let code = typed.count(&session, &user).await?;
+    if !code.is_counted() {
         return Err(WRONG_PASSWORD);
     }
+    let stored = user.password;
+    let typed_password = password.as_str().unwrap_or_default().to_owned();
+    let verified = session.verify_password(typed_password, Some(stored.clone())).await?;
+    verified.ok_or(WRONG_PASSWORD)?;
+    let counted = code.clone();
+    let store = caller.protect(&session, move |db, actor| {
+        let mut user = load(db, actor)?;
+        if user.password != stored || !counted.is_right(db, &user.standing)? {
+            return Err(WRONG_PASSWORD);
+        }
+        second_factors::delete(db, user.standing.id)?;
+        switch(db, &mut user, false, &counted.typed)
+    });
+    store.await?;
+    code.settle(&session, Entry::Admitted).await;
     answer(&caller, &session, None).await
 }
 

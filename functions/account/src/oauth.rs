@@ -5,7 +5,7 @@ mod enter;
 use axum::response::Response;
 use bespoke_core::entity::oauth::{OauthState, Provider, Returned};
 use bespoke_core::validate::{Language, clean_email, is_email};
-use bespoke_database::oauth_states;
+use bespoke_database::{oauth_states, users};
 use bespoke_services::oauth::{self, Identity, OauthError, OauthSettings};
 use bespoke_web::{Body, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, ok};
 use serde::Serialize;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::SignedIn;
 use crate::second_factor::Typed;
+use crate::signin::Entry;
 
 use enter::Entered;
 
@@ -118,15 +119,20 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
         code: digest(&code),
         email: identity.email.clone(),
     };
-    let (typed, now, uuid) = (
-        Typed::of(&body, session.origin(client)),
-        session.now(),
-        session.random().uuid(),
-    );
-    let picture = identity.picture.clone();
+    let (now, uuid) = (session.now(), session.random().uuid());
+    let code = Typed::of(&body, session.origin(client));
+    let user = session.read(|db| Ok(users::by_email(db, &identity.email)?)).await?;
+    let code = match user.filter(|user| enter::may_enter(user).is_ok()) {
+        Some(user) => code.count(&session, &user).await?,
+        None => code.uncounted(),
+    };
+    let (picture, counted) = (identity.picture.clone(), code.clone());
     let entered = session
-        .write(move |db| enter::enter(db, &state, &identity, &returned, &typed, uuid, now))
+        .write(move |db| enter::enter(db, &state, &identity, &returned, &counted, uuid, now))
         .await?;
+    if matches!(entered, Entered::In(_)) {
+        code.settle(&session, Entry::Admitted).await;
+    }
     match entered {
         Entered::In(id) => Ok(crate::signed_in(&session, crate::load(&session, id).await?)),
         Entered::New(id) => {

@@ -3,9 +3,9 @@
 use bespoke_core::entity::user::{Standing, User};
 use bespoke_core::{ScratchCode, typed_code};
 use bespoke_database::Db;
-use bespoke_database::failed_signins::{self, Origin, Subject};
 use bespoke_database::second_factors::{self, SecondFactor};
-use bespoke_web::{JsonObject, Result, truthy};
+use bespoke_web::attempts::{Origin, Reserved, Subject};
+use bespoke_web::{JsonObject, Result, Session, truthy};
 
 use crate::signin::Entry;
 
@@ -27,17 +27,48 @@ impl Typed {
         }
     }
 
-    /// Whether the code lets its owner sign in, if the account asks for one. One code signs in once. A wrong one is counted, so the
-    /// caller must commit.
+    /// The code for an account that cannot be entered or does not exist yet.
+    pub(crate) fn uncounted(self) -> CountedCode {
+        CountedCode {
+            typed: self,
+            reserved: None,
+        }
+    }
+
+    /// Counts the attempt at the second factor of the account, if it has one and a code was typed.
+    pub(crate) async fn count(self, session: &Session, user: &User) -> Result<CountedCode> {
+        let id = user.standing.id;
+        let reserved = match user.mfa_enabled && self.code.is_some() {
+            true => {
+                session
+                    .reserve_attempt(&Subject::SecondFactor(id), Some(id), self.origin)
+                    .await?
+            }
+            false => None,
+        };
+        Ok(CountedCode { typed: self, reserved })
+    }
+}
+
+/// A typed code, as an attempt that was counted.
+#[derive(Debug, Clone)]
+pub(crate) struct CountedCode {
+    pub(crate) typed: Typed,
+    /// `None` if there was nothing to count, or if the second factor is locked.
+    reserved: Option<Reserved>,
+}
+
+impl CountedCode {
+    /// Whether the code lets its owner sign in, if the account asks for one. One code signs in once.
     pub(crate) fn enter(&self, db: &Db<'_>, user: &User) -> Result<Entry> {
         if !user.mfa_enabled {
             return Ok(Entry::Admitted);
         }
-        let Some(code) = &self.code else {
+        let Some(code) = &self.typed.code else {
             return Ok(Entry::CodeMissing);
         };
         let right = self.checked(db, &user.standing, |factor| {
-            match factor.secret.step_of(code, self.origin.now) {
+            match factor.secret.step_of(code, self.typed.origin.now) {
                 Some(step) => Ok(second_factors::use_step(db, user.standing.id, step)?),
                 None => use_scratch_code(db, &user.standing, code),
             }
@@ -45,13 +76,27 @@ impl Typed {
         Ok(if right { Entry::Admitted } else { Entry::Refused })
     }
 
-    /// Whether the code is right, also if it has signed in already in its period. A wrong one is counted.
+    /// Whether the code is right, also if it has signed in already in its period.
     pub(crate) fn is_right(&self, db: &Db<'_>, owner: &Standing) -> Result<bool> {
-        let code = self.code.as_deref().unwrap_or_default();
-        self.checked(db, owner, |factor| match factor.secret.step_of(code, self.origin.now) {
-            Some(_) => Ok(true),
-            None => use_scratch_code(db, owner, code),
+        let code = self.typed.code.as_deref().unwrap_or_default();
+        self.checked(db, owner, |factor| {
+            match factor.secret.step_of(code, self.typed.origin.now) {
+                Some(_) => Ok(true),
+                None => use_scratch_code(db, owner, code),
+            }
         })
+    }
+
+    /// Takes the attempt back if the code was right.
+    pub(crate) async fn settle(self, session: &Session, entry: Entry) {
+        if let Some(reserved) = self.reserved.filter(|_| entry == Entry::Admitted) {
+            session.release_attempt(reserved).await;
+        }
+    }
+
+    /// Whether it was counted. Otherwise, it must not be checked.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.reserved.is_some()
     }
 
     fn checked(
@@ -60,16 +105,11 @@ impl Typed {
         owner: &Standing,
         check: impl FnOnce(&SecondFactor) -> Result<bool>,
     ) -> Result<bool> {
-        let subject = Subject::SecondFactor(owner.id);
-        let Some(reserved) = failed_signins::reserve(db, subject, Some(owner.id), self.origin)? else {
+        if !self.is_counted() {
             return Ok(false);
-        };
-        let factor = second_factors::of(db, owner)?;
-        let right = factor.map_or(Ok(false), |factor| check(&factor))?;
-        if right {
-            reserved.release(db, subject)?;
         }
-        Ok(right)
+        let factor = second_factors::of(db, owner)?;
+        factor.map_or(Ok(false), |factor| check(&factor))
     }
 }
 

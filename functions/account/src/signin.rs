@@ -4,16 +4,16 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::user::User;
 use bespoke_core::validate::clean_email;
-use bespoke_database::failed_signins::Origin;
 use bespoke_database::{Db, known_networks, users};
+use bespoke_web::attempts::Origin;
 use bespoke_web::{Body, ClientIp, Error, JsonObject, Public, Result, Session, Verified, truthy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::SignedIn;
-use crate::lockout::{self, Admission, Attempt, OpenAttempt};
-use crate::second_factor::Typed;
+use crate::lockout::{self, Admission, Attempt};
+use crate::second_factor::{CountedCode, Typed};
 
 /// Whatever is wrong with name, password or code.
 pub(crate) const FAILED: Error = Error::unauthorized("signInFailed");
@@ -54,13 +54,12 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         .ok_or(Error::bad_request("passwordMissing"))?;
     let origin = session.origin(client);
     let attempt = Attempt { name, origin };
-    let reserving = attempt.clone();
-    let open = match session.write(move |db| reserving.reserve(db)).await? {
+    let open = match attempt.reserve(&session).await? {
         Admission::NameLocked => return Err(lockout::too_many()),
         Admission::AccountLocked => None,
         Admission::Open(open) => Some(open),
     };
-    let user = match open.and_then(|open| open.user_id) {
+    let user = match open.as_ref().and_then(|open| open.user_id) {
         Some(id) => session.read(|db| Ok(users::by_id(db, EntityId::Integer(id))?)).await?,
         None => None,
     };
@@ -70,16 +69,19 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         open.failed(&session).await?;
         return Err(FAILED);
     };
+    let (code, ()) = tokio::join!(Typed::of(&body, origin).count(&session, &user), open.release(&session));
+    let code = code?;
+    let user_id = user.standing.id;
     let sign_in = SignInByPassword {
-        attempt,
-        open,
-        user_id: user.standing.id,
+        origin,
+        user_id,
         password: user.password,
         rehashed: verified.rehashed,
-        typed: Typed::of(&body, origin),
+        code: code.clone(),
     };
-    let user_id = sign_in.user_id;
-    match session.write(move |db| sign_in.store(db)).await? {
+    let entry = session.write(move |db| sign_in.store(db)).await?;
+    code.settle(&session, entry).await;
+    match entry {
         Entry::Admitted => {}
         Entry::CodeMissing => return Err(Error::forbidden("mfaTokenRequired")),
         Entry::Refused => return Err(FAILED),
@@ -91,14 +93,13 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
 
 /// A sign-in whose password was right.
 struct SignInByPassword {
-    attempt: Attempt,
-    open: OpenAttempt,
+    origin: Origin,
     user_id: i64,
     /// The stored password that was verified.
     password: String,
     /// Replaces it if it is outdated.
     rehashed: Option<String>,
-    typed: Typed,
+    code: CountedCode,
 }
 
 /// Result of a sign-in whose password or link was right.
@@ -113,16 +114,15 @@ pub(crate) enum Entry {
 }
 
 impl SignInByPassword {
-    /// Takes the attempt back, and checks the second factor.
+    /// Checks the second factor, and that the password is still the one that was verified.
     fn store(&self, db: &Db<'_>) -> Result<Entry> {
-        self.attempt.release(db, self.open)?;
         let user = users::by_id(db, EntityId::Integer(self.user_id))?;
         let Some(user) = user.filter(|user| user.password == self.password) else {
             return Ok(Entry::Refused);
         };
-        let entry = self.typed.enter(db, &user)?;
+        let entry = self.code.enter(db, &user)?;
         if entry == Entry::Admitted && crate::may_sign_in(&user).is_ok() {
-            let Origin { client, now } = self.attempt.origin;
+            let Origin { client, now } = self.origin;
             known_networks::note(db, self.user_id, client, now)?;
             if let Some(rehashed) = &self.rehashed {
                 users::rehash_password(db, self.user_id, &self.password, rehashed)?;

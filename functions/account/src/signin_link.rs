@@ -4,17 +4,20 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::confirmation::Kind;
 use bespoke_core::entity::mail::Template;
-use bespoke_database::failed_signins::Origin;
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, confirmations, known_networks, outbox, users};
+use bespoke_web::attempts::Origin;
 use bespoke_web::{Body, ClientIp, Error, Id, JsonObject, Params, Public, Result, Session, ok};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::SignedIn;
-use crate::second_factor::Typed;
+use crate::second_factor::{CountedCode, Typed};
 use crate::signin::{Entry, FAILED, name_of};
+
+/// The links that sign in.
+const KINDS: [Kind; 2] = [Kind::SigninLink, Kind::SignupActive];
 
 /// Who wants to sign in.
 #[derive(ToSchema)]
@@ -162,8 +165,13 @@ pub(crate) async fn link_with_check(
 }
 
 async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Result<Response> {
-    let entered = session.write(move |db| enter(db, id, &check, &typed)).await?;
-    let (user_id, entry) = entered.ok_or_else(Error::not_found)?;
+    let confirmation = crate::confirm::verify(&session, id, Some(&check), &KINDS, typed.origin).await?;
+    let user_id = EntityId::Integer(confirmation.user_id);
+    let user = session.read(|db| Ok(users::by_id(db, user_id)?)).await?;
+    let code = typed.count(&session, &user.ok_or_else(Error::not_found)?).await?;
+    let counted = code.clone();
+    let (user_id, entry) = session.write(move |db| enter(db, id, &counted)).await?;
+    code.settle(&session, entry).await;
     match entry {
         Entry::Admitted => Ok(crate::signed_in(&session, crate::load(&session, user_id).await?)),
         Entry::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),
@@ -171,19 +179,15 @@ async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Resul
     }
 }
 
-/// The account that a link belongs to, and whether it is signed in to. `None` if there is no such link: wrong checks and codes are
-/// counted, so they are no errors.
-fn enter(db: &Db<'_>, id: Id, check: &str, typed: &Typed) -> Result<Option<(i64, Entry)>> {
-    let kinds = [Kind::SigninLink, Kind::SignupActive];
-    let Some(confirmation) = crate::confirm::open(db, id, Some(check), &kinds, typed.origin)? else {
-        return Ok(None);
-    };
+/// The account that a link belongs to, whose check was right, and whether it is signed in to.
+fn enter(db: &Db<'_>, id: Id, code: &CountedCode) -> Result<(i64, Entry)> {
+    let Origin { client, now } = code.typed.origin;
+    let confirmation = crate::confirm::find(db, id, now, &KINDS)?;
     let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?.ok_or_else(Error::not_found)?;
-    let (id, entry) = (user.standing.id, typed.enter(db, &user)?);
+    let (id, entry) = (user.standing.id, code.enter(db, &user)?);
     if entry == Entry::Admitted {
         crate::may_sign_in(&user)?;
         confirmations::delete_kind(db, id, confirmation.kind)?;
-        let Origin { client, now } = typed.origin;
         known_networks::note(db, id, client, now)?;
         let purpose = match confirmation.kind {
             Kind::SigninLink => Purpose::SigninLink,
@@ -191,5 +195,5 @@ fn enter(db: &Db<'_>, id: Id, check: &str, typed: &Typed) -> Result<Option<(i64,
         };
         mail_budgets::refill(db, purpose, &user.email, id, client)?;
     }
-    Ok(Some((id, entry)))
+    Ok((id, entry))
 }

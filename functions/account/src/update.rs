@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::Db;
-use bespoke_database::failed_signins::{self, Origin, Subject};
+use bespoke_web::attempts::{Origin, Subject};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, ClientIp, JsonObject, Outcome, Result, Session, ok, view};
 use serde::Serialize;
@@ -130,13 +130,12 @@ pub(crate) async fn update(
 /// attempt to sign in. Gives the stored text that it belongs to.
 async fn verify_current(session: &Session, id: i64, current: Option<Value>, origin: Origin) -> Result<Option<String>> {
     let Some(current) = current else { return Ok(None) };
-    let subject = Subject::Account(id);
-    let reserve = session.write(move |db| Ok(failed_signins::reserve(db, subject, Some(id), origin)?));
-    let reserved = reserve.await?.ok_or(WRONG_PASSWORD)?;
+    let reserved = session.reserve_attempt(&Subject::Account(id), Some(id), origin).await?;
+    let reserved = reserved.ok_or(WRONG_PASSWORD)?;
     let stored = crate::load(session, id).await?.password;
     let current = current.as_str().unwrap_or_default().to_owned();
     let verified = session.verify_password(current, Some(stored.clone())).await?;
     verified.ok_or(WRONG_PASSWORD)?;
-    session.write(move |db| Ok(reserved.release(db, subject)?)).await?;
+    session.release_attempt(reserved).await;
     Ok(Some(stored))
 }

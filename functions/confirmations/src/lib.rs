@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_database::confirmations;
-use bespoke_database::failed_signins::{self, Subject};
+use bespoke_web::attempts::Subject;
 use bespoke_web::{
     ClientIp, Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route, suggestions,
 };
@@ -83,24 +83,17 @@ async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Par
         return Err(Error::not_found());
     };
     let origin = session.origin(client);
-    let look = session.read(|db| {
-        let found = confirmations::by_uuid(db, uuid)?;
-        let Some(found) = found.filter(|found| !found.expired(origin.now)) else {
-            return Ok(None);
-        };
-        let subject = Subject::Confirmation(uuid);
-        let locked = failed_signins::is_locked(db, subject, Some(found.user_id), origin)?;
-        Ok(Some(found).filter(|_| !locked))
-    });
-    let found = look.await?.ok_or_else(Error::not_found)?;
+    let found = session.read(|db| Ok(confirmations::by_uuid(db, uuid)?)).await?;
+    let found = found
+        .filter(|found| !found.expired(origin.now))
+        .ok_or_else(Error::not_found)?;
+    let (subject, owner) = (Subject::Confirmation(uuid), Some(found.user_id));
+    if session.is_locked(&subject, owner, origin).await? {
+        return Err(Error::not_found());
+    }
     let check = params.get("check");
     if !found.check_matches(check) {
-        let (subject, owner) = (Subject::Confirmation(uuid), found.user_id);
-        let count = session.write(move |db| {
-            failed_signins::reserve(db, subject, Some(owner), origin)?;
-            Ok(())
-        });
-        count.await?;
+        session.reserve_attempt(&subject, owner, origin).await?;
         return Err(Error::not_found());
     }
     Ok(ok(&Answer::Confirmation(OpenConfirmation {

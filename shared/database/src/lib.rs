@@ -30,7 +30,6 @@ pub mod confirmations;
 pub mod curated_sets;
 pub mod designs;
 pub mod exports;
-pub mod failed_signins;
 pub mod import;
 pub mod known_networks;
 pub mod leftovers;

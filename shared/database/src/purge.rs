@@ -3,7 +3,10 @@
 use bespoke_core::Timestamp;
 use bespoke_core::entity::confirmation::Kind;
 
-use crate::{Db, Result, failed_signins, known_networks, mail_budgets, oauth_states, outbox};
+use crate::{Db, Result, known_networks, mail_budgets, oauth_states, outbox};
+
+/// How long version 0.1 counts an attempt, in milliseconds.
+const OLD_ATTEMPTS_MS: i64 = 15 * 60 * 1000;
 
 /// Forgets confirmations whose time is over, accounts that were never confirmed, mails that were given up long ago, and counts that
 /// count no more. Gives how many rows went.
@@ -19,12 +22,20 @@ pub fn expired(db: &Db<'_>, now: Timestamp) -> Result<usize> {
         )?;
     }
     gone += never_confirmed(db, now)?;
-    gone += failed_signins::purge(db, now)?;
+    gone += old_attempts(db, now)?;
     gone += known_networks::purge(db, now)?;
     gone += mail_budgets::purge(db, now)?;
     gone += oauth_states::purge(db, now)?;
     gone += outbox::purge(db, now)?;
     Ok(gone)
+}
+
+/// Attempts at passwords and codes that code of version 0.1 has counted. Later code counts them in objects of the bucket.
+fn old_attempts(db: &Db<'_>, now: Timestamp) -> Result<usize> {
+    db.run(
+        "DELETE FROM failed_signins WHERE failed_at <= ?1",
+        [now.plus_ms(-OLD_ATTEMPTS_MS).as_millis()],
+    )
 }
 
 /// Accounts that nobody confirmed in time. One that was in use and then made inactive stays: it has been seen, or has a

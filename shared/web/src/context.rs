@@ -18,8 +18,13 @@ use crate::computations::Computations;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Delivered;
-use crate::turns::Turns;
+use crate::turns::{Turn, Turns};
 use crate::{Config, Error, JsonObject, Surroundings, truthy};
+
+/// Most long reads of one account that wait or run.
+const MAX_LONG_READS_OF_ACCOUNT: usize = 8;
+/// Most attempts at passwords and codes that have met at one object and wait or run.
+const MAX_ATTEMPTS_AT_OBJECT: usize = 64;
 
 /// A process that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +52,9 @@ struct Inner {
     /// Reads that take long: lists and exports. Apart from the computations, because exports must not delay sign-ins.
     long_reads: Computations,
     /// The turns of accounts in them.
-    turns: Arc<Turns>,
+    turns: Arc<Turns<i64>>,
+    /// The turns of attempts at passwords and codes, by the object that has them.
+    attempt_turns: Arc<Turns<String>>,
     /// Memory for large bodies of accounts.
     large_bodies: BodyMemory,
     /// Memory for bodies of callers without authentication.
@@ -112,7 +119,8 @@ impl Context {
             passwords,
             computations: Computations::default(),
             long_reads: Computations::default(),
-            turns: Arc::default(),
+            turns: Arc::new(Turns::new(MAX_LONG_READS_OF_ACCOUNT)),
+            attempt_turns: Arc::new(Turns::new(MAX_ATTEMPTS_AT_OBJECT)),
             large_bodies: BodyMemory::default(),
             strangers_bodies: BodyMemory::default(),
             delivery: Mutex::default(),
@@ -291,6 +299,14 @@ impl Context {
     ) -> Result<T, Error> {
         let context = self.clone();
         self.0.computations.run(move || work(&context)).await
+    }
+
+    /// Waits for the turn of an attempt at that object.
+    ///
+    /// # Errors
+    /// 429 if too many attempts wait.
+    pub(crate) async fn attempt_turn(&self, key: &str) -> Result<Turn<String>, Error> {
+        self.0.attempt_turns.take(key.to_owned()).await
     }
 
     /// Runs a read that takes long on a blocking thread. Those of one account run one after the other.

@@ -11,6 +11,7 @@
 //! [`Config`].
 
 mod answer;
+pub mod attempts;
 mod audit;
 mod auth;
 mod body;

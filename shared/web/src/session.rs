@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::{FromRequestParts, Request};
-use bespoke_database::failed_signins::Origin;
 use bespoke_database::{CommitId, Committed, Db, Freshness, Version};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::attempts::Origin;
 use crate::body::{Reservation, Sender};
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Limit, Subject};

@@ -11,7 +11,7 @@ use bespoke_web::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::second_factor::Typed;
+use crate::second_factor::CountedCode;
 use crate::signin::Entry;
 
 /// What an account says about its owner where the provider says nothing.
@@ -36,7 +36,7 @@ pub(super) fn enter(
     state: &OauthState,
     identity: &Identity,
     returned: &Returned,
-    typed: &Typed,
+    code: &CountedCode,
     uuid: Uuid,
     now: Timestamp,
 ) -> Result<Entered> {
@@ -48,10 +48,10 @@ pub(super) fn enter(
         return Ok(Entered::New(sign_up(db, state, identity, uuid, now)?));
     };
     may_enter(&user)?;
-    let refused = match typed.enter(db, &user)? {
+    let refused = match code.enter(db, &user)? {
         Entry::Admitted => {
             oauth_states::delete(db, state.uuid)?;
-            known_networks::note(db, user.standing.id, typed.origin.client, now)?;
+            known_networks::note(db, user.standing.id, code.typed.origin.client, now)?;
             return Ok(Entered::In(user.standing.id));
         }
         Entry::CodeMissing => Entered::CodeMissing,
@@ -62,7 +62,7 @@ pub(super) fn enter(
 }
 
 /// Consent is asked for here, and before anything else (contract-2023 section 2.5).
-fn may_enter(user: &User) -> Result<()> {
+pub(super) fn may_enter(user: &User) -> Result<()> {
     if user.standing.consent == Consent::None {
         return Err(Error::consent_lacking());
     }

@@ -1,0 +1,325 @@
+//! Attempts at passwords, codes and the checks of links that failed, or that have been reserved and may still fail.
+//!
+//! Attempts are counted in objects of the bucket and not in the database, so that a flood of them costs no commit. An attempt is stored, under a
+//! condition on the version of its object, before the password is hashed or the code is compared; so attempts that run at the same time
+//! count for each other, also in other processes. An attempt that was right is taken back. The number of objects is fixed: each has the attempts
+//! at many subjects, and loses those that no longer count with its next change. Subjects and clients are stored as keyed hashes.
+
+use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
+use bespoke_database::known_networks;
+use bespoke_storage::{ETag, Fetched, PutCondition, StoreError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::limits::TOO_MANY;
+use crate::{Error, Result, Session};
+
+/// How long an attempt counts, in milliseconds.
+pub const WINDOW_MS: i64 = 15 * 60 * 1000;
+/// Attempts from one network of a customer within [`WINDOW_MS`] that lock a subject for that network.
+pub const FROM_ONE_CUSTOMER: usize = 10;
+/// Attempts from one site (the /48 of IPv6) that lock a subject for that site.
+pub const FROM_ONE_SITE: usize = 30;
+/// Attempts from everywhere that lock a subject for all networks from which its owner has not signed in before.
+pub const FROM_EVERYWHERE: usize = 100;
+
+/// What the keys of the objects begin with; the first bytes of a subject's hash follow.
+const PREFIX: &str = "attempts/";
+/// Hexadecimal digits of a hash that choose the object: there are 4,096.
+const OBJECT_DIGITS: usize = 3;
+/// Most attempts in an object. More come only from a flood that no password hash could keep up with.
+const MAX_ATTEMPTS: usize = 4_000;
+/// How often an attempt is stored again if another process has changed the object meanwhile.
+const MAX_TRIES: usize = 16;
+/// When a client may try again whose attempt could not be stored, in seconds.
+const BUSY_RETRY_S: u64 = 1;
+/// Bytes of the hash of a subject that are stored.
+const SUBJECT_BYTES: usize = 16;
+/// Bytes of the hash of a network that are stored.
+const NETWORK_BYTES: usize = 8;
+/// Bytes of the random id of an attempt.
+const ID_BYTES: usize = 8;
+
+/// The target of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A name as it was typed, cleaned, whether an account has it or not.
+    Name(String),
+    /// An account, under any of its names.
+    Account(i64),
+    /// Stands for the account if no account has that name, so that both cases do the same work.
+    Nobody(String),
+    /// The second factor of an account.
+    SecondFactor(i64),
+    /// The check of a link in a mail.
+    Confirmation(Uuid),
+}
+
+impl Subject {
+    /// A name is locked for single networks only: locked for all, it would tell that many try it.
+    fn is_locked_for_all(&self) -> bool {
+        !matches!(self, Self::Name(_))
+    }
+
+    fn hash(&self, index: &BlindIndex) -> String {
+        let text = match self {
+            Self::Name(name) => format!("name {name}"),
+            Self::Account(id) => format!("account {id}"),
+            Self::Nobody(name) => format!("nobody {name}"),
+            Self::SecondFactor(id) => format!("second factor {id}"),
+            Self::Confirmation(uuid) => format!("confirmation {uuid}"),
+        };
+        hex_of(&index.entry("attempt", &text)[..SUBJECT_BYTES])
+    }
+}
+
+/// Origin and time of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// Where it comes from.
+    pub client: ClientNetwork,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// An attempt as it is stored. Hashes are hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Attempt {
+    subject: String,
+    id: String,
+    /// Hash of the customer's network.
+    customer: String,
+    site: String,
+    /// Milliseconds since 1970.
+    at: i64,
+}
+
+/// The attempts of an object, and its version.
+#[derive(Debug, Clone)]
+struct Object {
+    key: String,
+    /// `None` if the object does not exist.
+    version: Option<ETag>,
+    content: Content,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Content {
+    attempts: Vec<Attempt>,
+}
+
+/// Attempts at one subject that count now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    customer: usize,
+    site: usize,
+    everywhere: usize,
+}
+
+/// An attempt that was counted. If it turns out to be right, [`Session::release_attempt`] takes it back.
+#[derive(Debug, Clone)]
+pub struct Reserved {
+    id: String,
+    /// The object with the attempt.
+    object: Object,
+    /// Whether it locks the subject for all if it fails.
+    pub locks: bool,
+}
+
+impl Session {
+    /// Counts an attempt at `subject`, which belongs to the account `owner`. `None` if the subject is locked: then even the right answer
+    /// must not be looked at. Attempts at a locked subject are not counted, so they do not make the lock last longer.
+    ///
+    /// # Errors
+    /// 429 if too many attempts run at the same time; 503 if the bucket does not respond.
+    pub async fn reserve_attempt(
+        &self,
+        subject: &Subject,
+        owner: Option<i64>,
+        origin: Origin,
+    ) -> Result<Option<Reserved>> {
+        let attempt = self.attempt(subject, origin);
+        let key = key_of(&attempt.subject);
+        // Attempts of this process at the same object take turns once they have met.
+        let (mut turn, mut in_doubt) = (None, false);
+        let mut failure = Error::too_many(TOO_MANY, BUSY_RETRY_S);
+        for _ in 0..MAX_TRIES {
+            let mut object = self.attempts_in(&key, origin.now).await?;
+            let counts = object.content.counts(&attempt);
+            let is_stored = object.content.attempts.iter().any(|stored| stored.id == attempt.id);
+            let locks = subject.is_locked_for_all() && counts.everywhere + 1 == FROM_EVERYWHERE;
+            if !is_stored {
+                if self.is_locked_at(counts, subject, owner, origin).await? {
+                    return Ok(None);
+                }
+                if object.content.attempts.len() >= MAX_ATTEMPTS {
+                    break;
+                }
+                object.content.attempts.push(attempt.clone());
+            }
+            let put = if is_stored {
+                Ok(true)
+            } else {
+                self.put_attempts(&mut object).await
+            };
+            match put {
+                Ok(true) => {
+                    return Ok(Some(Reserved {
+                        id: attempt.id,
+                        object,
+                        locks,
+                    }));
+                }
+                Ok(false) => {}
+                Err(error @ StoreError::Busy(_)) => failure = error.into(),
+                // The attempt may have been stored: the object will tell.
+                Err(StoreError::Unknown(_)) if !in_doubt => in_doubt = true,
+                Err(error) => return Err(error.into()),
+            }
+            if turn.is_none() {
+                turn = Some(self.attempt_turn(&key).await?);
+            }
+        }
+        Err(failure)
+    }
+
+    /// Whether the subject is locked for that client.
+    ///
+    /// # Errors
+    /// 503 if the bucket does not respond.
+    pub async fn is_locked(&self, subject: &Subject, owner: Option<i64>, origin: Origin) -> Result<bool> {
+        let attempt = self.attempt(subject, origin);
+        let object = self.attempts_in(&key_of(&attempt.subject), origin.now).await?;
+        self.is_locked_at(object.content.counts(&attempt), subject, owner, origin)
+            .await
+    }
+
+    /// Takes an attempt back, because it was right. If the bucket does not respond, the attempt counts until it is old.
+    pub async fn release_attempt(&self, reserved: Reserved) {
+        if let Err(error) = self.try_release(reserved).await {
+            tracing::warn!(
+                error = error.code(),
+                "an attempt that was right could not be taken back; it counts for a while"
+            );
+        }
+    }
+
+    async fn try_release(&self, Reserved { id, mut object, .. }: Reserved) -> Result<()> {
+        let (key, now) = (object.key.clone(), self.now());
+        let mut turn = None;
+        for _ in 0..MAX_TRIES {
+            let before = object.content.attempts.len();
+            object.content.attempts.retain(|attempt| attempt.id != id);
+            if object.content.attempts.len() == before {
+                return Ok(());
+            }
+            match self.put_attempts(&mut object).await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(StoreError::Busy(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if turn.is_none() {
+                turn = Some(self.attempt_turn(&key).await?);
+            }
+            object = self.attempts_in(&key, now).await?;
+        }
+        Err(Error::too_many(TOO_MANY, BUSY_RETRY_S))
+    }
+
+    async fn is_locked_at(
+        &self,
+        counts: Counts,
+        subject: &Subject,
+        owner: Option<i64>,
+        Origin { client, now }: Origin,
+    ) -> Result<bool> {
+        if counts.customer >= FROM_ONE_CUSTOMER || counts.site >= FROM_ONE_SITE {
+            return Ok(true);
+        }
+        if !subject.is_locked_for_all() || counts.everywhere < FROM_EVERYWHERE {
+            return Ok(false);
+        }
+        let Some(owner) = owner else { return Ok(true) };
+        let is_known = self.read(|db| Ok(known_networks::contains(db, owner, client, now)?));
+        Ok(!is_known.await?)
+    }
+
+    /// The attempts in an object that count at `now`.
+    async fn attempts_in(&self, key: &str, now: Timestamp) -> Result<Object> {
+        let (version, mut content) = match self.bucket().get(key, None).await? {
+            Fetched::Found(found) => (Some(found.etag), Content::read(key, &found.body)),
+            Fetched::Missing | Fetched::NotModified { .. } => (None, Content::default()),
+        };
+        let first = now.plus_ms(-WINDOW_MS).as_millis();
+        content.attempts.retain(|attempt| attempt.at > first);
+        Ok(Object {
+            key: key.to_owned(),
+            version,
+            content,
+        })
+    }
+
+    /// Stores an object, unless another process has changed it; returns whether it is stored.
+    async fn put_attempts(&self, object: &mut Object) -> std::result::Result<bool, StoreError> {
+        let body = serde_json::to_vec(&object.content).map_err(|error| StoreError::Refused(error.to_string()))?;
+        let condition = object
+            .version
+            .clone()
+            .map_or(PutCondition::CreateOnly, PutCondition::Match);
+        match self.bucket().put(&object.key, body.into(), condition).await {
+            Ok(version) => {
+                object.version = Some(version);
+                Ok(true)
+            }
+            Err(StoreError::PreconditionFailed) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn attempt(&self, subject: &Subject, Origin { client, now }: Origin) -> Attempt {
+        let index = BlindIndex::new(&self.config().keys.index);
+        Attempt {
+            subject: subject.hash(&index),
+            id: self.random().hex::<ID_BYTES>(),
+            customer: network_hash(&index, "customer", client.customer),
+            site: network_hash(&index, "site", client.site),
+            at: now.as_millis(),
+        }
+    }
+}
+
+impl Content {
+    /// The content of a body. Damage costs the attempts that it had, because nobody could sign in otherwise.
+    fn read(key: &str, body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_else(|error| {
+            tracing::warn!(key, %error, "the attempts in this object cannot be read; they no longer count");
+            Self::default()
+        })
+    }
+
+    /// The other attempts at the subject of `attempt`, as its client is counted.
+    fn counts(&self, attempt: &Attempt) -> Counts {
+        let same = || {
+            let others = self.attempts.iter().filter(|other| other.id != attempt.id);
+            others.filter(|other| other.subject == attempt.subject)
+        };
+        Counts {
+            customer: same().filter(|other| other.customer == attempt.customer).count(),
+            site: same().filter(|other| other.site == attempt.site).count(),
+            everywhere: same().count(),
+        }
+    }
+}
+
+/// The key of the object with the attempts at the subject of that hash.
+fn key_of(subject: &str) -> String {
+    format!("{PREFIX}{}", &subject[..OBJECT_DIGITS])
+}
+
+fn network_hash(index: &BlindIndex, kind: &str, address: std::net::IpAddr) -> String {
+    hex_of(&index.entry(kind, &address.to_string())[..NETWORK_BYTES])
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
