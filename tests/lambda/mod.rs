@@ -1,7 +1,11 @@
 //! The functions as Lambda runs them: each in a process of its own, behind events of API Gateway.
 
 mod alarms;
+mod all;
 mod answer;
+mod dashboard;
+mod deployment;
+mod edge;
 mod event;
 mod expanded;
 mod installation;
@@ -9,6 +13,7 @@ mod invoke;
 mod limits;
 mod maintenance;
 mod metrics;
+mod outputs;
 mod parameters;
 mod permissions;
 mod processes;
