@@ -1,5 +1,8 @@
 //! The function `all`, which serves the routes of every function. tests/lambda/same_answers.rs compares its responses with theirs.
 
+use axum::body::Body;
+use bespoke_tests::support::App;
+use bespoke_web::Gateway;
 use serde_json::{Value, json};
 
 use super::event::{event, read};
@@ -37,7 +40,7 @@ async fn default_route_serves_no_route_of_another_function() {
 }
 
 #[tokio::test]
-async fn schedule_is_done_and_requests_are_counted_under_their_function() {
+async fn schedule_is_done_and_each_request_is_counted() {
     let installation = Installation::demonstration().await;
     let all = installation.function("all", "all", &[]).await;
     let done = all.invoke(json!({ "tasks": ["usage", "compact"] })).await.unwrap();
@@ -62,4 +65,16 @@ async fn event_that_is_no_request_is_an_error_and_the_process_lives() {
     all.invoke(json!(null)).await.unwrap_err();
     let health = answer(&all, default_event("GET", "/healthz", &Value::Null)).await;
     assert_eq!(health.status, 200);
+}
+
+/// The process has two gateways: one for all routes, and one for the default route.
+#[tokio::test]
+async fn request_of_the_default_route_is_counted_under_its_function() {
+    let app = App::new().await;
+    let default = Gateway::new(app.context().clone(), [all::default_router()]);
+    let request = http::Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(default.handle(request).await.status(), 200);
+    let counted = app.context().metrics().requests();
+    let groups: Vec<_> = counted.iter().map(|counted| counted.group).collect();
+    assert_eq!(groups, ["info"]);
 }

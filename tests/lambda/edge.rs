@@ -90,7 +90,7 @@ fn copies_and_traces_are_off_by_default() {
     assert_eq!(template["Resources"]["TracingPolicy"]["Condition"], "HasTracing");
 }
 
-/// Whoever takes over the account can delete objects of the bucket, but not their copies.
+/// A thief of the account can delete objects of the bucket, but not their copies.
 #[test]
 fn source_of_a_replica_can_only_add_copies_and_markers() {
     let path = std::path::Path::new(super::template::ROOT).join("deploy/replica.yaml");

@@ -1,4 +1,4 @@
-//! What the SAM transform makes of the template. The transform itself runs, because it renames resources, drops some, and adds others.
+//! The template after the SAM transform. The transform itself runs, because it renames resources, drops some, and adds others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -142,10 +142,12 @@ const SHIFT: &str = "TrafficShift=Canary10Percent5Minutes";
 #[test]
 fn shifted_traffic_goes_back_when_the_api_answers_5xx() {
     let shifted = expanded(&[SHIFT, "Release=r1"]);
-    for (id, ..) in answering(&template()) {
+    for (id, _, condition) in answering(&template()) {
         let alias = &shifted["Resources"][format!("{id}Aliaslive")];
         let group = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"].as_str();
-        let group = &shifted["Resources"][group.expect("a group")]["Properties"];
+        let group = &shifted["Resources"][group.expect("a group")];
+        assert_eq!(group["Condition"], condition, "{id}");
+        let group = &group["Properties"];
         let alarms = json!({ "Enabled": true, "Alarms": [{ "Name": { "Ref": "ServerErrorsAlarm" } }] });
         assert_eq!(group["AlarmConfiguration"], alarms, "{id}");
         assert!(

@@ -159,7 +159,8 @@ pub(super) fn routes(template: &Value) -> Vec<Route> {
         let integration = target
             .strip_prefix("integrations/${")
             .and_then(|rest| rest.strip_suffix('}'));
-        let integration = &template["Resources"][integration.expect("an integration")]["Properties"];
+        let resource = &template["Resources"][integration.expect("an integration")];
+        let integration = &resource["Properties"];
         assert_eq!(
             (
                 &integration["ApiId"]["Ref"],
@@ -170,6 +171,8 @@ pub(super) fn routes(template: &Value) -> Vec<Route> {
             "{name}"
         );
         let id = invoked(integration);
+        let permission = json!({ "If": [SEPARATE, { "Ref": format!("{id}Permission") }, { "Ref": "AllPermission" }] });
+        assert_eq!(resource["Metadata"]["After"], permission, "{id}");
         let function = folders.iter().find(|function| function.id == id).expect("a function");
         Route {
             id: name.to_owned(),

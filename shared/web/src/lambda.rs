@@ -75,7 +75,7 @@ pub fn run_maintenance<E: Into<Error>>(
     })
 }
 
-/// Runs the function that serves the routes of all functions, and does what [`run_maintenance`] does. Requests for which the gateway has
+/// Runs the function that serves the routes of all functions and does the work of [`run_maintenance`]. Requests for which the gateway has
 /// no route get the answer of `default` alone, so that no other way of writing a path avoids the throttle of its route.
 ///
 /// # Errors

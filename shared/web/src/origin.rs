@@ -1,7 +1,7 @@
 //! CloudFront in front of the API: which requests came through it, and from which client.
 //!
 //! CloudFront adds a secret header to each request that it forwards, and replaces a header of that name that a client sends. Only with
-//! the secret is `CloudFront-Viewer-Address` believed, so that nobody can name an address that is not theirs. Requests without the
+//! the secret is `CloudFront-Viewer-Address` believed, so that a client cannot name the address of another. Requests without the
 //! secret went around CloudFront and its limits, and are refused.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Events of the gateway: what they lose on their way through a URL is put right, and the response gets the form that the gateway takes.
+//! Events of the gateway. Paths and queries get the form that clients write, and responses the form that the gateway takes.
 
 use std::convert::Infallible;
 
