@@ -6,6 +6,7 @@ import base64
 # What is asked of a function; `{set}` is a set of the account whose key is used.
 CALLS = {
     "account": ("GET", "/account/key"),
+    "all": ("GET", "/sets/{set}/key"),
     "admin": ("GET", "/admin/outbox/key"),
     "apikeys": ("GET", "/whoami/key"),
     "bookmarks": ("GET", "/bookmarks/key"),

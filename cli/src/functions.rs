@@ -1,38 +1,17 @@
-//! The functions of the bundle.
+//! Finds the function that the gateway would call.
 
 use bespoke_web::{Route, Routes};
-
-/// All of them.
-pub(crate) fn all() -> Vec<Routes> {
-    vec![
-        account::router(),
-        admin::router(),
-        apikeys::router(),
-        bookmarks::router(),
-        confirmations::router(),
-        curated_sets::router(),
-        docs::router(),
-        flows::router(),
-        images::router(),
-        info::router(),
-        measurements::router(),
-        option_packs::router(),
-        patterns::router(),
-        sets::router(),
-        subscribers::router(),
-    ]
-}
 
 /// The function that the gateway would call for a path: the one with the longest fixed beginning that the path has;
 /// `info` when none has one.
 pub(crate) fn for_path(path: &str) -> Routes {
     let path = path.to_ascii_lowercase();
     let claim = |routes: &Routes| routes.iter().filter_map(|route| claims(route, &path)).max();
-    let best = all()
+    let best = all::routers()
         .into_iter()
         .filter_map(|routes| Some((claim(&routes)?, routes)))
         .max_by_key(|(length, _)| *length);
-    best.map_or_else(info::router, |(_, routes)| routes)
+    best.map_or_else(all::default_router, |(_, routes)| routes)
 }
 
 /// Length of the route's fixed beginning, when the path begins with it.

@@ -136,7 +136,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Openapi => {
-            output::say!("{:#}", bespoke_web::openapi::document(&functions::all()));
+            output::say!("{:#}", bespoke_web::openapi::document(&all::routers()));
             Ok(())
         }
         Command::BenchOriginal(arguments) => bench_original::run(&arguments),

@@ -27,7 +27,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::{functions, start};
+use crate::start;
 
 /// How long requests under way may take after a signal to stop, in seconds.
 const GRACE_S: u64 = 20;
@@ -78,7 +78,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
         tokio::spawn(memory::release()),
     ];
     welcome(&context, listener.local_addr()?);
-    let gateway = Arc::new(Gateway::new(context.clone(), functions::all()));
+    let gateway = Arc::new(Gateway::new(context.clone(), all::routers()));
     connections::accept(&listener, &gateway, stop_signal()?).await;
     // A mail that is cut off goes once more, so it gets the time that requests get.
     let _ = tokio::time::timeout(Duration::from_secs(GRACE_S), context.finish_mail()).await;

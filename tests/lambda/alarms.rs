@@ -10,7 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::event;
 use super::installation::Installation;
-use super::template::{entries, resources, template};
+use super::template::{resources, template};
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 const FILTER: &str = "AWS::Logs::MetricFilter";
@@ -108,13 +108,6 @@ async fn mail_that_is_given_up_is_counted() {
     assert_eq!(matching(&line), ["DeadMails", "ErrorLines", "FailedMails"]);
 }
 
-/// Breaks the bucket of processes that have opened it, so that nothing can be read or stored.
-fn break_bucket(installation: &Installation) {
-    let objects = installation.path().join("objects");
-    std::fs::remove_dir_all(&objects).expect("a bucket");
-    std::fs::write(&objects, "no folder").expect("a file instead");
-}
-
 #[tokio::test]
 async fn bucket_that_fails_is_counted() {
     let installation = Installation::demonstration().await;
@@ -125,7 +118,7 @@ async fn bucket_that_fails_is_counted() {
             .status
     };
     assert_eq!(read().await, 200);
-    break_bucket(&installation);
+    installation.break_bucket();
     assert_eq!(read().await, 503);
     let line = line_of(&sets, "request failed");
     assert_eq!(matching(&line), ["ErrorLines", "StoreErrors"]);
@@ -136,7 +129,7 @@ async fn failure_of_each_task_of_maintenance_fails_the_invocation() {
     let installation = Installation::demonstration().await;
     let maintenance = installation.function("maintenance", "maintenance", &[]).await;
     maintenance.invoke(json!({ "tasks": [] })).await.unwrap();
-    break_bucket(&installation);
+    installation.break_bucket();
     for (number, task) in ["usage", "index", "compact", "purge", "garbage"].iter().enumerate() {
         maintenance.invoke(json!({ "tasks": [task] })).await.unwrap_err();
         let failed = lines(&maintenance)
@@ -253,15 +246,17 @@ fn minutes(schedule: &str) -> u64 {
 #[test]
 fn each_schedule_has_an_alarm_for_missing_runs() {
     let template = template();
-    for (name, event) in entries(&template["Resources"]["Maintenance"]["Properties"]["Events"]) {
-        let rule = json!([{ "Name": "RuleName", "Value": { "Ref": format!("Maintenance{name}") } }]);
+    let schedules = resources(&template, "AWS::Events::Rule");
+    assert_eq!(schedules.len(), 3);
+    for (name, rule) in schedules {
+        let dimensions = json!([{ "Name": "RuleName", "Value": { "Ref": name } }]);
         let alarms = resources(&template, ALARM);
         let (_, alarm) = alarms
             .iter()
-            .find(|(_, alarm)| alarm["Dimensions"] == rule)
+            .find(|(_, alarm)| alarm["Dimensions"] == dimensions)
             .unwrap_or_else(|| panic!("no alarm for {name}"));
         let watched_s = alarm["Period"].as_u64().unwrap() * alarm["EvaluationPeriods"].as_u64().unwrap();
-        let schedule = event["Properties"]["Schedule"].as_str().unwrap();
+        let schedule = rule["ScheduleExpression"].as_str().unwrap();
         assert!(
             alarm["Period"].as_u64().unwrap() > minutes(schedule) * 60 && watched_s <= 24 * 60 * 60,
             "{name}: {watched_s} s for {schedule}"

@@ -1,17 +1,16 @@
-//! The routes that the SAM transform makes of the template, compared with the tables of routes of the functions. The transform
-//! itself runs, because it drops or refuses routes that the template declares.
+//! The template after the SAM transform. The transform itself runs, because it renames resources, drops some, and adds others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
 use bespoke_tests::support;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::template::{ROOT, Route, entries, functions, routes, select, template};
+use super::template::{ONE, ROOT, Route, SEPARATE, all_functions, entries, routes, select, sent, template};
 
-/// The template as CloudFormation gets it.
-fn expanded() -> Value {
+/// The template as CloudFormation gets it, with these parameters.
+fn expanded(parameters: &[&str]) -> Value {
     let python = Path::new(ROOT).join(".venv/bin/python");
     assert!(
         python.exists(),
@@ -21,58 +20,80 @@ fn expanded() -> Value {
     let output = Command::new(python)
         .arg(Path::new(ROOT).join("ci/stack.py"))
         .arg("expand")
+        .args(parameters)
         .output()
         .expect("the transform runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The resource of the function that an integration of the gateway invokes.
-fn invoked(integration: &Value) -> &str {
-    let uri = integration["uri"]["Fn::Sub"]
-        .as_str()
-        .expect("the URI of an integration");
-    let (_, uri) = uri.split_once("/functions/${").expect("a function");
-    uri.strip_suffix(".Arn}/invocations").expect("an invocation")
+fn of_kind<'a>(expanded: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> {
+    entries(&expanded["Resources"])
+        .filter(|(_, resource)| resource["Type"] == kind)
+        .collect()
+}
+
+/// A function as the API invokes it: its alias if traffic is shifted, and otherwise its newest code.
+fn target(id: &str) -> Value {
+    json!({ "Fn::If": ["ShiftsTraffic", { "Ref": format!("{id}Aliaslive") }, { "Fn::GetAtt": [id, "Arn"] }] })
+}
+
+/// The functions that answer requests, by the condition under which they exist.
+fn answering(template: &Value) -> Vec<(String, String, String)> {
+    let all = all_functions(template).into_iter();
+    let answering = all.filter(|function| !function.id.ends_with("Maintenance"));
+    answering
+        .map(|function| {
+            (
+                function.id.to_owned(),
+                function.folder.clone(),
+                function.condition.to_owned(),
+            )
+        })
+        .collect()
 }
 
 /// The routes of the expanded API, with the folders of their functions.
 fn expanded_routes(expanded: &Value, template: &Value) -> Vec<Route> {
-    let folders: Vec<_> = functions(template).into_iter().map(|(folder, _)| folder).collect();
-    let paths = &expanded["Resources"]["Api"]["Properties"]["Body"]["paths"];
-    let of = |(path, methods): (&String, &Value)| {
-        let methods: Vec<_> = entries(methods).collect();
-        let [(method, operation)] = methods[..] else {
-            panic!("{path} has several methods")
-        };
-        assert_eq!(method, "x-amazon-apigateway-any-method", "{path}");
-        let resource = invoked(&operation["x-amazon-apigateway-integration"]);
-        let named = |folder: &&String| folder.replace('-', "").eq_ignore_ascii_case(resource);
-        let function = folders.iter().find(named).unwrap_or_else(|| panic!("{resource}"));
+    let functions = answering(template);
+    let all = of_kind(expanded, "AWS::ApiGatewayV2::Route").into_iter();
+    all.map(|(id, route)| {
+        let key = route["Properties"]["RouteKey"].as_str().expect("a key");
+        let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
+        let integration = route["Properties"]["Target"]["Fn::Sub"].as_str().expect("a target");
+        let integration = integration
+            .strip_prefix("integrations/${")
+            .and_then(|rest| rest.strip_suffix('}'));
+        let integration = &expanded["Resources"][integration.expect("an integration")];
+        let uri = &integration["Properties"]["IntegrationUri"];
+        let invokes = |id: &str| *uri == json!({ "Fn::If": [SEPARATE, target(id), target("All")] });
+        let function = functions.iter().find(|(id, ..)| invokes(id));
         Route {
-            path: path.clone(),
-            function: function.clone(),
+            id: id.clone(),
+            method: (method != "ANY").then(|| method.to_owned()),
+            path: path.to_owned(),
+            function: function.unwrap_or_else(|| panic!("{uri}")).1.clone(),
         }
-    };
-    entries(paths).map(of).collect()
+    })
+    .collect()
 }
 
 #[test]
 fn transform_keeps_each_route_of_the_template() {
     let template = template();
     let pairs = |routes: Vec<Route>| -> BTreeSet<_> {
-        let pairs = routes.into_iter().map(|route| (route.path, route.function));
+        let pairs = routes.into_iter().map(|route| (route.key(), route.function));
         pairs.collect()
     };
-    let expanded = pairs(expanded_routes(&expanded(), &template));
+    let expanded = pairs(expanded_routes(&expanded(&[]), &template));
     assert_eq!(expanded, pairs(routes(&template)));
 }
 
 #[test]
 fn expanded_gateway_leads_each_route_of_the_server_to_its_function() {
-    let gateway = expanded_routes(&expanded(), &template());
+    let gateway = expanded_routes(&expanded(&[]), &template());
     for route in support::functions().iter().flat_map(|routes| routes.iter()) {
-        let selected = select(&gateway, &route.path);
+        let selected = select(&gateway, route.method.as_str(), &sent(&route.path));
         assert_eq!(
             selected.function, route.function,
             "{} {} by {}",
@@ -82,20 +103,126 @@ fn expanded_gateway_leads_each_route_of_the_server_to_its_function() {
 }
 
 #[test]
-fn gateway_may_invoke_the_function_of_each_route() {
-    let (expanded, template) = (expanded(), template());
-    let permissions: BTreeSet<_> = entries(&expanded["Resources"])
-        .filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Permission")
-        .map(|(_, permission)| permission["Properties"].to_string())
-        .collect();
-    for Route { path, function } in expanded_routes(&expanded, &template) {
-        // As the transform writes the path of a permission: a parameter is a star, and the default route is all paths.
-        let path = if path == "$default" { "" } else { &path }.replace("{proxy+}", "*");
-        let source = format!("/*{path}\"");
-        let resource = function.replace('-', "");
-        let allows = |permission: &&String| {
-            permission.contains(&source) && permission.to_ascii_lowercase().contains(&format!("\"{resource}\""))
-        };
-        assert!(permissions.iter().any(|text| allows(&text)), "{function} {path}");
+fn only_this_api_may_invoke_the_functions_of_its_routes() {
+    let (expanded, template) = (expanded(&[]), template());
+    let source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*";
+    for (id, _, condition) in answering(&template) {
+        let permission = &expanded["Resources"][format!("{id}Permission")];
+        assert_eq!(permission["Condition"], condition, "{id}");
+        let expected = json!({
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": target(&id),
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": { "Fn::Sub": source },
+        });
+        assert_eq!(permission["Properties"], expected, "{id}");
+        let alias = &expanded["Resources"][format!("{id}Aliaslive")];
+        assert_eq!(
+            (&alias["Type"], &alias["Condition"]),
+            (&json!("AWS::Lambda::Alias"), &json!(condition)),
+            "{id}"
+        );
     }
+    let permissions = of_kind(&expanded, "AWS::Lambda::Permission");
+    let of_api = permissions
+        .iter()
+        .filter(|(_, permission)| permission["Properties"]["Principal"] == "apigateway.amazonaws.com");
+    assert_eq!(of_api.count(), answering(&template).len());
+}
+
+/// The names of the versions of a function.
+fn versions(expanded: &Value, function: &str) -> Vec<String> {
+    let named = |(_, version): &(&String, &Value)| version["Properties"]["FunctionName"]["Ref"] == function;
+    let versions = of_kind(expanded, "AWS::Lambda::Version").into_iter();
+    versions.filter(named).map(|(id, _)| id.clone()).collect()
+}
+
+const SHIFT: &str = "TrafficShift=Canary10Percent5Minutes";
+
+#[test]
+fn shifted_traffic_goes_back_when_the_api_answers_5xx() {
+    let shifted = expanded(&[SHIFT, "Release=r1"]);
+    for (id, _, condition) in answering(&template()) {
+        let alias = &shifted["Resources"][format!("{id}Aliaslive")];
+        let group = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"].as_str();
+        let group = &shifted["Resources"][group.expect("a group")];
+        assert_eq!(group["Condition"], condition, "{id}");
+        let group = &group["Properties"];
+        let alarms = json!({ "Enabled": true, "Alarms": [{ "Name": { "Ref": "ServerErrorsAlarm" } }] });
+        assert_eq!(group["AlarmConfiguration"], alarms, "{id}");
+        assert!(
+            group["DeploymentConfigName"]
+                .to_string()
+                .contains("Canary10Percent5Minutes"),
+            "{id}"
+        );
+        assert_eq!(versions(&shifted, &id), [format!("{id}Versionr1")]);
+    }
+    let at_once = expanded(&[]);
+    assert!(of_kind(&at_once, "AWS::CodeDeploy::DeploymentGroup").is_empty());
+    let rule = &template()["Rules"]["ShiftedTrafficNeedsARelease"];
+    assert_eq!(
+        rule["Assertions"][0]["Assert"],
+        json!({ "Not": [{ "Equals": [{ "Ref": "Release" }, ""] }] })
+    );
+}
+
+/// A parameter alone changes no version, so a release has to.
+#[test]
+fn new_release_publishes_a_version_of_each_function_that_answers() {
+    let [one, same, other] = ["Release=r1", "Release=r1", "Release=r2"].map(|release| expanded(&[SHIFT, release]));
+    for (id, ..) in answering(&template()) {
+        assert_eq!(versions(&one, &id), versions(&same, &id), "{id}");
+        assert_ne!(versions(&one, &id), versions(&other, &id), "{id}");
+    }
+}
+
+/// The step runs in the new code of `maintenance`, before any function that answers requests gets new code.
+#[test]
+fn database_is_migrated_before_functions_that_answer_get_new_code() {
+    let expanded = expanded(&[]);
+    for (step, maintenance, condition) in [
+        ("Migration", "Maintenance", SEPARATE),
+        ("AllMigration", "AllMaintenance", ONE),
+    ] {
+        let step_resource = &expanded["Resources"][step];
+        assert_eq!(step_resource["Condition"], condition);
+        assert_eq!(step_resource["DeletionPolicy"], "Retain");
+        let properties = &step_resource["Properties"];
+        assert_eq!(
+            properties["ServiceToken"],
+            json!({ "Fn::GetAtt": [maintenance, "Arn"] })
+        );
+        let version = &versions(&expanded, maintenance)[0];
+        assert_eq!(
+            properties["Version"],
+            json!({ "Ref": version }),
+            "a new version repeats it"
+        );
+        let timeout_s = expanded["Resources"][maintenance]["Properties"]["Timeout"].as_u64();
+        assert!(properties["ServiceTimeout"].as_u64() > timeout_s);
+        let answering = answering(&template()).into_iter();
+        for (id, ..) in answering.filter(|(_, _, of)| of == condition) {
+            let waits_for = expanded["Resources"][&id]["DependsOn"].to_string();
+            assert!(waits_for.contains(&format!("\"{step}\"")), "{id}: {waits_for}");
+        }
+    }
+}
+
+#[test]
+fn url_of_the_backend_is_that_of_the_api_without_a_domain() {
+    let expanded = expanded(&[]);
+    let api = json!({ "Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}" });
+    for function in all_functions(&template()) {
+        let url = &expanded["Resources"][function.id]["Properties"]["Environment"]["Variables"]["BACKEND_URL"];
+        let of_domain = json!({ "Fn::Sub": "https://${DomainName}" });
+        let without = json!({ "Fn::If": ["HasUrl", { "Ref": "BackendUrl" }, api] });
+        assert_eq!(
+            *url,
+            json!({ "Fn::If": ["HasDomain", of_domain, without] }),
+            "{}",
+            function.id
+        );
+    }
+    assert_eq!(expanded["Outputs"]["Url"]["Value"]["Fn::If"][2], api);
 }

@@ -61,6 +61,13 @@ impl Installation {
         copy
     }
 
+    /// Breaks the bucket for processes that have opened it, so that nothing can be read or stored.
+    pub(super) fn break_bucket(&self) {
+        let objects = self.path().join("objects");
+        std::fs::remove_dir_all(&objects).expect("a bucket");
+        std::fs::write(&objects, "no folder").expect("a file instead");
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -1,7 +1,11 @@
 //! The functions as Lambda runs them: each in a process of its own, behind events of API Gateway.
 
 mod alarms;
+mod all;
 mod answer;
+mod dashboard;
+mod deployment;
+mod edge;
 mod event;
 mod expanded;
 mod installation;
@@ -10,6 +14,7 @@ mod keys;
 mod limits;
 mod maintenance;
 mod metrics;
+mod outputs;
 mod parameters;
 mod permissions;
 mod processes;

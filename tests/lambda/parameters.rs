@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::template::{entries, functions, template};
+use super::template::{all_functions, entries, functions, template};
 
 /// Settings that an operator changes after the first deployment. Those of the store, of tests and of tuning are not among them.
 const OPERATED: [&str; 11] = [
@@ -47,7 +47,10 @@ fn secrets_are_not_shown_with_the_stack() {
 #[test]
 fn each_function_has_a_reserve_of_its_own() {
     let template = template();
-    for (folder, properties) in functions(&template) {
+    let all = all_functions(&template);
+    let one = all.iter().filter(|function| function.id == "All");
+    let one = one.map(|function| (function.folder.clone(), function.properties()));
+    for (folder, properties) in functions(&template).into_iter().chain(one) {
         let reserve = properties["ReservedConcurrentExecutions"]["If"]
             .as_array()
             .expect("a choice");

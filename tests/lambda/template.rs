@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bespoke_tests::support;
+use bespoke_web::Access;
 use bespoke_web::config::SETTINGS;
 use serde_json::{Value, json};
 
@@ -13,8 +14,13 @@ pub(super) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const GREEDY: &str = "/{proxy+}";
 const DEFAULT: &str = "$default";
 
-/// The template as JSON; `!Ref x` and the like become `{"Ref": "x"}`.
+/// The template as JSON.
 pub(super) fn template() -> Value {
+    read(&Path::new(ROOT).join("template.yaml"))
+}
+
+/// A template as JSON; `!Ref x` and the like become `{"Ref": "x"}`.
+pub(super) fn read(path: &Path) -> Value {
     fn plain(value: yaml_serde::Value) -> Value {
         use yaml_serde::Value as Yaml;
         match value {
@@ -31,7 +37,7 @@ pub(super) fn template() -> Value {
             scalar => serde_json::to_value(scalar).expect("a scalar"),
         }
     }
-    let text = std::fs::read_to_string(Path::new(ROOT).join("template.yaml")).expect("a template");
+    let text = std::fs::read_to_string(path).expect("a template");
     plain(yaml_serde::from_str(&text).expect("YAML"))
 }
 
@@ -47,75 +53,175 @@ pub(super) fn resources<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'
         .collect()
 }
 
-/// The properties of each function, by the name of its folder.
-pub(super) fn functions(template: &Value) -> Vec<(String, &Value)> {
+/// Whether functions exist one for each folder, or one for all routes.
+pub(super) const SEPARATE: &str = "SeparateFunctions";
+pub(super) const ONE: &str = "OneFunction";
+
+/// A function of the template.
+pub(super) struct Function<'a> {
+    /// Name of the resource.
+    pub(super) id: &'a str,
+    /// Name of the folder with its code.
+    pub(super) folder: String,
+    /// The condition under which it exists.
+    pub(super) condition: &'a str,
+    pub(super) resource: &'a Value,
+}
+
+impl<'a> Function<'a> {
+    pub(super) fn properties(&self) -> &'a Value {
+        &self.resource["Properties"]
+    }
+}
+
+/// All functions of the template.
+pub(super) fn all_functions(template: &Value) -> Vec<Function<'_>> {
     let functions =
         entries(&template["Resources"]).filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function");
     functions
         .map(|(id, resource)| {
-            let properties = &resource["Properties"];
-            let folder = properties["CodeUri"]
-                .as_str()
-                .and_then(|uri| uri.strip_prefix("target/lambda/"));
+            let code = &resource["Properties"]["CodeUri"];
+            let folder = code.as_str().and_then(|uri| uri.strip_prefix("functions/"));
             let folder = folder.and_then(|folder| folder.strip_suffix('/'));
-            let folder = folder.unwrap_or_else(|| panic!("{id} has its code elsewhere: {}", properties["CodeUri"]));
+            let folder = folder.unwrap_or_else(|| panic!("{id} has its code elsewhere: {code}"));
+            Function {
+                id,
+                folder: folder.to_owned(),
+                condition: resource["Condition"].as_str().expect("a condition"),
+                resource,
+            }
+        })
+        .collect()
+}
+
+/// The properties of each function that serves a part of the routes, and of `maintenance`, by the name of its folder.
+pub(super) fn functions(template: &Value) -> Vec<(String, &Value)> {
+    let separate = all_functions(template)
+        .into_iter()
+        .filter(|function| function.condition == SEPARATE);
+    separate
+        .map(|function| {
             // The name of a resource has letters and digits alone.
-            let name = folder.replace('-', "");
-            assert_eq!(id.to_ascii_lowercase(), name, "resource and folder have one name");
-            (folder.to_owned(), properties)
+            let name = function.folder.replace('-', "");
+            assert_eq!(
+                function.id.to_ascii_lowercase(),
+                name,
+                "resource and folder have one name"
+            );
+            (function.folder.clone(), function.properties())
         })
         .collect()
 }
 
 /// A route of the gateway.
 pub(super) struct Route {
+    /// Name of the resource.
+    pub(super) id: String,
+    /// `None` stands for each method.
+    pub(super) method: Option<String>,
     pub(super) path: String,
     pub(super) function: String,
 }
 
-pub(super) fn routes(template: &Value) -> Vec<Route> {
-    let of = |(function, properties): (String, &Value)| {
-        let events: Vec<_> = entries(&properties["Events"]).map(|(_, event)| event.clone()).collect();
-        let of_the_gateway = events.into_iter().filter(|event| event["Type"] != "Schedule");
-        of_the_gateway.map(move |event| {
-            let properties = &event["Properties"];
-            // SAM makes the default route of an event without path and method, and refuses one with a path alone.
-            let path = properties
-                .get("Path")
-                .map_or(DEFAULT, |path| path.as_str().expect("a path"));
-            assert!(
-                path == "/" || !path.ends_with('/'),
-                "{path}: HTTP APIs refuse or drop routes that end with a slash"
-            );
-            assert_eq!(
-                (&event["Type"], &properties["ApiId"]["Ref"]),
-                (&"HttpApi".into(), &"Api".into()),
-                "{path}"
-            );
-            let method = if path == DEFAULT { Value::Null } else { "ANY".into() };
-            assert_eq!(properties["Method"], method, "{path}");
-            Route {
-                path: path.to_owned(),
-                function: function.clone(),
-            }
-        })
-    };
-    functions(template).into_iter().flat_map(of).collect()
+impl Route {
+    /// As the gateway writes it.
+    pub(super) fn key(&self) -> String {
+        match &self.method {
+            _ if self.path == DEFAULT => DEFAULT.to_owned(),
+            Some(method) => format!("{method} {}", self.path),
+            None => format!("ANY {}", self.path),
+        }
+    }
 }
 
-/// The route that API Gateway selects: the exact path, else the longest greedy one, else the default. Letters count as
-/// they are written. A greedy parameter may be empty, so that `/console/{proxy+}` covers `/console/`.
-pub(super) fn select<'a>(routes: &'a [Route], path: &str) -> &'a Route {
-    let exact = routes.iter().find(|route| route.path == path);
+/// The function that an integration invokes if each folder has its own: its alias if traffic is shifted, and otherwise its newest code.
+/// Checks that the function for all routes is invoked in the same way if there is only one.
+fn invoked(integration: &Value) -> String {
+    let target = |id: &str| json!({ "If": ["ShiftsTraffic", { "Ref": format!("{id}.Alias") }, { "GetAtt": format!("{id}.Arn") }] });
+    let uri = &integration["IntegrationUri"]["If"];
+    let arn = uri[1]["If"][2]["GetAtt"].as_str().expect("an ARN");
+    let id = arn.strip_suffix(".Arn").expect("an ARN");
+    assert_eq!(*uri, json!([SEPARATE, target(id), target("All")]), "{id}");
+    id.to_owned()
+}
+
+pub(super) fn routes(template: &Value) -> Vec<Route> {
+    let folders: Vec<_> = all_functions(template);
+    let of = |(name, properties): (&str, &Value)| {
+        assert_eq!(properties["ApiId"]["Ref"], "HttpApi", "{name}");
+        let key = properties["RouteKey"].as_str().expect("a key");
+        let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
+        assert!(
+            path == "/" || !path.ends_with('/'),
+            "{path}: HTTP APIs refuse or drop routes that end with a slash"
+        );
+        let target = properties["Target"]["Sub"].as_str().expect("a target");
+        let integration = target
+            .strip_prefix("integrations/${")
+            .and_then(|rest| rest.strip_suffix('}'));
+        let resource = &template["Resources"][integration.expect("an integration")];
+        let integration = &resource["Properties"];
+        assert_eq!(
+            (
+                &integration["ApiId"]["Ref"],
+                &integration["IntegrationType"],
+                &integration["PayloadFormatVersion"]
+            ),
+            (&"HttpApi".into(), &"AWS_PROXY".into(), &"2.0".into()),
+            "{name}"
+        );
+        let id = invoked(integration);
+        let permission = json!({ "If": [SEPARATE, { "Ref": format!("{id}Permission") }, { "Ref": "AllPermission" }] });
+        assert_eq!(resource["Metadata"]["After"], permission, "{id}");
+        let function = folders.iter().find(|function| function.id == id).expect("a function");
+        Route {
+            id: name.to_owned(),
+            method: (method != "ANY").then(|| method.to_owned()),
+            path: path.to_owned(),
+            function: function.folder.clone(),
+        }
+    };
+    resources(template, "AWS::ApiGatewayV2::Route")
+        .into_iter()
+        .map(of)
+        .collect()
+}
+
+/// The route that API Gateway selects: the exact path, else the longest greedy one, else the default; of two for one path the one for the
+/// method. Letters count as they are written. A greedy parameter may be empty, so that `/console/{proxy+}` covers `/console/`.
+pub(super) fn select<'a>(routes: &'a [Route], method: &str, path: &str) -> &'a Route {
+    let takes = |route: &&Route| route.method.as_deref().is_none_or(|of_route| of_route == method);
+    let rank = |route: &&Route| (route.path.len(), route.method.is_some());
+    let exact = routes
+        .iter()
+        .filter(takes)
+        .filter(|route| route.path == path)
+        .max_by_key(rank);
     let greedy = || {
         let stem = |route: &Route| route.path.strip_suffix(GREEDY).map(|stem| format!("{stem}/"));
-        let matching = routes
-            .iter()
-            .filter(|route| stem(route).is_some_and(|stem| path.starts_with(&stem)));
-        matching.max_by_key(|route| route.path.len())
+        let matching = routes.iter().filter(takes);
+        let matching = matching.filter(|route| stem(route).is_some_and(|stem| path.starts_with(&stem)));
+        matching.max_by_key(rank)
     };
     let default = || routes.iter().find(|route| route.path == DEFAULT);
     exact.or_else(greedy).or_else(default).expect("a default")
+}
+
+/// The path of a route in a form that clients send.
+pub(super) fn sent(path: &str) -> String {
+    let mut sent = String::new();
+    for part in path.split_inclusive('/') {
+        sent.push_str(match part.split_once('{') {
+            Some((before, _)) => before,
+            None => part,
+        });
+        if part.contains('{') {
+            let (_, after) = part.split_once('}').expect("a parameter");
+            sent.push('1');
+            sent.push_str(after);
+        }
+    }
+    sent
 }
 
 #[test]
@@ -123,9 +229,10 @@ fn each_folder_has_a_function_and_each_function_a_folder() {
     let template = template();
     let in_template: Vec<_> = functions(&template).into_iter().map(|(name, _)| name).collect();
     let folders = std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap();
-    let folders: BTreeSet<_> = folders
-        .map(|folder| folder.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let folders = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    // The profile of the functions is hidden from the workspace.
+    let mut folders: BTreeSet<_> = folders.filter(|folder| !folder.starts_with('.')).collect();
+    assert!(folders.remove("all"), "one program for all routes");
     assert_eq!(in_template.iter().cloned().collect::<BTreeSet<_>>(), folders);
     assert_eq!(in_template.len(), folders.len(), "a function twice");
     let tables: BTreeSet<_> = support::functions()
@@ -138,12 +245,86 @@ fn each_folder_has_a_function_and_each_function_a_folder() {
 }
 
 #[test]
+fn one_program_replaces_all_functions_under_its_condition() {
+    let template = template();
+    let all = all_functions(&template);
+    let of_one = all.iter().filter(|function| function.condition == ONE);
+    let of_one: Vec<_> = of_one.map(|function| (function.id, &*function.folder)).collect();
+    assert_eq!(of_one, [("All", "all"), ("AllMaintenance", "all")]);
+    assert!(all.iter().all(|function| [SEPARATE, ONE].contains(&function.condition)));
+    let equals = |value: &str| json!({ "Equals": [{ "Ref": "Functions" }, value] });
+    assert_eq!(template["Conditions"][SEPARATE], equals("each"));
+    assert_eq!(template["Conditions"][ONE], equals("all"));
+    // Together they have the settings of the functions that they replace.
+    let settings = |ids: &dyn Fn(&Function<'_>) -> bool| -> BTreeSet<String> {
+        let of = all.iter().filter(|function| ids(function));
+        let variables = of.flat_map(|function| entries(&function.properties()["Environment"]["Variables"]));
+        variables.map(|(name, value)| format!("{name}={value}")).collect()
+    };
+    let of_routes = settings(&|function| function.condition == SEPARATE && function.folder != "maintenance");
+    assert_eq!(settings(&|function| function.id == "All"), of_routes);
+    let of_maintenance = settings(&|function| function.id == "Maintenance");
+    assert_eq!(settings(&|function| function.id == "AllMaintenance"), of_maintenance);
+}
+
+/// `sam build` builds what `make bundle` builds.
+#[test]
+fn each_function_is_built_by_cargo_lambda() {
+    let template = template();
+    for function in all_functions(&template) {
+        let metadata = json!({ "BuildMethod": "rust-cargolambda", "BuildProperties": { "Binary": function.folder } });
+        assert_eq!(function.resource["Metadata"], metadata, "{}", function.id);
+    }
+}
+
+/// Routes that write for callers without credentials.
+fn anonymous_writes() -> Vec<(String, String)> {
+    let tables = support::functions();
+    let all = tables.iter().flat_map(|routes| routes.iter());
+    let writing = all.filter(|route| route.access == Access::Public && !route.reads);
+    writing
+        .map(|route| (route.method.to_string(), sent(&route.path)))
+        .collect()
+}
+
+/// Writes of strangers, of about 20 commits a second that the database takes.
+const ANONYMOUS_WRITES_PER_S: u64 = 15;
+
+#[test]
+fn routes_that_write_without_credentials_have_a_throttle_of_their_own() {
+    let template = template();
+    let gateway = routes(&template);
+    let stage = &template["Resources"]["HttpApiStage"];
+    let throttles = &stage["Properties"]["RouteSettings"];
+    let mut needed = BTreeSet::new();
+    for (method, path) in anonymous_writes() {
+        for path in [path.clone(), format!("{path}/")] {
+            let selected = select(&gateway, &method, &path);
+            if selected.path == DEFAULT {
+                continue;
+            }
+            needed.insert(selected.key());
+            assert!(
+                stage["DependsOn"].as_array().unwrap().contains(&json!(selected.id)),
+                "{path}"
+            );
+        }
+    }
+    assert!(needed.len() > 10, "{needed:?}");
+    let throttled: BTreeSet<_> = entries(throttles).map(|(key, _)| key.clone()).collect();
+    assert_eq!(throttled, needed);
+    let rate = |(_, settings): (&String, &Value)| settings["ThrottlingRateLimit"].as_u64().expect("a number");
+    let total: u64 = entries(throttles).map(rate).sum();
+    assert!(total <= ANONYMOUS_WRITES_PER_S, "{total} writes a second by strangers");
+}
+
+#[test]
 fn the_gateway_leads_each_route_to_the_function_that_serves_it() {
     let template = template();
     let gateway = routes(&template);
     let mut checked = 0;
     for route in support::functions().iter().flat_map(|routes| routes.iter()) {
-        let selected = select(&gateway, &route.path.replace("{id}", "1").replace("{check}", "2"));
+        let selected = select(&gateway, route.method.as_str(), &sent(&route.path));
         assert_eq!(
             selected.function, route.function,
             "{} {} by {}",
@@ -152,21 +333,21 @@ fn the_gateway_leads_each_route_to_the_function_that_serves_it() {
         checked += 1;
     }
     assert!(checked > 20, "only {checked} routes");
-    assert_eq!(select(&gateway, "/nobody/knows").function, "info");
-    assert_eq!(select(&gateway, "/setsx").function, "info");
-    assert_eq!(select(&gateway, "/console/").function, "docs");
-    assert_eq!(select(&gateway, "/docs/").function, "docs");
-    assert_eq!(select(&gateway, "/whoami").function, "info");
+    assert_eq!(select(&gateway, "GET", "/nobody/knows").function, "info");
+    assert_eq!(select(&gateway, "GET", "/setsx").function, "info");
+    assert_eq!(select(&gateway, "GET", "/console/").function, "docs");
+    assert_eq!(select(&gateway, "GET", "/docs/").function, "docs");
+    assert_eq!(select(&gateway, "GET", "/whoami").function, "info");
 }
 
 #[test]
 fn each_route_of_the_gateway_belongs_to_a_route_of_its_function() {
     let template = template();
     let gateway = routes(&template);
-    let paths: BTreeSet<_> = gateway.iter().map(|route| &route.path).collect();
-    assert_eq!(paths.len(), gateway.len(), "a route twice");
+    let keys: BTreeSet<_> = gateway.iter().map(Route::key).collect();
+    assert_eq!(keys.len(), gateway.len(), "a route twice");
     let tables = support::functions();
-    for Route { path, function } in gateway.iter().filter(|route| route.path != DEFAULT) {
+    for Route { path, function, .. } in gateway.iter().filter(|route| route.path != DEFAULT) {
         let stem = path.strip_suffix(GREEDY).unwrap_or(path);
         let table = tables.iter().find(|routes| routes.function() == function).unwrap();
         let below = |other: &str| {
@@ -198,7 +379,10 @@ fn path_with_and_without_slash_leads_to_one_function() {
         .filter_map(|route| Some((route, route.path.strip_suffix(GREEDY)?)))
     {
         let (route, stem) = greedy;
-        let slashed = select(&gateway, &format!("{stem}/"));
+        if route.method.is_some() {
+            continue;
+        }
+        let slashed = select(&gateway, "GET", &format!("{stem}/"));
         assert_eq!(slashed.path, route.path);
         let exact = gateway.iter().find(|route| route.path == stem);
         assert!(exact.is_none_or(|exact| exact.function == route.function), "{stem}");
@@ -215,13 +399,10 @@ fn each_sample_is_an_event_of_the_route_that_leads_to_its_function() {
     for sample in SAMPLES {
         let event = sample.event();
         let path = event["rawPath"].as_str().unwrap();
-        let selected = select(&gateway, path);
+        let method = event["requestContext"]["http"]["method"].as_str().unwrap();
+        let selected = select(&gateway, method, path);
         assert_eq!(selected.function, sample.function(), "{}", sample.name);
-        let key = if selected.path == DEFAULT {
-            DEFAULT.to_owned()
-        } else {
-            format!("ANY {}", selected.path)
-        };
+        let key = selected.key();
         assert_eq!(
             (event["routeKey"].as_str(), event["version"].as_str()),
             (Some(&*key), Some("2.0")),
@@ -251,16 +432,22 @@ fn each_setting_and_parameter_of_the_template_exists_and_is_used() {
     let globals = &template["Globals"]["Function"];
     assert_eq!(globals["Runtime"], "provided.al2023");
     assert_eq!(globals["Handler"], "bootstrap");
-    assert_eq!(globals["Architectures"], json!(["x86_64"]));
-    let own = functions(&template).into_iter().map(|(_, properties)| properties);
+    assert_eq!(globals["Architectures"], json!([{ "Ref": "Architecture" }]));
+    assert_eq!(
+        template["Parameters"]["Architecture"]["AllowedValues"],
+        json!(["x86_64", "arm64"])
+    );
+    let all = all_functions(&template);
+    let own = all.iter().map(Function::properties);
     for properties in own.chain([globals]) {
         for (name, _) in entries(&properties["Environment"]["Variables"]) {
-            // That one is for the allocator.
-            let is_known = name == "GLIBC_TUNABLES" || SETTINGS.iter().any(|setting| setting.name == name);
+            // Those two are for the allocator and for traces.
+            let is_known = ["GLIBC_TUNABLES", "OTEL_EXPORTER_OTLP_ENDPOINT"].contains(&name.as_str())
+                || SETTINGS.iter().any(|setting| setting.name == name);
             assert!(is_known, "{name} is no setting");
         }
     }
-    let parts = ["Conditions", "Globals", "Resources", "Outputs"].map(|part| template[part].to_string());
+    let parts = ["Rules", "Conditions", "Globals", "Resources", "Outputs"].map(|part| template[part].to_string());
     let is_used = |name: &str| {
         let (reference, within) = (json!({ "Ref": name }).to_string(), format!("${{{name}}}"));
         parts

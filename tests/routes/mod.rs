@@ -33,6 +33,7 @@ mod measurements;
 mod mfa;
 mod oauth;
 mod option_packs;
+mod origin;
 mod outbox;
 mod page_images;
 mod paging;

@@ -102,6 +102,16 @@ mod tests {
         connection.query_row(&sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// During a deployment the code before runs next to the new one, and after a rollback it runs alone.
+    #[test]
+    fn each_migration_lets_the_code_before_read_and_write() {
+        for pair in MIGRATIONS.windows(2) {
+            let [before, migration] = pair else { unreachable!() };
+            let needed = migration.min_reader.max(migration.min_writer);
+            assert!(needed <= before.version, "migration {}", migration.version);
+        }
+    }
+
     #[test]
     fn whatever_is_somebodys_goes_with_the_account() {
         let connection = database();

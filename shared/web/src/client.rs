@@ -19,10 +19,11 @@ pub struct Peer(pub IpAddr);
 pub struct ClientIp(pub IpAddr);
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// The address of all clients whose address cannot be read. They share its limits, and no network that keys are bound to contains it.
-const UNKNOWN: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 impl ClientIp {
+    /// The address of all clients whose address cannot be read. They share its limits, and no network that keys are bound to contains it.
+    pub(crate) const UNKNOWN: Self = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+
     /// Of a request. Each proxy appends the address of its peer to `X-Forwarded-For`. So the last address that is not of a
     /// trusted proxy is the client, and anybody can have written those before it. A hop that cannot be read is a client of unknown address,
     /// and never the proxy that reported it.
@@ -38,7 +39,7 @@ impl ClientIp {
             && let Some(hop) = hops.next()
         {
             let Some(address) = address_of(hop) else {
-                return Self(UNKNOWN);
+                return Self::UNKNOWN;
             };
             client = address.to_canonical();
         }

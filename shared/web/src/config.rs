@@ -23,6 +23,7 @@ use bespoke_storage::aws::Aws;
 
 use crate::{AccountLimits, LimitSettings};
 
+pub use crate::origin::OriginSecret;
 pub use contact::Contact;
 pub use environment::{Environment, Overrides};
 pub use flows::Translators;
@@ -127,6 +128,8 @@ pub struct Config {
     pub key_quota: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<Networks>,
+    /// The secret that CloudFront adds to each request that it forwards.
+    pub origin_secret: Option<OriginSecret>,
     /// Connections to `bespoke serve` that one address may have open at once. Trusted proxies have no limit.
     pub connections_per_address: usize,
     /// How old what a read sees may be, in milliseconds.
@@ -217,6 +220,7 @@ impl Config {
             account_limits: env.account_limits()?,
             key_quota: env.parse("BACKEND_APIKEY_CALLS_PER_DAY", DEFAULT_KEY_QUOTA)?,
             trusted_proxies: env.networks("BACKEND_TRUSTED_PROXIES")?,
+            origin_secret: env.origin_secret()?,
             connections_per_address: env
                 .parse("BACKEND_CONNECTIONS_PER_ADDRESS", DEFAULT_CONNECTIONS_PER_ADDRESS)?
                 .get(),

@@ -94,20 +94,25 @@ impl Gateway {
     pub async fn handle(&self, mut request: Request) -> Response {
         let id = self.request_ids.of(request.headers(), self.context.random());
         let session = Session::of(self.context.clone(), &request);
-        let client = ClientIp::of(&request, self.context.config().trusted_proxies.as_ref());
+        let client = self.client_of(&mut request);
         request.extensions_mut().insert(session.clone());
-        request.extensions_mut().insert(client);
         let (method, if_none_match) = (
             request.method().clone(),
             request.headers().get(header::IF_NONE_MATCH).cloned(),
         );
         let cors = cors::Headers::of(request.headers(), &self.context.config().cors_origins);
-        let response = if method == Method::OPTIONS {
-            cors::preflight(request.headers())
-        } else {
-            let answer = logging::of_request(id.clone(), self.dispatch(request, &session, client));
-            let answer = AssertUnwindSafe(answer).catch_unwind().await;
-            answer.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
+        let response = match client {
+            Err(error) => {
+                Running::begin(&self.context, None).end(error.status());
+                error.into_response()
+            }
+            Ok(_) if method == Method::OPTIONS => cors::preflight(request.headers()),
+            Ok(client) => {
+                request.extensions_mut().insert(client);
+                let answer = logging::of_request(id.clone(), self.dispatch(request, &session, client));
+                let answer = AssertUnwindSafe(answer).catch_unwind().await;
+                answer.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
+            }
         };
         self.flush_usage().await;
         let mut response = etag::apply(&method, if_none_match.as_ref(), response).await;
@@ -120,6 +125,15 @@ impl Gateway {
         session.write_headers(headers, &self.said);
         cors.apply(headers);
         response
+    }
+
+    /// The client of a request: behind CloudFront the one that it names, and otherwise the one behind the trusted proxies.
+    fn client_of(&self, request: &mut Request) -> Result<ClientIp, Error> {
+        let config = self.context.config();
+        match &config.origin_secret {
+            Some(secret) => secret.client_of(request.headers_mut()),
+            None => Ok(ClientIp::of(request, config.trusted_proxies.as_ref())),
+        }
     }
 
     /// The response to a request that the host refuses, because its head cannot be read.

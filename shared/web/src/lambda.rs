@@ -1,35 +1,30 @@
 //! The entry of a Lambda function.
 
+mod deployment;
 mod process;
+mod request;
 
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bespoke_services::mail::{MailSettings, Mailer};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, header};
-use lambda_http::request::{LambdaRequest, RequestContext};
-use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt, Service, service_fn};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::Deserialize;
+use futures_util::future::Either;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Error, LambdaEvent, Service, service_fn};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::body::BodyLimit;
+use self::deployment::Deployed;
+use self::process::Process;
+pub use self::request::{answer, encode_query};
 use crate::config::Environment;
-use crate::gateway::Moved;
 use crate::maintenance::{Done, Task};
 use crate::metrics::line::Line;
-use crate::{Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
+use crate::{Context, Gateway, Overrides, Routes, Surroundings, logging};
 
-use self::process::Process;
-
-/// The largest body of a request, in bytes: Lambda takes 6 MB of JSON, in which it stands as base64. What is larger never gets
-/// here, and the gateway answers it.
-const MAX_BODY_BYTES: usize = 4_500_000;
-/// The key of the gateway's route for everything that has no other.
-const DEFAULT_ROUTE: &str = "$default";
 /// The name of the function that serves no route.
 const MAINTENANCE: &str = "maintenance";
+/// The name of the function that serves all routes.
+const ALL: &str = "all";
 
 /// Runs one function: reads the configuration, syncs the database, then answers events until Lambda ends the process.
 ///
@@ -41,13 +36,13 @@ pub fn run(routes: Routes) -> Result<(), Error> {
         |_| Ok(None),
         move |context| Gateway::new(context.clone(), [routes.clone()]),
         async |process| {
-            let line = Arc::new(Mutex::new(Line::default()));
+            let lines = Lines::new(function);
             let mut requests = Adapter::from(service_fn(move |event| {
-                let (process, line) = (Arc::clone(&process), Arc::clone(&line));
+                let (process, lines) = (Arc::clone(&process), lines.clone());
                 async move {
                     let opened = process.opened().await;
                     let response = answer(&opened.entry, event).await;
-                    lock(&line).write(&opened.context, function);
+                    lines.write(&opened.context);
                     response
                 }
             }));
@@ -58,20 +53,6 @@ pub fn run(routes: Routes) -> Result<(), Error> {
             .await
         },
     )
-}
-
-fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
-    line.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How often the runtime has to turn until the registration is sent: it connects, begins to speak, speaks.
-const TURNS_TO_REGISTER: usize = 3;
-
-/// What a schedule says.
-#[derive(Deserialize)]
-struct Order {
-    /// All of them where none is named.
-    tasks: Option<Vec<Task>>,
 }
 
 /// Runs the function that does [`crate::maintenance`], and delivers mails by the mailer that `mailer` makes. An invocation fails
@@ -87,19 +68,135 @@ pub fn run_maintenance<E: Into<Error>>(
         mailer,
         |_| (),
         async |process| {
-            let line = Arc::new(Mutex::new(Line::default()));
+            let lines = Lines::new(MAINTENANCE);
             lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-                let (process, line) = (Arc::clone(&process), Arc::clone(&line));
+                let (process, lines) = (Arc::clone(&process), lines.clone());
                 async move {
                     let opened = process.opened().await;
-                    let done = maintain(&opened.context, event.payload).await;
-                    lock(&line).write(&opened.context, MAINTENANCE);
-                    done
+                    let outcome = work(&opened.context, event.payload).await;
+                    lines.write(&opened.context);
+                    outcome
                 }
             }))
             .await
         },
     )
+}
+
+/// The entries of the function that serves all routes.
+struct Entries {
+    all: Gateway,
+    /// For requests for which the gateway has no route.
+    default: Gateway,
+}
+
+/// Runs the function that serves the routes of all functions and does the work of [`run_maintenance`]. Requests for which the gateway has
+/// no route get the answer of `default` alone, so that no other way of writing a path avoids the throttle of its route.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_all<E: Into<Error>>(
+    functions: Vec<Routes>,
+    default: Routes,
+    mailer: impl FnOnce(&MailSettings) -> Result<Arc<dyn Mailer>, E>,
+) -> Result<(), Error> {
+    let mailer = |settings: &MailSettings| mailer(settings).map(Some).map_err(Into::into);
+    let enter = move |context: &Context| Entries {
+        all: Gateway::new(context.clone(), functions.clone()),
+        default: Gateway::new(context.clone(), [default.clone()]),
+    };
+    start(mailer, enter, async |process| {
+        let lines = Lines::new(ALL);
+        let (worker, lines_of_requests) = (Arc::clone(&process), lines.clone());
+        let mut requests = Adapter::from(service_fn(move |event| {
+            let (process, lines) = (Arc::clone(&process), lines_of_requests.clone());
+            async move {
+                let opened = process.opened().await;
+                let Entries { all, default } = &opened.entry;
+                let gateway = if request::is_default(&event) { default } else { all };
+                let response = answer(gateway, event).await;
+                lines.write(&opened.context);
+                response
+            }
+        }));
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+            let (process, lines) = (Arc::clone(&worker), lines.clone());
+            let (event, invocation) = event.into_parts();
+            if is_work(&event) {
+                return Either::Left(async move {
+                    let opened = process.opened().await;
+                    let outcome = work(&opened.context, event).await;
+                    lines.write(&opened.context);
+                    outcome.map(Outcome::Work)
+                });
+            }
+            let response = serde_json::from_value(event).map(|mut request| {
+                encode_query(&mut request);
+                requests.call(LambdaEvent::new(request, invocation))
+            });
+            Either::Right(async move { Ok::<_, Error>(Outcome::Response(response?.await?)) })
+        }))
+        .await
+    })
+}
+
+/// The result of an invocation of the function that serves all routes.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome<R> {
+    Response(R),
+    Work(Work),
+}
+
+/// Writes the lines for metrics of one function.
+#[derive(Clone)]
+struct Lines {
+    function: &'static str,
+    line: Arc<Mutex<Line>>,
+}
+
+impl Lines {
+    fn new(function: &'static str) -> Self {
+        Self {
+            function,
+            line: Arc::default(),
+        }
+    }
+
+    fn write(&self, context: &Context) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.write(context, self.function);
+    }
+}
+
+/// How often the runtime has to turn until the registration is sent: it connects, begins to speak, speaks.
+const TURNS_TO_REGISTER: usize = 3;
+
+/// What a schedule says.
+#[derive(Deserialize)]
+struct Order {
+    /// All of them where none is named.
+    tasks: Option<Vec<Task>>,
+}
+
+/// The result of an event that is no request.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Work {
+    Done(Vec<Done>),
+    Deployed(Deployed),
+}
+
+fn is_work(event: &Value) -> bool {
+    is_schedule(event) || deployment::is_step(event)
+}
+
+/// Does the work of an event that is no request.
+async fn work(context: &Context, event: Value) -> Result<Work, Error> {
+    if deployment::is_step(&event) {
+        return deployment::report(context, event).await.map(Work::Deployed);
+    }
+    maintain(context, event).await.map(Work::Done)
 }
 
 /// Whether that is an event of a schedule: it says which tasks are meant, or comes from a schedule of AWS and means all.
@@ -155,182 +252,4 @@ fn start<T: Send + Sync + 'static>(
         let _ = started.set(Arc::clone(&process));
         serve(process).await
     })
-}
-
-/// What stands in no query of a URL. Clients send it all the same.
-const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
-
-/// Writes the query as a URL holds it: the runtime's crate gives up an event where it does not.
-pub fn encode_query(event: &mut LambdaRequest) {
-    if let LambdaRequest::ApiGatewayV2(event) = event
-        && let Some(query) = &mut event.raw_query_string
-    {
-        *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
-    }
-}
-
-/// Answers one event, as [`run`] does.
-///
-/// # Errors
-/// None: every failure is an answer.
-pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::response::Response, Infallible> {
-    encode_path(&mut event);
-    if let Some(peer) = source_of(&event) {
-        event.extensions_mut().insert(peer);
-    }
-    if let Some(moved) = moved(&event) {
-        event.extensions_mut().insert(moved);
-    }
-    event.extensions_mut().insert(BodyLimit(MAX_BODY_BYTES));
-    let mut response = gateway.handle(event.map(into_body)).await;
-    one_line_each(response.headers_mut());
-    Ok(response)
-}
-
-/// The address that the gateway saw.
-fn source_of(event: &Request) -> Option<Peer> {
-    let RequestContext::ApiGatewayV2(context) = event.request_context_ref()? else {
-        return None;
-    };
-    context.http.source_ip.as_ref()?.parse().ok().map(Peer)
-}
-
-/// Pages that are at their path with a slash, and lead there without one. The greedy route of the gateway covers the slash.
-const PAGES: [&str; 2] = ["console", "docs"];
-
-/// Where a request goes that the gateway led to its default route because it compares paths as they are written: in lower case as
-/// far as the gateway looks, and without a slash at its end.
-fn moved(event: &Request) -> Option<Moved> {
-    let RequestContext::ApiGatewayV2(context) = event.request_context_ref()? else {
-        return None;
-    };
-    if context.route_key.as_deref() != Some(DEFAULT_ROUTE) {
-        return None;
-    }
-    let path = event.uri().path();
-    let sent = path.strip_prefix('/')?;
-    let sent = sent.strip_suffix('/').unwrap_or(sent);
-    let (first, rest) = sent.split_once('/').unwrap_or((sent, ""));
-    let first = first.to_ascii_lowercase();
-    let mut target = match (first.as_str(), rest) {
-        (page, "") if PAGES.contains(&page) => format!("/{first}/"),
-        (_, "") => format!("/{first}"),
-        // Two functions share it.
-        ("whoami", rest) => format!("/{first}/{}", rest.to_ascii_lowercase()),
-        (_, rest) => format!("/{first}/{rest}"),
-    };
-    if target == path || first.is_empty() {
-        return None;
-    }
-    if let Some(query) = event.uri().query() {
-        target = format!("{target}?{query}");
-    }
-    HeaderValue::try_from(target).ok().map(Moved)
-}
-
-/// What stands in no path as clients write it.
-const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// Writes the path as a client would. An HTTP API hands it on decoded (a function URL does not), and the runtime's crate
-/// reads the decoded text as a URL: a `#` cuts it short, `..` goes up.
-fn encode_path(event: &mut Request) {
-    let path = encoded(event.raw_http_path());
-    let path = match event.uri().query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
-    };
-    let mut parts = event.uri().clone().into_parts();
-    // What is no path even so (it lacks the slash at its beginning) stays as it came, and finds no route.
-    let Ok(path) = PathAndQuery::try_from(path) else { return };
-    parts.path_and_query = Some(path);
-    if let Ok(uri) = parts.try_into() {
-        *event.uri_mut() = uri;
-    }
-}
-
-/// Encodes what cannot stand in a path, and a `%` that encodes nothing; what is encoded already stays.
-fn encoded(path: &str) -> String {
-    let mut pieces = path.split('%');
-    let mut text = utf8_percent_encode(pieces.next().unwrap_or_default(), NOT_IN_A_PATH).to_string();
-    for piece in pieces {
-        let digits = piece.as_bytes().get(..2);
-        let encodes = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        text.push_str(if encodes { "%" } else { "%25" });
-        text.extend(utf8_percent_encode(piece, NOT_IN_A_PATH));
-    }
-    text
-}
-
-/// Joins the values of a header that has several: the gateway's payload has room for one, and the runtime would send the
-/// first. Cookies have a place of their own.
-fn one_line_each(headers: &mut HeaderMap) {
-    let names = headers.keys().filter(|name| **name != header::SET_COOKIE);
-    let repeated: Vec<_> = names
-        .filter(|name| headers.get_all(*name).iter().nth(1).is_some())
-        .cloned()
-        .collect();
-    for name in repeated {
-        let values: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
-        let joined = HeaderValue::from_bytes(&values.join(&b", "[..]));
-        headers.insert(name, joined.expect("valid values joined by a comma are one"));
-    }
-}
-
-fn into_body(body: lambda_http::Body) -> axum::body::Body {
-    match body {
-        lambda_http::Body::Empty => axum::body::Body::empty(),
-        lambda_http::Body::Text(text) => text.into(),
-        lambda_http::Body::Binary(bytes) => bytes.into(),
-        // The enum may grow; a kind that we do not know has no fields that we could read.
-        _ => axum::body::Body::empty(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decoded_path_is_encoded_and_an_encoded_one_stays() {
-        for (path, expected) in [
-            ("/sets/1/key", "/sets/1/key"),
-            ("/sets/a%20b%C3%A9/key", "/sets/a%20b%C3%A9/key"),
-            ("/sets/a bé/key", "/sets/a%20b%C3%A9/key"),
-            ("/sets/50%/key", "/sets/50%25/key"),
-            ("/sets/%é%4", "/sets/%25%C3%A9%254"),
-            ("/a#b?c\\d/../e", "/a%23b%3Fc%5Cd/../e"),
-            ("", ""),
-        ] {
-            assert_eq!(encoded(path), expected);
-        }
-    }
-
-    #[test]
-    fn a_header_has_one_line_and_cookies_keep_theirs() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("vary", "A"),
-            ("vary", "B"),
-            ("set-cookie", "a=1"),
-            ("set-cookie", "b=2"),
-        ] {
-            headers.append(name, HeaderValue::from_static(value));
-        }
-        one_line_each(&mut headers);
-        assert_eq!(headers["vary"], "A, B");
-        assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
-        assert_eq!(headers.get_all("vary").iter().count(), 1);
-    }
 }

@@ -38,6 +38,7 @@ pub mod lookup;
 pub mod maintenance;
 pub mod metrics;
 pub mod openapi;
+mod origin;
 mod outbox;
 mod page_images;
 mod paging;

@@ -3,6 +3,8 @@
 
 pub(crate) mod line;
 
+pub use line::{NAMESPACE, names_of_lines};
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -139,18 +141,23 @@ impl Metrics {
         which.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Numbers the groups of a gateway's routes.
+    /// Numbers the groups of a gateway's routes. A second gateway of the process gets the numbers of the first; routes of a group that the
+    /// first one does not have count as those of no route.
     pub(crate) fn number<'a>(&self, routes: impl Iterator<Item = &'a mut Route>) {
-        let mut names: Vec<&'static str> = Vec::new();
+        let routes: Vec<_> = routes.collect();
+        let groups = self.groups.get_or_init(|| {
+            let mut groups: Vec<Group> = Vec::new();
+            for route in &routes {
+                if groups.iter().all(|group| group.name != route.function) {
+                    groups.push(Group::of(route.function));
+                }
+            }
+            groups.into()
+        });
         for route in routes {
-            let known = names.iter().position(|name| *name == route.function);
-            route.group = known.unwrap_or_else(|| {
-                names.push(route.function);
-                names.len() - 1
-            });
+            let known = groups.iter().position(|group| group.name == route.function);
+            route.group = known.unwrap_or(groups.len());
         }
-        // The routes of another gateway of the same process keep the numbers of the first: tests alone have two.
-        self.groups.get_or_init(|| names.into_iter().map(Group::of).collect());
     }
 
     fn groups(&self) -> impl Iterator<Item = &Group> {

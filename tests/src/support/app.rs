@@ -48,23 +48,7 @@ impl Clock for ManualClock {
 
 /// All functions of the bundle.
 pub fn functions() -> Vec<Routes> {
-    vec![
-        account::router(),
-        admin::router(),
-        apikeys::router(),
-        bookmarks::router(),
-        confirmations::router(),
-        curated_sets::router(),
-        docs::router(),
-        flows::router(),
-        images::router(),
-        info::router(),
-        measurements::router(),
-        option_packs::router(),
-        patterns::router(),
-        sets::router(),
-        subscribers::router(),
-    ]
+    all::routers()
 }
 
 /// One process that serves the whole API.

@@ -14,6 +14,7 @@ use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
 use super::{ConfigError, Contact, KeySecret, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
+use crate::origin::OriginSecret;
 use crate::{AccountLimits, LimitSettings, key_file};
 
 const PREFIX: &str = "BACKEND_";
@@ -304,6 +305,12 @@ impl Environment {
             .map_err(|error| invalid(name, error))
     }
 
+    pub(super) fn origin_secret(&self) -> Result<Option<OriginSecret>, ConfigError> {
+        let name = "BACKEND_ORIGIN_SECRET";
+        let secret = self.text(name).map(|text| text.parse()).transpose();
+        secret.map_err(|error: String| invalid(name, error))
+    }
+
     pub(super) fn limits(&self) -> Result<Option<LimitSettings>, ConfigError> {
         let name = "BACKEND_RATE_LIMITS";
         let on = match self.text(name).unwrap_or_default().to_ascii_lowercase().as_str() {
@@ -431,6 +438,7 @@ mod tests {
             ("BACKEND_RATE_LIMITS", "perhaps"),
             ("BACKEND_LIMIT_CALLERS", "0"),
             ("BACKEND_TRUSTED_PROXIES", "proxy.example"),
+            ("BACKEND_ORIGIN_SECRET", "short"),
             ("BACKEND_MAX_STALENESS_MS", "-1"),
         ] {
             let error = load(&[(name, value)]).unwrap_err();

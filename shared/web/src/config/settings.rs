@@ -185,6 +185,11 @@ pub const SETTINGS: &[Setting] = &[
         "Proxies whose X-Forwarded-For is believed: addresses and networks (10.0.0.0/8), separated by commas.",
     ),
     setting(
+        "BACKEND_ORIGIN_SECRET",
+        "none",
+        "Secret that CloudFront sends as x-origin-secret: requests without it are refused, and the client is that of CloudFront-Viewer-Address. At least 32 bytes.",
+    ),
+    setting(
         "BACKEND_CONNECTIONS_PER_ADDRESS",
         "256",
         "Connections to `bespoke serve` that one address (of IPv6: one /64 network) may have open at once. BACKEND_TRUSTED_PROXIES have no limit.",

@@ -9,7 +9,7 @@ use super::Counted;
 use crate::{Context, Scheme};
 
 /// Under which CloudWatch keeps them.
-const NAMESPACE: &str = "Bespoke";
+pub const NAMESPACE: &str = "Bespoke";
 /// Names and units. CloudWatch takes money for each, once per instance: by function they stand in the lines, where a query of
 /// the log finds them.
 const METRICS: [(&str, &str); 9] = [
@@ -25,6 +25,11 @@ const METRICS: [(&str, &str); 9] = [
 ];
 /// One for each process, at its first call.
 const COLD_STARTS: &str = "ColdStarts";
+
+/// The names of all metrics that lines have.
+pub fn names_of_lines() -> impl Iterator<Item = &'static str> {
+    METRICS.into_iter().map(|(name, _)| name).chain([COLD_STARTS])
+}
 
 /// What the lines so far have said; each says what came since.
 #[derive(Debug, Default)]
