@@ -7,13 +7,13 @@ use super::template::{all_functions, entries, functions, template};
 /// Settings that an operator changes after the first deployment. Those of the store, of tests and of tuning are not among them.
 const OPERATED: [&str; 11] = [
     "BACKEND_CORS_ORIGINS",
+    "BACKEND_ENC_KEY_SECRET",
     "BACKEND_ENABLE_OAUTH_GITHUB",
     "BACKEND_ENABLE_OAUTH_GOOGLE",
     "BACKEND_GITHUB_TOKEN",
     "BACKEND_HIDE_METRICS",
     "BACKEND_LOG",
     "BACKEND_MAIL_POSTAL_ADDRESS",
-    "BACKEND_OLD_ENC_KEY",
     "BACKEND_OPERATOR_CONTACT",
     "BACKEND_SMTP_URL",
     "BACKEND_WEBSITE_DOMAIN",
