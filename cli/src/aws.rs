@@ -47,7 +47,7 @@ impl Found {
         }
     }
 
-    /// Adds what the variables leave open.
+    /// Fills in the settings that the environment variables do not give.
     fn complete(&self, aws: &mut Aws) {
         let region = || self.region.as_ref().map(ToString::to_string);
         aws.region = aws.region.take().or_else(region);

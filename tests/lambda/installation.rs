@@ -216,3 +216,25 @@ pub(super) async fn answer(function: &Function, event: Value) -> Answer {
     let answer = function.invoke(event).await.unwrap_or_else(|error| panic!("{error}"));
     Answer::from_function(&answer)
 }
+
+/// The body of the function's answer to a request, which has to have that status.
+pub(super) async fn call(
+    function: &Function,
+    method: &str,
+    path: &str,
+    token: &str,
+    body: &Value,
+    status: u16,
+) -> Value {
+    answer(function, event(method, path, token, body)).await.expect(status)
+}
+
+/// Signs up and confirms over the function `account`; returns the token.
+pub(super) async fn signed_up(account: &Function, name: &str) -> String {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let body = json!({ "email": format!("{name}@freesewing.dev"), "language": "en", "test": true });
+    let signup = call(account, "POST", "/signup", "", &body, 201).await;
+    let path = format!("/confirm/signup/{}", text(&signup["confirmation"]));
+    let confirmed = call(account, "POST", &path, "", &json!({ "consent": 2 }), 200).await;
+    text(&confirmed["token"])
+}

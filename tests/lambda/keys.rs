@@ -1,12 +1,12 @@
 //! The passphrase of an installation in AWS Secrets Manager, and its rotation while functions serve.
 
-use bespoke_tests::support::{Function, Key};
+use bespoke_tests::support::Key;
 use serde_json::{Value, json};
 use wiremock::matchers::body_partial_json;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::event::event;
-use super::installation::{Installation, answer};
+use super::installation::{Installation, answer, call, signed_up};
 
 const FIRST: &str = "the first passphrase";
 const SECOND: &str = "the second passphrase";
@@ -28,19 +28,6 @@ async fn set_versions(server: &MockServer, versions: &[(&str, &str)]) {
         .await;
 }
 
-async fn call(function: &Function, method: &str, path: &str, token: &str, body: &Value, status: u16) -> Value {
-    answer(function, event(method, path, token, body)).await.expect(status)
-}
-
-/// Signs up and confirms; returns the token.
-async fn token(account: &Function, name: &str) -> String {
-    let body = json!({ "email": format!("{name}@freesewing.dev"), "language": "en", "test": true });
-    let signup = call(account, "POST", "/signup", "", &body, 201).await;
-    let path = format!("/confirm/signup/{}", signup["confirmation"].as_str().unwrap());
-    let confirmed = call(account, "POST", &path, "", &json!({ "consent": 2 }), 200).await;
-    confirmed["token"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn rotation_of_the_passphrase_needs_no_deployment() {
     let server = MockServer::start().await;
@@ -59,7 +46,7 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
     set_versions(&server, &[("AWSCURRENT", FIRST)]).await;
     let account = installation.function("account", "account", &eager).await;
     let sets = installation.function("sets", "sets", &eager).await;
-    let jane = token(&account, "jane").await;
+    let jane = signed_up(&account, "jane").await;
     call(&sets, "POST", "/sets/jwt", &jane, &json!({ "name": "one" }), 201).await;
 
     // The next passphrase is known to all functions before one of them uses it.
@@ -74,7 +61,7 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
         &[("AWSCURRENT", SECOND), ("AWSPENDING", SECOND), ("AWSPREVIOUS", FIRST)],
     )
     .await;
-    let tess = token(&account, "tess").await;
+    let tess = signed_up(&account, "tess").await;
     call(&sets, "GET", "/sets/jwt", &jane, none, 401).await;
     let made = call(&sets, "POST", "/sets/jwt", &tess, &json!({ "name": "two" }), 201).await;
     let apikeys = installation.function("apikeys", "apikeys", &settings).await;

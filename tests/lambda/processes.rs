@@ -2,27 +2,12 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use bespoke_tests::support::Function;
 use serde_json::{Value, json};
 
-use super::event::event;
-use super::installation::{Installation, answer};
-
-async fn call(function: &Function, method: &str, path: &str, token: &str, body: &Value, status: u16) -> Value {
-    answer(function, event(method, path, token, body)).await.expect(status)
-}
+use super::installation::{Installation, call, signed_up};
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
-}
-
-/// Somebody signs up and confirms, both over the function `account`; gives the token.
-async fn signed_up(account: &Function, name: &str) -> String {
-    let body = json!({ "email": format!("{name}@freesewing.dev"), "language": "en", "test": true });
-    let signup = call(account, "POST", "/signup", "", &body, 201).await;
-    let path = format!("/confirm/signup/{}", text(&signup["confirmation"]));
-    let confirmed = call(account, "POST", &path, "", &json!({ "consent": 2 }), 200).await;
-    text(&confirmed["token"]).to_owned()
 }
 
 #[tokio::test]

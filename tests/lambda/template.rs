@@ -267,7 +267,7 @@ fn one_program_replaces_all_functions_under_its_condition() {
     assert_eq!(settings(&|function| function.id == "AllMaintenance"), of_maintenance);
 }
 
-/// `sam build` builds what `make bundle` builds.
+/// `sam build` and `make bundle` build the same packages.
 #[test]
 fn each_function_is_built_by_cargo_lambda() {
     let template = template();

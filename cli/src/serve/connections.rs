@@ -25,8 +25,7 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
 use super::addresses::Addresses;
-use super::framing::REFUSED;
-use super::framing::{MAX_HEAD_BYTES, Refusal};
+use super::framing::{MAX_HEAD_BYTES, REFUSED, Refusal};
 use super::guarded::{GuardedStream, HeadMemory};
 use super::unread::{CLOSE, Unread};
 use super::{GRACE_S, metrics};

@@ -2,8 +2,8 @@
 //!
 //! hyper gets a head only when it is complete and valid, so it parses each head once and buffers none that is unfinished. It begins with
 //! the first complete head ([`GuardedStream::poll_first`]), because its buffers take more memory than all the rest of a connection. In
-//! place of a later head that is refused, hyper gets a request with the method [`REFUSED`](super::framing::REFUSED), so that the refusal is answered in its turn, like any other
-//! request. When hyper closes the connection before the client has sent all of its request, the client can still read the response.
+//! place of a later head that is refused, hyper gets a request with the method [`REFUSED`](super::framing::REFUSED), so that the refusal is
+//! answered in its turn, like any other request. When hyper closes the connection before the client has sent all of its request, the client can still read the response.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;

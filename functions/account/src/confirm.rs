@@ -101,7 +101,7 @@ pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Kind]) -> R
 /// right one is refused.
 ///
 /// # Errors
-/// 404 if there is no such confirmation, or if its check is wrong or refused.
+/// 404 if there is no such confirmation, if the check is wrong, or after too many wrong checks.
 pub(crate) async fn verify(
     session: &Session,
     id: Id,

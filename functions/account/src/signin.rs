@@ -69,8 +69,7 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         open.failed(&session).await?;
         return Err(FAILED);
     };
-    let (code, ()) = tokio::join!(Typed::of(&body, origin).count(&session, &user), open.release(&session));
-    let code = code?;
+    let code = Typed::of(&body, origin).count(&session, &user).await?;
     let user_id = user.standing.id;
     let sign_in = SignInByPassword {
         origin,
@@ -79,7 +78,9 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         rehashed: verified.rehashed,
         code: code.clone(),
     };
-    let entry = session.write(move |db| sign_in.store(db)).await?;
+    let store = session.write(move |db| sign_in.store(db));
+    let (entry, ()) = tokio::join!(store, open.release(&session));
+    let entry = entry?;
     code.settle(&session, entry).await;
     match entry {
         Entry::Admitted => {}

@@ -121,14 +121,18 @@ pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
             Err(error) => Err(Trouble::None(error)),
         }
     };
-    let waits = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(FIRST_WAIT_MS))
-        .with_max_times(REPEATS)
-        .with_jitter();
-    match attempt.retry(waits).await {
+    match attempt.retry(waits()).await {
         Ok(answer) | Err(Trouble::Answer(answer)) => Ok(answer),
         Err(Trouble::None(error)) => Err(error),
     }
+}
+
+/// The waits before the repeats of a call.
+pub(crate) fn waits() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(FIRST_WAIT_MS))
+        .with_max_times(REPEATS)
+        .with_jitter()
 }
 
 /// Sends a request that may not be repeated, though its method says that it may.

@@ -10,7 +10,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_types::body::SdkBody;
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use bespoke_core::Timestamp;
 use bespoke_storage::aws::{Aws, http_connector};
 use bytes::Bytes;
@@ -20,14 +20,12 @@ use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::http::waits;
+
 /// How long a connection may take, TLS included, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
 /// How long the service may take to respond, in milliseconds.
 const RESPONSE_TIMEOUT_MS: u64 = 5_000;
-/// How often a call is repeated if the service does not respond or is in trouble.
-const REPEATS: usize = 2;
-/// The first wait before a repeat, in milliseconds.
-const FIRST_WAIT_MS: u64 = 100;
 /// The largest response, in bytes. A secret has at most 64 KiB.
 const MAX_RESPONSE_BYTES: usize = 512 * 1024;
 /// Name of the service in signatures and hosts.
@@ -59,7 +57,7 @@ pub enum SecretError {
     /// Neither the name nor the settings have a region.
     #[error("no region: give the ARN of the secret, or set AWS_REGION")]
     NoRegion,
-    /// There are no credentials.
+    /// No credentials were found.
     #[error("no credentials of AWS: {0}")]
     NoCredentials(String),
     /// The service refused the call.
@@ -160,12 +158,8 @@ impl Service {
     /// The text of the version with that label; `None` if the secret has no such version.
     async fn version(&self, id: &str, label: &str) -> Result<Option<String>, SecretError> {
         let body = json!({ "SecretId": id, "VersionStage": label }).to_string();
-        let waits = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(FIRST_WAIT_MS))
-            .with_max_times(REPEATS)
-            .with_jitter();
         let call = async || self.call(body.clone()).await;
-        let response = call.retry(waits).when(SecretError::is_passing).await;
+        let response = call.retry(waits()).when(SecretError::is_passing).await;
         let bytes = match response {
             Err(SecretError::Refused { code, .. }) if label != CURRENT && code == "ResourceNotFoundException" => {
                 return Ok(None);

@@ -123,7 +123,7 @@ impl Replica {
         ))
     }
 
-    /// `target`, or what is known if that is newer: a copy is published with what is known, and must not be older.
+    /// The newer one of `target` and the known `head`, because readers take a clean copy for a copy of the known `head`.
     fn newest_of(&self, target: Arc<Known>) -> Arc<Known> {
         let known = self.known.load_full();
         if known.version() > target.version() {

@@ -17,13 +17,13 @@ use crate::{Error, Result, Session};
 /// How long an attempt counts, in milliseconds.
 pub const WINDOW_MS: i64 = 15 * 60 * 1000;
 /// Attempts from one network of a customer within [`WINDOW_MS`] that lock a subject for that network.
-pub const FROM_ONE_CUSTOMER: usize = 10;
+const FROM_ONE_CUSTOMER: usize = 10;
 /// Attempts from one site (the /48 of IPv6) that lock a subject for that site.
-pub const FROM_ONE_SITE: usize = 30;
+const FROM_ONE_SITE: usize = 30;
 /// Attempts from everywhere that lock a subject for all networks from which its owner has not signed in before.
-pub const FROM_EVERYWHERE: usize = 100;
+const FROM_EVERYWHERE: usize = 100;
 
-/// What the keys of the objects begin with; the first bytes of a subject's hash follow.
+/// The beginning of the keys of the objects. The first digits of a subject's hash follow.
 const PREFIX: &str = "attempts/";
 /// Hexadecimal digits of a hash that choose the object: there are 4,096.
 const OBJECT_DIGITS: usize = 3;
@@ -69,7 +69,7 @@ impl Subject {
             Self::SecondFactor(id) => format!("second factor {id}"),
             Self::Confirmation(uuid) => format!("confirmation {uuid}"),
         };
-        hex_of(&index.entry("attempt", &text)[..SUBJECT_BYTES])
+        hex::encode(&index.entry("attempt", &text)[..SUBJECT_BYTES])
     }
 }
 
@@ -289,7 +289,7 @@ impl Session {
 }
 
 impl Content {
-    /// The content of a body. Damage costs the attempts that it had, because nobody could sign in otherwise.
+    /// The content of a body. A damaged one counts as empty, because otherwise its subjects could not sign in.
     fn read(key: &str, body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_else(|error| {
             tracing::warn!(key, %error, "the attempts in this object cannot be read; they no longer count");
@@ -317,9 +317,5 @@ fn key_of(subject: &str) -> String {
 }
 
 fn network_hash(index: &BlindIndex, kind: &str, address: std::net::IpAddr) -> String {
-    hex_of(&index.entry(kind, &address.to_string())[..NETWORK_BYTES])
-}
-
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&index.entry(kind, &address.to_string())[..NETWORK_BYTES])
 }

@@ -172,14 +172,14 @@ impl Lines {
 /// How often the runtime has to turn until the registration is sent: it connects, begins to speak, speaks.
 const TURNS_TO_REGISTER: usize = 3;
 
-/// What a schedule says.
+/// The order in an event of a schedule.
 #[derive(Deserialize)]
 struct Order {
     /// All of them where none is named.
     tasks: Option<Vec<Task>>,
 }
 
-/// The result of an event that is no request.
+/// The result of a task or of a step of a deployment.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Work {
@@ -191,7 +191,7 @@ fn is_work(event: &Value) -> bool {
     is_schedule(event) || deployment::is_step(event)
 }
 
-/// Does the work of an event that is no request.
+/// Does the tasks of a schedule, or reports a step of a deployment.
 async fn work(context: &Context, event: Value) -> Result<Work, Error> {
     if deployment::is_step(&event) {
         return deployment::report(context, event).await.map(Work::Deployed);

@@ -23,7 +23,7 @@ const AWS_PREFIX: &str = "AWS_";
 const ENC_KEY: &str = "BACKEND_ENC_KEY";
 const OLD_ENC_KEY: &str = "BACKEND_OLD_ENC_KEY";
 const ENC_KEY_SECRET: &str = "BACKEND_ENC_KEY_SECRET";
-/// How long a function uses what it has read from that secret, in seconds.
+/// Age at which a function reads the secret again, in seconds.
 const DEFAULT_KEY_MAX_AGE_S: u64 = 300;
 /// The one setting that is none of the running server.
 const IMPORT_PASSPHRASE: &str = "IMPORT_ENC_KEY";

@@ -32,7 +32,7 @@ pub(super) struct Process<T> {
 /// The secret with the passphrase.
 struct Key {
     place: KeySecret,
-    /// What was read last. Locked while it is read again.
+    /// The last value and its time. Locked while the secret is read again.
     read: Mutex<Read>,
 }
 

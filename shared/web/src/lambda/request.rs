@@ -12,13 +12,12 @@ use crate::body::BodyLimit;
 use crate::gateway::Moved;
 use crate::{Gateway, Peer};
 
-/// The largest body of a request, in bytes: Lambda takes 6 MB of JSON, in which it stands as base64. What is larger never gets
-/// here, and the gateway answers it.
+/// The largest body of a request, in bytes. Lambda takes events of 6 MB, in which a body is base64. The gateway refuses larger ones.
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the gateway's route for everything that has no other.
 const DEFAULT_ROUTE: &str = "$default";
 
-/// What stands in no query of a URL. Clients send it all the same.
+/// Characters that are invalid in the query of a URL. Some clients send them.
 const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
 /// Writes the query as a URL holds it: the runtime's crate gives up an event where it does not.
@@ -94,7 +93,7 @@ fn moved(event: &Request) -> Option<Moved> {
     HeaderValue::try_from(target).ok().map(Moved)
 }
 
-/// What stands in no path as clients write it.
+/// Characters that are invalid in the path of a URL.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
