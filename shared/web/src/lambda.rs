@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bespoke_services::mail::{MailSettings, Mailer};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt, Service, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -17,13 +17,16 @@ use crate::config::Environment;
 use crate::gateway::Moved;
 use crate::maintenance::{Done, Task};
 use crate::metrics::line::Line;
-use crate::{Config, Context, Gateway, Overrides, Peer, Routes, Surroundings, logging};
+use crate::trace_context::XRay;
+use crate::{Config, Context, Gateway, Overrides, Peer, Routes, SpanExport, Surroundings, logging};
 
 /// The largest body of a request, in bytes: Lambda takes 6 MB of JSON, in which it stands as base64. What is larger never gets
 /// here, and the gateway answers it.
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the gateway's route for everything that has no other.
 const DEFAULT_ROUTE: &str = "$default";
+/// The header of X-Ray.
+const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// The name of the function that serves no route.
 const MAINTENANCE: &str = "maintenance";
 
@@ -35,13 +38,15 @@ pub fn run(routes: Routes) -> Result<(), Error> {
     let function = routes.function();
     start(
         |_| Ok(None),
-        async |context| {
+        async |context, export| {
             let gateway = Arc::new(Gateway::new(context, [routes]));
             let line = Arc::new(Mutex::new(Line::default()));
             let mut requests = Adapter::from(service_fn(move |event| {
-                let (gateway, line) = (Arc::clone(&gateway), Arc::clone(&line));
+                let (gateway, line, export) = (Arc::clone(&gateway), Arc::clone(&line), export.clone());
                 async move {
                     let response = answer(&gateway, event).await;
+                    // Lambda stops the process after the response.
+                    export.flush().await;
                     lock(&line).write(gateway.context(), function);
                     response
                 }
@@ -78,12 +83,13 @@ pub fn run_maintenance<E: Into<Error>>(
     mailer: impl FnOnce(&MailSettings) -> Result<Arc<dyn Mailer>, E>,
 ) -> Result<(), Error> {
     let mailer = |settings: &MailSettings| mailer(settings).map(Some).map_err(Into::into);
-    start(mailer, async |context| {
+    start(mailer, async |context, export| {
         let line = Arc::new(Mutex::new(Line::default()));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-            let (context, line) = (context.clone(), Arc::clone(&line));
+            let (context, line, export) = (context.clone(), Arc::clone(&line), export.clone());
             async move {
                 let done = maintain(&context, event.payload).await;
+                export.flush().await;
                 lock(&line).write(&context, MAINTENANCE);
                 done
             }
@@ -115,11 +121,11 @@ pub async fn maintain(context: &Context, event: Value) -> Result<Vec<Done>, Erro
 /// Starts the process, and lets `serve` answer its events. What was counted goes to the bucket before Lambda ends it.
 fn start(
     mailer: impl FnOnce(&MailSettings) -> Result<Option<Arc<dyn Mailer>>, Error>,
-    serve: impl AsyncFnOnce(Context) -> Result<(), Error>,
+    serve: impl AsyncFnOnce(Context, SpanExport) -> Result<(), Error>,
 ) -> Result<(), Error> {
     crate::keep_files_private();
     let environment = Environment::read(Overrides::default());
-    logging::start(environment.log_filter());
+    let export = logging::start_with_spans(&environment);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut surroundings = Surroundings::system();
@@ -144,7 +150,7 @@ fn start(
         let context = context?;
         // Nobody else sets it.
         let _ = opened.set(context.clone());
-        serve(context).await
+        serve(context, export).await
     })
 }
 
@@ -169,6 +175,8 @@ pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::respo
     if let Some(peer) = source_of(&event) {
         event.extensions_mut().insert(peer);
     }
+    let x_ray = x_ray_of(&event);
+    event.extensions_mut().insert(x_ray);
     if let Some(moved) = moved(&event) {
         event.extensions_mut().insert(moved);
     }
@@ -184,6 +192,14 @@ fn source_of(event: &Request) -> Option<Peer> {
         return None;
     };
     context.http.source_ip.as_ref()?.parse().ok().map(Peer)
+}
+
+/// The traces of X-Ray: that of the invocation, which the runtime hands over, and that of the gateway.
+fn x_ray_of(event: &Request) -> XRay {
+    let context = event.lambda_context_ref();
+    let invocation = context.and_then(|context| context.xray_trace_id.clone());
+    let gateway = event.headers().get(X_RAY).and_then(|value| value.to_str().ok());
+    XRay(invocation.into_iter().chain(gateway.map(str::to_owned)).collect())
 }
 
 /// Pages that are at their path with a slash, and lead there without one. The greedy route of the gateway covers the slash.
