@@ -11,3 +11,4 @@ mod metrics;
 mod moving;
 mod readme;
 mod routes;
+mod spans;

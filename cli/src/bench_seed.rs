@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         data_dir,
         ..Overrides::default()
     });
-    logging::start(environment.log_filter());
+    logging::start(&environment);
     start::block_on(async {
         let context = start::open(environment, None).await?;
         context.database().compact_by_itself();

@@ -29,7 +29,7 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
         data_dir,
         ..Overrides::default()
     });
-    logging::start(environment.log_filter());
+    logging::start(&environment);
     let secret = KeySecret::parse(SECRET)?;
     start::block_on(async {
         let context = start::open(environment, None).await?;

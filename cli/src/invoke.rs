@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         allow_demo_key: true,
         port: None,
     });
-    logging::start(environment.log_filter());
+    logging::start(&environment);
     let event = read(arguments).with_context(|| format!("cannot read {}", arguments.event.display()))?;
     let event: Value = serde_json::from_str(&event).context("the event is no JSON")?;
     if lambda::is_schedule(&event) {

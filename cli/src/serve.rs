@@ -49,8 +49,12 @@ pub(crate) fn run(arguments: Arguments, data_dir: Option<PathBuf>) -> Result<()>
         data_dir,
         ..Overrides::default()
     });
-    logging::start(environment.log_filter());
-    start::block_on(serve(environment))
+    let spans = logging::start_with_spans(&environment);
+    start::block_on(async {
+        let served = serve(environment).await;
+        spans.shut_down().await;
+        served
+    })
 }
 
 async fn serve(mut environment: Environment) -> Result<()> {

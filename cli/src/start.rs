@@ -35,7 +35,7 @@ pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
         data_dir,
         ..Overrides::default()
     });
-    logging::start(environment.log_filter());
+    logging::start(&environment);
     environment
 }
 

@@ -6,6 +6,8 @@ use bespoke_web::fuzzing;
 
 /// Events of YAML that aliases may repeat, and those of an empty document.
 const FIXED_EVENTS: usize = 10_100;
+/// The longest `tracestate` that is passed on.
+const MAX_STATE_BYTES: usize = 512;
 
 // The first byte names the parser of the others.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -13,7 +15,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let text = String::from_utf8_lossy(bytes);
-    match parser % 4 {
+    match parser % 5 {
         0 => {
             fuzzing::yaml(bytes);
             let (events, _) = fuzzing::yaml_cost(bytes);
@@ -21,6 +23,13 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         }
         1 => _ = fuzzing::json(bytes),
         2 => _ = is_email(&text),
+        4 => {
+            if let Some(context) = fuzzing::trace_context(bytes) {
+                let written = context.traceparent();
+                assert_eq!(written.as_bytes()[2..53], bytes[2..53]);
+                assert!(context.state.is_none_or(|state| state.len() <= MAX_STATE_BYTES));
+            }
+        }
         _ => _ = Networks::parse(text.split(',')),
     }
 });

@@ -80,7 +80,7 @@ async fn logs_go_to_standard_error() {
         outcome.stdout
     );
     assert!(
-        outcome.stderr.contains(r#""route":"/sets/{id}/key""#),
+        outcome.stderr.contains(r#""path":"/sets/{id}/key""#),
         "{}",
         outcome.stderr
     );

@@ -19,4 +19,5 @@ mod parameters;
 mod permissions;
 mod processes;
 mod same_answers;
+mod spans;
 mod template;

@@ -441,8 +441,9 @@ fn each_setting_and_parameter_of_the_template_exists_and_is_used() {
     let own = all.iter().map(Function::properties);
     for properties in own.chain([globals]) {
         for (name, _) in entries(&properties["Environment"]["Variables"]) {
-            // Those two are for the allocator and for traces.
-            let is_known = ["GLIBC_TUNABLES", "OTEL_EXPORTER_OTLP_ENDPOINT"].contains(&name.as_str())
+            // Variables of the allocator and of OpenTelemetry.
+            let is_known = ["GLIBC_TUNABLES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER"]
+                .contains(&name.as_str())
                 || SETTINGS.iter().any(|setting| setting.name == name);
             assert!(is_known, "{name} is no setting");
         }

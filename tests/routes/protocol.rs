@@ -88,14 +88,14 @@ async fn browsers_may_call_from_everywhere_unless_a_list_says_otherwise() {
         .request("OPTIONS", "/sets/jwt")
         .header("origin", "https://sewing.example")
         .header("access-control-request-method", "PUT")
-        .header("access-control-request-headers", "content-type,headers")
+        .header("access-control-request-headers", "content-type,traceparent,tracestate")
         .send()
         .await;
     assert_eq!((preflight.status, preflight.body.len()), (204, 0));
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE"),
-        ("access-control-allow-headers", "content-type,headers"),
+        ("access-control-allow-headers", "content-type,traceparent,tracestate"),
         ("access-control-max-age", "7200"),
         ("vary", "Access-Control-Request-Headers"),
     ] {
@@ -166,6 +166,23 @@ async fn tokens_that_are_none_are_refused_and_the_process_lives() {
         .send()
         .await
         .expect_error(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn trace_context_of_any_form_is_no_error() {
+    let app = App::new().await;
+    let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for parent in ["", "x", valid, "ff-0-0-0", &valid.to_uppercase(), &"0".repeat(9_000)] {
+        for state in ["", "vendor=1", "=,=", &"a=1,".repeat(3_000)] {
+            let request = app.get("/healthz").header("traceparent", parent);
+            request.header("tracestate", state).send().await.expect_status(200);
+        }
+    }
+    let twice = app
+        .get("/healthz")
+        .header("traceparent", valid)
+        .header("traceparent", valid);
+    twice.send().await.expect_status(200);
 }
 
 #[tokio::test]

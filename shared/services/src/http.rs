@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use bespoke_storage::aws::tls_config;
+use bespoke_storage::trace;
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 /// How long a connection may take to come about, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 3_000;
@@ -34,6 +36,17 @@ pub enum CallError {
     /// The answer is none that such a service gives.
     #[error("an answer that cannot be read")]
     Garbage,
+}
+
+impl CallError {
+    /// A name for the kind of error, as spans have it in `error.type`.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::NoAnswer(_) => "no_answer",
+            Self::Garbage => "unreadable_answer",
+        }
+    }
 }
 
 /// An answer.
@@ -70,25 +83,54 @@ impl Answer {
 /// The client. It is made at the first call: most processes call nobody.
 pub struct Http {
     timeout_ms: u64,
+    /// Connections to one host that are kept open for the next call.
+    idle_connections: usize,
     client: OnceLock<Client>,
 }
 
 impl Http {
     /// A client whose calls may take so long, in milliseconds.
     pub fn new(timeout_ms: u64) -> Self {
+        Self::keeping(timeout_ms, usize::MAX)
+    }
+
+    /// The same, with a new connection for each call: for a runtime that stands still between calls.
+    pub fn without_idle_connections(timeout_ms: u64) -> Self {
+        Self::keeping(timeout_ms, 0)
+    }
+
+    fn keeping(timeout_ms: u64, idle_connections: usize) -> Self {
         Self {
             timeout_ms,
+            idle_connections,
             client: OnceLock::new(),
         }
     }
 
     /// A request that is to be put together, and sent with [`send`].
     pub fn request(&self, method: Method, url: impl reqwest::IntoUrl) -> RequestBuilder {
-        let client = self.client.get_or_init(|| {
-            let built = builder(self.timeout_ms).build();
-            built.expect("a client of fixed settings can be made")
-        });
-        client.request(method, url)
+        self.client().request(method, url)
+    }
+
+    /// Sends a request of another library once, without a span and without a trace of its own.
+    ///
+    /// # Errors
+    /// [`CallError::NoAnswer`]; [`CallError::Garbage`] for a response that is too large.
+    pub async fn forward(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, CallError> {
+        let request = request
+            .try_into()
+            .map_err(|_| CallError::NoAnswer("the URL cannot be used"))?;
+        let Answer { status, body } = exchange(self.client(), request).await?;
+        let mut response = http::Response::new(body);
+        *response.status_mut() = status;
+        Ok(response)
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let builder = builder(self.timeout_ms).pool_max_idle_per_host(self.idle_connections);
+            builder.build().expect("a client of fixed settings can be made")
+        })
     }
 }
 
@@ -159,6 +201,17 @@ enum Trouble {
 }
 
 async fn once(client: &Client, request: reqwest::Request) -> Result<Answer, CallError> {
+    let url = request.url();
+    let span = trace::outgoing_call(request.method(), url.host_str(), url.port_or_known_default());
+    let answer = exchange(client, request).instrument(span.clone()).await;
+    trace::end_call(
+        &span,
+        answer.as_ref().map(|answer| answer.status).map_err(CallError::kind),
+    );
+    answer
+}
+
+async fn exchange(client: &Client, request: reqwest::Request) -> Result<Answer, CallError> {
     let response = client.execute(request).await.map_err(no_answer)?;
     let status = response.status();
     let body = read(response, MAX_ANSWER_BYTES).await?.ok_or(CallError::Garbage)?;

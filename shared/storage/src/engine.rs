@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument as _, Span};
 
 use crate::change::OnChange;
 use crate::create::{Patience, first_head};
@@ -21,6 +22,7 @@ use crate::queue::Message;
 use crate::replica::{Looked, Parts, Replica};
 use crate::store::{Fetched, ObjectStore};
 use crate::tasks::Tasks;
+use crate::trace::{self, Position};
 use crate::usage::{self, UsageFold};
 use crate::version::Version;
 use crate::writer::Writer;
@@ -295,7 +297,10 @@ impl Engine {
     ) -> Result<Read<T>, E> {
         if self.must_ask(freshness)
             && self.replica.newest_at_once().is_none()
-            && let Some(read) = self.read_while_asking(&mut look).await?
+            && let Some(read) = self
+                .read_while_asking(&mut look)
+                .instrument(trace::revalidation())
+                .await?
         {
             return Ok(read);
         }
@@ -335,7 +340,12 @@ impl Engine {
             Some(asked) => (None, asked),
             None => (Some(look(&self.replica)), asking.await),
         };
-        let asked = asked.map_err(Error::from)?;
+        let span = Span::current();
+        let asked = asked.map_err(Error::from).inspect_err(|_| trace::fail(&span))?;
+        span.record(
+            "bespoke.head.moved",
+            !matches!(asked.fetched, Fetched::NotModified { .. }),
+        );
         match (asked.fetched, early) {
             (Fetched::NotModified { date_ms }, early) => {
                 self.replica.asking.was_newest(asked.began, date_ms);
@@ -347,7 +357,8 @@ impl Engine {
                 }
             }
             (moved, _) => {
-                let date_ms = self.replica.absorb(moved).await?;
+                let absorbed = self.replica.absorb(moved).await;
+                let date_ms = absorbed.inspect_err(|_| trace::fail(&span))?;
                 self.replica.asking.was_newest(asked.began, date_ms);
             }
         }
@@ -402,6 +413,7 @@ impl Engine {
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
+        let span = trace::commit();
         let limit_us = self.write_deadline_ms.saturating_mul(1_000);
         let deadline_us = self.replica.clock.monotonic_us().saturating_add(limit_us);
         let job = Box::new(TypedJob::new(f, reply));
@@ -413,14 +425,16 @@ impl Engine {
             first_attempt_ms: None,
             schema,
             usage,
+            position: Position::new(trace::current(), span.clone()),
         };
         self.queue
-            .try_send(Message::Write(waiting))
+            .try_send(Message::Write(Box::new(waiting)))
+            .inspect_err(|_| trace::fail(&span))
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => Error::unavailable("too many writes wait"),
                 mpsc::error::TrySendError::Closed(_) => Error::Closed,
             })?;
-        match answer.await {
+        match answer.instrument(span).await {
             Ok(Answer::Done(result)) => result,
             Ok(Answer::Panicked(panic)) => std::panic::resume_unwind(panic),
             Err(_) => Err(Error::Closed.into()),
@@ -432,7 +446,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`] where it does not answer.
     pub async fn ping(&self) -> Result<Version, Error> {
-        self.replica.refresh().await?;
+        self.replica.refresh().instrument(trace::revalidation()).await?;
         Ok(self.version())
     }
 

@@ -13,6 +13,7 @@ use crate::environment::{Random, hex_16};
 use crate::error::Error;
 use crate::limits::COMMIT_ID_MAX_BYTES;
 use crate::simulation::Model;
+use crate::trace::Position;
 use crate::usage::Batch;
 use crate::version::Version;
 
@@ -217,4 +218,6 @@ pub(crate) struct Waiting {
     pub(crate) schema: Option<SchemaEdit>,
     /// Counts that are merged in the same commit.
     pub(crate) usage: Vec<Arc<Batch>>,
+    /// Below the span of the write.
+    pub(crate) position: Position,
 }

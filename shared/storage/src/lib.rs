@@ -73,6 +73,7 @@ mod stage;
 mod store;
 mod tasks;
 mod timeline;
+pub mod trace;
 mod trash;
 mod turn;
 mod usage;

@@ -12,7 +12,7 @@ use crate::limits::{BATCH_MAX, GATHER_MAX_MS};
 
 /// What stands in the queue.
 pub(crate) enum Message {
-    Write(Waiting),
+    Write(Box<Waiting>),
     Close,
 }
 
@@ -70,7 +70,7 @@ impl Queue {
 
     fn take(&mut self, message: Option<Message>, batch: &mut Vec<Waiting>) {
         match message {
-            Some(Message::Write(waiting)) => batch.push(waiting),
+            Some(Message::Write(waiting)) => batch.push(*waiting),
             Some(Message::Close) | None => self.is_open = false,
         }
     }
@@ -112,6 +112,7 @@ mod tests {
     use crate::environment::Sleep;
     use crate::error::Error;
     use crate::job::{Job, Ran, Seen};
+    use crate::trace::Position;
     use crate::version::Version;
     use crate::{CommitId, environment};
 
@@ -157,7 +158,7 @@ mod tests {
     }
 
     fn write() -> Message {
-        Message::Write(Waiting {
+        Message::Write(Box::new(Waiting {
             id: CommitId::random(&environment::SystemRandom),
             job: Box::new(Nothing),
             deadline_us: 0,
@@ -165,7 +166,8 @@ mod tests {
             first_attempt_ms: None,
             schema: None,
             usage: Vec::new(),
-        })
+            position: Position::here(),
+        }))
     }
 
     fn queue(sleep_ends: bool) -> (mpsc::Sender<Message>, Queue) {

@@ -94,7 +94,9 @@ impl Writer {
             if group.is_empty() {
                 continue;
             }
-            let left = self.drive(&mut group).await;
+            // The calls of a shared commit stand below the write that came first.
+            let position = group[0].position.clone();
+            let left = position.run(self.drive(&mut group)).await;
             self.locking.release(&self.replica).await;
             match left {
                 Some(_) if group.len() > 1 => groups.extend(group.into_iter().rev().map(|waiting| vec![waiting])),
@@ -111,8 +113,10 @@ impl Writer {
 
     fn answer(&self, group: Vec<Waiting>) {
         let version = self.replica.known.load().version();
-        for waiting in group {
-            waiting.job.answer(version);
+        for Waiting { job, position, .. } in group {
+            // The span of the write ends with the call that made it.
+            drop(position);
+            job.answer(version);
         }
     }
 

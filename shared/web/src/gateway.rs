@@ -2,29 +2,33 @@
 
 mod cors;
 mod etag;
+mod ids;
 mod kept;
-mod request_id;
+mod request_line;
 mod security;
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use bespoke_storage::trace::Position;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Collected};
 use percent_encoding::percent_decode_str;
 
+use self::ids::{Ids, REQUEST_ID, RequestIds};
 use self::kept::Kept;
-use self::request_id::{REQUEST_ID, RequestIds};
 use crate::error::{INSUFFICIENT_SCOPE, Reason};
 use crate::limits::Subject;
 use crate::logging;
 use crate::metrics::Running;
 use crate::session::Said;
 use crate::{Access, ClientIp, Context, Error, KeptBy, Params, Route, Routes, Scheme, Session};
+use crate::{spans, trace_context};
 
 /// Serves the routes of one function, or of several in one process.
 pub struct Gateway {
@@ -34,6 +38,8 @@ pub struct Gateway {
     kept: Kept,
     request_ids: RequestIds,
     said: Said,
+    /// Parts of paths that may be logged.
+    fixed_parts: HashSet<String>,
 }
 
 /// What a path leads to.
@@ -54,6 +60,7 @@ impl Gateway {
             .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
             .collect();
         context.metrics().number(all.iter_mut());
+        let fixed_parts = request_line::fixed_parts(&all);
         for route in all {
             let same_path = by_path.entry(route.path.clone()).or_default();
             assert!(
@@ -77,6 +84,7 @@ impl Gateway {
             kept: Kept::default(),
             request_ids: RequestIds::default(),
             said: Said::default(),
+            fixed_parts,
         }
     }
 
@@ -91,8 +99,40 @@ impl Gateway {
     }
 
     /// Answers a request. Whatever happens, there is an answer: a panic in a handler is a 500.
-    pub async fn handle(&self, mut request: Request) -> Response {
-        let id = self.request_ids.of(request.headers(), self.context.random());
+    pub async fn handle(&self, request: Request) -> Response {
+        let Ids { request: id, trace } = self.request_ids.of(request.headers(), self.context.random());
+        let target = match request.method() {
+            &Method::OPTIONS => Err(Error::unknown_route()),
+            method => self.find(method, request.uri()),
+        };
+        let route = target.as_ref().ok().map(|target| &*target.route);
+        let span = spans::of_request(request.method(), route, self.over_tls);
+        let incoming = trace_context::of(&request, &trace);
+        let trace = spans::place(&span, incoming.as_ref()).or(incoming).unwrap_or(trace);
+        let position = Position::new(Some(trace), span.clone());
+        let response = position.run(self.respond(request, target, id.clone()));
+        let response = logging::of_request(id, response).await;
+        spans::end(&span, response.status());
+        response
+    }
+
+    /// Responds, and logs the request.
+    async fn respond(&self, request: Request, target: Result<Target, Error>, id: HeaderValue) -> Response {
+        let began = self.context.now();
+        let line = request_line::is_logged().then(|| {
+            let path = request_line::path(target.as_ref().ok(), request.uri().path(), &self.fixed_parts);
+            (spans::method_name(request.method()), path)
+        });
+        let response = self.answer(request, target, id).await;
+        if let Some((method, path)) = line {
+            let took_ms = self.context.now().as_millis() - began.as_millis();
+            let bytes = response.body().size_hint().exact();
+            request_line::log(method, &path, response.status(), took_ms, bytes);
+        }
+        response
+    }
+
+    async fn answer(&self, mut request: Request, target: Result<Target, Error>, id: HeaderValue) -> Response {
         let session = Session::of(self.context.clone(), &request);
         let client = self.client_of(&mut request);
         request.extensions_mut().insert(session.clone());
@@ -109,7 +149,7 @@ impl Gateway {
             Ok(_) if method == Method::OPTIONS => cors::preflight(request.headers()),
             Ok(client) => {
                 request.extensions_mut().insert(client);
-                let answer = logging::of_request(id.clone(), self.dispatch(request, &session, client));
+                let answer = self.dispatch(request, target, &session, client);
                 let answer = AssertUnwindSafe(answer).catch_unwind().await;
                 answer.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
             }
@@ -139,10 +179,13 @@ impl Gateway {
     /// The response to a request that the host refuses, because its head cannot be read.
     pub fn refuse(&self, error: Error) -> Response {
         Running::begin(&self.context, None).end(error.status());
+        if request_line::is_logged() {
+            request_line::log("-", "-", error.status(), 0, None);
+        }
         let mut response = error.into_response();
         let headers = response.headers_mut();
         let sent = HeaderMap::new();
-        headers.insert(REQUEST_ID, self.request_ids.of(&sent, self.context.random()));
+        headers.insert(REQUEST_ID, self.request_ids.of(&sent, self.context.random()).request);
         security::apply(headers, self.over_tls);
         cors::Headers::of(&sent, &self.context.config().cors_origins).apply(headers);
         response
@@ -155,8 +198,14 @@ impl Gateway {
         }
     }
 
-    async fn dispatch(&self, mut request: Request, session: &Session, client: ClientIp) -> Response {
-        let Target { route, params } = match self.find(request.method(), request.uri()) {
+    async fn dispatch(
+        &self,
+        mut request: Request,
+        target: Result<Target, Error>,
+        session: &Session,
+        client: ClientIp,
+    ) -> Response {
+        let Target { route, params } = match target {
             Ok(target) => target,
             Err(error) => {
                 let moved = request.extensions_mut().remove::<Moved>();
@@ -185,7 +234,6 @@ impl Gateway {
             }
             None => (route.handler)(request, self.context.clone()).await,
         };
-        tracing::debug!(method = %route.method, route = route.path, status = response.status().as_u16(), "answered");
         security::keep(&mut response, &route.method, scheme.is_some());
         if scheme == Some(Scheme::Key) {
             challenge(&mut response);

@@ -19,7 +19,7 @@ pub use self::request::{answer, encode_query};
 use crate::config::Environment;
 use crate::maintenance::{Done, Task};
 use crate::metrics::line::Line;
-use crate::{Context, Gateway, Overrides, Routes, Surroundings, logging};
+use crate::{Context, Gateway, Overrides, Routes, SpanExport, Surroundings, logging};
 
 /// The name of the function that serves no route.
 const MAINTENANCE: &str = "maintenance";
@@ -35,14 +35,14 @@ pub fn run(routes: Routes) -> Result<(), Error> {
     start(
         |_| Ok(None),
         move |context| Gateway::new(context.clone(), [routes.clone()]),
-        async |process| {
-            let lines = Lines::new(function);
+        async |process, export| {
+            let telemetry = Telemetry::new(function, export);
             let mut requests = Adapter::from(service_fn(move |event| {
-                let (process, lines) = (Arc::clone(&process), lines.clone());
+                let (process, telemetry) = (Arc::clone(&process), telemetry.clone());
                 async move {
                     let opened = process.opened().await;
                     let response = answer(&opened.entry, event).await;
-                    lines.write(&opened.context);
+                    telemetry.send(&opened.context).await;
                     response
                 }
             }));
@@ -67,14 +67,14 @@ pub fn run_maintenance<E: Into<Error>>(
     start(
         mailer,
         |_| (),
-        async |process| {
-            let lines = Lines::new(MAINTENANCE);
+        async |process, export| {
+            let telemetry = Telemetry::new(MAINTENANCE, export);
             lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-                let (process, lines) = (Arc::clone(&process), lines.clone());
+                let (process, telemetry) = (Arc::clone(&process), telemetry.clone());
                 async move {
                     let opened = process.opened().await;
                     let outcome = work(&opened.context, event.payload).await;
-                    lines.write(&opened.context);
+                    telemetry.send(&opened.context).await;
                     outcome
                 }
             }))
@@ -105,28 +105,28 @@ pub fn run_all<E: Into<Error>>(
         all: Gateway::new(context.clone(), functions.clone()),
         default: Gateway::new(context.clone(), [default.clone()]),
     };
-    start(mailer, enter, async |process| {
-        let lines = Lines::new(ALL);
-        let (worker, lines_of_requests) = (Arc::clone(&process), lines.clone());
+    start(mailer, enter, async |process, export| {
+        let telemetry = Telemetry::new(ALL, export);
+        let (worker, telemetry_of_requests) = (Arc::clone(&process), telemetry.clone());
         let mut requests = Adapter::from(service_fn(move |event| {
-            let (process, lines) = (Arc::clone(&process), lines_of_requests.clone());
+            let (process, telemetry) = (Arc::clone(&process), telemetry_of_requests.clone());
             async move {
                 let opened = process.opened().await;
                 let Entries { all, default } = &opened.entry;
                 let gateway = if request::is_default(&event) { default } else { all };
                 let response = answer(gateway, event).await;
-                lines.write(&opened.context);
+                telemetry.send(&opened.context).await;
                 response
             }
         }));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-            let (process, lines) = (Arc::clone(&worker), lines.clone());
+            let (process, telemetry) = (Arc::clone(&worker), telemetry.clone());
             let (event, invocation) = event.into_parts();
             if is_work(&event) {
                 return Either::Left(async move {
                     let opened = process.opened().await;
                     let outcome = work(&opened.context, event).await;
-                    lines.write(&opened.context);
+                    telemetry.send(&opened.context).await;
                     outcome.map(Outcome::Work)
                 });
             }
@@ -148,22 +148,26 @@ enum Outcome<R> {
     Work(Work),
 }
 
-/// Writes the lines for metrics of one function.
+/// The spans and the line for metrics that each invocation of one function adds.
 #[derive(Clone)]
-struct Lines {
+struct Telemetry {
     function: &'static str,
     line: Arc<Mutex<Line>>,
+    export: SpanExport,
 }
 
-impl Lines {
-    fn new(function: &'static str) -> Self {
+impl Telemetry {
+    fn new(function: &'static str, export: SpanExport) -> Self {
         Self {
             function,
             line: Arc::default(),
+            export,
         }
     }
 
-    fn write(&self, context: &Context) {
+    /// Sends them before the response, because Lambda stops the process after it.
+    async fn send(&self, context: &Context) {
+        self.export.flush().await;
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         line.write(context, self.function);
     }
@@ -224,11 +228,11 @@ pub async fn maintain(context: &Context, event: Value) -> Result<Vec<Done>, Erro
 fn start<T: Send + Sync + 'static>(
     mailer: impl FnOnce(&MailSettings) -> Result<Option<Arc<dyn Mailer>>, Error>,
     enter: impl Fn(&Context) -> T + Send + Sync + 'static,
-    serve: impl AsyncFnOnce(Arc<Process<T>>) -> Result<(), Error>,
+    serve: impl AsyncFnOnce(Arc<Process<T>>, SpanExport) -> Result<(), Error>,
 ) -> Result<(), Error> {
     crate::keep_files_private();
     let environment = Environment::read(Overrides::default());
-    logging::start(environment.log_filter());
+    let export = logging::start_with_spans(&environment);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let ending = Arc::new(OnceLock::<Arc<Process<T>>>::new());
@@ -250,6 +254,6 @@ fn start<T: Send + Sync + 'static>(
         let process = Arc::new(process?);
         // Nobody else sets it.
         let _ = started.set(Arc::clone(&process));
-        serve(process).await
+        serve(process, export).await
     })
 }

@@ -1,15 +1,18 @@
-//! Logs: `tracing`, to standard error; plain on a terminal, JSON lines otherwise. Each line of a request has the id of the request.
+//! Logs: `tracing`, to standard error; plain on a terminal, JSON lines otherwise. Each line of a request has the id of the request and
+//! that of its trace.
 
 use std::fmt;
 use std::io::IsTerminal;
 
+use bespoke_storage::trace;
 use http::HeaderValue;
 use serde::Serialize;
 use tracing::{Event, Subscriber};
 use tracing_serde::fields::{AsMap, SerializeFieldMap};
 use tracing_serde::{AsSerde, SerializeLevel};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::format::{DefaultFields, Format, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -17,39 +20,101 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt::layer, registry};
 
+use crate::config::Environment;
+use crate::{SpanExport, spans};
+
 tokio::task_local! {
     static REQUEST_ID: HeaderValue;
 }
 
-/// Starts the log of this process. `filter` is a level, or levels of modules as in `info,bespoke_storage=debug`; what is neither
-/// counts as `info`.
-pub fn start(filter: &str) {
-    let filter: Targets = filter
-        .parse()
-        .unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
-    let lines = layer().with_writer(std::io::stderr);
-    let lines = if std::io::stderr().is_terminal() {
-        lines.event_format(Plain(Format::default().with_target(false))).boxed()
-    } else {
-        lines.event_format(Json).boxed()
+/// The target of the line that is logged for each request, at the level `debug`.
+pub(crate) const REQUESTS: &str = "bespoke_web::request";
+
+/// Starts the log of this process, with the filter of the environment.
+pub fn start(environment: &Environment) {
+    begin(environment, &SpanExport::default());
+}
+
+/// Starts the log and, if the environment names a collector, the export of spans. An exporter that cannot be made is logged, and the
+/// process runs without.
+pub fn start_with_spans(environment: &Environment) -> SpanExport {
+    let (export, problem) = match spans::export(environment) {
+        Ok(export) => (export, None),
+        Err(problem) => (SpanExport::default(), Some(problem)),
+    };
+    begin(environment, &export);
+    if let Some(problem) = problem {
+        tracing::warn!(problem, "spans are not exported");
+    }
+    if environment.has_otel_in_dot_env() {
+        tracing::warn!("the OTEL_ variables of .env have no effect: set them in the environment of the process");
+    }
+    export
+}
+
+fn begin(environment: &Environment, export: &SpanExport) {
+    let started = match export.layer() {
+        Some(spans) => registry().with(spans).with(lines(environment)).try_init(),
+        None => registry().with(lines(environment)).try_init(),
     };
     // A second start in one process (tests) keeps the first.
-    let _ = registry().with(lines.with_filter(filter)).try_init();
+    let _ = started;
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
         tracing::error!(place, "panic");
     }));
 }
 
+/// The layer that writes lines.
+fn lines<S>(environment: &Environment) -> impl tracing_subscriber::Layer<S> + use<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let on_terminal = std::io::stderr().is_terminal();
+    let lines = layer().with_writer(std::io::stderr);
+    let lines = if on_terminal {
+        let plain = Plain(Format::default().with_target(false));
+        lines.fmt_fields(Fields::default()).event_format(plain).boxed()
+    } else {
+        lines.event_format(Json).boxed()
+    };
+    lines.with_filter(filter_of(environment.log_filter(), on_terminal))
+}
+
+/// The filter of the lines: a level, or levels of modules as in `info,bespoke_storage=debug`; any other text counts as `info`. Without a
+/// setting a terminal shows each request. Spans of this project are for exporters alone.
+fn filter_of(setting: Option<&str>, on_terminal: bool) -> Targets {
+    let default = || Targets::new().with_default(LevelFilter::INFO);
+    let filter = match setting {
+        Some(text) => text.parse().unwrap_or_else(|_| default()),
+        None if on_terminal => default().with_target(REQUESTS, LevelFilter::DEBUG),
+        None => default(),
+    };
+    filter.with_target(trace::TARGET, LevelFilter::OFF)
+}
+
 /// Works on a request: what that logs has the id. A span would do the same, and costs a twentieth of a request, of which most log
-/// nothing.
-pub(crate) async fn of_request<F: Future>(id: HeaderValue, work: F) -> F::Output {
-    REQUEST_ID.scope(id, work).await
+/// nothing. No `async fn`, whose future would hold `work` twice.
+pub(crate) fn of_request<F: Future>(id: HeaderValue, work: F) -> impl Future<Output = F::Output> {
+    REQUEST_ID.scope(id, work)
+}
+
+/// The same for work in another task that belongs to a request, if it does.
+pub(crate) async fn of_work<F: Future>(id: Option<HeaderValue>, work: F) -> F::Output {
+    match id {
+        Some(id) => of_request(id, work).await,
+        None => work.await,
+    }
+}
+
+/// The id of the request that is under way here.
+pub(crate) fn request_id() -> Option<HeaderValue> {
+    REQUEST_ID.try_with(HeaderValue::clone).ok()
 }
 
 /// Calls `f` with the id of the request that is under way here.
 fn with_request_id<T>(f: impl FnOnce(Option<&str>) -> T) -> T {
-    let id = REQUEST_ID.try_with(HeaderValue::clone).ok();
+    let id = request_id();
     f(id.as_ref().and_then(|id| id.to_str().ok()))
 }
 
@@ -67,6 +132,17 @@ where
     }
 }
 
+/// The fields of a line on a terminal, and the id of the trace behind them.
+#[derive(Default)]
+struct Fields(DefaultFields);
+
+impl<'writer> FormatFields<'writer> for Fields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        self.0.format_fields(writer.by_ref(), fields)?;
+        trace::current_id().map_or(Ok(()), |id| write!(writer, " trace_id={id:032x}"))
+    }
+}
+
 /// One JSON object a line.
 struct Json;
 
@@ -79,6 +155,9 @@ struct Line<'a> {
     target: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    /// As the conventions of OpenTelemetry for logs name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 impl<S, N> FormatEvent<S, N> for Json
@@ -97,6 +176,7 @@ where
                 fields: event.field_map(),
                 target: metadata.target(),
                 request_id,
+                trace_id: trace::current_id().map(|id| format!("{id:032x}")),
             })
         });
         writeln!(writer, "{}", text.map_err(|_| fmt::Error)?)
@@ -108,7 +188,9 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
+    use bespoke_storage::trace::{Position, TraceContext};
     use serde_json::Value;
+    use tracing::{Level, Span};
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
@@ -149,7 +231,9 @@ mod tests {
         let written = Written::default();
         let lines = layer().with_writer(written.clone()).event_format(Json);
         let _here = tracing::subscriber::set_default(registry().with(lines));
-        of_request(HeaderValue::from_static("an-id"), log()).await;
+        let position = Position::new(Some(TraceContext::new(0xab, 1)), Span::none());
+        let work = position.run(log());
+        of_request(HeaderValue::from_static("an-id"), work).await;
         log().await;
         let lines: Vec<Value> = written
             .text()
@@ -160,7 +244,8 @@ mod tests {
             panic!("{lines:?}");
         };
         assert_eq!(with["request_id"], "an-id");
-        assert_eq!(without.get("request_id"), None);
+        assert_eq!(with["trace_id"], "000000000000000000000000000000ab");
+        assert_eq!((without.get("request_id"), without.get("trace_id")), (None, None));
         for line in [with, without] {
             assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &"not sent".into()));
             assert_eq!(
@@ -176,9 +261,22 @@ mod tests {
     async fn a_line_on_a_terminal_begins_with_the_id_of_its_request() {
         let written = Written::default();
         let plain = Plain(Format::default().with_target(false));
-        let lines = layer().with_writer(written.clone()).event_format(plain);
+        let lines = layer().with_writer(written.clone()).with_ansi(false);
+        let lines = lines.fmt_fields(Fields::default()).event_format(plain);
         let _here = tracing::subscriber::set_default(registry().with(lines));
-        of_request(HeaderValue::from_static("an-id"), log()).await;
-        assert!(written.text().starts_with("an-id "), "{}", written.text());
+        let position = Position::new(Some(TraceContext::new(0xab, 1)), Span::none());
+        of_request(HeaderValue::from_static("an-id"), position.run(log())).await;
+        let text = written.text();
+        assert!(text.starts_with("an-id "), "{text}");
+        assert!(text.ends_with(" trace_id=000000000000000000000000000000ab\n"), "{text}");
+    }
+
+    #[test]
+    fn terminal_shows_requests_unless_a_setting_decides() {
+        let shows = |setting, on_terminal| filter_of(setting, on_terminal).would_enable(REQUESTS, &Level::DEBUG);
+        assert!(shows(None, true) && shows(Some("info,bespoke_web::request=debug"), false));
+        assert!(!shows(None, false) && !shows(Some("info"), true) && !shows(Some("warn"), false));
+        let filter = filter_of(Some("trace"), true);
+        assert!(!filter.would_enable(trace::TARGET, &Level::ERROR));
     }
 }

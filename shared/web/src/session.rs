@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::{FromRequestParts, Request};
 use bespoke_database::{CommitId, Committed, Db, Freshness, Version};
+use bespoke_storage::trace::Position;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::body::{Reservation, Sender};
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Limit, Subject};
 use crate::repeated::Repeated;
-use crate::{ClientIp, Context, Error, Result};
+use crate::{ClientIp, Context, Error, Result, logging};
 
 /// Which version of the database an answer saw. A client that sends it back reads at least that.
 const DB_SEQ: HeaderName = HeaderName::from_static("db-seq");
@@ -131,8 +132,12 @@ impl Session {
         f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
-        self.read_long(self.account(), move || runtime.block_on(session.read(f)))
-            .await?
+        let (id, position) = (logging::request_id(), Position::here());
+        self.read_long(self.account(), move || {
+            let read = position.run(async move { session.read(f).await });
+            runtime.block_on(logging::of_work(id, read))
+        })
+        .await?
     }
 
     /// The origin of an attempt that `client` makes now.

@@ -10,5 +10,5 @@ pub mod server;
 
 pub use app::{Answer, App, ENC_KEY, Key, Person, functions};
 pub use built::{binary, example};
-pub use runtime_api::{Exit, Function, InvokeError, RuntimeApi};
+pub use runtime_api::{Exit, Function, InvokeError, RuntimeApi, X_RAY_PARENT};
 pub use server::{Server, bespoke};

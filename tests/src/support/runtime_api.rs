@@ -38,6 +38,9 @@ const INVOCATION_LIMIT: Duration = Duration::from_secs(30);
 /// The greatest buffered response, in bytes, as Lambda's own refusal names it.
 const RESPONSE_LIMIT_BYTES: usize = 6_291_556;
 
+/// The span of X-Ray above each invocation.
+pub const X_RAY_PARENT: &str = "53995c3f42cd8ad8";
+
 /// Ends the JSON prelude of a streamed HTTP response.
 const PRELUDE_END: [u8; 8] = [0; 8];
 
@@ -342,12 +345,16 @@ async fn next(State(environment): State<Arc<Environment>>) -> Response {
         ("Lambda-Runtime-Aws-Request-Id", request_id),
         ("Lambda-Runtime-Deadline-Ms", deadline_ms().to_string()),
         ("Lambda-Runtime-Invoked-Function-Arn", arn),
-        (
-            "Lambda-Runtime-Trace-Id",
-            "Root=1-00000000-000000000000000000000000;Sampled=0".to_owned(),
-        ),
+        ("Lambda-Runtime-Trace-Id", x_ray_of(&event)),
     ];
     (headers, Json(event)).into_response()
+}
+
+/// The trace of X-Ray as a function without active tracing gets it: that of the gateway, not sampled.
+fn x_ray_of(event: &Value) -> String {
+    let root = event["headers"]["x-amzn-trace-id"].as_str();
+    let root = root.unwrap_or("Root=1-00000000-000000000000000000000000");
+    format!("{root};Parent={X_RAY_PARENT};Sampled=0")
 }
 
 #[expect(

@@ -159,16 +159,30 @@ impl Server {
             .expect("the server dies");
     }
 
+    /// Asks it to stop, waits until it has, and gives everything that it wrote.
+    ///
+    /// # Panics
+    /// When it cannot be asked, does not end well, or has written something secret.
+    pub fn stop(mut self) -> String {
+        self.ask_to_stop();
+        assert!(self.child.wait().expect("the server ends").success());
+        let said = self.readers.drain(..).map(|reader| reader.join().expect("a text"));
+        let said = said.collect::<String>();
+        secrets::check_output(&said);
+        said
+    }
+
+    fn ask_to_stop(&self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(asked.expect("kill runs").success());
+    }
+
     /// Asks it to stop and waits until it has.
     ///
     /// # Panics
     /// When it cannot be asked.
     pub fn terminate(mut self) -> ExitStatus {
-        let asked = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status()
-            .expect("kill runs");
-        assert!(asked.success());
+        self.ask_to_stop();
         self.child.wait().expect("the server ends")
     }
 }

@@ -7,9 +7,11 @@ use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
+use bespoke_storage::trace;
 use bytes::Bytes;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, Url};
+use reqwest::{Client, Method, Response, Url};
+use tracing::Instrument as _;
 
 use super::ImageError;
 use super::prepare::MAX_SOURCE_BYTES;
@@ -69,7 +71,11 @@ impl Fetcher {
                 .build();
             built.expect("a client of fixed settings can be made")
         });
-        let response = client.get(url).send().await.map_err(|_| ImageError::Url)?;
+        // Without the host, which the caller chose.
+        let span = trace::outgoing_call(&Method::GET, None, None);
+        let response = client.get(url).send().instrument(span.clone()).await;
+        trace::end_call(&span, response.as_ref().map(Response::status).map_err(|_| "no_answer"));
+        let response = response.map_err(|_| ImageError::Url)?;
         if !response.status().is_success() {
             return Err(ImageError::Url);
         }

@@ -16,14 +16,19 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::shared::IntoShared as _;
 use aws_smithy_types::body::SdkBody;
-use http::Uri;
+use http::{Response, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector as Tcp};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
+use tracing::Instrument as _;
 
 use super::tls_config;
+use crate::trace;
+
+/// The `error.type` of a call that brought no response.
+const NO_ANSWER: &str = "no_answer";
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -133,17 +138,20 @@ impl<C> fmt::Debug for Requests<C> {
 
 impl<C: Connect + Clone + Send + Sync + 'static> HttpConnector for Requests<C> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let request = match request.try_into_http1x() {
+        let mut request = match request.try_into_http1x() {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
+        let span = trace::outgoing_call(request.method(), request.uri().host(), request.uri().port_u16());
+        // After the signature, which does not cover them, because a proxy may change them.
+        trace::write_headers(&span, request.headers_mut());
         let answer = tokio::time::timeout(self.answer, self.client.request(request));
         HttpConnectorFuture::new(async move {
-            let answer = match answer.await {
-                Err(late) => return Err(ConnectorError::timeout(late.into())),
-                Ok(Err(error)) => return Err(of(error)),
-                Ok(Ok(answer)) => answer.map(SdkBody::from_body_1_x),
-            };
+            let answer = answer.instrument(span.clone()).await;
+            let answer = answer.map_err(|late| ConnectorError::timeout(late.into()));
+            let answer = answer.and_then(|answer| answer.map_err(of));
+            trace::end_call(&span, answer.as_ref().map(Response::status).map_err(|_| NO_ANSWER));
+            let answer = answer?.map(SdkBody::from_body_1_x);
             HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }

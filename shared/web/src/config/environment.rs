@@ -25,6 +25,11 @@ const OLD_ENC_KEY: &str = "BACKEND_OLD_ENC_KEY";
 const ENC_KEY_SECRET: &str = "BACKEND_ENC_KEY_SECRET";
 /// Age at which a function reads the secret again, in seconds.
 const DEFAULT_KEY_MAX_AGE_S: u64 = 300;
+/// The prefix of the variables of OpenTelemetry.
+const OTEL_PREFIX: &str = "OTEL_";
+/// Time for one call of a collector, unless the environment says otherwise. Milliseconds.
+#[cfg(feature = "otlp")]
+const COLLECTOR_TIMEOUT_MS: u64 = 10_000;
 /// The one setting that is none of the running server.
 const IMPORT_PASSPHRASE: &str = "IMPORT_ENC_KEY";
 pub(super) const DEFAULT_PORT: u16 = 3000;
@@ -45,6 +50,9 @@ pub struct Overrides {
 pub struct Environment {
     variables: BTreeMap<String, String>,
     aws: BTreeMap<String, String>,
+    otel: BTreeMap<String, String>,
+    /// Whether `.env` has variables of OpenTelemetry, which its SDK does not read there.
+    otel_in_dot_env: bool,
     on_lambda: bool,
     allow_demo_key: bool,
     dot_env_problem: Option<String>,
@@ -74,7 +82,11 @@ impl Environment {
                 Err(error) => dot_env_problem = Some(error.to_string()),
             }
         }
+        let all = file.len();
+        file.retain(|(name, _)| !name.starts_with(OTEL_PREFIX));
+        let otel_in_dot_env = file.len() < all;
         let mut environment = Self::of(file.into_iter().chain(process), overrides);
+        environment.otel_in_dot_env = otel_in_dot_env;
         environment.dot_env_problem = dot_env_problem;
         environment
     }
@@ -86,6 +98,8 @@ impl Environment {
         let (mut aws, mut variables): (BTreeMap<_, _>, BTreeMap<_, _>) =
             all.into_iter().partition(|(name, _)| name.starts_with(AWS_PREFIX));
         aws.retain(|_, value| !value.is_empty());
+        let otel = variables.extract_if(.., |name, _| name.starts_with(OTEL_PREFIX));
+        let otel = otel.filter(|(_, value)| !value.is_empty()).collect();
         variables.retain(|name, value| (name.starts_with(PREFIX) || name == IMPORT_PASSPHRASE) && !value.is_empty());
         if let Some(port) = overrides.port {
             variables.insert("BACKEND_PORT".into(), port.to_string());
@@ -96,15 +110,40 @@ impl Environment {
         Self {
             variables,
             aws,
+            otel,
+            otel_in_dot_env: false,
             on_lambda,
             allow_demo_key: overrides.allow_demo_key,
             dot_env_problem: None,
         }
     }
 
-    /// What is logged.
-    pub fn log_filter(&self) -> &str {
-        self.variables.get("BACKEND_LOG").map_or("info", String::as_str)
+    /// The filter of the log; `None` if nothing is set.
+    pub(crate) fn log_filter(&self) -> Option<&str> {
+        self.variables.get("BACKEND_LOG").map(String::as_str)
+    }
+
+    /// Whether spans are exported: the variables of OpenTelemetry name a collector and do not switch it off.
+    pub(crate) fn exports_spans(&self) -> bool {
+        let says = |name: &str, value: &str| self.otel.get(name).is_some_and(|text| text.eq_ignore_ascii_case(value));
+        let endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+        let exporter = self.otel.get("OTEL_TRACES_EXPORTER");
+        endpoints.iter().any(|name| self.otel.contains_key(*name))
+            && exporter.is_none_or(|names| names.split(',').any(|name| name.trim() == "otlp"))
+            && !says("OTEL_SDK_DISABLED", "true")
+    }
+
+    /// Time for one call of the collector. Milliseconds.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn collector_timeout_ms(&self) -> u64 {
+        let names = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+        let given = names.iter().find_map(|name| self.otel.get(*name)?.parse().ok());
+        given.unwrap_or(COLLECTOR_TIMEOUT_MS)
+    }
+
+    /// Whether `.env` has variables of OpenTelemetry, which have no effect there.
+    pub(crate) fn has_otel_in_dot_env(&self) -> bool {
+        self.otel_in_dot_env
     }
 
     /// The address of the server, before the rest is read: it is bound first.
@@ -408,6 +447,29 @@ mod tests {
         assert_eq!(config.tokens.audience, "http://localhost:3000/bespoke");
         assert_eq!(config.tokens.lifetime_ms, 7 * 24 * 3_600_000);
         assert_eq!(config.test_domain, None);
+    }
+
+    #[test]
+    fn spans_are_exported_only_to_a_named_collector() {
+        let exports = |variables: &[(&str, &str)]| {
+            let variables = variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Environment::of(variables, Overrides::default()).exports_spans()
+        };
+        let (endpoint, traces) = (
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:4318/v1/traces"),
+        );
+        assert!(!exports(&[]) && !exports(&[("OTEL_SERVICE_NAME", "x"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "")]));
+        assert!(exports(&[endpoint]) && exports(&[traces]));
+        assert!(exports(&[
+            endpoint,
+            ("OTEL_TRACES_EXPORTER", "otlp"),
+            ("OTEL_SDK_DISABLED", "false")
+        ]));
+        assert!(!exports(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]));
+        assert!(!exports(&[endpoint, ("OTEL_SDK_DISABLED", "TRUE")]));
     }
 
     #[test]

@@ -449,8 +449,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "BACKEND_LOG",
-        "info",
-        "What is logged: error, warn, info, debug, or levels of modules as in `info,bespoke_storage=debug`.",
+        "info; on a terminal also each request",
+        "What is logged: error, warn, info, debug, or levels of modules as in `info,bespoke_storage=debug`. `info,bespoke_web::request=debug` logs each request.",
     ),
 ];
 
@@ -495,6 +495,10 @@ pub fn page() -> String {
     for Setting { name, default, meaning } in SETTINGS {
         page.push_str(&format!("| `{name}` | {default} | {meaning} |\n"));
     }
+    page.push_str(
+        "\nSpans are exported if the standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT` and others) name a collector:\n\
+         [traces](operations.md#traces).\n",
+    );
     page.push_str("\nKnown from the original backend, and without effect here (yet): a configuration that is moved over starts.\n\n");
     let names: Vec<_> = WITHOUT_EFFECT.iter().map(|name| format!("`{name}`")).collect();
     page.push_str(&names.join(",\n"));

@@ -3,19 +3,22 @@
 use std::convert::Infallible;
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Request, RequestExt};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::body::BodyLimit;
 use crate::gateway::Moved;
+use crate::trace_context::XRay;
 use crate::{Gateway, Peer};
 
 /// The largest body of a request, in bytes. Lambda takes events of 6 MB, in which a body is base64. The gateway refuses larger ones.
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the gateway's route for everything that has no other.
 const DEFAULT_ROUTE: &str = "$default";
+/// The header of X-Ray.
+const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Characters that are invalid in the query of a URL. Some clients send them.
 const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
@@ -38,6 +41,8 @@ pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::respo
     if let Some(peer) = source_of(&event) {
         event.extensions_mut().insert(peer);
     }
+    let x_ray = x_ray_of(&event);
+    event.extensions_mut().insert(x_ray);
     if let Some(moved) = moved(&event) {
         event.extensions_mut().insert(moved);
     }
@@ -53,6 +58,14 @@ fn source_of(event: &Request) -> Option<Peer> {
         return None;
     };
     context.http.source_ip.as_ref()?.parse().ok().map(Peer)
+}
+
+/// The traces of X-Ray: that of the invocation, which the runtime hands over, and that of the gateway.
+fn x_ray_of(event: &Request) -> XRay {
+    let context = event.lambda_context_ref();
+    let invocation = context.and_then(|context| context.xray_trace_id.clone());
+    let gateway = event.headers().get(X_RAY).and_then(|value| value.to_str().ok());
+    XRay(invocation.into_iter().chain(gateway.map(str::to_owned)).collect())
 }
 
 /// Whether the gateway has no route for the path of a request.

@@ -1,0 +1,179 @@
+//! The exporter: the SDK of OpenTelemetry, with the HTTP client of the project.
+//!
+//! Ended spans wait in a bounded queue of the SDK, whose own thread sends them in batches. If the collector does not respond, the batch is
+//! lost, and if the queue is full, new spans are: no request waits for either. The standard variables of the environment are read by the
+//! SDK.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bespoke_services::http::{CallError, Http};
+use bespoke_storage::trace::{TARGET, TraceContext, use_span_context};
+use http::{HeaderValue, Request, Response};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState, TracerProvider as _};
+use opentelemetry_http::{Bytes, HttpClient, HttpError};
+use opentelemetry_otlp::{ExporterBuildError, RetryPolicy, SpanExporter, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SdkTracerProvider, Tracer};
+use tokio::runtime::Runtime;
+use tracing::{Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::registry::LookupSpan;
+
+/// The name of the service, unless the environment has one.
+const SERVICE: &str = "bespoke";
+const SERVICE_NAME: &str = "service.name";
+/// Time for the last spans at the end of a process. Milliseconds.
+const SHUTDOWN_MS: u64 = 3_000;
+/// Time for the spans of an invocation on Lambda, whose response waits for it. Milliseconds.
+const FLUSH_MS: u64 = 500;
+/// What the SDK calls a service without a name.
+const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// Makes the exporter that the environment describes, whose calls may take `timeout_ms` milliseconds. Connects to nothing yet.
+///
+/// # Errors
+/// If the environment has an endpoint or a header that cannot be used.
+pub(crate) fn provider(timeout_ms: u64) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let failed = |error: std::io::Error| ExporterBuildError::InternalFailure(error.to_string());
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(Collector::new(timeout_ms).map_err(failed)?)
+        // Spans are not worth a wait.
+        .with_retry_policy(RetryPolicy::default().with_max_retries(0))
+        .build()?;
+    use_span_context(context_of);
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter);
+    Ok(provider.with_resource(resource()).build())
+}
+
+fn resource() -> Resource {
+    let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let given = Resource::builder().build();
+    let name = given.get(&SERVICE_NAME.into()).map(|name| name.to_string());
+    let builder = Resource::builder().with_attribute(version);
+    match name {
+        Some(name) if !name.starts_with(UNKNOWN_SERVICE) => builder.build(),
+        _ => builder.with_service_name(SERVICE).build(),
+    }
+}
+
+/// The layer that makes spans of OpenTelemetry of those of this project, and of no others.
+pub(crate) fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    tracing_opentelemetry::layer::<S>()
+        .with_tracer::<Tracer>(provider.tracer(SERVICE))
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_level(false)
+        .with_tracked_inactivity(false)
+        .with_context_activation(false)
+        .with_filter(Targets::new().with_target(TARGET, LevelFilter::INFO))
+}
+
+/// Sends the spans that wait. The collector's client has logged a failure.
+pub(super) async fn flush(provider: &SdkTracerProvider) {
+    let provider = provider.clone();
+    let flush = tokio::task::spawn_blocking(move || provider.force_flush());
+    let _ = tokio::time::timeout(Duration::from_millis(FLUSH_MS), flush).await;
+}
+
+/// The same, and ends the export.
+pub(super) async fn shut_down(provider: &SdkTracerProvider) {
+    let (provider, limit) = (provider.clone(), Duration::from_millis(SHUTDOWN_MS));
+    let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(limit)).await;
+}
+
+/// Places `span` below the caller, and gives the context of the span.
+pub(super) fn place(span: &Span, incoming: Option<&TraceContext>) -> Option<TraceContext> {
+    if let Some(caller) = incoming {
+        let state = caller
+            .state
+            .as_ref()
+            .and_then(|state| state.to_str().ok()?.parse().ok());
+        let flags = if caller.is_sampled {
+            TraceFlags::SAMPLED
+        } else {
+            TraceFlags::NOT_SAMPLED
+        };
+        let remote = SpanContext::new(
+            caller.trace_id.into(),
+            caller.parent_id.into(),
+            flags,
+            true,
+            state.unwrap_or(TraceState::NONE),
+        );
+        // It has not begun, and if it is not recorded there is nothing to place.
+        let _ = span.set_parent(Context::new().with_remote_span_context(remote));
+    }
+    context_of(span)
+}
+
+/// The context of a span; `None` if it is not recorded by this layer.
+fn context_of(span: &Span) -> Option<TraceContext> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| TraceContext {
+        trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
+        parent_id: u64::from_be_bytes(context.span_id().to_bytes()),
+        is_sampled: context.is_sampled(),
+        state: HeaderValue::try_from(context.trace_state().header())
+            .ok()
+            .filter(|state| !state.is_empty()),
+    })
+}
+
+/// The client of the collector, on the thread of the SDK, which may wait.
+struct Collector {
+    runtime: Runtime,
+    http: Http,
+    /// Whether the last call failed, so that a collector that is away is reported once.
+    has_failed: AtomicBool,
+}
+
+impl Collector {
+    fn new(timeout_ms: u64) -> std::io::Result<Self> {
+        Ok(Self {
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+            http: Http::without_idle_connections(timeout_ms),
+            has_failed: AtomicBool::new(false),
+        })
+    }
+
+    fn report(&self, result: &Result<Response<Bytes>, CallError>) {
+        let problem = match result {
+            Ok(response) if response.status().is_success() => None,
+            Ok(response) => Some(CallError::Refused(response.status())),
+            Err(error) => Some(error.clone()),
+        };
+        let had_failed = self.has_failed.swap(problem.is_some(), Ordering::Relaxed);
+        match problem {
+            Some(error) if !had_failed => tracing::warn!(%error, "the collector did not take spans; they are dropped"),
+            None if had_failed => tracing::info!("the collector takes spans again"),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Collector")
+    }
+}
+
+#[async_trait]
+impl HttpClient for Collector {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let response = self.runtime.block_on(self.http.forward(request));
+        self.report(&response);
+        Ok(response?)
+    }
+}
