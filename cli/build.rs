@@ -1,21 +1,24 @@
 //! Takes the commit into the binary, for `bespoke --version`.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    let describe = Command::new("git")
-        .args(["describe", "--always", "--dirty", "--exclude=*"])
-        .output();
-    let commit = describe.ok().filter(|output| output.status.success());
-    let commit = commit
-        .and_then(|output| String::from_utf8(output.stdout).ok())
-        .unwrap_or_default();
-    let commit = if commit.trim().is_empty() {
-        "unknown commit"
-    } else {
-        commit.trim()
-    };
+    let commit = git(&["describe", "--always", "--dirty", "--exclude=*"]);
+    let commit = commit.as_deref().unwrap_or("unknown commit");
     println!("cargo::rustc-env=BESPOKE_COMMIT={commit}");
-    println!("cargo::rerun-if-changed=../.git/HEAD");
-    println!("cargo::rerun-if-changed=../.git/logs/HEAD");
+    println!("cargo::rerun-if-changed=build.rs");
+    // Elsewhere than in .git if this is a linked work tree.
+    let logs = ["HEAD", "logs/HEAD"].map(|name| git(&["rev-parse", "--git-path", name]));
+    for path in logs.iter().flatten().filter(|path| Path::new(path).exists()) {
+        println!("cargo::rerun-if-changed={path}");
+    }
+}
+
+/// The output of a command of Git; `None` if it fails or writes nothing.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let text = text.trim();
+    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
 }

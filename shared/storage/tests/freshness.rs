@@ -124,17 +124,18 @@ async fn many_reads_at_once_share_a_question_that_is_put_after_they_came() {
     watched.permits.forget_permits(usize::MAX);
     watched.asked();
     let under_way = join_all((0..8).map(|_| a_in(&reader, Freshness::Strict)));
+    let (has_come, come) = tokio::sync::oneshot::channel();
     let (early, late, ()) = tokio::join!(
         under_way,
         async {
             // The first eight are asking; whoever comes from here on must see this.
             add(&writer, "a", 1).await.unwrap();
+            has_come.send(()).unwrap();
             join_all((0..100).map(|_| a_in(&reader, Freshness::Strict))).await
         },
         async {
-            while watched.asked.load(Ordering::SeqCst) < 8 || writer.version() == reader.version() {
-                tokio::task::yield_now().await;
-            }
+            come.await.unwrap();
+            assert_eq!(watched.asked.load(Ordering::SeqCst), 8);
             // All hundred are on their way.
             for _ in 0..10 {
                 tokio::task::yield_now().await;

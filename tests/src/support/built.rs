@@ -1,6 +1,8 @@
 //! Paths of built executables. Cargo tells a test only about the binaries of its own package, so we ask Cargo itself.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -17,8 +19,11 @@ const OF_THE_TEST: [&str; 7] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// The executable of the workspace's binary `name`, up to date, of the profile and target directory of this test.
-/// Cargo is asked once per process and name.
+/// The variable with the id of a run of nextest.
+const RUN: &str = "NEXTEST_RUN_ID";
+
+/// The executable of the workspace's binary `name`, up to date, of the profile and target directory of this test. Cargo is asked once for
+/// each process and name, or for each run and name of nextest, which has a process for each test.
 ///
 /// # Panics
 /// When it does not build, with Cargo's words.
@@ -39,8 +44,36 @@ fn built(kind: &'static str, name: &str) -> PathBuf {
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     built
         .entry((kind, name.to_owned()))
-        .or_insert_with(|| build(kind, name))
+        .or_insert_with(|| match std::env::var(RUN) {
+            Ok(run) => once_in(&run, kind, name).expect("the target directory can be written to"),
+            Err(_) => build(kind, name),
+        })
         .clone()
+}
+
+/// The executable that the first test of `run` has built. A file in the target directory has its path behind the id of the run.
+fn once_in(run: &str, kind: &str, name: &str) -> io::Result<PathBuf> {
+    let (target_dir, profile) = whereabouts();
+    let path = target_dir.join(format!("built-{profile}{kind}-{name}"));
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    file.lock()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    if let Some((of, executable)) = text.split_once('\n')
+        && of == run
+    {
+        return Ok(executable.into());
+    }
+    let executable = build(kind, name);
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{run}\n{}", executable.display())?;
+    Ok(executable)
 }
 
 fn build(kind: &str, name: &str) -> PathBuf {
