@@ -280,8 +280,26 @@ fn collector_that_is_away_changes_nothing() {
 
 #[test]
 fn unusable_endpoint_is_reported_and_the_server_runs() {
-    let log = Setup::new(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "no url")]).run("01");
-    assert!(log.contains("spans are not exported"), "{log}");
+    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
+        let log = Setup::new(&[(name, "http://user:password-of-the-collector@ho st/")]).run("01");
+        assert!(log.contains("spans are not exported") && log.contains(name), "{log}");
+        assert!(!log.contains("password-of-the-collector"), "{log}");
+    }
+}
+
+#[test]
+fn absurd_numbers_of_the_export_are_bounded() {
+    let collector = Collector::start();
+    let url = collector.server.url();
+    let log = Setup::new(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &url),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "99999999999999"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "0"),
+    ])
+    .run("01");
+    let spans = collector.received().spans;
+    assert!(spans.iter().any(|span| span.name == "POST /signup"), "{log}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod environment;
 mod flows;
 mod key_secret;
 mod mail;
+mod otel;
 mod services;
 mod settings;
 
@@ -28,6 +29,8 @@ pub use contact::Contact;
 pub use environment::{Environment, Overrides};
 pub use flows::Translators;
 pub use key_secret::KeySecret;
+#[cfg(feature = "otlp")]
+pub(crate) use otel::{OTEL_PREFIX, OtelVariables};
 pub use settings::{SETTINGS, Setting, WITHOUT_EFFECT, page};
 
 /// Calls a day with one API key, when nothing else is set.

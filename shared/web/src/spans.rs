@@ -33,16 +33,13 @@ pub struct SpanExport {
 /// # Errors
 /// The reason why there is none, for the log.
 pub(crate) fn export(environment: &Environment) -> Result<SpanExport, String> {
-    if !environment.exports_spans() {
+    if !environment.otel().exports_spans() {
         return Ok(SpanExport::default());
     }
     #[cfg(feature = "otlp")]
-    return match otlp::provider(environment.collector_timeout_ms()) {
-        Ok(provider) => Ok(SpanExport {
-            provider: Some(provider),
-        }),
-        Err(error) => Err(error.to_string()),
-    };
+    return otlp::provider(environment.otel()).map(|provider| SpanExport {
+        provider: Some(provider),
+    });
     #[cfg(not(feature = "otlp"))]
     Err("this binary was built without the feature `otlp`".to_owned())
 }

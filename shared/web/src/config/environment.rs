@@ -13,6 +13,7 @@ use bespoke_services::secrets::Secret;
 use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
+use super::otel::{OTEL_PREFIX, OtelVariables};
 use super::{ConfigError, Contact, KeySecret, OldKeys, SETTINGS, WITHOUT_EFFECT, Website};
 use crate::origin::OriginSecret;
 use crate::{AccountLimits, LimitSettings, key_file};
@@ -25,11 +26,6 @@ const OLD_ENC_KEY: &str = "BACKEND_OLD_ENC_KEY";
 const ENC_KEY_SECRET: &str = "BACKEND_ENC_KEY_SECRET";
 /// Age at which a function reads the secret again, in seconds.
 const DEFAULT_KEY_MAX_AGE_S: u64 = 300;
-/// The prefix of the variables of OpenTelemetry.
-const OTEL_PREFIX: &str = "OTEL_";
-/// Time for one call of a collector, unless the environment says otherwise. Milliseconds.
-#[cfg(feature = "otlp")]
-const COLLECTOR_TIMEOUT_MS: u64 = 10_000;
 /// The one setting that is none of the running server.
 const IMPORT_PASSPHRASE: &str = "IMPORT_ENC_KEY";
 pub(super) const DEFAULT_PORT: u16 = 3000;
@@ -50,7 +46,7 @@ pub struct Overrides {
 pub struct Environment {
     variables: BTreeMap<String, String>,
     aws: BTreeMap<String, String>,
-    otel: BTreeMap<String, String>,
+    otel: OtelVariables,
     /// Whether `.env` has variables of OpenTelemetry, which its SDK does not read there.
     otel_in_dot_env: bool,
     on_lambda: bool,
@@ -99,7 +95,7 @@ impl Environment {
             all.into_iter().partition(|(name, _)| name.starts_with(AWS_PREFIX));
         aws.retain(|_, value| !value.is_empty());
         let otel = variables.extract_if(.., |name, _| name.starts_with(OTEL_PREFIX));
-        let otel = otel.filter(|(_, value)| !value.is_empty()).collect();
+        let otel = OtelVariables::new(otel);
         variables.retain(|name, value| (name.starts_with(PREFIX) || name == IMPORT_PASSPHRASE) && !value.is_empty());
         if let Some(port) = overrides.port {
             variables.insert("BACKEND_PORT".into(), port.to_string());
@@ -123,22 +119,9 @@ impl Environment {
         self.variables.get("BACKEND_LOG").map(String::as_str)
     }
 
-    /// Whether spans are exported: the variables of OpenTelemetry name a collector and do not switch it off.
-    pub(crate) fn exports_spans(&self) -> bool {
-        let says = |name: &str, value: &str| self.otel.get(name).is_some_and(|text| text.eq_ignore_ascii_case(value));
-        let endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-        let exporter = self.otel.get("OTEL_TRACES_EXPORTER");
-        endpoints.iter().any(|name| self.otel.contains_key(*name))
-            && exporter.is_none_or(|names| names.split(',').any(|name| name.trim() == "otlp"))
-            && !says("OTEL_SDK_DISABLED", "true")
-    }
-
-    /// Time for one call of the collector. Milliseconds.
-    #[cfg(feature = "otlp")]
-    pub(crate) fn collector_timeout_ms(&self) -> u64 {
-        let names = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
-        let given = names.iter().find_map(|name| self.otel.get(*name)?.parse().ok());
-        given.unwrap_or(COLLECTOR_TIMEOUT_MS)
+    /// The variables of OpenTelemetry.
+    pub(crate) fn otel(&self) -> &OtelVariables {
+        &self.otel
     }
 
     /// Whether `.env` has variables of OpenTelemetry, which have no effect there.
@@ -447,29 +430,6 @@ mod tests {
         assert_eq!(config.tokens.audience, "http://localhost:3000/bespoke");
         assert_eq!(config.tokens.lifetime_ms, 7 * 24 * 3_600_000);
         assert_eq!(config.test_domain, None);
-    }
-
-    #[test]
-    fn spans_are_exported_only_to_a_named_collector() {
-        let exports = |variables: &[(&str, &str)]| {
-            let variables = variables
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            Environment::of(variables, Overrides::default()).exports_spans()
-        };
-        let (endpoint, traces) = (
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"),
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:4318/v1/traces"),
-        );
-        assert!(!exports(&[]) && !exports(&[("OTEL_SERVICE_NAME", "x"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "")]));
-        assert!(exports(&[endpoint]) && exports(&[traces]));
-        assert!(exports(&[
-            endpoint,
-            ("OTEL_TRACES_EXPORTER", "otlp"),
-            ("OTEL_SDK_DISABLED", "false")
-        ]));
-        assert!(!exports(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]));
-        assert!(!exports(&[endpoint, ("OTEL_SDK_DISABLED", "TRUE")]));
     }
 
     #[test]

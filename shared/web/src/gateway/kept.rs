@@ -14,8 +14,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::etag;
 use crate::{Result, Session};
 
-/// What is kept at most, in bytes of bodies; with more than that all is forgotten.
+/// The most memory of the answers that are kept. All are dropped before it is exceeded. Bytes.
 const MAX_KEPT_BYTES: usize = 32 * 1024 * 1024;
+/// The memory of an answer beside its body and its key: headers, and places in maps. Measured, and rounded up. Bytes.
+const ANSWER_BYTES: usize = 4 * 1024;
 /// The longest path with its query under which an answer is kept, in bytes.
 const MAX_KEY_BYTES: usize = 256;
 /// A body below this size is not packed: it would not get much smaller. Bytes.
@@ -24,7 +26,29 @@ const MIN_PACKED_BYTES: usize = 512;
 /// The answers that one process keeps, by path and query.
 #[derive(Default)]
 pub(super) struct Kept {
-    answers: RwLock<HashMap<String, Arc<Answer>>>,
+    answers: RwLock<Answers>,
+}
+
+#[derive(Default)]
+struct Answers {
+    by_key: HashMap<String, Arc<Answer>>,
+    /// Their memory.
+    bytes: usize,
+}
+
+impl Answers {
+    fn insert(&mut self, key: String, answer: Arc<Answer>) {
+        let bytes = key.len() + answer.max_bytes();
+        if self.bytes + bytes > MAX_KEPT_BYTES {
+            *self = Self::default();
+        }
+        if bytes <= MAX_KEPT_BYTES {
+            let key_bytes = key.len();
+            let before = self.by_key.insert(key, answer);
+            let freed = before.map_or(0, |before| key_bytes + before.max_bytes());
+            self.bytes = self.bytes + bytes - freed;
+        }
+    }
 }
 
 /// What was answered with status 200.
@@ -54,7 +78,7 @@ impl Kept {
 
     fn find(&self, key: &str) -> Option<Arc<Answer>> {
         let answers = self.answers.read().unwrap_or_else(PoisonError::into_inner);
-        answers.get(key).cloned()
+        answers.by_key.get(key).cloned()
     }
 
     /// Keeps an answer that was made when the database had at least that version; gives it as the client takes it.
@@ -78,10 +102,6 @@ impl Kept {
         });
         if key.len() <= MAX_KEY_BYTES {
             let mut answers = self.answers.write().unwrap_or_else(PoisonError::into_inner);
-            let kept: usize = answers.values().map(|answer| answer.body.len()).sum();
-            if kept + answer.body.len() > MAX_KEPT_BYTES {
-                answers.clear();
-            }
             answers.insert(key, Arc::clone(&answer));
         }
         answer.show(gzip)
@@ -89,6 +109,12 @@ impl Kept {
 }
 
 impl Answer {
+    /// The most memory that it takes. The packed body comes later, and is smaller than the body.
+    fn max_bytes(&self) -> usize {
+        let bodies = if self.body.len() < MIN_PACKED_BYTES { 1 } else { 2 };
+        ANSWER_BYTES + bodies * self.body.len()
+    }
+
     fn show(&self, gzip: bool) -> Response {
         let packed = gzip.then(|| self.packed.get_or_init(|| pack(&self.body)).clone());
         let mut response = Response::default();
@@ -150,19 +176,40 @@ mod tests {
         assert!(!takes_gzip(&HeaderMap::new()));
     }
 
+    /// Keeps a body of so many bytes under a key, and gives the number of answers and their memory.
+    async fn keep(kept: &Kept, key: String, bytes: usize) -> (usize, usize) {
+        let response = Response::new(Body::from(vec![b'x'; bytes]));
+        kept.keep(key, false, response, None).await;
+        let answers = kept.answers.read().unwrap();
+        (answers.by_key.len(), answers.bytes)
+    }
+
     #[tokio::test]
-    async fn what_is_kept_is_bounded() {
+    async fn memory_of_large_answers_is_bounded() {
         let kept = Kept::default();
-        let part = vec![b'x'; MAX_KEPT_BYTES / 4];
         for number in 0..9 {
-            let key = format!("/{number}");
-            kept.keep(key, false, Response::new(Body::from(part.clone())), None)
-                .await;
-            let answers = kept.answers.read().unwrap();
-            assert!((1..=4).contains(&answers.len()), "{}", answers.len());
+            let (count, bytes) = keep(&kept, format!("/{number}"), MAX_KEPT_BYTES / 10).await;
+            assert!((1..=4).contains(&count) && bytes <= MAX_KEPT_BYTES, "{count} {bytes}");
         }
-        let (before, long) = (kept.answers.read().unwrap().len(), "x".repeat(MAX_KEY_BYTES + 1));
-        kept.keep(long, false, Response::default(), None).await;
-        assert_eq!(kept.answers.read().unwrap().len(), before);
+        assert_eq!(keep(&kept, "/large".to_owned(), MAX_KEPT_BYTES).await, (0, 0));
+    }
+
+    #[tokio::test]
+    async fn memory_of_small_answers_is_bounded() {
+        let (kept, most) = (Kept::default(), MAX_KEPT_BYTES / ANSWER_BYTES);
+        for number in 0..most + 10 {
+            let (count, bytes) = keep(&kept, format!("/?{number}"), 1).await;
+            assert!(count < most && bytes <= MAX_KEPT_BYTES, "{count} {bytes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn newer_answer_takes_the_place_of_the_older_one() {
+        let kept = Kept::default();
+        keep(&kept, "/".to_owned(), 10_000).await;
+        let (count, bytes) = keep(&kept, "/".to_owned(), 10).await;
+        assert_eq!((count, bytes), (1, ANSWER_BYTES + 11));
+        let long = "x".repeat(MAX_KEY_BYTES + 1);
+        assert_eq!(keep(&kept, long, 10).await, (count, bytes));
     }
 }

@@ -17,13 +17,19 @@ use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceS
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_otlp::{ExporterBuildError, RetryPolicy, SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracerProvider, Tracer};
+use opentelemetry_sdk::trace::{
+    BatchConfig, BatchConfigBuilder, BatchSpanProcessor, OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE_DEFAULT, OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT,
+    OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_SCHEDULE_DELAY_DEFAULT, SdkTracerProvider, Tracer,
+};
 use tokio::runtime::Runtime;
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::config::{OTEL_PREFIX, OtelVariables};
 
 /// The name of the service, unless the environment has one.
 const SERVICE: &str = "bespoke";
@@ -32,24 +38,56 @@ const SERVICE_NAME: &str = "service.name";
 const SHUTDOWN_MS: u64 = 3_000;
 /// Time for the spans of an invocation on Lambda, whose response waits for it. Milliseconds.
 const FLUSH_MS: u64 = 500;
+/// The most spans that may wait.
+const MAX_QUEUE: usize = 65_536;
+/// The longest time between two exports: a day. Milliseconds.
+const MAX_DELAY_MS: usize = 86_400_000;
 /// What the SDK calls a service without a name.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
-/// Makes the exporter that the environment describes, whose calls may take `timeout_ms` milliseconds. Connects to nothing yet.
+/// Makes the exporter that the environment describes. Connects to nothing yet.
 ///
 /// # Errors
-/// If the environment has an endpoint or a header that cannot be used.
-pub(crate) fn provider(timeout_ms: u64) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let failed = |error: std::io::Error| ExporterBuildError::InternalFailure(error.to_string());
+/// A sentence for the log if the environment has an endpoint or a header that cannot be used.
+pub(crate) fn provider(variables: &OtelVariables) -> Result<SdkTracerProvider, String> {
+    let collector = Collector::new(variables.collector_timeout_ms()).map_err(|error| error.to_string())?;
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(Collector::new(timeout_ms).map_err(failed)?)
+        .with_http_client(collector)
         // Spans are not worth a wait.
         .with_retry_policy(RetryPolicy::default().with_max_retries(0))
-        .build()?;
+        .build()
+        .map_err(|error| problem_of(&error))?;
     use_span_context(context_of);
-    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter);
+    let batches = BatchSpanProcessor::builder(exporter).with_batch_config(batch_config(variables));
+    let provider = SdkTracerProvider::builder().with_span_processor(batches.build());
     Ok(provider.with_resource(resource()).build())
+}
+
+/// A sentence without the value of a variable, because it may contain a password.
+fn problem_of(error: &ExporterBuildError) -> String {
+    let name = match error {
+        ExporterBuildError::InvalidConfiguration(text) => text.split(':').next(),
+        _ => None,
+    };
+    match name.filter(|name| name.starts_with(OTEL_PREFIX)) {
+        Some(name) => format!("the value of {name} cannot be used"),
+        None => "the endpoint or a header cannot be used".to_owned(),
+    }
+}
+
+/// The queue and the batches of the environment. The SDK itself takes any number, also those for which it uses up a core or all memory.
+fn batch_config(variables: &OtelVariables) -> BatchConfig {
+    let queue = variables.number(OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT, 1..=MAX_QUEUE);
+    let batch = OTEL_BSP_MAX_EXPORT_BATCH_SIZE_DEFAULT;
+    let batch = variables.number(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, batch, 1..=queue);
+    let delay_ms = OTEL_BSP_SCHEDULE_DELAY_DEFAULT.as_millis() as usize;
+    let delay_ms = variables.number(OTEL_BSP_SCHEDULE_DELAY, delay_ms, 1..=MAX_DELAY_MS);
+    BatchConfigBuilder::default()
+        .with_max_queue_size(queue)
+        .with_max_export_batch_size(batch)
+        .with_scheduled_delay(Duration::from_millis(delay_ms as u64))
+        .build()
 }
 
 fn resource() -> Resource {
