@@ -1,5 +1,6 @@
 //! The commands of README.md do what it says.
 
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use bespoke_tests::support::{Server, binary};
@@ -29,10 +30,15 @@ fn every_command_works_as_it_stands() {
     // What a reader's machine has and a test's has not: the port, the folder of the project, cargo's wrapping.
     let script = script
         .replace("http://localhost:3000", &format!("http://localhost:{}", server.port))
-        .replace("cargo run -q --", binary("bespoke").to_str().unwrap())
-        .replace(" events/", concat!(" ", env!("CARGO_MANIFEST_DIR"), "/../events/"));
+        .replace("cargo run -q --", "\"$BESPOKE\"");
+    symlink(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../events"),
+        folder.path().join("events"),
+    )
+    .expect("a link");
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])
+        .env("BESPOKE", binary("bespoke"))
         .current_dir(folder.path())
         .output();
     let output = output.unwrap();

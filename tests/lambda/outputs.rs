@@ -16,8 +16,8 @@ const AWS: &str = r#"#!/bin/sh
 echo "a key that Secrets Manager keeps"
 "#;
 
-/// Runs a command of a shell that finds `bespoke` and the stand-in.
-async fn run(command: &str) -> std::process::Output {
+/// Runs a command of a shell that finds `bespoke` and the stand-in, and has the bucket in the variable `STORE`.
+async fn run(command: &str, bucket: &str) -> std::process::Output {
     let folder = tempfile::tempdir().expect("a folder");
     let aws = folder.path().join("aws");
     std::fs::write(&aws, AWS).expect("a file");
@@ -27,6 +27,7 @@ async fn run(command: &str) -> std::process::Output {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).current_dir(folder.path());
     let settings = [
+        ("STORE", bucket),
         ("BACKEND_PASSWORD_MEMORY_KIB", "8"),
         ("BACKEND_PASSWORD_ITERATIONS", "1"),
     ];
@@ -45,13 +46,13 @@ async fn command_of_the_stack_makes_the_first_administrator() {
     let installation = Installation::empty();
     let folder = format!("dir:{}", installation.path().join("objects").display());
     let command = command
-        .replace(store, &folder)
+        .replace(store, "\"$STORE\"")
         .replace("${EncryptionKey}", "arn:secret")
         .replace("${AWS::Region}", "eu-west-1")
         .replace("${Instance}", "bespoke-staging")
         .replace("you@example.com", "root@example.com");
     assert!(!command.contains("${"), "{command}");
-    let made = run(&command).await;
+    let made = run(&command, &folder).await;
     let text = String::from_utf8_lossy(&made.stdout).into_owned();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     assert!(text.contains("root@example.com") && text.contains("password"), "{text}");

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     /// Some of this many renames are under way during a look, in the moment in which the file has lost its name already.
-    const RENAMES: usize = 50_000;
+    const RENAMES: usize = 2_000;
 
     /// A folder with a file `head`, kept at time 0.
     fn kept() -> (tempfile::TempDir, Kept) {
