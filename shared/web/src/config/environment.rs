@@ -344,7 +344,11 @@ impl Environment {
             .map_err(|error| invalid(name, error))
     }
 
-    pub(super) fn origin_secret(&self) -> Result<Option<OriginSecret>, ConfigError> {
+    /// The secret that a caller has to send; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it is too short.
+    pub fn origin_secret(&self) -> Result<Option<OriginSecret>, ConfigError> {
         let name = "BACKEND_ORIGIN_SECRET";
         let secret = self.text(name).map(|text| text.parse()).transpose();
         secret.map_err(|error: String| invalid(name, error))
