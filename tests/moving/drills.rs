@@ -28,10 +28,11 @@ fn section(heading: &str) -> String {
 fn follow(folder: &Path, commands: &str, replace: &[(&str, &str)]) {
     let mut script = format!("bespoke() {{ {} \"$@\"; }}\n{commands}", binary("bespoke").display());
     let here = folder.to_str().unwrap();
+    // First: the folder of the test may be below it.
+    script = script.replace("/tmp/", &format!("{here}/"));
     for (theirs, ours) in replace.iter().copied().chain([
         ("/backups/", format!("{here}/backups/").as_str()),
         ("/secure/place", &format!("{here}/accounts")),
-        ("/tmp/", &format!("{here}/")),
         ("jane", "ada"),
     ]) {
         script = script.replace(theirs, ours);
@@ -89,6 +90,7 @@ fn every_command_for_operators_works_as_it_stands() {
     );
     let new = run(&data, &["stats", "--json"], &[("BACKEND_STORE", &bucket)]).json(0);
     assert_eq!(new["database"]["store"], bucket);
+    assert_ne!(new["users"]["total"], 0, "{new}");
 }
 
 /// The largest file below a folder, in bytes.

@@ -55,6 +55,7 @@ pub struct Environment {
     otel_in_dot_env: bool,
     on_lambda: bool,
     allow_demo_key: bool,
+    expects_key: bool,
     dot_env_problem: Option<String>,
 }
 
@@ -114,6 +115,7 @@ impl Environment {
             otel_in_dot_env: false,
             on_lambda,
             allow_demo_key: overrides.allow_demo_key,
+            expects_key: false,
             dot_env_problem: None,
         }
     }
@@ -194,6 +196,11 @@ impl Environment {
     }
 
     /// How AWS is reached for that service, as the standard variables say.
+    /// From now on, a missing key file is an error and is not made.
+    pub fn expect_key(&mut self) {
+        self.expects_key = true;
+    }
+
     pub(super) fn aws(&self, service: &str) -> Aws {
         Aws::of(|name| self.aws.get(name).cloned(), service)
     }
@@ -287,6 +294,11 @@ impl Environment {
             Some(passphrase) => passphrase,
             None if self.text(ENC_KEY_SECRET).is_some() => {
                 return Err(invalid(ENC_KEY_SECRET, "the secret was not read"));
+            }
+            None if self.expects_key && !key_file::exists(data_dir) => {
+                return Err(ConfigError::NoKey {
+                    folder: data_dir.to_owned(),
+                });
             }
             None => key_file::read_or_create(data_dir, random).map_err(|source| ConfigError::KeyFile {
                 folder: data_dir.join("keys"),
