@@ -202,7 +202,8 @@ impl Database {
     /// As [`Database::write`], but for [`Error::Incomplete`].
     pub async fn write_refill(&self, f: impl Fn(&Db<'_>) -> Result<()> + Send + Sync + 'static) -> Result<()> {
         let refilled = self.commit_of(Writer::Refill, self.fresh_commit_id(), f);
-        Ok(refilled.await?.value)
+        refilled.await?;
+        Ok(())
     }
 
     async fn commit_of<T, E>(
