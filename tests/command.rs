@@ -295,6 +295,21 @@ fn health_follows_the_server() {
 }
 
 #[test]
+fn health_sends_the_secret_of_the_origin_to_this_machine_only() {
+    let folder = tempdir().unwrap();
+    let secret = ("BACKEND_ORIGIN_SECRET", "0123456789abcdef0123456789abcdef");
+    let server = Server::start_with(folder.path(), &[secret]);
+    let (port, url) = (server.port.to_string(), format!("http://127.0.0.1:{}", server.port));
+    let settings = [("BACKEND_PORT", &*port), secret];
+    for arguments in [&["health"][..], &["health", "--ready"]] {
+        let (success, _, errors) = run(arguments, &settings);
+        assert!(success, "{arguments:?}: {errors}");
+    }
+    let (success, _, errors) = run(&["health", "--url", &url], &settings);
+    assert!(!success && errors.contains("responds with status 403"), "{errors}");
+}
+
+#[test]
 fn health_fails_without_a_response() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();

@@ -3,15 +3,17 @@
 pub(crate) mod manifest;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use bespoke_core::Clock as _;
 use bespoke_storage::{Fetched, Place};
-use bespoke_web::{Context, SystemClock};
+use bespoke_web::{Config, Context, SystemClock};
 use serde_json::json;
 
 use self::manifest::{DATABASE, Manifest};
+use crate::start::Expect;
 use crate::{output, start};
 
 /// What lies in the bucket beside the database and is worth keeping. Exports are made anew.
@@ -28,17 +30,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     let Arguments { folder, json } = arguments;
-    ensure!(
-        !folder.exists() || fs::read_dir(folder)?.next().is_none(),
-        "{} is not empty: every backup is a folder of its own",
-        folder.display()
-    );
-    let manifest = start::with_context(data_dir, async |context| {
-        ensure!(
-            !is_in_bucket(folder, &context.config().store)?,
-            "{} is in the folder of the bucket, whose objects are garbage if the database does not name them",
-            folder.display()
-        );
+    let manifest = start::with_context(data_dir, Expect::Installation, async |context| {
+        if let Some(taken) = taken_by(folder, context.config())? {
+            bail!("{} is in {taken}, which is not for backups", folder.display());
+        }
         save(context, folder).await
     })?;
     output::print(
@@ -56,22 +51,53 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     Ok(())
 }
 
-/// Whether a folder, which may have to be made, is in the folder of the bucket.
-fn is_in_bucket(folder: &Path, place: &Place) -> Result<bool> {
-    let Place::Directory(bucket) = place else {
-        return Ok(false);
-    };
-    let bucket = fs::canonicalize(bucket)?;
+/// The name of the installation's folder that contains `folder`, which may not exist yet.
+fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
     let folder = std::path::absolute(folder)?;
     let existing = folder.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
-    Ok(existing.is_some_and(|existing| existing.starts_with(bucket)))
+    let bucket = match &config.store {
+        Place::Directory(bucket) => Some(bucket.clone()),
+        Place::S3 { .. } => None,
+    };
+    let ours = [
+        ("the folder of the bucket", bucket),
+        ("the folder of the local copy", Some(config.local_dir.clone())),
+        ("the folder of the keys", Some(config.data_dir.join("keys"))),
+    ];
+    let is_in = |ours: Option<PathBuf>| {
+        let ours = ours.and_then(|ours| fs::canonicalize(ours).ok());
+        existing
+            .as_ref()
+            .zip(ours)
+            .is_some_and(|(folder, ours)| folder.starts_with(ours))
+    };
+    Ok(ours.into_iter().find_map(|(name, ours)| is_in(ours).then_some(name)))
+}
+
+/// Takes a folder, which is made if it is missing, for a backup. Of backups that are made at once, one gets it, because `mkdir` is
+/// atomic on every file system.
+fn claim(folder: &Path) -> Result<()> {
+    let is_empty = !folder.exists() || fs::read_dir(folder)?.next().is_none();
+    let made = match is_empty {
+        true => fs::create_dir_all(folder).and_then(|()| fs::create_dir(folder.join(IMAGES))),
+        false => Err(ErrorKind::AlreadyExists.into()),
+    };
+    made.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => anyhow!(
+            "{} is not empty, or another backup is being made there: every backup is a folder of its own",
+            folder.display()
+        ),
+        _ => anyhow!("cannot make {}: {error}", folder.display()),
+    })
 }
 
 async fn save(context: &Context, folder: &Path) -> Result<Manifest> {
-    fs::create_dir_all(folder.join(IMAGES)).with_context(|| format!("cannot make {}", folder.display()))?;
+    claim(folder)?;
     let database = folder.join(DATABASE);
     let state = context.database().snapshot(&database).await?;
-    let problems = context.database().open_snapshot(&database)?.problems()?;
+    let copy = context.database().open_snapshot(&database)?;
+    copy.check_complete()?;
+    let problems = copy.problems()?;
     ensure!(problems.is_empty(), "the copy is damaged: {}", problems.join("; "));
     let mut manifest = Manifest::new(state.to_string(), SystemClock.now());
     manifest.add(folder, DATABASE)?;
@@ -89,4 +115,35 @@ async fn save(context: &Context, folder: &Path) -> Result<Manifest> {
     // Last: a folder without it is no backup.
     manifest.write(folder)?;
     Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn one_of_many_backups_gets_the_folder() {
+        const BACKUPS: usize = 16;
+        let parent = tempfile::tempdir().unwrap();
+        for round in 0..BACKUPS {
+            let (folder, start) = (parent.path().join(format!("a/{round}")), Barrier::new(BACKUPS));
+            let claimed = || {
+                start.wait();
+                claim(&folder)
+            };
+            let results: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..BACKUPS).map(|_| scope.spawn(claimed)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+            for error in results.iter().filter_map(|result| result.as_ref().err()) {
+                assert!(
+                    error.to_string().contains("another backup is being made there"),
+                    "{error}"
+                );
+            }
+        }
+    }
 }

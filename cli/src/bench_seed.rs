@@ -18,7 +18,7 @@ use bespoke_web::{Error, Overrides, Session, logging};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::start;
+use crate::start::{self, Expect};
 
 /// The password of every account.
 const PASSWORD: &str = "measure with care";
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     });
     logging::start(&environment);
     start::block_on(async {
-        let context = start::open(environment, None).await?;
+        let context = start::open(environment, Expect::InstallationOrNone, None).await?;
         context.database().compact_by_itself();
         let session = Session::new(context.clone());
         let mut out = BufWriter::new(File::create(&arguments.out)?);

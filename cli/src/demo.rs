@@ -15,6 +15,8 @@ use bespoke_web::{Error, Overrides, Session, logging};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::start::Expect;
+use crate::user::readable;
 use crate::{output, start};
 
 const USER: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
@@ -32,11 +34,11 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
     logging::start(&environment);
     let secret = KeySecret::parse(SECRET)?;
     start::block_on(async {
-        let context = start::open(environment, None).await?;
+        let context = start::open(environment, Expect::InstallationOrNone, None).await?;
         let session = Session::new(context.clone());
         let (writer, digest_of) = (session.clone(), secret.clone());
         let made = session.write(move |db| store(db, &writer, &digest_of)).await;
-        let made = made.map_err(|error| anyhow::anyhow!("the demonstration cannot be stored: {}", error.code()))?;
+        let made = made.map_err(|error| readable(error).context("the demonstration cannot be stored"))?;
         output::say!(
             "{}",
             if made {

@@ -7,6 +7,7 @@ use bespoke_core::measurement::parse_designs;
 use bespoke_database::designs;
 use bespoke_web::Session;
 
+use crate::start::Expect;
 use crate::{output, start};
 
 #[derive(clap::Subcommand)]
@@ -23,12 +24,15 @@ pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let list = parse_designs(&text).map_err(|error| anyhow!("{}: {error}", file.display()))?;
     let count = list.len();
-    start::with_context(data_dir, async |context| {
+    start::with_context(data_dir, Expect::Installation, async |context| {
         let session = Session::new(context.clone());
         let write = session.write(move |db| Ok(designs::replace(db, &list)?));
-        write
-            .await
-            .map_err(|error| anyhow!("the designs cannot be stored: {}", error.code()))
+        write.await.map_err(|error| {
+            anyhow!(
+                "the designs cannot be stored: {}",
+                error.detail().unwrap_or(error.code())
+            )
+        })
     })?;
     output::say!("{count} designs are served now.");
     Ok(())

@@ -5,11 +5,13 @@ mod checks;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use bespoke_web::{Config, Context, Surroundings};
+use anyhow::{Error, Result};
+use bespoke_web::config::ConfigError;
+use bespoke_web::{Context, Surroundings};
 use serde_json::{Value, json};
 
-use crate::{aws, output, start};
+use crate::start::Expect;
+use crate::{output, start};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -78,27 +80,30 @@ impl State {
     }
 }
 
+/// The finding if there is no configuration or no installation to look at.
+fn unusable(error: &Error) -> Finding {
+    match error.downcast_ref::<ConfigError>() {
+        Some(ConfigError::NoKey { .. } | ConfigError::KeyFile { .. }) => {
+            Finding::new("keys", State::Bad, error.to_string(), checks::ADVICE)
+        }
+        Some(_) => {
+            let advice = "correct it; docs/configuration.md has every setting";
+            Finding::new("configuration", State::Bad, error.to_string(), advice)
+        }
+        None => Finding::new("store", State::Bad, format!("{error:#}"), checks::ADVICE),
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
-    let mut environment = start::environment(data_dir);
+    let environment = start::environment(data_dir);
     let findings = start::block_on(async {
         let surroundings = Surroundings::system();
-        let read = aws::read_key(&mut environment, surroundings.clock.now()).await;
-        let loaded = read.and_then(|()| Config::load(environment, &*surroundings.random));
-        let mut config = match loaded {
+        let config = match start::configuration(environment, Expect::InstallationOrPart, &surroundings).await {
             Ok(config) => config,
-            Err(error) => {
-                let advice = "correct it; docs/configuration.md has every setting";
-                return Ok(vec![Finding::new(
-                    "configuration",
-                    State::Bad,
-                    error.to_string(),
-                    advice,
-                )]);
-            }
+            Err(error) => return Ok(vec![unusable(&error)]),
         };
-        aws::complete(&mut config).await;
         let mut findings = checks::configuration(&config);
-        match Context::open(config, surroundings).await {
+        match Context::open_incomplete(config, surroundings).await {
             Err(error) => findings.push(Finding::new("store", State::Bad, error.to_string(), checks::ADVICE)),
             Ok(context) => {
                 findings.extend(checks::installation(&context).await);

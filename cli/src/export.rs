@@ -8,6 +8,7 @@ use bespoke_database::users;
 use bespoke_web::Session;
 use serde_json::json;
 
+use crate::start::Expect;
 use crate::user::{find, readable};
 use crate::{output, start};
 
@@ -28,8 +29,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     let Arguments { folder, account, json } = arguments;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let count = start::with_context(data_dir, async |context| {
+    let count = start::with_context(data_dir, Expect::Installation, async |context| {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let session = Session::new(context.clone());
         match account {
             Some(account) => {

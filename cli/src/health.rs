@@ -31,10 +31,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let request = agent.get(&url);
         (url, request)
     } else {
-        let address = Environment::read(Overrides::default()).address()?;
+        let environment = Environment::read(Overrides::default());
+        let address = environment.address()?;
         let url = format!("http://{}{path}", reachable(address));
         // A proxy that the environment names is for calls to the outside.
-        let request = agent.get(&url).config().proxy(None).build();
+        let mut request = agent.get(&url).config().proxy(None).build();
+        // The server refuses requests without the secret. It never goes to the host of `--url`.
+        if let Some(secret) = environment.origin_secret()? {
+            let (name, value) = secret.header();
+            request = request.header(name, value);
+        }
         (url, request)
     };
     let response = request.call().with_context(|| format!("no response from {url}"))?;

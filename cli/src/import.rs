@@ -26,6 +26,7 @@ use self::old_cipher::OldCipher;
 use self::report::Report;
 use self::source::Source;
 use self::tables::TABLES;
+use crate::start::Expect;
 use crate::{output, start};
 
 /// Rows of one commit. Fewer would write the pages of the indexes more often, more would take more memory.
@@ -72,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
         environment
     };
     start::block_on(async {
-        let context = start::open(environment, None).await?;
+        let context = start::open(environment, Expect::InstallationOrNone, None).await?;
         let began = SystemClock.now();
         let result = move_in(&context, source, cipher, arguments).await;
         let report = result.map(|report| Report {

@@ -11,6 +11,7 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service, service_fn};
 use serde_json::Value;
 
+use crate::start::Expect;
 use crate::{functions, output, start};
 
 #[derive(clap::Args)]
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     let mut request: LambdaRequest = serde_json::from_value(event).context("the event is none of API Gateway's")?;
     lambda::encode_query(&mut request);
     start::block_on(async {
-        let context = start::open(environment, None).await?;
+        let context = start::open(environment, Expect::Installation, None).await?;
         let gateway = Gateway::new(context.clone(), [routes]);
         let mut function = Adapter::from(service_fn(|event| lambda::answer(&gateway, event)));
         let event = LambdaEvent::new(request, lambda_http::Context::default());
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
 
 /// Does what a schedule has the function `maintenance` do.
 async fn maintain(environment: Environment, event: Value) -> Result<()> {
-    let context = start::open(environment, None).await?;
+    let context = start::open(environment, Expect::Installation, None).await?;
     let done = lambda::maintain(&context, event).await;
     output::say!("{}", serde_json::to_string(&done.map_err(|error| anyhow!("{error}"))?)?);
     context.database().clone().close().await;

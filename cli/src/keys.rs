@@ -9,6 +9,7 @@ use bespoke_web::{Error, Session};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::start::Expect;
 use crate::user::{OPERATOR, find, readable};
 use crate::{output, start};
 
@@ -32,15 +33,20 @@ pub(crate) struct List {
 #[derive(clap::Args)]
 pub(crate) struct Revoke {
     /// The key's UUID
-    #[arg(required_unless_present = "all_of", conflicts_with = "all_of")]
+    #[arg(required_unless_present = "all_of", conflicts_with = "all_of", value_parser = key_id)]
     key: Option<Uuid>,
     /// All keys of this account
     #[arg(long, value_name = "ACCOUNT")]
     all_of: Option<String>,
 }
 
+fn key_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse()
+        .map_err(|_| "takes a UUID, as `bespoke keys list` shows it")
+}
+
 pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
-    start::with_context(data_dir, async |context| {
+    start::with_context(data_dir, Expect::Installation, async |context| {
         let session = Session::new(context.clone());
         match command {
             Command::List(arguments) => list(&session, &arguments).await,

@@ -5,13 +5,14 @@ mod states;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use bespoke_database::{Database, Freshness, Snapshot, refill};
 use bespoke_storage::PutCondition;
 use bespoke_web::Context;
 use serde_json::json;
 
 use crate::backup::manifest::{DATABASE, Manifest};
+use crate::start::Expect;
 use crate::{output, start};
 
 /// Rows of one commit.
@@ -47,14 +48,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     if arguments.list {
-        let spans = start::with_context(data_dir, async |context| Ok(context.database().restorable().await?))?;
+        let spans = start::with_context(data_dir, Expect::InstallationOrPart, async |context| {
+            Ok(context.database().restorable().await?)
+        })?;
         states::print(&spans, arguments.json);
         return Ok(());
     }
     match (&arguments.at, &arguments.from) {
         (Some(at), _) => {
             let point = states::point(at)?;
-            let restored = start::with_context(data_dir, async |context| {
+            let restored = start::with_context(data_dir, Expect::InstallationOrPart, async |context| {
                 context.database().restore(point).await.map_err(states::explained)
             })?;
             let (from, now) = (restored.from.to_string(), restored.version.to_string());
@@ -71,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         }
         (None, Some(folder)) => {
             let manifest = Manifest::read(folder)?;
-            let rows = start::with_context(data_dir, async |context| {
+            let rows = start::with_context(data_dir, Expect::Anything, async |context| {
                 put_back(context, folder, &manifest, arguments).await
             })?;
             output::print(
@@ -108,7 +111,7 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
                 break;
             }
             let (count, rows) = (rows.len() as i64, Arc::new(rows));
-            let store = database.write(database.fresh_commit_id(), move |db| refill::store(db, &rows));
+            let store = database.write_refill(move |db| refill::store(db, &rows));
             store
                 .await
                 .with_context(|| format!("cannot store rows of {table}; the same command goes on there"))?;
@@ -125,7 +128,7 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
         context.bucket().put(name, body.into(), PutCondition::None).await?;
     }
     let counters = snapshot.counters()?;
-    let finish = database.write(database.fresh_commit_id(), move |db| refill::finish(db, &counters));
+    let finish = database.write_refill(move |db| refill::finish(db, &counters));
     finish.await?;
     bar.finish_and_clear();
     database.compact().await?;
@@ -142,13 +145,20 @@ async fn begin(database: &Database, snapshot: &Snapshot, manifest: &Manifest) ->
     let first = snapshot.tables()?.into_iter().next().unwrap_or_default();
     match database.read(Freshness::Strict, refill::begun).await? {
         Some((begun, table, rows)) if begun == source => Ok((table, rows)),
-        Some(_) => bail!("another backup is being put back here"),
+        Some(_) => {
+            let begun = database.check_complete().await.err();
+            Err(begun.map_or_else(|| anyhow!("it has ended meanwhile"), Error::from))
+                .context("this is another backup than the one whose restore was interrupted")
+        }
         None => {
             let table = first.clone();
-            let begin = database.write(database.fresh_commit_id(), move |db| refill::begin(db, &source, &table));
+            let begin = database.write_refill(move |db| refill::begin(db, &source, &table));
             begin.await.map_err(|error| match error {
                 bespoke_database::Error::NotEmpty => {
                     anyhow!("this installation has accounts already: put a backup back into one that has none")
+                }
+                error @ bespoke_database::Error::InUse(_) => {
+                    Error::from(error).context("this installation is in use already: put a backup back into a new one")
                 }
                 error => error.into(),
             })?;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use bespoke_database::{Database, sealed};
 use serde_json::json;
 
+use crate::start::Expect;
 use crate::{output, start};
 
 /// Rows of one commit: few, so that nobody who writes waits for long.
@@ -35,7 +36,7 @@ struct Done {
 }
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
-    let done = start::with_context(data_dir, async |context| {
+    let done = start::with_context(data_dir, Expect::Installation, async |context| {
         let old = &context.config().old_keys;
         if old.data.is_none() && old.index.is_none() {
             bail!(
@@ -45,12 +46,23 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         }
         let mut done = Done::default();
         let bar = output::bar(sealed::tables().count() as u64, "tables");
+        let database = context.database();
+        database.write(database.fresh_commit_id(), sealed::begin).await?;
         for table in sealed::tables() {
-            renew(context.database(), table, arguments, &mut done).await?;
+            renew(database, table, arguments, &mut done).await?;
             bar.inc(1);
         }
+        // Until the last table was done, a process that has the old data key alone could add rows to the others.
+        let mut late = Done {
+            commits: done.commits,
+            ..Done::default()
+        };
+        for table in sealed::tables() {
+            renew(database, table, arguments, &mut late).await?;
+        }
+        done.changed += late.changed;
         bar.finish_and_clear();
-        context.database().compact().await?;
+        database.compact().await?;
         Ok(done)
     })?;
     output::print(

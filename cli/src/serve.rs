@@ -14,9 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use bespoke_core::entity::mail::OutboxMail;
-use bespoke_database::{Freshness, refill};
 use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::maintenance::Task;
@@ -27,7 +26,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::start;
+use crate::start::{self, Expect};
 
 /// How long requests under way may take after a signal to stop, in seconds.
 const GRACE_S: u64 = 20;
@@ -66,15 +65,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
     })?;
     environment.set_port(listener.local_addr()?.port());
     let announce = std::io::stdout().is_terminal().then_some(announce as Announce);
-    let context = start::open(environment, announce).await?;
-    if context
-        .database()
-        .read(Freshness::Local, refill::begun)
-        .await?
-        .is_some()
-    {
-        bail!("a backup is being put back here: let `bespoke restore --from` come to its end, or run it again");
-    }
+    let context = start::open(environment, Expect::InstallationOrNone, announce).await?;
     context.database().compact_by_itself();
     let chores = [
         tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT)),

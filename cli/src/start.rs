@@ -3,12 +3,35 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::{Config, Context, Overrides, Surroundings, logging};
 
 use crate::aws;
+
+/// The installation that a command works on.
+#[derive(Clone, Copy)]
+pub(crate) enum Expect {
+    /// One that is there and complete.
+    Installation,
+    /// The same, or a new one where there is none.
+    InstallationOrNone,
+    /// One that is there, which an interrupted restore may have left incomplete.
+    InstallationOrPart,
+    /// Any of these: for the restore itself.
+    Anything,
+}
+
+impl Expect {
+    fn begins(self) -> bool {
+        matches!(self, Self::InstallationOrNone | Self::Anything)
+    }
+
+    fn takes_part(self) -> bool {
+        matches!(self, Self::InstallationOrPart | Self::Anything)
+    }
+}
 
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
@@ -17,16 +40,42 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
 }
 
 /// Reads the configuration and opens the bucket. `announce` shows mails to the person at the terminal.
-pub(crate) async fn open(mut environment: Environment, announce: Option<Announce>) -> Result<Context> {
+pub(crate) async fn open(environment: Environment, expect: Expect, announce: Option<Announce>) -> Result<Context> {
     let mut surroundings = Surroundings::system();
+    let config = configuration(environment, expect, &surroundings).await?;
+    surroundings.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
+    let store = config.store.to_string();
+    let opened = match expect.takes_part() {
+        true => Context::open_incomplete(config, surroundings).await,
+        false => Context::open(config, surroundings).await,
+    };
+    opened.with_context(|| format!("cannot open the bucket {store}"))
+}
+
+/// Reads the configuration. Creates nothing if an installation is expected.
+///
+/// # Errors
+/// Those of the configuration, and a missing installation where one is expected.
+pub(crate) async fn configuration(
+    mut environment: Environment,
+    expect: Expect,
+    surroundings: &Surroundings,
+) -> Result<Config> {
+    if !expect.begins() {
+        environment.expect_key();
+    }
     aws::read_key(&mut environment, surroundings.clock.now()).await?;
     let mut config = Config::load(environment, &*surroundings.random)?;
     aws::complete(&mut config).await;
-    surroundings.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
-    let store = config.store.to_string();
-    Context::open(config, surroundings)
-        .await
-        .with_context(|| format!("cannot open the bucket {store}"))
+    if !expect.begins() {
+        let store = &config.store;
+        let found = store.has_database(&config.aws).await;
+        ensure!(
+            found.with_context(|| format!("cannot open the bucket {store}"))?,
+            "there is no installation in {store}: check --data and BACKEND_STORE; `bespoke serve` begins a new one"
+        );
+    }
+    Ok(config)
 }
 
 /// The environment of the process, with the folder that the command line names; begins to log.
@@ -40,10 +89,14 @@ pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
 }
 
 /// Does something with the installation of the environment, and leaves it in order.
-pub(crate) fn with_context<T>(data_dir: Option<PathBuf>, work: impl AsyncFnOnce(&Context) -> Result<T>) -> Result<T> {
+pub(crate) fn with_context<T>(
+    data_dir: Option<PathBuf>,
+    expect: Expect,
+    work: impl AsyncFnOnce(&Context) -> Result<T>,
+) -> Result<T> {
     let environment = environment(data_dir);
     block_on(async {
-        let context = open(environment, None).await?;
+        let context = open(environment, expect, None).await?;
         let result = work(&context).await;
         context.database().clone().close().await;
         result

@@ -7,6 +7,7 @@ use bespoke_database::statistics;
 use bespoke_web::Session;
 use serde_json::{Value, json};
 
+use crate::start::Expect;
 use crate::user::readable;
 use crate::{output, start};
 
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
-    let shown = start::with_context(data_dir, async |context| {
+    let shown = start::with_context(data_dir, Expect::Installation, async |context| {
         let session = Session::new(context.clone());
         let counted = session
             .read(|db| Ok(statistics::read(db, DESIGNS)?))

@@ -14,7 +14,7 @@ use bespoke_web::{Error, Session};
 
 pub(crate) use change::OPERATOR;
 
-use crate::start;
+use crate::start::{self, Expect};
 
 /// Bytes of a password that is made here; shown as twice as many hexadecimal digits.
 const PASSWORD_BYTES: usize = 12;
@@ -44,7 +44,12 @@ pub(crate) enum Command {
 }
 
 pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
-    start::with_context(data_dir, async |context| {
+    let expect = match &command {
+        // On AWS, the first administrator may be there before any function has started.
+        Command::Create(_) => Expect::InstallationOrNone,
+        _ => Expect::Installation,
+    };
+    start::with_context(data_dir, expect, async |context| {
         let session = Session::new(context.clone());
         match command {
             Command::Create(arguments) => create::create(&session, arguments).await,
@@ -89,6 +94,6 @@ pub(crate) fn readable(error: Error) -> anyhow::Error {
         ("emailTaken", _) => anyhow!("this address has an account already"),
         ("usernameTaken", _) => anyhow!("this user name is taken"),
         (_, 404) => anyhow!("there is no such thing"),
-        (code, _) => anyhow!("that cannot be done: {code}"),
+        (code, _) => anyhow!("that cannot be done: {}", error.detail().unwrap_or(code)),
     }
 }

@@ -1,16 +1,18 @@
 //! `bespoke verify`: whether everything is there and can be read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use bespoke_core::Clock as _;
 use bespoke_database::{Snapshot, sealed};
-use bespoke_web::{Context, SystemClock};
+use bespoke_web::{Config, Context, Surroundings, SystemClock};
 use serde_json::json;
 
 use crate::backup::manifest::{DATABASE, Manifest};
-use crate::{output, start};
+use crate::start::Expect;
+use crate::{aws, output, start};
 
 /// Rows that are looked at in one go.
 const ROWS: u32 = 1_000;
@@ -37,17 +39,26 @@ struct Found {
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
     let began = SystemClock.now();
-    let mut found = start::with_context(data_dir, async |context| match &arguments.backup {
-        Some(folder) => {
-            let manifest = Manifest::read(folder)?;
-            let snapshot = context.database().open_snapshot(&folder.join(DATABASE))?;
-            look(&snapshot, manifest.state)
-        }
-        None => bucket(context).await,
-    })?;
+    let mut found = match &arguments.backup {
+        Some(folder) => backup(folder, data_dir)?,
+        None => start::with_context(data_dir, Expect::InstallationOrPart, bucket)?,
+    };
     found.took_ms = (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs();
     output::print(arguments.json, || found.as_json(), || found.print());
     Ok(output::exit_code(!found.problems.is_empty()))
+}
+
+/// Needs the keys alone, so that a backup can be looked at before there is a bucket for it.
+fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
+    let manifest = Manifest::read(folder)?;
+    let (mut environment, surroundings) = (start::environment(data_dir), Surroundings::system());
+    environment.expect_key();
+    start::block_on(async {
+        aws::read_key(&mut environment, surroundings.clock.now()).await?;
+        let config = Config::load(environment, &*surroundings.random)?;
+        let vault = Arc::new(config.vault(surroundings.random));
+        look(&Snapshot::open(&folder.join(DATABASE), vault)?, manifest.state)
+    })
 }
 
 /// Fetches every object that the database consists of, and compares it with its checksum. The rest is looked at in a copy, so that
@@ -65,6 +76,10 @@ async fn bucket(context: &Context) -> Result<Found> {
 fn look(snapshot: &Snapshot, state: String) -> Result<Found> {
     let bar = output::bar(sealed::tables().count() as u64 + 1, "tables");
     let mut problems = snapshot.problems()?;
+    match snapshot.check_complete() {
+        Err(error @ bespoke_database::Error::Incomplete { .. }) => problems.push(error.to_string()),
+        checked => checked?,
+    }
     bar.inc(1);
     let mut rows = 0;
     for table in sealed::tables() {

@@ -64,6 +64,10 @@ async fn the_demonstration_set_is_read_outside_of_test_mode_too() {
 #[tokio::test]
 async fn without_the_demonstration_its_key_is_refused() {
     let installation = Installation::empty();
+    let made = installation
+        .bespoke(&["user", "create", "jane@example.com"], &[], None)
+        .await;
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
     let refused = printed(&installation, &["invoke", &file(READ)], &[], None)
         .await
         .expect(401);
@@ -91,7 +95,7 @@ async fn logs_go_to_standard_error() {
 
 #[tokio::test]
 async fn what_is_no_event_is_refused_in_one_line() {
-    let installation = Installation::empty();
+    let installation = Installation::demonstration().await;
     let mut without_path = event("GET", "/healthz", "", &Value::Null);
     without_path.as_object_mut().unwrap().remove("rawPath");
     let mut not_base64 = event("POST", "/signup", "", &json!({}));

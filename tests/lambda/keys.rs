@@ -102,6 +102,44 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
 }
 
 #[tokio::test]
+async fn function_with_the_old_passphrase_writes_nothing_and_reads_the_secret_again() {
+    let server = MockServer::start().await;
+    let url = server.uri();
+    let settings = [
+        ("BACKEND_ENC_KEY_SECRET", "Key"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let installation = Installation::empty();
+    set_versions(&server, &[("AWSCURRENT", FIRST)]).await;
+    let account = installation.function("account", "account", &settings).await;
+    signed_up(&account, "jane").await;
+    set_versions(&server, &[("AWSCURRENT", SECOND), ("AWSPREVIOUS", FIRST)]).await;
+    let rotated = installation.bespoke(&["rotate-keys"], &settings, None).await;
+    assert_eq!(rotated.code, Some(0), "{}", rotated.stderr);
+
+    let body = json!({ "email": "jane@freesewing.dev", "language": "en" });
+    let refused = call(&account, "POST", "/signup", "", &body, 503).await;
+    assert_eq!(refused["error"], "serviceUnavailable");
+    assert!(
+        account.log().contains("the database was made with other keys"),
+        "{}",
+        account.log()
+    );
+    call(&account, "POST", "/signup", "", &body, 201).await;
+    signed_up(&account, "tess").await;
+    let users = installation.bespoke(&["user", "list", "--json"], &settings, None).await;
+    assert_eq!(
+        users.stdout.matches("jane@freesewing.dev").count(),
+        1,
+        "{}",
+        users.stdout
+    );
+}
+
+#[tokio::test]
 async fn passphrase_is_in_the_settings_or_in_a_secret() {
     let installation = Installation::empty();
     let both = [("BACKEND_ENC_KEY_SECRET", "Key"), ("BACKEND_ENC_KEY", FIRST)];

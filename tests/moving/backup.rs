@@ -38,6 +38,18 @@ async fn a_backup_is_put_back_into_a_new_bucket_also_after_a_kill() {
     let inside = old.path().join("objects/backups/../backups/one");
     run(old.path(), &["backup", inside.to_str().unwrap()], &[]).fails_with("is in the folder of the bucket");
     assert!(!old.path().join("objects/backups").exists());
+    let elsewhere = tempdir().unwrap();
+    let local = elsewhere.path().join("local");
+    fs::create_dir_all(old.path().join("keys")).unwrap();
+    for (inside, name) in [
+        (local.join("a/b"), "the folder of the local copy"),
+        (old.path().join("keys/backup"), "the folder of the keys"),
+    ] {
+        let settings = [("BACKEND_LOCAL_DIR", local.to_str().unwrap())];
+        let refused = run(old.path(), &["backup", inside.to_str().unwrap()], &settings);
+        refused.fails_with(&format!("is in {name}"));
+        assert!(!inside.exists());
+    }
 
     let new = tempdir().unwrap();
     let from = [
@@ -97,6 +109,11 @@ fn what_was_deleted_by_mistake_comes_back() {
     run(folder.path(), &["restore", "--at", "2999-01-01T00:00:00Z"], &[]).fails_with("lies in the future");
     let early = run(folder.path(), &["restore", "--at", "2001-01-01T00:00:00Z"], &[]);
     early.fails_with("2001-01-01T00:00:00Z lies before the first state that can be restored, which is of 20");
+    let ancient = run(folder.path(), &["restore", "--at=1969-01-01T00:00:00Z"], &[]);
+    assert_eq!(
+        ancient.err,
+        "bespoke: `1969-01-01T00:00:00Z` is before 1970: no state is that old\n"
+    );
     assert_eq!(run(folder.path(), &["restore"], &[]).code, Some(2));
 }
 

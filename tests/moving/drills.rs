@@ -84,6 +84,7 @@ fn every_command_for_operators_works_as_it_stands() {
     let bucket = format!("dir:{}", here.join("new-bucket").display());
     let new = run(&data, &["stats", "--json"], &[("BACKEND_STORE", &bucket)]).json(0);
     assert_eq!(new["database"]["store"], bucket);
+    assert_ne!(new["users"]["total"], 0, "{new}");
 }
 
 /// The largest file below a folder, in bytes.

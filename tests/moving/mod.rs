@@ -6,6 +6,8 @@ mod import;
 mod import_account;
 mod import_interrupted;
 mod import_odd;
+mod interrupted_restore;
+mod missing;
 mod operator;
 mod rotate;
 

@@ -16,12 +16,30 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
     run(folder.path(), &rotate, &[]).fails_with("set BACKEND_OLD_ENC_KEY");
 
     let both = [("BACKEND_ENC_KEY", NEW_KEY), ("BACKEND_OLD_ENC_KEY", ENC_KEY)];
+    // A server that was not restarted.
+    let stale = Server::start_with(folder.path(), &[("BACKEND_ENC_KEY", ENC_KEY)]);
     let server = Server::start_with(folder.path(), &both);
     let sign_in = |server: &Server, username: &str, password: &str| {
         let body = json!({ "username": username, "password": password });
         let (status, answer) = server.call("POST", "/signin", "", &body);
         assert_eq!(status, 200, "{username}: {answer}");
         format!("Bearer {}", answer["token"].as_str().unwrap())
+    };
+    let stale_ada = sign_in(&stale, "ada@example.com", "ada-password");
+    let refuses = |stale: &Server| {
+        let carol = json!({ "email": "carol@example.com", "language": "en" });
+        for (method, path, body) in [
+            ("POST", "/sets/jwt", json!({ "name": "Lost" })),
+            ("GET", "/sets/jwt", json!(null)),
+            ("POST", "/signup", carol),
+        ] {
+            let (status, answer) = stale.call(method, path, &stale_ada, &body);
+            assert_eq!(
+                (status, &answer["error"]),
+                (503, &json!("serviceUnavailable")),
+                "{method} {path}"
+            );
+        }
     };
     let ada = sign_in(&server, "ada@example.com", "ada-password");
     let (status, _) = server.call("POST", "/sets/jwt", &ada, &json!({ "name": "Meanwhile" }));
@@ -34,6 +52,7 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
             &both,
         );
         assert_eq!(killed.code, None, "{}", killed.err);
+        refuses(&stale);
         // Some is under the new key, some under the old.
         sign_in(&server, "ada@example.com", "ada-password");
         sign_in(&server, "carol@example.com", "legacy-password");
@@ -50,6 +69,12 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
     run(folder.path(), &["verify"], &new_alone).fails_with("the database was made with other keys");
     let done = run(folder.path(), &rotate, &both).json(0);
     assert!(done["changed"].as_i64().unwrap() > 5, "{done}");
+    refuses(&stale);
+    let log = stale.stop();
+    assert!(
+        log.contains("the database was made with other keys") && log.contains("BACKEND_ENC_KEY"),
+        "{log}"
+    );
     assert_eq!(run(folder.path(), &rotate, &both).json(0)["changed"], 0);
     drop(server);
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bespoke_core::Clock as _;
-use bespoke_database::{Page, import, outbox, refill};
+use bespoke_database::{Page, import, outbox};
 use bespoke_storage::{Fetched, Place};
 use bespoke_web::{Config, Context, Session, SystemClock};
 
@@ -114,15 +114,13 @@ async fn mail(context: &Context) -> Finding {
 
 async fn unfinished(context: &Context) -> Finding {
     let session = Session::new(context.clone());
-    match session.read(|db| Ok((import::begun(db)?, refill::begun(db)?))).await {
+    if let Err(error) = context.database().check_complete().await {
+        let advice = "let `bespoke restore --from` come to its end, or run it again with the same backup";
+        return Finding::new("data", Bad, error.to_string(), advice);
+    }
+    match session.read(|db| Ok(import::begun(db)?)).await {
         Err(error) => Finding::new("data", Bad, error.code(), "run `bespoke verify`"),
-        Ok((_, Some(_))) => Finding::new(
-            "data",
-            Bad,
-            "a restore was interrupted",
-            "run the same `bespoke restore` again",
-        ),
-        Ok((Some((_, None)), _)) => Finding::new(
+        Ok(Some((_, None))) => Finding::new(
             "data",
             Bad,
             "an import was interrupted",

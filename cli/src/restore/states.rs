@@ -1,6 +1,6 @@
 //! Earlier states of the bucket: which can be restored, and why one cannot.
 
-use anyhow::{Context as _, Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use bespoke_database::{NotRestorable, RestorePoint, Span, State};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,7 +20,8 @@ pub(super) fn point(text: &str) -> Result<RestorePoint> {
     let moment: Timestamp = text
         .parse()
         .map_err(|_| anyhow!("`{text}` is neither a state (1-1234) nor a moment (2026-11-21T10:00:00Z)"))?;
-    let ms = u64::try_from(moment.as_millisecond()).context("that is before 1970")?;
+    let ms =
+        u64::try_from(moment.as_millisecond()).map_err(|_| anyhow!("`{text}` is before 1970: no state is that old"))?;
     Ok(RestorePoint::Before(ms))
 }
 

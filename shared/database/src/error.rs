@@ -15,9 +15,18 @@ pub enum Error {
     /// The database was made with other keys than those of this process.
     #[error(
         "the database was made with other keys: put back the key file that it was made with, or set BACKEND_ENC_KEY (and \
-         BACKEND_DATA_KEY and BACKEND_INDEX_KEY, where they were set) to what it was"
+         BACKEND_DATA_KEY and BACKEND_INDEX_KEY, where they were set) to what it was; after a rotation of keys, to the new one"
     )]
     OtherKeys,
+    /// A backup is being put back, so that the database is incomplete.
+    #[error(
+        "a backup is being put back here, and the database is incomplete until `bespoke restore --from` has come to its end. If \
+         it was interrupted, run `bespoke restore --from` again with the same backup (SHA-256 of its database.sqlite: {backup})"
+    )]
+    Incomplete {
+        /// SHA-256 of the backup's database, in hexadecimal.
+        backup: String,
+    },
     /// A value that must be unique is there already; names the column.
     #[error("{0} is taken")]
     Taken(String),
@@ -27,6 +36,9 @@ pub enum Error {
     /// There are accounts where there must be none yet.
     #[error("there are accounts already")]
     NotEmpty,
+    /// A table has rows where there must be none yet.
+    #[error("there are rows in {0} already")]
+    InUse(String),
     /// SQLite refused a statement.
     #[error(transparent)]
     Sqlite(rusqlite::Error),

@@ -42,6 +42,12 @@ pub(crate) fn claim(db: &Db<'_>) -> Result<()> {
     if check(db)?.is_some() {
         return Ok(());
     }
+    mark(db)?;
+    seeds::plant(db)
+}
+
+/// Notes which keys the database is made with.
+pub(crate) fn mark(db: &Db<'_>) -> Result<()> {
     let uuid = db.vault.random().uuid();
     db.insert(
         "INSERT INTO installation (id, uuid, sealed, email_index) VALUES (1, :uuid, :sealed, :email_index)",
@@ -51,5 +57,5 @@ pub(crate) fn claim(db: &Db<'_>) -> Result<()> {
             ":email_index": db.vault.index().email(&uuid.to_string()),
         },
     )?;
-    seeds::plant(db)
+    Ok(())
 }

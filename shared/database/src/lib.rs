@@ -11,6 +11,7 @@
 //! statement that looks through a whole table.
 
 mod error;
+mod guard;
 mod installation;
 mod migrations;
 mod page;
@@ -69,6 +70,7 @@ pub use recent::{Shown, Stored};
 pub use snapshot::Snapshot;
 pub use vault::Vault;
 
+use guard::Writer;
 use recent::RecentAt;
 
 /// The database of one process: the storage engine, and what opens the encrypted columns.
@@ -78,6 +80,7 @@ pub struct Database {
     vault: Arc<Vault>,
     gathered: Arc<usage::Gathered>,
     recent: Arc<recent::Recent>,
+    guard: Arc<guard::Guard>,
 }
 
 /// One connection inside a read or a write, and what opens its encrypted columns. Every repository function takes it.
@@ -106,6 +109,7 @@ impl Database {
             vault: Arc::new(vault),
             gathered: Arc::default(),
             recent,
+            guard: Arc::default(),
         };
         if database
             .read::<_, Error>(Freshness::Local, installation::check)
@@ -117,10 +121,23 @@ impl Database {
         Ok(database)
     }
 
+    /// Makes sure that no restore of a backup is under way or was interrupted, as far as this process knows.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] if one is, [`Error::Storage`].
+    pub async fn check_complete(&self) -> Result<()> {
+        self.read(Freshness::Local, guard::check_complete).await
+    }
+
+    /// Whether a read or write was refused with [`Error::OtherKeys`] since the last call.
+    pub fn take_other_keys(&self) -> bool {
+        self.guard.take_other_keys()
+    }
+
     /// Runs a read on the local copy, after making sure that it is as new as `freshness` asks. `f` may run again.
     ///
     /// # Errors
-    /// What `f` gives, or [`Error::Storage`].
+    /// What `f` gives, [`Error::OtherKeys`] if the keys have been changed by another process, or [`Error::Storage`].
     pub async fn read<T, E>(
         &self,
         freshness: Freshness,
@@ -130,7 +147,7 @@ impl Database {
         T: Send,
         E: From<Error> + Send,
     {
-        let (vault, recent) = (&*self.vault, &*self.recent);
+        let (vault, recent, guard) = (&*self.vault, &*self.recent, &*self.guard);
         let read = self.engine.read_at(freshness, |connection, version| {
             let recent = Some(RecentAt { recent, version });
             let db = Db {
@@ -138,6 +155,7 @@ impl Database {
                 vault,
                 recent,
             };
+            guard.admit_read(&db, version).map_err(|error| Caller(error.into()))?;
             f(&db).map_err(Caller)
         });
         let result = read.await;
@@ -148,7 +166,8 @@ impl Database {
     /// remembered with the commit (at most 256 bytes), so that a repeat of the same commit gives the same.
     ///
     /// # Errors
-    /// What `f` gives (then nothing is written), or [`Error::Storage`].
+    /// What `f` gives (then nothing is written), [`Error::OtherKeys`] if the keys have been changed by another process,
+    /// [`Error::Incomplete`] while a backup is being put back, or [`Error::Storage`].
     pub async fn write<T, E>(
         &self,
         id: CommitId,
@@ -174,14 +193,38 @@ impl Database {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let vault = Arc::clone(&self.vault);
+        self.commit_of(Writer::Any, id, f).await
+    }
+
+    /// A write of [`refill`], which goes on while a backup is being put back.
+    ///
+    /// # Errors
+    /// As [`Database::write`], but for [`Error::Incomplete`].
+    pub async fn write_refill(&self, f: impl Fn(&Db<'_>) -> Result<()> + Send + Sync + 'static) -> Result<()> {
+        let refilled = self.commit_of(Writer::Refill, self.fresh_commit_id(), f);
+        refilled.await?;
+        Ok(())
+    }
+
+    async fn commit_of<T, E>(
+        &self,
+        writer: Writer,
+        id: CommitId,
+        f: impl Fn(&Db<'_>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Committed<T>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (vault, guard) = (Arc::clone(&self.vault), Arc::clone(&self.guard));
         let run = move |connection: &rusqlite::Connection| {
-            f(&Db {
+            let db = Db {
                 connection,
                 vault: &vault,
                 recent: None,
-            })
-            .map_err(Caller)
+            };
+            guard.admit_write(&db, writer).map_err(|error| Caller(error.into()))?;
+            f(&db).map_err(Caller)
         };
         self.engine.write(id, run).await.map_err(|Caller(error)| error)
     }

@@ -1,14 +1,17 @@
 //! Puts the rows of a snapshot back into a new installation, table by table, in any number of commits. How far that has come is
 //! noted in each, so that whoever was interrupted goes on.
 
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
 
 use crate::{Db, Error, Result, Snapshot, seeds};
 
 /// Tables that are not put back: SQLite's and the engine's own, the mark of the keys in use, the progress of the refill, and the
 /// counts that triggers make anew.
 const NOT_OURS: &str = "name LIKE 'sqlite\\_%' ESCAPE '\\' OR name LIKE '\\_%' ESCAPE '\\' OR name IN ('installation', 'refills', 'account_storage')";
+
+/// Counters of attempts: those of the backup take their place.
+const COUNTERS: [&str; 2] = ["failed_signins", "strangers_mails"];
 
 /// Rows of one table.
 pub struct Rows {
@@ -42,10 +45,18 @@ pub fn begun(db: &Db<'_>) -> Result<Option<([u8; 32], String, i64)>> {
     })
 }
 
-/// Begins one in a new installation.
+/// Whether one was begun.
+pub(crate) fn is_begun(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM refills WHERE id = 1")?
+        .exists([])
+}
+
+/// Begins one in a new installation. Any row of a table that is put back would be in the place of a row of the backup, and so end
+/// the restore half-way.
 ///
 /// # Errors
-/// [`Error::NotEmpty`] when there are accounts, [`Error::Taken`] when one was begun.
+/// [`Error::NotEmpty`] when there are accounts, [`Error::InUse`] when there is anything else, [`Error::Taken`] when one was begun.
 pub fn begin(db: &Db<'_>, source: &[u8; 32], table: &str) -> Result<()> {
     if db
         .first("SELECT 1 FROM users ORDER BY id LIMIT 1", [], |_, _| Ok(()))?
@@ -54,6 +65,15 @@ pub fn begin(db: &Db<'_>, source: &[u8; 32], table: &str) -> Result<()> {
         return Err(Error::NotEmpty);
     }
     seeds::clear(db)?;
+    for table in COUNTERS {
+        db.connection.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    for table in tables(db.connection)? {
+        let any = format!("SELECT 1 FROM {table} LIMIT 1");
+        if db.connection.prepare(&any)?.exists([])? {
+            return Err(Error::InUse(table));
+        }
+    }
     db.insert(
         "INSERT INTO refills (id, source, name, rows) VALUES (1, ?1, ?2, 0)",
         (source, table),
@@ -100,16 +120,20 @@ pub fn finish(db: &Db<'_>, counters: &[(String, i64)]) -> Result<()> {
     Ok(())
 }
 
+fn tables(connection: &Connection) -> Result<Vec<String>> {
+    let sql = format!("SELECT name FROM sqlite_schema WHERE type = 'table' AND NOT ({NOT_OURS}) ORDER BY rowid");
+    let mut statement = connection.prepare(&sql)?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
 impl Snapshot {
     /// Names of the tables that are put back, in the order in which they refer to each other.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when it cannot be read.
     pub fn tables(&self) -> Result<Vec<String>> {
-        let sql = format!("SELECT name FROM sqlite_schema WHERE type = 'table' AND NOT ({NOT_OURS}) ORDER BY rowid");
-        let mut statement = self.connection.prepare(&sql)?;
-        let names = statement.query_map([], |row| row.get(0))?;
-        Ok(names.collect::<rusqlite::Result<_>>()?)
+        tables(&self.connection)
     }
 
     /// At most `limit` rows of a table behind the first `before`. The file does not change, so their order does not either.

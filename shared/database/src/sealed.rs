@@ -148,6 +148,22 @@ pub fn check(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked>
     Ok(looked)
 }
 
+/// Begins to replace keys: from now on, a process that does not have the newest key of the index is refused. One that has it alone
+/// stays refused until [`renew`] has come to the end of the table `installation`. It does no harm to repeat it.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read or written.
+pub fn begin(db: &Db<'_>) -> Result<()> {
+    let uuid = db.first("SELECT uuid FROM installation WHERE id = 1", [], |_, row| {
+        Ok(row.take::<Uuid>()?)
+    })?;
+    if let Some(uuid) = uuid {
+        let entry = db.vault.index().email(&uuid.to_string());
+        db.run("UPDATE installation SET email_index = ?1 WHERE id = 1", [entry])?;
+    }
+    Ok(())
+}
+
 /// Seals every field of at most `limit` rows behind `after` with the newest key, where it is not. It does no harm to repeat it.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bespoke_storage::Error as StorageError;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Database, Db, Error, Freshness, Result, Vault, Version, installation};
+use crate::{Database, Db, Error, Freshness, Result, Vault, Version, guard, installation};
 
 /// Problems that one look at a file lists at most.
 const PROBLEMS_MAX: u32 = 100;
@@ -47,15 +47,30 @@ impl Database {
     /// # Errors
     /// [`Error::Sqlite`] when it is none; [`Error::OtherKeys`] when it was made with other keys.
     pub fn open_snapshot(&self, file: &Path) -> Result<Snapshot> {
-        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let vault = Arc::clone(&self.vault);
-        let snapshot = Snapshot { connection, vault };
-        snapshot.read(installation::check)?.ok_or(Error::OtherKeys)?;
-        Ok(snapshot)
+        Snapshot::open(file, Arc::clone(&self.vault))
     }
 }
 
 impl Snapshot {
+    /// Opens such a file, without the installation that it was made of.
+    ///
+    /// # Errors
+    /// As [`Database::open_snapshot`].
+    pub fn open(file: &Path, vault: Arc<Vault>) -> Result<Self> {
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let snapshot = Self { connection, vault };
+        snapshot.read(installation::check)?.ok_or(Error::OtherKeys)?;
+        Ok(snapshot)
+    }
+
+    /// Makes sure that the copy is not of a database into which a backup was being put back.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] if it is.
+    pub fn check_complete(&self) -> Result<()> {
+        self.read(guard::check_complete)
+    }
+
     /// Reads from it.
     ///
     /// # Errors

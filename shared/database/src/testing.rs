@@ -37,6 +37,17 @@ pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
     });
 }
 
+/// Runs a test on the same database as a process with other keys.
+pub(crate) fn with_other_keys(db: &Db<'_>, test: impl FnOnce(&Db<'_>)) {
+    let key = Key::from_bytes([2; KEY_BYTES]);
+    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(SameBytes));
+    test(&Db {
+        connection: db.connection,
+        vault: &vault,
+        recent: None,
+    });
+}
+
 /// Runs a test on a database with one account, of which it gets the integer id.
 pub(crate) fn with_account(test: impl FnOnce(&Db<'_>, i64)) {
     with_database(|db| {

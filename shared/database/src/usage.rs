@@ -204,10 +204,14 @@ impl Database {
 }
 
 /// Brings a batch of counts into the database. Those of accounts and keys that are gone go with them. No count of a day changes
-/// without the row of its account: that is how [`crate::recent`] learns of it.
+/// without the row of its account: that is how [`crate::recent`] learns of it. While a backup is being put back, they are dropped,
+/// because their rows would be in the place of rows of the backup.
 pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()> {
     let batch: Vec<Usage> = serde_json::from_slice(body)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error)))?;
+    if crate::refill::is_begun(connection)? {
+        return Ok(());
+    }
     let mut user = connection.prepare_cached(
         "UPDATE users SET jwt_calls = jwt_calls + ?2, key_calls = key_calls + ?3, last_seen = max(coalesce(last_seen, 0), ?4)
          WHERE id = ?1",
@@ -292,6 +296,29 @@ pub fn purge(db: &Db<'_>, first_day: i64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{NOW, with_account};
+
+    #[test]
+    fn counts_are_dropped_while_a_backup_is_put_back() {
+        with_account(|db, user_id| {
+            let body = serde_json::to_vec(&[Usage {
+                user_id,
+                key: None,
+                day: day_of(NOW),
+                calls: 1,
+                refused: 0,
+                last_ms: NOW.as_millis(),
+            }]);
+            let body = body.unwrap();
+            let begin = "INSERT INTO refills (id, source, name, rows) VALUES (1, x'00', 'users', 0)";
+            db.insert(begin, []).unwrap();
+            fold(db.connection, &body).unwrap();
+            assert_eq!(by_user(db, user_id, 0).unwrap(), []);
+            db.run("DELETE FROM refills WHERE id = 1", []).unwrap();
+            fold(db.connection, &body).unwrap();
+            assert_eq!(by_user(db, user_id, 0).unwrap().len(), 1);
+        });
+    }
 
     #[test]
     fn many_callers_alone_are_no_reason_to_flush_all_the_time() {

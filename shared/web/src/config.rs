@@ -11,9 +11,13 @@ mod settings;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bespoke_core::entity::api_key::DEFAULT_MAX_LIFE_DAYS;
-use bespoke_core::{Key, KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms};
+use bespoke_core::{
+    BlindIndex, FieldCipher, Key, KeyRing, Networks, PasswordSettings, Random, TokenSettings, parse_duration_ms,
+};
+use bespoke_database::Vault;
 use bespoke_services::github::GitHubSettings;
 use bespoke_services::http::CALL_TIMEOUT_MS;
 use bespoke_services::images::ImagePlace;
@@ -59,6 +63,12 @@ pub enum ConfigError {
         folder: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// There is neither a key nor a key file, and none may be made.
+    #[error("{folder} has no key file, and no BACKEND_ENC_KEY is set: there is no installation, or its key is lost")]
+    NoKey {
+        /// The folder of the data.
+        folder: PathBuf,
     },
     /// The secret that holds the passphrase cannot be read.
     #[error("the secret {id}, which BACKEND_ENC_KEY_SECRET names, cannot be read: {source}")]
@@ -176,7 +186,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the configuration; makes the key file when no key is given and there is none yet.
+    /// Reads the configuration; makes the key file when no key is given and there is none yet, unless the environment expects a key
+    /// ([`Environment::expect_key`]).
     ///
     /// # Errors
     /// [`ConfigError`] names the setting.
@@ -249,5 +260,13 @@ impl Config {
         };
         env.refuse_unknown()?;
         Ok(config)
+    }
+
+    /// The keys that open and seal the encrypted columns.
+    pub fn vault(&self, random: Arc<dyn Random>) -> Vault {
+        let old = &self.old_keys;
+        let cipher = FieldCipher::new(&self.keys.data, old.data.as_slice());
+        Vault::new(cipher, BlindIndex::new(&self.keys.index), random)
+            .with_older_index(old.index.as_ref().map(BlindIndex::new))
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use bespoke_core::validate::email_domain;
-use bespoke_core::{BlindIndex, Clock, FieldCipher, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
-use bespoke_database::{Database, Vault};
+use bespoke_core::{Clock, LinkSigner, PasswordHasher, Random, Timestamp, Tokens};
+use bespoke_database::Database;
 use bespoke_services::github::{self, GitHub};
 use bespoke_services::http::Http;
 use bespoke_services::images::{self, Fetcher, ImageStore};
@@ -85,8 +85,18 @@ impl Context {
     /// Opens the bucket and syncs the database.
     ///
     /// # Errors
-    /// [`StartError`] says what to do.
+    /// [`StartError`] says what to do: also if a restore of a backup has not come to its end.
     pub async fn open(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
+        let context = Self::open_incomplete(config, surroundings).await?;
+        context.database().check_complete().await?;
+        Ok(context)
+    }
+
+    /// The same for a database that a restore may have left incomplete.
+    ///
+    /// # Errors
+    /// [`StartError`] says what to do.
+    pub async fn open_incomplete(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
         let Surroundings {
             clock,
             random,
@@ -100,10 +110,7 @@ impl Context {
                 opened.map_err(|error| bespoke_database::Error::Storage(error.into()))?
             }
         };
-        let old = &config.old_keys;
-        let cipher = FieldCipher::new(&config.keys.data, old.data.as_slice());
-        let vault = Vault::new(cipher, BlindIndex::new(&config.keys.index), Arc::clone(&random))
-            .with_older_index(old.index.as_ref().map(BlindIndex::new));
+        let vault = config.vault(Arc::clone(&random));
         let database = Database::open(Arc::clone(&store), config.local_dir.clone(), vault).await?;
         let tokens = Tokens::new(&config.keys.token, config.tokens.clone());
         let passwords = PasswordHasher::new(config.passwords)?;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bespoke_core::Scope;
 use bespoke_core::permission::{Denied, KeyRestricted, LevelTooHigh};
+use bespoke_core::{CipherError, Scope};
 use bespoke_storage::{Error as StorageError, StoreError};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
@@ -206,6 +206,11 @@ impl Error {
         self.status
     }
 
+    /// The text for the log, if there is one. It never goes to a client of the API.
+    pub fn detail(&self) -> Option<&str> {
+        self.log.as_deref()
+    }
+
     /// The code of the contract.
     pub fn code(&self) -> &str {
         &self.code
@@ -223,6 +228,16 @@ impl From<bespoke_database::Error> for Error {
             ) => Self::internal(error),
             bespoke_database::Error::Storage(error) => Self::unavailable(RETRY_AFTER_S, error),
             bespoke_database::Error::NoSuchPlace => Self::bad_request("afterUnknown"),
+            error @ (bespoke_database::Error::OtherKeys | bespoke_database::Error::Incomplete { .. }) => {
+                Self::unavailable(RETRY_AFTER_S, error)
+            }
+            error @ bespoke_database::Error::Field {
+                source: CipherError::UnknownKey(_),
+                ..
+            } => Self::unavailable(
+                RETRY_AFTER_S,
+                format_args!("{error}; {}", bespoke_database::Error::OtherKeys),
+            ),
             error => Self::internal(error),
         }
     }

@@ -10,6 +10,11 @@ const FOLDER: &str = "keys";
 const FILE: &str = "encryption.key";
 const PASSPHRASE_BYTES: usize = 64;
 
+/// Whether `<data>/keys/encryption.key` exists, or may exist.
+pub(crate) fn exists(data_dir: &Path) -> bool {
+    data_dir.join(FOLDER).join(FILE).try_exists().unwrap_or(true)
+}
+
 /// Reads `<data>/keys/encryption.key`; makes it, readable by its owner only, when there is none.
 ///
 /// # Errors

@@ -251,7 +251,7 @@ fn start<T: Send + Sync + 'static>(
             Process::start(environment, Surroundings::system(), mailer, enter).await
         };
         let ((), process) = tokio::join!(told, open);
-        let process = Arc::new(process?);
+        let process = Arc::new(process.inspect_err(|error| tracing::error!(%error, "the function cannot start"))?);
         // Nobody else sets it.
         let _ = started.set(Arc::clone(&process));
         serve(process, export).await

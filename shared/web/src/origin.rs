@@ -40,6 +40,11 @@ impl fmt::Debug for OriginSecret {
 }
 
 impl OriginSecret {
+    /// The header with the secret, as CloudFront sends it.
+    pub fn header(&self) -> (&'static str, &str) {
+        (SECRET, &self.0)
+    }
+
     /// The client of a request. Removes the secret from its headers.
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{DirectoryStore, ObjectStore, S3Settings, S3Store, StoreError, check_key};
+use super::{DirectoryStore, Fetched, ObjectStore, S3Settings, S3Store, StoreError, check_key};
 use crate::aws::Aws;
+use crate::head::HEAD_KEY;
 
 const DIRECTORY: &str = "dir:";
 const S3: &str = "s3://";
@@ -42,6 +43,21 @@ impl Place {
                 Ok(Arc::new(S3Store::open(settings)?))
             }
         }
+    }
+}
+
+impl Place {
+    /// Whether there is a database. Creates nothing, unlike [`Place::open`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be opened or does not answer.
+    pub async fn has_database(&self, aws: &Aws) -> Result<bool, StoreError> {
+        if let Self::Directory(folder) = self
+            && let Ok(false) = folder.join(HEAD_KEY).try_exists()
+        {
+            return Ok(false);
+        }
+        Ok(!matches!(self.open(aws)?.get(HEAD_KEY, None).await?, Fetched::Missing))
     }
 }
 

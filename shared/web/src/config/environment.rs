@@ -51,6 +51,7 @@ pub struct Environment {
     otel_in_dot_env: bool,
     on_lambda: bool,
     allow_demo_key: bool,
+    expects_key: bool,
     dot_env_problem: Option<String>,
 }
 
@@ -110,6 +111,7 @@ impl Environment {
             otel_in_dot_env: false,
             on_lambda,
             allow_demo_key: overrides.allow_demo_key,
+            expects_key: false,
             dot_env_problem: None,
         }
     }
@@ -174,6 +176,11 @@ impl Environment {
             Some(other) => self.variables.insert(OLD_ENC_KEY.into(), other.clone()),
             None => self.variables.remove(OLD_ENC_KEY),
         };
+    }
+
+    /// From now on, a missing key file is an error and is not made.
+    pub fn expect_key(&mut self) {
+        self.expects_key = true;
     }
 
     /// How AWS is reached for that service, as the standard variables say.
@@ -271,6 +278,11 @@ impl Environment {
             None if self.text(ENC_KEY_SECRET).is_some() => {
                 return Err(invalid(ENC_KEY_SECRET, "the secret was not read"));
             }
+            None if self.expects_key && !key_file::exists(data_dir) => {
+                return Err(ConfigError::NoKey {
+                    folder: data_dir.to_owned(),
+                });
+            }
             None => key_file::read_or_create(data_dir, random).map_err(|source| ConfigError::KeyFile {
                 folder: data_dir.join("keys"),
                 source,
@@ -327,7 +339,11 @@ impl Environment {
             .map_err(|error| invalid(name, error))
     }
 
-    pub(super) fn origin_secret(&self) -> Result<Option<OriginSecret>, ConfigError> {
+    /// The secret that a caller has to send; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it is too short.
+    pub fn origin_secret(&self) -> Result<Option<OriginSecret>, ConfigError> {
         let name = "BACKEND_ORIGIN_SECRET";
         let secret = self.text(name).map(|text| text.parse()).transpose();
         secret.map_err(|error: String| invalid(name, error))

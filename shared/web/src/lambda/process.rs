@@ -74,8 +74,8 @@ impl<T> Process<T> {
         self.opened.load_full()
     }
 
-    /// The installation, opened again if the secret was not read for its longest age and has changed since. The old one stays if that
-    /// fails, until the next event.
+    /// The installation, opened again if the secret has changed. The secret is read again when it has reached its longest age, and at
+    /// once if the keys of the database turned out to be others. The old one stays if that fails, until the next event.
     pub(super) async fn opened(&self) -> Arc<Opened<T>> {
         if let Some(key) = &self.key
             && let Err(error) = self.follow(key).await
@@ -88,7 +88,9 @@ impl<T> Process<T> {
     async fn follow(&self, key: &Key) -> Result<(), Error> {
         let mut read = key.read.lock().await;
         let now = self.surroundings.clock.now();
-        if now < read.at.plus_ms(key.place.max_age_ms) {
+        // An invocation that used the old key has failed, so that this is one call of the service for each of those at most.
+        let is_outdated = self.newest().context.database().take_other_keys();
+        if now < read.at.plus_ms(key.place.max_age_ms) && !is_outdated {
             return Ok(());
         }
         let secret = key.place.read(now).await?;

@@ -1,0 +1,119 @@
+//! Refuses a process that must not go on: one whose keys another process has replaced, and one that would write into a database
+//! that a restore has not completed.
+//!
+//! Both marks are rows, read inside each write transaction, so that a process that was started long before sees them too: a commit
+//! whose database has moved runs again on the newest. The two lookups by integer key, one short decryption and one HMAC take a few
+//! microseconds. Reads look at the keys once for each version of the database.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::{Db, Error, Result, Version, installation, refill};
+
+/// The source of a write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// A restore of a backup.
+    Refill,
+    /// Anything else.
+    Any,
+}
+
+/// The checks of one process.
+#[derive(Default)]
+pub(crate) struct Guard {
+    /// The last version whose keys were compared with those of the process.
+    checked: Mutex<Version>,
+    /// Whether the keys turned out to be others.
+    other_keys: AtomicBool,
+}
+
+impl Guard {
+    /// # Errors
+    /// [`Error::OtherKeys`]
+    pub(crate) fn admit_read(&self, db: &Db<'_>, version: Version) -> Result<()> {
+        if *self.checked.lock().unwrap_or_else(PoisonError::into_inner) == version {
+            return Ok(());
+        }
+        self.check_keys(db)?;
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = version;
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`Error::OtherKeys`]; [`Error::Incomplete`] unless the write is of the restore.
+    pub(crate) fn admit_write(&self, db: &Db<'_>, writer: Writer) -> Result<()> {
+        self.check_keys(db)?;
+        match writer {
+            Writer::Refill => Ok(()),
+            Writer::Any => check_complete(db),
+        }
+    }
+
+    /// Whether the keys turned out to be others since the last call.
+    pub(crate) fn take_other_keys(&self) -> bool {
+        self.other_keys.swap(false, Ordering::Relaxed)
+    }
+
+    fn check_keys(&self, db: &Db<'_>) -> Result<()> {
+        let checked = installation::check(db);
+        if matches!(checked, Err(Error::OtherKeys)) {
+            self.other_keys.store(true, Ordering::Relaxed);
+        }
+        // A database that knows no keys yet takes those of the process.
+        checked.map(drop)
+    }
+}
+
+/// # Errors
+/// [`Error::Incomplete`] if a restore of a backup has not come to its end.
+pub(crate) fn check_complete(db: &Db<'_>) -> Result<()> {
+    match refill::begun(db)? {
+        None => Ok(()),
+        Some((backup, ..)) => Err(Error::Incomplete {
+            backup: backup.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{with_database, with_other_keys};
+
+    #[test]
+    fn incomplete_database_takes_writes_of_the_restore_only() {
+        with_database(|db| {
+            let guard = Guard::default();
+            installation::mark(db).unwrap();
+            guard.admit_write(db, Writer::Any).unwrap();
+            refill::begin(db, &[0xab; 32], "users").unwrap();
+            guard.admit_write(db, Writer::Refill).unwrap();
+            let refused = guard.admit_write(db, Writer::Any).unwrap_err().to_string();
+            assert!(
+                refused.contains(&"ab".repeat(32)) && refused.contains("bespoke restore --from"),
+                "{refused}"
+            );
+            refill::finish(db, &[]).unwrap();
+            guard.admit_write(db, Writer::Any).unwrap();
+        });
+    }
+
+    #[test]
+    fn other_keys_are_refused_and_noticed_once() {
+        with_database(|db| {
+            installation::mark(db).unwrap();
+            with_other_keys(db, |other| {
+                let guard = Guard::default();
+                let version = Version { epoch: 1, seq: 2 };
+                for writer in [Writer::Any, Writer::Refill] {
+                    assert!(matches!(guard.admit_write(other, writer), Err(Error::OtherKeys)));
+                }
+                assert!(guard.take_other_keys() && !guard.take_other_keys());
+                for _ in 0..2 {
+                    assert!(matches!(guard.admit_read(other, version), Err(Error::OtherKeys)));
+                }
+            });
+        });
+    }
+}
