@@ -353,7 +353,7 @@ async fn exports_of_a_day_are_limited_and_do_not_count_as_written() {
     assert_eq!((refused.status, refused.json()), (429, expected));
     let version = app.context().database().version();
     for _ in 0..3 {
-        export().await.expect_error(429, "quotaExceeded");
+        assert_eq!(export().await.status, 429);
     }
     assert_eq!(app.context().database().version(), version);
     assert_eq!(app.context().bucket().list("exports/").await.unwrap().len(), 3);
@@ -362,18 +362,21 @@ async fn exports_of_a_day_are_limited_and_do_not_count_as_written() {
         .await
         .expect_status(200);
     app.clock.advance_ms(DAY_MS);
-    export().await.expect_status(200);
+    let next = post(&app, &jane, "/account/export/jwt", &json!({})).await;
+    next.expect_status(200);
 }
 
 #[tokio::test]
 async fn first_export_of_a_day_is_never_refused() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
-    let body = json!({ "design": "aaron", "settings": { "text": "x".repeat(400_000) } });
-    post(&app, &jane, "/patterns/jwt", &body).await.expect_status(201);
+    let body = json!({ "design": "aaron", "settings": { "text": "x".repeat(200_000) } });
+    for _ in 0..2 {
+        post(&app, &jane, "/patterns/jwt", &body).await.expect_status(201);
+    }
     let export = async || post(&app, &jane, "/account/export/jwt", &json!({})).await;
     export().await.expect_status(200);
-    export().await.expect_error(429, "quotaExceeded");
+    assert_eq!(export().await.status, 429);
 }
 
 #[tokio::test]
