@@ -1,5 +1,6 @@
 //! `GET|POST /account/export/{auth}`, `GET /exports/:id`, `POST /account/import/{auth}`
 
+use bespoke_database::{Freshness, account_storage};
 use bespoke_tests::support::{App, Person};
 use bespoke_web::maintenance::Task;
 use serde_json::{Value, json};
@@ -100,6 +101,54 @@ async fn the_file_has_everything_in_clear_and_no_secret() {
     }
     // The newest three are kept.
     assert_eq!(objects(&app, "exports/").await.len(), 3);
+}
+
+#[tokio::test]
+async fn exports_at_once_are_made_one_after_the_other() {
+    let app = App::new().await;
+    let jane = owner(&app, "jane").await;
+    let calls = (0..8).map(|_| app.post("/account/export/jwt").jwt(&jane.token).send());
+    let answers = futures_util::future::join_all(calls).await;
+    let mut links: Vec<String> = answers
+        .into_iter()
+        .map(|answer| link(&answer.expect_status(200)))
+        .collect();
+    links.sort();
+    links.dedup();
+    assert_eq!(links.len(), 8);
+    let mut kept = 0;
+    for link in &links {
+        let answer = app.get(link).send().await;
+        if answer.status == 200 {
+            assert_eq!(answer.json()["sets"].as_array().unwrap().len(), 1);
+            kept += 1;
+        }
+    }
+    assert_eq!((kept, objects(&app, "exports/").await.len()), (3, 3));
+}
+
+#[tokio::test]
+async fn refused_exports_cost_nothing_and_evict_nothing() {
+    let app = App::new().await;
+    let jane = owner(&app, "jane").await;
+    let reader = app.key(&jane, 2).await;
+    export(&app, &jane).await;
+    let calls = (0..30).map(|_| app.get("/account/export/key").key(&reader).send());
+    let answers = futures_util::future::join_all(calls).await;
+    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    let made = count(200);
+    assert!(made >= 8 && made + count(429) == 30, "{made}");
+    let newest = export(&app, &jane).await;
+    app.get(&newest).send().await.expect_status(200);
+    assert_eq!(objects(&app, "exports/").await.len(), 3);
+    let stored = app
+        .context()
+        .database()
+        .read(Freshness::Strict, |db| account_storage::of(db, jane.id));
+    let stored = stored.await.unwrap();
+    let now = bespoke_core::Clock::now(&*app.clock);
+    let exports = made as u64 + 2;
+    assert_eq!(stored.exported_today(now), exports * (stored.text_bytes + 4 * 1024));
 }
 
 #[tokio::test]

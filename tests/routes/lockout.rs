@@ -2,12 +2,19 @@
 
 use std::sync::Arc;
 
-use bespoke_storage::{Fault, FaultyStore, Fetched, MemoryStore, ObjectStore as _, Operation, PutCondition, Rates};
+use bespoke_core::{ClientNetwork, Clock as _};
+use bespoke_storage::{
+    DirectoryStore, Fault, FaultyStore, Fetched, MemoryStore, ObjectStore as _, Operation, PutCondition, Rates,
+};
 use bespoke_tests::support::{Answer, App, Person};
+use bespoke_web::Session;
+use bespoke_web::attempts::{Origin, Subject};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 const WINDOW_MS: i64 = 15 * 60 * 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 const PASSWORD: &str = "secret words";
 
 async fn with_password(app: &App) -> Person {
@@ -25,6 +32,13 @@ async fn with_password(app: &App) -> Person {
 async fn sign_in(app: &App, from: &str, name: &Value, password: &str) -> Answer {
     let body = json!({ "username": name, "password": password });
     app.post("/signin").from_ip(from).json(&body).send().await
+}
+
+/// The mails that tell an owner of a lock.
+fn notices(app: &App) -> usize {
+    let mails = app.mails();
+    let told = mails.iter().filter(|mail| mail.contains("Subject: Many failed"));
+    told.count()
 }
 
 #[tokio::test]
@@ -112,14 +126,7 @@ async fn a_hundred_failures_from_everywhere_lock_for_all_but_a_link_and_the_owne
     sign_in(&app, "203.0.113.9", &jane, PASSWORD)
         .await
         .expect_error(401, "signInFailed");
-    let told = |app: &App| {
-        let mails = app.mails();
-        mails
-            .iter()
-            .filter(|mail| mail.contains("Subject: Many failed"))
-            .count()
-    };
-    assert_eq!(told(&app) + told(&other), 1);
+    assert_eq!(notices(&app) + notices(&other), 1);
     assert_eq!(app.mails().len() + other.mails().len(), before + 1);
 
     let body = json!({ "username": person.email });
@@ -235,6 +242,153 @@ async fn wrong_current_passwords_are_limited() {
     let before = app.context().password_runs();
     change(PASSWORD).await.expect_error(401, "authenticationFailed");
     assert_eq!(app.context().password_runs(), before);
+}
+
+#[tokio::test]
+async fn wrong_current_passwords_that_lock_the_account_are_told_once() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let person = with_password(&app).await;
+    let body = json!({ "password": PASSWORD, "currentPassword": "guess" });
+    for guess in 0..104 {
+        let from = format!("198.51.100.{}", guess / 10);
+        let change = app.patch("/account/jwt").jwt(&person.token).from_ip(&from).json(&body);
+        change.send().await.expect_error(401, "authenticationFailed");
+    }
+    sign_in(&app, "203.0.113.9", &json!("user-1"), PASSWORD)
+        .await
+        .expect_error(401, "signInFailed");
+    assert_eq!(notices(&app), 1);
+}
+
+#[tokio::test]
+async fn wrong_codes_that_lock_the_second_factor_are_told_once() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let protected = super::mfa::protected(&app).await;
+    let body = json!({ "username": protected.person.email, "password": PASSWORD, "token": "wrong" });
+    for guess in 0..104 {
+        let from = format!("198.51.100.{}", guess / 10);
+        let guess = app.post("/signin").from_ip(&from).json(&body);
+        guess.send().await.expect_error(401, "signInFailed");
+    }
+    assert_eq!(notices(&app), 1);
+}
+
+#[tokio::test]
+async fn flood_of_one_name_does_not_lock_known_networks_or_fill_its_object() {
+    let app = App::new().await;
+    with_password(&app).await;
+    let (home, jane) = ("203.0.113.9", json!("user-1"));
+    sign_in(&app, home, &jane, PASSWORD).await.expect_status(200);
+    let session = Session::new(app.context().clone());
+    let (name, account) = (Subject::Name("user-1".to_owned()), Subject::Account(1));
+    for attempt in 0..4_000_u32 {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + attempt / 10);
+        let origin = Origin {
+            client: ClientNetwork::of(address.into()),
+            now: app.clock.now(),
+        };
+        session.reserve_attempt(&name, None, origin).await.unwrap();
+        session.reserve_attempt(&account, Some(1), origin).await.unwrap();
+    }
+    let objects = app.context().bucket().list("attempts/").await.unwrap();
+    assert!(objects.iter().all(|object| object.bytes < 40_000), "{objects:?}");
+    // Networks from which the owner has signed in still have their ten guesses.
+    for _ in 0..9 {
+        sign_in(&app, home, &jane, "guess")
+            .await
+            .expect_error(401, "signInFailed");
+    }
+    sign_in(&app, home, &jane, PASSWORD).await.expect_status(200);
+    sign_in(&app, home, &jane, "guess").await.expect_status(401);
+    sign_in(&app, home, &jane, PASSWORD)
+        .await
+        .expect_error(401, "signInFailed");
+    sign_in(&app, "203.0.113.10", &jane, PASSWORD)
+        .await
+        .expect_error(401, "signInFailed");
+}
+
+#[tokio::test]
+async fn attempts_of_a_clock_that_is_ahead_neither_lock_nor_reset() {
+    let jane = json!("user-1");
+    let from = "198.51.100.1";
+    for ahead_ms in [HOUR_MS, 365 * DAY_MS] {
+        let app = App::new().await;
+        with_password(&app).await;
+        let ahead = app.another().await;
+        ahead.clock.advance_ms(ahead_ms);
+        for _ in 0..10 {
+            sign_in(&ahead, from, &jane, "guess").await.expect_status(401);
+        }
+        sign_in(&app, from, &jane, PASSWORD).await.expect_status(200);
+    }
+    let app = App::new().await;
+    with_password(&app).await;
+    let ahead = app.another().await;
+    ahead.clock.advance_ms(HOUR_MS);
+    for _ in 0..10 {
+        sign_in(&app, from, &jane, "guess").await.expect_status(401);
+    }
+    sign_in(&ahead, from, &jane, "guess").await.expect_status(401);
+    sign_in(&app, from, &jane, PASSWORD)
+        .await
+        .expect_error(429, "tooManyRequests");
+    // Clocks of processes differ a little.
+    let app = App::new().await;
+    with_password(&app).await;
+    let ahead = app.another().await;
+    ahead.clock.advance_ms(1_000);
+    for _ in 0..10 {
+        sign_in(&ahead, from, &jane, "guess").await.expect_status(401);
+    }
+    sign_in(&app, from, &jane, PASSWORD)
+        .await
+        .expect_error(429, "tooManyRequests");
+}
+
+#[tokio::test]
+async fn damaged_objects_of_attempts_count_as_empty_and_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = Arc::new(DirectoryStore::open(folder.path()).unwrap());
+    let app = App::over(bucket, MemoryStore::new(), &[]).await.unwrap();
+    with_password(&app).await;
+    let jane = json!("user-1");
+    let from = "198.51.100.1";
+    sign_in(&app, from, &jane, "guess").await.expect_status(401);
+    let objects = || {
+        let files = std::fs::read_dir(folder.path().join("attempts")).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        let objects: Vec<_> = paths
+            .filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with('.'))
+            .collect();
+        assert!(!objects.is_empty());
+        objects
+    };
+    for damage in ["empty", "short", "long", "folder", "full folder"] {
+        for path in objects() {
+            match damage {
+                "empty" => std::fs::write(path, "").unwrap(),
+                "short" => std::fs::write(path, "0123456789").unwrap(),
+                "long" => std::fs::write(path, "0123456789".repeat(10)).unwrap(),
+                _ => {
+                    std::fs::remove_file(&path).unwrap();
+                    std::fs::create_dir(&path).unwrap();
+                    if damage == "full folder" {
+                        std::fs::write(path.join("file"), "mine").unwrap();
+                    }
+                }
+            }
+        }
+        sign_in(&app, from, &jane, PASSWORD).await.expect_status(200);
+        for _ in 0..10 {
+            sign_in(&app, from, &jane, "guess")
+                .await
+                .expect_error(401, "signInFailed");
+        }
+        sign_in(&app, from, &jane, PASSWORD)
+            .await
+            .expect_error(429, "tooManyRequests");
+    }
 }
 
 #[tokio::test]
@@ -408,7 +562,7 @@ async fn attempts_take_a_fixed_number_of_objects_and_are_forgotten() {
     };
     attempt(0).await;
     let first = bucket.list("attempts/").await.unwrap();
-    app.clock.advance_ms(WINDOW_MS);
+    app.clock.advance_ms(DAY_MS);
     attempt(0).await;
     for object in first {
         let Fetched::Found(object) = bucket.get(&object.key, None).await.unwrap() else {

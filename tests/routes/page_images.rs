@@ -1,7 +1,10 @@
 //! `POST /images`, `POST /images/{auth}` and `DELETE /images/{id}/{auth}`
 
+use bespoke_core::Clock as _;
+use bespoke_database::page_images::{self, PageImage, PageName, Reserved, Uploader};
 use bespoke_tests::support::App;
 use bespoke_tests::support::picture::{GLASS, RED};
+use bespoke_web::Session;
 use bespoke_web::maintenance::Task;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
@@ -143,7 +146,11 @@ async fn with_repository() -> (App, MockServer) {
     let github = MockServer::start().await;
     let repository = "/repos/freesewing/freesewing";
     for (what, status, body) in [
-        ("/contents/markdown/org/blog", 200, json!([{ "name": "taken" }])),
+        (
+            "/contents/markdown/org/blog",
+            200,
+            json!([{ "name": "taken" }, { "name": "page-2" }]),
+        ),
         ("/branches/blog-proposed", 200, json!({ "name": "blog-proposed" })),
         ("/branches/blog-free", 404, json!({})),
     ] {
@@ -207,6 +214,84 @@ async fn names_of_pages_and_proposals_are_not_taken_by_strangers() {
         image.expect_missing();
     }
     store("free").await.expect_status(200);
+    // The second image of `page` has the id of the main one of `page-2`.
+    let second = app.post("/images").json(&numbered("page", 2)).send().await;
+    second.expect_error(409, "slugTaken");
+    let main = json!({ "img": RED, "type": "blog", "subId": "main", "slug": "taken-1" });
+    let main = app.post("/images").json(&main).send().await;
+    main.expect_error(409, "slugTaken");
+}
+
+/// Reserves the name of an image as a process does that dies before it stores the image.
+async fn abandon(app: &App, slug: &str, counts_bytes: bool) {
+    let page = PageName {
+        kind: "blog".to_owned(),
+        slug: slug.to_owned(),
+    };
+    let name = format!("blog-{slug}");
+    let (image, uploader) = (PageImage { name, page }, Uploader::Account(1));
+    let now = app.clock.now();
+    let session = Session::new(app.context().clone());
+    let reserve = session.write(move |db| {
+        let Reserved::Yes(reservation) = page_images::reserve(db, &image, uploader, now)? else {
+            panic!("the name is free");
+        };
+        if counts_bytes {
+            page_images::take_bytes(db, reservation, 100, uploader, now)?;
+        }
+        Ok(())
+    });
+    reserve.await.unwrap();
+}
+
+#[tokio::test]
+async fn image_that_was_reserved_but_never_stored_does_not_take_its_name() {
+    for counts_bytes in [false, true] {
+        let app = App::new().await;
+        let jane = app.person("jane").await;
+        abandon(&app, "a-day-out", counts_bytes).await;
+        let store = async || app.post("/images").json(&page(RED)).send().await;
+        let seen = async || app.get("/images/blog-a-day-out").send().await;
+        let busy = store().await;
+        assert_eq!(busy.header("retry-after"), "60");
+        busy.expect_error(429, "tooManyRequests");
+        app.post("/images/jwt")
+            .jwt(&jane.token)
+            .json(&page(RED))
+            .send()
+            .await
+            .expect_error(429, "tooManyRequests");
+        seen().await.expect_missing();
+        app.clock.advance_ms(60 * 1000);
+        store().await.expect_status(200);
+        assert_eq!(seen().await.status, 200);
+        store().await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn two_processes_take_an_abandoned_image_over_once() {
+    let app = App::new().await;
+    let other = app.another().await;
+    abandon(&app, "a-day-out", false).await;
+    app.clock.advance_ms(60 * 1000);
+    other.clock.advance_ms(60 * 1000);
+    let image = page(RED);
+    let calls = (0..6).map(|number| {
+        let process = if number % 2 == 0 { &app } else { &other };
+        process.post("/images").json(&image).send()
+    });
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().any(|answer| answer.status == 200));
+    assert!(answers.iter().all(|answer| [200, 429].contains(&answer.status)));
+    for process in [&app, &other] {
+        process.post("/images").json(&image).send().await.expect_status(200);
+        assert_eq!(process.get("/images/blog-a-day-out").send().await.status, 200);
+    }
+    // It is still an image without a page.
+    app.clock.advance_ms(30 * 24 * HOUR_MS);
+    app.context().maintain(&[Task::Purge]).await;
+    app.get("/images/blog-a-day-out").send().await.expect_missing();
 }
 
 #[tokio::test]

@@ -78,15 +78,18 @@ impl OpenAttempt {
 
     /// Tells the owner by mail if this failure locks the account for all.
     pub(crate) async fn failed(self, session: &Session) -> Result<()> {
-        let Some(id) = self.user_id.filter(|_| self.account.locks) else {
-            return Ok(());
-        };
-        let writer = session.clone();
-        if session.write(move |db| tell(db, &writer, id)).await? {
-            session.deliver_mail_aside();
-        }
-        Ok(())
+        failed(session, &self.account).await
     }
+}
+
+/// Tells the owner by mail if this failed attempt locks the account, or its second factor, for all.
+pub(crate) async fn failed(session: &Session, attempt: &Reserved) -> Result<()> {
+    let Some(id) = attempt.locks else { return Ok(()) };
+    let writer = session.clone();
+    if session.write(move |db| tell(db, &writer, id)).await? {
+        session.deliver_mail_aside();
+    }
+    Ok(())
 }
 
 /// The refusal of a name that is locked for the caller's network.

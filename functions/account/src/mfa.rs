@@ -149,18 +149,25 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     let stored = user.password;
     let typed_password = password.as_str().unwrap_or_default().to_owned();
     let verified = session.verify_password(typed_password, Some(stored.clone())).await?;
-    verified.ok_or(WRONG_PASSWORD)?;
+    if verified.is_none() {
+        code.settle(&session, Entry::Refused).await?;
+        return Err(WRONG_PASSWORD);
+    }
     let counted = code.clone();
     let store = caller.protect(&session, move |db, actor| {
         let mut user = load(db, actor)?;
         if user.password != stored || !counted.is_right(db, &user.standing)? {
-            return Err(WRONG_PASSWORD);
+            return Ok(Entry::Refused);
         }
         second_factors::delete(db, user.standing.id)?;
-        switch(db, &mut user, false, &counted.typed)
+        switch(db, &mut user, false, &counted.typed)?;
+        Ok(Entry::Admitted)
     });
-    store.await?;
-    code.settle(&session, Entry::Admitted).await;
+    let entry = store.await?;
+    code.settle(&session, entry).await?;
+    if entry != Entry::Admitted {
+        return Err(WRONG_PASSWORD);
+    }
     answer(&caller, &session, None).await
 }
 

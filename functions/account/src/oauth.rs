@@ -130,8 +130,10 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
     let entered = session
         .write(move |db| enter::enter(db, &state, &identity, &returned, &counted, uuid, now))
         .await?;
-    if matches!(entered, Entered::In(_)) {
-        code.settle(&session, Entry::Admitted).await;
+    match entered {
+        Entered::In(_) => code.settle(&session, Entry::Admitted).await?,
+        Entered::CodeWrong => code.settle(&session, Entry::Refused).await?,
+        Entered::New(_) | Entered::CodeMissing => {}
     }
     match entered {
         Entered::In(id) => Ok(crate::signed_in(&session, crate::load(&session, id).await?)),

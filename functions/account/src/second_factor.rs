@@ -7,6 +7,7 @@ use bespoke_database::second_factors::{self, SecondFactor};
 use bespoke_web::attempts::{Origin, Reserved, Subject};
 use bespoke_web::{JsonObject, Result, Session, truthy};
 
+use crate::lockout;
 use crate::signin::Entry;
 
 /// A code that somebody has typed, and where.
@@ -87,11 +88,15 @@ impl CountedCode {
         })
     }
 
-    /// Takes the attempt back if the code was right.
-    pub(crate) async fn settle(self, session: &Session, entry: Entry) {
-        if let Some(reserved) = self.reserved.filter(|_| entry == Entry::Admitted) {
-            session.release_attempt(reserved).await;
+    /// Takes the attempt back if the code was right; tells the owner if it was wrong and locks the second factor.
+    pub(crate) async fn settle(self, session: &Session, entry: Entry) -> Result<()> {
+        let Some(reserved) = self.reserved else { return Ok(()) };
+        match entry {
+            Entry::Admitted => session.release_attempt(reserved).await,
+            Entry::Refused => lockout::failed(session, &reserved).await?,
+            Entry::CodeMissing => {}
         }
+        Ok(())
     }
 
     /// Whether it was counted. Otherwise, it must not be checked.

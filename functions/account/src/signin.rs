@@ -81,7 +81,7 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
     let store = session.write(move |db| sign_in.store(db));
     let (entry, ()) = tokio::join!(store, open.release(&session));
     let entry = entry?;
-    code.settle(&session, entry).await;
+    code.settle(&session, entry).await?;
     match entry {
         Entry::Admitted => {}
         Entry::CodeMissing => return Err(Error::forbidden("mfaTokenRequired")),

@@ -171,7 +171,7 @@ async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Resul
     let code = typed.count(&session, &user.ok_or_else(Error::not_found)?).await?;
     let counted = code.clone();
     let (user_id, entry) = session.write(move |db| enter(db, id, &counted)).await?;
-    code.settle(&session, entry).await;
+    code.settle(&session, entry).await?;
     match entry {
         Entry::Admitted => Ok(crate::signed_in(&session, crate::load(&session, user_id).await?)),
         Entry::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::changes::{Changes, Stored, WRONG_PASSWORD};
+use crate::lockout;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ChangedAccount)]
@@ -134,8 +135,10 @@ async fn verify_current(session: &Session, id: i64, current: Option<Value>, orig
     let reserved = reserved.ok_or(WRONG_PASSWORD)?;
     let stored = crate::load(session, id).await?.password;
     let current = current.as_str().unwrap_or_default().to_owned();
-    let verified = session.verify_password(current, Some(stored.clone())).await?;
-    verified.ok_or(WRONG_PASSWORD)?;
+    if session.verify_password(current, Some(stored.clone())).await?.is_none() {
+        lockout::failed(session, &reserved).await?;
+        return Err(WRONG_PASSWORD);
+    }
     session.release_attempt(reserved).await;
     Ok(Some(stored))
 }

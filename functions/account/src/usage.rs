@@ -93,8 +93,8 @@ impl AccountStored {
     }
 }
 
-/// The bytes that the account has written on this day (UTC): encrypted texts of the rows that it has made or changed, images, exports, and
-/// 4 KiB for each write.
+/// The bytes that the account has written on this day (UTC): encrypted texts of the rows that it has made or changed, images, and 4 KiB
+/// for each write.
 #[derive(Serialize, ToSchema)]
 struct WrittenToday {
     bytes: u64,

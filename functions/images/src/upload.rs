@@ -5,7 +5,7 @@ use bespoke_core::ClientNetwork;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::permission::Actor;
 use bespoke_core::validate::is_slug;
-use bespoke_database::page_images::{self, PageName, Reserved, Uploader};
+use bespoke_database::page_images::{self, Counted, PageName, Reserved, Uploader};
 use bespoke_services::images::Image;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Body, Caller, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, ok, truthy};
@@ -49,8 +49,9 @@ pub(crate) struct Stored {
 
 /// Store an image for a page, without an account
 ///
-/// Where the id has an image, that stays. Ten an hour by one address (of IPv6 by one /48), and 50 MB a day by all; not for a page that
-/// there is or that is proposed. An image to which no page refers is deleted after 30 days.
+/// Where the id has an image, that stays. Ten an hour and 5 MB a day by one address (of IPv6 by one /48), and 50 MB a day by all; not for a page
+/// that there is or that is proposed. While another request stores an image of the id, it is 429. An image to which no page refers is deleted
+/// after 30 days.
 #[utoipa::path(post, path = "/images", tag = "Images", operation_id = "uploadImageAnonymously", request_body = PageImage,
     responses(
         (status = 200, description = "There is an image of that id.", body = Stored),
@@ -148,6 +149,10 @@ async fn store_limited(
     source: Source,
     uploader: Uploader,
 ) -> Result<()> {
+    // A reservation is no image: its process may have died.
+    if session.images().get(id).await?.is_some() {
+        return Ok(());
+    }
     let now = session.now();
     let image = page_images::PageImage {
         name: id.to_string(),
@@ -155,39 +160,50 @@ async fn store_limited(
     };
     let reserving = image.clone();
     let reserve = session.write(move |db| Ok(page_images::reserve(db, &reserving, uploader, now)?));
-    match reserve.await? {
-        Reserved::Yes => {}
-        Reserved::Taken => return Ok(()),
+    let reservation = match reserve.await? {
+        Reserved::Yes(reservation) => reservation,
+        Reserved::Busy => return Err(busy()),
         Reserved::TooMany => return Err(too_many(page_images::WINDOW_MS)),
+    };
+    let release = || session.write(move |db| Ok(page_images::release(db, reservation)?));
+    let prepared = match prepare(session, &image, source, uploader, reservation).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            release().await?;
+            return Err(error);
+        }
+    };
+    // If this fails, the image may have been stored, so the reservation stays. An image that was there is not this uploader's.
+    if !session.images().ensure(id, prepared).await? {
+        release().await?;
     }
-    let stored = prepare_and_store(session, id, &image.page, source, uploader).await;
-    // An image that was there is not this uploader's.
-    if !matches!(stored, Ok(true)) {
-        session
-            .write(move |db| Ok(page_images::delete(db, &image.name)?))
-            .await?;
-    }
-    stored.map(drop)
+    Ok(())
 }
 
-/// Gives whether the image was stored: false if the id has one.
-async fn prepare_and_store(
+/// The image to store, whose bytes are counted.
+async fn prepare(
     session: &Session,
-    id: &ImageId,
-    page: &PageName,
+    image: &page_images::PageImage,
     source: Source,
     uploader: Uploader,
-) -> Result<bool> {
-    if matches!(uploader, Uploader::Stranger(_)) && session.has_page(page).await? {
+    reservation: i64,
+) -> Result<Image> {
+    if matches!(uploader, Uploader::Stranger(_)) && session.has_page_of(image).await? {
         return Err(Error::conflict("slugTaken"));
     }
-    let image = source.prepare(session).await?;
-    let (name, bytes, now) = (id.to_string(), image.bytes().len(), session.now());
-    let take = session.write(move |db| Ok(page_images::take_bytes(db, &name, bytes, uploader, now)?));
-    if !take.await? {
-        return Err(too_many(page_images::DAY_MS));
+    let prepared = source.prepare(session).await?;
+    let (bytes, now) = (prepared.bytes().len(), session.now());
+    let take = session.write(move |db| Ok(page_images::take_bytes(db, reservation, bytes, uploader, now)?));
+    match take.await? {
+        Counted::Yes => Ok(prepared),
+        Counted::Lost => Err(busy()),
+        Counted::TooMany => Err(too_many(page_images::DAY_MS)),
     }
-    Ok(session.images().ensure(id, image).await?)
+}
+
+/// The refusal of an image that another request is storing.
+fn busy() -> Error {
+    Error::too_many("tooManyRequests", page_images::RESERVED_MS / 1000)
 }
 
 fn too_many(window_ms: i64) -> Error {

@@ -4,7 +4,7 @@ use bespoke_core::Timestamp;
 
 use crate::{Db, Result};
 
-/// Notes that an account is about to get an export of that name. Of all that it has, the newest `kept` stay.
+/// Notes an export of that name, whose file is stored already. Of all exports of the account, the newest `kept` stay.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.

@@ -29,6 +29,12 @@ pub const MIGRATIONS: &[Migration] = &[
         min_reader: 1,
         min_writer: 1,
     },
+    Migration {
+        version: 5,
+        sql: include_str!("migrations/0005_exported_bytes.sql"),
+        min_reader: 1,
+        min_writer: 1,
+    },
 ];
 
 #[cfg(test)]

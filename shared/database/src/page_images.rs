@@ -12,8 +12,13 @@ pub const MOST: i64 = 10;
 pub const WINDOW_MS: i64 = 60 * 60 * 1000;
 /// Most bytes that strangers together, or one account, store in [`DAY_MS`].
 pub const MOST_BYTES: i64 = 50_000_000;
+/// Most bytes that the strangers of one site store in [`DAY_MS`], so that a few of them cannot use up those of all.
+pub const MOST_BYTES_OF_SITE: i64 = MOST_BYTES / 10;
 /// How long an image counts for [`MOST_BYTES`], in milliseconds.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long a reservation keeps other requests from storing an image of that name, in milliseconds. Then the request that made it counts as
+/// dead.
+pub const RESERVED_MS: u64 = 60 * 1000;
 /// How long an image is kept to which no page refers, in milliseconds.
 pub const KEPT_MS: i64 = 30 * DAY_MS;
 
@@ -44,73 +49,117 @@ pub struct PageImage {
     pub page: PageName,
 }
 
-/// What has come of a request to store an image.
+impl PageImage {
+    /// The pages that may have an image of this id: `blog-a-2` is the second image of the page `a`, and the main image of the page `a-2`.
+    pub fn pages(&self) -> Vec<PageName> {
+        let kind = &self.page.kind;
+        let slug = self.name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));
+        let slug = slug.unwrap_or(&self.page.slug);
+        let numbered = slug
+            .rsplit_once('-')
+            .filter(|(_, number)| matches!(number.as_bytes(), [b'1'..=b'9']));
+        let page = |slug: &str| PageName {
+            kind: kind.clone(),
+            slug: slug.to_owned(),
+        };
+        std::iter::once(slug)
+            .chain(numbered.map(|(slug, _)| slug))
+            .map(page)
+            .collect()
+    }
+}
+
+/// Result of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Reserved {
-    /// It may be stored.
-    Yes,
-    /// There is an image of that name, or one is on its way.
-    Taken,
+    /// The image may be stored. The number identifies the reservation.
+    Yes(i64),
+    /// Another request is storing an image of that name.
+    Busy,
     /// The uploader has stored too many.
     TooMany,
 }
 
-/// Notes that an image is about to be stored.
+/// Result of counting the bytes of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Counted {
+    /// The image may be stored.
+    Yes,
+    /// Another request has taken the reservation over, because it was too old.
+    Lost,
+    /// There are too many bytes for one day; the reservation is deleted.
+    TooMany,
+}
+
+/// Reserves the name of an image that is not stored yet. A reservation that was made long ago is replaced, because its request has died.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
 pub fn reserve(db: &Db<'_>, image: &PageImage, uploader: Uploader, now: Timestamp) -> Result<Reserved> {
     let PageImage { name, page } = image;
-    let known = db.first("SELECT 1 FROM page_images WHERE name = ?1", [name], |_, _| Ok(()))?;
-    if known.is_some() {
-        return Ok(Reserved::Taken);
+    let sql = "SELECT created_at FROM page_images WHERE name = ?1";
+    let reserved: Option<i64> = db.first(sql, [name], |_, row| Ok(row.take()?))?;
+    if reserved.is_some_and(|reserved| reserved.abs_diff(now.as_millis()) < RESERVED_MS) {
+        return Ok(Reserved::Busy);
     }
     let entry = entry(db, uploader);
     let stored: Option<i64> = db.first(
-        "SELECT count(*) FROM page_images WHERE uploader = ?1 AND created_at > ?2",
-        (entry, now.plus_ms(-WINDOW_MS).as_millis()),
+        "SELECT count(*) FROM page_images WHERE uploader = ?1 AND created_at > ?2 AND name <> ?3",
+        (entry, now.plus_ms(-WINDOW_MS).as_millis(), name),
         |_, row| Ok(row.take()?),
     )?;
     if stored.unwrap_or_default() >= MOST {
         return Ok(Reserved::TooMany);
     }
     let anonymous = matches!(uploader, Uploader::Stranger(_));
-    db.insert(
+    delete(db, name)?;
+    let id = db.insert(
         "INSERT INTO page_images (name, kind, slug, uploader, anonymous, bytes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
         (name, &page.kind, &page.slug, entry, anonymous, now.as_millis()),
     )?;
-    Ok(Reserved::Yes)
+    Ok(Reserved::Yes(id))
 }
 
-/// Counts the bytes of an image that was reserved. False, and the reservation is gone, if they are too many for one day.
+/// Counts the bytes of an image whose name was reserved, and renews the reservation.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
-pub fn take_bytes(db: &Db<'_>, name: &str, bytes: usize, uploader: Uploader, now: Timestamp) -> Result<bool> {
+pub fn take_bytes(db: &Db<'_>, reservation: i64, bytes: usize, uploader: Uploader, now: Timestamp) -> Result<Counted> {
     let since = now.plus_ms(-DAY_MS).as_millis();
     let sum = |_: &Db<'_>, row: &mut Columns<'_>| Ok(row.take()?);
-    let stored: Option<i64> = match uploader {
-        Uploader::Stranger(_) => db.first(
-            "SELECT coalesce(sum(bytes), 0) FROM page_images WHERE created_at > ?1 AND anonymous",
-            [since],
-            sum,
-        )?,
-        Uploader::Account(_) => db.first(
-            "SELECT coalesce(sum(bytes), 0) FROM page_images WHERE uploader = ?1 AND created_at > ?2",
-            (entry(db, uploader), since),
-            sum,
-        )?,
+    let own: Option<i64> = db.first(
+        "SELECT coalesce(sum(bytes), 0) FROM page_images WHERE uploader = ?1 AND created_at > ?2",
+        (entry(db, uploader), since),
+        sum,
+    )?;
+    let (all, most) = match uploader {
+        Uploader::Account(_) => (None, MOST_BYTES),
+        Uploader::Stranger(_) => {
+            let sql = "SELECT coalesce(sum(bytes), 0) FROM page_images WHERE created_at > ?1 AND anonymous";
+            (db.first(sql, [since], sum)?, MOST_BYTES_OF_SITE)
+        }
     };
     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    if stored.unwrap_or_default().saturating_add(bytes) > MOST_BYTES {
-        delete(db, name)?;
-        return Ok(false);
+    let passes = |stored: Option<i64>, most| stored.unwrap_or_default().saturating_add(bytes) > most;
+    if passes(own, most) || passes(all, MOST_BYTES) {
+        release(db, reservation)?;
+        return Ok(Counted::TooMany);
     }
-    db.run("UPDATE page_images SET bytes = ?2 WHERE name = ?1", (name, bytes))?;
-    Ok(true)
+    let update = "UPDATE page_images SET bytes = ?2, created_at = ?3 WHERE id = ?1";
+    let changed = db.run(update, (reservation, bytes, now.as_millis()))?;
+    Ok(if changed == 0 { Counted::Lost } else { Counted::Yes })
 }
 
-/// Forgets an image: it is gone, was not stored, or is permanent from now on.
+/// Deletes a reservation whose image was not stored.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be removed.
+pub fn release(db: &Db<'_>, reservation: i64) -> Result<()> {
+    db.run("DELETE FROM page_images WHERE id = ?1", [reservation])?;
+    Ok(())
+}
+
+/// Forgets an image: it is gone, or permanent from now on.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
@@ -157,23 +206,70 @@ mod tests {
         with_database(|db| {
             let stranger = |last: u8| Uploader::Stranger(ClientNetwork::of([192, 0, 2, last].into()));
             let take = |name: &str, bytes: i64, uploader, now| {
-                let page = PageName {
-                    kind: "blog".to_owned(),
-                    slug: name.to_owned(),
+                let Reserved::Yes(reservation) = reserve(db, &image(name), uploader, now).unwrap() else {
+                    panic!("{name} is not reserved");
                 };
-                let name = name.to_owned();
-                let image = PageImage { name, page };
-                assert_eq!(reserve(db, &image, uploader, now).unwrap(), Reserved::Yes);
-                take_bytes(db, &image.name, usize::try_from(bytes).unwrap(), uploader, now).unwrap()
+                let counted = take_bytes(db, reservation, usize::try_from(bytes).unwrap(), uploader, now).unwrap();
+                assert_ne!(counted, Counted::Lost);
+                counted == Counted::Yes
             };
-            assert!(take("a", MOST_BYTES - 1, stranger(1), NOW));
-            assert!(!take("b", 2, stranger(2), NOW));
+            let share = MOST_BYTES_OF_SITE;
+            assert!(take("a", share, stranger(1), NOW));
+            assert!(!take("b", 1, stranger(1), NOW));
+            for site in 2..10 {
+                assert!(take(&format!("a-{site}"), share, stranger(site), NOW));
+            }
+            assert!(take("b", share - 1, stranger(10), NOW));
+            assert!(!take("d", 2, stranger(11), NOW));
             // What was refused is not in the way, and an account has a limit of its own.
-            assert!(take("b", 1, stranger(2), NOW));
+            assert!(take("d", 1, stranger(11), NOW));
             assert!(take("c", MOST_BYTES, Uploader::Account(7), NOW));
-            assert!(!take("d", 1, Uploader::Account(7), NOW));
-            assert!(!take("d", 1, stranger(3), NOW.plus_ms(DAY_MS - 1)));
-            assert!(take("d", MOST_BYTES, stranger(3), NOW.plus_ms(DAY_MS)));
+            assert!(!take("e", 1, Uploader::Account(7), NOW));
+            assert!(!take("e", 1, stranger(12), NOW.plus_ms(DAY_MS - 1)));
+            assert!(take("e", share, stranger(12), NOW.plus_ms(DAY_MS)));
         });
+    }
+
+    fn image(name: &str) -> PageImage {
+        let page = PageName {
+            kind: "blog".to_owned(),
+            slug: name.to_owned(),
+        };
+        let name = format!("blog-{name}");
+        PageImage { name, page }
+    }
+
+    #[test]
+    fn abandoned_reservation_is_taken_over_once() {
+        with_database(|db| {
+            let (first, second) = (Uploader::Account(1), Uploader::Account(2));
+            let image = image("a");
+            let reserve = |uploader, now| reserve(db, &image, uploader, now).unwrap();
+            let Reserved::Yes(abandoned) = reserve(first, NOW) else {
+                panic!("the name is free");
+            };
+            let later = NOW.plus_ms(60 * 1000);
+            assert_eq!(reserve(second, later.plus_ms(-1)), Reserved::Busy);
+            let Reserved::Yes(reservation) = reserve(second, later) else {
+                panic!("the reservation is old");
+            };
+            assert_eq!(reserve(first, later), Reserved::Busy);
+            // The first request was only slow.
+            assert_eq!(take_bytes(db, abandoned, 5, first, later).unwrap(), Counted::Lost);
+            release(db, abandoned).unwrap();
+            assert_eq!(take_bytes(db, reservation, 5, second, later).unwrap(), Counted::Yes);
+            // A clock that was ahead reserves no longer than others.
+            let Reserved::Yes(_) = reserve(first, NOW.plus_ms(-DAY_MS)) else {
+                panic!("the reservation is of the future");
+            };
+        });
+    }
+
+    #[test]
+    fn ids_of_images_may_belong_to_two_pages() {
+        let slugs = |name: &str| -> Vec<String> { image(name).pages().into_iter().map(|page| page.slug).collect() };
+        assert_eq!(slugs("a-2"), ["a-2", "a"]);
+        assert_eq!(slugs("a-0"), ["a-0"]);
+        assert_eq!(slugs("a"), ["a"]);
     }
 }

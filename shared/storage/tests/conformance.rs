@@ -304,6 +304,26 @@ async fn what_a_killed_writer_left_is_not_listed_and_a_cut_object_is_an_error() 
     assert!(matches!(store.get("chunk/a", None).await, Err(StoreError::Damaged(_))));
 }
 
+#[tokio::test]
+async fn folder_with_the_name_of_an_object_is_damage_until_it_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DirectoryStore::open(folder.path()).unwrap();
+    std::fs::create_dir_all(folder.path().join("chunk/a/below")).unwrap();
+    let is_damaged = |result| matches!(result, Err(StoreError::Damaged(_)));
+    assert!(is_damaged(store.get("chunk/a", None).await.map(drop)));
+    assert!(is_damaged(store.get_range("chunk/a", 0, 1).await.map(drop)));
+    let created = store.put("chunk/a", body("x"), PutCondition::CreateOnly).await;
+    assert_eq!(created, Err(StoreError::PreconditionFailed));
+    let matching = PutCondition::Match(ETag::new(vec![0; 16]));
+    assert!(is_damaged(store.put("chunk/a", body("x"), matching).await.map(drop)));
+    store.put("chunk/a", body("x"), PutCondition::None).await.unwrap();
+    assert_eq!(found(&store, "chunk/a").await.body, body("x"));
+    // Nothing is deleted.
+    let names = std::fs::read_dir(folder.path().join("chunk")).unwrap();
+    let paths: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
+    assert!(paths.iter().any(|path| path.join("below").is_dir()), "{paths:?}");
+}
+
 const RACERS: u64 = 4;
 const INCREMENTS: u64 = 40;
 

@@ -3,11 +3,14 @@
 //! Attempts are counted in objects of the bucket and not in the database, so that a flood of them costs no commit. An attempt is stored, under a
 //! condition on the version of its object, before the password is hashed or the code is compared; so attempts that run at the same time
 //! count for each other, also in other processes. An attempt that was right is taken back. The number of objects is fixed: each has the attempts
-//! at many subjects, and loses those that no longer count with its next change. Subjects and clients are stored as keyed hashes.
+//! at many subjects, and loses those that are a day old with its next change. Subjects and clients are stored as keyed hashes.
+//!
+//! The number of attempts at one subject is bounded, so that it cannot fill the object of others. An account has at most those that lock it
+//! for all networks but the known ones, and ten for each known network; a name has no more than would lock an account.
 
 use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
 use bespoke_database::known_networks;
-use bespoke_storage::{ETag, Fetched, PutCondition, StoreError};
+use bespoke_storage::{Fetched, PutCondition, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,6 +19,12 @@ use crate::{Error, Result, Session};
 
 /// How long an attempt counts, in milliseconds.
 pub const WINDOW_MS: i64 = 15 * 60 * 1000;
+/// How far the clock of another process may be ahead so that its attempts count, in milliseconds. Otherwise a clock that is a year ahead would lock
+/// for a year.
+const CLOCK_TOLERANCE_MS: i64 = 60 * 1000;
+/// How far the time of an attempt may be from now until the attempt is removed, in milliseconds. It is longer than an attempt counts, because
+/// a process whose clock is ahead must not remove attempts that count for the others.
+const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 /// Attempts from one network of a customer within [`WINDOW_MS`] that lock a subject for that network.
 const FROM_ONE_CUSTOMER: usize = 10;
 /// Attempts from one site (the /48 of IPv6) that lock a subject for that site.
@@ -27,8 +36,8 @@ const FROM_EVERYWHERE: usize = 100;
 const PREFIX: &str = "attempts/";
 /// Hexadecimal digits of a hash that choose the object: there are 4,096.
 const OBJECT_DIGITS: usize = 3;
-/// Most attempts in an object. More come only from a flood that no password hash could keep up with.
-const MAX_ATTEMPTS: usize = 4_000;
+/// Most attempts in an object, about 75 KB. More come only from a flood that no password hash could keep up with.
+const MAX_ATTEMPTS: usize = 500;
 /// How often an attempt is stored again if another process has changed the object meanwhile.
 const MAX_TRIES: usize = 16;
 /// When a client may try again whose attempt could not be stored, in seconds.
@@ -59,6 +68,12 @@ impl Subject {
     /// A name is locked for single networks only: locked for all, it would tell that many try it.
     fn is_locked_for_all(&self) -> bool {
         !matches!(self, Self::Name(_))
+    }
+
+    /// Whether no further attempt has to be stored. So many attempts at a name have locked its account (or [`Subject::Nobody`]) for all, and
+    /// those from known networks are counted there.
+    fn has_enough(&self, counts: Counts) -> bool {
+        !self.is_locked_for_all() && counts.everywhere >= FROM_EVERYWHERE
     }
 
     fn hash(&self, index: &BlindIndex) -> String {
@@ -94,12 +109,17 @@ struct Attempt {
     at: i64,
 }
 
-/// The attempts of an object, and its version.
+impl Attempt {
+    fn counts_at(&self, now: i64) -> bool {
+        self.at > now - WINDOW_MS && self.at <= now + CLOCK_TOLERANCE_MS
+    }
+}
+
+/// The attempts of an object, and the condition under which they are stored.
 #[derive(Debug, Clone)]
 struct Object {
     key: String,
-    /// `None` if the object does not exist.
-    version: Option<ETag>,
+    condition: PutCondition,
     content: Content,
 }
 
@@ -120,10 +140,10 @@ struct Counts {
 #[derive(Debug, Clone)]
 pub struct Reserved {
     id: String,
-    /// The object with the attempt.
-    object: Object,
-    /// Whether it locks the subject for all if it fails.
-    pub locks: bool,
+    /// The object with the attempt; `None` if the attempt did not have to be stored.
+    object: Option<Object>,
+    /// The account whose owner has to be told that this attempt locks it, or its second factor, for all if it fails.
+    pub locks: Option<i64>,
 }
 
 impl Session {
@@ -144,15 +164,23 @@ impl Session {
         let (mut turn, mut in_doubt) = (None, false);
         let mut failure = Error::too_many(TOO_MANY, BUSY_RETRY_S);
         for _ in 0..MAX_TRIES {
-            let mut object = self.attempts_in(&key, origin.now).await?;
+            let mut object = self.attempts_in(&key).await?;
             let counts = object.content.counts(&attempt);
             let is_stored = object.content.attempts.iter().any(|stored| stored.id == attempt.id);
-            let locks = subject.is_locked_for_all() && counts.everywhere + 1 == FROM_EVERYWHERE;
+            let locks = owner.filter(|_| subject.is_locked_for_all() && counts.everywhere + 1 == FROM_EVERYWHERE);
+            let reserved = |object| Reserved {
+                id: attempt.id.clone(),
+                object,
+                locks,
+            };
             if !is_stored {
                 if self.is_locked_at(counts, subject, owner, origin).await? {
                     return Ok(None);
                 }
-                if object.content.attempts.len() >= MAX_ATTEMPTS {
+                if subject.has_enough(counts) {
+                    return Ok(Some(reserved(None)));
+                }
+                if !object.content.make_room(attempt.at) {
                     break;
                 }
                 object.content.attempts.push(attempt.clone());
@@ -163,13 +191,7 @@ impl Session {
                 self.put_attempts(&mut object).await
             };
             match put {
-                Ok(true) => {
-                    return Ok(Some(Reserved {
-                        id: attempt.id,
-                        object,
-                        locks,
-                    }));
-                }
+                Ok(true) => return Ok(Some(reserved(Some(object)))),
                 Ok(false) => {}
                 Err(error @ StoreError::Busy(_)) => failure = error.into(),
                 // The attempt may have been stored: the object will tell.
@@ -189,7 +211,7 @@ impl Session {
     /// 503 if the bucket does not respond.
     pub async fn is_locked(&self, subject: &Subject, owner: Option<i64>, origin: Origin) -> Result<bool> {
         let attempt = self.attempt(subject, origin);
-        let object = self.attempts_in(&key_of(&attempt.subject), origin.now).await?;
+        let object = self.attempts_in(&key_of(&attempt.subject)).await?;
         self.is_locked_at(object.content.counts(&attempt), subject, owner, origin)
             .await
     }
@@ -204,8 +226,9 @@ impl Session {
         }
     }
 
-    async fn try_release(&self, Reserved { id, mut object, .. }: Reserved) -> Result<()> {
-        let (key, now) = (object.key.clone(), self.now());
+    async fn try_release(&self, Reserved { id, object, .. }: Reserved) -> Result<()> {
+        let Some(mut object) = object else { return Ok(()) };
+        let key = object.key.clone();
         let mut turn = None;
         for _ in 0..MAX_TRIES {
             let before = object.content.attempts.len();
@@ -221,7 +244,7 @@ impl Session {
             if turn.is_none() {
                 turn = Some(self.attempt_turn(&key).await?);
             }
-            object = self.attempts_in(&key, now).await?;
+            object = self.attempts_in(&key).await?;
         }
         Err(Error::too_many(TOO_MANY, BUSY_RETRY_S))
     }
@@ -244,17 +267,20 @@ impl Session {
         Ok(!is_known.await?)
     }
 
-    /// The attempts in an object that count at `now`.
-    async fn attempts_in(&self, key: &str, now: Timestamp) -> Result<Object> {
-        let (version, mut content) = match self.bucket().get(key, None).await? {
-            Fetched::Found(found) => (Some(found.etag), Content::read(key, &found.body)),
-            Fetched::Missing | Fetched::NotModified { .. } => (None, Content::default()),
+    /// The attempts in an object. One that the bucket cannot read has none, and is replaced.
+    async fn attempts_in(&self, key: &str) -> Result<Object> {
+        let (condition, content) = match self.bucket().get(key, None).await {
+            Ok(Fetched::Found(found)) => (PutCondition::Match(found.etag), Content::read(key, &found.body)),
+            Ok(Fetched::Missing | Fetched::NotModified { .. }) => (PutCondition::CreateOnly, Content::default()),
+            Err(StoreError::Damaged(error)) => {
+                warn_of_damage(key, &error);
+                (PutCondition::None, Content::default())
+            }
+            Err(error) => return Err(error.into()),
         };
-        let first = now.plus_ms(-WINDOW_MS).as_millis();
-        content.attempts.retain(|attempt| attempt.at > first);
         Ok(Object {
             key: key.to_owned(),
-            version,
+            condition,
             content,
         })
     }
@@ -262,13 +288,10 @@ impl Session {
     /// Stores an object, unless another process has changed it; returns whether it is stored.
     async fn put_attempts(&self, object: &mut Object) -> std::result::Result<bool, StoreError> {
         let body = serde_json::to_vec(&object.content).map_err(|error| StoreError::Refused(error.to_string()))?;
-        let condition = object
-            .version
-            .clone()
-            .map_or(PutCondition::CreateOnly, PutCondition::Match);
-        match self.bucket().put(&object.key, body.into(), condition).await {
+        let put = self.bucket().put(&object.key, body.into(), object.condition.clone());
+        match put.await {
             Ok(version) => {
-                object.version = Some(version);
+                object.condition = PutCondition::Match(version);
                 Ok(true)
             }
             Err(StoreError::PreconditionFailed) => Ok(false),
@@ -292,16 +315,25 @@ impl Content {
     /// The content of a body. A damaged one counts as empty, because otherwise its subjects could not sign in.
     fn read(key: &str, body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_else(|error| {
-            tracing::warn!(key, %error, "the attempts in this object cannot be read; they no longer count");
+            warn_of_damage(key, &error);
             Self::default()
         })
     }
 
-    /// The other attempts at the subject of `attempt`, as its client is counted.
+    /// Removes old attempts, and all that do not count now if that does not suffice. Gives whether there is room for one more.
+    fn make_room(&mut self, now: i64) -> bool {
+        self.attempts.retain(|attempt| attempt.at.abs_diff(now) < KEPT_MS);
+        if self.attempts.len() >= MAX_ATTEMPTS {
+            self.attempts.retain(|attempt| attempt.counts_at(now));
+        }
+        self.attempts.len() < MAX_ATTEMPTS
+    }
+
+    /// The other attempts at the subject of `attempt` that count at its time, as its client is counted.
     fn counts(&self, attempt: &Attempt) -> Counts {
         let same = || {
             let others = self.attempts.iter().filter(|other| other.id != attempt.id);
-            others.filter(|other| other.subject == attempt.subject)
+            others.filter(|other| other.subject == attempt.subject && other.counts_at(attempt.at))
         };
         Counts {
             customer: same().filter(|other| other.customer == attempt.customer).count(),
@@ -309,6 +341,10 @@ impl Content {
             everywhere: same().count(),
         }
     }
+}
+
+fn warn_of_damage(key: &str, error: &dyn std::fmt::Display) {
+    tracing::warn!(key, %error, "the attempts in this object cannot be read; they no longer count");
 }
 
 /// The key of the object with the attempts at the subject of that hash.

@@ -316,25 +316,39 @@ impl Context {
         self.0.attempt_turns.take(key.to_owned()).await
     }
 
-    /// Runs a read that takes long on a blocking thread. Those of one account run one after the other.
+    /// Waits for the turn of that account among its long reads, which run one after the other.
     ///
     /// # Errors
-    /// 429 if too many of the account wait or run, 503 if too many of all accounts do.
-    pub(crate) async fn read_long<T: Send + 'static>(
-        &self,
-        account: Option<i64>,
-        read: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
+    /// 429 if too many of the account wait or run.
+    pub(crate) async fn long_read_turn(&self, account: Option<i64>) -> Result<LongReadTurn, Error> {
         let turn = match account {
-            Some(account) => Some(self.0.turns.take(account).await?),
+            Some(account) => Some(Arc::new(self.0.turns.take(account).await?)),
             None => None,
         };
+        Ok(LongReadTurn { _turn: turn })
+    }
+
+    /// Runs a read that takes long on a blocking thread. The read holds the turn until its end, also if its caller is dropped.
+    ///
+    /// # Errors
+    /// 503 if too many long reads of all accounts wait or run.
+    pub(crate) async fn read_long<T: Send + 'static>(
+        &self,
+        turn: LongReadTurn,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let read = move || {
             let _held = turn;
             read()
         };
         self.0.long_reads.run(read).await
     }
+}
+
+/// The turn of an account among its long reads. It ends when the last clone is dropped. Calls without an account have no turns.
+#[derive(Clone)]
+pub struct LongReadTurn {
+    _turn: Option<Arc<Turn<i64>>>,
 }
 
 /// A password that was right.

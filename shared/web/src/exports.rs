@@ -1,7 +1,6 @@
 //! Exports: files with everything of an account, in the bucket, for whoever has the signed link.
 
 use bespoke_core::Timestamp;
-use bespoke_database::{Freshness, exports};
 use bespoke_storage::{Fetched, PutCondition};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -57,19 +56,30 @@ impl Context {
         ExportName(Ulid::from_parts(now, u128::from_be_bytes(self.random().bytes())))
     }
 
-    /// Stores an export whose row is there, and gives the link to it.
+    /// Stores the file of an export. It is stored before its row, so that each row has a file. If the process dies between the two,
+    /// maintenance deletes the file.
     ///
     /// # Errors
-    /// 404 when the account was removed meanwhile; then there is no file either.
-    pub async fn put_export(&self, name: ExportName, file: Bytes) -> Result<String> {
+    /// 503 if the bucket does not take it.
+    pub async fn put_export(&self, name: ExportName, file: Bytes) -> Result<()> {
         let key = key(&name.to_string());
         self.bucket().put(&key, file, PutCondition::CreateOnly).await?;
-        let exists = |db: &bespoke_database::Db<'_>| Ok::<_, Error>(exports::exists(db, &name.to_string())?);
-        // What went with the account before the file was here has looked for it in vain.
-        if !self.database().read(Freshness::Strict, exists).await? {
-            self.bucket().delete(&key).await?;
-            return Err(Error::not_found());
+        Ok(())
+    }
+
+    /// Deletes the file of an export that has no row because it was refused. If that fails, maintenance does it.
+    pub async fn discard_export(&self, name: ExportName) {
+        if let Err(error) = self.bucket().delete(&key(&name.to_string())).await {
+            tracing::warn!(%error, "the file of a refused export could not be deleted");
         }
+    }
+
+    /// The link to an export.
+    ///
+    /// # Errors
+    /// 503 if the bucket cannot sign it.
+    pub async fn export_url(&self, name: ExportName) -> Result<String> {
+        let key = key(&name.to_string());
         self.download_url(&key, &name.path(), LINK_LIFETIME_MS).await
     }
 

@@ -62,7 +62,7 @@ pub use auth::{Access, Caller, Guest, Identity, Public, Via, level};
 pub use body::{Body, Document, JsonObject, truthy};
 pub use client::{ClientIp, Peer};
 pub use config::{Config, ConfigError, Contact, Overrides};
-pub use context::{Context, StartError, Verified};
+pub use context::{Context, LongReadTurn, StartError, Verified};
 pub use error::{Error, Result};
 pub use gateway::Gateway;
 pub use idempotency::Made;

@@ -214,6 +214,11 @@ fn writes_used_up(now: Timestamp) -> Error {
     quota_exceeded(now).with_limit("writtenBytes")
 }
 
+/// 429: the account may export no more on this day, UTC; says in how many seconds the next day begins.
+fn exports_used_up(now: Timestamp) -> Error {
+    quota_exceeded(now).with_limit("exportedBytes")
+}
+
 fn rest_of_day_s(now: Timestamp) -> u64 {
     DAY_S - now.as_seconds().rem_euclid(DAY_S as i64).unsigned_abs()
 }

@@ -1,7 +1,7 @@
 //! Images of pages: the pages that refer to them, and their end.
 
 use bespoke_core::entity::image::ImageId;
-use bespoke_database::page_images::{self, PageName};
+use bespoke_database::page_images::{self, PageImage, PageName};
 use bespoke_services::github::PageKind;
 
 use crate::{Error, Result, Session};
@@ -12,11 +12,20 @@ const OLD_IMAGES: u32 = 100;
 const RETRY_AFTER_S: u64 = 5;
 
 impl Session {
-    /// Whether there is a page of that name, or a proposal for one. False without a repository, which has all pages.
+    /// Whether there is a page that may have this image, or a proposal for one. False without a repository, which has all pages.
     ///
     /// # Errors
     /// 503 when GitHub does not answer.
-    pub async fn has_page(&self, page: &PageName) -> Result<bool> {
+    pub async fn has_page_of(&self, image: &PageImage) -> Result<bool> {
+        for page in image.pages() {
+            if self.has_page(&page).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn has_page(&self, page: &PageName) -> Result<bool> {
         let (Some(github), Some(kind)) = (self.github(), PageKind::from_name(&page.kind)) else {
             return Ok(false);
         };
@@ -34,7 +43,7 @@ impl Session {
         let old = self.read(|db| Ok(page_images::old(db, now, OLD_IMAGES)?)).await?;
         let (mut settled, mut deleted) = (Vec::new(), 0);
         for image in old {
-            if !self.has_page(&image.page).await? {
+            if !self.has_page_of(&image).await? {
                 if let Some(id) = ImageId::parse(&image.name) {
                     self.images().remove(&id).await?;
                 }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::attempts::Origin;
 use crate::body::{Reservation, Sender};
+use crate::context::LongReadTurn;
 use crate::idempotency::Repeatable;
 use crate::limits::{Left, Limit, Subject};
 use crate::repeated::Repeated;
@@ -61,7 +62,7 @@ struct State {
     /// What is left of the limits that this request counts for.
     left: Mutex<Vec<Left>>,
     repeatable: Repeatable,
-    /// Size of the image or the export that is stored for the request and is not counted yet. Bytes.
+    /// Size of the image that is stored for the request and is not counted yet. Bytes.
     object_bytes: AtomicU64,
     /// Integer id of the account that calls; empty without authentication.
     account: OnceLock<i64>,
@@ -131,9 +132,29 @@ impl Session {
         &self,
         f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.read_in_turn(self.turn().await?, f).await
+    }
+
+    /// Waits until no other long read of the account that calls is under way.
+    ///
+    /// # Errors
+    /// 429 if too many of the account wait.
+    pub async fn turn(&self) -> Result<LongReadTurn> {
+        self.long_read_turn(self.account()).await
+    }
+
+    /// Reads as [`Session::read_blocking`], in a turn that the caller has already.
+    ///
+    /// # Errors
+    /// As [`Session::read`]; 503 if too many of all accounts wait.
+    pub async fn read_in_turn<T: Send + 'static>(
+        &self,
+        turn: LongReadTurn,
+        f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
         let (id, position) = (logging::request_id(), Position::here());
-        self.read_long(self.account(), move || {
+        self.read_long(turn, move || {
             let read = position.run(async move { session.read(f).await });
             runtime.block_on(logging::of_work(id, read))
         })

@@ -32,6 +32,8 @@ const INLINE_READ_BYTES: u64 = 1024 * 1024;
 /// Names that begin with a dot are the store's own.
 const LOCK_NAME: &str = ".lock";
 const TEMPORARY_PREFIX: &str = ".put-";
+/// Folders that had the name of an object.
+const ASIDE_PREFIX: &str = ".aside-";
 
 /// Objects as files below one folder. Clones share it; any number of processes of one machine may open it.
 #[derive(Clone)]
@@ -206,13 +208,25 @@ impl Shared {
                 }
             }
             let temporary = self.write_temporary(&folder, etag, body)?;
-            fs::rename(&temporary, &path).map_err(|error| {
+            self.replace(&temporary, &path).map_err(|error| {
                 let _ = fs::remove_file(&temporary);
                 busy(&path, &error)
             })?;
             sync_folder(&folder).map_err(|error| unknown(&folder, &error))?;
             Ok(ETag::new(etag.to_vec()))
         })
+    }
+
+    /// Gives the file `temporary` the name `path`. A folder of that name is renamed, because a folder cannot be replaced by a file.
+    fn replace(&self, temporary: &Path, path: &Path) -> std::io::Result<()> {
+        match fs::rename(temporary, path) {
+            Err(error) if error.kind() == ErrorKind::IsADirectory => {
+                let aside = path.with_file_name(format!("{ASIDE_PREFIX}{}", hex_16(&*self.random)));
+                fs::rename(path, aside)?;
+                fs::rename(temporary, path)
+            }
+            renamed => renamed,
+        }
     }
 
     /// A durable file that no key names yet. Nothing landed where this fails.
@@ -275,6 +289,10 @@ fn open_object(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreE
     match file.read_exact(&mut header) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(StoreError::Damaged(format!(
             "{} is shorter than its header: restore it from a backup",
+            path.display()
+        ))),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => Err(StoreError::Damaged(format!(
+            "{} is a folder: restore the object from a backup",
             path.display()
         ))),
         other => other

@@ -172,7 +172,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_ACCOUNT_WRITES_MIB_PER_DAY",
         "512",
-        "What an account may write on a day (UTC), in MiB: encrypted texts of the rows that it makes or changes, images, exports, and 4 KiB for each write.",
+        "What an account may write on a day (UTC), in MiB: encrypted texts of the rows that it makes or changes, images, and 4 KiB for each write. Exports may take a quarter of that in addition.",
     ),
     setting(
         "BACKEND_OPERATOR_CONTACT",

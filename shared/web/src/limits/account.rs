@@ -4,7 +4,7 @@ use bespoke_core::Timestamp;
 use bespoke_database::Db;
 use bespoke_database::account_storage::{self, AccountStorage};
 
-use super::writes_used_up;
+use super::{exports_used_up, writes_used_up};
 use crate::{Error, Result};
 
 /// Bytes that each counted write takes in the bucket in addition to its texts: pages of indexes and of the engine. Small writes take
@@ -13,6 +13,10 @@ const COMMIT_BYTES: u64 = 4 * 1024;
 
 /// The limit of a day for writes that protect the account, as a multiple of the limit for other writes.
 const PROTECTION_FACTOR: u64 = 2;
+
+/// Exports may take this part of the bytes that an account may write on a day, in addition to them. They do not count as written, because a key
+/// that may only read could otherwise stop its owner's writes.
+const EXPORT_SHARE: u64 = 4;
 
 /// Limits of the storage of an account, and of the bytes that it writes on a day. An account that has stored more, because it was
 /// imported or because a limit was lowered, keeps everything.
@@ -35,7 +39,7 @@ pub struct AccountLimits {
 /// The cost of a write beside that of its rows, and the limit of the day that holds for it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteCost {
-    /// Size of the image or the export that is stored with it. Bytes.
+    /// Size of the image that is stored with it. Bytes.
     object_bytes: u64,
     /// By how much the limit of the day is multiplied.
     limit_factor: u64,
@@ -95,6 +99,30 @@ impl AccountLimits {
         Ok(value)
     }
 
+    /// Refuses an export if the account has exported too much on this day. The first export of a day is never refused.
+    ///
+    /// # Errors
+    /// 429 `quotaExceeded` with `exportedBytes`.
+    pub fn check_export(&self, storage: &AccountStorage, now: Timestamp) -> Result<()> {
+        let exported = storage.exported_today(now);
+        let limit = self.written_bytes_per_day.map(|limit| limit / EXPORT_SHARE);
+        if exported > 0 && limit.is_some_and(|limit| exported + export_bytes(storage) > limit) {
+            return Err(exports_used_up(now));
+        }
+        Ok(())
+    }
+
+    /// Counts an export, in the transaction that notes it, so that exports at the same time count for each other.
+    ///
+    /// # Errors
+    /// Those of [`AccountLimits::check_export`] and of the database.
+    pub fn count_export(&self, db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
+        let storage = account_storage::of(db, user_id)?;
+        self.check_export(&storage, now)?;
+        let exported = storage.exported_today(now) + export_bytes(&storage);
+        Ok(account_storage::set_exported_today(db, user_id, exported, now)?)
+    }
+
     /// The limit that a change has passed.
     fn passed(&self, before: &AccountStorage, after: &AccountStorage) -> Option<&'static str> {
         let all = [
@@ -106,4 +134,9 @@ impl AccountLimits {
         let passed = |(_, before, after, limit): &(_, u64, u64, u64)| after > limit && after > before;
         all.into_iter().find(passed).map(|(name, ..)| name)
     }
+}
+
+/// The bytes that an export counts: the texts of the account as they are stored, and those of a commit.
+fn export_bytes(storage: &AccountStorage) -> u64 {
+    storage.text_bytes + COMMIT_BYTES
 }
