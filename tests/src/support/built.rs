@@ -39,6 +39,10 @@ pub fn example(name: &str) -> PathBuf {
     built("--example", name)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is a variable of the test runner, and no setting of ours"
+)]
 fn built(kind: &'static str, name: &str) -> PathBuf {
     static BUILT: LazyLock<Mutex<HashMap<(&'static str, String), PathBuf>>> = LazyLock::new(Mutex::default);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
