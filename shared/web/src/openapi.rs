@@ -57,6 +57,11 @@ const COMMON: &[(u16, &str, &str)] = &[
         "The account has stored as much as it may; `limit` names the limit.",
     ),
     (
+        403,
+        "originForbidden",
+        "The service is behind CloudFront, and the request has not come through it.",
+    ),
+    (
         412,
         "preconditionFailed",
         "The record is another by now than the one of `If-Match`.",
@@ -85,7 +90,7 @@ const COMMON: &[(u16, &str, &str)] = &[
     (
         429,
         "quotaExceeded",
-        "The calls with the API key, or the bytes that the account may write (then with `limit`), are used up on this day (UTC).",
+        "The calls with the API key, or the bytes that the account may write or export (then with `limit`), are used up on this day (UTC).",
     ),
     (500, "internalError", "The service is at fault."),
     (
@@ -112,8 +117,8 @@ struct Error {
     /// The code of the error.
     #[schema(example = "insufficientAccessLevel")]
     error: String,
-    /// With `accountLimitReached`: `sets`, `patterns`, `bookmarks`, `apikeys` or `textBytes`. With `quotaExceeded`: `writtenBytes`, if
-    /// the account has written too much on this day.
+    /// With `accountLimitReached`: `sets`, `patterns`, `bookmarks`, `apikeys` or `textBytes`. With `quotaExceeded`: `writtenBytes` or
+    /// `exportedBytes`, if the account has written or exported too much on this day.
     #[schema(nullable = false)]
     limit: Option<String>,
 }
@@ -307,6 +312,7 @@ fn common(route: &Route, level: Option<u8>) -> impl Iterator<Item = (u16, &'stat
             (_, "idempotencyKeyReused") => route.repeatable,
             (_, "preconditionFailed") => route.conditional,
             (_, "accountLimitReached") => writes,
+            (_, "originForbidden") => true,
             (401, _) => level.is_some(),
             (403, _) => level.is_some_and(|level| level > 0),
             (408 | 413 | 415, _) => has_body,
