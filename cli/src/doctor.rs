@@ -80,7 +80,7 @@ impl State {
     }
 }
 
-/// The finding if there is no configuration or no installation to look at.
+/// The finding about an error of the configuration, the keys or the bucket, which ends the other checks.
 fn unusable(error: &Error) -> Finding {
     match error.downcast_ref::<ConfigError>() {
         Some(ConfigError::NoKey { .. } | ConfigError::KeyFile { .. }) => {

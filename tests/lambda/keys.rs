@@ -28,17 +28,22 @@ async fn set_versions(server: &MockServer, versions: &[(&str, &str)]) {
         .await;
 }
 
+/// The settings of a function that reads its passphrase from the Secrets Manager at `url`.
+fn settings(url: &str) -> [(&str, &str); 5] {
+    [
+        ("BACKEND_ENC_KEY_SECRET", "Key"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ]
+}
+
 #[tokio::test]
 async fn rotation_of_the_passphrase_needs_no_deployment() {
     let server = MockServer::start().await;
     let url = server.uri();
-    let settings = [
-        ("BACKEND_ENC_KEY_SECRET", "Key"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
-        ("AWS_REGION", "eu-west-1"),
-        ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ];
+    let settings = settings(&url);
     let eager = [&settings[..], &[("BACKEND_ENC_KEY_MAX_AGE_S", "0")]].concat();
     let installation = Installation::empty();
     let none = &Value::Null;
@@ -105,13 +110,7 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
 async fn function_with_the_old_passphrase_writes_nothing_and_reads_the_secret_again() {
     let server = MockServer::start().await;
     let url = server.uri();
-    let settings = [
-        ("BACKEND_ENC_KEY_SECRET", "Key"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
-        ("AWS_REGION", "eu-west-1"),
-        ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ];
+    let settings = settings(&url);
     let installation = Installation::empty();
     set_versions(&server, &[("AWSCURRENT", FIRST)]).await;
     let account = installation.function("account", "account", &settings).await;

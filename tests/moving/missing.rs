@@ -1,4 +1,4 @@
-//! Commands on a folder where there is no installation, such as one that was mistyped.
+//! Commands on a folder without an installation, for example because its name was mistyped.
 
 use bespoke_tests::support::bespoke;
 use tempfile::tempdir;
@@ -51,7 +51,7 @@ fn commands_that_need_an_installation_begin_none() {
     run(old.path(), &["backup", out], &[]).succeeds();
     run(&data, &["verify", "--backup", out], &[]).succeeds();
     assert!(!data.exists());
-    // The key file of an installation is not made anew.
+    // A lost key file is reported, and no new one is made.
     let lost = Outcome::of(bespoke(old.path()).arg("doctor"));
     assert!(
         lost.code == Some(3) && lost.out.contains("A key is lost"),

@@ -149,7 +149,7 @@ async fn store_limited(
     source: Source,
     uploader: Uploader,
 ) -> Result<()> {
-    // A reservation is no image: its process may have died.
+    // The image itself is looked up, because a reservation may be of a process that died before it stored one.
     if session.images().get(id).await?.is_some() {
         return Ok(());
     }

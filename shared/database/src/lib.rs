@@ -137,7 +137,7 @@ impl Database {
     /// Runs a read on the local copy, after making sure that it is as new as `freshness` asks. `f` may run again.
     ///
     /// # Errors
-    /// What `f` gives, [`Error::OtherKeys`] if the keys have been changed by another process, or [`Error::Storage`].
+    /// Those of `f`, [`Error::OtherKeys`] if another process has changed the keys, or [`Error::Storage`].
     pub async fn read<T, E>(
         &self,
         freshness: Freshness,
@@ -166,7 +166,7 @@ impl Database {
     /// remembered with the commit (at most 256 bytes), so that a repeat of the same commit gives the same.
     ///
     /// # Errors
-    /// What `f` gives (then nothing is written), [`Error::OtherKeys`] if the keys have been changed by another process,
+    /// Those of `f` (then nothing is written), [`Error::OtherKeys`] if another process has changed the keys,
     /// [`Error::Incomplete`] while a backup is being put back, or [`Error::Storage`].
     pub async fn write<T, E>(
         &self,
@@ -196,7 +196,7 @@ impl Database {
         self.commit_of(Writer::Any, id, f).await
     }
 
-    /// A write of [`refill`], which goes on while a backup is being put back.
+    /// Writes rows of a backup. Only this write is accepted while a backup is being put back.
     ///
     /// # Errors
     /// As [`Database::write`], but for [`Error::Incomplete`].

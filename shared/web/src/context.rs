@@ -85,7 +85,7 @@ impl Context {
     /// Opens the bucket and syncs the database.
     ///
     /// # Errors
-    /// [`StartError`] says what to do: also if a restore of a backup has not come to its end.
+    /// [`StartError`], whose text says what to do. An incomplete restore of a backup is one, too.
     pub async fn open(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
         let context = Self::open_incomplete(config, surroundings).await?;
         context.database().check_complete().await?;
@@ -95,7 +95,7 @@ impl Context {
     /// The same for a database that a restore may have left incomplete.
     ///
     /// # Errors
-    /// [`StartError`] says what to do.
+    /// [`StartError`], whose text says what to do.
     pub async fn open_incomplete(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
         let Surroundings {
             clock,

@@ -44,9 +44,7 @@ impl Place {
             }
         }
     }
-}
 
-impl Place {
     /// Whether there is a database. Creates nothing, unlike [`Place::open`].
     ///
     /// # Errors

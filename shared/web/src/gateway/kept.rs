@@ -16,7 +16,7 @@ use crate::{Result, Session};
 
 /// The most memory of the answers that are kept. All are dropped before it is exceeded. Bytes.
 const MAX_KEPT_BYTES: usize = 32 * 1024 * 1024;
-/// The memory of an answer beside its body and its key: headers, and places in maps. Measured, and rounded up. Bytes.
+/// The memory of an answer in addition to its body and key, for headers and entries of maps: about 3.4 KB, rounded up. Bytes.
 const ANSWER_BYTES: usize = 4 * 1024;
 /// The longest path with its query under which an answer is kept, in bytes.
 const MAX_KEY_BYTES: usize = 256;
