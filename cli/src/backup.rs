@@ -4,7 +4,7 @@ pub(crate) mod manifest;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use bespoke_core::Clock as _;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
 /// The name of the installation's folder that contains `folder`, which may not exist yet.
 fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
     let folder = std::path::absolute(folder)?;
-    let existing = folder.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
+    let existing = existing_part(&folder)?;
     let bucket = match &config.store {
         Place::Directory(bucket) => Some(bucket.clone()),
         Place::S3 { .. } => None,
@@ -72,6 +72,24 @@ fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
             .is_some_and(|(folder, ours)| folder.starts_with(ours))
     };
     Ok(ours.into_iter().find_map(|(name, ours)| is_in(ours).then_some(name)))
+}
+
+/// The longest part of an absolute path that exists, without symbolic links; `None` if not even the root exists. The rest must not lead upwards, because
+/// `..` after a missing folder has no meaning before that folder is made.
+fn existing_part(folder: &Path) -> Result<Option<PathBuf>> {
+    let Some((existing, given)) = folder
+        .ancestors()
+        .find_map(|part| Some((fs::canonicalize(part).ok()?, part)))
+    else {
+        return Ok(None);
+    };
+    let missing = folder.strip_prefix(given)?;
+    ensure!(
+        missing.components().all(|part| matches!(part, Component::Normal(_))),
+        "{} has `..` after a folder that does not exist",
+        folder.display()
+    );
+    Ok(Some(existing))
 }
 
 /// Takes a folder, which is made if it is missing, for a backup. Of backups that are made at once, one gets it, because `mkdir` is
@@ -122,6 +140,27 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
+
+    #[test]
+    fn path_through_a_missing_folder_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let existing = fs::canonicalize(parent.path()).unwrap();
+        assert_eq!(
+            existing_part(&existing.join("new/backup")).unwrap(),
+            Some(existing.clone())
+        );
+        assert_eq!(
+            existing_part(&existing.join("../new")).unwrap(),
+            existing.parent().map(Path::to_owned)
+        );
+        let error = existing_part(&existing.join("missing/../objects/x")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("has `..` after a folder that does not exist"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn one_of_many_backups_gets_the_folder() {
