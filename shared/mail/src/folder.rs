@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_services::mail::{MailError, MailSettings, Mailer};
 
@@ -30,7 +31,7 @@ impl FolderMailer {
 
 #[async_trait]
 impl Mailer for FolderMailer {
-    async fn deliver(&self, mail: &OutboxMail) -> Result<(), MailError> {
+    async fn deliver(&self, mail: &OutboxMail, _: Timestamp) -> Result<(), MailError> {
         let message = compose(mail, &self.settings)?.formatted();
         let path = self.folder.join(format!("{}.eml", mail.uuid));
         tokio::fs::create_dir_all(&self.folder).await.map_err(failed)?;

@@ -1,33 +1,67 @@
 //! Delivery by AWS SES (API version 2).
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::config::retry::{ReconnectMode, RetryConfig};
-use aws_sdk_sesv2::config::timeout::TimeoutConfig;
-use aws_sdk_sesv2::config::{Builder, Region};
-use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sesv2::operation::send_email::SendEmailError;
-use aws_sdk_sesv2::primitives::Blob;
-use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::OutboxMail;
+use bespoke_services::aws::{CallError, Service, ServiceSettings, headers};
 use bespoke_services::mail::{MailError, MailSettings, Mailer, SesSettings};
-use bespoke_storage::aws::http_client;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
 
 use crate::compose;
 
-/// How long a connection may take to come about, in milliseconds.
+/// How long a connection may take, TLS included, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 3_000;
-/// How long the whole call may take, in milliseconds.
+/// How long a complete call may take, in milliseconds.
 const CALL_TIMEOUT_MS: u64 = 20_000;
+/// Path of the operation `SendEmail`.
+const SEND_EMAIL: &str = "/v2/email/outbound-emails";
+/// Codes of errors that mean that the service will never accept this mail.
+const PERMANENT_ERRORS: [&str; 2] = ["MessageRejected", "BadRequestException"];
 
-/// Sends mails by SES. What is sent is the whole message, so that its headers are ours.
+/// Sends mails by SES, as complete messages, so that their headers are ours.
 pub(crate) struct SesMailer {
     ses: SesSettings,
     settings: MailSettings,
-    client: OnceLock<Client>,
+    service: OnceLock<Service>,
+}
+
+/// Body of `SendEmail`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SendEmail<'a> {
+    from_email_address: String,
+    destination: Destination<'a>,
+    content: Content,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration_set_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback_forwarding_email_address: Option<&'a str>,
+}
+
+/// Recipients.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Destination<'a> {
+    to_addresses: [&'a str; 1],
+}
+
+/// A message in the format of RFC 5322.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Content {
+    raw: RawMessage,
+}
+
+/// The bytes of a message, in Base64.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawMessage {
+    data: String,
 }
 
 impl SesMailer {
@@ -35,66 +69,57 @@ impl SesMailer {
         Self {
             ses,
             settings,
-            client: OnceLock::new(),
+            service: OnceLock::new(),
         }
     }
 
-    /// Made for the first mail: most runs of maintenance have none.
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| connect(&self.ses))
+    /// Made for the first mail, because most runs of maintenance have none.
+    fn service(&self) -> &Service {
+        self.service.get_or_init(|| {
+            Service::new(ServiceSettings {
+                host: "email",
+                signing_name: "ses",
+                region: self.ses.region.clone(),
+                endpoint: self.ses.endpoint.clone(),
+                access: self.ses.access.clone(),
+                connect_timeout_ms: CONNECT_TIMEOUT_MS,
+                call_timeout_ms: CALL_TIMEOUT_MS,
+            })
+        })
     }
-}
-
-/// A call is not repeated here: one that was answered too late may have sent the mail.
-pub(crate) fn connect(ses: &SesSettings) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .operation_timeout(Duration::from_millis(CALL_TIMEOUT_MS))
-        .build();
-    let mut config = Builder::new()
-        .http_client(http_client(
-            Duration::from_millis(CONNECT_TIMEOUT_MS),
-            Duration::from_millis(CALL_TIMEOUT_MS),
-        ))
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
-        .region(Region::new(ses.region.clone()));
-    config.set_endpoint_url(ses.endpoint.clone());
-    config.set_credentials_provider(ses.access.clone());
-    Client::from_conf(config.build())
 }
 
 #[async_trait]
 impl Mailer for SesMailer {
-    async fn deliver(&self, mail: &OutboxMail) -> Result<(), MailError> {
-        let message = compose(mail, &self.settings)?.formatted();
-        let raw = RawMessage::builder()
-            .data(Blob::new(message))
-            .build()
-            .map_err(|error| MailError::Refused(error.to_string()))?;
-        let send = self
-            .client()
-            .send_email()
-            .from_email_address(self.settings.from.to_string())
-            .destination(Destination::builder().to_addresses(&mail.to).build())
-            .content(EmailContent::builder().raw(raw).build())
-            .set_configuration_set_name(self.ses.configuration_set.clone())
-            .set_feedback_forwarding_email_address(self.ses.feedback.clone());
-        send.send().await.map(drop).map_err(of)
+    /// Calls the service once, because a call that got its response too late may have sent the mail.
+    async fn deliver(&self, mail: &OutboxMail, now: Timestamp) -> Result<(), MailError> {
+        let data = STANDARD.encode(compose(mail, &self.settings)?.formatted());
+        let body = SendEmail {
+            from_email_address: self.settings.from.to_string(),
+            destination: Destination {
+                to_addresses: [&mail.to],
+            },
+            content: Content {
+                raw: RawMessage { data },
+            },
+            configuration_set_name: self.ses.configuration_set.as_deref(),
+            feedback_forwarding_email_address: self.ses.feedback.as_deref(),
+        };
+        let body = serde_json::to_string(&body).map_err(|error| MailError::Refused(error.to_string()))?;
+        let headers = headers([(CONTENT_TYPE, "application/json")]);
+        let sent = self.service().post(SEND_EMAIL, headers, body, now).await;
+        sent.map(drop).map_err(mail_error)
     }
 }
 
-/// The service's own words may repeat the address, so only the name of the error is kept.
-fn of<R>(error: SdkError<SendEmailError, R>) -> MailError {
-    let Some(refusal) = error.as_service_error() else {
-        return MailError::Failed("SES did not answer".to_owned());
-    };
-    let name = refusal.code().unwrap_or("an error without a name");
-    // What is wrong with the account (paused, not verified yet, over its limits) passes; what is wrong with the mail stays.
-    let hopeless = refusal.is_message_rejected() || refusal.is_bad_request_exception();
-    let text = format!("SES answered {name}");
-    if hopeless {
-        MailError::Refused(text)
-    } else {
-        MailError::Failed(text)
+/// Errors that concern the account (paused, not verified yet, over its limits) pass; errors that concern the mail stay.
+fn mail_error(error: CallError) -> MailError {
+    match error {
+        CallError::NoCredentials(text) => MailError::Failed(format!("no credentials of AWS: {text}")),
+        CallError::NoResponse(_) => MailError::Failed("SES did not respond".to_owned()),
+        CallError::Refused { code, .. } if PERMANENT_ERRORS.contains(&code.as_str()) => {
+            MailError::Refused(format!("SES refused with {code}"))
+        }
+        CallError::Refused { status, code } => MailError::Failed(format!("SES refused with {status} {code}")),
     }
 }

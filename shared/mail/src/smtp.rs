@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::OutboxMail;
 use bespoke_services::mail::{MailError, MailSettings, Mailer};
 use lettre::transport::smtp::{Error, PoolConfig};
@@ -38,7 +39,7 @@ impl SmtpMailer {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn deliver(&self, mail: &OutboxMail) -> Result<(), MailError> {
+    async fn deliver(&self, mail: &OutboxMail, _: Timestamp) -> Result<(), MailError> {
         let message = compose(mail, &self.settings)?;
         self.transport.send(message).await.map(drop).map_err(of)
     }

@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 const LINK: &str = "https://bespoke.example/confirm/signup?id=1&check=2";
 
+/// 2026-11-22.
+const NOW: Timestamp = Timestamp::from_millis(1_795_307_240_000);
+
 fn settings(transport: MailTransport) -> MailSettings {
     MailSettings {
         from: "Bespoke <info@bespoke.example>".parse().unwrap(),

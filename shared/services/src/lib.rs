@@ -9,6 +9,7 @@
 //! **How to add one more.** A module with the trait, the default, and the real thing beside it; time-outs on every
 //! call; nothing secret in an error's text.
 
+pub mod aws;
 pub mod github;
 pub mod http;
 pub mod images;

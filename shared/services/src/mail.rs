@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::OutboxMail;
 use lettre::message::{Mailbox, Mailboxes};
 
@@ -76,11 +77,11 @@ pub enum MailError {
 /// Delivers mails. Delivering the same mail again must not make a second one where that can be avoided.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Delivers one mail.
+    /// Delivers one mail. `now` is the time at which a call to a service is signed.
     ///
     /// # Errors
     /// [`MailError`]; the mail has then not been sent, as far as can be known.
-    async fn deliver(&self, mail: &OutboxMail) -> Result<(), MailError>;
+    async fn deliver(&self, mail: &OutboxMail, now: Timestamp) -> Result<(), MailError>;
 
     /// Whether delivery is at hand, so that a request can wait for it.
     fn is_local(&self) -> bool {

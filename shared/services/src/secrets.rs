@@ -1,41 +1,24 @@
 //! Secrets in AWS Secrets Manager.
-//!
-//! One operation of the service is called, so its requests are written and signed here instead of by an SDK, which would make every function
-//! larger.
 
-use std::time::{Duration, UNIX_EPOCH};
-
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
-use aws_smithy_types::body::SdkBody;
 use backon::Retryable as _;
 use bespoke_core::Timestamp;
-use bespoke_storage::aws::{Aws, http_connector};
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Limited};
+use bespoke_storage::aws::Aws;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderName};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::aws::{CallError, Service, ServiceSettings, headers};
 use crate::http::waits;
 
 /// How long a connection may take, TLS included, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
-/// How long the service may take to respond, in milliseconds.
-const RESPONSE_TIMEOUT_MS: u64 = 5_000;
-/// The largest response, in bytes. A secret has at most 64 KiB.
-const MAX_RESPONSE_BYTES: usize = 512 * 1024;
+/// How long a call may take, in milliseconds.
+const CALL_TIMEOUT_MS: u64 = 5_000;
 /// Name of the service in signatures and hosts.
 const SERVICE: &str = "secretsmanager";
-/// The operation.
-const TARGET: (HeaderName, HeaderValue) = (
-    HeaderName::from_static("x-amz-target"),
-    HeaderValue::from_static("secretsmanager.GetSecretValue"),
-);
-const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+/// The header that names the operation.
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// The labels of versions of a secret.
 const CURRENT: &str = "AWSCURRENT";
@@ -76,6 +59,16 @@ pub enum SecretError {
     NoText,
 }
 
+impl From<CallError> for SecretError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NoCredentials(text) => Self::NoCredentials(text),
+            CallError::Refused { status, code } => Self::Refused { status, code },
+            CallError::NoResponse(text) => Self::NoResponse(text),
+        }
+    }
+}
+
 impl SecretError {
     /// Whether the same call may succeed later.
     fn is_passing(&self) -> bool {
@@ -92,25 +85,25 @@ impl SecretError {
 /// # Errors
 /// [`SecretError`], if the version in use cannot be read.
 pub async fn read(aws: &Aws, id: &str, now: Timestamp) -> Result<Secret, SecretError> {
-    let service = Service::of(aws, id, now).await?;
+    let region = region_of(id).map(str::to_owned).or_else(|| aws.region.clone());
+    let service = Service::new(ServiceSettings {
+        host: SERVICE,
+        signing_name: SERVICE,
+        region: region.ok_or(SecretError::NoRegion)?,
+        endpoint: aws.endpoint.clone(),
+        access: aws.access.clone(),
+        connect_timeout_ms: CONNECT_TIMEOUT_MS,
+        call_timeout_ms: CALL_TIMEOUT_MS,
+    });
     let (current, pending, previous) = tokio::join!(
-        service.version(id, CURRENT),
-        service.version(id, PENDING),
-        service.version(id, PREVIOUS),
+        version(&service, id, CURRENT, now),
+        version(&service, id, PENDING, now),
+        version(&service, id, PREVIOUS, now),
     );
     let current = current?.ok_or(SecretError::NoText)?;
     // The label of a pending version often stays with it when it comes into use.
     let other = pending?.filter(|pending| *pending != current).or(previous?);
     Ok(Secret { current, other })
-}
-
-/// Secrets Manager of a region.
-struct Service {
-    endpoint: Uri,
-    region: String,
-    identity: aws_smithy_runtime_api::client::identity::Identity,
-    now: Timestamp,
-    connector: SharedHttpConnector,
 }
 
 #[derive(Deserialize)]
@@ -119,101 +112,25 @@ struct Value {
     secret_string: Option<String>,
 }
 
-/// An error of the service.
-#[derive(Deserialize, Default)]
-struct Refusal {
-    #[serde(rename = "__type", default)]
-    code: String,
-}
-
-impl Service {
-    async fn of(aws: &Aws, id: &str, now: Timestamp) -> Result<Self, SecretError> {
-        let region = region_of(id).map(str::to_owned).or_else(|| aws.region.clone());
-        let region = region.ok_or(SecretError::NoRegion)?;
-        let domain = if region.starts_with("cn-") {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
-        };
-        let endpoint = aws.endpoint.clone();
-        let endpoint = endpoint.unwrap_or_else(|| format!("https://{SERVICE}.{region}.{domain}"));
-        let endpoint = endpoint.parse().map_err(|_| SecretError::NoRegion)?;
-        let access = aws.access.as_ref().ok_or_else(|| {
-            SecretError::NoCredentials("neither AWS_ACCESS_KEY_ID nor a profile or role is there".to_owned())
-        })?;
-        let credentials = access.provide_credentials().await;
-        let credentials = credentials.map_err(|error| SecretError::NoCredentials(error.to_string()))?;
-        Ok(Self {
-            endpoint,
-            region,
-            identity: credentials.into(),
-            now,
-            connector: http_connector(
-                Duration::from_millis(CONNECT_TIMEOUT_MS),
-                Duration::from_millis(RESPONSE_TIMEOUT_MS),
-            ),
-        })
-    }
-
-    /// The text of the version with that label; `None` if the secret has no such version.
-    async fn version(&self, id: &str, label: &str) -> Result<Option<String>, SecretError> {
-        let body = json!({ "SecretId": id, "VersionStage": label }).to_string();
-        let call = async || self.call(body.clone()).await;
-        let response = call.retry(waits()).when(SecretError::is_passing).await;
-        let bytes = match response {
-            Err(SecretError::Refused { code, .. }) if label != CURRENT && code == "ResourceNotFoundException" => {
-                return Ok(None);
-            }
-            response => response?,
-        };
-        let value: Value = serde_json::from_slice(&bytes).map_err(no_response)?;
-        value.secret_string.ok_or(SecretError::NoText).map(Some)
-    }
-
-    async fn call(&self, body: String) -> Result<Bytes, SecretError> {
-        let request = self.signed(body)?;
-        let request = request.map(SdkBody::from).try_into().map_err(no_response)?;
-        let response = self.connector.call(request).await.map_err(no_response)?;
-        let status = StatusCode::from_u16(response.status().as_u16()).map_err(no_response)?;
-        let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES).collect().await;
-        let bytes = body.map_err(no_response)?.to_bytes();
-        if status.is_success() {
-            return Ok(bytes);
+/// The text of the version with that label; `None` if the secret has no such version.
+async fn version(service: &Service, id: &str, label: &str, now: Timestamp) -> Result<Option<String>, SecretError> {
+    let body = json!({ "SecretId": id, "VersionStage": label }).to_string();
+    let call = async || -> Result<_, SecretError> {
+        let headers = headers([
+            (TARGET, "secretsmanager.GetSecretValue"),
+            (CONTENT_TYPE, "application/x-amz-json-1.1"),
+        ]);
+        Ok(service.post("/", headers, body.clone(), now).await?)
+    };
+    let response = call.retry(waits()).when(SecretError::is_passing).await;
+    let bytes = match response {
+        Err(SecretError::Refused { code, .. }) if label != CURRENT && code == "ResourceNotFoundException" => {
+            return Ok(None);
         }
-        let Refusal { code } = serde_json::from_slice(&bytes).unwrap_or_default();
-        // Some services write the name of the code behind that of its package.
-        let code = code.rsplit('#').next().unwrap_or_default().to_owned();
-        Err(SecretError::Refused { status, code })
-    }
-
-    fn signed(&self, body: String) -> Result<Request<String>, SecretError> {
-        let mut request = Request::post(&self.endpoint)
-            .header(TARGET.0, TARGET.1)
-            .header(CONTENT_TYPE, JSON)
-            .body(body)
-            .map_err(no_response)?;
-        let time = UNIX_EPOCH + Duration::from_millis(self.now.as_millis().unsigned_abs());
-        let parameters = v4::SigningParams::builder()
-            .identity(&self.identity)
-            .region(&self.region)
-            .name(SERVICE)
-            .time(time)
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(no_response)?;
-        let headers = request.headers().iter();
-        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let uri = request.uri().to_string();
-        let signable = SignableRequest::new("POST", uri, headers, SignableBody::Bytes(request.body().as_bytes()));
-        let signed = sign(signable.map_err(no_response)?, &parameters.into()).map_err(no_response)?;
-        let (instructions, _) = signed.into_parts();
-        instructions.apply_to_request_http1x(&mut request);
-        Ok(request)
-    }
-}
-
-fn no_response(error: impl ToString) -> SecretError {
-    SecretError::NoResponse(error.to_string())
+        response => response?,
+    };
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| SecretError::NoResponse(error.to_string()))?;
+    value.secret_string.ok_or(SecretError::NoText).map(Some)
 }
 
 /// The region in an ARN (`arn:aws:secretsmanager:eu-west-1:...`); `None` for a name.

@@ -107,7 +107,7 @@ impl Session {
             let Some((mail, tries)) = self.read(|db| Ok(outbox::by_id(db, *id)?)).await? else {
                 continue;
             };
-            let outcome = mailer.deliver(&mail).await;
+            let outcome = mailer.deliver(&mail, self.now()).await;
             self.metrics().count_mail(outcome.is_ok());
             match outcome {
                 Ok(()) => delivered.push(mail.uuid),

@@ -2,7 +2,7 @@
 
 use bespoke_services::mail::{MailError, MailTransport};
 
-use super::{mail, settings};
+use super::{NOW, mail, settings};
 use crate::mailer;
 
 #[tokio::test]
@@ -12,8 +12,8 @@ async fn a_mail_is_one_file_however_often_it_is_delivered() {
     let mailer = mailer(&settings(MailTransport::Folder(outbox.clone())), None).unwrap();
     let mut newsletter = mail("jane@example.com");
     newsletter.unsubscribe_url = Some("http://localhost:3000/ocunsub/7".into());
-    mailer.deliver(&newsletter).await.unwrap();
-    mailer.deliver(&newsletter).await.unwrap();
+    mailer.deliver(&newsletter, NOW).await.unwrap();
+    mailer.deliver(&newsletter, NOW).await.unwrap();
     let files: Vec<_> = std::fs::read_dir(outbox)
         .unwrap()
         .map(|file| file.unwrap().path())
@@ -41,7 +41,7 @@ async fn a_bad_address_is_refused_for_good_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mailer = mailer(&settings(MailTransport::Folder(dir.path().into())), None).unwrap();
     assert!(matches!(
-        mailer.deliver(&mail("jane")).await,
+        mailer.deliver(&mail("jane"), NOW).await,
         Err(MailError::Refused(_))
     ));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -53,6 +53,6 @@ async fn a_folder_that_cannot_be_written_is_tried_again() {
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
     let mailer = mailer(&settings(MailTransport::Folder(file.join("outbox"))), None).unwrap();
-    let failed = mailer.deliver(&mail("jane@example.com")).await;
+    let failed = mailer.deliver(&mail("jane@example.com"), NOW).await;
     assert!(matches!(failed, Err(MailError::Failed(_))), "{failed:?}");
 }

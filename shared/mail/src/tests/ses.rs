@@ -1,4 +1,4 @@
-//! Delivery by the AWS SDK to a server that speaks the protocol of SES.
+//! Delivery to a server that speaks the protocol of SES.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -8,9 +8,11 @@ use bespoke_services::http::{self, CALL_TIMEOUT_MS, Http};
 use bespoke_services::mail::{MailError, MailTransport, SesSettings};
 use bespoke_storage::aws;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{mail, settings};
+use super::{NOW, mail, settings};
 use crate::mailer;
 
 /// AWS on this machine, for as long as a test needs it.
@@ -50,6 +52,15 @@ impl Aws {
         }
     }
 
+    /// Lets mails come from that address.
+    async fn verify(&self, address: &str) {
+        let request = Http::new(CALL_TIMEOUT_MS).request(Method::POST, format!("{}/v2/email/identities", self.endpoint));
+        // The server reads the name of the service there.
+        let scope = "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/ses/aws4_request, SignedHeaders=host, Signature=0";
+        let request = request.header("authorization", scope).json(&json!({ "EmailIdentity": address }));
+        http::send(request).await.unwrap().success().unwrap();
+    }
+
     /// What was sent, as the server keeps it.
     async fn sent(&self) -> Value {
         let request = Http::new(CALL_TIMEOUT_MS).request(Method::GET, format!("{}/moto-api/data.json", self.endpoint));
@@ -70,15 +81,13 @@ impl Drop for Aws {
 async fn a_mail_goes_as_the_whole_message_to_one_address() {
     let aws = Aws::start();
     let mailer = mailer(&settings(MailTransport::Ses(aws.settings())), None).unwrap();
-    let refused = mailer.deliver(&mail("jane@example.com")).await;
+    let refused = mailer.deliver(&mail("jane@example.com"), NOW).await;
     assert!(
-        matches!(&refused, Err(MailError::Refused(text)) if text == "SES answered MessageRejected"),
+        matches!(&refused, Err(MailError::Refused(text)) if text == "SES refused with MessageRejected"),
         "who sends is not verified: {refused:?}"
     );
-    let client = crate::ses::connect(&aws.settings());
-    let identity = client.create_email_identity().email_identity("info@bespoke.example");
-    identity.send().await.unwrap();
-    mailer.deliver(&mail("jane@example.com")).await.unwrap();
+    aws.verify("info@bespoke.example").await;
+    mailer.deliver(&mail("jane@example.com"), NOW).await.unwrap();
     let sent = aws.sent().await;
     let [message] = sent.as_array().unwrap().as_slice() else {
         panic!("{sent}")
@@ -104,6 +113,43 @@ async fn a_service_that_is_away_is_tried_again() {
     let mut ses = Aws::start().settings();
     ses.endpoint = Some("http://127.0.0.1:1".into());
     let mailer = mailer(&settings(MailTransport::Ses(ses)), None).unwrap();
-    let failed = mailer.deliver(&mail("jane@example.com")).await;
+    let failed = mailer.deliver(&mail("jane@example.com"), NOW).await;
     assert!(matches!(failed, Err(MailError::Failed(_))), "{failed:?}");
+}
+
+#[tokio::test]
+async fn settings_of_ses_are_sent_and_errors_of_the_account_pass() {
+    let server = MockServer::start().await;
+    let refusal = ResponseTemplate::new(429).insert_header("x-amzn-errortype", "TooManyRequestsException");
+    Mock::given(path("/v2/email/outbound-emails"))
+        .and(header("content-type", "application/json"))
+        .respond_with(refusal)
+        .mount(&server)
+        .await;
+    let ses = SesSettings {
+        region: "eu-west-3".into(),
+        endpoint: Some(server.uri()),
+        access: Some(aws::Aws::access("id".into(), "secret".into(), Some("session".into()))),
+        configuration_set: Some("marketing".into()),
+        feedback: Some("bounces@bespoke.example".into()),
+    };
+    let mailer = mailer(&settings(MailTransport::Ses(ses)), None).unwrap();
+    let failed = mailer.deliver(&mail("jane@example.com"), NOW).await;
+    assert!(
+        matches!(&failed, Err(MailError::Failed(text)) if text.ends_with("TooManyRequestsException")),
+        "{failed:?}"
+    );
+    let requests = server.received_requests().await.unwrap();
+    let [request] = requests.as_slice() else {
+        panic!("{} requests", requests.len())
+    };
+    let body: Value = request.body_json().unwrap();
+    assert_eq!(body["FromEmailAddress"], "Bespoke <info@bespoke.example>");
+    assert_eq!(body["Destination"], json!({ "ToAddresses": ["jane@example.com"] }));
+    assert_eq!(body["ConfigurationSetName"], "marketing");
+    assert_eq!(body["FeedbackForwardingEmailAddress"], "bounces@bespoke.example");
+    let signature = request.headers["authorization"].to_str().unwrap();
+    let scope = "AWS4-HMAC-SHA256 Credential=id/20261122/eu-west-3/ses/aws4_request, ";
+    assert!(signature.starts_with(scope), "{signature}");
+    assert_eq!(request.headers["x-amz-security-token"], "session");
 }

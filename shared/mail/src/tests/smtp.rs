@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{mail, settings};
+use super::{NOW, mail, settings};
 use crate::mailer;
 
 /// A server for one connection, that answers the command `at` with `instead`; gives all that was said to it. Without an answer
@@ -49,7 +49,7 @@ async fn sink(at: &'static str, instead: Option<&'static str>) -> (String, JoinH
 async fn a_mail_arrives_whole() {
     let (url, server) = sink("none", Some("")).await;
     let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
-    mailer.deliver(&mail("jane@example.com")).await.unwrap();
+    mailer.deliver(&mail("jane@example.com"), NOW).await.unwrap();
     drop(mailer);
     let said = server.await.unwrap();
     for expected in [
@@ -78,7 +78,7 @@ async fn what_a_server_refuses_for_good_is_not_what_it_puts_off() {
     ] {
         let (url, _server) = sink(at, answer).await;
         let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
-        let error = mailer.deliver(&mail("jane@example.com")).await.unwrap_err();
+        let error = mailer.deliver(&mail("jane@example.com"), NOW).await.unwrap_err();
         assert_eq!(
             matches!(error, MailError::Refused(_)),
             refused,
@@ -96,7 +96,7 @@ async fn a_server_that_is_not_there_is_tried_again_and_a_url_that_is_none_is_not
     };
     let away = MailTransport::Smtp(format!("smtp://127.0.0.1:{port}"));
     let mailer = mailer(&settings(away), None).unwrap();
-    let failed = mailer.deliver(&mail("jane@example.com")).await;
+    let failed = mailer.deliver(&mail("jane@example.com"), NOW).await;
     assert!(matches!(failed, Err(MailError::Failed(_))), "{failed:?}");
     let bad = MailTransport::Smtp("smtp://jane:secret@:::".into());
     let error = crate::mailer(&settings(bad), None).err().expect("an error").to_string();
