@@ -1,5 +1,6 @@
 //! Sets, patterns, bookmarks and what curators made of the original.
 
+use bespoke_core::StoredJson;
 use bespoke_core::entity::bookmark::{Bookmark, BookmarkContent, is_link};
 use bespoke_core::entity::curated_set::{CuratedSet, CuratedSetContent};
 use bespoke_core::entity::option_pack::{OptionPack, OptionPackContent};
@@ -50,8 +51,8 @@ pub(super) fn pattern(fields: &Fields<'_>) -> Result<Converted, Problem> {
             design: fields.text("design")?,
             name: fields.sealed_text("name")?,
             notes: fields.sealed_text("notes")?,
-            data: or_empty(fields.sealed_json("data")?),
-            settings: or_empty(fields.sealed_json("settings")?),
+            data: StoredJson::from(&or_empty(fields.sealed_json("data")?)),
+            settings: StoredJson::from(&or_empty(fields.sealed_json("settings")?)),
             public: fields.flag_or("public", false)?,
             img: fields.maybe_text("img")?,
         },

@@ -1,6 +1,7 @@
 //! The fields of an account that its owner can change.
 
 use bespoke_core::entity::mail::Template;
+use bespoke_core::StoredJson;
 use bespoke_core::entity::user::{Consent, User};
 use bespoke_core::permission::{Actor, Denied};
 use bespoke_core::validate::{Language, clean_username, fold_username};
@@ -18,8 +19,6 @@ use crate::email::{self, EmailChange};
 const MAX_CONTROL: f64 = 5.0;
 /// The longest text about oneself, in bytes.
 const MAX_BIO_BYTES: usize = 64 * 1024;
-/// The largest `data` of an account, as JSON, in bytes.
-const MAX_DATA_BYTES: usize = 256 * 1024;
 pub(crate) const WRONG_PASSWORD: Error = Error::unauthorized("authenticationFailed");
 /// Fields that are read with others, or beside them.
 const SILENT: [&str; 5] = ["test", "currentPassword", "confirm", "confirmation", "check"];
@@ -223,8 +222,14 @@ impl Changes {
         for (name, value) in &self.data {
             data.insert(name.clone(), value.clone());
         }
-        let fits = data == user.data || serde_json::to_string(&data).is_ok_and(|text| text.len() <= MAX_DATA_BYTES);
-        if fits {
+        if data == user.data {
+            return true;
+        }
+        let data = Value::Object(data);
+        let fits = StoredJson::fits(&data);
+        if let Value::Object(data) = data
+            && fits
+        {
             user.data = data;
         }
         fits

@@ -1,5 +1,6 @@
 //! What a request says about an option pack.
 
+use bespoke_core::StoredJson;
 use bespoke_core::entity::option_pack::OptionPackContent;
 use bespoke_web::{JsonObject, TextChanges};
 use serde_json::Value;
@@ -68,7 +69,8 @@ impl Changes {
             options.insert(name.clone(), value.clone());
         }
         options.retain(|_, value| !value.is_null());
-        let fits = Value::Object(options.clone()).to_string().len() <= MAX_OPTIONS_BYTES;
+        let value = Value::Object(options.clone());
+        let fits = StoredJson::fits(&value) && value.to_string().len() <= MAX_OPTIONS_BYTES;
         if fits {
             content.options = options;
         }

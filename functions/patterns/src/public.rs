@@ -1,11 +1,10 @@
 //! `GET /patterns/{id}.json` and `GET /patterns/{id}.yaml`: a public pattern, for everybody.
 
 use axum::response::Response;
-use bespoke_core::{EntityId, Timestamp};
+use bespoke_core::{EntityId, StoredJson, Timestamp};
 use bespoke_database::patterns;
-use bespoke_web::{Context, Error, Outcome, Params, Public, Result, Session, ok};
+use bespoke_web::{Context, Error, Outcome, Params, Public, Result, Session, ok, record_as_yaml};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,14 +22,16 @@ pub(crate) struct Document {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// An object, an array or null.
-    data: Value,
+    #[schema(value_type = serde_json::Value)]
+    data: StoredJson,
     design: String,
     #[schema(required)]
     img: Option<String>,
     name: String,
     notes: String,
     /// An object, an array or null.
-    settings: Value,
+    #[schema(value_type = serde_json::Value)]
+    settings: StoredJson,
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     uuid: Uuid,
@@ -86,7 +87,11 @@ pub(crate) async fn json(_: Public, session: Session, params: Params) -> Result<
     responses(
         (status = 200, description = "The pattern.", body = String, content_type = "text/yaml"),
         (status = 404, description = "There is no such pattern, or it is private.", body = String, content_type = "text/yaml"),
+        (status = 413, description = "`listTooLarge`: the document is too large. Read it as JSON."),
     ))]
 pub(crate) async fn yaml(_: Public, session: Session, params: Params) -> Result<Response> {
-    bespoke_web::yaml(find(&session, &params).await?.as_ref())
+    match find(&session, &params).await? {
+        Some(document) => record_as_yaml(&session, document).await,
+        None => bespoke_web::yaml(None::<&Document>),
+    }
 }

@@ -1,12 +1,15 @@
 //! Answers that are no errors.
 
+use std::io::{self, Write};
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::Error;
+use crate::paging::MAX_LIST_BYTES;
+use crate::{Context, Error, Session};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 /// What an answer has in headers, as a rule: room for them is made at once.
@@ -61,13 +64,54 @@ pub fn no_content() -> Response {
 pub fn yaml(body: Option<&impl Serialize>) -> Result<Response, Error> {
     let (status, text) = match body {
         Some(body) => (StatusCode::OK, yaml_text(body)?),
-        None => (StatusCode::NOT_FOUND, "null\n".to_owned()),
+        None => (StatusCode::NOT_FOUND, b"null\n".to_vec()),
     };
-    Ok(yaml_document(status, text.into()))
+    Ok(yaml_document(status, text))
 }
 
-pub(crate) fn yaml_text(body: &impl Serialize) -> Result<String, Error> {
-    yaml_serde::to_string(body).map_err(Error::internal)
+/// A record with free-form JSON as a YAML document. Writes it outside the async threads, because indentation makes nested values many times longer.
+///
+/// # Errors
+/// 413 `listTooLarge`
+pub async fn record_as_yaml(session: &Session, record: impl Serialize + Send + 'static) -> Result<Response, Error> {
+    // Through a value, because the library does not know JSON that is stored as text.
+    let write = move |_: &Context| yaml(Some(&serde_json::to_value(record).map_err(Error::internal)?));
+    session.compute(write).await?
+}
+
+/// Writes YAML of at most [`MAX_LIST_BYTES`].
+///
+/// # Errors
+/// 413 `listTooLarge`
+pub(crate) fn yaml_text(body: &impl Serialize) -> Result<Vec<u8>, Error> {
+    let mut text = BoundedText::default();
+    match yaml_serde::to_writer(&mut text, body) {
+        Ok(()) => Ok(text.bytes),
+        Err(_) if text.is_full => Err(Error::list_too_large()),
+        Err(error) => Err(Error::internal(error)),
+    }
+}
+
+/// A text that is written until it has [`MAX_LIST_BYTES`].
+#[derive(Default)]
+struct BoundedText {
+    bytes: Vec<u8>,
+    is_full: bool,
+}
+
+impl Write for BoundedText {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.is_full = self.bytes.len() + bytes.len() > MAX_LIST_BYTES;
+        if self.is_full {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(crate) fn yaml_document(status: StatusCode, text: Vec<u8>) -> Response {

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::memory::{BodyMemory, Reservation, Sender};
 pub(crate) use self::parse::{Encoding, Format, yaml_cost};
+use self::parse::{MAX_PUBLIC_VALUES, MAX_VALUES};
 use crate::routes::Terms;
 use crate::{Access, ClientIp, Error, Session};
 
@@ -27,6 +28,11 @@ pub(crate) const MAX_PUBLIC_BODY_BYTES: usize = 64 * 1024;
 /// The largest body that is parsed on a thread of the async runtime, in bytes. A larger one takes longer than a millisecond, so a
 /// blocking thread parses it.
 const MAX_INLINE_BYTES: usize = 64 * 1024;
+
+/// Memory that a value takes once it is parsed, in bytes: a short list in a list is the largest.
+const VALUE_MEMORY_BYTES: usize = 300;
+/// Memory that is taken in addition to each reserved byte, in bytes.
+const MEMORY_PER_RESERVED_BYTE: usize = 4;
 
 /// How long a client may take to send its body, in seconds.
 const BODY_DEADLINE_S: u64 = 30;
@@ -71,11 +77,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if !is_json(request.headers())? {
             return Ok(Self::default());
         }
-        let limit = match is_public(request.extensions()) {
-            true => MAX_PUBLIC_BODY_BYTES,
-            false => MAX_BODY_BYTES,
-        };
-        collect(request, limit).await?.parse(Format::Json).await
+        collect(request, MAX_BODY_BYTES).await?.parse(Format::Json).await
     }
 }
 
@@ -103,25 +105,81 @@ pub(crate) struct BodyLimit(pub(crate) usize);
 struct Collected {
     bytes: Bytes,
     encoding: Encoding,
-    /// Most bytes after decompression.
-    limit: usize,
-    session: Option<Session>,
+    limits: Limits,
+    /// The caller, whose share of memory the body uses; `None` without a session.
+    sender: Option<(Session, Option<Sender>)>,
+}
+
+/// The largest body.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Most bytes, before and after decompression.
+    bytes: usize,
+    /// Most values of JSON.
+    values: usize,
+}
+
+impl Limits {
+    /// The limits of a request to a route that takes at most `bytes`.
+    fn of(extensions: &Extensions, bytes: usize) -> Self {
+        let terms = extensions.get::<Terms>();
+        let (most_bytes, values) = match terms.map(|terms| terms.access) {
+            Some(Access::Public) => (MAX_PUBLIC_BODY_BYTES, MAX_PUBLIC_VALUES),
+            _ => (MAX_BODY_BYTES, MAX_VALUES),
+        };
+        let most_bytes = extensions
+            .get::<BodyLimit>()
+            .map_or(most_bytes, |most| most.0.min(most_bytes));
+        Self {
+            bytes: bytes.min(most_bytes),
+            values,
+        }
+    }
 }
 
 impl Collected {
-    /// Decompresses and parses the body: on a blocking thread if that may take longer than a millisecond.
+    /// Decompresses and parses the body, and reserves the memory of its values: on a blocking thread if that may take longer than a millisecond.
     async fn parse(self, format: Format) -> Result<Body, Error> {
-        let most_bytes = match self.encoding {
-            Encoding::Identity => self.bytes.len(),
-            Encoding::Gzip | Encoding::Deflate => self.limit,
+        let Self {
+            bytes,
+            encoding,
+            limits,
+            sender,
+        } = self;
+        let most_bytes = match encoding {
+            Encoding::Identity => bytes.len(),
+            Encoding::Gzip | Encoding::Deflate => limits.bytes,
         };
-        let is_fast = format == Format::Json && most_bytes <= MAX_INLINE_BYTES;
-        let work = move || format.parse(&self.encoding.decode(self.bytes, self.limit)?);
-        let fields = match self.session {
-            Some(session) if !is_fast => session.compute(move |_| work()).await?,
-            _ => work(),
+        let session = sender.as_ref().map(|(session, _)| session);
+        let thread = session.filter(|_| format == Format::Yaml || most_bytes > MAX_INLINE_BYTES);
+        let measure = move || {
+            let bytes = encoding.decode(bytes, limits.bytes)?;
+            let values = format.most_values(&bytes);
+            Ok((bytes, values))
         };
-        fields.map(Body)
+        let (bytes, values) = on(thread, measure).await?;
+        if format == Format::Json && values > limits.values {
+            return Err(Error::body_too_large());
+        }
+        // The bytes have their reservation already, and small bodies need none.
+        let missing = (values * VALUE_MEMORY_BYTES / MEMORY_PER_RESERVED_BYTE).saturating_sub(most_bytes);
+        if let Some((session, Some(sender))) = &sender
+            && missing > MAX_PUBLIC_BODY_BYTES
+        {
+            session.reserve_body(*sender, missing).await?;
+        }
+        on(thread, move || format.parse(&bytes)).await.map(Body)
+    }
+}
+
+/// Runs work of a session on a blocking thread, or here if there is none.
+async fn on<T: Send + 'static>(
+    session: Option<&Session>,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match session {
+        Some(session) => session.compute(move |_| work()).await?,
+        None => work(),
     }
 }
 
@@ -129,21 +187,22 @@ impl Collected {
 async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
     let (parts, body) = request.into_parts();
     let encoding = Encoding::of(&parts.headers)?;
-    let limit = parts
-        .extensions
-        .get::<BodyLimit>()
-        .map_or(limit, |most| most.0.min(limit));
+    let limits = Limits::of(&parts.extensions, limit);
     // A length that was announced is refused before anything is read.
-    if body.size_hint().lower() > limit as u64 {
+    if body.size_hint().lower() > limits.bytes as u64 {
         return Err(Error::body_too_large());
     }
     let session = parts.extensions.get::<Session>().cloned();
-    if let Some(session) = &session {
-        reserve(session, &parts, body.size_hint().upper(), limit).await?;
-    }
+    let sender = match session {
+        Some(session) => {
+            let sender = reserve(&session, &parts, body.size_hint().upper(), limits.bytes).await?;
+            Some((session, sender))
+        }
+        None => None,
+    };
     let whole = tokio::time::timeout(
         Duration::from_secs(BODY_DEADLINE_S),
-        Limited::new(body, limit).collect(),
+        Limited::new(body, limits.bytes).collect(),
     );
     let bytes = match whole.await {
         Ok(Ok(collected)) => collected.to_bytes(),
@@ -152,42 +211,43 @@ async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
         Ok(Err(_)) => return Err(Error::bad_request("badRequest")),
         Err(_) => return Err(Error::request_timeout()),
     };
-    if let Some(session) = &session {
+    if let Some((session, _)) = &sender {
         session.repeatable().note_body(&bytes);
     }
     Ok(Collected {
         bytes,
         encoding,
-        limit,
-        session,
+        limits,
+        sender,
     })
 }
 
-/// Whether the route takes calls without authentication.
-fn is_public(extensions: &Extensions) -> bool {
-    let terms = extensions.get::<Terms>();
-    matches!(terms.map(|terms| terms.access), Some(Access::Public))
-}
-
 /// Reserves memory for a body before it is read: for a large one, and for each one of a caller without authentication. Small bodies of
-/// accounts need none, because the number of their calls is limited. `announced` is the length of the body, if it is known.
-async fn reserve(session: &Session, parts: &Parts, announced: Option<u64>, limit: usize) -> Result<(), Error> {
+/// accounts need none, because the number of their calls is limited. `announced` is the length of the body, if it is known. Returns the caller
+/// whose share the body uses; `None` for a body that must be empty.
+async fn reserve(
+    session: &Session,
+    parts: &Parts,
+    announced: Option<u64>,
+    limit: usize,
+) -> Result<Option<Sender>, Error> {
     let packed = parts.headers.contains_key(header::CONTENT_ENCODING);
     let most = announced.filter(|_| !packed);
     let bytes = most
         .and_then(|most| usize::try_from(most).ok())
         .map_or(limit, |most| most.min(limit));
     let sender = match session.account() {
-        Some(_) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(()),
+        Some(id) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(Some(Sender::Account(id))),
         Some(id) => Sender::Account(id),
-        None if bytes == 0 => return Ok(()),
+        None if bytes == 0 => return Ok(None),
         None => {
             let client = parts.extensions.get::<ClientIp>();
             let client = client.ok_or_else(|| Error::internal("a request that did not come through the gateway"))?;
             Sender::Network(client.network().site)
         }
     };
-    session.reserve_body(sender, bytes).await
+    session.reserve_body(sender, bytes).await?;
+    Ok(Some(sender))
 }
 
 /// Whether the body is YAML, under one of the names that it goes by.
@@ -230,7 +290,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::parse::MAX_VALUES;
+    use super::parse::{MAX_PUBLIC_VALUES, MAX_VALUES};
     use super::*;
 
     async fn read(content_type: &str, encoding: Option<&str>, body: Vec<u8>) -> Result<JsonObject, (u16, String)> {
@@ -333,8 +393,12 @@ mod tests {
         let text = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_PUBLIC_BODY_BYTES));
         assert_eq!(sent(Access::Public, text.clone()).await.err(), Some(413));
         assert_eq!(sent(Access::Level(0), text).await.err(), None);
-        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(MAX_VALUES));
-        assert_eq!(sent(Access::Level(0), many).await.err(), Some(413));
+        let many = |count: usize| format!("{{\"a\":[{}0]}}", "0,".repeat(count));
+        assert_eq!(sent(Access::Level(0), many(MAX_VALUES)).await.err(), Some(413));
+        assert_eq!(sent(Access::Public, many(MAX_PUBLIC_VALUES)).await.err(), Some(413));
+        assert_eq!(sent(Access::Level(0), many(MAX_PUBLIC_VALUES)).await.err(), None);
+        let commas = format!("{{\"a\":\"\\\"{}\"}}", ",".repeat(MAX_VALUES));
+        assert_eq!(sent(Access::Level(0), commas).await.err(), None);
     }
 
     #[test]

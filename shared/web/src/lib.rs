@@ -56,7 +56,7 @@ mod trace_context;
 mod turns;
 pub mod view;
 
-pub use answer::{Outcome, created, json, no_content, ok, yaml};
+pub use answer::{Outcome, created, json, no_content, ok, record_as_yaml, yaml};
 pub use audit::Witness;
 pub use auth::{Access, Caller, Guest, Identity, Public, Via, level};
 pub use body::{Body, Document, JsonObject, truthy};

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use crate::{Error, Result, Session, answer};
 
 /// The largest list that is answered in one piece, in bytes: what a Lambda function can answer, and a margin.
-const MAX_LIST_BYTES: usize = 5_000_000;
+pub(crate) const MAX_LIST_BYTES: usize = 5_000_000;
 
 /// A list that is made of so many stored bytes takes less than some milliseconds.
 const SHORT_LIST_BYTES: u64 = 128 * 1024;
@@ -84,7 +84,7 @@ pub async fn stored_list<T: Serialize>(
 /// # Errors
 /// 413 `listTooLarge` for one that has to be asked for in parts.
 pub fn yaml_list(body: &impl Serialize) -> Result<Response> {
-    bounded(answer::yaml_text(body)?.into_bytes()).map(|text| answer::yaml_document(http::StatusCode::OK, text))
+    Ok(answer::yaml_document(http::StatusCode::OK, answer::yaml_text(body)?))
 }
 
 fn bounded(text: Vec<u8>) -> Result<Vec<u8>> {

@@ -67,7 +67,7 @@ struct State {
     /// Integer id of the account that calls; empty without authentication.
     account: OnceLock<i64>,
     /// Memory for the body, until the response is sent.
-    body_memory: Mutex<Option<Reservation>>,
+    body_memory: Mutex<Vec<Reservation>>,
 }
 
 /// What the answers of a gateway said last.
@@ -201,7 +201,7 @@ impl Session {
     pub(crate) async fn reserve_body(&self, sender: Sender, bytes: usize) -> Result<()> {
         let reservation = self.context.body_memory(sender).reserve(sender, bytes).await?;
         let mut reserved = self.state.body_memory.lock().unwrap_or_else(PoisonError::into_inner);
-        *reserved = Some(reservation);
+        reserved.push(reservation);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use bespoke_core::entity::user::User;
 use bespoke_core::entity::{bookmark, pattern};
 use bespoke_core::measurement::StoredMeasurements;
 use bespoke_core::validate::Language;
-use bespoke_core::{Role, Timestamp};
+use bespoke_core::{Role, StoredJson, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -154,7 +154,8 @@ pub struct Pattern {
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// An object, an array or null.
-    pub data: Value,
+    #[schema(value_type = Value)]
+    pub data: StoredJson,
     pub design: String,
     #[schema(required)]
     pub img: Option<String>,
@@ -162,7 +163,8 @@ pub struct Pattern {
     pub notes: String,
     pub public: bool,
     /// An object, an array or null.
-    pub settings: Value,
+    #[schema(value_type = Value)]
+    pub settings: StoredJson,
     pub user_id: i64,
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,

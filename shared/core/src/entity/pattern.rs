@@ -3,8 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Timestamp;
-use crate::measurement;
+use crate::{StoredJson, Timestamp, measurement};
 
 /// The field of the settings that has measurements.
 const MEASUREMENTS: &str = "measurements";
@@ -19,9 +18,9 @@ pub struct PatternContent {
     /// Notes; clients render them as Markdown.
     pub notes: String,
     /// Whatever the client keeps here: an object, an array or null.
-    pub data: Value,
+    pub data: StoredJson,
     /// Settings of the design: an object, an array or null.
-    pub settings: Value,
+    pub settings: StoredJson,
     /// Whether anybody may read it.
     pub public: bool,
     /// Id of its image.

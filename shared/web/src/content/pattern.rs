@@ -1,5 +1,6 @@
 //! What a request says about a pattern.
 
+use bespoke_core::StoredJson;
 use bespoke_core::entity::pattern::{PatternContent, sanitise_settings};
 use bespoke_core::entity::set::NO_NOTES;
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
@@ -10,8 +11,6 @@ use crate::{Config, Error, JsonObject, Result, truthy};
 
 /// Fewest fields of a new pattern: a design, and settings.
 const MIN_FIELDS: usize = 2;
-/// The largest `data` or `settings` of a pattern, as JSON, in bytes.
-const MAX_JSON_BYTES: usize = 256 * 1024;
 
 /// A new pattern.
 #[derive(ToSchema)]
@@ -20,7 +19,7 @@ pub struct NewPattern {
     /// Name of the design; it may stand in `data.design` instead.
     #[schema(example = "aaron")]
     design: Option<String>,
-    /// Settings of the design, its measurements among them; at most 256 KiB.
+    /// Settings of the design, its measurements among them; at most 256 KiB and 20,000 values, in at most 32 levels.
     #[schema(value_type = HashMap<String, Value>, example = json!({ "sa": 10, "measurements": { "chest": 930 } }))]
     settings: Value,
     /// Name, at most 1024 bytes.
@@ -29,7 +28,7 @@ pub struct NewPattern {
     notes: Option<String>,
     /// Whether anybody may read it.
     public: Option<bool>,
-    /// Whatever the client wants to keep with it; at most 256 KiB.
+    /// Whatever the client wants to keep with it, within the limits of `settings`.
     #[schema(value_type = Option<HashMap<String, Value>>)]
     data: Option<Value>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
@@ -80,10 +79,10 @@ pub fn check(body: &JsonObject) -> Result<String> {
     if design.len() > MAX_NAME_BYTES {
         return Err(Error::bad_request("designTooLong"));
     }
-    if settings.to_string().len() > MAX_JSON_BYTES {
+    if !StoredJson::fits(settings) {
         return Err(Error::bad_request("settingsTooLarge"));
     }
-    if data.is_some_and(|data| data.to_string().len() > MAX_JSON_BYTES) {
+    if data.is_some_and(|data| !StoredJson::fits(data)) {
         return Err(Error::bad_request("dataTooLarge"));
     }
     Ok(design.to_owned())
@@ -102,16 +101,17 @@ pub fn create(design: String, mut body: JsonObject, config: &Config) -> (Pattern
         body.remove("data");
     }
     let (changes, ignored) = Changes::read(body);
+    let mut settings = json!({});
+    sanitise_settings(&mut settings);
     let mut content = PatternContent {
         design,
         name: NO_NOTES.to_owned(),
         notes: NO_NOTES.to_owned(),
-        data: json!({}),
-        settings: json!({}),
+        data: StoredJson::from(&json!({})),
+        settings: StoredJson::from(&settings),
         public: false,
         img: Some(config.default_pattern_image.clone()),
     };
-    sanitise_settings(&mut content.settings);
     changes.apply(&mut content);
     (content, ignored)
 }
@@ -122,8 +122,8 @@ pub struct Changes {
     name: Option<String>,
     notes: Option<String>,
     public: Option<bool>,
-    data: Option<Value>,
-    settings: Option<Value>,
+    data: Option<StoredJson>,
+    settings: Option<StoredJson>,
 }
 
 impl Changes {
@@ -137,10 +137,10 @@ impl Changes {
                 ("name", Value::String(name)) if name.len() <= MAX_NAME_BYTES => changes.name = Some(name),
                 ("notes", Value::String(notes)) if notes.len() <= MAX_NOTES_BYTES => changes.notes = Some(notes),
                 ("public", Value::Bool(public)) => changes.public = Some(public),
-                ("data", data) if is_structure(&data) => changes.data = Some(data),
+                ("data", data) if is_structure(&data) => changes.data = Some(StoredJson::from(&data)),
                 ("settings", mut settings) if is_structure(&settings) => {
                     dropped = sanitise_settings(&mut settings);
-                    changes.settings = Some(settings);
+                    changes.settings = Some(StoredJson::from(&settings));
                 }
                 ("test", _) => {}
                 _ => ignored.push(field),
@@ -168,11 +168,11 @@ impl Changes {
     }
 }
 
-/// What `data` and `settings` can be: an object, an array or null, not too large.
+/// Whether a value can be `data` or `settings`: an object, an array or null, not too large.
 fn is_structure(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Object(_) | Value::Array(_) => value.to_string().len() <= MAX_JSON_BYTES,
+        Value::Object(_) | Value::Array(_) => StoredJson::fits(value),
         _ => false,
     }
 }

@@ -1,0 +1,91 @@
+//! Free-form JSON that clients keep in records.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The largest free-form value, as JSON text, in bytes.
+pub const MAX_STORED_JSON_BYTES: usize = 256 * 1024;
+/// Most values (numbers, texts, lists, ...) in a free-form value. Each takes up to a hundred times its text in memory once it is parsed.
+pub const MAX_STORED_JSON_VALUES: usize = 20_000;
+/// Deepest nesting of lists and objects in a free-form value. Each level indents a document of YAML further.
+pub const MAX_STORED_JSON_DEPTH: usize = 32;
+
+/// A JSON value as text, so that reading a record costs no more memory than its text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StoredJson(Box<RawValue>);
+
+impl StoredJson {
+    /// The value, parsed.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.0.get()).expect("a checked JSON text parses")
+    }
+
+    /// Whether a value is small enough to be stored.
+    pub fn fits(value: &Value) -> bool {
+        let mut values = 0;
+        has_bounded_shape(value, MAX_STORED_JSON_DEPTH, &mut values) && value.to_string().len() <= MAX_STORED_JSON_BYTES
+    }
+}
+
+impl From<&Value> for StoredJson {
+    fn from(value: &Value) -> Self {
+        Self(RawValue::from_string(value.to_string()).expect("the text of a value is JSON"))
+    }
+}
+
+impl PartialEq for StoredJson {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+/// Whether a value has at most `depth` levels, and at most [`MAX_STORED_JSON_VALUES`] values with those that were counted before it.
+fn has_bounded_shape(value: &Value, depth: usize, values: &mut usize) -> bool {
+    *values += 1;
+    if *values > MAX_STORED_JSON_VALUES {
+        return false;
+    }
+    match value {
+        Value::Array(items) => depth > 0 && items.iter().all(|item| has_bounded_shape(item, depth - 1, values)),
+        Value::Object(fields) => depth > 0 && fields.values().all(|field| has_bounded_shape(field, depth - 1, values)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn nested(depth: usize) -> Value {
+        (0..depth).fold(json!(1), |value, _| json!([value]))
+    }
+
+    #[test]
+    fn bytes_values_and_depth_are_limited() {
+        let values = |count: usize| Value::Array(vec![json!(1); count - 1]);
+        let bytes = |count: usize| json!("x".repeat(count - 2));
+        for (largest, too_large) in [
+            (nested(MAX_STORED_JSON_DEPTH), nested(MAX_STORED_JSON_DEPTH + 1)),
+            (values(MAX_STORED_JSON_VALUES), values(MAX_STORED_JSON_VALUES + 1)),
+            (bytes(MAX_STORED_JSON_BYTES), bytes(MAX_STORED_JSON_BYTES + 1)),
+        ] {
+            assert!(StoredJson::fits(&largest));
+            assert!(!StoredJson::fits(&too_large));
+        }
+    }
+
+    #[test]
+    fn text_and_value_are_the_same() {
+        let value = json!({ "z": [1, 2.50, "ü\n"], "a": { "b": null } });
+        let stored = StoredJson::from(&value);
+        assert_eq!(serde_json::to_string(&stored).unwrap(), value.to_string());
+        assert_eq!(json!({ "stored": stored }), json!({ "stored": value }));
+        assert_eq!(stored.value(), value);
+        let read: StoredJson = serde_json::from_str(&value.to_string()).unwrap();
+        assert_eq!(read, stored);
+    }
+}
