@@ -156,7 +156,7 @@ fn what_cannot_start_says_why_in_one_line() {
         (
             &["serve"],
             &[("BACKEND_PROT", "1")],
-            "BACKEND_PROT is no setting of Bespoke",
+            "BACKEND_PROT is not a setting of Bespoke",
         ),
         (
             &["serve"],
@@ -209,9 +209,9 @@ fn settings_are_read_from_a_file_and_the_environment_wins() {
             .current_dir(folder.path());
         String::from_utf8(command.output().unwrap().stderr).unwrap()
     };
-    assert!(start("BACKEND_INSTANCES=one\n", "0").contains("BACKEND_INSTANCES is no setting"));
+    assert!(start("BACKEND_INSTANCES=one\n", "0").contains("BACKEND_INSTANCES is not a setting"));
     assert!(start("BACKEND_PORT=nonsense\nBACKEND_HOST=nonsense\n", "0").contains("BACKEND_HOST: invalid IP address"));
-    assert!(start("this is no setting\n", "0").contains(".env: a line is no NAME=value"));
+    assert!(start("this is no setting\n", "0").contains(".env: a line is not NAME=value"));
 }
 
 #[test]

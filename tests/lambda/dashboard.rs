@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bespoke_web::metrics::{NAMESPACE, names_of_lines};
+use bespoke_web::lambda::{NAMESPACE, names_of_lines};
 use serde_json::{Value, json};
 
 use super::template::{resources, template};

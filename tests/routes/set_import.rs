@@ -4,7 +4,7 @@ use bespoke_core::Timestamp;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::measurement::{Measurements, NAMES, sanitise};
 use bespoke_tests::support::{Answer, App, Person};
-use bespoke_web::import::Record;
+use bespoke_web::content::import::Record;
 use bespoke_web::{content, view};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -1,7 +1,7 @@
 //! The fields of an account that its owner can change.
 
-use bespoke_core::entity::mail::Template;
 use bespoke_core::StoredJson;
+use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::{Consent, User};
 use bespoke_core::permission::{Actor, Denied};
 use bespoke_core::validate::{Language, clean_username, fold_username};

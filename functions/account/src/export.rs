@@ -7,7 +7,7 @@ use axum::response::Response;
 use bespoke_database::{Db, account_storage, exports};
 use bespoke_web::exports::ExportName;
 use bespoke_web::level::READ_ONLY;
-use bespoke_web::{Caller, Error, LongReadTurn, Outcome, Params, Public, Query, Result, Session, Signature, ok};
+use bespoke_web::{Caller, Error, LongReadPermit, Outcome, Params, Public, Query, Result, Session, Signature, ok};
 use http::{HeaderValue, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,17 +32,17 @@ struct ExportAnswer {
 /// # Errors
 /// 404 when there is no such account.
 pub async fn export_file(session: &Session, user_id: i64) -> Result<Vec<u8>> {
-    let turn = session.turn().await?;
-    export_file_in_turn(session, turn, user_id).await
+    let permit = session.long_read_permit().await?;
+    export_file_with_permit(session, permit, user_id).await
 }
 
-async fn export_file_in_turn(session: &Session, turn: LongReadTurn, user_id: i64) -> Result<Vec<u8>> {
+async fn export_file_with_permit(session: &Session, permit: LongReadPermit, user_id: i64) -> Result<Vec<u8>> {
     let context = session.clone();
     let write = move |db: &Db<'_>| {
         let export = Export::of(db, user_id, &context)?;
         serde_json::to_vec_pretty(&export).map_err(Error::internal)
     };
-    session.read_in_turn(turn, write).await
+    session.read_with_permit(permit, write).await
 }
 
 /// Export one's account
@@ -57,14 +57,14 @@ async fn export_file_in_turn(session: &Session, turn: LongReadTurn, user_id: i64
 pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Result<Response> {
     let user_id = caller.actor.user_id;
     // Exports of an account run one after the other, so that each counts for the next one, and none evicts one that is still being made.
-    let turn = session.turn().await?;
+    let permit = session.long_read_permit().await?;
     let (name, now) = (session.new_export_name(), session.now());
     let check = |db: &Db<'_>| {
         let storage = account_storage::of(db, user_id)?;
         session.config().account_limits.check_export(&storage, now)
     };
     session.read(check).await?;
-    let file = export_file_in_turn(&session, turn.clone(), user_id).await?;
+    let file = export_file_with_permit(&session, permit.clone(), user_id).await?;
     session.put_export(name, file.into()).await?;
     let limits = session.config().account_limits;
     let note = caller.write(&session, move |db, actor| {
@@ -78,7 +78,7 @@ pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Resul
         }
         return Err(error);
     }
-    drop(turn);
+    drop(permit);
     session.remove_leftovers().await;
     Ok(ok(&ExportAnswer {
         result: Outcome::Success,

@@ -87,7 +87,7 @@ pub(crate) async fn failed(session: &Session, attempt: &Reserved) -> Result<()> 
     let Some(id) = attempt.locks else { return Ok(()) };
     let writer = session.clone();
     if session.write(move |db| tell(db, &writer, id)).await? {
-        session.deliver_mail_aside();
+        session.deliver_mail_in_background();
     }
     Ok(())
 }

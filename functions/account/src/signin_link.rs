@@ -58,7 +58,7 @@ pub(crate) async fn send(_: Public, session: Session, client: ClientIp, body: Bo
     session
         .write(move |db| make_link(db, &writer, &name, &body, origin))
         .await?;
-    session.deliver_mail_aside();
+    session.deliver_mail_in_background();
     Ok(ok(&Answer {
         result: Sent::EmailSent,
     }))

@@ -5,9 +5,8 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_database::confirmations;
 use bespoke_web::attempts::Subject;
-use bespoke_web::{
-    ClientIp, Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route, suggestions,
-};
+use bespoke_web::content::suggestions;
+use bespoke_web::{ClientIp, Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -8,8 +8,9 @@ use bespoke_core::entity::set::NO_NOTES;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_core::entity::texts::{Texts, Translated};
 use bespoke_database::{curated_sets, sets};
+use bespoke_web::content::suggestions;
 use bespoke_web::level::CURATOR;
-use bespoke_web::{Caller, Error, Id, Outcome, Result, Session, suggestions};
+use bespoke_web::{Caller, Error, Id, Outcome, Result, Session};
 use serde_json::Value;
 
 use crate::CuratedSetAnswer;

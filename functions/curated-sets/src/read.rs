@@ -5,7 +5,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::measurement::StoredMeasurements;
 use bespoke_database::{Db, curated_sets};
-use bespoke_web::lookup::{Asked, SetHead, Verdict};
+use bespoke_web::content::lookup::{Asked, SetHead, Verdict};
 use bespoke_web::{Error, Id, Outcome, Paging, Params, Public, Query, Result, Session, list, ok, yaml_list};
 use serde::Serialize;
 use serde_json::json;

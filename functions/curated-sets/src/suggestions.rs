@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::SuggestionKind;
+use bespoke_web::content::suggestions::{self, SuggestionList};
 use bespoke_web::level::CURATOR;
-use bespoke_web::suggestions::{self, SuggestionList};
 use bespoke_web::{Caller, Id, Paging, Query, Result, Session, no_content};
 
 /// List the suggested sets

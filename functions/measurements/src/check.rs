@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use bespoke_core::measurement::sanitise;
+use bespoke_web::content::lookup::{Asked, Verdict, units};
 use bespoke_web::content::set::measurements;
-use bespoke_web::lookup::{Asked, Verdict, units};
 use bespoke_web::{Body, Error, JsonObject, Public, Result, Session, ok};
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -3,8 +3,8 @@
 use axum::response::Response;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
+use bespoke_web::content::suggestions::{self, Submission};
 use bespoke_web::level::USER;
-use bespoke_web::suggestions::{self, Submission};
 use bespoke_web::{Body, Caller, Error, JsonObject, Result, Session};
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::SuggestionKind;
+use bespoke_web::content::suggestions::{self, SuggestionList};
 use bespoke_web::level::CURATOR;
-use bespoke_web::suggestions::{self, SuggestionList};
 use bespoke_web::{Caller, Id, JsonObject, Outcome, Paging, Query, Result, Session, ok};
 use serde::Serialize;
 use utoipa::ToSchema;

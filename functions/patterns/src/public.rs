@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_core::{EntityId, StoredJson, Timestamp};
 use bespoke_database::patterns;
-use bespoke_web::{Context, Error, Outcome, Params, Public, Result, Session, ok, record_as_yaml};
+use bespoke_web::{Context, Error, Outcome, Params, Public, Result, Session, ok, yaml_record};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -91,7 +91,7 @@ pub(crate) async fn json(_: Public, session: Session, params: Params) -> Result<
     ))]
 pub(crate) async fn yaml(_: Public, session: Session, params: Params) -> Result<Response> {
     match find(&session, &params).await? {
-        Some(document) => record_as_yaml(&session, document).await,
+        Some(document) => yaml_record(&session, document).await,
         None => bespoke_web::yaml(None::<&Document>),
     }
 }

@@ -81,7 +81,7 @@ pub(crate) async fn by_mail(_: Public, session: Session, body: Body) -> Result<R
         Ok(())
     });
     queue.await?;
-    session.deliver_mail_aside();
+    session.deliver_mail_in_background();
     Ok(ok(&Done {
         result: Outcome::Success,
     }))

@@ -1,81 +1,73 @@
-//! What all functions share above the database: who calls, what the answer looks like, and how a function is wired.
+//! The layer between the functions and the database: authentication, requests and responses, limits, routing, and the hosts.
 //!
-//! **What it is for.** Extractors, the error envelope, the context (configuration read once), one registration that
-//! gives the `/jwt` and the `/key` form of a route from one handler, the gateway that dispatches, the Lambda entry.
+//! **Job.** A function of `functions/` declares its routes with [`Routes`] and writes handlers. This crate calls the right handler,
+//! after it has authenticated the caller and checked the limits, and turns the result into a response. The same code runs on Lambda, under
+//! `bespoke serve`, and in the tests.
 //!
-//! **What it must not know.** SQL and bucket keys (they are below, in `bespoke-database`), and any single route (they
-//! are above, in `functions/`).
+//! **Data flow.** A host (`lambda`, or the command `bespoke`) gives a request to [`Gateway::handle`]. The gateway finds the [`Route`], creates
+//! a [`Session`] for the request, and calls the handler. The extractors of the handler authenticate the caller ([`Caller`], [`Guest`],
+//! [`Public`]) and parse the path, the query and the body. The handler reads and writes with the session, and returns a response or an [`Error`].
 //!
-//! **How to add one more.** A route is a line in a function's `router()` and a handler whose first argument says who
-//! may call it: [`Public`], [`Guest`] or [`Caller`]. A setting is a row of [`config::SETTINGS`] and a field of
-//! [`Config`].
+//! **Dependencies.** This crate does not contain SQL (that is the job of `bespoke-database`), and it knows no single route. Inside the crate,
+//! a module imports only from the modules above it in this list:
+//!
+//! | Module | Job |
+//! | --- | --- |
+//! | `access`, `system` | the access rules of a route; the clock, the random source and the file mode of the operating system |
+//! | `response` | errors, JSON, YAML, and cached header values |
+//! | `limits`, `client` | limits for calls, bytes and concurrent work; the address of the client |
+//! | [`config`] | settings |
+//! | `observability` | logs, metrics, spans, and the trace of the caller |
+//! | `state` | [`Context`] (one for each process) and [`Session`] (one for each request) |
+//! | `request` | path parameters, queries, `If-Match`, and pages of lists |
+//! | `auth`, `body` | authentication and the audit; parsers of bodies |
+//! | `objects`, [`content`], [`view`] | files in the bucket; records in requests; records in responses |
+//! | `jobs`, `routes` | background jobs; the table of routes and its OpenAPI description |
+//! | `gateway` | from a request to a response |
+//! | [`lambda`] | the Lambda host |
+//!
+//! **How to add one more.** A route is a line in the `router()` of a function and a handler whose first argument is [`Public`], [`Guest`] or
+//! [`Caller`]. A setting is a row of [`config::SETTINGS`] and a field of [`Config`]. For a module, take the first row of the table whose
+//! job fits; imports name the module (`use crate::response::Error`), so that a wrong direction is visible.
 
-mod answer;
-pub mod attempts;
-mod audit;
+mod access;
 mod auth;
 mod body;
 mod client;
-mod computations;
 pub mod config;
 pub mod content;
-mod context;
-mod error;
-pub mod exports;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
-mod idempotency;
-mod if_match;
-mod images;
-pub mod import;
-mod key_file;
+mod jobs;
 pub mod lambda;
-mod leftovers;
 mod limits;
-pub mod logging;
-pub mod lookup;
-pub mod maintenance;
-pub mod metrics;
-pub mod openapi;
-mod origin;
-mod outbox;
-mod page_images;
-mod paging;
-mod params;
-mod query;
-mod repeated;
+mod objects;
+mod observability;
+mod request;
+mod response;
 mod routes;
-mod session;
-mod spans;
-pub mod suggestions;
-mod surroundings;
-mod tag;
-mod texts;
-mod trace_context;
-mod turns;
+mod state;
+mod system;
 pub mod view;
 
-pub use answer::{Outcome, created, json, no_content, ok, record_as_yaml, yaml};
-pub use audit::Witness;
-pub use auth::{Access, Caller, Guest, Identity, Public, Via, level};
+pub use access::{Access, NeededScopes, Scheme, level};
+pub use auth::{Caller, Guest, Identity, Public, Via, Witness, attempts};
 pub use body::{Body, Document, JsonObject, truthy};
 pub use client::{ClientIp, Peer};
 pub use config::{Config, ConfigError, Contact, Overrides};
-pub use context::{Context, LongReadTurn, StartError, Verified};
-pub use error::{Error, Result};
+pub use content::TextChanges;
 pub use gateway::Gateway;
-pub use idempotency::Made;
-pub use if_match::{ContentTag, IfMatch, Tagged};
-pub use images::SentImage;
+pub use jobs::maintenance;
 pub use limits::{AccountLimits, LimitSettings};
-pub use paging::{Paging, list, stored_list, yaml_list};
-pub use params::{Id, Params};
+pub use objects::{SentImage, exports};
+pub use observability::{SpanExport, logging, metrics};
 #[doc(hidden)]
 pub use pastey;
-pub use query::{Query, Signature};
-pub use routes::{Described, Description, KeptBy, NeededScopes, Route, Routes, Scheme};
-pub use session::Session;
-pub use spans::SpanExport;
-pub use surroundings::{Surroundings, SystemClock, SystemRandom, keep_files_private};
-pub use texts::TextChanges;
+pub use request::{
+    ContentTag, Id, IfMatch, Paging, Params, Query, Signature, Tagged, list, stored_list, yaml_list, yaml_record,
+};
+pub use response::{Error, Outcome, Result, created, json, no_content, ok, yaml};
+pub use routes::{Described, Description, KeptBy, Route, Routes, openapi};
+pub use state::{Context, LongReadPermit, Made, Session, StartError, Surroundings, Verified};
+pub use system::{SystemClock, SystemRandom, keep_files_private};

@@ -4,7 +4,7 @@ use bespoke_core::entity::confirmation;
 use bespoke_core::validate::Language;
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::{Db, confirmations, subscribers, suggestions, users};
-use bespoke_web::suggestions::SuggestionView;
+use bespoke_web::content::suggestions::SuggestionView;
 use bespoke_web::view::{self, api_key::ApiKeyListItem};
 use bespoke_web::{Context, Error, Result};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The `Authorization` header.
+//! Parses the `Authorization` header.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,19 +6,19 @@ use bespoke_core::KeySecret;
 use http::{HeaderMap, header};
 use uuid::Uuid;
 
-use crate::Error;
+use crate::response::Error;
 
-/// The longest header that is looked at, in bytes. Ours are below 1 KiB.
+/// The longest header that is parsed. Valid credentials are below 1 KiB. Bytes.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
-/// The credentials of an API key, well-formed but not yet verified.
+/// Well-formed credentials of an API key, not yet verified.
 #[derive(Debug)]
 pub(super) struct KeyCredentials {
     pub(super) id: Uuid,
     pub(super) secret: KeySecret,
 }
 
-/// Scheme and value of the one `Authorization` header; none when there is not exactly one that makes sense.
+/// Returns the scheme and the value of the `Authorization` header; `None` unless there is exactly one well-formed header.
 fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (all.next()?, all.next()) else {
@@ -31,17 +31,17 @@ fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
     Some((scheme, value.trim()))
 }
 
-/// The Bearer token.
+/// Returns the Bearer token.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = authorization(headers)?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The API key, as Basic credentials or as one Bearer token `<key>.<secret>`.
+/// Parses an API key, in Basic credentials or as the Bearer token `<key>.<secret>`.
 ///
 /// # Errors
-/// 400 for a header without a value and for Basic credentials without a colon (contract-2023 section 1.4); 401 for
-/// everything else that is no API key of ours.
+/// 400 for a header without a value and for Basic credentials without a colon; 401 for all other malformed credentials. Clients of the original
+/// backend depend on this difference.
 pub(super) fn key_credentials(headers: &HeaderMap) -> Result<KeyCredentials, Error> {
     let refused = || Error::unauthorized("unauthorized");
     let Some((scheme, value)) = authorization(headers) else {
@@ -69,7 +69,7 @@ pub(super) fn key_credentials(headers: &HeaderMap) -> Result<KeyCredentials, Err
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or_else(refused)?;
     let mut parts = decoded.split(':');
-    // What stands behind a second colon is ignored, as the original does.
+    // The original backend ignores a second colon and the text after it.
     let (Some(id), Some(secret)) = (parts.next(), parts.next()) else {
         return Err(Error::bad_request("badRequest"));
     };
@@ -86,7 +86,7 @@ fn parse(id: &str, secret: &str) -> Option<KeyCredentials> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SystemRandom;
+    use crate::system::SystemRandom;
 
     const ID: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_as_basic_or_bearer_in_any_letter_case() {
+    fn basic_and_bearer_keys_are_parsed() {
         let secret = KeySecret::generate(&SystemRandom);
         let secret = secret.expose();
         let basic = STANDARD.encode(format!("{ID}:{secret}"));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_as_the_contract_says() {
+    fn malformed_credentials_are_rejected() {
         for (value, expected) in [
             ("Basic", 400),
             ("abc", 400),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_found_and_the_extra_colon_is_not() {
+    fn only_a_well_formed_bearer_token_is_parsed() {
         assert_eq!(bearer(&headers(&["beARer  abc"])), Some("abc"));
         assert_eq!(bearer(&headers(&["Bearer: abc"])), None);
         assert_eq!(bearer(&headers(&["Bearer"])), None);

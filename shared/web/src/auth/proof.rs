@@ -1,4 +1,4 @@
-//! What proves who calls, and what of it still holds.
+//! Verifies the credentials of a call: first without the database, then against the account and the key as the database has them now.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,26 +8,29 @@ use bespoke_core::entity::user::Standing;
 use bespoke_core::permission::Actor;
 use bespoke_core::{Claims, ClientNetwork, EntityId, KeySecret, Level, Scope, Scopes, Timestamp};
 use bespoke_database::api_keys::Credential;
-use bespoke_database::quota::{self, KeyQuota};
-use bespoke_database::usage::{self, Call};
 use bespoke_database::{Db, api_keys, sets, users};
 use http::StatusCode;
 use http::request::Parts;
 use uuid::Uuid;
 
 use super::credentials::{KeyCredentials, bearer, key_credentials};
-use super::{Identity, Via};
-use crate::limits::{Guess, Left, Subject, quota_exceeded};
-use crate::routes::Terms;
-use crate::{ClientIp, Context, Error, NeededScopes, Params, Result, Scheme, Session};
+use super::identity::{Identity, Via};
+use crate::access::{AccessRules, NeededScopes, Scheme};
+use crate::client::ClientIp;
+use crate::limits::{Guess, RateSubject};
+use crate::request::Params;
+use crate::response::{Error, Result};
+use crate::state::{Context, Session};
 
-/// Everything about a call that decides whether it may go on, after the part that needs no database.
+/// The credentials of a call, verified as far as that needs no database, and the facts that authorization depends on. A transaction verifies
+/// the rest with [`Proof::known`] and [`Proof::admit`], possibly several times for one call.
 #[derive(Debug, Clone)]
 pub(super) struct Proof {
     credentials: Credentials,
     client: Option<IpAddr>,
+    /// The scopes that the route requires.
     needed: NeededScopes,
-    /// The `{id}` of the path.
+    /// The record that the `{id}` of the path names.
     record: Option<EntityId>,
 }
 
@@ -37,19 +40,22 @@ enum Credentials {
     Key { id: Uuid, secret: KeySecret },
 }
 
-/// Somebody who is known, and may be refused all the same.
+/// An authenticated caller, which may still lack authorization.
 pub(super) struct Known {
     pub(super) identity: Identity,
     /// The limits of the API key.
-    key: Option<Arc<Credential>>,
-    /// Whether token or key can be used now.
+    pub(super) key: Option<Arc<Credential>>,
+    /// Whether the token or the key is usable now: not expired, not rotated out, and sent from an allowed address.
     usable: Result<()>,
 }
 
+/// 401 without a reason, because the caller has not proved that it holds the secret.
 pub(super) fn refused() -> Error {
     Error::unauthorized("unauthorized")
 }
 
+/// # Errors
+/// 403 if `level` is below `required`.
 pub(super) fn require(level: Level, required: u8) -> Result<()> {
     if level.number() >= required {
         Ok(())
@@ -59,9 +65,13 @@ pub(super) fn require(level: Level, required: u8) -> Result<()> {
 }
 
 impl Proof {
+    /// Parses the credentials of the scheme that the route requires, and verifies the signature of a token.
+    ///
+    /// # Errors
+    /// 400 and 401 for missing, malformed or forged credentials.
     pub(super) fn of(parts: &Parts, context: &Context, now: Timestamp) -> Result<Self> {
-        let terms = parts.extensions.get::<Terms>();
-        let credentials = match terms.and_then(|terms| terms.scheme) {
+        let rules = parts.extensions.get::<AccessRules>();
+        let credentials = match rules.and_then(|rules| rules.scheme) {
             Some(Scheme::Jwt) => {
                 let token = bearer(&parts.headers).ok_or_else(refused)?;
                 context
@@ -71,7 +81,7 @@ impl Proof {
                     .map_err(|_| refused())?
             }
             Some(Scheme::Key) => {
-                // A mistyped secret is refused here, without a look at the database.
+                // The checksum of the secret rejects typing errors here, without a query.
                 let KeyCredentials { id, secret } = key_credentials(&parts.headers)?;
                 if id == DEMO_KEY && !context.config().demo_key {
                     return Err(refused());
@@ -84,12 +94,12 @@ impl Proof {
         Ok(Self {
             credentials,
             client: parts.extensions.get::<ClientIp>().map(|client| client.0),
-            needed: terms.and_then(|terms| terms.scopes),
+            needed: rules.and_then(|rules| rules.scopes),
             record: record.and_then(|params| EntityId::parse(params.get("id"))),
         })
     }
 
-    /// The claims of the caller's token; `None` for an API key.
+    /// Returns the claims of the token; `None` for an API key.
     pub(super) fn claims(&self) -> Option<&Claims> {
         match &self.credentials {
             Credentials::Token(claims) => Some(claims),
@@ -97,10 +107,10 @@ impl Proof {
         }
     }
 
-    /// Counts a call with an API key that may be wrong.
+    /// Counts the call as a wrong API key until its result is known.
     ///
     /// # Errors
-    /// 429 when the network of the client has sent too many wrong keys.
+    /// 429 if the network of the client has sent too many wrong keys.
     pub(super) fn reserve_guess(&self, context: &Context) -> Result<Option<Guess>> {
         match (&self.credentials, self.client, context.limits()) {
             (Credentials::Key { id, secret }, Some(client), Some(limits)) => {
@@ -110,20 +120,20 @@ impl Proof {
         }
     }
 
-    /// Settles the count of such a call by its result.
+    /// Takes the counted call back if the key turned out to be right, or if its check did not finish.
     pub(super) fn settle_guess<T>(&self, guess: Option<Guess>, result: &Result<T>, context: &Context) {
         let (Credentials::Key { id, secret }, Some(limits)) = (&self.credentials, context.limits()) else {
             return;
         };
         match result {
-            Ok(_) => limits.guesses.key_is_right(*id, secret, guess),
-            Err(error) if error.status() == StatusCode::UNAUTHORIZED => limits.guesses.key_is_wrong(*id, secret),
-            Err(_) => limits.guesses.guess_is_open(guess),
+            Ok(_) => limits.guesses.accept(*id, secret, guess),
+            Err(error) if error.status() == StatusCode::UNAUTHORIZED => limits.guesses.reject(*id, secret),
+            Err(_) => limits.guesses.cancel(guess),
         }
     }
 
-    /// Replaces what was moved in for the secret of an API key by its digest, at its first use. Costs nothing for a key that
-    /// is unknown or was replaced, and one hash of the kind of passwords for a wrong secret, of which an address has few.
+    /// Replaces the imported password hash of an API key by the digest of its secret, when the key is used for the first time. A wrong secret
+    /// costs a slow password hash, so the rate limit of the client's network counts these calls.
     pub(super) async fn replace_imported(&self, session: &Session) -> Result<()> {
         let (id, secret) = match &self.credentials {
             Credentials::Key { id, secret } if secret.is_imported() => (*id, secret.clone()),
@@ -134,7 +144,7 @@ impl Proof {
             return Ok(());
         }
         if let Some(client) = self.client {
-            session.limit(Subject::Stranger(ClientNetwork::of(client)))?;
+            session.limit(RateSubject::Stranger(ClientNetwork::of(client)))?;
         }
         let digest = secret.digest();
         let verify = session.compute(move |_| hashes.into_iter().find(|hash| hash.verify(secret.expose())));
@@ -145,7 +155,10 @@ impl Proof {
         Ok(())
     }
 
-    /// Who that is, as the database has it now.
+    /// Looks up the account and the key.
+    ///
+    /// # Errors
+    /// 401 if the credentials are wrong or revoked.
     pub(super) fn known(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Known> {
         match &self.credentials {
             Credentials::Token(claims) => by_token(claims, db, now),
@@ -166,7 +179,7 @@ impl Proof {
         if !(is_current || grace_until.is_some()) || credential.instance != context.config().instance {
             return Err(refused());
         }
-        // From here on the caller holds the secret, so it may be told why the key is refused.
+        // The caller holds the secret, so from here on the response may contain the reason.
         let usable = if grace_until.is_some_and(|until| now >= until) {
             Err(revoked())
         } else if now >= credential.expires_at {
@@ -199,8 +212,9 @@ impl Proof {
         allowed.is_none_or(|networks| self.client.is_some_and(|client| networks.contain(client)))
     }
 
-    /// The scope that the key lacks for this call.
-    fn missing_scope(&self, credential: &Credential, db: &Db<'_>) -> Result<()> {
+    /// # Errors
+    /// 403 if the key is restricted to scopes and lacks one that the route requires.
+    fn check_route_scopes(&self, credential: &Credential, db: &Db<'_>) -> Result<()> {
         let Some(scopes) = &credential.scopes else {
             return Ok(());
         };
@@ -212,26 +226,38 @@ impl Proof {
         check_scopes(scopes, needed, set)
     }
 
-    /// Lets the caller go on unless its API key has scopes and lacks `scope`. `set` is the set that is read.
+    /// Checks that the API key has `scope`, if it is restricted to scopes. `set` is the set that the call reads.
+    ///
+    /// # Errors
+    /// 401 if the credentials are wrong; 403 with the missing scope.
     pub(super) fn require_scope(&self, db: &Db<'_>, context: &Context, scope: Scope, set: Option<Uuid>) -> Result<()> {
         let known = self.known(db, context, context.now())?;
         let scopes = known.key.as_ref().and_then(|key| key.scopes.as_ref());
         scopes.map_or(Ok(()), |scopes| check_scopes(scopes, &[scope], set))
     }
 
-    /// Who acts, where that may be at a route of that level now.
+    /// Authenticates and authorizes the call in one step, for a route of that level.
+    ///
+    /// # Errors
+    /// Those of [`Proof::known`] and [`Proof::admit`].
     pub(super) fn actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
         let known = self.known(db, context, context.now())?;
         self.admit(&known, level, db)?;
         Ok(known.identity.actor)
     }
 
-    /// Whether whoever it is may call a route of that level now.
+    /// Authorizes an authenticated caller for a route of that level.
+    ///
+    /// # Errors
+    /// 401 if the account, the token or the key is unusable; 403 below the level, without a required scope, or from another address.
     pub(super) fn admit(&self, known: &Known, level: u8, db: &Db<'_>) -> Result<()> {
         known.usable.clone()?;
         known.identity.standing.usable().map_err(|_| refused())?;
         require(known.identity.actor.level, level)?;
-        known.key.as_ref().map_or(Ok(()), |key| self.missing_scope(key, db))
+        known
+            .key
+            .as_ref()
+            .map_or(Ok(()), |key| self.check_route_scopes(key, db))
     }
 }
 
@@ -260,7 +286,7 @@ fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
     if let Some(impersonator) = claims.impersonator {
         still_impersonates(impersonator, &standing, db)?;
     }
-    // The role is that of now, not that in the token (defect D35).
+    // The level follows the present role of the account. The role in the token may be outdated.
     let actor = Actor {
         user_id: standing.id,
         level: match claims.impersonator {
@@ -281,7 +307,7 @@ fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
     })
 }
 
-/// Whoever acts as another account has to be somebody who may, also now.
+/// Checks that the impersonator of a token may still impersonate the account.
 fn still_impersonates(impersonator: i64, target: &Standing, db: &Db<'_>) -> Result<()> {
     let standing = users::standing(db, impersonator)?.ok_or_else(refused)?;
     standing.usable().map_err(|_| refused())?;
@@ -291,85 +317,4 @@ fn still_impersonates(impersonator: i64, target: &Standing, db: &Db<'_>) -> Resu
         restricted: false,
     };
     actor.may_impersonate(&target.role).map_err(|_| refused())
-}
-
-impl Known {
-    /// The quota of the key, and the calls of this day that are known; `None` for a token, and if nothing is limited.
-    pub(super) fn quota(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Option<(KeyQuota, u64)>> {
-        let (Some(credential), Via::Key(key), true) = (&self.key, self.identity.via, context.limits().is_some()) else {
-            return Ok(None);
-        };
-        let quota = KeyQuota {
-            user_id: self.identity.actor.user_id,
-            key,
-            calls: credential.quota.map_or(context.config().key_quota, u64::from),
-        };
-        Ok(Some((quota, quota::made(db, &quota, now)?)))
-    }
-}
-
-/// Takes a call out of the quota of a key, of which `made` calls are known.
-///
-/// # Errors
-/// 429 when it is used up.
-pub(super) async fn take_call((quota, made): (KeyQuota, u64), session: &Session, now: Timestamp) -> Result<Left> {
-    let database = session.database();
-    let of_day = |remaining| Left::of_day(quota.calls, remaining, now);
-    let counted = database.calls_in_memory(quota.user_id, quota.key, usage::day_of(now));
-    let known = made + counted.unsigned_abs();
-    if !quota::is_near(quota.calls, known) {
-        return Ok(of_day(quota.calls - known - 1));
-    }
-    if let Some(remaining) = database.take_reserved_call(&quota, now) {
-        return Ok(of_day(remaining));
-    }
-    if made >= quota.calls {
-        return Err(quota_exceeded(now));
-    }
-    let request = database.reservation(quota, now);
-    match session.write(move |db| Ok(quota::reserve(db, request)?)).await {
-        Ok(granted) => {
-            let remaining = database.reserved(request, granted);
-            remaining.map(of_day).ok_or_else(|| quota_exceeded(now))
-        }
-        // Reads go on while the bucket takes no writes.
-        Err(error) if error.status().is_server_error() => {
-            tracing::warn!(code = error.code(), "a call is served without a reservation");
-            Ok(of_day(quota.calls - made - 1))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-impl Identity {
-    fn key(&self) -> Option<Uuid> {
-        match self.via {
-            Via::Token => None,
-            Via::Key(uuid) => Some(uuid),
-        }
-    }
-
-    /// Takes a call out of the limits of the caller.
-    ///
-    /// # Errors
-    /// 429
-    pub(super) fn limit(&self, session: &Session) -> Result<()> {
-        self.key().map_or(Ok(()), |uuid| session.limit(Subject::Key(uuid)))?;
-        session.limit(Subject::Account(self.actor.user_id))
-    }
-
-    /// Counts the call under its verdict, and gives that on.
-    ///
-    /// # Errors
-    /// The verdict's.
-    pub(super) fn count(&self, session: &Session, verdict: Result<()>, now: Timestamp) -> Result<()> {
-        session.database().count(Call {
-            // Somebody else's acts are no activity of the account.
-            user_id: self.impersonator.unwrap_or(self.actor.user_id),
-            key: self.key(),
-            refused: verdict.is_err(),
-            at: now,
-        });
-        verdict
-    }
 }

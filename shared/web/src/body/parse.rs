@@ -1,4 +1,4 @@
-//! Parsers of request bodies. Each checks its bounds before or while it parses, so that time and memory grow linearly with the body.
+//! The parsers of request bodies. Each checks its bounds before or while it parses, so that time and memory grow linearly with the body.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -11,24 +11,25 @@ use serde_saphyr::budget::BudgetReport;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{MergeKeyPolicy, Options};
 
-use crate::{Error, JsonObject};
+use super::json_object::JsonObject;
+use crate::response::Error;
 
-/// The largest body of YAML that is parsed, in bytes.
+/// The largest YAML body. Bytes.
 pub(super) const MAX_YAML_BYTES: usize = 64 * 1024;
 
-/// Most values in a body of JSON. Twelve megabytes of tiny ones would take a hundred times that in memory.
+/// The most values in a JSON body, because 12 MiB of tiny values would occupy a hundred times that in memory.
 pub(super) const MAX_VALUES: usize = 100_000;
-/// Most values in a body of a caller without authentication.
+/// The most values in a JSON body on a route without authentication.
 pub(super) const MAX_PUBLIC_VALUES: usize = 1_000;
-/// Most values in a body of YAML, with those that aliases repeat. A body of [`MAX_YAML_BYTES`] without aliases has fewer.
+/// The most values in a YAML body, including those that aliases repeat. A body of [`MAX_YAML_BYTES`] without aliases has fewer.
 const MAX_YAML_VALUES: usize = 40_000;
-/// Deepest nesting of lists and mappings in YAML. The parser of JSON has a limit of its own, 128.
+/// The deepest nesting of lists and mappings in YAML. The JSON parser has its own limit of 128.
 const MAX_YAML_DEPTH: usize = 64;
-/// Most anchors in a body of YAML.
+/// The most anchors in a YAML body.
 const MAX_YAML_ANCHORS: usize = 100;
-/// Most aliases in a body of YAML.
+/// The most aliases in a YAML body.
 const MAX_YAML_ALIASES: usize = 1_000;
-/// Most parser events that the aliases of a body of YAML repeat.
+/// The most parser events that the aliases of a YAML body repeat.
 const MAX_YAML_REPEATED_EVENTS: usize = 10_000;
 
 /// The format of a body.
@@ -39,10 +40,10 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Parses a body. An empty body, and a JSON array, have no fields.
+    /// Parses a body. An empty JSON body and a JSON array have no fields.
     ///
     /// # Errors
-    /// 400 unless it is a document of that format with fields; 413 if YAML has too many values.
+    /// 400 for a malformed document or one without fields; 413 for too many values in YAML.
     pub(crate) fn parse(self, bytes: &[u8]) -> Result<JsonObject, Error> {
         match self {
             Self::Json => json(bytes),
@@ -100,7 +101,7 @@ fn yaml_with(bytes: &[u8], options: Options) -> Result<JsonObject, Error> {
     }
 }
 
-/// Parses a body of YAML; the number of parser events, repeated ones included, and the deepest nesting.
+/// Parses a YAML body, and returns the number of parser events, including repeated ones, and the deepest nesting.
 pub(crate) fn yaml_cost(bytes: &[u8]) -> (usize, usize) {
     let cost = Rc::new(Cell::new((0, 0)));
     let seen = Rc::clone(&cost);
@@ -109,7 +110,7 @@ pub(crate) fn yaml_cost(bytes: &[u8]) -> (usize, usize) {
     cost.get()
 }
 
-/// The YAML 1.2 core schema, within the bounds above. `<<` is a key like any other.
+/// The YAML 1.2 core schema with the bounds above. `<<` has no special meaning.
 fn yaml_options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -148,10 +149,10 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// Reads the encoding from the head of a request.
+    /// Parses `Content-Encoding`.
     ///
     /// # Errors
-    /// 415 for an encoding that is not supported.
+    /// 415 for an unsupported encoding.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Error> {
         let encoding = headers
             .get(header::CONTENT_ENCODING)
@@ -167,7 +168,7 @@ impl Encoding {
     /// Decompresses a body to at most `limit` bytes.
     ///
     /// # Errors
-    /// 400 if it is not in this encoding; 413 if it is larger.
+    /// 400 for malformed data; 413 if the result is larger.
     pub(crate) fn decode(self, bytes: Bytes, limit: usize) -> Result<Bytes, Error> {
         let decoder: Box<dyn Read + '_> = match self {
             Self::Identity => return Ok(bytes),

@@ -1,4 +1,4 @@
-//! Where callers reach whoever runs an instance.
+//! The contact of the operator.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,17 +6,17 @@ use std::str::FromStr;
 use bespoke_core::validate::is_email;
 use http::Uri;
 
-/// An address or a page.
+/// An e-mail address or a web page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contact {
     /// An e-mail address.
     Email(String),
-    /// The URL of a page. It has no character that means something in HTML.
+    /// The URL of a page. It contains no character with a meaning in HTML.
     Page(String),
 }
 
 impl Contact {
-    /// What a link to it leads to.
+    /// The target of a link to the contact.
     pub fn href(&self) -> String {
         match self {
             Self::Email(address) => format!("mailto:{address}"),
@@ -37,7 +37,7 @@ impl FromStr for Contact {
         match text {
             _ if is_plain && is_email(text) => Ok(Self::Email(text.to_owned())),
             _ if is_plain && is_page() => Ok(Self::Page(text.to_owned())),
-            _ => Err("takes an e-mail address, or the URL of a page without quotes, & and angle brackets"),
+            _ => Err("must be an e-mail address, or the URL of a page without quotes, & and angle brackets"),
         }
     }
 }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_or_a_page_and_nothing_that_means_something_in_html() {
+    fn only_an_address_or_a_plain_url_is_accepted() {
         let of = |text: &str| text.parse::<Contact>().map(|contact| contact.href());
         assert_eq!(of("help@example.org").unwrap(), "mailto:help@example.org");
         assert_eq!(

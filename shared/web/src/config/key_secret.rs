@@ -1,19 +1,19 @@
-//! The secret that holds the passphrase of an installation.
+//! A secret in AWS Secrets Manager that contains the passphrase of an installation.
 
 use bespoke_core::Timestamp;
 use bespoke_services::secrets::{self, Secret};
 use bespoke_storage::aws::Aws;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
-/// A secret in AWS Secrets Manager that holds the passphrase.
+/// A secret in AWS Secrets Manager that contains the passphrase.
 #[derive(Debug, Clone)]
 pub struct KeySecret {
     /// ARN or name.
     pub id: String,
-    /// How long its value is used before it is read again, in milliseconds.
+    /// The age at which the value is read again. Milliseconds.
     pub max_age_ms: i64,
-    /// Where the service is, and with which credentials it is called.
+    /// Endpoint and credentials of the service.
     pub aws: Aws,
 }
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use bespoke_services::mail::{MailSettings, MailTransport, SesSettings};
 use lettre::message::{Mailbox, Mailboxes};
 
-use super::environment::{Environment, invalid};
-use super::{ConfigError, Website};
+use super::environment::Environment;
+use super::error::{ConfigError, invalid};
+use super::website::Website;
 
 const DEFAULT_FROM: &str = "Bespoke <bespoke@localhost.localdomain>";
 const DEFAULT_SES_REGION: &str = "us-east-1";
@@ -25,7 +26,7 @@ impl Environment {
         })
     }
 
-    /// The original's name goes first: it is set where SES is meant.
+    /// The sender. The setting of the original backend comes first, because it is set in a configuration that uses SES.
     fn mail_from(&self) -> Result<Mailbox, ConfigError> {
         let name = match self.text("BACKEND_AWS_SES_FROM") {
             Some(_) => "BACKEND_AWS_SES_FROM",
@@ -34,14 +35,14 @@ impl Environment {
         self.parse_with(name, DEFAULT_FROM, str::parse)
     }
 
-    /// A list as in a mail's header, or the original's: a JSON array of addresses.
+    /// The reply addresses, in the form of a mail header, or as a JSON array in the setting of the original backend.
     fn reply_to(&self) -> Result<Mailboxes, ConfigError> {
         let original = "BACKEND_AWS_SES_REPLY_TO";
         let Some(json) = self.text(original) else {
             return self.parse("BACKEND_MAIL_REPLY_TO", Mailboxes::new());
         };
         let list: Vec<String> =
-            serde_json::from_str(&json).map_err(|_| invalid(original, "takes a JSON array of addresses"))?;
+            serde_json::from_str(&json).map_err(|_| invalid(original, "must be a JSON array of addresses"))?;
         let parsed: Result<Vec<Mailbox>, _> = list.iter().map(|address| address.parse()).collect();
         Ok(parsed.map_err(|error| invalid(original, error))?.into())
     }
@@ -50,9 +51,9 @@ impl Environment {
         let smtp = "BACKEND_SMTP_URL";
         match (self.text(smtp), self.flag("BACKEND_ENABLE_AWS_SES")?) {
             (Some(_), true) => Err(invalid(smtp, "cannot be set together with BACKEND_ENABLE_AWS_SES")),
-            // The value has a password, and is never repeated.
+            // The value contains a password, so the message must not repeat it.
             (Some(url), _) if !(url.starts_with("smtp://") || url.starts_with("smtps://")) => {
-                Err(invalid(smtp, "takes smtps://user:password@host:port, or smtp://"))
+                Err(invalid(smtp, "must be smtps://user:password@host:port, or smtp://"))
             }
             (Some(url), _) => Ok(MailTransport::Smtp(url)),
             (None, true) => Ok(MailTransport::Ses(self.ses())),

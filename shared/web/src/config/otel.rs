@@ -1,19 +1,19 @@
-//! The standard variables of OpenTelemetry, as far as the SDK does not read them itself.
+//! The standard variables of OpenTelemetry that the SDK does not read itself.
 
 use std::collections::BTreeMap;
 #[cfg(feature = "otlp")]
 use std::ops::RangeInclusive;
 
-/// The prefix of their names.
+/// The prefix of the variables.
 pub(crate) const OTEL_PREFIX: &str = "OTEL_";
-/// Time for one call of a collector, unless a variable says otherwise. Milliseconds.
+/// The default timeout of a call to the collector. Milliseconds.
 #[cfg(feature = "otlp")]
 const COLLECTOR_TIMEOUT_MS: usize = 10_000;
-/// The longest time that a variable can give a call. Milliseconds.
+/// The longest timeout that a variable can set. Milliseconds.
 #[cfg(feature = "otlp")]
 const MAX_COLLECTOR_TIMEOUT_MS: usize = 60_000;
 
-/// The variables that are not empty.
+/// The variables with a value.
 #[derive(Debug, Clone)]
 pub(crate) struct OtelVariables(BTreeMap<String, String>);
 
@@ -22,7 +22,7 @@ impl OtelVariables {
         Self(variables.filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// Whether spans are exported: a collector is named and nothing switches it off.
+    /// Whether spans are exported: the variables name a collector and none of them disables the export.
     pub(crate) fn exports_spans(&self) -> bool {
         let endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
         let exporter = self.0.get("OTEL_TRACES_EXPORTER");
@@ -32,7 +32,7 @@ impl OtelVariables {
             && disabled.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
     }
 
-    /// Time for one call of the collector. Milliseconds.
+    /// The timeout of a call to the collector. Milliseconds.
     #[cfg(feature = "otlp")]
     pub(crate) fn collector_timeout_ms(&self) -> u64 {
         let (bounds, all) = (1..=MAX_COLLECTOR_TIMEOUT_MS, "OTEL_EXPORTER_OTLP_TIMEOUT");
@@ -40,7 +40,7 @@ impl OtelVariables {
         self.number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", default, bounds) as u64
     }
 
-    /// The number of a variable, within `bounds`.
+    /// Parses a numeric variable and clamps it to `bounds`.
     #[cfg(feature = "otlp")]
     pub(crate) fn number(&self, name: &str, default: usize, bounds: RangeInclusive<usize>) -> usize {
         let given = self.0.get(name).and_then(|text| text.parse().ok());

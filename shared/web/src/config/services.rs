@@ -1,12 +1,12 @@
-//! The settings of services out there: images, sign-in providers.
+//! The settings of external services: images and OAuth providers.
 
 use bespoke_core::entity::oauth::Provider;
 use bespoke_services::Token;
 use bespoke_services::images::{CloudflareSettings, ImagePlace, SanitySettings};
 use bespoke_services::oauth::{OauthProviders, OauthSettings};
 
-use super::ConfigError;
-use super::environment::{Environment, invalid};
+use super::environment::Environment;
+use super::error::{ConfigError, invalid};
 
 const CLOUDFLARE_API_URL: &str = "https://api.cloudflare.com/client/v4";
 
@@ -34,7 +34,7 @@ impl Environment {
         }
     }
 
-    /// `site` is where people are sent back to, unless a setting says otherwise.
+    /// The OAuth providers. `site` is the default site to which a provider sends the browser back.
     pub(super) fn oauth(&self, site: &str) -> Result<OauthProviders, ConfigError> {
         let github = self.url("BACKEND_OAUTH_GITHUB_URL", "https://github.com")?;
         let google = self.url("BACKEND_OAUTH_GOOGLE_URL", "https://accounts.google.com")?;
@@ -70,24 +70,24 @@ impl Environment {
         })
     }
 
-    /// Of both who signs in and what is brought forward there.
+    /// The URL of the GitHub API, for sign-in and for contributions.
     pub(super) fn github_api_url(&self) -> Result<String, ConfigError> {
         self.url("BACKEND_GITHUB_API_URL", "https://api.github.com")
     }
 
-    /// A URL of something out there, without a slash at its end.
+    /// The URL of an external service, without a trailing slash.
     pub(super) fn url(&self, name: &str, default: &str) -> Result<String, ConfigError> {
         let url = self.text(name).unwrap_or_else(|| default.to_owned());
         if url.starts_with("https://") || url.starts_with("http://") {
             Ok(url.trim_end_matches('/').to_owned())
         } else {
-            Err(invalid(name, "takes a URL"))
+            Err(invalid(name, "must be an http or https URL"))
         }
     }
 
-    /// What has to be set where `because` is.
+    /// A value that is required because the setting `because` is set.
     pub(super) fn needed(&self, name: &str, because: &str) -> Result<String, ConfigError> {
         self.text(name)
-            .ok_or_else(|| invalid(name, format!("has to be set, for {because} is")))
+            .ok_or_else(|| invalid(name, format!("must be set, because {because} is set")))
     }
 }

@@ -1,13 +1,14 @@
-//! What a request says about a bookmark.
+//! Bookmarks in requests.
 
 use bespoke_core::entity::bookmark::{BookmarkContent, KINDS, is_link};
 use bespoke_core::validate::MAX_NAME_BYTES;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Error, JsonObject, Result, truthy};
+use crate::body::{JsonObject, truthy};
+use crate::response::{Error, Result};
 
-/// The longest target of a bookmark, in bytes.
+/// The longest target of a bookmark. Bytes.
 const MAX_URL_BYTES: usize = 4096;
 
 /// A new bookmark.
@@ -17,15 +18,15 @@ pub struct NewBookmark {
     /// Title, at most 1024 bytes.
     #[schema(example = "Aaron, for Jane")]
     title: String,
-    /// Where it leads: `http(s)`, or relative to the site. At most 4096 bytes.
+    /// Target: an `http(s)` URL, or a path relative to the site. At most 4096 bytes.
     #[schema(example = "/designs/aaron")]
     url: String,
-    /// What it leads to.
+    /// Type of the target.
     #[schema(pattern = "^(set|cset|pattern|design|doc|custom)$", example = "design")]
     r#type: String,
 }
 
-/// A new bookmark of these fields.
+/// Creates the content of a bookmark from the fields of a request.
 ///
 /// # Errors
 /// 400 `titleMissing`, `urlMissing`, `typeMissing`, `titleTooLong`, `urlInvalid`, `typeInvalid`
@@ -49,12 +50,12 @@ pub fn create(body: &JsonObject) -> Result<BookmarkContent> {
     Ok(BookmarkContent { kind, title, url })
 }
 
-/// Whether a text can be a title.
+/// Whether a text is a valid title.
 pub fn is_title(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME_BYTES
 }
 
-/// Whether a text can be the target of a bookmark.
+/// Whether a text is a valid target.
 pub fn is_url(text: &str) -> bool {
     text.len() <= MAX_URL_BYTES && is_link(text)
 }

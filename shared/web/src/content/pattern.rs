@@ -1,4 +1,4 @@
-//! What a request says about a pattern.
+//! Patterns in requests.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::pattern::{PatternContent, sanitise_settings};
@@ -7,35 +7,37 @@ use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::{Config, Error, JsonObject, Result, truthy};
+use crate::body::{JsonObject, truthy};
+use crate::config::Config;
+use crate::response::{Error, Result};
 
-/// Fewest fields of a new pattern: a design, and settings.
+/// The fewest fields of a new pattern: a design and settings.
 const MIN_FIELDS: usize = 2;
 
 /// A new pattern.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub struct NewPattern {
-    /// Name of the design; it may stand in `data.design` instead.
+    /// Name of the design; alternatively in `data.design`.
     #[schema(example = "aaron")]
     design: Option<String>,
-    /// Settings of the design, its measurements among them; at most 256 KiB and 20,000 values, in at most 32 levels.
+    /// Settings of the design, including measurements; at most 256 KiB and 20,000 values in 32 levels.
     #[schema(value_type = HashMap<String, Value>, example = json!({ "sa": 10, "measurements": { "chest": 930 } }))]
     settings: Value,
     /// Name, at most 1024 bytes.
     name: Option<String>,
     /// Notes, as Markdown, at most 64 KiB.
     notes: Option<String>,
-    /// Whether anybody may read it.
+    /// Whether the pattern is public.
     public: Option<bool>,
-    /// Whatever the client wants to keep with it, within the limits of `settings`.
+    /// Data of the client, within the limits of `settings`.
     #[schema(value_type = Option<HashMap<String, Value>>)]
     data: Option<Value>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
     img: Option<String>,
 }
 
-/// Changes of a pattern; what is left out stays, and its design always does.
+/// Changes of a pattern. Missing fields stay unchanged. The design cannot be changed.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub struct PatternChanges {
@@ -43,19 +45,19 @@ pub struct PatternChanges {
     name: Option<String>,
     /// Notes, as Markdown.
     notes: Option<String>,
-    /// Whether anybody may read it.
+    /// Whether the pattern is public.
     public: Option<bool>,
-    /// Replaces what was there: an object, an array or null.
+    /// Replaces the previous value: an object, an array or null.
     #[schema(value_type = Option<Value>)]
     data: Option<Value>,
-    /// Replaces what was there: an object, an array or null.
+    /// Replaces the previous value: an object, an array or null.
     #[schema(value_type = Option<Value>)]
     settings: Option<Value>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
     img: Option<String>,
 }
 
-/// Makes sure that the fields of a new pattern have what they need; gives the design.
+/// Checks the required fields of a new pattern, and returns its design.
 ///
 /// # Errors
 /// 400 `postBodyMissing`, `settingsNotAnObject`, `dataNotAnObject`, `designMissing`, `designNotStringy`, `designTooLong`,
@@ -64,7 +66,6 @@ pub fn check(body: &JsonObject) -> Result<String> {
     if body.len() < MIN_FIELDS {
         return Err(Error::bad_request("postBodyMissing"));
     }
-    // Null ended the original's process: defect D16.
     let settings = body.get("settings").filter(|settings| settings.is_object());
     let settings = settings.ok_or(Error::bad_request("settingsNotAnObject"))?;
     let data = body.get("data").filter(|data| truthy(data));
@@ -88,11 +89,11 @@ pub fn check(body: &JsonObject) -> Result<String> {
     Ok(design.to_owned())
 }
 
-/// A new pattern of these fields, checked before; beside it the names of what was not taken.
+/// Creates the content of a pattern from the fields of a request, and the names of the ignored fields. The caller has called [`check`].
 pub fn create(design: String, mut body: JsonObject, config: &Config) -> (PatternContent, Vec<String>) {
     body.remove("design");
     for field in ["name", "notes"] {
-        // Empty ones count as none.
+        // An empty text counts as missing.
         if body.get(field) == Some(&json!("")) {
             body.remove(field);
         }
@@ -116,7 +117,7 @@ pub fn create(design: String, mut body: JsonObject, config: &Config) -> (Pattern
     (content, ignored)
 }
 
-/// The fields of a request that can be taken.
+/// The valid fields of a request.
 #[derive(Debug, Default)]
 pub struct Changes {
     name: Option<String>,
@@ -127,8 +128,8 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Reads a request. Beside the changes gives the names of what was not taken: fields that are unknown, fixed or
-    /// have a value that they cannot have, and measurements that are none (decision D80).
+    /// Parses the fields of a request. Returns the changes and the names of the ignored fields: unknown fields, read-only fields, fields with an
+    /// invalid value, and invalid measurements. Ignored fields do not fail the request; the response lists them.
     pub fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         let mut dropped = Vec::new();
@@ -150,7 +151,7 @@ impl Changes {
         (changes, ignored)
     }
 
-    /// Puts the changes over what a pattern says.
+    /// Applies the changes to the content of a pattern.
     pub fn apply(&self, content: &mut PatternContent) {
         if let Some(name) = &self.name {
             content.name.clone_from(name);
@@ -168,7 +169,7 @@ impl Changes {
     }
 }
 
-/// Whether a value can be `data` or `settings`: an object, an array or null, not too large.
+/// Whether a value is valid for `data` and `settings`: an object, an array or null within the limits.
 fn is_structure(value: &Value) -> bool {
     match value {
         Value::Null => true,

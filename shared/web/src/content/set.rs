@@ -1,4 +1,4 @@
-//! What a request says about a set.
+//! Measurement sets in requests.
 
 use bespoke_core::entity::set::{NO_NOTES, SetContent};
 use bespoke_core::measurement::{self, LengthUnit, is_plausible, is_valid, unit};
@@ -6,9 +6,12 @@ use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Config, Error, JsonObject, Result};
+use super::lookup;
+use crate::body::JsonObject;
+use crate::config::Config;
+use crate::response::{Error, Result};
 
-/// Fields that clients send for other reasons, and that are no mistake.
+/// Fields that clients send for other purposes. They are not listed as ignored.
 const SILENT: [&str; 1] = ["test"];
 
 /// A new set.
@@ -20,20 +23,20 @@ pub struct NewSet {
     name: String,
     /// Notes, as Markdown, at most 64 KiB.
     notes: Option<String>,
-    /// Whether clients show inches. What is sent and stored is millimetres either way.
+    /// Whether clients display inches. Requests and responses contain millimetres in both cases.
     imperial: Option<bool>,
-    /// Whether anybody may read it.
+    /// Whether the set is public.
     public: Option<bool>,
     #[schema(value_type = Option<crate::view::schema::Measurements>)]
     measies: Option<JsonObject>,
-    /// The unit of lengths in `measies`: `mm` (without this field), `cm` or `in`. What is stored is millimetres.
+    /// The unit of lengths in `measies`: `mm` (the default), `cm` or `in`. They are stored in millimetres.
     #[schema(pattern = "^(mm|cm|in)$")]
     units: Option<String>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
     img: Option<String>,
 }
 
-/// Changes of a set; what is left out stays.
+/// Changes of a set. Missing fields stay unchanged.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub struct SetChanges {
@@ -41,21 +44,21 @@ pub struct SetChanges {
     name: Option<String>,
     /// Notes, as Markdown.
     notes: Option<String>,
-    /// Whether clients show inches.
+    /// Whether clients display inches.
     imperial: Option<bool>,
-    /// Whether anybody may read it.
+    /// Whether the set is public.
     public: Option<bool>,
-    /// Measurements to add or change; `null` takes one out.
+    /// Measurements to add or change; `null` removes one.
     #[schema(value_type = Option<HashMap<String, Option<f64>>>, example = json!({ "chest": 930, "neck": null }))]
     measies: Option<JsonObject>,
-    /// The unit of lengths in `measies`: `mm` (without this field), `cm` or `in`. What is stored is millimetres.
+    /// The unit of lengths in `measies`: `mm` (the default), `cm` or `in`. They are stored in millimetres.
     #[schema(pattern = "^(mm|cm|in)$")]
     units: Option<String>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
     img: Option<String>,
 }
 
-/// Makes sure that the fields of a new set have a name.
+/// Checks that a new set has a name.
 ///
 /// # Errors
 /// 400 `nameMissing`, `nameTooLong`
@@ -67,7 +70,7 @@ pub fn check(fields: &JsonObject) -> Result<()> {
     }
 }
 
-/// A new set of these fields, checked before; beside it the names of what was not taken.
+/// Creates the content of a set from the fields of a request, and the names of the ignored fields. The caller has called [`check`].
 pub fn create(fields: JsonObject, config: &Config) -> (SetContent, Vec<String>) {
     let mut content = SetContent {
         name: String::new(),
@@ -82,17 +85,16 @@ pub fn create(fields: JsonObject, config: &Config) -> (SetContent, Vec<String>) 
     (content, ignored)
 }
 
-/// What a document says of itself, and of a set nothing.
+/// Fields of a document that do not belong to the set.
 const ENVELOPE: [&str; 3] = ["result", "author", "about"];
-/// What `type` says of a document that is a set.
+/// The value of `type` of a document with a set.
 const DOCUMENT: &str = "measurementsSet";
 
-/// A set of the fields of a document, as the public forms of a set and an export have them; beside it the names of what was not
-/// taken.
+/// Creates the content of a set from a document in the format of public sets or of exports, and the names of the ignored fields.
 ///
 /// # Errors
-/// 400 `nameMissing`, `nameTooLong`; `formatUnknown` for another kind of document; `unitsUnknown`; `measurementsInvalid` for
-/// what is no number that a body can measure.
+/// 400 `nameMissing`, `nameTooLong`; `formatUnknown` for another kind of document; `unitsUnknown`; `measurementsInvalid` for an implausible
+/// measurement.
 pub fn import(mut fields: JsonObject, config: &Config) -> Result<(SetContent, Vec<String>)> {
     fields.retain(|field, _| !ENVELOPE.contains(&field.as_str()));
     if fields.remove("type").is_some_and(|kind| kind != DOCUMENT) {
@@ -102,13 +104,13 @@ pub fn import(mut fields: JsonObject, config: &Config) -> Result<(SetContent, Ve
     if let Some(measurements) = fields.remove("measurements") {
         fields.entry("measies").or_insert(measurements);
     }
-    // A document says here what its owner wants to see.
+    // In documents, `units` may also be the display preference of the owner.
     let mut units = LengthUnit::Millimetre;
     match fields.remove("units") {
         Some(Value::String(shown)) if shown == "metric" || shown == "imperial" => {
             fields.insert("imperial".to_owned(), (shown == "imperial").into());
         }
-        Some(Value::String(name)) => units = crate::lookup::units(Some(&name))?,
+        Some(Value::String(name)) => units = lookup::units(Some(&name))?,
         Some(Value::Null) | None => {}
         Some(_) => return Err(Error::bad_request("unitsUnknown")),
     }
@@ -118,11 +120,10 @@ pub fn import(mut fields: JsonObject, config: &Config) -> Result<(SetContent, Ve
     Ok(create(fields, config))
 }
 
-/// Measurements as they were sent, in millimetres and degrees. Names of none stay, for the answer to name them.
+/// Converts measurements to millimetres and degrees. Unknown names stay, so that the response can list them as ignored.
 ///
 /// # Errors
-/// 400 `measurementsInvalid` for what is no object, and for a measurement that is no number, not above zero, or more than a body
-/// can measure.
+/// 400 `measurementsInvalid` if `sent` is not an object, or if a measurement is not a number, not above zero, or larger than a body can be.
 pub fn measurements(sent: Value, units: LengthUnit) -> Result<JsonObject> {
     let invalid = || Error::bad_request("measurementsInvalid");
     let Value::Object(sent) = sent else {
@@ -137,7 +138,7 @@ pub fn measurements(sent: Value, units: LengthUnit) -> Result<JsonObject> {
     }
 }
 
-/// The fields of a request that can be taken.
+/// The valid fields of a request.
 #[derive(Debug, Default)]
 pub struct Changes {
     name: Option<String>,
@@ -148,8 +149,8 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Reads a request. Beside the changes gives the names of what was not taken: fields that are unknown, fixed or
-    /// have a value that they cannot have, and measurements that are none (decision D80).
+    /// Parses the fields of a request. Returns the changes and the names of the ignored fields: unknown fields, read-only fields, fields with an
+    /// invalid value, and invalid measurements. Ignored fields do not fail the request; the response lists them.
     pub fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         let mut units = Some(LengthUnit::Millimetre);
@@ -174,13 +175,13 @@ impl Changes {
         }
         changes.measies = match units {
             Some(units) => units.to_stored(changes.measies),
-            // Better not stored than stored in a wrong unit.
+            // Measurements in an unknown unit are ignored, because they would be stored in a wrong unit.
             None => {
                 ignored.extend(changes.measies.keys().map(|name| format!("measies.{name}")));
                 JsonObject::new()
             }
         };
-        // `null` is how a measurement is taken out: that is done, not ignored.
+        // `null` removes a measurement, so it is not an ignored value.
         let dropped = changes
             .measies
             .iter()
@@ -189,7 +190,7 @@ impl Changes {
         (changes, ignored)
     }
 
-    /// Puts the changes over what a set says.
+    /// Applies the changes to the content of a set.
     pub fn apply(&self, content: &mut SetContent) {
         let Self {
             name,
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn valid_fields_are_taken_and_the_rest_is_named() {
+    fn valid_fields_are_applied_and_others_listed() {
         let mut content = SetContent {
             name: "n".into(),
             notes: "--".into(),
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_come_in_any_unit_and_an_unknown_unit_takes_none() {
+    fn lengths_are_converted_and_unknown_units_ignored() {
         let read = |body: Value| {
             let (changes, ignored) = Changes::read(body.as_object().unwrap().clone());
             (json!(changes.measies), ignored)

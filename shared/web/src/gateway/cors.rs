@@ -1,4 +1,4 @@
-//! Cross-origin calls: open by default, an allow-list by setting.
+//! Cross-origin requests (CORS): all origins are allowed, unless a setting lists the allowed ones.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -6,17 +6,17 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
 const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, DB-Seq, RateLimit, RateLimit-Policy, Retry-After");
-/// How long a browser may keep the answer to a preflight, in seconds. More than two hours none keeps it.
+/// How long a browser may cache a preflight response. Browsers limit this to two hours. Seconds.
 const MAX_AGE_S: u64 = 7200;
 
-/// What an answer says about who may read it.
+/// The CORS headers of a response.
 pub(super) struct Headers {
     origin: Option<HeaderValue>,
     varies: bool,
 }
 
 impl Headers {
-    /// For a request of that origin.
+    /// Returns the headers for the origin of a request.
     pub(super) fn of(headers: &HeaderMap, allowed: &Option<Vec<String>>) -> Self {
         match allowed {
             None => Self {
@@ -46,7 +46,7 @@ impl Headers {
     }
 }
 
-/// Answers a preflight, for any path: 204, with the headers that were asked for.
+/// Responds to a preflight request for any path: 204, with the requested headers.
 pub(super) fn preflight(request: &HeaderMap) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -54,8 +54,8 @@ pub(super) fn preflight(request: &HeaderMap) -> Response {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_S.into());
     headers.insert(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
-    if let Some(asked) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    if let Some(requested) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
     }
     response
 }

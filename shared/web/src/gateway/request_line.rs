@@ -1,7 +1,7 @@
-//! The line that the log has for each request: method, path, status, milliseconds and bytes.
+//! The log line of a request: method, path, status, duration and size.
 //!
-//! A path may contain a secret (the check of a mail link), an address or a name, and one that leads to no route may contain anything.
-//! So only the fixed parts of routes and integer ids are logged; any other part is logged as its name in the route, or as `{}`.
+//! A path may contain a secret (the check of a mail link), an address or a name, and a path without a route may contain any text. Therefore only
+//! the fixed parts of routes and integer ids are logged. Every other part is replaced by its name in the route, or by `{}`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,30 +9,31 @@ use std::sync::Arc;
 use http::StatusCode;
 use tracing::Level;
 
-use super::Target;
-use crate::logging::REQUESTS;
-use crate::{Params, Route};
+use super::route_table::RouteMatch;
+use crate::observability::logging::REQUESTS;
+use crate::request::Params;
+use crate::routes::Route;
 
-/// The name of a part that may be an integer id.
+/// The name of a parameter that may be an integer id.
 const ID: &str = "id";
-/// Digits of the longest integer id that is logged.
+/// The most digits of an integer id that is logged.
 const MAX_ID_DIGITS: usize = 15;
 
-/// Whether requests are logged.
+/// Whether the filter of the log includes request lines.
 pub(super) fn is_logged() -> bool {
     tracing::enabled!(target: REQUESTS, Level::DEBUG)
 }
 
-/// The parts that are fixed in some route, in lower case.
+/// Returns the fixed parts of the paths of all routes, in lower case.
 pub(super) fn fixed_parts<'a>(routes: impl IntoIterator<Item = &'a Route>) -> HashSet<String> {
     let parts = routes.into_iter().flat_map(|route| route.path.split('/'));
     parts.filter(|part| !part.contains('{')).map(str::to_owned).collect()
 }
 
-/// A path as it is logged; `target` is the route that it leads to, if there is one.
-pub(super) fn path(target: Option<&Target>, path: &str, fixed: &HashSet<String>) -> String {
-    match target {
-        Some(Target { route, params }) => of_route(route, params),
+/// Returns the form of a path that may be logged.
+pub(super) fn path(found: Option<&RouteMatch>, path: &str, fixed: &HashSet<String>) -> String {
+    match found {
+        Some(RouteMatch { route, params }) => of_route(route, params),
         None => {
             let known = |part: &str| fixed.contains(&part.to_ascii_lowercase());
             let parts = path.split('/').map(|part| if known(part) { part } else { "{}" });
@@ -52,7 +53,7 @@ fn of_route(route: &Arc<Route>, params: &Params) -> String {
     path
 }
 
-/// Logs a request. `bytes` is the length of the body of the response; `None` if it is not known before it is sent.
+/// Logs a request. `bytes` is the size of the response body; `None` if it is unknown before the body is sent.
 pub(super) fn log(method: &str, path: &str, status: StatusCode, duration_ms: i64, bytes: Option<u64>) {
     tracing::debug!(
         target: REQUESTS,

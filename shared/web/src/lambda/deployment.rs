@@ -1,8 +1,8 @@
 //! The step of a deployment that migrates the database, as a custom resource of CloudFormation.
 //!
-//! CloudFormation invokes the function after it has got new code, and before the functions that answer requests get theirs. Every
-//! process migrates the database when it opens it, so the event needs no work of its own: the function reports that its start
-//! succeeded. If the migration fails, the process ends before that, CloudFormation gets no report, and it rolls the deployment back.
+//! CloudFormation invokes this function after it has updated its code, and before it updates the functions that handle requests. Every process
+//! migrates the database when it opens it, so the event needs no further work: the function reports that it has started. If the migration
+//! fails, the process ends without a report, and CloudFormation rolls the deployment back.
 
 use bespoke_services::http::{Http, send};
 use http::Method;
@@ -10,17 +10,17 @@ use lambda_http::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Context;
+use crate::state::Context;
 
-/// How long a report may take, in milliseconds.
+/// Timeout of a report. Milliseconds.
 const REPORT_TIMEOUT_MS: u64 = 10_000;
-/// The identity of the resource. One that changed would make CloudFormation delete the resource of before.
+/// The identity of the resource. It must not change, because CloudFormation would then delete the previous resource.
 const RESOURCE: &str = "database";
 
-/// The event that CloudFormation sends for a custom resource, as far as a report needs it.
+/// The fields of a custom resource event that a report needs.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Step {
+struct ResourceEvent {
     #[serde(rename = "ResponseURL")]
     response_url: String,
     stack_id: String,
@@ -31,11 +31,11 @@ struct Step {
 /// The result of a step.
 #[derive(Debug, Serialize)]
 pub(super) struct Deployed {
-    /// The state of the database, as `DB-Seq` names it.
+    /// The version of the database, in the format of `DB-Seq`.
     version: String,
 }
 
-/// Whether CloudFormation sent an event.
+/// Whether an event comes from CloudFormation.
 pub(super) fn is_step(event: &Value) -> bool {
     event.get("ResponseURL").is_some() && event.get("RequestType").is_some()
 }
@@ -43,10 +43,10 @@ pub(super) fn is_step(event: &Value) -> bool {
 /// Reports to CloudFormation whether this version of the code can use the database.
 ///
 /// # Errors
-/// If the event is incomplete, if the bucket does not answer, or if the report does not arrive. CloudFormation rolls back after the
-/// second, and when its time is over after the others.
+/// If the event is incomplete, if the bucket does not respond, or if the report cannot be sent. In the second case CloudFormation rolls back
+/// immediately, and in the others after its timeout.
 pub(super) async fn report(context: &Context, event: Value) -> Result<Deployed, Error> {
-    let step: Step = serde_json::from_value(event)?;
+    let step: ResourceEvent = serde_json::from_value(event)?;
     let version = context.database().ping().await;
     let (status, reason) = match &version {
         Ok(version) => ("SUCCESS", version.to_string()),
@@ -60,11 +60,11 @@ pub(super) async fn report(context: &Context, event: Value) -> Result<Deployed, 
         "RequestId": step.request_id,
         "LogicalResourceId": step.logical_resource_id,
     });
-    // The URL is signed for a request without a type of content.
+    // The signature of the URL is valid only for a request without `Content-Type`.
     let request = Http::new(REPORT_TIMEOUT_MS).request(Method::PUT, &step.response_url);
-    let answer = send(request.body(report.to_string())).await?;
-    if !answer.status.is_success() {
-        return Err(format!("CloudFormation refused the report: {}", answer.status).into());
+    let response = send(request.body(report.to_string())).await?;
+    if !response.status.is_success() {
+        return Err(format!("CloudFormation rejected the report: {}", response.status).into());
     }
     Ok(Deployed {
         version: version?.to_string(),

@@ -1,4 +1,4 @@
-//! The process of a Lambda function: the installation that it has opened, and the secret with the passphrase of that.
+//! The process of a Lambda function: the opened installation, and the secret with its passphrase.
 
 use std::sync::Arc;
 
@@ -9,36 +9,37 @@ use bespoke_services::secrets::Secret;
 use lambda_http::Error;
 use tokio::sync::Mutex;
 
-use crate::config::{ConfigError, Environment, KeySecret};
-use crate::{Config, Context, Surroundings};
+use crate::config::{Config, ConfigError, Environment, KeySecret};
+use crate::state::{Context, Surroundings};
 
-/// An installation that was opened, and the entry through which events reach it.
+/// An opened installation, and the entry that handles events with it.
 pub(super) struct Opened<T> {
     pub(super) context: Context,
     pub(super) entry: T,
 }
 
-/// The process of a function. It opens the installation again if the secret with the passphrase has changed, so that a rotation of the key
-/// needs no deployment.
+/// The process of a function. It opens the installation again if the secret with the passphrase has changed, so that a key rotation requires no
+/// deployment.
 pub(super) struct Process<T> {
     environment: Environment,
     surroundings: Surroundings,
     enter: Box<dyn Fn(&Context) -> T + Send + Sync>,
     opened: ArcSwap<Opened<T>>,
-    /// `None` if the settings have the passphrase.
-    key: Option<Key>,
+    /// The secret; `None` if the settings contain the passphrase.
+    secret: Option<PassphraseSecret>,
 }
 
 /// The secret with the passphrase.
-struct Key {
-    place: KeySecret,
-    /// The last value and its time. Locked while the secret is read again.
-    read: Mutex<Read>,
+struct PassphraseSecret {
+    location: KeySecret,
+    /// The last value. It is locked while the secret is read again.
+    current: Mutex<SecretValue>,
 }
 
-struct Read {
+/// A value of the secret, and the time at which it was read.
+struct SecretValue {
     secret: Secret,
-    at: Timestamp,
+    read_at: Timestamp,
 }
 
 impl<T> Process<T> {
@@ -52,8 +53,8 @@ impl<T> Process<T> {
         mailer: impl FnOnce(&MailSettings) -> Result<Option<Arc<dyn Mailer>>, Error>,
         enter: impl Fn(&Context) -> T + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let key = match environment.key_secret()? {
-            Some(place) => Some(Key::read(place, &mut environment, &surroundings).await?),
+        let secret = match environment.key_secret()? {
+            Some(location) => Some(PassphraseSecret::read(location, &mut environment, &surroundings).await?),
             None => None,
         };
         let config = Config::load(environment.clone(), &*surroundings.random)?;
@@ -65,62 +66,65 @@ impl<T> Process<T> {
             surroundings,
             enter: Box::new(enter),
             opened: ArcSwap::from_pointee(Opened { context, entry }),
-            key,
+            secret,
         })
     }
 
-    /// The installation as it was opened last.
+    /// The installation that was opened last.
     pub(super) fn newest(&self) -> Arc<Opened<T>> {
         self.opened.load_full()
     }
 
-    /// The installation, opened again if the secret has changed. The secret is read again when it has reached its longest age, and at
-    /// once if the keys of the database turned out to be others. The old one stays if that fails, until the next event.
+    /// Returns the installation, after opening it again if the secret has changed. The secret is read again if it has reached its maximum age, or if the
+    /// database turned out to use other keys. If that fails, the previous installation stays in use until the next event.
     pub(super) async fn opened(&self) -> Arc<Opened<T>> {
-        if let Some(key) = &self.key
-            && let Err(error) = self.follow(key).await
+        if let Some(secret) = &self.secret
+            && let Err(error) = self.refresh(secret).await
         {
-            tracing::warn!(%error, "the passphrase could not be read again; the one until now stays in use");
+            tracing::warn!(%error, "the passphrase could not be read again; the previous one stays in use");
         }
         self.newest()
     }
 
-    async fn follow(&self, key: &Key) -> Result<(), Error> {
-        let mut read = key.read.lock().await;
+    async fn refresh(&self, secret: &PassphraseSecret) -> Result<(), Error> {
+        let mut current = secret.current.lock().await;
         let now = self.surroundings.clock.now();
-        // An invocation that used the old key has failed, so that this is one call of the service for each of those at most.
+        // Each invocation that failed with the old key causes at most one call of the service.
         let is_outdated = self.newest().context.database().take_other_keys();
-        if now < read.at.plus_ms(key.place.max_age_ms) && !is_outdated {
+        if now < current.read_at.plus_ms(secret.location.max_age_ms) && !is_outdated {
             return Ok(());
         }
-        let secret = key.place.read(now).await?;
-        if secret != read.secret {
+        let value = secret.location.read(now).await?;
+        if value != current.secret {
             let mut environment = self.environment.clone();
-            environment.set_keys(&secret);
+            environment.set_keys(&value);
             let config = Config::load(environment, &*self.surroundings.random)?;
             let context = Context::open(config, self.surroundings.clone()).await?;
             let entry = (self.enter)(&context);
-            let before = self.opened.swap(Arc::new(Opened { context, entry }));
-            before.context.put_usage().await;
+            let previous = self.opened.swap(Arc::new(Opened { context, entry }));
+            previous.context.put_usage().await;
             tracing::info!("the passphrase has changed; the installation was opened with the new one");
         }
-        *read = Read { secret, at: now };
+        *current = SecretValue {
+            secret: value,
+            read_at: now,
+        };
         Ok(())
     }
 }
 
-impl Key {
+impl PassphraseSecret {
     async fn read(
-        place: KeySecret,
+        location: KeySecret,
         environment: &mut Environment,
         surroundings: &Surroundings,
     ) -> Result<Self, ConfigError> {
-        let at = surroundings.clock.now();
-        let secret = place.read(at).await?;
+        let read_at = surroundings.clock.now();
+        let secret = location.read(read_at).await?;
         environment.set_keys(&secret);
         Ok(Self {
-            place,
-            read: Mutex::new(Read { secret, at }),
+            location,
+            current: Mutex::new(SecretValue { secret, read_at }),
         })
     }
 }

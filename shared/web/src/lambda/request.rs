@@ -1,4 +1,4 @@
-//! Events of the gateway. Paths and queries get the form that clients write, and responses the form that the gateway takes.
+//! Converts events of the API gateway to requests, with the path and query that the client sent, and adapts responses to the API gateway.
 
 use std::convert::Infallible;
 
@@ -9,21 +9,21 @@ use lambda_http::{Request, RequestExt};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::body::BodyLimit;
-use crate::gateway::Moved;
-use crate::trace_context::XRay;
-use crate::{Gateway, Peer};
+use crate::client::Peer;
+use crate::gateway::{Gateway, PathRedirect};
+use crate::observability::trace_context::XRay;
 
-/// The largest body of a request, in bytes. Lambda takes events of 6 MB, in which a body is base64. The gateway refuses larger ones.
+/// The largest request body. Lambda accepts events of 6 MB, which contain the body in base64; the API gateway rejects larger ones. Bytes.
 const MAX_BODY_BYTES: usize = 4_500_000;
-/// The key of the gateway's route for everything that has no other.
+/// The key of the default route of the API gateway.
 const DEFAULT_ROUTE: &str = "$default";
-/// The header of X-Ray.
+/// The trace header of X-Ray.
 const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// Characters that are invalid in the query of a URL. Some clients send them.
+/// Characters that are invalid in the query of a URL, although some clients send them.
 const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
-/// Writes the query as a URL holds it: the runtime's crate gives up an event where it does not.
+/// Percent-encodes invalid characters of the query, because the runtime crate rejects an event that contains them.
 pub fn encode_query(event: &mut LambdaRequest) {
     if let LambdaRequest::ApiGatewayV2(event) = event
         && let Some(query) = &mut event.raw_query_string
@@ -32,10 +32,10 @@ pub fn encode_query(event: &mut LambdaRequest) {
     }
 }
 
-/// Answers one event, as [`run`](super::run) does.
+/// Handles one request event, as [`run`](super::run) does.
 ///
 /// # Errors
-/// None: every failure is an answer.
+/// None, because every failure is a response.
 pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::response::Response, Infallible> {
     encode_path(&mut event);
     if let Some(peer) = source_of(&event) {
@@ -43,16 +43,16 @@ pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::respo
     }
     let x_ray = x_ray_of(&event);
     event.extensions_mut().insert(x_ray);
-    if let Some(moved) = moved(&event) {
-        event.extensions_mut().insert(moved);
+    if let Some(redirect) = redirect_of(&event) {
+        event.extensions_mut().insert(redirect);
     }
     event.extensions_mut().insert(BodyLimit(MAX_BODY_BYTES));
     let mut response = gateway.handle(event.map(into_body)).await;
-    one_line_each(response.headers_mut());
+    join_header_values(response.headers_mut());
     Ok(response)
 }
 
-/// The address that the gateway saw.
+/// The source address that the API gateway reports.
 fn source_of(event: &Request) -> Option<Peer> {
     let RequestContext::ApiGatewayV2(context) = event.request_context_ref()? else {
         return None;
@@ -60,7 +60,7 @@ fn source_of(event: &Request) -> Option<Peer> {
     context.http.source_ip.as_ref()?.parse().ok().map(Peer)
 }
 
-/// The traces of X-Ray: that of the invocation, which the runtime hands over, and that of the gateway.
+/// The X-Ray traces of the request: first the trace of the invocation, from the runtime, and then the trace of the API gateway.
 fn x_ray_of(event: &Request) -> XRay {
     let context = event.lambda_context_ref();
     let invocation = context.and_then(|context| context.xray_trace_id.clone());
@@ -68,7 +68,7 @@ fn x_ray_of(event: &Request) -> XRay {
     XRay(invocation.into_iter().chain(gateway.map(str::to_owned)).collect())
 }
 
-/// Whether the gateway has no route for the path of a request.
+/// Whether the API gateway has no route for the path of a request.
 pub(super) fn is_default(event: &Request) -> bool {
     match event.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref() == Some(DEFAULT_ROUTE),
@@ -76,12 +76,12 @@ pub(super) fn is_default(event: &Request) -> bool {
     }
 }
 
-/// Pages that are at their path with a slash, and lead there without one. The greedy route of the gateway covers the slash.
+/// Pages whose canonical path ends in a slash, which the greedy route of the API gateway covers.
 const PAGES: [&str; 2] = ["console", "docs"];
 
-/// Where a request goes that the gateway led to its default route because it compares paths as they are written: in lower case as
-/// far as the gateway looks, and without a slash at its end.
-fn moved(event: &Request) -> Option<Moved> {
+/// Returns the redirect for a request that the API gateway sent to its default route because of the spelling of the path. The target is in lower case
+/// as far as the routes of the API gateway match, and has no trailing slash.
+fn redirect_of(event: &Request) -> Option<PathRedirect> {
     if !is_default(event) {
         return None;
     }
@@ -93,7 +93,7 @@ fn moved(event: &Request) -> Option<Moved> {
     let mut target = match (first.as_str(), rest) {
         (page, "") if PAGES.contains(&page) => format!("/{first}/"),
         (_, "") => format!("/{first}"),
-        // Two functions share it.
+        // Two functions serve paths below `whoami`.
         ("whoami", rest) => format!("/{first}/{}", rest.to_ascii_lowercase()),
         (_, rest) => format!("/{first}/{rest}"),
     };
@@ -103,7 +103,7 @@ fn moved(event: &Request) -> Option<Moved> {
     if let Some(query) = event.uri().query() {
         target = format!("{target}?{query}");
     }
-    HeaderValue::try_from(target).ok().map(Moved)
+    HeaderValue::try_from(target).ok().map(PathRedirect)
 }
 
 /// Characters that are invalid in the path of a URL.
@@ -121,8 +121,8 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Writes the path as a client would. An HTTP API hands it on decoded (a function URL does not), and the runtime's crate
-/// reads the decoded text as a URL: a `#` cuts it short, `..` goes up.
+/// Restores the percent-encoding of the path. An HTTP API decodes the path of an event (a function URL does not), and the runtime crate parses the decoded
+/// text as a URL, so that a `#` would truncate it and `..` would remove a segment.
 fn encode_path(event: &mut Request) {
     let path = encoded(event.raw_http_path());
     let path = match event.uri().query() {
@@ -130,7 +130,7 @@ fn encode_path(event: &mut Request) {
         None => path,
     };
     let mut parts = event.uri().clone().into_parts();
-    // What is no path even so (it lacks the slash at its beginning) stays as it came, and finds no route.
+    // A text without a leading slash is not a path. It stays unchanged and matches no route.
     let Ok(path) = PathAndQuery::try_from(path) else { return };
     parts.path_and_query = Some(path);
     if let Ok(uri) = parts.try_into() {
@@ -138,7 +138,7 @@ fn encode_path(event: &mut Request) {
     }
 }
 
-/// Encodes what cannot stand in a path, and a `%` that encodes nothing; what is encoded already stays.
+/// Percent-encodes invalid characters of a path and each `%` without two digits. Valid encodings stay.
 fn encoded(path: &str) -> String {
     let mut pieces = path.split('%');
     let mut text = utf8_percent_encode(pieces.next().unwrap_or_default(), NOT_IN_A_PATH).to_string();
@@ -151,9 +151,9 @@ fn encoded(path: &str) -> String {
     text
 }
 
-/// Joins the values of a header that has several: the gateway's payload has room for one, and the runtime would send the
-/// first. Cookies have a place of their own.
-fn one_line_each(headers: &mut HeaderMap) {
+/// Joins the values of each header that has several, because the response format of the API gateway allows one value for each header and the runtime
+/// would send only the first. Cookies have a separate field.
+fn join_header_values(headers: &mut HeaderMap) {
     let names = headers.keys().filter(|name| **name != header::SET_COOKIE);
     let repeated: Vec<_> = names
         .filter(|name| headers.get_all(*name).iter().nth(1).is_some())
@@ -162,7 +162,7 @@ fn one_line_each(headers: &mut HeaderMap) {
     for name in repeated {
         let values: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
         let joined = HeaderValue::from_bytes(&values.join(&b", "[..]));
-        headers.insert(name, joined.expect("valid values joined by a comma are one"));
+        headers.insert(name, joined.expect("valid values joined by a comma are a valid value"));
     }
 }
 
@@ -171,7 +171,7 @@ fn into_body(body: lambda_http::Body) -> axum::body::Body {
         lambda_http::Body::Empty => axum::body::Body::empty(),
         lambda_http::Body::Text(text) => text.into(),
         lambda_http::Body::Binary(bytes) => bytes.into(),
-        // The enum may grow; a kind that we do not know has no fields that we could read.
+        // The enum is non-exhaustive. A new variant has an unknown content.
         _ => axum::body::Body::empty(),
     }
 }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decoded_path_is_encoded_and_an_encoded_one_stays() {
+    fn decoded_path_is_encoded_and_encoded_path_stays() {
         for (path, expected) in [
             ("/sets/1/key", "/sets/1/key"),
             ("/sets/a%20b%C3%A9/key", "/sets/a%20b%C3%A9/key"),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_has_one_line_and_cookies_keep_theirs() {
+    fn header_values_are_joined_except_cookies() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("vary", "A"),
@@ -206,7 +206,7 @@ mod tests {
         ] {
             headers.append(name, HeaderValue::from_static(value));
         }
-        one_line_each(&mut headers);
+        join_header_values(&mut headers);
         assert_eq!(headers["vary"], "A, B");
         assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
         assert_eq!(headers.get_all("vary").iter().count(), 1);

@@ -1,25 +1,25 @@
-//! Limits of the storage of an account, and of the bytes that it writes on a day.
+//! The limits of an account: stored records and bytes, and the bytes that it writes and exports on a day.
 
 use bespoke_core::Timestamp;
 use bespoke_database::Db;
 use bespoke_database::account_storage::{self, AccountStorage};
 
-use super::{exports_used_up, writes_used_up};
-use crate::{Error, Result};
+use super::errors::{exports_used_up, writes_used_up};
+use crate::response::{Error, Result};
 
-/// Bytes that each counted write takes in the bucket in addition to its texts: pages of indexes and of the engine. Small writes take
-/// less. A key that makes a small record with each of its 100,000 calls of a day stays below the default limit.
+/// Bytes that are added to the texts of each write, because a commit also stores pages of indexes and of the engine. The number is low enough
+/// that a key that creates a small record with each of its 100,000 daily calls stays below the default limit.
 const COMMIT_BYTES: u64 = 4 * 1024;
 
-/// The limit of a day for writes that protect the account, as a multiple of the limit for other writes.
+/// The daily limit for writes that protect the account, as a multiple of the limit for other writes.
 const PROTECTION_FACTOR: u64 = 2;
 
-/// Exports may take this part of the bytes that an account may write on a day, in addition to them. They do not count as written, because a key
-/// that may only read could otherwise stop its owner's writes.
+/// The daily limit for exports is the daily limit for writes divided by this number. Exports have a limit of their own, because otherwise a
+/// read-only key could use up the bytes that its owner may write.
 const EXPORT_SHARE: u64 = 4;
 
-/// Limits of the storage of an account, and of the bytes that it writes on a day. An account that has stored more, because it was
-/// imported or because a limit was lowered, keeps everything.
+/// The limits of an account. An account that is beyond a limit, because it was imported or because the limit was lowered, keeps everything
+/// that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountLimits {
     /// Measurement sets.
@@ -30,23 +30,23 @@ pub struct AccountLimits {
     pub bookmarks: u64,
     /// API keys that have not expired.
     pub live_keys: u64,
-    /// Texts of all of these and of suggestions, in bytes, as they are stored.
+    /// Encrypted texts of all of these records and of suggestions. Bytes.
     pub text_bytes: u64,
-    /// Bytes that the account may write on a day (UTC); `None` if they are not limited.
+    /// Bytes that the account may write on a day (UTC); `None` for no limit.
     pub written_bytes_per_day: Option<u64>,
 }
 
-/// The cost of a write beside that of its rows, and the limit of the day that holds for it.
+/// The cost of a write in addition to its rows, and the daily limit that applies to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteCost {
-    /// Size of the image that is stored with it. Bytes.
+    /// Size of the image that is stored with the record. Bytes.
     object_bytes: u64,
-    /// By how much the limit of the day is multiplied.
+    /// Factor for the daily limit.
     limit_factor: u64,
 }
 
 impl WriteCost {
-    /// A write of data.
+    /// Returns the cost of an ordinary write.
     pub(crate) fn data(object_bytes: u64) -> Self {
         Self {
             object_bytes,
@@ -54,8 +54,8 @@ impl WriteCost {
         }
     }
 
-    /// A write that protects the account: of its credentials, its status, or its consent. It may pass the limit by as much again, because
-    /// a thief can use up the bytes of the day.
+    /// Returns the cost of a write that protects the account: a change of its credentials, status or consent. Its limit is higher, because
+    /// otherwise a thief could prevent it by using up the bytes of the day.
     pub(crate) fn protection(object_bytes: u64) -> Self {
         Self {
             object_bytes,
@@ -65,11 +65,11 @@ impl WriteCost {
 }
 
 impl AccountLimits {
-    /// Runs `change`, a write of the account, and refuses it if the account grows beyond a limit or has written too much on this day.
-    /// Runs in the transaction of the change, so that changes at the same time count for each other.
+    /// Runs `change`, a write of the account, and rejects it if the account grows beyond a limit or has written too much on this day. It must
+    /// be called in the transaction of the change, so that concurrent changes count for each other.
     ///
     /// # Errors
-    /// Those of `change`; 403 `accountLimitReached` and 429 `quotaExceeded`, both with the name of the limit.
+    /// Those of `change`; 403 `accountLimitReached` and 429 `quotaExceeded`, with the name of the limit.
     pub(crate) fn hold<T>(
         &self,
         db: &Db<'_>,
@@ -81,7 +81,7 @@ impl AccountLimits {
         let before = account_storage::of(db, user_id)?;
         let value = change()?;
         let after = account_storage::of(db, user_id)?;
-        if let Some(limit) = self.passed(&before, &after) {
+        if let Some(limit) = self.exceeded(&before, &after) {
             return Err(Error::account_limit_reached(limit));
         }
         if after.api_keys > before.api_keys && account_storage::live_keys(db, user_id, now)? > self.live_keys {
@@ -99,7 +99,7 @@ impl AccountLimits {
         Ok(value)
     }
 
-    /// Refuses an export if the account has exported too much on this day. The first export of a day is never refused.
+    /// Rejects an export if the account has exported too much on this day. The first export of a day is always accepted.
     ///
     /// # Errors
     /// 429 `quotaExceeded` with `exportedBytes`.
@@ -112,7 +112,8 @@ impl AccountLimits {
         Ok(())
     }
 
-    /// Counts an export, in the transaction that notes it, so that exports at the same time count for each other.
+    /// Counts an export. It must be called in the transaction that inserts the row of the export, so that concurrent exports count for each
+    /// other.
     ///
     /// # Errors
     /// Those of [`AccountLimits::check_export`] and of the database.
@@ -123,20 +124,20 @@ impl AccountLimits {
         Ok(account_storage::set_exported_today(db, user_id, exported, now)?)
     }
 
-    /// The limit that a change has passed.
-    fn passed(&self, before: &AccountStorage, after: &AccountStorage) -> Option<&'static str> {
+    /// Returns the name of a limit that the change exceeds.
+    fn exceeded(&self, before: &AccountStorage, after: &AccountStorage) -> Option<&'static str> {
         let all = [
             ("sets", before.sets, after.sets, self.sets),
             ("patterns", before.patterns, after.patterns, self.patterns),
             ("bookmarks", before.bookmarks, after.bookmarks, self.bookmarks),
             ("textBytes", before.text_bytes, after.text_bytes, self.text_bytes),
         ];
-        let passed = |(_, before, after, limit): &(_, u64, u64, u64)| after > limit && after > before;
-        all.into_iter().find(passed).map(|(name, ..)| name)
+        let exceeded = |(_, before, after, limit): &(_, u64, u64, u64)| after > limit && after > before;
+        all.into_iter().find(exceeded).map(|(name, ..)| name)
     }
 }
 
-/// The bytes that an export counts: the texts of the account as they are stored, and those of a commit.
+/// Returns the bytes that an export counts: the encrypted texts of the account and the overhead of a commit.
 fn export_bytes(storage: &AccountStorage) -> u64 {
     storage.text_bytes + COMMIT_BYTES
 }

@@ -1,4 +1,4 @@
-//! How API keys look in lists.
+//! API keys in lists.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{Level, Networks, Scopes, Timestamp};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An API key in a list. `id` and `key` are the same.
+/// An API key in a list. `id` and `key` have the same value.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the entity")]
@@ -26,10 +26,10 @@ pub struct ApiKeyListItem {
     pub user_id: i64,
     pub user_uuid: Uuid,
     pub key: Uuid,
-    /// What it may do of what its level allows; null for all of it.
+    /// The scopes to which the key is restricted; null for all that its level allows.
     #[schema(required)]
     pub scopes: Option<Vec<String>>,
-    /// The networks from which it may be used; null for everywhere.
+    /// The networks from which the key may be used; null for all.
     #[schema(required)]
     pub cidr: Option<Vec<String>>,
 }

@@ -1,5 +1,5 @@
-//! How the texts of curators look: `nameDe` to `nameUk`, `notesDe` to `notesUk`, `tags`. `info` is for curators' eyes in the
-//! database alone (defect D63).
+//! Translated texts of curators in responses: `nameDe` to `nameUk`, `notesDe` to `notesUk`, and `tags`. The remark `info` stays in the
+//! database, because it is for curators only.
 
 use bespoke_core::entity::texts::Texts;
 use bespoke_core::validate::Language;
@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use utoipa::openapi::schema::{Array, ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, Object, RefOr, Schema, SchemaFormat};
 
-/// The languages in the order of the fields.
+/// The languages and the suffixes of their fields, in the order of the response.
 const LANGUAGES: [(Language, &str); 6] = [
     (Language::De, "De"),
     (Language::En, "En"),
@@ -17,7 +17,7 @@ const LANGUAGES: [(Language, &str); 6] = [
     (Language::Uk, "Uk"),
 ];
 
-/// The fields of an object that are texts; to be flattened into it.
+/// The text fields of a record, to be flattened into its object.
 #[derive(Debug)]
 pub struct TextFields(pub Texts);
 
@@ -35,7 +35,7 @@ impl Serialize for TextFields {
     }
 }
 
-/// Describes an object with texts: the fields before them, they, the fields behind. All are required.
+/// Returns the schema of an object: the fields `before`, the text fields, and the fields `behind`. All are required.
 pub fn describe<const B: usize, const A: usize>(
     before: [(&str, RefOr<Schema>); B],
     behind: [(&str, RefOr<Schema>); A],
@@ -57,27 +57,27 @@ pub fn describe<const B: usize, const A: usize>(
     object.build()
 }
 
-/// Schema of a text.
+/// The schema of a text.
 pub fn text() -> RefOr<Schema> {
     of_type(Type::String)
 }
 
-/// Schema of a whole number.
+/// The schema of an integer.
 pub fn integer() -> RefOr<Schema> {
     of_type(Type::Integer)
 }
 
-/// Schema of a yes or no.
+/// The schema of a boolean.
 pub fn boolean() -> RefOr<Schema> {
     of_type(Type::Boolean)
 }
 
-/// Schema of a moment.
+/// The schema of a timestamp.
 pub fn date_time() -> RefOr<Schema> {
     formatted(KnownFormat::DateTime)
 }
 
-/// Schema of a UUID.
+/// The schema of a UUID.
 pub fn uuid() -> RefOr<Schema> {
     formatted(KnownFormat::Uuid)
 }

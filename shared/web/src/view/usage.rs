@@ -1,4 +1,4 @@
-//! Counted calls, by day.
+//! Usage counters by day.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use bespoke_database::usage::{KEPT_DAYS, Usage, day_of, start_of};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Error, Result};
+use crate::response::{Error, Result};
 
-/// Days that are told when nothing else is asked for.
+/// The default number of days in a report.
 const DEFAULT_DAYS: i64 = 30;
 
-/// How many days to look back.
+/// The query of a usage report.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Days {
@@ -22,7 +22,7 @@ pub struct Days {
 }
 
 impl Days {
-    /// The first of the days, since the Unix epoch.
+    /// Returns the first day of the report, in days since the Unix epoch.
     ///
     /// # Errors
     /// 400 `daysInvalid`
@@ -30,7 +30,7 @@ impl Days {
         self.first_or(now, DEFAULT_DAYS)
     }
 
-    /// The same with another number of days where none is asked for.
+    /// Returns the first day of the report, with another default number of days.
     ///
     /// # Errors
     /// 400 `daysInvalid`
@@ -44,34 +44,34 @@ impl Days {
     }
 }
 
-/// What was counted on one day.
+/// The calls of one day.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct UsageOfDay {
-    /// UTC.
+    /// The day (UTC).
     #[serde(serialize_with = "date")]
     #[schema(value_type = String, format = Date)]
     day: i64,
     /// All calls.
     calls: i64,
-    /// Those of them that were refused.
+    /// Refused calls.
     refused: i64,
 }
 
-/// What was counted on several days.
+/// The calls of several days.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageReport {
-    /// Days without calls are left out; oldest first.
+    /// The days with calls, oldest first.
     pub usage: Vec<UsageOfDay>,
-    /// All of these days together.
+    /// The calls of all these days.
     pub calls: i64,
-    /// The last call.
+    /// Time of the last call.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     pub last_seen: Option<Timestamp>,
 }
 
 impl UsageReport {
-    /// Adds up what was counted; `last_seen` is what the database knows.
+    /// Adds up counters. `last_seen` is the last call that the database knows.
     pub fn of<'a>(counted: impl Iterator<Item = &'a Usage>, mut last_seen: Option<Timestamp>) -> Self {
         let (mut days, mut calls) = (BTreeMap::<i64, UsageOfDay>::new(), 0);
         for usage in counted {

@@ -28,7 +28,7 @@ fn yaml_aliases_repeat_and_merge_keys_are_ordinary() {
 }
 
 #[test]
-fn yaml_beyond_its_bounds_is_refused() {
+fn yaml_beyond_its_bounds_is_rejected() {
     let bad = || Err((400, "badRequest".to_owned()));
     let nested = |depth: usize| format!("a: {}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(read(&nested(MAX_YAML_DEPTH - 2)).is_ok());
@@ -49,7 +49,7 @@ fn yaml_beyond_its_bounds_is_refused() {
 }
 
 #[test]
-fn widest_yaml_within_its_size_is_read() {
+fn widest_yaml_within_its_size_is_parsed() {
     let wide = format!("a: [{}]", "1,".repeat((MAX_YAML_BYTES - 5) / 2));
     assert_eq!(
         read(&wide).unwrap()["a"].as_array().unwrap().len(),

@@ -1,0 +1,370 @@
+//! Counts failed attempts at passwords, codes and the checks of mail links, and locks their targets.
+//!
+//! Attempts are stored in objects of the bucket and not in the database, so that a flood of attempts costs no commits. An attempt is stored with a
+//! conditional PUT before the password is hashed or the code is compared, so that concurrent attempts count for each other, also in other
+//! processes. A successful attempt is taken back. The number of objects is fixed: each contains the attempts at many targets, and attempts that
+//! are a day old are removed with the next change of the object. Targets and clients are stored as keyed hashes.
+//!
+//! The number of attempts at one target is bounded, so that one target cannot fill an object that others share. For an account, it is the number
+//! that locks the account for all unknown networks, and ten more for each known network; for a name, it is the number that would lock an
+//! account.
+
+use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
+use bespoke_database::known_networks;
+use bespoke_storage::{Fetched, PutCondition, StoreError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::client::ClientIp;
+use crate::limits::TOO_MANY;
+use crate::response::{Error, Result};
+use crate::state::Session;
+
+/// How long an attempt counts. Milliseconds.
+pub const WINDOW_MS: i64 = 15 * 60 * 1000;
+/// The largest clock difference at which attempts of another process count. Without this limit, a clock that is a year ahead would lock a target
+/// for a year. Milliseconds.
+const CLOCK_TOLERANCE_MS: i64 = 60 * 1000;
+/// The age at which an attempt is removed. It is longer than an attempt counts, because a process whose clock is ahead must not remove attempts
+/// that count for other processes. Milliseconds.
+const REMOVAL_AGE_MS: u64 = 24 * 60 * 60 * 1000;
+/// Attempts from one customer network within [`WINDOW_MS`] that lock a target for that network.
+const FROM_ONE_CUSTOMER: usize = 10;
+/// Attempts from one site (the /48 of IPv6) that lock a target for that site.
+const FROM_ONE_SITE: usize = 30;
+/// Attempts from all networks that lock a target for every network from which its owner has not signed in before.
+const FROM_EVERYWHERE: usize = 100;
+
+/// The prefix of the object keys, before the first digits of the hash of the target.
+const PREFIX: &str = "attempts/";
+/// Hexadecimal digits of the hash that select the object, so that there are 4,096 objects.
+const OBJECT_DIGITS: usize = 3;
+/// The most attempts in an object, about 75 KB. Password hashes are too slow for an attack that reaches this limit.
+const MAX_ATTEMPTS: usize = 500;
+/// The most PUTs of an attempt, because other processes may change the object at the same time.
+const MAX_TRIES: usize = 16;
+/// `Retry-After` if an attempt could not be stored. Seconds.
+const BUSY_RETRY_S: u64 = 1;
+/// Stored bytes of the hash of a target.
+const SUBJECT_BYTES: usize = 16;
+/// Stored bytes of the hash of a network.
+const NETWORK_BYTES: usize = 8;
+/// Bytes of the random id of an attempt.
+const ID_BYTES: usize = 8;
+
+/// The target of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A normalized name as the client sent it, whether an account has this name or not.
+    Name(String),
+    /// An account, under any of its names.
+    Account(i64),
+    /// A substitute for the account if no account has the name, so that both cases do the same work.
+    Nobody(String),
+    /// The second factor of an account.
+    SecondFactor(i64),
+    /// The check of a link in a mail.
+    Confirmation(Uuid),
+}
+
+impl Subject {
+    /// A name is locked for single networks only, because a lock for all networks would reveal that others try it.
+    fn is_locked_for_all(&self) -> bool {
+        !matches!(self, Self::Name(_))
+    }
+
+    /// Whether further attempts need not be stored. This number of attempts at a name has already locked its account (or [`Subject::Nobody`]) for
+    /// unknown networks, and attempts from known networks are counted for the account.
+    fn has_enough(&self, counts: Counts) -> bool {
+        !self.is_locked_for_all() && counts.everywhere >= FROM_EVERYWHERE
+    }
+
+    fn hash(&self, index: &BlindIndex) -> String {
+        let text = match self {
+            Self::Name(name) => format!("name {name}"),
+            Self::Account(id) => format!("account {id}"),
+            Self::Nobody(name) => format!("nobody {name}"),
+            Self::SecondFactor(id) => format!("second factor {id}"),
+            Self::Confirmation(uuid) => format!("confirmation {uuid}"),
+        };
+        hex::encode(&index.entry("attempt", &text)[..SUBJECT_BYTES])
+    }
+}
+
+/// The client and the time of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The networks of the client.
+    pub client: ClientNetwork,
+    /// The time of the attempt.
+    pub now: Timestamp,
+}
+
+/// A stored attempt. Hashes are hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Attempt {
+    subject: String,
+    id: String,
+    /// Hash of the customer network.
+    customer: String,
+    site: String,
+    /// Milliseconds since 1970.
+    at: i64,
+}
+
+impl Attempt {
+    fn counts_at(&self, now: i64) -> bool {
+        self.at > now - WINDOW_MS && self.at <= now + CLOCK_TOLERANCE_MS
+    }
+}
+
+/// An object with attempts, and the condition for replacing it.
+#[derive(Debug, Clone)]
+struct Object {
+    key: String,
+    condition: PutCondition,
+    content: Content,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Content {
+    attempts: Vec<Attempt>,
+}
+
+/// The attempts at one target that count now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    customer: usize,
+    site: usize,
+    everywhere: usize,
+}
+
+/// A counted attempt. After a success, [`Session::release_attempt`] takes it back.
+#[derive(Debug, Clone)]
+pub struct Reserved {
+    id: String,
+    /// The object that contains the attempt; `None` if the attempt was not stored.
+    object: Option<Object>,
+    /// The account that this attempt locks for all unknown networks if it fails. Its owner then gets a mail.
+    pub locks: Option<i64>,
+}
+
+impl Session {
+    /// The origin of an attempt that `client` makes now.
+    pub fn origin(&self, client: ClientIp) -> Origin {
+        Origin {
+            client: client.network(),
+            now: self.now(),
+        }
+    }
+
+    /// Counts an attempt at `subject`, which belongs to the account `owner`, before its secret is compared. Returns `None` if the subject is locked.
+    /// In that case the caller must reject the attempt without comparing the secret, even if it is right. Attempts at a locked subject
+    /// are not counted, so they do not prolong the lock.
+    ///
+    /// # Errors
+    /// 429 if too many attempts run at the same time; 503 if the bucket does not respond.
+    pub async fn reserve_attempt(
+        &self,
+        subject: &Subject,
+        owner: Option<i64>,
+        origin: Origin,
+    ) -> Result<Option<Reserved>> {
+        let attempt = self.attempt(subject, origin);
+        let key = key_of(&attempt.subject);
+        // After a conflict, the attempts of this process at the same object run one after the other.
+        let (mut lock, mut in_doubt) = (None, false);
+        let mut failure = Error::too_many(TOO_MANY, BUSY_RETRY_S);
+        for _ in 0..MAX_TRIES {
+            let mut object = self.attempts_in(&key).await?;
+            let counts = object.content.counts(&attempt);
+            let is_stored = object.content.attempts.iter().any(|stored| stored.id == attempt.id);
+            let locks = owner.filter(|_| subject.is_locked_for_all() && counts.everywhere + 1 == FROM_EVERYWHERE);
+            let reserved = |object| Reserved {
+                id: attempt.id.clone(),
+                object,
+                locks,
+            };
+            if !is_stored {
+                if self.is_locked_at(counts, subject, owner, origin).await? {
+                    return Ok(None);
+                }
+                if subject.has_enough(counts) {
+                    return Ok(Some(reserved(None)));
+                }
+                if !object.content.make_room(attempt.at) {
+                    break;
+                }
+                object.content.attempts.push(attempt.clone());
+            }
+            let put = if is_stored {
+                Ok(true)
+            } else {
+                self.put_attempts(&mut object).await
+            };
+            match put {
+                Ok(true) => return Ok(Some(reserved(Some(object)))),
+                Ok(false) => {}
+                Err(error @ StoreError::Busy(_)) => failure = error.into(),
+                // The next GET shows whether the attempt was stored.
+                Err(StoreError::Unknown(_)) if !in_doubt => in_doubt = true,
+                Err(error) => return Err(error.into()),
+            }
+            if lock.is_none() {
+                lock = Some(self.lock_attempts(&key).await?);
+            }
+        }
+        Err(failure)
+    }
+
+    /// Whether the target is locked for the client.
+    ///
+    /// # Errors
+    /// 503 if the bucket does not respond.
+    pub async fn is_locked(&self, subject: &Subject, owner: Option<i64>, origin: Origin) -> Result<bool> {
+        let attempt = self.attempt(subject, origin);
+        let object = self.attempts_in(&key_of(&attempt.subject)).await?;
+        self.is_locked_at(object.content.counts(&attempt), subject, owner, origin)
+            .await
+    }
+
+    /// Takes a successful attempt back. If the bucket does not respond, the attempt counts until it expires.
+    pub async fn release_attempt(&self, reserved: Reserved) {
+        if let Err(error) = self.try_release(reserved).await {
+            tracing::warn!(
+                error = error.code(),
+                "a successful attempt could not be taken back and counts until it expires"
+            );
+        }
+    }
+
+    async fn try_release(&self, Reserved { id, object, .. }: Reserved) -> Result<()> {
+        let Some(mut object) = object else { return Ok(()) };
+        let key = object.key.clone();
+        let mut lock = None;
+        for _ in 0..MAX_TRIES {
+            let before = object.content.attempts.len();
+            object.content.attempts.retain(|attempt| attempt.id != id);
+            if object.content.attempts.len() == before {
+                return Ok(());
+            }
+            match self.put_attempts(&mut object).await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(StoreError::Busy(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if lock.is_none() {
+                lock = Some(self.lock_attempts(&key).await?);
+            }
+            object = self.attempts_in(&key).await?;
+        }
+        Err(Error::too_many(TOO_MANY, BUSY_RETRY_S))
+    }
+
+    async fn is_locked_at(
+        &self,
+        counts: Counts,
+        subject: &Subject,
+        owner: Option<i64>,
+        Origin { client, now }: Origin,
+    ) -> Result<bool> {
+        if counts.customer >= FROM_ONE_CUSTOMER || counts.site >= FROM_ONE_SITE {
+            return Ok(true);
+        }
+        if !subject.is_locked_for_all() || counts.everywhere < FROM_EVERYWHERE {
+            return Ok(false);
+        }
+        let Some(owner) = owner else { return Ok(true) };
+        let is_known = self.read(|db| Ok(known_networks::contains(db, owner, client, now)?));
+        Ok(!is_known.await?)
+    }
+
+    /// Reads an object. A damaged object counts as empty and is replaced.
+    async fn attempts_in(&self, key: &str) -> Result<Object> {
+        let (condition, content) = match self.bucket().get(key, None).await {
+            Ok(Fetched::Found(found)) => (PutCondition::Match(found.etag), Content::read(key, &found.body)),
+            Ok(Fetched::Missing | Fetched::NotModified { .. }) => (PutCondition::CreateOnly, Content::default()),
+            Err(StoreError::Damaged(error)) => {
+                warn_of_damage(key, &error);
+                (PutCondition::None, Content::default())
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Object {
+            key: key.to_owned(),
+            condition,
+            content,
+        })
+    }
+
+    /// Replaces an object. Returns `false` if another process has changed it in the meantime.
+    async fn put_attempts(&self, object: &mut Object) -> std::result::Result<bool, StoreError> {
+        let body = serde_json::to_vec(&object.content).map_err(|error| StoreError::Refused(error.to_string()))?;
+        let put = self.bucket().put(&object.key, body.into(), object.condition.clone());
+        match put.await {
+            Ok(version) => {
+                object.condition = PutCondition::Match(version);
+                Ok(true)
+            }
+            Err(StoreError::PreconditionFailed) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn attempt(&self, subject: &Subject, Origin { client, now }: Origin) -> Attempt {
+        let index = BlindIndex::new(&self.config().keys.index);
+        Attempt {
+            subject: subject.hash(&index),
+            id: self.random().hex::<ID_BYTES>(),
+            customer: network_hash(&index, "customer", client.customer),
+            site: network_hash(&index, "site", client.site),
+            at: now.as_millis(),
+        }
+    }
+}
+
+impl Content {
+    /// Parses the body of an object. A damaged body counts as empty, because otherwise its targets could not sign in.
+    fn read(key: &str, body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_else(|error| {
+            warn_of_damage(key, &error);
+            Self::default()
+        })
+    }
+
+    /// Removes old attempts, and if that is not enough, all attempts that do not count now. Returns whether there is room for another attempt.
+    fn make_room(&mut self, now: i64) -> bool {
+        self.attempts
+            .retain(|attempt| attempt.at.abs_diff(now) < REMOVAL_AGE_MS);
+        if self.attempts.len() >= MAX_ATTEMPTS {
+            self.attempts.retain(|attempt| attempt.counts_at(now));
+        }
+        self.attempts.len() < MAX_ATTEMPTS
+    }
+
+    /// Counts the other attempts at the target of `attempt`.
+    fn counts(&self, attempt: &Attempt) -> Counts {
+        let same = || {
+            let others = self.attempts.iter().filter(|other| other.id != attempt.id);
+            others.filter(|other| other.subject == attempt.subject && other.counts_at(attempt.at))
+        };
+        Counts {
+            customer: same().filter(|other| other.customer == attempt.customer).count(),
+            site: same().filter(|other| other.site == attempt.site).count(),
+            everywhere: same().count(),
+        }
+    }
+}
+
+fn warn_of_damage(key: &str, error: &dyn std::fmt::Display) {
+    tracing::warn!(key, %error, "this object is damaged; its sign-in attempts no longer count");
+}
+
+/// Returns the key of the object for the target with that hash.
+fn key_of(subject: &str) -> String {
+    format!("{PREFIX}{}", &subject[..OBJECT_DIGITS])
+}
+
+fn network_hash(index: &BlindIndex, kind: &str, address: std::net::IpAddr) -> String {
+    hex::encode(&index.entry(kind, &address.to_string())[..NETWORK_BYTES])
+}

@@ -1,0 +1,184 @@
+//! The extractor for callers with a usable account.
+
+use axum::extract::FromRequestParts;
+use bespoke_core::Scope;
+use bespoke_core::permission::Actor;
+use bespoke_database::Db;
+use http::request::Parts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::audit::Witness;
+use super::identity::{Identity, Via};
+use super::proof::Proof;
+use super::public::Gate;
+use super::quota::take_call;
+use crate::access::Access;
+use crate::limits::WriteCost;
+use crate::response::{Error, Result};
+use crate::state::{Context, Made, Session};
+
+/// A caller of level `LEVEL` or above with a usable account. Other calls do not reach the handler: the response is 401 without valid
+/// credentials for a usable account, and 403 below the level.
+#[derive(Debug)]
+pub struct Caller<const LEVEL: u8> {
+    identity: Identity,
+    proof: Proof,
+}
+
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// Writes on behalf of the caller, as [`Session::write`]. The transaction checks the credentials again, because the body may have taken
+    /// long to arrive and the key may have been revoked in the meantime. `f` gets the account and the level of that moment.
+    ///
+    /// # Errors
+    /// 401 and 403 if the credentials are no longer valid; 403 and 429 beyond a limit of the account; those of [`Session::write`].
+    pub async fn write<T>(
+        &self,
+        session: &Session,
+        f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.write_at_cost(session, WriteCost::data(session.take_object_bytes()), f)
+            .await
+    }
+
+    /// Writes a change of credentials, status or consent, as [`Caller::write`]. Such a write may exceed the daily limit of written bytes by
+    /// 100 percent, because it protects the account.
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`].
+    pub async fn protect<T>(
+        &self,
+        session: &Session,
+        f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.write_at_cost(session, WriteCost::protection(session.take_object_bytes()), f)
+            .await
+    }
+
+    async fn write_at_cost<T>(
+        &self,
+        session: &Session,
+        cost: WriteCost,
+        f: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        let write = move |db: &Db<'_>| {
+            let actor = proof.actor(LEVEL, db, &context)?;
+            let limits = &context.config().account_limits;
+            limits.hold(db, actor.user_id, context.now(), cost, || f(db, actor))
+        };
+        session.write(write).await
+    }
+
+    /// Creates a record on behalf of the caller, as [`Caller::write`]. With an `Idempotency-Key`, a repeat of the request creates nothing and
+    /// returns the value of the first request.
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`]; 400 for a malformed key; 422 if another request used the same key.
+    pub async fn create<T>(
+        &self,
+        session: &Session,
+        make: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Made<T>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let key = match self.identity.via {
+            Via::Token => None,
+            Via::Key(uuid) => Some(uuid),
+        };
+        let account = self.identity.standing.uuid;
+        let request = session
+            .idempotency()
+            .by(account, key, self.identity.impersonator, session.database().index());
+        let Some(request) = request? else {
+            let value = self.write(session, make).await?;
+            return Ok(Made { value, again: false });
+        };
+        let (proof, context, sealed) = (self.proof.clone(), Context::clone(session), request.clone());
+        let cost = WriteCost::data(session.take_object_bytes());
+        let write = session.commit(request.commit_id(), move |db| {
+            let actor = proof.actor(LEVEL, db, &context)?;
+            let limits = &context.config().account_limits;
+            let value = limits.hold(db, actor.user_id, context.now(), cost, || make(db, actor))?;
+            Ok(sealed.seal(value))
+        });
+        request.open(write.await?)
+    }
+
+    /// Records in the audit that the caller reads a private record of another account. Does nothing if `owner_id` is the caller. A handler
+    /// calls it before it responds, so that every such response has an audit entry.
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`].
+    pub async fn note_read(&self, session: &Session, witness: Witness, owner_id: i64) -> Result<()> {
+        if self.actor.user_id == owner_id {
+            return Ok(());
+        }
+        self.write(session, move |db, actor| witness.note(db, actor)).await
+    }
+
+    /// Checks that the API key of the caller has `scope`, if the key is restricted to scopes. `set` is the set that the call reads.
+    ///
+    /// # Errors
+    /// 403 with the missing scope.
+    pub async fn require_scope(&self, session: &Session, scope: Scope, set: Option<Uuid>) -> Result<()> {
+        let look = session.read(|db| self.proof.require_scope(db, session, scope, set));
+        look.await
+    }
+}
+
+impl<const LEVEL: u8> std::ops::Deref for Caller<LEVEL> {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl<const LEVEL: u8> Gate for Caller<LEVEL> {
+    const ACCESS: Access = Access::Level(LEVEL);
+}
+
+impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
+        let now = context.now();
+        let proof = Proof::of(parts, context, now)?;
+        let session = Session::from_request_parts(parts, context).await?;
+        let guess = proof.reserve_guess(context)?;
+        proof.replace_imported(&session).await?;
+        let look = session.read(|db| {
+            let known = proof.known(db, context, now)?;
+            let verdict = proof
+                .admit(&known, LEVEL, db)
+                .and_then(|()| known.quota(db, context, now));
+            Ok((known.identity, verdict))
+        });
+        let look = look.await;
+        proof.settle_guess(guess, &look, context);
+        let (identity, verdict) = look?;
+        let verdict = match verdict.and_then(|quota| identity.limit(&session).map(|()| quota)) {
+            Ok(Some(quota)) => take_call(quota, &session, now)
+                .await
+                .map(|state| session.add_limit_first(state)),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        identity.count(&session, verdict, now)?;
+        session.set_account(identity.actor.user_id);
+        session.note_impersonated_call(&identity, parts).await?;
+        Ok(Self { identity, proof })
+    }
+}

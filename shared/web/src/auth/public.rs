@@ -1,0 +1,29 @@
+//! The extractor of routes without authentication, and the trait that all three extractors share.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use crate::access::Access;
+use crate::response::{Error, Result};
+
+/// The access guard of a route without authentication.
+#[derive(Debug)]
+pub struct Public;
+
+/// An extractor that may be the first argument of a handler.
+pub(crate) trait Gate {
+    /// The authentication that it requires.
+    const ACCESS: Access;
+}
+
+impl Gate for Public {
+    const ACCESS: Access = Access::Public;
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Public {
+    type Rejection = Error;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self> {
+        Ok(Self)
+    }
+}

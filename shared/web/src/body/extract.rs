@@ -1,0 +1,387 @@
+//! The extractors of request bodies.
+
+use std::time::Duration;
+
+use axum::body::HttpBody;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Extensions, HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::json_object::JsonObject;
+use super::parse::{Encoding, Format, MAX_PUBLIC_VALUES, MAX_VALUES, MAX_YAML_BYTES};
+use crate::access::{Access, AccessRules};
+use crate::client::ClientIp;
+use crate::limits::{BodySender, MAX_BODY_BYTES};
+use crate::response::Error;
+use crate::state::Session;
+
+/// The largest body on a route without authentication, before and after decompression. Bytes.
+pub(crate) const MAX_PUBLIC_BODY_BYTES: usize = 64 * 1024;
+
+/// The largest body that is parsed on a thread of the async runtime. A larger one can take longer than a millisecond, so a blocking thread
+/// parses it. Bytes.
+const MAX_INLINE_BYTES: usize = 64 * 1024;
+
+/// Memory that a value occupies once it is parsed. The largest is a short list in a list. Bytes.
+const VALUE_MEMORY_BYTES: usize = 300;
+/// Memory that a body may occupy for each byte that it reserves. Bytes.
+const MEMORY_PER_RESERVED_BYTE: usize = 4;
+
+/// How long a client may take to send its body. Seconds.
+const BODY_DEADLINE_S: u64 = 30;
+
+/// The fields of a JSON body. A body of another content type, an empty body and a JSON array have no fields. They are not an error, because
+/// existing clients send POST requests without a body and without `Content-Type`.
+#[derive(Debug, Default)]
+pub struct Body(pub JsonObject);
+
+impl Body {
+    /// Returns the fields.
+    ///
+    /// # Errors
+    /// 400 `postBodyMissing` if the body has no fields.
+    pub fn required(self) -> Result<JsonObject, Error> {
+        if self.0.is_empty() {
+            Err(Error::bad_request("postBodyMissing"))
+        } else {
+            Ok(self.0)
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        if !is_json(request.headers())? {
+            return Ok(Self::default());
+        }
+        collect(request, MAX_BODY_BYTES).await?.parse(Format::Json).await
+    }
+}
+
+/// The fields of a YAML document, or of a JSON body as in [`Body`].
+#[derive(Debug, Default)]
+pub struct Document(pub Body);
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        if !is_yaml(request.headers()) {
+            return Body::from_request(request, state).await.map(Self);
+        }
+        let collected = collect(request, MAX_YAML_BYTES).await?;
+        collected.parse(Format::Yaml).await.map(Self)
+    }
+}
+
+/// The limit of a host that accepts smaller bodies than [`MAX_BODY_BYTES`]. The host inserts it into the extensions of a request. Bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
+
+/// A received body, before decompression and parsing.
+struct Collected {
+    bytes: Bytes,
+    encoding: Encoding,
+    limits: Limits,
+    /// The caller, whose share of memory the body uses; `None` without a session.
+    sender: Option<(Session, Option<BodySender>)>,
+}
+
+/// The largest body.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Most bytes, before and after decompression.
+    bytes: usize,
+    /// Most values of JSON.
+    values: usize,
+}
+
+impl Limits {
+    /// The limits of a request to a route that takes at most `bytes`.
+    fn of(extensions: &Extensions, bytes: usize) -> Self {
+        let rules = extensions.get::<AccessRules>();
+        let (most_bytes, values) = match rules.map(|rules| rules.access) {
+            Some(Access::Public) => (MAX_PUBLIC_BODY_BYTES, MAX_PUBLIC_VALUES),
+            _ => (MAX_BODY_BYTES, MAX_VALUES),
+        };
+        let most_bytes = extensions
+            .get::<BodyLimit>()
+            .map_or(most_bytes, |most| most.0.min(most_bytes));
+        Self {
+            bytes: bytes.min(most_bytes),
+            values,
+        }
+    }
+}
+
+impl Collected {
+    /// Decompresses and parses the body, and reserves the memory of its values: on a blocking thread if that may take longer than a millisecond.
+    async fn parse(self, format: Format) -> Result<Body, Error> {
+        let Self {
+            bytes,
+            encoding,
+            limits,
+            sender,
+        } = self;
+        let most_bytes = match encoding {
+            Encoding::Identity => bytes.len(),
+            Encoding::Gzip | Encoding::Deflate => limits.bytes,
+        };
+        let session = sender.as_ref().map(|(session, _)| session);
+        let thread = session.filter(|_| format == Format::Yaml || most_bytes > MAX_INLINE_BYTES);
+        let measure = move || {
+            let bytes = encoding.decode(bytes, limits.bytes)?;
+            let values = format.most_values(&bytes);
+            Ok((bytes, values))
+        };
+        let (bytes, values) = on(thread, measure).await?;
+        if format == Format::Json && values > limits.values {
+            return Err(Error::body_too_large());
+        }
+        // The bytes have their reservation already, and small bodies need none.
+        let missing = (values * VALUE_MEMORY_BYTES / MEMORY_PER_RESERVED_BYTE).saturating_sub(most_bytes);
+        if let Some((session, Some(sender))) = &sender
+            && missing > MAX_PUBLIC_BODY_BYTES
+        {
+            session.reserve_body(*sender, missing).await?;
+        }
+        on(thread, move || format.parse(&bytes)).await.map(Body)
+    }
+}
+
+/// Runs work of a session on a blocking thread, or here if there is none.
+async fn on<T: Send + 'static>(
+    session: Option<&Session>,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match session {
+        Some(session) => session.compute(move |_| work()).await?,
+        None => work(),
+    }
+}
+
+/// Receives a body of at most `limit` bytes.
+async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
+    let (parts, body) = request.into_parts();
+    let encoding = Encoding::of(&parts.headers)?;
+    let limits = Limits::of(&parts.extensions, limit);
+    // A length that was announced is refused before anything is read.
+    if body.size_hint().lower() > limits.bytes as u64 {
+        return Err(Error::body_too_large());
+    }
+    let session = parts.extensions.get::<Session>().cloned();
+    let sender = match session {
+        Some(session) => {
+            let sender = reserve(&session, &parts, body.size_hint().upper(), limits.bytes).await?;
+            Some((session, sender))
+        }
+        None => None,
+    };
+    let complete = tokio::time::timeout(
+        Duration::from_secs(BODY_DEADLINE_S),
+        Limited::new(body, limits.bytes).collect(),
+    );
+    let bytes = match complete.await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Error::body_too_large()),
+        // The client closed the connection, or sent less than it had announced.
+        Ok(Err(_)) => return Err(Error::bad_request("badRequest")),
+        Err(_) => return Err(Error::request_timeout()),
+    };
+    if let Some((session, _)) = &sender {
+        session.idempotency().set_body(&bytes);
+    }
+    Ok(Collected {
+        bytes,
+        encoding,
+        limits,
+        sender,
+    })
+}
+
+/// Reserves memory for a body before it is read: for every body of a caller without authentication, and for large bodies of accounts. Small bodies of
+/// accounts need no reservation, because the number of their calls is limited. `announced` is the `Content-Length`, if the request has one. Returns the
+/// sender whose share the body uses; `None` for a body that must be empty.
+async fn reserve(
+    session: &Session,
+    parts: &Parts,
+    announced: Option<u64>,
+    limit: usize,
+) -> Result<Option<BodySender>, Error> {
+    let is_compressed = parts.headers.contains_key(header::CONTENT_ENCODING);
+    let most = announced.filter(|_| !is_compressed);
+    let bytes = most
+        .and_then(|most| usize::try_from(most).ok())
+        .map_or(limit, |most| most.min(limit));
+    let sender = match session.account() {
+        Some(id) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(Some(BodySender::Account(id))),
+        Some(id) => BodySender::Account(id),
+        None if bytes == 0 => return Ok(None),
+        None => {
+            let client = parts.extensions.get::<ClientIp>();
+            let client = client.ok_or_else(|| Error::internal("the request did not pass the gateway"))?;
+            BodySender::Network(client.network().site)
+        }
+    };
+    session.reserve_body(sender, bytes).await?;
+    Ok(Some(sender))
+}
+
+/// Whether the content type is one of the usual names of YAML.
+fn is_yaml(headers: &HeaderMap) -> bool {
+    const NAMES: [&str; 4] = ["application/yaml", "text/yaml", "application/x-yaml", "text/x-yaml"];
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    NAMES.iter().any(|name| essence.eq_ignore_ascii_case(name))
+}
+
+/// Whether the content type is JSON.
+///
+/// # Errors
+/// 415 for JSON in a character set other than UTF-8.
+fn is_json(headers: &HeaderMap) -> Result<bool, Error> {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return Ok(false);
+    };
+    let mut parts = value.split(';').map(str::trim);
+    if !parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    {
+        return Ok(false);
+    }
+    for parameter in parts {
+        if let Some((name, charset)) = parameter.split_once('=')
+            && name.trim().eq_ignore_ascii_case("charset")
+            && !charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        {
+            return Err(Error::unsupported_media_type());
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use serde_json::json;
+
+    use super::super::parse::{MAX_PUBLIC_VALUES, MAX_VALUES};
+    use super::*;
+
+    async fn read(content_type: &str, encoding: Option<&str>, body: Vec<u8>) -> Result<JsonObject, (u16, String)> {
+        let mut request = Request::builder().header(header::CONTENT_TYPE, content_type);
+        if let Some(encoding) = encoding {
+            request = request.header(header::CONTENT_ENCODING, encoding);
+        }
+        let request = request.body(axum::body::Body::from(body)).unwrap();
+        let body = Body::from_request(request, &()).await;
+        body.map(|body| body.0)
+            .map_err(|error| (error.status().as_u16(), error.code().to_owned()))
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::read::GzEncoder::new(bytes, flate2::Compression::best());
+        let mut result = Vec::new();
+        encoder.read_to_end(&mut result).unwrap();
+        result
+    }
+
+    #[tokio::test]
+    async fn only_a_json_object_has_fields() {
+        let object = json!({ "a": 1 }).as_object().unwrap().clone();
+        for content_type in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
+            assert_eq!(
+                read(content_type, None, b"{\"a\":1}".into()).await,
+                Ok(object.clone()),
+                "{content_type}"
+            );
+        }
+        for (content_type, body) in [
+            ("text/plain", "{\"a\":1}"),
+            ("application/vnd.api+json", "{\"a\":1}"),
+            ("application/json", ""),
+            ("application/json", " \n"),
+            ("application/json", "[1]"),
+        ] {
+            assert_eq!(
+                read(content_type, None, body.into()).await,
+                Ok(JsonObject::new()),
+                "{content_type} {body}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn malformed_or_unsupported_body_is_rejected() {
+        let bad = || Err((400, "badRequest".to_owned()));
+        for body in ["null", "1", "\"x\"", "{", "{\"a\":1e999}", "\u{feff}x"] {
+            assert_eq!(read("application/json", None, body.into()).await, bad(), "{body}");
+        }
+        let deep = "[".repeat(100_000);
+        assert_eq!(read("application/json", None, deep.into()).await, bad());
+        assert_eq!(read("application/json", None, vec![b'{', 0xff]).await, bad());
+        let unsupported = || Err((415, "unsupportedMediaType".to_owned()));
+        assert_eq!(
+            read("application/json; charset=latin1", None, b"{}".into()).await,
+            unsupported()
+        );
+        assert_eq!(read("application/json", Some("br"), b"{}".into()).await, unsupported());
+        assert_eq!(read("application/json", Some("gzip"), b"{}".into()).await, bad());
+    }
+
+    #[tokio::test]
+    async fn bodies_are_limited_before_and_after_decompression() {
+        let too_large = || Err((413, "bodyTooLarge".to_owned()));
+        let body = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BODY_BYTES));
+        let fits = &body[..MAX_BODY_BYTES - 2];
+        let fits = format!("{fits}\"}}");
+        assert!(read("application/json", None, fits.clone().into()).await.is_ok());
+        assert!(
+            read("application/json", Some("gzip"), gzip(fits.as_bytes()))
+                .await
+                .is_ok()
+        );
+        assert_eq!(read("application/json", None, body.clone().into()).await, too_large());
+        assert_eq!(
+            read("application/json", Some("gzip"), gzip(body.as_bytes())).await,
+            too_large()
+        );
+    }
+
+    #[tokio::test]
+    async fn public_bodies_and_numbers_of_values_are_limited() {
+        let sent = async |access, body: String| {
+            let request = Request::builder()
+                .header(header::CONTENT_TYPE, "application/json")
+                .extension(AccessRules {
+                    scheme: None,
+                    access,
+                    scopes: None,
+                });
+            let body = Body::from_request(request.body(axum::body::Body::from(body)).unwrap(), &()).await;
+            body.map_err(|error| error.status().as_u16())
+        };
+        let text = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_PUBLIC_BODY_BYTES));
+        assert_eq!(sent(Access::Public, text.clone()).await.err(), Some(413));
+        assert_eq!(sent(Access::Level(0), text).await.err(), None);
+        let many = |count: usize| format!("{{\"a\":[{}0]}}", "0,".repeat(count));
+        assert_eq!(sent(Access::Level(0), many(MAX_VALUES)).await.err(), Some(413));
+        assert_eq!(sent(Access::Public, many(MAX_PUBLIC_VALUES)).await.err(), Some(413));
+        assert_eq!(sent(Access::Level(0), many(MAX_PUBLIC_VALUES)).await.err(), None);
+        let commas = format!("{{\"a\":\"\\\"{}\"}}", ",".repeat(MAX_VALUES));
+        assert_eq!(sent(Access::Level(0), commas).await.err(), None);
+    }
+}

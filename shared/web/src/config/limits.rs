@@ -1,0 +1,64 @@
+//! The settings of limits and of password hashes.
+
+use std::num::NonZeroU32;
+
+use bespoke_core::{PasswordHasher, PasswordSettings};
+
+use super::environment::Environment;
+use super::error::{ConfigError, invalid};
+use crate::client::OriginSecret;
+use crate::limits::{AccountLimits, LimitSettings};
+
+impl Environment {
+    /// The secret that CloudFront adds to each request; `None` if the setting is missing.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the secret is too short.
+    pub fn origin_secret(&self) -> Result<Option<OriginSecret>, ConfigError> {
+        let name = "BACKEND_ORIGIN_SECRET";
+        let secret = self.text(name).map(|text| text.parse()).transpose();
+        secret.map_err(|error: String| invalid(name, error))
+    }
+
+    pub(super) fn limits(&self) -> Result<Option<LimitSettings>, ConfigError> {
+        let name = "BACKEND_RATE_LIMITS";
+        let on = match self.text(name).unwrap_or_default().to_ascii_lowercase().as_str() {
+            "" | "on" => true,
+            "off" => false,
+            _ => return Err(invalid(name, "must be on or off")),
+        };
+        let rate = |name, default: u32| self.parse(name, NonZeroU32::new(default).unwrap_or(NonZeroU32::MIN));
+        let settings = LimitSettings {
+            public_writes: rate("BACKEND_LIMIT_PUBLIC_WRITES", 60)?,
+            public_reads: rate("BACKEND_LIMIT_PUBLIC_READS", 3_000)?,
+            callers: rate("BACKEND_LIMIT_CALLERS", 1_200)?,
+        };
+        Ok(on.then_some(settings))
+    }
+
+    pub(super) fn account_limits(&self) -> Result<AccountLimits, ConfigError> {
+        const MIB: u64 = 1024 * 1024;
+        let text_mib: u32 = self.parse("BACKEND_ACCOUNT_MAX_TEXT_MIB", 64)?;
+        let written_mib: u32 = self.parse("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", 512)?;
+        let is_limited = self.limits()?.is_some();
+        Ok(AccountLimits {
+            sets: self.parse("BACKEND_ACCOUNT_MAX_SETS", 2_000)?,
+            patterns: self.parse("BACKEND_ACCOUNT_MAX_PATTERNS", 2_000)?,
+            bookmarks: self.parse("BACKEND_ACCOUNT_MAX_BOOKMARKS", 2_000)?,
+            live_keys: self.parse("BACKEND_ACCOUNT_MAX_APIKEYS", 100)?,
+            text_bytes: u64::from(text_mib) * MIB,
+            written_bytes_per_day: is_limited.then_some(u64::from(written_mib) * MIB),
+        })
+    }
+
+    pub(super) fn passwords(&self) -> Result<PasswordSettings, ConfigError> {
+        let default = PasswordSettings::default();
+        let settings = PasswordSettings {
+            memory_kib: self.parse("BACKEND_PASSWORD_MEMORY_KIB", default.memory_kib)?,
+            iterations: self.parse("BACKEND_PASSWORD_ITERATIONS", default.iterations)?,
+            parallelism: self.parse("BACKEND_PASSWORD_PARALLELISM", default.parallelism)?,
+        };
+        PasswordHasher::new(settings).map_err(|error| invalid("BACKEND_PASSWORD_MEMORY_KIB", error))?;
+        Ok(settings)
+    }
+}

@@ -1,0 +1,78 @@
+//! Records in imports: from an export of the same or of another installation.
+
+use bespoke_core::entity::user::Standing;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::body::JsonObject;
+use crate::response::Result;
+use crate::state::Context;
+
+/// The most records of one import.
+pub const MAX_RECORDS: usize = 5_000;
+/// Read-only fields that an export contains.
+const FIXED: [&str; 9] = [
+    "id",
+    "uuid",
+    "userId",
+    "userUuid",
+    "createdAt",
+    "updatedAt",
+    "img",
+    "image",
+    "imageUrl",
+];
+
+/// A record of an import.
+pub struct Record<T> {
+    /// A new UUID.
+    fresh: Uuid,
+    /// The UUID in the document.
+    origin: Option<Uuid>,
+    /// The content.
+    pub content: T,
+}
+
+impl<T> Record<T> {
+    /// Parses a record. `read` gets the fields without read-only ones.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn take<R>(
+        mut fields: JsonObject,
+        context: &Context,
+        read: impl FnOnce(JsonObject) -> Result<(T, R)>,
+    ) -> Result<(Self, R)> {
+        let origin = fields.get("uuid").and_then(Value::as_str);
+        let origin = origin.and_then(|text| Uuid::try_parse(text).ok());
+        fields.retain(|field, _| !FIXED.contains(&field.as_str()));
+        let (content, rest) = read(fields)?;
+        let fresh = context.random().uuid();
+        Ok((Self { fresh, origin, content }, rest))
+    }
+
+    /// Returns the UUID for the record; `None` if the account already has the record. A record of another account or installation gets a UUID that
+    /// is derived from the account and the original UUID, so that a second import recognizes it. It does not get the original UUID, because
+    /// another account may use that.
+    ///
+    /// # Errors
+    /// Those of `owner_of`.
+    pub fn place(
+        &self,
+        owner: &Standing,
+        context: &Context,
+        kind: &str,
+        owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,
+    ) -> Result<Option<Uuid>> {
+        let Some(origin) = self.origin else {
+            return Ok(Some(self.fresh));
+        };
+        if owner_of(origin)? == Some(owner.id) {
+            return Ok(None);
+        }
+        let index = context.database().index();
+        let parts: [&[u8]; 4] = [b"import", owner.uuid.as_bytes(), kind.as_bytes(), origin.as_bytes()];
+        let uuid = uuid::Builder::from_random_bytes(index.request(&parts)).into_uuid();
+        Ok(owner_of(uuid)?.is_none().then_some(uuid))
+    }
+}

@@ -1,0 +1,256 @@
+//! Handles a request: dispatches it, and completes the response.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use bespoke_storage::trace::Position;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+
+use super::challenge::challenge;
+use super::redirect::PathRedirect;
+use super::request_count::RequestCount;
+use super::request_ids::{Ids, REQUEST_ID, RequestIds};
+use super::response_cache::{ResponseCache, accepts_gzip};
+use super::route_table::{RouteMatch, RouteTable};
+use super::{conditional_get, cors, request_line, security_headers};
+use crate::access::{Access, Scheme};
+use crate::client::ClientIp;
+use crate::limits::RateSubject;
+use crate::observability::spans::SpanRoute;
+use crate::observability::{logging, spans, trace_context};
+use crate::request::Params;
+use crate::response::Error;
+use crate::routes::{KeptBy, Route, Routes};
+use crate::state::{Context, HeaderCaches, Session};
+
+/// Serves the routes of one or several functions in one process.
+pub struct Gateway {
+    context: Context,
+    /// Whether clients reach this instance over HTTPS.
+    over_tls: bool,
+    table: RouteTable,
+    response_cache: ResponseCache,
+    request_ids: RequestIds,
+    header_caches: HeaderCaches,
+    /// Parts of paths that may be logged.
+    fixed_parts: HashSet<String>,
+}
+
+impl Gateway {
+    /// Creates a gateway for these functions.
+    ///
+    /// # Panics
+    /// If two routes have the same method and path, or are ambiguous. This is a defect of the table.
+    pub fn new(context: Context, functions: impl IntoIterator<Item = Routes>) -> Self {
+        let mut routes: Vec<Route> = functions
+            .into_iter()
+            .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
+            .collect();
+        let metrics = context.metrics();
+        metrics.create_groups(routes.iter().map(|route| route.function));
+        for route in &mut routes {
+            route.group = metrics.group_of(route.function);
+        }
+        let fixed_parts = request_line::fixed_parts(&routes);
+        let over_tls = context.config().url.starts_with("https://");
+        Self {
+            context,
+            over_tls,
+            table: RouteTable::new(routes),
+            response_cache: ResponseCache::default(),
+            request_ids: RequestIds::default(),
+            header_caches: HeaderCaches::default(),
+            fixed_parts,
+        }
+    }
+
+    /// The context of the gateway.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Returns the route that serves a request; `None` if none does.
+    pub fn route_of(&self, method: &Method, uri: &Uri) -> Option<Arc<Route>> {
+        self.table.find(method, uri).ok().map(|found| found.route)
+    }
+
+    /// Handles a request. It always returns a response; a panic of a handler becomes a 500.
+    pub async fn handle(&self, request: Request) -> Response {
+        let Ids { request: id, trace } = self.request_ids.of(request.headers(), self.context.random());
+        let found = match request.method() {
+            &Method::OPTIONS => Err(Error::unknown_route()),
+            method => self.table.find(method, request.uri()),
+        };
+        let route = found.as_ref().ok().map(|found| SpanRoute {
+            path: &found.route.path,
+            function: found.route.function,
+        });
+        let span = spans::of_request(request.method(), route, self.over_tls);
+        let incoming = trace_context::of(&request, &trace);
+        let trace = spans::place(&span, incoming.as_ref()).or(incoming).unwrap_or(trace);
+        let position = Position::new(Some(trace), span.clone());
+        let response = position.run(self.respond_and_log(request, found, id.clone()));
+        let response = logging::of_request(id, response).await;
+        spans::end(&span, response.status());
+        response
+    }
+
+    async fn respond_and_log(&self, request: Request, found: Result<RouteMatch, Error>, id: HeaderValue) -> Response {
+        let began = self.context.now();
+        let line = request_line::is_logged().then(|| {
+            let path = request_line::path(found.as_ref().ok(), request.uri().path(), &self.fixed_parts);
+            (spans::method_name(request.method()), path)
+        });
+        let response = self.respond(request, found, id).await;
+        if let Some((method, path)) = line {
+            let took_ms = self.context.now().as_millis() - began.as_millis();
+            let bytes = response.body().size_hint().exact();
+            request_line::log(method, &path, response.status(), took_ms, bytes);
+        }
+        response
+    }
+
+    /// Dispatches the request, and adds the headers that all responses share.
+    async fn respond(&self, mut request: Request, found: Result<RouteMatch, Error>, id: HeaderValue) -> Response {
+        let session = Session::of(self.context.clone(), &request);
+        let client = self.client_of(&mut request);
+        request.extensions_mut().insert(session.clone());
+        let (method, if_none_match) = (
+            request.method().clone(),
+            request.headers().get(header::IF_NONE_MATCH).cloned(),
+        );
+        let cors = cors::Headers::of(request.headers(), &self.context.config().cors_origins);
+        let response = match client {
+            Err(error) => {
+                RequestCount::begin(&self.context, None).end(error.status());
+                error.into_response()
+            }
+            Ok(_) if method == Method::OPTIONS => cors::preflight(request.headers()),
+            Ok(client) => {
+                request.extensions_mut().insert(client);
+                let response = self.dispatch(request, found, &session, client);
+                let response = AssertUnwindSafe(response).catch_unwind().await;
+                response.unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
+            }
+        };
+        self.flush_usage().await;
+        let mut response = conditional_get::apply(&method, if_none_match.as_ref(), response).await;
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id);
+        security_headers::apply(headers, self.over_tls);
+        session.write_headers(headers, &self.header_caches);
+        cors.apply(headers);
+        response
+    }
+
+    /// Determines the client: from the header of CloudFront if an origin secret is set, and otherwise behind the trusted proxies.
+    fn client_of(&self, request: &mut Request) -> Result<ClientIp, Error> {
+        let config = self.context.config();
+        match &config.origin_secret {
+            Some(secret) => secret.client_of(request.headers_mut()),
+            None => Ok(ClientIp::of(request, config.trusted_proxies.as_ref())),
+        }
+    }
+
+    /// Returns the response to a request whose head the host cannot parse.
+    pub fn refuse(&self, error: Error) -> Response {
+        RequestCount::begin(&self.context, None).end(error.status());
+        if request_line::is_logged() {
+            request_line::log("-", "-", error.status(), 0, None);
+        }
+        let mut response = error.into_response();
+        let headers = response.headers_mut();
+        let sent = HeaderMap::new();
+        headers.insert(REQUEST_ID, self.request_ids.of(&sent, self.context.random()).request);
+        security_headers::apply(headers, self.over_tls);
+        cors::Headers::of(&sent, &self.context.config().cors_origins).apply(headers);
+        response
+    }
+
+    /// Flushes the usage counters if they are due. The request waits for it, because Lambda stops the process after the response.
+    async fn flush_usage(&self) {
+        if let Err(error) = self.context.database().flush_usage(self.context.now()).await {
+            tracing::warn!(%error, "usage counters could not be flushed and stay in memory");
+        }
+    }
+
+    async fn dispatch(
+        &self,
+        mut request: Request,
+        found: Result<RouteMatch, Error>,
+        session: &Session,
+        client: ClientIp,
+    ) -> Response {
+        let RouteMatch { route, params } = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let redirect = request.extensions_mut().remove::<PathRedirect>();
+                let response = redirect.map_or_else(|| error.into_response(), PathRedirect::into_response);
+                RequestCount::begin(&self.context, None).end(response.status());
+                return response;
+            }
+        };
+        let count = RequestCount::begin(&self.context, Some(&route));
+        let response = match limit_public_call(&route, session, client) {
+            Ok(()) => self.serve(request, &route, params, session).await,
+            Err(error) => error.into_response(),
+        };
+        count.end(response.status());
+        response
+    }
+
+    async fn serve(&self, mut request: Request, route: &Route, params: Params, session: &Session) -> Response {
+        let scheme = route.scheme;
+        request.extensions_mut().insert(params);
+        request.extensions_mut().insert(route.access_rules());
+        let mut response = match route.kept {
+            Some(by) => {
+                let response = self.serve_cached(route, by, request, session).await;
+                response.unwrap_or_else(IntoResponse::into_response)
+            }
+            None => (route.handler)(request, self.context.clone()).await,
+        };
+        security_headers::set_cache_control(&mut response, &route.method, scheme.is_some());
+        if scheme == Some(Scheme::Key) {
+            challenge(&mut response);
+        }
+        response
+    }
+
+    /// Serves a route whose responses are the same for all callers, from the response cache if possible.
+    async fn serve_cached(
+        &self,
+        route: &Route,
+        by: KeptBy,
+        request: Request,
+        session: &Session,
+    ) -> Result<Response, Error> {
+        let (gzip, key) = (accepts_gzip(request.headers()), by.key(request.uri()));
+        if let Some(response) = self.response_cache.get(&key, gzip, session).await? {
+            return Ok(response);
+        }
+        // The handler reads this version or a newer one.
+        let version = self.context.database().version();
+        let response = (route.handler)(request, self.context.clone()).await;
+        let version = session.has_read().then_some(version);
+        Ok(self.response_cache.insert(key, gzip, response, version).await)
+    }
+}
+
+/// Counts a call to a route without authentication for the rate limit of the client's network. Other calls are counted for their account and
+/// API key.
+fn limit_public_call(route: &Route, session: &Session, client: ClientIp) -> Result<(), Error> {
+    match route.access {
+        Access::Public if route.reads => session.limit(RateSubject::Reader(client.network())),
+        Access::Public => session.limit(RateSubject::Stranger(client.network())),
+        Access::Guest(_) | Access::Level(_) => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Maintenance tasks. The `maintenance` function runs them on Lambda; `bespoke serve` runs them on a timer.
+
+use std::fmt;
+
+use bespoke_database::{Compacted, api_keys, exports, purge, sets, usage};
+use serde::{Deserialize, Serialize};
+
+use crate::objects::exports::KEPT_MS;
+use crate::response::Result;
+use crate::state::{Context, Session};
+
+/// The most rows that one commit indexes, which takes a few milliseconds.
+const INDEX_ROWS: u32 = 250;
+/// The most such commits in one run.
+const INDEX_COMMITS: u32 = 100;
+
+/// A maintenance task. Tasks may be repeated, and may run in two processes at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Sends the mails of the outbox.
+    Mail,
+    /// Applies the usage counters that processes have stored in the bucket to the database.
+    Usage,
+    /// Compacts the segments of recent commits into a new base, if they are large enough.
+    Compact,
+    /// Deletes expired rows, and objects without a row.
+    Purge,
+    /// Fills index columns of rows that an older version has written.
+    Index,
+    /// Deletes objects of the storage engine to which nothing refers.
+    Garbage,
+}
+
+impl Task {
+    /// All tasks.
+    pub const ALL: [Self; 6] = [
+        Self::Mail,
+        Self::Usage,
+        Self::Index,
+        Self::Compact,
+        Self::Purge,
+        Self::Garbage,
+    ];
+    /// Tasks that run every few minutes.
+    pub const FREQUENT: [Self; 4] = [Self::Mail, Self::Usage, Self::Index, Self::Compact];
+    /// Tasks that run every few hours.
+    pub const RARE: [Self; 2] = [Self::Purge, Self::Garbage];
+}
+
+/// The result of a task.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    /// The task.
+    pub task: Task,
+    /// A summary, or the error.
+    pub outcome: String,
+    /// Whether the task failed.
+    pub failed: bool,
+}
+
+impl Context {
+    /// Runs the tasks one after the other. A task that fails does not stop the others.
+    pub async fn maintain(&self, tasks: &[Task]) -> Vec<Done> {
+        let mut all = Vec::new();
+        for &task in tasks {
+            let done = match self.run_task(task).await {
+                Ok(outcome) => Done {
+                    task,
+                    outcome,
+                    failed: false,
+                },
+                Err(error) => {
+                    tracing::error!(?task, %error, "maintenance failed");
+                    Done {
+                        task,
+                        outcome: error.to_string(),
+                        failed: true,
+                    }
+                }
+            };
+            all.push(done);
+        }
+        all
+    }
+
+    async fn run_task(&self, task: Task) -> Result<String, TaskError> {
+        let database = self.database();
+        Ok(match task {
+            Task::Mail => {
+                Session::new(self.clone()).deliver_due().await;
+                "tried".to_owned()
+            }
+            Task::Usage => format!("{} batches applied", database.merge_usage().await?),
+            Task::Index => format!("{} rows indexed", self.index().await?),
+            Task::Compact => match database.compact().await? {
+                Compacted::NotNeeded => "not needed".to_owned(),
+                Compacted::Done => "done".to_owned(),
+                Compacted::Abandoned => "another process compacted first".to_owned(),
+            },
+            Task::Garbage => format!("{} objects deleted", database.collect_garbage().await?.deleted),
+            Task::Purge => format!("{} rows deleted", self.purge().await?),
+        })
+    }
+
+    /// Indexes rows in small commits, so that other writes do not wait. The next run continues.
+    async fn index(&self) -> Result<usize, TaskError> {
+        let (session, mut indexed) = (Session::new(self.clone()), 0);
+        for _ in 0..INDEX_COMMITS {
+            let some = session.write(|db| Ok(sets::index_names(db, INDEX_ROWS)?)).await?;
+            indexed += some;
+            if some < INDEX_ROWS as usize {
+                break;
+            }
+        }
+        Ok(indexed)
+    }
+
+    async fn purge(&self) -> Result<usize, TaskError> {
+        let now = self.now();
+        let first_day = usage::day_of(now) - usage::KEPT_DAYS;
+        let exports_before = now.plus_ms(-KEPT_MS);
+        let session = Session::new(self.clone());
+        let purge = session.write(move |db| {
+            usage::purge(db, first_day)?;
+            exports::purge(db, exports_before)?;
+            api_keys::purge_revoked(db, now)?;
+            Ok(purge::expired(db, now)?)
+        });
+        let purged = purge.await?;
+        session.remove_leftovers().await;
+        self.purge_exports(exports_before).await?;
+        let purged = purged + session.purge_page_images().await?;
+        Ok(purged)
+    }
+}
+
+/// The reason why a task failed.
+struct TaskError(String);
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<bespoke_database::Error> for TaskError {
+    fn from(error: bespoke_database::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<crate::Error> for TaskError {
+    fn from(error: crate::Error) -> Self {
+        Self(error.code().to_owned())
+    }
+}

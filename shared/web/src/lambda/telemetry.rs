@@ -1,0 +1,32 @@
+//! The spans and the metric line of an invocation.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::metric_line::MetricLine;
+use crate::observability::SpanExport;
+use crate::state::Context;
+
+/// Sends the spans and writes the metric line of each invocation.
+#[derive(Clone)]
+pub(super) struct Telemetry {
+    function: &'static str,
+    line: Arc<Mutex<MetricLine>>,
+    export: SpanExport,
+}
+
+impl Telemetry {
+    pub(super) fn new(function: &'static str, export: SpanExport) -> Self {
+        Self {
+            function,
+            line: Arc::default(),
+            export,
+        }
+    }
+
+    /// Called before the response is returned, because Lambda stops the process after it.
+    pub(super) async fn send(&self, context: &Context) {
+        self.export.flush().await;
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.write(context, self.function);
+    }
+}

@@ -1,0 +1,131 @@
+//! Images of records: takes them from requests, stores them, and links to them. If an image fails, its record is stored without it.
+
+use bespoke_core::Timestamp;
+use bespoke_core::entity::image::ImageId;
+use bespoke_database::Db;
+use bespoke_services::images::{Image, ImageError, prepare, prepare_file};
+use serde_json::Value;
+
+use crate::body::JsonObject;
+use crate::response::{Error, Result};
+use crate::state::{Context, Session};
+
+/// The request field with an image.
+const FIELD: &str = "img";
+/// The interval at which the signatures of image links change, so that a response with a link stays the same during the interval. A link is valid
+/// for at least this time. Milliseconds.
+const LINK_STEP_MS: i64 = 60 * 60 * 1000;
+
+/// `Retry-After` if the image service fails. Seconds.
+const RETRY_AFTER_S: u64 = 5;
+
+/// The image of a request, or the reason why it was rejected; `None` if the request contains none.
+pub type SentImage = Option<Result<Image, ImageError>>;
+
+impl From<ImageError> for Error {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::Invalid => Self::bad_request("imgInvalid"),
+            ImageError::TooLarge => Self::bad_request("imgTooLarge"),
+            ImageError::Busy => Self::unavailable(1, error),
+            ImageError::Url => Self::bad_request("imgUnreachable"),
+            ImageError::Store(error) => error.into(),
+            ImageError::Service(error) => Self::unavailable(RETRY_AFTER_S, error),
+        }
+    }
+}
+
+impl Context {
+    /// Decodes an image from a data URI or from base64, on a blocking thread.
+    ///
+    /// # Errors
+    /// [`ImageError`] if the image is invalid or too large.
+    pub async fn prepare_image(&self, text: String) -> Result<Image, ImageError> {
+        let prepared = self.compute(move |_| prepare(&text)).await;
+        prepared.unwrap_or(Err(ImageError::Busy))
+    }
+
+    /// Fetches and decodes an image from a URL.
+    ///
+    /// # Errors
+    /// [`ImageError`] if the image cannot be fetched, is invalid or too large.
+    pub async fn fetch_image(&self, url: &str) -> Result<Image, ImageError> {
+        let file = self.fetcher().fetch(url).await?;
+        let prepared = self.compute(move |_| prepare_file(&file)).await;
+        prepared.unwrap_or(Err(ImageError::Busy))
+    }
+
+    /// Returns the URL of the image `img` of a record. For a private record, the URL is signed. `None` if the record has no image of its own.
+    pub fn image_url(&self, img: Option<&str>, public: bool) -> Option<String> {
+        let id = ImageId::parse(img?)?;
+        let path = format!("/images/{id}");
+        let path = if public {
+            path
+        } else {
+            self.links().sign(&path, self.link_end())
+        };
+        Some(format!("{}{path}", self.config().url))
+    }
+
+    /// The expiry of a signed link that is created now.
+    fn link_end(&self) -> Timestamp {
+        let now = self.now().as_millis();
+        Timestamp::from_millis(now - now.rem_euclid(LINK_STEP_MS) + 2 * LINK_STEP_MS)
+    }
+}
+
+impl Session {
+    /// Removes the image from the fields of a request and decodes it: a data URI, base64, or a URL. Its size counts for the next write of the
+    /// caller. Only for routes with authentication, because it fetches URLs.
+    pub async fn take_image(&self, body: &mut JsonObject) -> SentImage {
+        let image = match body.remove(FIELD)? {
+            Value::Null => return None,
+            Value::String(url) if url.starts_with("http") => self.fetch_image(&url).await,
+            Value::String(text) => self.prepare_image(text).await,
+            _ => Err(ImageError::Invalid),
+        };
+        if let Ok(image) = &image {
+            self.add_object_bytes(image.bytes().len() as u64);
+        }
+        Some(image)
+    }
+
+    /// Stores the image of a request after its record has been stored. First it stores the object, and then `refer` stores the id of the image in
+    /// the record. If that fails, it adds `img` to `ignored`; the record and its previous image stay unchanged.
+    pub async fn keep_image(
+        &self,
+        sent: SentImage,
+        id: ImageId,
+        ignored: &mut Vec<String>,
+        refer: impl Fn(&Db<'_>, &str) -> Result<()> + Send + Sync + 'static,
+    ) {
+        let Some(image) = sent else { return };
+        let stored = match image {
+            Ok(image) => self.store_image(image, id, refer).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = stored {
+            tracing::info!(code = error.code(), "an image was rejected or could not be stored");
+            ignored.push(FIELD.to_owned());
+        }
+    }
+
+    /// Stores the picture that an OAuth provider has of the owner of a new account. A failure does not affect the account.
+    pub async fn take_picture(&self, url: Option<String>, ihash: String) {
+        let Some(url) = url else { return };
+        let picture = Some(self.fetch_image(&url).await);
+        self.keep_image(picture, ImageId::Account(ihash), &mut Vec::new(), |_, _| Ok(()))
+            .await;
+    }
+
+    async fn store_image(
+        &self,
+        image: Image,
+        id: ImageId,
+        refer: impl Fn(&Db<'_>, &str) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<()> {
+        self.images().put(&id, image).await?;
+        let name = id.to_string();
+        self.write(move |db| refer(db, &name)).await
+    }
+}

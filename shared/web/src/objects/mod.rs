@@ -1,0 +1,24 @@
+//! Files in the bucket next to the database: images and exports.
+//!
+//! An object is stored before the row that refers to it, and deleted after its row, so that no row ever refers to a missing object. Triggers
+//! of the database note the objects whose rows were deleted; `leftovers` deletes those objects after the commit, and maintenance deletes the
+//! rest.
+//!
+//! | File | Job |
+//! | --- | --- |
+//! | `images` | images of records: decode, store, and link to them |
+//! | `page_images` | images that users upload for pages of the website |
+//! | `exports` | exports of accounts, behind signed links |
+//! | `leftovers` | deletes objects without a row |
+//!
+//! The methods extend [`Context`](crate::Context) and [`Session`](crate::Session). This module must not know a route.
+//!
+//! To add a kind of object, choose a key prefix of its own, add a file with its methods, and add a variant to
+//! `bespoke_database::leftovers::Leftover`, so that its objects are deleted with their rows.
+
+pub mod exports;
+mod images;
+mod leftovers;
+mod page_images;
+
+pub use images::SentImage;

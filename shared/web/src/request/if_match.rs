@@ -1,0 +1,121 @@
+//! `If-Match`: a client changes a record only if it is still the one that the client has read, so that concurrent changes do not overwrite
+//! each other.
+
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use bespoke_database::{Shown, Stored};
+use http::request::Parts;
+use http::{HeaderValue, header};
+use serde::Serialize;
+
+use crate::response::{Error, Outcome, Result, json_text, tag_of, to_json};
+
+/// Separates the two parts of an ETag: the tag of the content, which `If-Match` compares, and the tag of the response.
+const SEPARATOR: char = '.';
+
+/// The tag of the content of a record. It changes with the content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentTag(String);
+
+impl ContentTag {
+    /// Returns the tag of the content of a record.
+    pub fn of(content: &impl Serialize) -> Self {
+        Self(tag_of(&to_json(content)))
+    }
+
+    /// Serializes `body` with an ETag that consists of this tag and of a tag of the complete response, because the response also contains
+    /// values that are not content, such as links that expire.
+    pub fn on(&self, body: &impl Serialize) -> Tagged {
+        let mut text = to_json(body);
+        let tag = format!("W/\"{}{SEPARATOR}{}\"", self.0, tag_of(&text));
+        // One allocation holds both, because they are always used together.
+        let end = text.len();
+        text.extend_from_slice(tag.as_bytes());
+        let mut text = Bytes::from(text);
+        let tag = text.split_off(end);
+        Tagged(Shown { text, tag })
+    }
+}
+
+/// A JSON body with its ETag.
+#[derive(Debug, Clone)]
+pub struct Tagged(Shown);
+
+impl Tagged {
+    /// Returns the body that is cached with `record`, or creates and caches it. The body must depend on the record alone.
+    pub fn kept<T>(record: &Stored<T>, make: impl FnOnce() -> Self) -> Self {
+        Self(record.shown(|| make().0))
+    }
+
+    /// Returns the response.
+    pub fn answer(self, outcome: Outcome) -> Response {
+        let Shown { text, tag } = self.0;
+        let mut response = json_text(outcome.status(), text);
+        let tag = HeaderValue::from_maybe_shared(tag).expect("hexadecimal digits are visible ASCII");
+        response.headers_mut().insert(header::ETAG, tag);
+        response
+    }
+}
+
+/// The `If-Match` header of a request.
+#[derive(Debug, Clone, Default)]
+pub struct IfMatch(Option<String>);
+
+impl IfMatch {
+    /// Checks that the record with the tag `now` is the one that the client has read. Succeeds without the header.
+    ///
+    /// # Errors
+    /// 412 if the record has changed.
+    pub fn check(&self, now: impl FnOnce() -> ContentTag) -> Result<()> {
+        let Some(sent) = &self.0 else { return Ok(()) };
+        let ContentTag(now) = now();
+        let is_now = |item: &str| {
+            let tag = item.trim().trim_start_matches("W/").trim_matches('"');
+            tag.split(SEPARATOR).next() == Some(&now)
+        };
+        if sent.trim() == "*" || sent.split(',').any(is_now) {
+            Ok(())
+        } else {
+            Err(Error::precondition_failed())
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let values: Vec<_> = parts.headers.get_all(header::IF_MATCH).iter().collect();
+        let texts = values.iter().map(|value| value.to_str().unwrap_or_default());
+        Ok(Self((!values.is_empty()).then(|| texts.collect::<Vec<_>>().join(","))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_content_is_compared() {
+        let content = ContentTag::of(&"content");
+        let sent = |text: &str| IfMatch(Some(text.to_owned()));
+        let on = |body: &str| content.on(&body).answer(Outcome::Success).headers()[header::ETAG].clone();
+        let tag = on("a link");
+        let tag = tag.to_str().unwrap();
+        assert_ne!(tag, on("another"));
+        for good in [tag, tag.trim_start_matches("W/"), "*", &format!("\"x\", {tag}")] {
+            assert!(sent(good).check(|| content.clone()).is_ok(), "{good}");
+        }
+        let changed = || ContentTag::of(&"changed");
+        assert!(IfMatch(None).check(changed).is_ok());
+        for bad in [tag, "", "x", "\"", "W/\"\"", ",,,", "**"] {
+            let error = sent(bad).check(changed).unwrap_err();
+            assert_eq!(
+                (error.status().as_u16(), error.code()),
+                (412, "preconditionFailed"),
+                "{bad}"
+            );
+        }
+    }
+}

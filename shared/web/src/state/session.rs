@@ -1,0 +1,309 @@
+//! The session of a request: reads and writes of the database, and the state that belongs to the request.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use axum::extract::{FromRequestParts, Request};
+use bespoke_database::{CommitId, Committed, Db, Freshness, Version};
+use bespoke_storage::trace::Position;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::{Context, LongReadPermit};
+use super::idempotency::IdempotencyKey;
+use crate::limits::{BodyReservation, BodySender, Limit, LimitState, RateSubject};
+use crate::observability::logging;
+use crate::response::{Error, HeaderCache, Result};
+
+/// The version of the database that a response is based on. A client that sends it back reads at least that version.
+const DB_SEQ: HeaderName = HeaderName::from_static("db-seq");
+
+/// The context of one request. The first read of a request revalidates the local copy of the database with the bucket; later reads of the same
+/// request use the local copy. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Session {
+    context: Context,
+    state: Arc<State>,
+}
+
+/// The reason why a read or a write failed.
+enum Failure {
+    /// The database or the bucket failed.
+    Database(bespoke_database::Error),
+    /// The closure of the handler returned an error.
+    Handler(Error),
+}
+
+impl From<bespoke_database::Error> for Failure {
+    fn from(error: bespoke_database::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) => error.into(),
+            Failure::Handler(error) => error,
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether the last read saw a version that the bucket confirmed. Only then does the response contain `DB-Seq`.
+    checked: AtomicBool,
+    /// The version in the `DB-Seq` of the request.
+    echoed: Option<Version>,
+    /// The states of the limits that this request counts for.
+    limits: Mutex<Vec<LimitState>>,
+    idempotency: IdempotencyKey,
+    /// Size of the images of the request that no write has counted yet. Bytes.
+    object_bytes: AtomicU64,
+    /// Integer id of the calling account; empty without authentication.
+    account: OnceLock<i64>,
+    /// The memory of the body and its values, which is held until the response is sent.
+    body_memory: Mutex<Vec<BodyReservation>>,
+}
+
+/// Cached header values that most responses of a gateway repeat.
+#[derive(Default)]
+pub(crate) struct HeaderCaches {
+    version: HeaderCache<Version>,
+    policy: HeaderCache<Vec<Limit>>,
+}
+
+impl std::ops::Deref for Session {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.context
+    }
+}
+
+impl Session {
+    /// Creates a session for work without a request, for example a background job.
+    pub fn new(context: Context) -> Self {
+        Self {
+            context,
+            state: Arc::default(),
+        }
+    }
+
+    /// Creates the session of a request.
+    pub(crate) fn of(context: Context, request: &Request) -> Self {
+        let headers = request.headers();
+        let echoed = headers.get(DB_SEQ).and_then(|value| value.to_str().ok()?.parse().ok());
+        let state = State {
+            echoed,
+            idempotency: IdempotencyKey::of(request.method(), request.uri(), headers),
+            ..State::default()
+        };
+        Self {
+            context,
+            state: Arc::new(state),
+        }
+    }
+
+    /// Runs `f` in a read transaction. `f` may run several times.
+    ///
+    /// # Errors
+    /// The error of `f`; 503 if the bucket does not respond.
+    pub async fn read<T: Send>(&self, mut f: impl FnMut(&Db<'_>) -> Result<T> + Send) -> Result<T> {
+        let database = self.context.database();
+        let read = database
+            .read(self.freshness(), |db| f(db).map_err(Failure::Handler))
+            .await;
+        // An error of the handler is based on a version that was revalidated.
+        let verified = !matches!(read, Err(Failure::Database(_)));
+        self.state.checked.store(verified, Ordering::Relaxed);
+        Ok(read?)
+    }
+
+    /// Reads on a blocking thread, so that a long read does not delay other requests.
+    ///
+    /// # Errors
+    /// Those of [`Session::read`]; 429 if too many long reads of the account wait, 503 if too many of all accounts wait.
+    pub async fn read_blocking<T: Send + 'static>(
+        &self,
+        f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.read_with_permit(self.long_read_permit().await?, f).await
+    }
+
+    /// Waits until no other long read of the calling account runs.
+    ///
+    /// # Errors
+    /// 429 if too many long reads of the account wait.
+    pub async fn long_read_permit(&self) -> Result<LongReadPermit> {
+        self.lock_long_reads(self.account()).await
+    }
+
+    /// Reads as [`Session::read_blocking`], with a permit that the caller already holds.
+    ///
+    /// # Errors
+    /// Those of [`Session::read`]; 503 if too many long reads of all accounts wait.
+    pub async fn read_with_permit<T: Send + 'static>(
+        &self,
+        permit: LongReadPermit,
+        f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let (id, position) = (logging::request_id(), Position::here());
+        self.read_long(permit, move || {
+            let read = position.run(async move { session.read(f).await });
+            runtime.block_on(logging::of_work(id, read))
+        })
+        .await?
+    }
+
+    /// Revalidates the local copy and returns its version.
+    ///
+    /// # Errors
+    /// 503 if the bucket does not respond.
+    pub(crate) async fn newest_version(&self) -> Result<Version> {
+        self.read(|_| Ok(())).await?;
+        Ok(self.context.database().version())
+    }
+
+    /// Whether this request has read a version of the database that the bucket confirmed.
+    pub(crate) fn has_read(&self) -> bool {
+        self.state.checked.load(Ordering::Relaxed)
+    }
+
+    /// Sets the calling account, whose share of the memory for bodies is used.
+    pub(crate) fn set_account(&self, id: i64) {
+        self.state.account.get_or_init(|| id);
+    }
+
+    /// The integer id of the calling account; `None` without authentication.
+    pub(crate) fn account(&self) -> Option<i64> {
+        self.state.account.get().copied()
+    }
+
+    /// Reserves memory for a body, and holds it until the response is sent, because the parsed values occupy memory, too.
+    ///
+    /// # Errors
+    /// 429 if the share of the sender is used up; 503 if the pool is used up.
+    pub(crate) async fn reserve_body(&self, sender: BodySender, bytes: usize) -> Result<()> {
+        let reservation = self.context.body_memory(sender).reserve(sender, bytes).await?;
+        let mut reserved = self.state.body_memory.lock().unwrap_or_else(PoisonError::into_inner);
+        reserved.push(reservation);
+        Ok(())
+    }
+
+    fn freshness(&self) -> Freshness {
+        match self.context.config().max_staleness_ms {
+            _ if self.has_read() => Freshness::Local,
+            0 => Freshness::Strict,
+            age_ms => Freshness::Within {
+                age_ms,
+                at_least: self.state.echoed,
+            },
+        }
+    }
+
+    /// Runs `f` in a write transaction, and returns when the bucket has the commit. `f` may run several times, so it must have no effects
+    /// besides SQL. Its result is stored with the commit and must not exceed 256 bytes; usually it is an id, with which the handler then
+    /// reads the record.
+    ///
+    /// # Errors
+    /// The error of `f`, which aborts the transaction; 503 if it is unknown whether the bucket has the commit.
+    pub async fn write<T>(&self, f: impl Fn(&Db<'_>) -> Result<T> + Send + Sync + 'static) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let id = self.context.database().fresh_commit_id();
+        Ok(self.commit(id, f).await?.value)
+    }
+
+    /// Writes as [`Session::write`], with a given commit id. A commit with the same id runs only once.
+    pub(crate) async fn commit<T>(
+        &self,
+        id: CommitId,
+        f: impl Fn(&Db<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Committed<T>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let database = self.context.database();
+        database.offer_usage(self.now());
+        let committed = database.commit(id, move |db| f(db).map_err(Failure::Handler)).await;
+        match &committed {
+            Ok(_) => {
+                self.context.metrics().count_commit();
+                // The local copy is at least as new as this commit.
+                self.state.checked.store(true, Ordering::Relaxed);
+            }
+            // It is unknown whether the local copy has the newest version.
+            Err(Failure::Database(_)) => self.state.checked.store(false, Ordering::Relaxed),
+            Err(Failure::Handler(_)) => {}
+        }
+        Ok(committed?)
+    }
+
+    /// Adds the size of an object that is stored after the record has been written. Bytes.
+    pub fn add_object_bytes(&self, bytes: u64) {
+        self.state.object_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns and resets the size of the added objects, so that one write counts it. Bytes.
+    pub(crate) fn take_object_bytes(&self) -> u64 {
+        self.state.object_bytes.swap(0, Ordering::Relaxed)
+    }
+
+    /// The `Idempotency-Key` of the request.
+    pub(crate) fn idempotency(&self) -> &IdempotencyKey {
+        &self.state.idempotency
+    }
+
+    /// Counts one call for the rate limit of `subject`.
+    ///
+    /// # Errors
+    /// 429 if the limit is used up.
+    pub(crate) fn limit(&self, subject: RateSubject) -> Result<()> {
+        match self.context.limits() {
+            Some(limits) => limits.take(subject).map(|state| self.add_limit(state)),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the state of a limit to the `RateLimit` headers of the response.
+    pub(crate) fn add_limit(&self, state: LimitState) {
+        let mut all = self.state.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(state);
+    }
+
+    /// Adds the state of a limit in front of the others.
+    pub(crate) fn add_limit_first(&self, state: LimitState) {
+        let mut all = self.state.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(0, state);
+    }
+
+    /// Inserts `DB-Seq` and the `RateLimit` headers into a response.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap, caches: &HeaderCaches) {
+        if self.has_read() {
+            let version = self.context.database().version();
+            let write = || {
+                let text = HeaderValue::try_from(version.to_string());
+                (version, text.expect("two numbers are visible ASCII"))
+            };
+            headers.insert(DB_SEQ, caches.version.value(|cached| *cached == version, write));
+        }
+        let limits = self.state.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        LimitState::write(&limits, headers, &caches.policy);
+    }
+}
+
+impl FromRequestParts<Context> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
+        Ok(parts
+            .extensions
+            .get_or_insert_with(|| Self::new(context.clone()))
+            .clone())
+    }
+}
