@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use bespoke_core::Clock as _;
+use bespoke_services::mail::MailTransport;
 use bespoke_storage::{Fetched, Place};
 use bespoke_web::{Config, Context, SystemClock};
 use serde_json::json;
@@ -54,42 +55,47 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
 /// The name of the installation's folder that contains `folder`, which may not exist yet.
 fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
     let folder = std::path::absolute(folder)?;
-    let existing = existing_part(&folder)?;
+    let (existing, missing) = existing_part(&folder);
     let bucket = match &config.store {
         Place::Directory(bucket) => Some(bucket.clone()),
         Place::S3 { .. } => None,
+    };
+    let mails = match &config.mail.transport {
+        MailTransport::Folder(mails) => Some(mails.clone()),
+        MailTransport::Smtp(_) | MailTransport::Ses(_) => None,
     };
     let ours = [
         ("the folder of the bucket", bucket),
         ("the folder of the local copy", Some(config.local_dir.clone())),
         ("the folder of the keys", Some(config.data_dir.join("keys"))),
+        ("the folder of the mails", mails),
     ];
-    let is_in = |ours: Option<PathBuf>| {
+    let is_in = |ours: Option<&Path>| {
         let ours = ours.and_then(|ours| fs::canonicalize(ours).ok());
         existing
             .as_ref()
             .zip(ours)
             .is_some_and(|(folder, ours)| folder.starts_with(ours))
     };
-    Ok(ours.into_iter().find_map(|(name, ours)| is_in(ours).then_some(name)))
-}
-
-/// The longest part of an absolute path that exists, without symbolic links; `None` if not even the root exists. The rest must not lead upwards, because
-/// `..` after a missing folder has no meaning before that folder is made.
-fn existing_part(folder: &Path) -> Result<Option<PathBuf>> {
-    let Some((existing, given)) = folder
-        .ancestors()
-        .find_map(|part| Some((fs::canonicalize(part).ok()?, part)))
-    else {
-        return Ok(None);
-    };
-    let missing = folder.strip_prefix(given)?;
+    if let Some((name, _)) = ours.into_iter().find(|(_, ours)| is_in(ours.as_deref())) {
+        return Ok(Some(name));
+    }
+    // Before that folder is made, it is not known where it leads.
     ensure!(
         missing.components().all(|part| matches!(part, Component::Normal(_))),
         "{} has `..` after a folder that does not exist",
         folder.display()
     );
-    Ok(Some(existing))
+    Ok(None)
+}
+
+/// Splits an absolute path into the longest part that exists, without symbolic links, and the rest.
+fn existing_part(folder: &Path) -> (Option<PathBuf>, &Path) {
+    let existing = |part: &Path| Some((fs::canonicalize(part).ok()?, folder.strip_prefix(part).ok()?));
+    match folder.ancestors().find_map(existing) {
+        Some((existing, missing)) => (Some(existing), missing),
+        None => (None, folder),
+    }
 }
 
 /// Takes a folder, which is made if it is missing, for a backup. Of backups that are made at once, one gets it, because `mkdir` is
@@ -142,24 +148,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_through_a_missing_folder_is_refused() {
+    fn path_is_split_where_it_stops_to_exist() {
         let parent = tempfile::tempdir().unwrap();
         let existing = fs::canonicalize(parent.path()).unwrap();
-        assert_eq!(
-            existing_part(&existing.join("new/backup")).unwrap(),
-            Some(existing.clone())
-        );
-        assert_eq!(
-            existing_part(&existing.join("../new")).unwrap(),
-            existing.parent().map(Path::to_owned)
-        );
-        let error = existing_part(&existing.join("missing/../objects/x")).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .ends_with("has `..` after a folder that does not exist"),
-            "{error}"
-        );
+        for (path, missing) in [
+            ("new/backup", "new/backup"),
+            ("missing/../objects/x", "missing/../objects/x"),
+            (".", ""),
+        ] {
+            let folder = existing.join(path);
+            assert_eq!(existing_part(&folder), (Some(existing.clone()), Path::new(missing)));
+        }
     }
 
     #[test]

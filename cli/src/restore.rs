@@ -48,17 +48,15 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     if arguments.list {
-        let spans = start::with_context(data_dir, Expect::InstallationOrPart, async |context| {
-            Ok(context.database().restorable().await?)
-        })?;
+        let spans = start::with_database(data_dir, async |database| Ok(database.restorable().await?))?;
         states::print(&spans, arguments.json);
         return Ok(());
     }
     match (&arguments.at, &arguments.from) {
         (Some(at), _) => {
             let point = states::point(at)?;
-            let restored = start::with_context(data_dir, Expect::InstallationOrPart, async |context| {
-                context.database().restore(point).await.map_err(states::explained)
+            let restored = start::with_database(data_dir, async |database| {
+                database.restore(point).await.map_err(states::explained)
             })?;
             let (from, now) = (restored.from.to_string(), restored.version.to_string());
             output::print(

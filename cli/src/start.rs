@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
+use bespoke_database::Database;
 use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
 use bespoke_web::{Config, Context, Overrides, Surroundings, logging};
@@ -99,6 +100,23 @@ pub(crate) fn with_context<T>(
         let context = open(environment, expect, None).await?;
         let result = work(&context).await;
         context.database().clone().close().await;
+        result
+    })
+}
+
+/// Does something with the database of the environment, which may have been made with other keys or be incomplete: for a restore.
+pub(crate) fn with_database<T>(data_dir: Option<PathBuf>, work: impl AsyncFnOnce(&Database) -> Result<T>) -> Result<T> {
+    let environment = environment(data_dir);
+    block_on(async {
+        let surroundings = Surroundings::system();
+        let config = configuration(environment, Expect::InstallationOrPart, &surroundings).await?;
+        let cannot_open = || format!("cannot open the bucket {}", config.store);
+        let store = config.store.open(&config.aws).with_context(cannot_open)?;
+        let vault = config.vault(surroundings.random);
+        let opened = Database::open_for_restore(store, config.local_dir.clone(), vault).await;
+        let database = opened.with_context(cannot_open)?;
+        let result = work(&database).await;
+        database.close().await;
         result
     })
 }

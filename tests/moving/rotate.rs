@@ -1,7 +1,7 @@
 //! Keys are rotated while a server serves, and after a kill.
 
 use bespoke_tests::support::{ENC_KEY, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use super::{import, run, sample};
@@ -29,6 +29,7 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
     let refuses = |stale: &Server| {
         let carol = json!({ "email": "carol@example.com", "language": "en" });
         for (method, path, body) in [
+            ("GET", "/readyz", json!(null)),
             ("POST", "/sets/jwt", json!({ "name": "Lost" })),
             ("GET", "/sets/jwt", json!(null)),
             ("POST", "/signup", carol),
@@ -84,4 +85,43 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
     let server = Server::start_with(folder.path(), &new_alone);
     sign_in(&server, "ada@example.com", "ada-password");
     sign_in(&server, "dave.new@example.com", "dave-password");
+}
+
+#[test]
+fn state_before_a_rotation_is_restored_with_its_own_key_only() {
+    let folder = tempdir().unwrap();
+    import(folder.path(), &sample(), &[]).json(0);
+    let states = |key: &str| {
+        run(
+            folder.path(),
+            &["restore", "--list", "--json"],
+            &[("BACKEND_ENC_KEY", key)],
+        )
+        .json(0)
+    };
+    let newest = |states: &Value| states.as_array().unwrap().last().unwrap()["last"].clone();
+    let before = newest(&states(ENC_KEY));
+    let before = before.as_str().unwrap();
+    let both = [("BACKEND_ENC_KEY", NEW_KEY), ("BACKEND_OLD_ENC_KEY", ENC_KEY)];
+    run(folder.path(), &["rotate-keys", "--json"], &both).json(0);
+
+    let restore = ["restore", "--at", before, "--json"];
+    let refused = run(folder.path(), &restore, &[("BACKEND_ENC_KEY", NEW_KEY)]);
+    refused.fails_with("has other keys");
+    let new_alone = [("BACKEND_ENC_KEY", NEW_KEY)];
+    let verified = run(folder.path(), &["verify", "--json"], &new_alone).json(0);
+    assert_eq!(verified["problems"], json!([]));
+
+    let restored = run(folder.path(), &restore, &[]).json(0);
+    assert_eq!(restored["from"], before);
+    assert_eq!(
+        run(folder.path(), &["verify", "--json"], &[]).json(0)["problems"],
+        json!([])
+    );
+    let replaced = states(ENC_KEY);
+    let replaced = replaced.as_array().unwrap().iter().rev().nth(1).unwrap()["last"].clone();
+    let undo = ["restore", "--at", replaced.as_str().unwrap()];
+    run(folder.path(), &undo, &[]).fails_with("has other keys");
+    run(folder.path(), &undo, &new_alone).succeeds();
+    run(folder.path(), &["verify"], &new_alone).succeeds();
 }

@@ -324,6 +324,22 @@ async fn an_import_brings_everything_back_once() {
 }
 
 #[tokio::test]
+async fn record_that_is_in_a_file_twice_is_imported_once() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let uuid = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+    let set = json!({ "name": "Twice", "uuid": uuid });
+    let pattern = json!({ "design": "aaron", "settings": {}, "uuid": uuid });
+    let bookmark = json!({ "type": "doc", "title": "Twice", "url": "/docs", "uuid": uuid });
+    let file = json!({ "format": "bespoke-account", "version": 1, "sets": [set, set], "patterns": [pattern, pattern],
+        "bookmarks": [bookmark, bookmark] });
+    let import = app.post("/account/import/jwt").jwt(&person.token).json(&file);
+    let imported = import.send().await.expect_status(200);
+    let once = json!({ "sets": 1, "patterns": 1, "bookmarks": 1 });
+    assert_eq!((&imported["added"], &imported["present"]), (&once, &once), "{imported}");
+}
+
+#[tokio::test]
 async fn an_import_changes_nothing_that_a_person_could_not_change() {
     let app = App::new().await;
     let jane = app.person("jane").await;

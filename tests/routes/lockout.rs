@@ -1,6 +1,7 @@
 //! What stops guessing passwords, and that it does not tell who has an account
 
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use bespoke_core::{ClientNetwork, Clock as _};
 use bespoke_storage::{
@@ -10,11 +11,15 @@ use bespoke_tests::support::{Answer, App, Person};
 use bespoke_web::Session;
 use bespoke_web::attempts::{Origin, Subject};
 use futures_util::future::join_all;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// The places of the pool that hashes passwords.
+const WORKER_PLACES: usize = 64;
 const PASSWORD: &str = "secret words";
 
 async fn with_password(app: &App) -> Person {
@@ -626,4 +631,75 @@ async fn password_is_not_verified_if_its_attempt_cannot_be_counted() {
     }
     assert_eq!(app.context().password_runs(), before);
     guess().await.expect_status(200);
+}
+
+/// A record whose serialization ends when the sender is dropped.
+#[derive(Clone)]
+struct Endless(Arc<Mutex<Receiver<()>>>);
+
+impl Serialize for Endless {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let _ = self.0.lock().unwrap().recv();
+        serializer.serialize_unit()
+    }
+}
+
+/// Occupies every place of the pool that hashes passwords until the sender is dropped.
+async fn fill_workers(app: &App) -> (Sender<()>, Vec<JoinHandle<()>>) {
+    let (end, ended) = channel();
+    let record = Endless(Arc::new(Mutex::new(ended)));
+    let occupy = || {
+        let (session, record) = (Session::new(app.context().clone()), record.clone());
+        tokio::spawn(async move { drop(bespoke_web::yaml_record(&session, record).await) })
+    };
+    let jobs = (0..WORKER_PLACES).map(|_| occupy()).collect();
+    for number in 0.. {
+        let other = sign_in(app, "192.0.2.1", &json!(format!("other{number}")), "guess").await;
+        if other.status == 503 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    (end, jobs)
+}
+
+#[tokio::test]
+async fn attempts_that_were_not_verified_do_not_count() {
+    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let jane = with_password(&app).await;
+    let (end, jobs) = fill_workers(&app).await;
+    for _ in 0..12 {
+        sign_in(&app, "198.51.100.1", &json!("user-1"), PASSWORD)
+            .await
+            .expect_error(503, "serviceUnavailable");
+        let change = json!({ "password": "other words", "currentPassword": PASSWORD });
+        let change = app
+            .patch("/account/jwt")
+            .jwt(&jane.token)
+            .from_ip("198.51.100.1")
+            .json(&change);
+        change.send().await.expect_error(503, "serviceUnavailable");
+    }
+    drop(end);
+    join_all(jobs).await;
+    sign_in(&app, "198.51.100.1", &json!("user-1"), PASSWORD)
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn attempt_that_is_counted_in_part_is_taken_back() {
+    let bucket = MemoryStore::new();
+    with_password(&App::on(bucket.clone(), &[]).await).await;
+    let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
+    let app = App::over(Arc::new(faulty.clone()), bucket.clone(), &[]).await.unwrap();
+    let attempt = async || sign_in(&app, "198.51.100.1", &json!("user-1"), PASSWORD).await;
+    attempt().await.expect_status(200);
+    for object in bucket.list("attempts/").await.unwrap() {
+        for _ in 0..12 {
+            faulty.script(Operation::Put, &object.key, Fault::Forbidden);
+            attempt().await.expect_error(503, "serviceUnavailable");
+        }
+    }
+    attempt().await.expect_status(200);
 }

@@ -165,6 +165,31 @@ async fn a_new_pattern_needs_settings_and_a_design() {
 }
 
 #[tokio::test]
+async fn free_form_json_is_limited_in_values_and_depth() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let nested = (0..40).fold(json!(1), |value, _| json!([value]));
+    for value in [nested, json!(vec![1; 30_000])] {
+        for (field, error) in [("settings", "settingsTooLarge"), ("data", "dataTooLarge")] {
+            let mut body = aaron();
+            body[field] = json!({ "value": value });
+            let made = app.post("/patterns/jwt").jwt(&person.token).json(&body).send().await;
+            made.expect_error(400, error);
+        }
+        let pattern = make(&app, &person, "jwt", &aaron()).await;
+        let changes = json!({ "settings": { "value": value }, "data": { "value": value } });
+        let path = format!("/patterns/{}/jwt", pattern["id"]);
+        let changed = app.patch(&path).jwt(&person.token).json(&changes).send().await;
+        let changed = changed.expect_status(200);
+        assert_eq!(changed["ignored"], json!(["settings", "data"]));
+        assert_eq!(changed["pattern"]["settings"], pattern["settings"]);
+        let account = json!({ "data": { "value": value } });
+        let changed = app.patch("/account/jwt").jwt(&person.token).json(&account).send().await;
+        assert_eq!(changed.expect_status(200)["ignored"], json!(["data"]));
+    }
+}
+
+#[tokio::test]
 async fn other_peoples_patterns_are_theirs() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);

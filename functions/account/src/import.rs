@@ -92,6 +92,8 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
     if body.get("format") != Some(&FORMAT.into()) || body.get("version") != Some(&VERSION.into()) {
         return Err(Error::bad_request("formatUnknown"));
     }
+    // One after the other for an account, because each writes for a long time.
+    let _permit = session.long_read_permit().await?;
     let mut ignored = Vec::new();
     let changes = take_account(body.remove("account"), &mut ignored);
     let records = Records::take(&mut body, &session, &mut ignored)?;

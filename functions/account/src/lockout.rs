@@ -42,20 +42,25 @@ impl Attempt {
         let user = session.read(|db| Ok(users::by_lookup(db, &self.name)?)).await?;
         let user_id = user.map(|user| user.standing.id);
         let (name, account) = (Subject::Name(self.name.clone()), self.account(user_id));
-        let (name, account) = tokio::try_join!(
+        let reserved = tokio::join!(
             session.reserve_attempt(&name, None, self.origin),
             session.reserve_attempt(&account, user_id, self.origin),
-        )?;
-        match (name, account) {
-            (None, account) => {
+        );
+        match reserved {
+            (Err(error), Ok(Some(other))) | (Ok(Some(other)), Err(error)) => {
+                session.release_attempt(other).await;
+                Err(error)
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(None), Ok(account)) => {
                 // Attempts at a locked name do not count for the account.
                 if let Some(account) = account {
                     session.release_attempt(account).await;
                 }
                 Ok(Admission::NameLocked)
             }
-            (Some(_), None) => Ok(Admission::AccountLocked),
-            (Some(name), Some(account)) => {
+            (Ok(Some(_)), Ok(None)) => Ok(Admission::AccountLocked),
+            (Ok(Some(name)), Ok(Some(account))) => {
                 let open = OpenAttempt { user_id, name, account };
                 Ok(Admission::Open(Box::new(open)))
             }
@@ -68,7 +73,7 @@ impl Attempt {
 }
 
 impl OpenAttempt {
-    /// Takes the attempt back, because its password was right.
+    /// Takes the attempt back, because its password was right or could not be verified.
     pub(crate) async fn release(self, session: &Session) {
         tokio::join!(
             session.release_attempt(self.name),

@@ -148,10 +148,16 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     }
     let stored = user.password;
     let typed_password = password.as_str().unwrap_or_default().to_owned();
-    let verified = session.verify_password(typed_password, Some(stored.clone())).await?;
-    if verified.is_none() {
-        code.settle(&session, Entry::Refused).await?;
-        return Err(WRONG_PASSWORD);
+    match session.verify_password(typed_password, Some(stored.clone())).await {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            code.settle(&session, Ok(Entry::Refused)).await?;
+            return Err(WRONG_PASSWORD);
+        }
+        Err(error) => {
+            code.settle(&session, Err(&error)).await?;
+            return Err(error);
+        }
     }
     let counted = code.clone();
     let store = caller.protect(&session, move |db, actor| {
@@ -163,9 +169,9 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
         switch(db, &mut user, false, &counted.typed)?;
         Ok(Entry::Admitted)
     });
-    let entry = store.await?;
-    code.settle(&session, entry).await?;
-    if entry != Entry::Admitted {
+    let entry = store.await;
+    code.settle(&session, entry.as_ref().copied()).await?;
+    if entry? != Entry::Admitted {
         return Err(WRONG_PASSWORD);
     }
     answer(&caller, &session, None).await

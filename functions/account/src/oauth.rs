@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use crate::SignedIn;
 use crate::second_factor::Typed;
-use crate::signin::Entry;
 
 use enter::Entered;
 
@@ -129,13 +128,9 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
     let (picture, counted) = (identity.picture.clone(), code.clone());
     let entered = session
         .write(move |db| enter::enter(db, &state, &identity, &returned, &counted, uuid, now))
-        .await?;
-    match entered {
-        Entered::In(_) => code.settle(&session, Entry::Admitted).await?,
-        Entered::CodeWrong => code.settle(&session, Entry::Refused).await?,
-        Entered::New(_) | Entered::CodeMissing => {}
-    }
-    match entered {
+        .await;
+    code.settle(&session, entered.as_ref().map(Entered::entry)).await?;
+    match entered? {
         Entered::In(id) => Ok(crate::signed_in(&session, crate::load(&session, id).await?)),
         Entered::New(id) => {
             let user = crate::load(&session, id).await?;

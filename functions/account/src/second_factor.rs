@@ -5,7 +5,7 @@ use bespoke_core::{ScratchCode, typed_code};
 use bespoke_database::Db;
 use bespoke_database::second_factors::{self, SecondFactor};
 use bespoke_web::attempts::{Origin, Reserved, Subject};
-use bespoke_web::{JsonObject, Result, Session, truthy};
+use bespoke_web::{Error, JsonObject, Result, Session, truthy};
 
 use crate::lockout;
 use crate::signin::Entry;
@@ -88,13 +88,14 @@ impl CountedCode {
         })
     }
 
-    /// Takes the attempt back if the code was right; tells the owner if it was wrong and locks the second factor.
-    pub(crate) async fn settle(self, session: &Session, entry: Entry) -> Result<()> {
+    /// Takes the attempt back if the code was right, or if an error left that open; tells the owner if the code was wrong and locks the second
+    /// factor.
+    pub(crate) async fn settle(self, session: &Session, outcome: Result<Entry, &Error>) -> Result<()> {
         let Some(reserved) = self.reserved else { return Ok(()) };
-        match entry {
-            Entry::Admitted => session.release_attempt(reserved).await,
-            Entry::Refused => lockout::failed(session, &reserved).await?,
-            Entry::CodeMissing => {}
+        match outcome {
+            Ok(Entry::Admitted) | Err(_) => session.release_attempt(reserved).await,
+            Ok(Entry::Refused) => lockout::failed(session, &reserved).await?,
+            Ok(Entry::CodeMissing) => {}
         }
         Ok(())
     }

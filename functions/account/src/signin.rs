@@ -59,17 +59,25 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         Admission::AccountLocked => None,
         Admission::Open(open) => Some(open),
     };
-    let user = match open.as_ref().and_then(|open| open.user_id) {
-        Some(id) => session.read(|db| Ok(users::by_id(db, EntityId::Integer(id))?)).await?,
-        None => None,
+    let outcome = verify(&session, open.as_ref().and_then(|open| open.user_id), password).await;
+    let Some(open) = open else {
+        return outcome.and(Err(FAILED));
     };
-    let verified = verify(&session, user.as_ref(), password).await?;
-    let Some(open) = open else { return Err(FAILED) };
-    let (Some(user), Some(verified)) = (user, verified) else {
+    if outcome.is_err() {
+        open.release(&session).await;
+        return outcome.and(Err(FAILED));
+    }
+    let Some((user, verified)) = outcome? else {
         open.failed(&session).await?;
         return Err(FAILED);
     };
-    let code = Typed::of(&body, origin).count(&session, &user).await?;
+    let code = match Typed::of(&body, origin).count(&session, &user).await {
+        Ok(code) => code,
+        Err(error) => {
+            open.release(&session).await;
+            return Err(error);
+        }
+    };
     let user_id = user.standing.id;
     let sign_in = SignInByPassword {
         origin,
@@ -80,9 +88,8 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
     };
     let store = session.write(move |db| sign_in.store(db));
     let (entry, ()) = tokio::join!(store, open.release(&session));
-    let entry = entry?;
-    code.settle(&session, entry).await?;
-    match entry {
+    code.settle(&session, entry.as_ref().copied()).await?;
+    match entry? {
         Entry::Admitted => {}
         Entry::CodeMissing => return Err(Error::forbidden("mfaTokenRequired")),
         Entry::Refused => return Err(FAILED),
@@ -146,10 +153,18 @@ pub(crate) fn name_of(body: &JsonObject) -> Result<String> {
     })
 }
 
-async fn verify(session: &Session, user: Option<&User>, password: &Value) -> Result<Option<Verified>> {
-    // A password that is no text matches none, and costs what any other does.
-    let stored = user.filter(|_| password.is_string()).map(|user| user.password.clone());
-    session
-        .verify_password(password.as_str().unwrap_or_default().to_owned(), stored)
-        .await
+/// Returns the account if the password is right. Without an account, the password is hashed too.
+async fn verify(session: &Session, user_id: Option<i64>, password: &Value) -> Result<Option<(User, Verified)>> {
+    let user = match user_id {
+        Some(id) => session.read(|db| Ok(users::by_id(db, EntityId::Integer(id))?)).await?,
+        None => None,
+    };
+    // A password that is no text matches none, and costs as much as any other.
+    let stored = user
+        .as_ref()
+        .filter(|_| password.is_string())
+        .map(|user| user.password.clone());
+    let password = password.as_str().unwrap_or_default().to_owned();
+    let verified = session.verify_password(password, stored).await?;
+    Ok(user.zip(verified))
 }

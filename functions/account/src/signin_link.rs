@@ -170,8 +170,9 @@ async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Resul
     let user = session.read(|db| Ok(users::by_id(db, user_id)?)).await?;
     let code = typed.count(&session, &user.ok_or_else(Error::not_found)?).await?;
     let counted = code.clone();
-    let (user_id, entry) = session.write(move |db| enter(db, id, &counted)).await?;
-    code.settle(&session, entry).await?;
+    let entered = session.write(move |db| enter(db, id, &counted)).await;
+    code.settle(&session, entered.as_ref().map(|(_, entry)| *entry)).await?;
+    let (user_id, entry) = entered?;
     match entry {
         Entry::Admitted => Ok(crate::signed_in(&session, crate::load(&session, user_id).await?)),
         Entry::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),

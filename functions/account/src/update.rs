@@ -133,12 +133,17 @@ async fn verify_current(session: &Session, id: i64, current: Option<Value>, orig
     let Some(current) = current else { return Ok(None) };
     let reserved = session.reserve_attempt(&Subject::Account(id), Some(id), origin).await?;
     let reserved = reserved.ok_or(WRONG_PASSWORD)?;
-    let stored = crate::load(session, id).await?.password;
     let current = current.as_str().unwrap_or_default().to_owned();
-    if session.verify_password(current, Some(stored.clone())).await?.is_none() {
+    let verify = async || {
+        let stored = crate::load(session, id).await?.password;
+        let verified = session.verify_password(current, Some(stored.clone())).await?;
+        Ok(verified.map(|_| stored))
+    };
+    let verified = verify().await;
+    if let Ok(None) = verified {
         lockout::failed(session, &reserved).await?;
         return Err(WRONG_PASSWORD);
     }
     session.release_attempt(reserved).await;
-    Ok(Some(stored))
+    verified
 }

@@ -26,7 +26,7 @@ struct Health {
 
 /// Whether the process answers
 #[utoipa::path(get, path = "/healthz", tag = "Service", operation_id = "health",
-    responses((status = 200, description = "It does.", body = Health)))]
+    responses((status = 200, description = "They do.", body = Health)))]
 async fn healthz(_: Public) -> Response {
     ok(&Health {
         result: Outcome::Success,
@@ -42,11 +42,11 @@ struct Readiness {
     database: String,
 }
 
-/// Whether the storage answers too
+/// Whether requests for data succeed
 #[utoipa::path(get, path = "/readyz", tag = "Service", operation_id = "readiness",
     responses((status = 200, description = "It does.", body = Readiness)))]
 async fn readyz(_: Public, session: Session) -> Result<Response> {
-    let version = session.database().ping().await?;
+    let version = session.database().ready().await?;
     Ok(ok(&Readiness {
         result: Outcome::Success,
         database: version.to_string(),

@@ -22,6 +22,12 @@ impl StoredJson {
         serde_json::from_str(self.0.get()).expect("a checked JSON text parses")
     }
 
+    /// The length of the text, in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "no JSON text is empty")]
+    pub fn len(&self) -> usize {
+        self.0.get().len()
+    }
+
     /// Whether a value is small enough to be stored.
     pub fn fits(value: &Value) -> bool {
         let mut values = 0;

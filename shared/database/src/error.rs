@@ -1,6 +1,7 @@
 //! What can go wrong below the handlers.
 
 use bespoke_core::CipherError;
+use bespoke_storage::Version;
 use uuid::Uuid;
 
 /// Result of a repository function.
@@ -18,6 +19,12 @@ pub enum Error {
          BACKEND_DATA_KEY and BACKEND_INDEX_KEY, where they were set) to what it was; after a rotation of keys, to the new one"
     )]
     OtherKeys,
+    /// A state to be restored has other keys than this process.
+    #[error(
+        "state {0} has other keys, because the keys were rotated between then and now. Nothing was restored. To restore it, stop every process, \
+         set BACKEND_ENC_KEY to the passphrase of that time, run the command again, and start the processes with that passphrase"
+    )]
+    OtherKeysInState(Version),
     /// A backup is being put back, so that the database is incomplete.
     #[error(
         "a backup is being put back here, and the database is incomplete until `bespoke restore --from` has come to its end. If \

@@ -97,20 +97,7 @@ impl Database {
     /// # Errors
     /// [`Error::Storage`] when the bucket cannot be used, [`Error::OtherKeys`] when the database was made with other keys.
     pub async fn open(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
-        let recent = Arc::new(recent::Recent::default());
-        let follows = Arc::clone(&recent);
-        let options = Options {
-            usage_fold: Some(usage::fold),
-            on_change: Some(Arc::new(move |change| follows.follow(change))),
-            ..Options::new(local_dir, MIGRATIONS)
-        };
-        let database = Self {
-            engine: Engine::open(store, options).await?,
-            vault: Arc::new(vault),
-            gathered: Arc::default(),
-            recent,
-            guard: Arc::default(),
-        };
+        let database = Self::open_for_restore(store, local_dir, vault).await?;
         if database
             .read::<_, Error>(Freshness::Local, installation::check)
             .await?
@@ -119,6 +106,27 @@ impl Database {
             database.write(database.fresh_commit_id(), installation::claim).await?;
         }
         Ok(database)
+    }
+
+    /// Syncs the database as [`Database::open`] does, also if it was made with other keys: for [`Database::restore`] and [`Database::restorable`].
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the bucket cannot be used.
+    pub async fn open_for_restore(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
+        let recent = Arc::new(recent::Recent::default());
+        let follows = Arc::clone(&recent);
+        let options = Options {
+            usage_fold: Some(usage::fold),
+            on_change: Some(Arc::new(move |change| follows.follow(change))),
+            ..Options::new(local_dir, MIGRATIONS)
+        };
+        Ok(Self {
+            engine: Engine::open(store, options).await?,
+            vault: Arc::new(vault),
+            gathered: Arc::default(),
+            recent,
+            guard: Arc::default(),
+        })
     }
 
     /// Makes sure that no restore of a backup is under way or was interrupted, as far as this process knows.
@@ -273,12 +281,22 @@ impl Database {
         Ok(self.engine.collect_garbage().await?)
     }
 
-    /// Puts an earlier state back, for every process.
+    /// Puts an earlier state back, for every process. If that state has other keys than this process, the replaced state is put back.
     ///
     /// # Errors
-    /// [`Error::Storage`] with [`NotRestorable`] if there is no such state.
+    /// [`Error::Storage`] with [`NotRestorable`] if there is no such state; [`Error::OtherKeysInState`].
     pub async fn restore(&self, point: RestorePoint) -> Result<Restored> {
-        Ok(self.engine.restore(point).await?)
+        let restored = self.engine.restore(point).await?;
+        let checked = self.read(Freshness::Strict, installation::check).await;
+        if matches!(checked, Err(Error::OtherKeys)) {
+            let spans = self.engine.restorable().await?;
+            let earlier = spans.iter().map(|span| span.last.version);
+            if let Some(replaced) = earlier.filter(|last| *last < restored.version).max() {
+                self.engine.restore(RestorePoint::At(replaced)).await?;
+            }
+            return Err(Error::OtherKeysInState(restored.from));
+        }
+        checked.map(|_| restored)
     }
 
     /// The states that can be restored, the earliest first.
@@ -289,12 +307,22 @@ impl Database {
         Ok(self.engine.restorable().await?)
     }
 
-    /// Asks the bucket whether it answers; gives the newest version.
+    /// Asks the bucket whether it responds; returns the newest version.
     ///
     /// # Errors
-    /// [`Error::Storage`] when it does not.
+    /// [`Error::Storage`] if it does not.
     pub async fn ping(&self) -> Result<Version> {
         Ok(self.engine.ping().await?)
+    }
+
+    /// Returns the newest version, if this process can read and write it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the bucket does not respond; [`Error::OtherKeys`] if another process has changed the keys; [`Error::Incomplete`]
+    /// while a restore of a backup is incomplete.
+    pub async fn ready(&self) -> Result<Version> {
+        self.read(Freshness::Strict, guard::check_complete).await?;
+        Ok(self.version())
     }
 
     /// Ends the engine: waits for the write under way.

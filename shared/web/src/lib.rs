@@ -59,7 +59,7 @@ pub use config::{Config, ConfigError, Contact, Overrides};
 pub use content::TextChanges;
 pub use gateway::Gateway;
 pub use jobs::maintenance;
-pub use limits::{AccountLimits, LimitSettings};
+pub use limits::{AccountLimits, Growth, LimitSettings};
 pub use objects::{SentImage, exports};
 pub use observability::{SpanExport, logging, metrics};
 #[doc(hidden)]

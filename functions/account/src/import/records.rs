@@ -1,5 +1,7 @@
 //! Sets, patterns and bookmarks of an import.
 
+use std::collections::HashSet;
+
 use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::BookmarkContent;
 use bespoke_core::entity::pattern::PatternContent;
@@ -8,10 +10,11 @@ use bespoke_core::entity::user::Standing;
 use bespoke_database::{Db, bookmarks, patterns, sets};
 use bespoke_web::content::import::{MAX_RECORDS, Record};
 use bespoke_web::content::{bookmark, pattern, set};
-use bespoke_web::{Context, Error, JsonObject, Result};
+use bespoke_web::{Context, Error, Growth, JsonObject, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// How many records.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -53,41 +56,87 @@ impl Records {
         Ok(records)
     }
 
-    /// Stores those that the account does not have; gives how many that are, and how many it has.
+    /// Stores those that the account does not have; gives how many that are, and how many it has. Nothing is stored if the limits of the account do not
+    /// allow them all, because a refusal after thousands of inserts would delay the writes of others.
     pub(super) fn store(&self, db: &Db<'_>, owner: &Standing, context: &Context) -> Result<(Counts, Counts)> {
         let (id, now) = (owner.id, context.now());
-        let (mut added, mut present) = (Counts::default(), Counts::default());
-        for set in &self.sets {
-            let owner_of = |uuid| Ok(sets::owner_of(db, uuid)?);
-            match set.place(owner, context, "sets", &owner_of)? {
-                Some(uuid) => {
-                    sets::insert(db, uuid, id, &set.content, now)?;
-                    added.sets += 1;
-                }
-                None => present.sets += 1,
+        let place = Placing { owner, context };
+        let sets = place.missing(&self.sets, "sets", &|uuid| Ok(sets::owner_of(db, uuid)?))?;
+        let patterns = place.missing(&self.patterns, "patterns", &|uuid| {
+            Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id))
+        })?;
+        let bookmarks = place.missing(&self.bookmarks, "bookmarks", &|uuid| {
+            Ok(bookmarks::by_id(db, EntityId::Uuid(uuid))?.map(|bookmark| bookmark.user_id))
+        })?;
+        let added = Counts::of(sets.len(), patterns.len(), bookmarks.len());
+        let set_texts = sets.iter().map(|(_, set)| set.name.len() + set.notes.len());
+        let pattern_texts = patterns
+            .iter()
+            .map(|(_, pattern)| pattern.name.len() + pattern.notes.len() + pattern.data.len() + pattern.settings.len());
+        let growth = Growth {
+            sets: sets.len() as u64,
+            patterns: patterns.len() as u64,
+            bookmarks: bookmarks.len() as u64,
+            text_bytes: set_texts.chain(pattern_texts).sum::<usize>() as u64,
+        };
+        context.config().account_limits.check_growth(db, id, growth, now)?;
+        for (uuid, content) in sets {
+            sets::insert(db, uuid, id, content, now)?;
+        }
+        for (uuid, content) in patterns {
+            patterns::insert(db, uuid, id, content, now)?;
+        }
+        for (uuid, content) in bookmarks {
+            bookmarks::insert(db, uuid, id, content)?;
+        }
+        let all = Counts::of(self.sets.len(), self.patterns.len(), self.bookmarks.len());
+        Ok((added, all.without(added)))
+    }
+}
+
+impl Counts {
+    /// Counts of lists, which a request bounds.
+    fn of(sets: usize, patterns: usize, bookmarks: usize) -> Self {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            sets: count(sets),
+            patterns: count(patterns),
+            bookmarks: count(bookmarks),
+        }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            sets: self.sets - other.sets,
+            patterns: self.patterns - other.patterns,
+            bookmarks: self.bookmarks - other.bookmarks,
+        }
+    }
+}
+
+/// Finds the UUIDs of imported records.
+struct Placing<'a> {
+    owner: &'a Standing,
+    context: &'a Context,
+}
+
+impl Placing<'_> {
+    /// The records that the account does not have, with their UUIDs. Of records with the same UUID, the first one counts.
+    fn missing<'r, T>(
+        &self,
+        records: &'r [Record<T>],
+        kind: &str,
+        owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,
+    ) -> Result<Vec<(Uuid, &'r T)>> {
+        let (mut missing, mut uuids) = (Vec::new(), HashSet::new());
+        for record in records {
+            if let Some(uuid) = record.place(self.owner, self.context, kind, owner_of)?
+                && uuids.insert(uuid)
+            {
+                missing.push((uuid, &record.content));
             }
         }
-        for pattern in &self.patterns {
-            let owner_of = |uuid| Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id));
-            match pattern.place(owner, context, "patterns", &owner_of)? {
-                Some(uuid) => {
-                    patterns::insert(db, uuid, id, &pattern.content, now)?;
-                    added.patterns += 1;
-                }
-                None => present.patterns += 1,
-            }
-        }
-        for bookmark in &self.bookmarks {
-            let owner_of = |uuid| Ok(bookmarks::by_id(db, EntityId::Uuid(uuid))?.map(|bookmark| bookmark.user_id));
-            match bookmark.place(owner, context, "bookmarks", &owner_of)? {
-                Some(uuid) => {
-                    bookmarks::insert(db, uuid, id, &bookmark.content)?;
-                    added.bookmarks += 1;
-                }
-                None => present.bookmarks += 1,
-            }
-        }
-        Ok((added, present))
+        Ok(missing)
     }
 }
 

@@ -30,6 +30,17 @@ pub(super) enum Entered {
     CodeWrong,
 }
 
+impl Entered {
+    /// The result for the code of the second factor.
+    pub(super) fn entry(&self) -> Entry {
+        match self {
+            Self::In(_) | Self::New(_) => Entry::Admitted,
+            Self::CodeMissing => Entry::CodeMissing,
+            Self::CodeWrong => Entry::Refused,
+        }
+    }
+}
+
 /// Lets somebody in, and has the state work no more; it stays while only the second factor is missing.
 pub(super) fn enter(
     db: &Db<'_>,

@@ -36,6 +36,19 @@ pub struct AccountLimits {
     pub written_bytes_per_day: Option<u64>,
 }
 
+/// Records that an account is about to store.
+#[derive(Debug, Clone, Copy)]
+pub struct Growth {
+    /// Measurement sets.
+    pub sets: u64,
+    /// Patterns.
+    pub patterns: u64,
+    /// Bookmarks.
+    pub bookmarks: u64,
+    /// Texts of all of these records before encryption, or less. Bytes.
+    pub text_bytes: u64,
+}
+
 /// The cost of a write in addition to its rows, and the daily limit that applies to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteCost {
@@ -97,6 +110,27 @@ impl AccountLimits {
             account_storage::set_written_today(db, user_id, written, now)?;
         }
         Ok(value)
+    }
+
+    /// Rejects records that the account may not store, before they are stored.
+    ///
+    /// # Errors
+    /// 403 `accountLimitReached` and 429 `quotaExceeded`, with the name of the limit.
+    pub fn check_growth(&self, db: &Db<'_>, user_id: i64, growth: Growth, now: Timestamp) -> Result<()> {
+        let before = account_storage::of(db, user_id)?;
+        let mut after = before;
+        after.sets += growth.sets;
+        after.patterns += growth.patterns;
+        after.bookmarks += growth.bookmarks;
+        after.text_bytes += growth.text_bytes;
+        if let Some(limit) = self.exceeded(&before, &after) {
+            return Err(Error::account_limit_reached(limit));
+        }
+        let written = before.written_today(now) + growth.text_bytes;
+        if self.written_bytes_per_day.is_some_and(|limit| written > limit) {
+            return Err(writes_used_up(now));
+        }
+        Ok(())
     }
 
     /// Rejects an export if the account has exported too much on this day. The first export of a day is always accepted.

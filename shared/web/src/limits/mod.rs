@@ -28,8 +28,8 @@ mod monotonic_clock;
 mod rates;
 mod worker_pool;
 
-pub use account::AccountLimits;
 pub(crate) use account::WriteCost;
+pub use account::{AccountLimits, Growth};
 pub(crate) use body_memory::{BodyMemory, BodyReservation, BodySender, MAX_BODY_BYTES};
 pub(crate) use errors::{TOO_MANY, quota_exceeded};
 pub(crate) use headers::{Limit, LimitState};

@@ -62,3 +62,22 @@ impl Write for BoundedText {
 pub(crate) fn yaml_document(status: StatusCode, text: Vec<u8>) -> Response {
     document(status, YAML, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn yaml_is_limited_while_it_is_written() {
+        // Each of these values is indented by up to 240 blanks.
+        let deep = |values: usize| {
+            let values = Value::Array(vec![json!([]); values]);
+            (0..120).fold(values, |value, _| json!([value]))
+        };
+        assert!(yaml(Some(&deep(10))).is_ok());
+        let error = yaml(Some(&deep(100_000))).unwrap_err();
+        assert_eq!((error.status().as_u16(), error.code()), (413, "listTooLarge"));
+    }
+}
