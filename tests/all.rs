@@ -5,6 +5,7 @@
 mod clients;
 mod command;
 mod connections;
+mod imports;
 mod lambda;
 mod lookups;
 mod metrics;

@@ -1,7 +1,7 @@
 //! Earlier states of the bucket: which can be restored, and why one cannot.
 
 use anyhow::{Error, Result, anyhow};
-use bespoke_database::{NotRestorable, RestorePoint, Span, State};
+use bespoke_database::{DatedVersion, NotRestorable, RestorePoint, VersionRange};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -64,12 +64,12 @@ fn sentence(why: &NotRestorable) -> String {
 }
 
 /// Prints which states can be restored.
-pub(super) fn print(spans: &[Span], as_json: bool) {
+pub(super) fn print(spans: &[VersionRange], as_json: bool) {
     output::print(as_json, || spans.iter().map(as_value).collect(), || lines(spans));
 }
 
-fn as_value(span: &Span) -> Value {
-    let at = |state: &State| state.at_ms.map(time);
+fn as_value(span: &VersionRange) -> Value {
+    let at = |state: &DatedVersion| state.at_ms.map(time);
     json!({
         "first": span.first.version.to_string(),
         "firstAt": at(&span.first),
@@ -80,14 +80,14 @@ fn as_value(span: &Span) -> Value {
 }
 
 /// The number of its states.
-fn count(span: &Span) -> u64 {
+fn count(span: &VersionRange) -> u64 {
     span.last.version.seq - span.first.version.seq + 1
 }
 
-fn lines(spans: &[Span]) {
+fn lines(spans: &[VersionRange]) {
     output::say!("{HEADER}");
     for span in spans {
-        let at = |state: &State| state.at_ms.map_or_else(|| NO_TIME.to_owned(), time);
+        let at = |state: &DatedVersion| state.at_ms.map_or_else(|| NO_TIME.to_owned(), time);
         output::say!(
             "{:>10}  {:<12} {:<26} {:<12} {}",
             count(span),
@@ -108,7 +108,7 @@ fn lines(spans: &[Span]) {
     }
 }
 
-fn named(state: &State) -> String {
+fn named(state: &DatedVersion) -> String {
     match state.at_ms {
         Some(at_ms) => format!("{} ({})", state.version, time(at_ms)),
         None => state.version.to_string(),
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn refusals_are_sentences_with_times() {
-        let state = |seq, at_ms| State {
+        let state = |seq, at_ms| DatedVersion {
             version: bespoke_database::Version { epoch: 1, seq },
             at_ms,
         };

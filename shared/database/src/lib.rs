@@ -61,7 +61,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use bespoke_storage::{
-    Collected, CommitId, Committed, Compacted, Freshness, NotRestorable, RestorePoint, Restored, Span, State, Version,
+    Collected, CommitId, Committed, Compacted, DatedVersion, Freshness, NotRestorable, RestorePoint, Restored, Version,
+    VersionRange,
 };
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
@@ -116,7 +117,7 @@ impl Database {
         let recent = Arc::new(recent::Recent::default());
         let follows = Arc::clone(&recent);
         let options = Options {
-            usage_fold: Some(usage::fold),
+            apply_usage: Some(usage::fold),
             on_change: Some(Arc::new(move |change| follows.follow(change))),
             ..Options::new(local_dir, MIGRATIONS)
         };
@@ -303,7 +304,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub async fn restorable(&self) -> Result<Vec<Span>> {
+    pub async fn restorable(&self) -> Result<Vec<VersionRange>> {
         Ok(self.engine.restorable().await?)
     }
 

@@ -1,19 +1,19 @@
-//! How many bytes history takes: commits that add a set of 600 bytes to a database of 20 MB, or change one, as an installation does.
+//! Measures the size of history: commits that add a set of 600 bytes to a database of 20 MB, or change one.
 //!
 //! `cargo run -p bespoke-storage --example history`
 
 use std::error::Error;
 use std::sync::Arc;
 
-use bespoke_storage::environment::{SeededRandom, SystemRandom};
+use bespoke_storage::random::{SeededRandom, SystemRandom};
 use bespoke_storage::rusqlite::{self, Connection};
 use bespoke_storage::{CommitId, Engine, MemoryStore, Migration, ObjectStore, Options, Random};
 
-/// Rows of the database at the beginning.
+/// Number of rows in the database at the start.
 const ROWS: u64 = 30_000;
-/// What a row holds; encrypted, so it does not compress. Bytes.
+/// Size of a row. Its content is encrypted, so it does not compress. Bytes.
 const ROW_BYTES: usize = 600;
-/// Commits that are measured.
+/// Number of measured commits.
 const COMMITS: u64 = 3_000;
 const COMMITS_A_WEEK: [(&str, u64); 2] = [("1 a minute", 7 * 24 * 60), ("100 a second", 7 * 24 * 3_600 * 100)];
 

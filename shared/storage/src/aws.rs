@@ -1,6 +1,8 @@
-//! How AWS is reached: where, by whom, over which connections. What stands in variables is all that a function on Lambda needs;
-//! profile files, single sign-on and the roles of machines weigh more than the rest of a function together, so whoever wants
-//! them hands in what they give.
+//! Settings and connections for AWS: region, endpoint, credentials, HTTP and TLS.
+//!
+//! This module reads the standard variables only, which is sufficient on Lambda. Profile files, single sign-on and
+//! instance roles would more than double the size of a function, so a program that supports them passes its own
+//! credentials provider.
 
 mod http;
 mod tls;
@@ -12,27 +14,27 @@ pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub use http::{http_client, http_connector};
 pub use tls::tls_config;
 
-/// The region of a server that is not AWS, and does not care.
+/// A region for servers other than AWS, which ignore it.
 pub const ANY_REGION: &str = "us-east-1";
 
-/// Where AWS is, and who asks.
+/// Region, endpoint and credentials.
 #[derive(Debug, Clone, Default)]
 pub struct Aws {
     /// Region.
     pub region: Option<String>,
-    /// URL of a server that is not AWS.
+    /// URL of a server other than AWS.
     pub endpoint: Option<String>,
-    /// Who asks.
+    /// Credentials.
     pub access: Option<SharedCredentialsProvider>,
 }
 
 impl Aws {
-    /// Who asks, as the standard variables name it: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`.
+    /// Returns the credentials of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
     pub fn access(key_id: String, secret: String, session_token: Option<String>) -> SharedCredentialsProvider {
         SharedCredentialsProvider::new(Credentials::new(key_id, secret, session_token, None, "settings"))
     }
 
-    /// What the standard variables say; `service` is the end of the name of the variable for the endpoint of that service alone.
+    /// Reads the standard variables. `AWS_ENDPOINT_URL_<service>` takes precedence over `AWS_ENDPOINT_URL`.
     pub fn of(variable: impl Fn(&str) -> Option<String>, service: &str) -> Self {
         let access = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
         Self {
@@ -55,7 +57,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_variables_say_where_and_who() {
+    async fn variables_set_region_endpoint_and_credentials() {
         let aws = of(&[
             ("AWS_DEFAULT_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "id"),
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearer_name_wins_and_half_an_access_is_none() {
+    fn specific_variable_wins_and_incomplete_credentials_are_ignored() {
         let aws = of(&[
             ("AWS_REGION", "eu-west-3"),
             ("AWS_DEFAULT_REGION", "eu-west-1"),

@@ -1,61 +1,61 @@
-//! What can go wrong, in as few kinds as a caller can act on.
+//! The errors of the engine, in as few kinds as a caller can act on.
 
 use std::io::ErrorKind;
 
 use rusqlite::ErrorCode;
 
+use crate::disk::advice;
 use crate::store::StoreError;
-use crate::timeline::State;
-use crate::version::Version;
+use crate::version::{DatedVersion, Version};
 
-/// Every failure of the engine. The text of each is for the log; it holds no data of a row.
+/// An error of the engine. Its text is for the log and contains no data of a row.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The store did not answer in time, or too many writes wait. HTTP 503. For a write the outcome is UNKNOWN, not
-    /// refused: repeating it with the same commit id is safe.
+    /// The store did not respond in time, or too many writes wait. HTTP 503. The outcome of a write is unknown.
+    /// Repeating it with the same commit id is safe.
     #[error("storage is unavailable: {detail}")]
     Unavailable {
-        /// When to try again. Milliseconds.
+        /// Time after which to try again. Milliseconds.
         retry_after_ms: u64,
-        /// For the log.
+        /// The reason, for the log.
         detail: String,
     },
-    /// A read ran longer than [`crate::Options::read_timeout_ms`] and was stopped. HTTP 503.
+    /// A read was stopped after [`crate::Options::read_timeout_ms`]. HTTP 503.
     #[error("a read was stopped after {limit_ms} ms")]
     ReadTimeout {
-        /// The limit that was passed. Milliseconds.
+        /// The limit. Milliseconds.
         limit_ms: u64,
     },
-    /// The store or the engine refuses for good; the text names what to do.
+    /// The store or the engine rejects the request permanently. The text names the remedy.
     #[error("storage refused: {0}")]
     Refused(String),
-    /// The database needs newer code than this (format, `min_reader` or `min_writer`).
+    /// The database needs newer code, because of its format, `min_reader` or `min_writer`.
     #[error("this code is too old for the database: {0}")]
     Unsupported(String),
-    /// Something in the store is damaged or missing; the text names the object and what to do.
+    /// An object in the store is damaged or missing. The text names the object and the remedy.
     #[error("the stored database is damaged: {0}")]
     Corrupt(String),
-    /// SQLite refused: a constraint that is checked at COMMIT, as a rule.
+    /// An error of SQLite, usually a constraint that is checked at COMMIT.
     #[error("SQLite: {0}")]
     Sqlite(#[source] rusqlite::Error),
-    /// What a write wanted to leave for its replay, or its commit id, is too long.
+    /// The value of a write or its commit id is too long.
     #[error("{what} is {bytes} bytes long, at most {limit} are allowed")]
     TooLarge {
-        /// What is too long.
+        /// Name of the value.
         what: &'static str,
-        /// How long it is. Bytes.
+        /// Its length. Bytes.
         bytes: usize,
-        /// How long it may be. Bytes.
+        /// The limit. Bytes.
         limit: usize,
     },
-    /// The closure of a write rolled back the whole transaction (`ON CONFLICT ROLLBACK`) or left it, and returned no error.
+    /// The closure of a write ended its transaction, for example by `ON CONFLICT ROLLBACK`, and returned no error.
     #[error("the write left its transaction: {0}")]
     LeftTransaction(String),
-    /// The local copy could not be read or written. HTTP 503: the machine needs somebody.
+    /// The local copy could not be read or written. HTTP 503. An operator has to repair the machine.
     #[error("local copy: {0}{advice}", advice = advice(.0.kind()))]
     Local(#[from] std::io::Error),
-    /// A restore was asked for a state that cannot be restored.
+    /// The requested state cannot be restored.
     #[error("{0}")]
     NotRestorable(NotRestorable),
     /// The engine was closed.
@@ -63,49 +63,49 @@ pub enum Error {
     Closed,
 }
 
-/// Why a state cannot be restored. Times are milliseconds since 1970.
+/// The reason why a state cannot be restored. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRestorable {
-    /// The moment has not come.
-    #[error("{wanted_ms} ms lies in the future: it is {now_ms} ms")]
+    /// The requested time is in the future.
+    #[error("{wanted_ms} ms is in the future: it is {now_ms} ms")]
     Future {
-        /// The moment.
+        /// The requested time.
         wanted_ms: u64,
-        /// The present.
+        /// The current time.
         now_ms: u64,
     },
-    /// Nothing from so early is kept.
-    #[error("{wanted_ms} ms lies before the first state that can be restored, of {first_ms:?} ms")]
+    /// No state of the requested time is kept.
+    #[error("{wanted_ms} ms is before the first state that can be restored, of {first_ms:?} ms")]
     BeforeFirst {
-        /// The moment.
+        /// The requested time.
         wanted_ms: u64,
-        /// When the first state that can be restored was committed; `None` if no state is dated.
+        /// Commit time of the first state that can be restored. `None` if no commit time is known.
         first_ms: Option<u64>,
     },
-    /// There was no such state, or nothing of its epoch is kept.
-    #[error("{0} is no state that can be restored")]
+    /// The state never existed, or no state of its epoch is kept.
+    #[error("{0} is not a state that can be restored")]
     Unknown(Version),
     /// The states between these two are not kept one by one.
     #[error("the states between {} and {} are not kept", .before.version, .after.version)]
     Between {
-        /// The last one before them that can be restored.
-        before: State,
-        /// The first one after them that can be restored.
-        after: State,
+        /// The last state before the gap.
+        before: DatedVersion,
+        /// The first state after the gap.
+        after: DatedVersion,
     },
-    /// Objects that the state consists of are gone.
-    #[error("an object of state {version} is gone: {key}")]
+    /// An object of the state is missing.
+    #[error("an object of state {version} is missing: {key}")]
     Gone {
         /// The state.
         version: Version,
-        /// The object.
+        /// Key of the object.
         key: String,
     },
 }
 
 impl Error {
-    /// The usual way to say "try again".
+    /// Returns [`Error::Unavailable`] with the usual time to wait.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::Unavailable {
             retry_after_ms: crate::limits::RETRY_AFTER_MS,
@@ -113,26 +113,20 @@ impl Error {
         }
     }
 
-    /// True where waiting may help.
+    /// Returns [`Error::Corrupt`] for a damaged object.
+    pub(crate) fn damaged(key: &str, detail: &str) -> Self {
+        Self::Corrupt(format!("{key}: {detail}. Restore the object"))
+    }
+
+    /// Returns whether waiting may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::ReadTimeout { .. })
     }
 }
 
-/// What somebody has to do about a disk that does not take or give what it should; empty where waiting may help.
-pub(crate) fn advice(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => ": make room on that disk",
-        ErrorKind::ReadOnlyFilesystem => ": mount that disk for writing",
-        ErrorKind::PermissionDenied => ": let this process read and write there",
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory => ": something else has that name, choose another folder",
-        _ => "",
-    }
-}
-
 impl From<rusqlite::Error> for Error {
-    /// What is the disk's fault is told apart from what is the statement's.
+    /// Distinguishes errors of the disk from errors of a statement.
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Local(std::io::Error::new(ErrorKind::StorageFull, error)),

@@ -1,101 +1,85 @@
-//! One SQLite database, kept in an object store, shared by any number of short-lived processes.
+//! One SQLite database in an object store, shared by any number of short-lived processes.
 //!
-//! # What this is for
+//! # How it works
 //!
-//! A process opens an [`Engine`] on an [`ObjectStore`]; the engine fetches the database into a local file. Reads run on that file,
-//! after one question to the store whether it moved. A write runs in a local transaction whose log is held back; the pages it
-//! changed go to the store in one conditional PUT of one object, `head`; only when that is accepted do they go into the file,
-//! and is the write acknowledged. There is no server and nothing but the store.
+//! A process opens an [`Engine`] on an [`ObjectStore`]. The engine fetches the database into a local file. A read
+//! revalidates `head`, the one mutable object, and runs on the local file. A write runs in a local transaction, whose
+//! changed pages are stored with one conditional PUT of `head`. When the store accepts the PUT, the write is committed:
+//! the pages are moved into the local file, and the caller gets its result. The store is the only service that the
+//! engine needs.
 //!
-//! No acknowledged write is lost, applied twice, or seen half done, whatever crashes, stalls or races:
+//! No acknowledged write is lost, applied twice, or visible in part, even if processes crash, stall or race:
 //!
-//! - the ETag of `head` decides who commits, a lock in it only who waits;
-//! - every write has a [`CommitId`], kept in the table `_commits` of the same transaction, so that a write whose answer was
-//!   lost is recognised instead of repeated;
-//! - the local file never holds anything that the store has not accepted.
+//! - The ETag of `head` decides which writer commits. A lock in `head` only makes the others wait, for fairness.
+//! - Every write has a [`CommitId`], which the same transaction records in the table `_commits`. If a response is lost,
+//!   the retry recognizes that the write was committed already.
+//! - The local file never contains pages that the store has not accepted.
 //!
-//! # What it must not know
+//! # Layers
 //!
-//! Any table of its users, HTTP, the environment. Time and randomness are handed in ([`environment`]).
+//! Each module depends only on modules below it:
 //!
-//! # How to add one more store
+//! | Module | Contents |
+//! | --- | --- |
+//! | `simulation` | deterministic simulation of all other modules |
+//! | `engine` | the public API: open, read, write, maintain |
+//! | `maintenance` | compaction, garbage collection, restore, usage counters |
+//! | `commit` | write queue, batches, staging transaction, conditional PUT, contention, lock |
+//! | `sync` | revalidation of `head`, sync plan, incremental and full sync |
+//! | `copy` | the local copy: file, snapshots, connections |
+//! | `format`, `store` | stored formats without I/O; the [`ObjectStore`] trait and its implementations |
+//! | `clock`, `random`, `tasks`, `error`, `limits`, `version`, `trace` | used by all modules |
 //!
-//! Implement [`ObjectStore`] in `src/store/<name>.rs`, add one line to `tests/conformance.rs`, and let that suite say whether its
-//! conditional PUT is one: it races several writers on one ETag.
+//! A test in `tests/imports` of this workspace fails if an import cycle has more than three files.
 //!
-//! # Where to look
+//! # Dependencies
 //!
-//! [`Engine`] is the door. Behind it: `create` and `probe` (a new bucket), `replica` (the local copy and the newest `head`), `catch_up` (following `head`), `reader`,
-//! `writer` (the queue and the retries), `stage` (a batch in a local transaction), `commit` (to the store), `plan` (what the
-//! next `head` is), `base`, `compaction`, `garbage`, `timeline` and `restore` (background jobs and restores), and the formats: `head`, `delta`, `chunks`,
-//! `history`, `trash`, `wal`. [`simulation`] plays all of it against hostile schedules; `tasks`, `pages` and `local` are its seams.
+//! The crate knows no table of its users, no HTTP API and no environment variable. [`clock`] and [`random`] inject time
+//! and randomness.
+//!
+//! # Adding a store
+//!
+//! Implement [`ObjectStore`] in `src/store/<name>.rs`, and add one line to `tests/conformance.rs`. That suite races
+//! several writers on one ETag to find out whether the conditional PUT of the store is atomic.
 
-mod asking;
-mod assembly;
+mod ablation;
 pub mod aws;
-mod base;
-mod catch_up;
-mod change;
-mod checksum;
-mod chunks;
+pub mod clock;
 mod commit;
-mod compaction;
-mod compression;
-mod create;
-mod delta;
+mod copy;
+mod disk;
 mod engine;
-pub mod environment;
 mod error;
-mod frame;
+mod format;
 #[doc(hidden)]
 pub mod fuzzing;
-mod garbage;
-mod guard;
-mod head;
-mod history;
-mod image;
-mod job;
 pub mod limits;
-mod local;
-mod lock;
-mod pages;
-mod past;
-mod plan;
-mod probe;
-mod queue;
-mod reader;
-mod replica;
-mod restore;
-mod run;
-mod session;
+mod maintenance;
+pub mod random;
 pub mod simulation;
-mod stage;
 mod store;
+mod sync;
 mod tasks;
-mod timeline;
 pub mod trace;
-mod trash;
-mod turn;
-mod usage;
 mod version;
-mod wal;
-mod writer;
 
-pub use change::{Change, ChangedRow, OnChange};
-pub use compaction::{Compact, Compacted};
 #[doc(hidden)]
-pub use engine::Ablation;
-pub use engine::{Engine, Freshness, Migration, Options, Read};
-pub use environment::{Clock, Random};
+pub use ablation::Ablation;
+pub use clock::Clock;
+pub use commit::usage::ApplyUsage;
+pub use commit::write::{CommitId, Committed};
+pub use copy::row_changes::{Change, ChangedRow, OnChange};
+pub use engine::Engine;
+pub use engine::options::{Migration, Options};
 pub use error::{Error, NotRestorable};
-pub use garbage::Collected;
-pub use job::{CommitId, Committed};
-pub use restore::{RestorePoint, Restored};
+pub use maintenance::compaction::{Compact, Compacted};
+pub use maintenance::garbage::Collected;
+pub use maintenance::restore::{RestorePoint, Restored};
+pub use random::Random;
 pub use rusqlite;
 pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation, Place,
     PlaceError, PutCondition, Rates, S3Settings, S3Store, StoreError,
 };
-pub use timeline::{Span, State};
-pub use usage::UsageFold;
-pub use version::{Version, VersionError};
+pub use sync::reads::{Freshness, Read};
+pub use version::{DatedVersion, Version, VersionError, VersionRange};

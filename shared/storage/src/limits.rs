@@ -1,159 +1,178 @@
-//! Every limit of the engine, with its unit. Where a number comes from stands beside it.
+//! All limits of the engine, each with its unit and the reason for its value.
 
-/// The format that this code writes, and the highest it reads.
+/// The format that this code writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
-/// A `head` is never larger than this. Bytes.
+/// Maximum size of `head`. Bytes.
 pub const HEAD_MAX_BYTES: usize = 256 * 1024;
-/// The inline deltas of a `head`, together. Bytes.
+/// Maximum total size of the deltas in the tail of `head`. Bytes.
 pub const TAIL_MAX_BYTES: usize = 128 * 1024;
-/// A compressed delta above this becomes a segment instead of riding in `head`. Bytes.
+/// A larger compressed delta becomes a segment instead of a part of `head`. Bytes.
 pub const INLINE_DELTA_MAX_BYTES: usize = 64 * 1024;
-/// One chunk of a base, uncompressed. Bytes. A multiple of every SQLite page size.
+/// Raw length of a chunk of a base. Bytes. A multiple of every SQLite page size.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
-/// A chunk is packed in pieces of so much, each a zstd frame: unpacking one after the other touches little memory, and that is most
-/// of what unpacking a small database takes. Bytes. A multiple of every SQLite page size.
+/// Raw length of a zstd frame in a chunk. Bytes. A multiple of every SQLite page size.
+///
+/// Frame by frame, decompression touches little memory, which dominates the time to decompress a small database.
 pub(crate) const PIECE_BYTES: usize = 128 * 1024;
-/// A delta is only worth a new base above this many uncompressed bytes...
+/// A new base replaces a delta only if the delta has more raw bytes than this...
 pub const BASE_SWITCH_MIN_BYTES: u64 = 1024 * 1024;
-/// ...and above this share of the database. Percent.
+/// ...and more than this share of the database. Percent.
 pub const BASE_SWITCH_PERCENT: u64 = 25;
-/// More segments than this are worth a compaction; so is [`BASE_SWITCH_PERCENT`] of the base in segments.
+/// A compaction is worthwhile with more segments than this, or if the segments exceed [`BASE_SWITCH_PERCENT`] of the
+/// database.
 pub const COMPACTION_SEGMENTS: usize = 16;
-/// An engine that compacts by itself begins to, beside its writes, with this many segments: it merges the young ones. It writes a
-/// base once all are large for the database ([`BASE_SWITCH_PERCENT`]).
-pub const COMPACTED_BESIDE_SEGMENTS: usize = 32;
-/// Segments are merged into one up to this, so that it can be unpacked in memory. Bytes, compressed.
+/// With this many segments, a commit starts a compaction in the background, if its process allows that. The compaction
+/// merges the young segments. If most segments are large, it writes a base.
+pub const BACKGROUND_COMPACTION_SEGMENTS: usize = 32;
+/// Maximum size of a merged segment, so that it can be decompressed in memory. Compressed bytes.
 pub const MERGED_MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// With this many segments the next commit writes a new base, so that `head` and cold starts stay bounded.
+/// With this many segments, the next commit writes a new base, so that `head` and cold starts remain bounded.
 pub const SEGMENTS_MAX: usize = 64;
-/// The same while this process compacts, which will take most of them away. 256 are 48 KB of `head`.
-pub const SEGMENTS_MAX_MEANWHILE: usize = 256;
+/// The same while this process compacts, because the compaction will remove most segments. 256 segments are 48 KB of
+/// `head`.
+pub const SEGMENTS_MAX_DURING_COMPACTION: usize = 256;
 
-/// What a write may leave in `_commits` for its replay, as JSON. Bytes.
+/// Maximum size of the result of a write, which is recorded as JSON in `_commits`. Bytes.
 pub const RESULT_MAX_BYTES: usize = 256;
-/// The longest commit id. Bytes.
+/// Maximum length of a commit id. Bytes.
 pub const COMMIT_ID_MAX_BYTES: usize = 64;
-/// How long a row of `_commits` lives, by the store's clock. Milliseconds.
+/// Lifetime of a row of `_commits`, by the store's clock. Milliseconds.
 pub const COMMITS_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
-/// A write is never run again later than this after its first attempt, by the store's clock. Milliseconds.
-/// Half of [`COMMITS_KEPT_MS`]: the row that proves that it landed cannot have been purged yet.
-pub const RERUN_MAX_MS: u64 = 12 * 60 * 60 * 1000;
-/// Expired rows of `_commits` that one commit removes for each row that it adds, so that no delta grows by a purge.
+/// A write is not retried later than this after its first attempt, by the store's clock. Milliseconds.
+///
+/// Half of [`COMMITS_KEPT_MS`], so that the row that reveals an earlier success cannot have been purged.
+pub const RETRY_MAX_MS: u64 = 12 * 60 * 60 * 1000;
+/// Number of expired rows of `_commits` that a commit purges for each row that it adds. It is small so that no delta
+/// grows by a purge.
 pub const PURGED_PER_COMMIT: usize = 4;
 
-/// A process drops counts that the store did not take for so long, by its own clock. Milliseconds.
+/// A process drops its frozen usage batches after this time, by its own clock. Milliseconds.
 pub const USAGE_BATCH_KEPT_MS: u64 = 3 * 24 * 60 * 60 * 1000;
-/// Objects with counts that nobody merged for so long are dropped unread, by the store's clock. Milliseconds.
+/// Objects with usage batches that were not applied within this time are deleted, by the store's clock. Milliseconds.
 pub const USAGE_OBJECT_KEPT_MS: u64 = 5 * 24 * 60 * 60 * 1000;
-/// How long the name of a batch of counts is remembered, by the store's clock: far longer than any of its copies can be about.
-/// Milliseconds.
-pub const USAGE_MERGED_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-/// Batches of counts that one commit takes along.
-pub const USAGE_FOLDED_MAX: usize = 4;
-/// Batches of counts that one commit of maintenance merges.
-pub const USAGE_MERGED_MAX: usize = 64;
+/// Lifetime of the recorded name of an applied usage batch, by the store's clock. Milliseconds.
+///
+/// Much longer than the lifetimes of the batch in a process and in the store, so that no batch is applied twice.
+pub const USAGE_NAME_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Maximum number of usage batches of its process that a commit applies.
+pub const USAGE_BATCHES_PER_COMMIT: usize = 4;
+/// Maximum number of stored usage batches that a commit of maintenance applies.
+pub const USAGE_BATCHES_PER_MERGE: usize = 64;
 
-/// How old an object must be before it counts as garbage where nothing names it: a writer that stalled for longer loses its
-/// PUT instead. By the store's clock. Milliseconds.
+/// Minimum age of garbage, by the store's clock. Milliseconds.
+///
+/// A writer that stalls for longer between storing an object and naming it loses its PUT of `head`.
 pub const FLOOR_MS: u64 = 24 * 60 * 60 * 1000;
 /// Every state that was committed within this time can be restored. Milliseconds.
 pub const HISTORY_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-/// How far back a restore looks for objects, by the store's clock: [`HISTORY_MS`] and an hour for clocks that differ. Milliseconds.
+/// Maximum age of the objects that a restore uses, by the store's clock. Milliseconds.
+///
+/// [`HISTORY_MS`] and an hour, because clocks differ.
 pub const RESTORABLE_MS: u64 = HISTORY_MS + 60 * 60 * 1000;
-/// How long trash and history are kept, by the store's clock: a day longer than [`RESTORABLE_MS`], so that a restore never meets a
-/// garbage collection that has begun to delete. Milliseconds.
+/// Lifetime of trash and history, by the store's clock. Milliseconds.
+///
+/// A day longer than [`RESTORABLE_MS`], so that garbage collection does not delete an object during a restore that uses
+/// it.
 pub const TRASH_KEPT_MS: u64 = RESTORABLE_MS + FLOOR_MS;
-/// The clock of a process dates its commits, to the millisecond, if it differs from the store's by no more than this. Otherwise the
-/// store's clock does. Milliseconds.
+/// A process dates commits by its own clock, which tells milliseconds, if it differs from the store's clock by at most
+/// this. Milliseconds.
 pub const CLOCK_TOLERANCE_MS: u64 = 5_000;
-/// Attempts of one compaction, garbage collection or restore.
+/// Maximum number of attempts of a compaction, a garbage collection or a restore.
 pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 
-/// A writer that was told so lately that its copy is the newest does not ask again: its PUT of `head` tells. Milliseconds.
+/// A writer commits without revalidating `head` if the last revalidation is younger than this, because its PUT of
+/// `head` reveals an outdated copy. Milliseconds.
 pub const TRUSTED_MS: u64 = 300;
-/// Commits that a writer makes on one such word: whoever waits beside it for a turn gets a chance.
+/// Maximum number of commits after one revalidation, so that writers of other processes get a chance.
 pub const TRUSTED_COMMITS: u32 = 16;
-/// A writer believes that others write too for so long after it has last met one. Milliseconds.
+/// A writer assumes contention for this time after it last lost against another process. Milliseconds.
 pub const CONTENDED_MS: u64 = 2_000;
 
-/// A lock older than this belongs to nobody, by the store's clock. Milliseconds.
+/// Lifetime of the lock in `head`, by the store's clock. Milliseconds.
 pub const LOCK_MS: u64 = 10_000;
-/// Races lost before a writer takes the lock.
+/// Number of lost races after which a writer takes the lock.
 pub const LOSSES_BEFORE_LOCK: u32 = 2;
-/// After a lost race a writer waits for about twice as long as the race took, and twice as long again for each further loss up to
-/// this many. Writers that lose together and try again at once lose together again: eight of them on a store that serves one
-/// request at a time then need fifteen requests for a commit, with this wait between four and five (measured).
-pub const LOSSES_COUNTED: u32 = 3;
-/// First wait for somebody else's lock; grows by half each time. Milliseconds.
+/// Maximum number of doublings of the wait after a lost race. The first wait is about twice as long as the race took.
+///
+/// Without the wait, writers that lose together retry together and lose again: eight writers on a store that serves one
+/// request at a time need 15 requests for each commit, and between 4 and 5 with the wait (measured).
+pub const LOSSES_IN_BACKOFF_MAX: u32 = 3;
+/// First wait for the lock of another process. It grows by half each time. Milliseconds.
 pub const LOCK_WAIT_MIN_MS: u64 = 4;
-/// Longest wait for somebody else's lock. Milliseconds.
+/// Longest wait for the lock of another process. Milliseconds.
 pub const LOCK_WAIT_MAX_MS: u64 = 200;
-/// First wait after an answer that says "busy"; doubles each time. Milliseconds.
+/// First wait after the response "busy". It doubles each time. Milliseconds.
 pub const BACKOFF_MIN_MS: u64 = 20;
-/// Longest wait after an answer that says "busy". Milliseconds.
+/// Longest wait after the response "busy". Milliseconds.
 pub const BACKOFF_MAX_MS: u64 = 1_000;
 
-/// How long a process that starts asks a store that does not answer, or is busy. Milliseconds.
+/// A starting process retries for this time if the store is busy or does not respond. Milliseconds.
 pub const START_PATIENCE_MS: u64 = 30_000;
-/// Questions for `head` that one process has under way at once; who comes then shares the next.
+/// Maximum number of GETs of `head` that a process has in flight. Further callers share the next one.
 pub const HEAD_GETS_MAX: usize = 8;
-/// A GET or PUT of `head` that takes longer counts as unanswered. Milliseconds.
+/// Time limit of a GET or PUT of `head`. Milliseconds.
 pub const HEAD_TIMEOUT_MS: u64 = 2_000;
-/// The same for chunks, tables and segments. Milliseconds.
+/// Time limit of a request for another object. Milliseconds.
 pub const OBJECT_TIMEOUT_MS: u64 = 30_000;
-/// Times a new bucket is asked whether its conditions hold.
+/// Number of races in which a new bucket has to prove that its conditional PUT is atomic.
 pub const PROBE_ROUNDS: usize = 3;
-/// Writers that race each time.
+/// Number of writers in each of these races.
 pub const PROBE_WRITERS: usize = 8;
-/// Memory that a thread keeps for unpacking the next piece. Bytes.
-pub(crate) const UNPACKED_KEPT_BYTES: usize = CHUNK_BYTES;
-/// A packed delta up to this is unpacked at once, a larger one on a thread for blocking work. Bytes.
-pub(crate) const INLINE_UNPACK_BYTES: usize = 128 * 1024;
-/// A base of so many chunks is unpacked at once where nobody reads yet: that takes less than making threads for it.
-pub(crate) const INLINE_UNPACK_CHUNKS: usize = 2;
-/// Pieces that are unpacked at once, each in memory of its own.
-pub(crate) const UNPACKED_AT_ONCE: usize = 4;
-/// Objects fetched or stored at once.
+/// Maximum size of the decompression buffer that a thread keeps. Bytes.
+pub(crate) const DECOMPRESSION_BUFFER_MAX_BYTES: usize = CHUNK_BYTES;
+/// A larger delta is decompressed on a thread for blocking work. Compressed bytes.
+pub(crate) const INLINE_DECOMPRESSION_MAX_BYTES: usize = 128 * 1024;
+/// A base with more chunks is decompressed on threads for blocking work. For fewer chunks and without readers, starting
+/// threads takes longer.
+pub(crate) const INLINE_DECOMPRESSION_MAX_CHUNKS: usize = 2;
+/// Maximum number of pieces that are decompressed at once, each in a buffer of its own.
+pub(crate) const PARALLEL_DECOMPRESSIONS: usize = 4;
+/// Maximum number of objects that are fetched or stored at once.
 pub const PARALLEL_OBJECTS: usize = 16;
-/// Chunks packed and stored at once by a compaction beside writes, which shall hardly feel it.
-pub const PARALLEL_CHUNKS_BESIDE: usize = 2;
-/// Times a catch-up begins again because `head` moved under it.
+/// Maximum number of chunks that a background compaction packs and stores at once. It is small so that writes hardly
+/// slow down.
+pub const PARALLEL_CHUNKS_IN_BACKGROUND: usize = 2;
+/// Maximum number of attempts of a sync, each after a change of `head`.
 pub const SYNC_ATTEMPTS: u32 = 20;
 
-/// Writes that share one commit at most.
+/// Maximum number of writes in a batch.
 pub const BATCH_MAX: usize = 256;
-/// The longest that a commit waits for those who were just answered and may want to share it. Milliseconds.
-pub(crate) const GATHER_MAX_MS: u64 = 5;
-/// Writes that wait at most; more are answered [`crate::Error::Unavailable`].
+/// Maximum time that a batch waits for the callers of the last one. Milliseconds.
+pub(crate) const BATCH_WAIT_MAX_MS: u64 = 5;
+/// Maximum number of writes in the queue. Further writes return [`crate::Error::Unavailable`].
 pub const QUEUE_MAX: usize = 4_096;
-/// What [`crate::Error::Unavailable`] suggests. Milliseconds.
+/// The time after which [`crate::Error::Unavailable`] suggests to try again. Milliseconds.
 pub const RETRY_AFTER_MS: u64 = 1_000;
 
 /// Default of [`crate::Options::read_timeout_ms`].
 pub const READ_TIMEOUT_MS: u64 = 5_000;
-/// Default of [`crate::Options::write_deadline_ms`]: longer than [`LOCK_MS`], so that a dead holder can be outlived.
+/// Default of [`crate::Options::write_deadline_ms`]. Longer than [`LOCK_MS`], so that the lock of a process that died
+/// expires first.
 pub const WRITE_DEADLINE_MS: u64 = 20_000;
 /// Default of [`crate::Options::page_size`]. Bytes.
 pub const PAGE_SIZE: u32 = 4_096;
 
-/// Prepared statements that a connection keeps.
+/// Size of the statement cache of a connection.
 pub(crate) const STATEMENTS_CACHED: usize = 64;
-/// Steps of SQLite's machine between two looks at the deadline: some tens of microseconds.
+/// Number of steps of SQLite's virtual machine between two checks of the deadline, which is some tens of microseconds.
 pub(crate) const STEPS_PER_DEADLINE_CHECK: i32 = 4_000;
-/// Rows that [`crate::Change`] names at most.
+/// Maximum number of rows in a [`crate::Change`].
 pub(crate) const CHANGED_ROWS_MAX: usize = 4_096;
-/// Idle read connections that are kept.
+/// Maximum number of idle read connections.
 pub(crate) const IDLE_READERS_MAX: usize = 64;
-/// The page cache of one connection. KiB.
+/// Size of the page cache of a connection. KiB.
 pub(crate) const PAGE_CACHE_KIB: i64 = 4_096;
-/// SQLite never writes the page that holds this byte.
+/// Offset of the byte that SQLite uses for locks. SQLite never writes the page with this byte.
 pub(crate) const LOCK_BYTE: u32 = 1 << 30;
-/// zstd's level for deltas and chunks. Encrypted fields leave little to find: level 3 saves next to nothing more, and makes
-/// commits a third dearer (measured).
+/// Compression level of zstd for deltas and chunks.
+///
+/// Encrypted fields hardly compress. Level 3 saves almost no additional bytes and makes a commit a third slower
+/// (measured).
 pub(crate) const ZSTD_LEVEL: i32 = 1;
 
-/// The limits that decide the shape of `head`. A simulation makes them small, so that little data goes every way.
+/// The limits that determine the shape of `head`. A simulation uses small ones, so that little data exercises every
+/// case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tuning {
     /// [`INLINE_DELTA_MAX_BYTES`].
@@ -164,12 +183,12 @@ pub(crate) struct Tuning {
     pub(crate) base_switch_min_bytes: u64,
     /// [`SEGMENTS_MAX`].
     pub(crate) segments_max: usize,
-    /// [`SEGMENTS_MAX_MEANWHILE`].
-    pub(crate) segments_max_meanwhile: usize,
+    /// [`SEGMENTS_MAX_DURING_COMPACTION`].
+    pub(crate) segments_max_during_compaction: usize,
     /// [`COMPACTION_SEGMENTS`].
     pub(crate) compaction_segments: usize,
-    /// [`COMPACTED_BESIDE_SEGMENTS`].
-    pub(crate) compacted_beside_segments: usize,
+    /// [`BACKGROUND_COMPACTION_SEGMENTS`].
+    pub(crate) background_compaction_segments: usize,
     /// [`CHUNK_BYTES`].
     pub(crate) chunk_bytes: usize,
 }
@@ -181,9 +200,9 @@ impl Default for Tuning {
             tail_max_bytes: TAIL_MAX_BYTES,
             base_switch_min_bytes: BASE_SWITCH_MIN_BYTES,
             segments_max: SEGMENTS_MAX,
-            segments_max_meanwhile: SEGMENTS_MAX_MEANWHILE,
+            segments_max_during_compaction: SEGMENTS_MAX_DURING_COMPACTION,
             compaction_segments: COMPACTION_SEGMENTS,
-            compacted_beside_segments: COMPACTED_BESIDE_SEGMENTS,
+            background_compaction_segments: BACKGROUND_COMPACTION_SEGMENTS,
             chunk_bytes: CHUNK_BYTES,
         }
     }

@@ -1,26 +1,26 @@
-//! Where work runs: on tokio, or on one thread under a scheduler that decides everything.
+//! Runs background tasks and blocking work: on tokio, or on one thread under the scheduler of a simulation.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::Error;
 
-/// Something that runs by itself.
+/// A background task.
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Who polls what an engine starts.
+/// The scheduler of a simulation.
 pub(crate) trait Spawn: Send + Sync + 'static {
-    /// Takes over `task`.
+    /// Starts `task`.
     fn spawn(&self, task: Task);
 }
 
 /// Where the tasks of an engine run.
 #[derive(Clone, Default)]
 pub(crate) enum Tasks {
-    /// On the runtime that the engine was opened in; what blocks, on threads of its own.
+    /// On the runtime in which the engine was opened. Blocking work runs on threads for it.
     #[default]
     Tokio,
-    /// Where a simulation says; what blocks, in its place.
+    /// Under the scheduler of a simulation. Blocking work runs at once.
     Simulated(Arc<dyn Spawn>),
 }
 
@@ -32,15 +32,14 @@ impl Tasks {
         }
     }
 
-    /// Whether this is no simulation, whose store is as honest as the simulation wants it.
-    pub(crate) fn are_real(&self) -> bool {
-        matches!(self, Self::Tokio)
+    pub(crate) fn is_simulated(&self) -> bool {
+        matches!(self, Self::Simulated(_))
     }
 
-    /// Runs what blocks.
+    /// Runs blocking work.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where it panicked, or the runtime shuts down.
+    /// [`Error::Unavailable`] if it panics, or if the runtime shuts down.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -1,8 +1,8 @@
-//! W3C Trace Context of the work under way, and the spans of calls that leave the process.
+//! W3C Trace Context of the current request, and spans for outgoing calls.
 //!
-//! A request carries its [`TraceContext`] in a task-local value, so that the log and outgoing calls find it. Spans are those of
-//! `tracing` with the target [`TARGET`]; unless a process exports spans, no subscriber enables that target, and a span then costs one
-//! atomic load. Work that continues in another task takes its [`Position`] along.
+//! A request carries its [`TraceContext`] in a task-local value, so that the log and outgoing calls find it. Spans are
+//! those of `tracing` with the target [`TARGET`]. Unless a process exports spans, no subscriber enables that target,
+//! and a span costs one atomic load. Work that continues in another task has to be given its [`Position`].
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use tracing::{Instrument as _, Span};
 
 /// The target of all spans of this project.
 pub const TARGET: &str = "bespoke_trace";
-/// The header with the trace, its parent, and its flags.
+/// The header with the ids of the trace and of the parent span, and the flags.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header with entries of other tracing systems.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -21,21 +21,21 @@ tokio::task_local! {
     static CURRENT: Option<TraceContext>;
 }
 
-/// The trace that some work belongs to, as `traceparent` and `tracestate` describe it.
+/// The trace of a request, as `traceparent` and `tracestate` describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
-    /// Id of the trace; never 0.
+    /// Id of the trace, never 0.
     pub trace_id: u128,
-    /// Id of the span above the work; never 0.
+    /// Id of the parent span, never 0.
     pub parent_id: u64,
     /// Whether the caller may have recorded the trace.
     pub is_sampled: bool,
-    /// Entries of other tracing systems, to be passed on as they are.
+    /// Entries of other tracing systems, which are passed on unchanged.
     pub state: Option<HeaderValue>,
 }
 
 impl TraceContext {
-    /// The start of a new trace, of random numbers.
+    /// Starts a new trace with these ids.
     #[must_use]
     pub fn new(trace_id: u128, parent_id: u64) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl TraceContext {
         }
     }
 
-    /// The value of `traceparent`, in version 00.
+    /// Returns the value of `traceparent` in version 00.
     ///
     /// # Panics
     /// Never: digits and hyphens are a valid value.
@@ -58,13 +58,13 @@ impl TraceContext {
     }
 }
 
-/// The trace of the work under way; `None` outside of a request.
+/// Returns the trace of the current request. `None` outside of a request.
 #[must_use]
 pub fn current() -> Option<TraceContext> {
     CURRENT.try_with(Clone::clone).ok().flatten()
 }
 
-/// The id of that trace.
+/// Returns the id of the current trace.
 #[must_use]
 pub fn current_id() -> Option<u128> {
     CURRENT
@@ -73,7 +73,7 @@ pub fn current_id() -> Option<u128> {
         .flatten()
 }
 
-/// The place of some work in its trace, for work that continues in another task.
+/// A position in a trace, for work that continues in another task.
 #[derive(Debug, Clone)]
 pub struct Position {
     context: Option<TraceContext>,
@@ -81,7 +81,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of the caller.
+    /// Returns the position of the caller.
     #[must_use]
     pub fn here() -> Self {
         Self {
@@ -90,31 +90,34 @@ impl Position {
         }
     }
 
-    /// The place below `span`, in the trace `context`.
+    /// Returns the position below `span` in the trace `context`.
     #[must_use]
     pub fn new(context: Option<TraceContext>, span: Span) -> Self {
         Self { context, span }
     }
 
-    /// Runs `work` in this place. No `async fn`, whose future would hold `work` twice.
+    /// Runs `work` at this position. This is not an `async fn`, because its future would contain `work` twice.
     pub fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self.context, work.instrument(self.span))
     }
 }
 
-/// Gives the context of a span that is recorded.
+/// Returns the context of a recorded span.
 pub type SpanContext = fn(&Span) -> Option<TraceContext>;
 
 static SPAN_CONTEXT: OnceLock<SpanContext> = OnceLock::new();
 
-/// Has outgoing calls name the span of the call as the parent of the called service. A process that exports spans calls this once.
+/// Makes outgoing calls send the id of their span as the parent id. A process that exports spans calls this once.
 pub fn use_span_context(of: SpanContext) {
-    // Only the first counts: a process has one exporter.
+    // Only the first call counts, because a process has one exporter.
     let _ = SPAN_CONTEXT.set(of);
 }
 
-/// Writes `traceparent` and `tracestate` for a call: below its `span` if that is recorded, otherwise as the request came with them.
-/// Only for services of the operator. Other services have no use for the ids, and could join requests of one person by them.
+/// Writes `traceparent` and `tracestate` of a call: those of its `span` if it is recorded, otherwise those of the
+/// current request.
+///
+/// Only calls to services of the operator should have them, because other services could use the ids to link the
+/// requests of one person.
 pub fn write_headers(span: &Span, headers: &mut HeaderMap) {
     let of_span = SPAN_CONTEXT.get().and_then(|of| of(span));
     let Some(context) = of_span.or_else(current) else {
@@ -126,8 +129,8 @@ pub fn write_headers(span: &Span, headers: &mut HeaderMap) {
     }
 }
 
-/// A span for one HTTP request that leaves the process. It has no path and no query, because those contain ids, keys and codes. `host`
-/// is a name from the settings, never one that a caller chose.
+/// Returns a span for an outgoing HTTP request. It has neither path nor query, because those contain ids, keys and
+/// codes. `host` must come from the settings and not from a client.
 #[must_use]
 pub fn outgoing_call(method: &Method, host: Option<&str>, port: Option<u16>) -> Span {
     tracing::info_span!(
@@ -144,7 +147,7 @@ pub fn outgoing_call(method: &Method, host: Option<&str>, port: Option<u16>) -> 
     )
 }
 
-/// Records how a call ended: with that status, or with an error of that kind.
+/// Records the status of a call, or the kind of its error.
 pub fn end_call(span: &Span, end: Result<StatusCode, &'static str>) {
     if span.is_disabled() {
         return;
@@ -164,17 +167,17 @@ pub fn end_call(span: &Span, end: Result<StatusCode, &'static str>) {
     }
 }
 
-/// A span for the question to the store whether `head` has moved, and for the sync that follows.
+/// Returns a span for a revalidation of `head` and the sync that may follow.
 pub(crate) fn revalidation() -> Span {
     tracing::info_span!(target: TARGET, "revalidation", otel.status_code = Empty, bespoke.head.moved = Empty)
 }
 
-/// A span for a write, from the queue to the response of the store.
+/// Returns a span for a write, from the queue to the response of the store.
 pub(crate) fn commit() -> Span {
     tracing::info_span!(target: TARGET, "commit", otel.status_code = Empty)
 }
 
-/// Marks the span of the work under way as failed.
+/// Marks a span as failed.
 pub(crate) fn fail(span: &Span) {
     span.record("otel.status_code", "ERROR");
 }

@@ -1,12 +1,13 @@
-//! Which state of the database something was read from or written as.
+//! Versions of the database.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A state of the database. Later states are greater; another epoch is another history (after a restore).
+/// A version of the database. Later versions are greater. Versions of different epochs belong to different histories,
+/// because a restore began the later epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version {
-    /// Raised by a restore.
+    /// Raised by every restore.
     pub epoch: u64,
     /// Raised by every commit.
     pub seq: u64,
@@ -39,12 +40,36 @@ impl FromStr for Version {
     }
 }
 
+/// A version with its commit time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DatedVersion {
+    /// The version.
+    pub version: Version,
+    /// Milliseconds since 1970. `None` if it is unknown, and for the first version of a bucket, which is empty.
+    pub at_ms: Option<u64>,
+}
+
+/// Consecutive versions, each of which can be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionRange {
+    /// The earliest version.
+    pub first: DatedVersion,
+    /// The latest version, of the same epoch.
+    pub last: DatedVersion,
+}
+
+impl VersionRange {
+    pub(crate) fn contains(&self, version: Version) -> bool {
+        (self.first.version..=self.last.version).contains(&version)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn is_written_and_read() {
+    fn version_is_written_and_parsed() {
         let version = Version { epoch: 2, seq: 17 };
         assert_eq!(version.to_string(), "2-17");
         assert_eq!("2-17".parse(), Ok(version));

@@ -1,4 +1,5 @@
-//! What goes wrong around the engine: each time an error that says what to do, never a wrong answer, and no harm that stays.
+//! Failures of the environment: each is an error that names the remedy, never a wrong result, and causes no permanent
+//! damage.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -18,8 +19,8 @@ use support::{COUNTERS, Place, VirtualClock, add, add_now, count, directory, id,
 use tracing::span::{self, Attributes, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// A server that gives everybody the same answer.
-fn answering(answer: &str) -> String {
+/// Starts a server that always sends the same response.
+fn server_with_response(answer: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let answer = answer.to_owned();
@@ -27,7 +28,7 @@ fn answering(answer: &str) -> String {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut request = [0; 16_384];
-            // What came first is enough; who has gone already does not want to know.
+            // The first bytes of the request suffice, and the client may have disconnected.
             let _ = stream.read(&mut request);
             let _ = stream.write_all(answer.as_bytes());
         }
@@ -35,7 +36,7 @@ fn answering(answer: &str) -> String {
     endpoint
 }
 
-fn refusal(status: &str, headers: &str, code: &str) -> String {
+fn error_response(status: &str, headers: &str, code: &str) -> String {
     let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>words of it</Message></Error>");
     let length = body.len();
     format!(
@@ -45,7 +46,7 @@ fn refusal(status: &str, headers: &str, code: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_bucket_that_refuses_is_an_error_that_says_what_to_do() {
+async fn rejected_request_names_the_remedy() {
     let place = Place::new();
     for (status, headers, code, advice) in [
         ("403 Forbidden", "", "AccessDenied", "allow s3:GetObject"),
@@ -74,7 +75,7 @@ async fn a_bucket_that_refuses_is_an_error_that_says_what_to_do() {
         ("501 Not Implemented", "", "NotImplemented", "use another"),
         ("418 Teapot", "", "Short", "418 Short: words of it"),
     ] {
-        let endpoint = answering(&refusal(status, headers, code));
+        let endpoint = server_with_response(&error_response(status, headers, code));
         let store = S3Store::open(settings(&endpoint)).unwrap();
         let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
         assert!(
@@ -91,16 +92,16 @@ async fn a_bucket_that_refuses_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_nothing_is_told_from_one_that_says_busy() {
+async fn inconclusive_response_differs_from_busy() {
     for (answer, busy) in [
-        (refusal("503 Slow Down", "", "SlowDown"), true),
-        (refusal("409 Conflict", "", "ConditionalRequestConflict"), true),
-        (refusal("500 Internal Server Error", "", "InternalError"), false),
-        (refusal("400 Bad Request", "", "RequestTimeout"), false),
+        (error_response("503 Slow Down", "", "SlowDown"), true),
+        (error_response("409 Conflict", "", "ConditionalRequestConflict"), true),
+        (error_response("500 Internal Server Error", "", "InternalError"), false),
+        (error_response("400 Bad Request", "", "RequestTimeout"), false),
         (String::new(), false),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort".to_owned(), false),
     ] {
-        let store = S3Store::open(settings(&answering(&answer))).unwrap();
+        let store = S3Store::open(settings(&server_with_response(&answer))).unwrap();
         if !answer.contains("200 OK") {
             let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
             let as_wanted = match &put {
@@ -118,7 +119,7 @@ async fn an_answer_that_says_nothing_is_told_from_one_that_says_busy() {
     }
 }
 
-/// Counts what is logged as an error.
+/// Counts the errors in the log.
 #[derive(Clone, Default)]
 struct Errors(Arc<AtomicU32>);
 
@@ -145,10 +146,15 @@ impl Subscriber for Errors {
 }
 
 #[tokio::test]
-async fn a_busy_bucket_is_an_error_of_who_asked_and_none_in_the_log() {
+async fn busy_bucket_is_returned_and_not_logged() {
     let errors = Errors::default();
     let _logging = tracing::subscriber::set_default(errors.clone());
-    let store = S3Store::open(settings(&answering(&refusal("503 Busy", "", "ServiceUnavailable")))).unwrap();
+    let store = S3Store::open(settings(&server_with_response(&error_response(
+        "503 Busy",
+        "",
+        "ServiceUnavailable",
+    ))))
+    .unwrap();
     assert!(matches!(store.get("head", None).await, Err(StoreError::Busy(_))));
     let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
     assert!(matches!(put, Err(StoreError::Busy(_))));
@@ -156,14 +162,19 @@ async fn a_busy_bucket_is_an_error_of_who_asked_and_none_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_condition_on_what_is_gone_did_not_hold() {
-    let store = S3Store::open(settings(&answering(&refusal("404 Not Found", "", "NoSuchKey")))).unwrap();
+async fn condition_on_a_missing_object_fails() {
+    let store = S3Store::open(settings(&server_with_response(&error_response(
+        "404 Not Found",
+        "",
+        "NoSuchKey",
+    ))))
+    .unwrap();
     let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
     assert_eq!(put, Err(StoreError::PreconditionFailed));
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_not_there_or_not_reached_says_so() {
+async fn missing_or_unreachable_bucket_is_named() {
     let server = S3Server::start();
     let mut elsewhere = settings(&server.endpoint);
     elsewhere.bucket = "another".to_owned();
@@ -185,11 +196,11 @@ async fn a_bucket_that_is_not_there_or_not_reached_says_so() {
 }
 
 #[tokio::test]
-async fn an_object_is_handed_out_by_the_bucket_itself_for_a_while() {
+async fn presigned_url_returns_the_object_until_it_expires() {
     let server = S3Server::start();
     let store = server.store();
     store
-        .put("exports/a", "what is in it".into(), PutCondition::None)
+        .put("exports/a", "its content".into(), PutCondition::None)
         .await
         .unwrap();
     let url = store.presigned_get("exports/a", 60_000).await.unwrap().unwrap();
@@ -202,12 +213,12 @@ async fn an_object_is_handed_out_by_the_bucket_itself_for_a_while() {
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("what is in it"), "{answer}");
+    assert!(answer.ends_with("its content"), "{answer}");
     assert_eq!(memory().presigned_get("exports/a", 1).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_local_folder_that_is_removed_comes_back_by_itself() {
+async fn removed_local_folder_is_created_again() {
     for store in [memory(), directory()] {
         let place = Place::new();
         let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
@@ -220,7 +231,7 @@ async fn a_local_folder_that_is_removed_comes_back_by_itself() {
         std::fs::remove_dir_all(place.path()).unwrap();
         add(&engine, "a", 1).await.unwrap();
         assert_eq!((total(&other).await, total(&engine).await), (4, 4));
-        // The folders count as theirs again: the next start does not remove them.
+        // The folders are locked again, so the next start does not remove them.
         let third = open(&store, &place).await;
         assert_eq!(place.copies(), 3);
         add(&engine, "a", 1).await.unwrap();
@@ -229,7 +240,7 @@ async fn a_local_folder_that_is_removed_comes_back_by_itself() {
 }
 
 #[tokio::test]
-async fn a_bucket_folder_that_is_removed_is_an_error_at_once() {
+async fn removed_bucket_folder_is_an_error_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(DirectoryStore::open(folder.path().join("bucket")).unwrap());
     let place = Place::new();
@@ -237,23 +248,23 @@ async fn a_bucket_folder_that_is_removed_is_an_error_at_once() {
     add(&engine, "a", 1).await.unwrap();
     std::fs::rename(folder.path().join("bucket"), folder.path().join("elsewhere")).unwrap();
     let text = add(&engine, "a", 1).await.unwrap_err().to_string();
-    assert!(text.contains("`head` is gone: put back"), "{text}");
+    assert!(text.contains("`head` is missing: put back"), "{text}");
     let text = engine
         .read(Freshness::Strict, |c| count(c, "a"))
         .await
         .unwrap_err()
         .to_string();
-    assert!(text.contains("`head` is gone: put back"), "{text}");
+    assert!(text.contains("`head` is missing: put back"), "{text}");
     std::fs::rename(folder.path().join("elsewhere"), folder.path().join("bucket")).unwrap();
     add(&engine, "a", 1).await.unwrap();
     assert_eq!(total(&engine).await, 2);
 }
 
 #[tokio::test]
-async fn a_clock_years_off_loses_and_doubles_nothing() {
+async fn wrong_clock_loses_and_duplicates_no_write() {
     const YEARS_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
     let (folder, place, clock) = (tempfile::tempdir().unwrap(), Place::new(), VirtualClock::new());
-    let random = Arc::new(bespoke_storage::environment::SystemRandom);
+    let random = Arc::new(bespoke_storage::random::SystemRandom);
     let shared = Arc::clone(&clock) as Arc<dyn Clock>;
     let store: Arc<dyn ObjectStore> =
         Arc::new(DirectoryStore::open_with(folder.path().join("bucket"), shared, random).unwrap());
@@ -265,7 +276,7 @@ async fn a_clock_years_off_loses_and_doubles_nothing() {
         .await
         .unwrap();
     add(&engine, "a", 1).await.unwrap();
-    // A writer goes by what the store said of its time a moment ago: it is asked each time that it jumps.
+    // A writer uses the store's time of its last revalidation, so it has to revalidate after each jump.
     clock.advance(YEARS_MS);
     assert_eq!(total(&engine).await, 1);
     assert!(!once(engine.clone()).await);
@@ -282,14 +293,10 @@ async fn a_clock_years_off_loses_and_doubles_nothing() {
     assert_eq!(total(&open(&store, &place).await).await, 5);
     let sql = "SELECT count(*) FROM _commits WHERE id = 'once'";
     let left = engine.read::<i64, Error>(Freshness::Strict, |c| Ok(c.query_row(sql, [], |row| row.get(0))?));
-    assert_eq!(
-        left.await.unwrap().value,
-        0,
-        "what was written in the future does not stay until then"
-    );
+    assert_eq!(left.await.unwrap().value, 0, "a row from the future is purged");
 }
 
-/// A write that no small disk takes.
+/// A write that exceeds the limit of the process.
 fn too_much(c: &rusqlite::Connection) -> Result<(), Error> {
     c.execute_batch("CREATE TABLE much (x); INSERT INTO much VALUES (randomblob(9000000))")?;
     Ok(())
@@ -297,7 +304,7 @@ fn too_much(c: &rusqlite::Connection) -> Result<(), Error> {
 
 #[tokio::test]
 #[ignore = "run by its parent, as another process with small files"]
-async fn process_that_may_write_small_files_only() {
+async fn process_with_a_file_size_limit() {
     let folder = tempfile::tempdir().unwrap();
     let stores: [Arc<dyn ObjectStore>; 2] = [
         memory(),
@@ -305,7 +312,7 @@ async fn process_that_may_write_small_files_only() {
     ];
     for store in stores {
         let place = Place::new();
-        // Nobody waits for room: the tests would never end.
+        // Without a deadline in the near future, the test would not end.
         let options = Options {
             write_deadline_ms: u64::MAX / 2_000,
             ..place.options()
@@ -334,8 +341,8 @@ async fn process_that_may_write_small_files_only() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_at_once_and_nothing_is_lost() {
-    let limited = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" --exact process_that_may_write_small_files_only --ignored";
+fn full_disk_is_an_error_at_once_and_loses_no_write() {
+    let limited = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" --exact process_with_a_file_size_limit --ignored";
     let ended = Command::new("sh")
         .arg("-c")
         .arg(limited)

@@ -1,9 +1,9 @@
-//! What every store must do. A store that gets one of these wrong makes every other test lie.
+//! The rules that every store must follow. If a store violates one, the other tests prove nothing.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "a process that a test starts is told by the environment what to do"
+    reason = "a test configures its child processes by environment variables"
 )]
 
 mod support;
@@ -19,7 +19,7 @@ use bespoke_storage::{
 use bytes::Bytes;
 use support::s3::S3Server;
 
-/// Runs one rule on every store. One more store is one more line here.
+/// Checks a rule with every store. A new store is a new line here.
 async fn on_all<F: Future<Output = ()>>(rule: impl Fn(Arc<dyn ObjectStore>) -> F) {
     rule(Arc::new(MemoryStore::new())).await;
     rule(Arc::new(FaultyStore::new(MemoryStore::new(), 1, Rates::default()))).await;
@@ -44,7 +44,7 @@ async fn found(store: &dyn ObjectStore, key: &str) -> Object {
 }
 
 #[tokio::test]
-async fn what_is_put_is_got() {
+async fn stored_object_is_returned() {
     on_all(|store| async move {
         assert!(matches!(store.get("a", None).await, Ok(Fetched::Missing)));
         let first = store.put("a", body("one"), PutCondition::None).await.unwrap();
@@ -53,7 +53,7 @@ async fn what_is_put_is_got() {
         assert!(object.last_modified_ms <= object.date_ms);
         assert!(object.date_ms > 1_700_000_000_000);
         let second = store.put("a", body("two"), PutCondition::None).await.unwrap();
-        assert_ne!(first, second, "other bytes are another version");
+        assert_ne!(first, second, "other bytes have another ETag");
         store.put("empty", Bytes::new(), PutCondition::None).await.unwrap();
         assert_eq!(found(&*store, "empty").await.body, Bytes::new());
         let large: Bytes = vec![7; 3_000_000].into();
@@ -67,13 +67,13 @@ async fn what_is_put_is_got() {
 }
 
 #[tokio::test]
-async fn if_none_match_spares_the_body() {
+async fn unchanged_object_is_returned_without_body() {
     on_all(|store| async move {
         let etag = store.put("a", body("one"), PutCondition::None).await.unwrap();
         assert!(matches!(store.get("a", Some(&etag)).await, Ok(Fetched::NotModified { date_ms }) if date_ms > 0));
         let newer = store.put("a", body("two"), PutCondition::None).await.unwrap();
         let Ok(Fetched::Found(object)) = store.get("a", Some(&etag)).await else {
-            panic!("it moved")
+            panic!("the object has changed")
         };
         assert_eq!((object.body, object.etag), (body("two"), newer));
         let foreign = ETag::new("foreign");
@@ -84,7 +84,7 @@ async fn if_none_match_spares_the_body() {
 }
 
 #[tokio::test]
-async fn conditions_hold() {
+async fn conditional_put_checks_its_condition() {
     on_all(|store| async move {
         let refused = |result| assert_eq!(result, Err(StoreError::PreconditionFailed));
         let strange = || PutCondition::Match(ETag::new("0123456789abcdef"));
@@ -109,7 +109,7 @@ async fn conditions_hold() {
 }
 
 #[tokio::test]
-async fn ranges_end_with_the_object() {
+async fn range_ends_with_the_object() {
     on_all(|store| async move {
         store.put("a", body("0123456789"), PutCondition::None).await.unwrap();
         for (offset, length, wanted) in [
@@ -120,7 +120,7 @@ async fn ranges_end_with_the_object() {
             (3, u64::MAX, "3456789"),
         ] {
             let Ok(Fetched::Found(part)) = store.get_range("a", offset, length).await else {
-                panic!("it is there")
+                panic!("the object exists")
             };
             assert_eq!(part.body, body(wanted), "{offset} {length}");
         }
@@ -130,7 +130,7 @@ async fn ranges_end_with_the_object() {
 }
 
 #[tokio::test]
-async fn lists_are_ordered_and_by_prefix() {
+async fn list_is_ordered_and_limited_to_a_prefix() {
     on_all(|store| async move {
         for key in ["head", "chunk/b", "chunk/a", "chunks", "table/a"] {
             store.put(key, body("four"), PutCondition::None).await.unwrap();
@@ -159,7 +159,7 @@ async fn lists_are_ordered_and_by_prefix() {
 }
 
 #[tokio::test]
-async fn keys_cannot_leave_the_store() {
+async fn invalid_key_is_refused() {
     on_all(|store| async move {
         for key in [
             "",
@@ -188,8 +188,8 @@ async fn keys_cannot_leave_the_store() {
     .await;
 }
 
-/// Races `WRITERS` threads on one condition, again and again: exactly one may win each time, and its body must stay. No two
-/// bodies are the same, as no two heads are: an ETag may be made from the body.
+/// Races `WRITERS` threads on one condition for many rounds: exactly one may win each round, and its body must stay.
+/// All bodies differ, like those of `head`, because a store may compute the ETag from the body.
 async fn race(store: Arc<dyn ObjectStore>, condition: impl Fn(u32, &Option<ETag>) -> (String, PutCondition)) {
     const WRITERS: usize = 6;
     const ROUNDS: u32 = 25;
@@ -230,7 +230,7 @@ async fn race(store: Arc<dyn ObjectStore>, condition: impl Fn(u32, &Option<ETag>
 }
 
 #[tokio::test]
-async fn of_many_who_replace_one_version_one_wins() {
+async fn concurrent_if_match_has_one_winner() {
     on_all(|store| {
         race(store, |_, last| {
             let condition = last.clone().map_or(PutCondition::CreateOnly, PutCondition::Match);
@@ -241,12 +241,12 @@ async fn of_many_who_replace_one_version_one_wins() {
 }
 
 #[tokio::test]
-async fn of_many_who_create_one_object_one_wins() {
+async fn concurrent_create_has_one_winner() {
     on_all(|store| race(store, |round, _| (format!("new/{round}"), PutCondition::CreateOnly))).await;
 }
 
 #[tokio::test]
-async fn two_that_open_one_directory_see_the_same() {
+async fn directory_stores_share_their_folder() {
     let folder = tempfile::tempdir().unwrap();
     let one = DirectoryStore::open(folder.path()).unwrap();
     let two = DirectoryStore::open(folder.path()).unwrap();
@@ -267,10 +267,10 @@ async fn two_that_open_one_directory_see_the_same() {
 }
 
 #[tokio::test]
-async fn what_is_known_at_once_is_what_a_get_finds() {
+async fn confirmation_without_request_agrees_with_get() {
     on_all(async |store| {
         let old = store.put("a/b", body("x"), PutCondition::None).await.unwrap();
-        assert_eq!(store.is_still("a/b", &old), None, "nobody has looked yet");
+        assert_eq!(store.is_still("a/b", &old), None, "there was no GET yet");
         let found = store.get("a/b", Some(&old)).await;
         let asked = matches!(found, Ok(Fetched::NotModified { .. }));
         let new = store.put("a/b", body("y"), PutCondition::None).await.unwrap();
@@ -281,12 +281,9 @@ async fn what_is_known_at_once_is_what_a_get_finds() {
     let [one, two] = [(), ()].map(|()| DirectoryStore::open(folder.path()).unwrap());
     let old = one.put("a/b", body("x"), PutCondition::None).await.unwrap();
     one.get("a/b", Some(&old)).await.unwrap();
-    assert!(
-        one.is_still("a/b", &old).is_some(),
-        "a folder knows what it has looked at"
-    );
+    assert!(one.is_still("a/b", &old).is_some(), "the GET opened the object");
     two.put("a/b", body("y"), PutCondition::None).await.unwrap();
-    assert_eq!(one.is_still("a/b", &old), None, "somebody else has put another");
+    assert_eq!(one.is_still("a/b", &old), None, "another store replaced it");
     let newest = two.put("a/b", body("z"), PutCondition::None).await.unwrap();
     two.get("a/b", Some(&newest)).await.unwrap();
     two.delete("a/b").await.unwrap();
@@ -294,7 +291,7 @@ async fn what_is_known_at_once_is_what_a_get_finds() {
 }
 
 #[tokio::test]
-async fn what_a_killed_writer_left_is_not_listed_and_a_cut_object_is_an_error() {
+async fn temporary_file_is_not_listed_and_truncated_object_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(folder.path()).unwrap();
     store.put("chunk/a", body("x"), PutCondition::None).await.unwrap();
@@ -305,7 +302,7 @@ async fn what_a_killed_writer_left_is_not_listed_and_a_cut_object_is_an_error() 
 }
 
 #[tokio::test]
-async fn folder_with_the_name_of_an_object_is_damage_until_it_is_replaced() {
+async fn folder_with_the_name_of_an_object_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(folder.path()).unwrap();
     std::fs::create_dir_all(folder.path().join("chunk/a/below")).unwrap();
@@ -318,7 +315,7 @@ async fn folder_with_the_name_of_an_object_is_damage_until_it_is_replaced() {
     assert!(is_damaged(store.put("chunk/a", body("x"), matching).await.map(drop)));
     store.put("chunk/a", body("x"), PutCondition::None).await.unwrap();
     assert_eq!(found(&store, "chunk/a").await.body, body("x"));
-    // Nothing is deleted.
+    // The content of the folder is kept.
     let names = std::fs::read_dir(folder.path().join("chunk")).unwrap();
     let paths: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
     assert!(paths.iter().any(|path| path.join("below").is_dir()), "{paths:?}");
@@ -327,7 +324,7 @@ async fn folder_with_the_name_of_an_object_is_damage_until_it_is_replaced() {
 const RACERS: u64 = 4;
 const INCREMENTS: u64 = 40;
 
-/// Starts this test binary once more, to run only the test `name` as another process.
+/// Starts another process of this test binary, which runs only the test `name`.
 fn start(name: &str, folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -363,7 +360,7 @@ async fn racing_process() {
 }
 
 #[tokio::test]
-async fn conditions_hold_between_processes() {
+async fn conditional_put_is_atomic_between_processes() {
     let folder = tempfile::tempdir().unwrap();
     let racers: Vec<_> = (0..RACERS).map(|_| start("racing_process", folder.path())).collect();
     for mut racer in racers {

@@ -1,9 +1,9 @@
-//! Eight processes write at once, and one after the other is killed: what was acknowledged is there, once.
+//! Eight processes write at once while some are killed: each acknowledged write is in the database once.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "a process that a test starts is told by the environment what to do"
+    reason = "a test configures its child processes by environment variables"
 )]
 
 mod support;
@@ -24,7 +24,7 @@ const PROCESSES: usize = 8;
 const KILL_EVERY: usize = 12;
 const KILLS: usize = 6;
 
-/// The store that a process is told to write to: a folder, or the address of a server.
+/// Opens the store of a process: a folder, or the bucket of a server.
 async fn store_at(place: &str) -> Arc<dyn ObjectStore> {
     if place.starts_with("http://") {
         Arc::new(S3Store::open(settings(place)).unwrap())
@@ -35,7 +35,7 @@ async fn store_at(place: &str) -> Arc<dyn ObjectStore> {
 
 #[tokio::test]
 #[ignore = "run by its parent, as another process"]
-async fn one_of_the_crowd() {
+async fn writing_process() {
     let Ok(place) = std::env::var("STORE_PLACE") else {
         return;
     };
@@ -50,10 +50,10 @@ async fn one_of_the_crowd() {
     }
 }
 
-/// Starts one more; what it says goes to `heard`, with its number.
+/// Starts a process. Sends the lines of its output with its number to `heard`.
 fn start(number: usize, place: &str, copies: &Path, heard: &Sender<(usize, String)>) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "one_of_the_crowd", "--ignored", "--nocapture"])
+        .args(["--exact", "writing_process", "--ignored", "--nocapture"])
         .env("STORE_PLACE", place)
         .env("COPIES", copies)
         .stdout(Stdio::piped())
@@ -70,7 +70,7 @@ fn start(number: usize, place: &str, copies: &Path, heard: &Sender<(usize, Strin
     child
 }
 
-/// Has a crowd write, kills some, and returns every row that was acknowledged.
+/// Starts the processes, kills some, and returns the acknowledged rows.
 fn acknowledged(place: &str, copies: &Path) -> Vec<String> {
     let (sender, heard): (_, Receiver<(usize, String)>) = channel();
     let mut crowd: Vec<_> = (0..PROCESSES)
@@ -78,7 +78,7 @@ fn acknowledged(place: &str, copies: &Path) -> Vec<String> {
         .collect();
     let mut rows = Vec::new();
     for _ in 0..KILLS {
-        // The one that has just been heard: in the middle of its next write.
+        // Kills the process that has just acknowledged a write, during its next one.
         let mut last = 0;
         for _ in 0..KILL_EVERY {
             let (number, row) = heard.recv().unwrap();
@@ -111,22 +111,22 @@ async fn check(place: &str) {
             .collect::<Result<_, _>>()?)
     });
     let all = all.await.unwrap().value;
-    assert!(all.values().all(|n| *n == 1), "a write took place twice: {all:?}");
+    assert!(all.values().all(|n| *n == 1), "a write was applied twice: {all:?}");
     for row in &rows {
-        assert!(all.contains_key(row), "{row} was acknowledged, and is not there");
+        assert!(all.contains_key(row), "{row} was acknowledged and is missing");
     }
-    // Each that was killed may have had one write under way.
+    // Each killed process may have had one write in flight.
     assert!(all.len() <= rows.len() + PROCESSES + KILLS);
 }
 
 #[tokio::test]
-async fn a_crowd_on_a_directory_loses_and_doubles_nothing() {
+async fn killed_processes_on_a_directory_lose_no_write() {
     let folder = tempfile::tempdir().unwrap();
     check(folder.path().join("bucket").to_str().unwrap()).await;
 }
 
 #[tokio::test]
-async fn a_crowd_on_s3_loses_and_doubles_nothing() {
+async fn killed_processes_on_s3_lose_no_write() {
     let server = S3Server::start();
     check(&server.endpoint).await;
 }

@@ -1,4 +1,4 @@
-//! The engine on one store, as its users see it.
+//! The public API of the engine on one store.
 
 mod support;
 
@@ -8,7 +8,7 @@ use bespoke_storage::{CommitId, Engine, Error, Freshness, Migration, Options, Ve
 use support::{Place, add, count, directory, id, memory, open, stores, total};
 
 #[tokio::test]
-async fn writes_are_read_back_here_and_elsewhere() {
+async fn writes_are_visible_in_this_and_other_processes() {
     for store in stores().await {
         let place = Place::new();
         let one = open(&store, &place).await;
@@ -27,7 +27,7 @@ async fn writes_are_read_back_here_and_elsewhere() {
 }
 
 #[tokio::test]
-async fn the_same_commit_id_takes_effect_once_and_answers_alike() {
+async fn repeated_commit_id_takes_effect_once() {
     for store in stores().await {
         let place = Place::new();
         let (one, two) = (open(&store, &place).await, open(&store, &place).await);
@@ -58,7 +58,7 @@ async fn the_same_commit_id_takes_effect_once_and_answers_alike() {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_commits_nothing() {
+async fn write_without_changes_commits_nothing() {
     for store in stores().await {
         let place = Place::new();
         let engine = open(&store, &place).await;
@@ -80,7 +80,7 @@ async fn what_changes_nothing_commits_nothing() {
             .await;
         assert!(matches!(failed, Err(Error::Refused(_))));
         assert_eq!((engine.version(), total(&engine).await), (before, 0));
-        // What rows do not count is seen all the same.
+        // Changes other than those of rows are committed too.
         for (name, sql) in [("pragma", "PRAGMA user_version = 7"), ("ddl", "CREATE TABLE more (x)")] {
             let before = engine.version();
             engine
@@ -93,7 +93,7 @@ async fn what_changes_nothing_commits_nothing() {
 }
 
 #[tokio::test]
-async fn the_closure_cannot_leave_its_transaction() {
+async fn closure_cannot_end_its_transaction() {
     let place = Place::new();
     let store = memory();
     let engine = open(&store, &place).await;
@@ -125,7 +125,7 @@ async fn the_closure_cannot_leave_its_transaction() {
         .write::<(), Error>(id("or rollback"), |c| {
             c.execute_batch("INSERT INTO counter VALUES ('a', 1)")?;
             let _ = c.execute_batch("INSERT OR ROLLBACK INTO counter VALUES ('a', 2)");
-            // Were this let through, it would commit by itself.
+            // Without the authorizer, this would be committed separately.
             c.execute_batch("INSERT INTO counter VALUES ('a', 3)")?;
             Ok(())
         })
@@ -141,7 +141,7 @@ async fn the_closure_cannot_leave_its_transaction() {
         .await;
     assert!(matches!(result, Err(Error::LeftTransaction(_))), "{result:?}");
     assert_eq!((engine.version(), total(&engine).await), (before, 0));
-    // Savepoints of its own are fine.
+    // Other savepoints are allowed.
     engine
         .write::<(), Error>(id("own savepoint"), |c| {
             c.execute_batch(
@@ -155,7 +155,7 @@ async fn the_closure_cannot_leave_its_transaction() {
 }
 
 #[tokio::test]
-async fn too_long_values_and_ids_are_refused() {
+async fn long_values_and_ids_are_refused() {
     let place = Place::new();
     let engine = open(&memory(), &place).await;
     let before = engine.version();
@@ -182,7 +182,7 @@ async fn too_long_values_and_ids_are_refused() {
 }
 
 #[tokio::test]
-async fn a_panic_is_the_callers_and_nobody_elses() {
+async fn panic_continues_in_its_caller_only() {
     let place = Place::new();
     let engine = open(&memory(), &place).await;
     let bold = engine.clone();
@@ -200,7 +200,7 @@ async fn a_panic_is_the_callers_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn a_deferred_constraint_is_the_error_of_the_write_that_breaks_it() {
+async fn deferred_constraint_fails_the_violating_write() {
     let place = Place::new();
     let engine = open(&memory(), &place).await;
     engine
@@ -221,7 +221,7 @@ async fn a_deferred_constraint_is_the_error_of_the_write_that_breaks_it() {
 }
 
 #[tokio::test]
-async fn a_read_that_runs_too_long_is_stopped() {
+async fn long_read_is_stopped() {
     let place = Place::new();
     let mut options = place.options();
     options.read_timeout_ms = 20;
@@ -238,7 +238,7 @@ async fn a_read_that_runs_too_long_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_write_that_runs_too_long_is_stopped_and_leaves_nothing() {
+async fn long_write_is_stopped_and_commits_nothing() {
     let place = Place::new();
     let store = memory();
     drop(open(&store, &place).await);
@@ -267,7 +267,7 @@ async fn reads_cannot_write() {
 }
 
 #[tokio::test]
-async fn statements_are_cached_between_reads_and_a_left_transaction_is_not_inherited() {
+async fn statements_are_cached_and_open_transactions_are_not_inherited() {
     let place = Place::new();
     let engine = open(&memory(), &place).await;
     engine
@@ -284,7 +284,7 @@ async fn statements_are_cached_between_reads_and_a_left_transaction_is_not_inher
 }
 
 #[tokio::test]
-async fn a_closed_engine_says_so() {
+async fn closed_engine_rejects_writes() {
     let place = Place::new();
     let engine = open(&memory(), &place).await;
     let clone = engine.clone();
@@ -294,7 +294,7 @@ async fn a_closed_engine_says_so() {
 }
 
 #[tokio::test]
-async fn a_dropped_engine_removes_its_folder() {
+async fn dropped_engine_removes_its_folder() {
     let place = Place::new();
     let engine = open(&memory(), &place).await;
     assert_eq!(place.copies(), 1);
@@ -303,7 +303,7 @@ async fn a_dropped_engine_removes_its_folder() {
 }
 
 #[tokio::test]
-async fn schema_steps_run_once_and_old_code_is_refused() {
+async fn migrations_run_once_and_old_code_is_unsupported() {
     const OLD: &[Migration] = &[Migration {
         version: 1,
         sql: "CREATE TABLE a (x)",
@@ -370,7 +370,7 @@ async fn schema_steps_run_once_and_old_code_is_refused() {
 }
 
 #[tokio::test]
-async fn schema_steps_out_of_order_are_refused() {
+async fn unordered_migrations_are_refused() {
     const STEPS: &[Migration] = &[
         Migration {
             version: 2,
@@ -399,7 +399,7 @@ async fn schema_steps_out_of_order_are_refused() {
 }
 
 #[tokio::test]
-async fn an_acknowledged_version_is_read_by_a_strict_read_that_begins_later() {
+async fn strict_read_sees_earlier_acknowledged_write() {
     let place = Place::new();
     let store = directory();
     let (one, two) = (open(&store, &place).await, open(&store, &place).await);
@@ -415,7 +415,7 @@ async fn an_acknowledged_version_is_read_by_a_strict_read_that_begins_later() {
 }
 
 #[test]
-fn works_on_one_thread_and_lets_the_runtime_end() {
+fn engine_works_on_one_thread_and_lets_the_runtime_end() {
     let place = Place::new();
     let store = directory();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -434,12 +434,12 @@ fn works_on_one_thread_and_lets_the_runtime_end() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_does_not_cancel_its_write() {
+async fn dropped_caller_does_not_cancel_its_write() {
     let place = Place::new();
     let engine = open(&directory(), &place).await;
     {
         let mut write = Box::pin(add(&engine, "a", 1));
-        // Polled once, it is in the queue; then its caller is gone.
+        // After one poll, the write is in the queue. Then its caller is dropped.
         std::future::poll_fn(|context| {
             assert!(write.as_mut().poll(context).is_pending());
             std::task::Poll::Ready(())
@@ -451,7 +451,7 @@ async fn a_caller_that_goes_away_does_not_cancel_its_write() {
 }
 
 #[tokio::test]
-async fn bad_sql_is_the_callers_error() {
+async fn invalid_sql_is_an_error_of_the_caller() {
     let place = Place::new();
     let engine = open(&memory(), &place).await;
     let read = engine
@@ -460,7 +460,7 @@ async fn bad_sql_is_the_callers_error() {
     assert!(matches!(read, Err(rusqlite_or::Mine::Sqlite(_))));
 }
 
-/// An error type like that of a caller.
+/// The error type of a caller.
 mod rusqlite_or {
     use super::{Error, rusqlite};
 

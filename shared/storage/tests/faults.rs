@@ -1,4 +1,4 @@
-//! One thing goes wrong, on purpose.
+//! Single injected faults.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -17,7 +17,7 @@ use support::{
 };
 use tokio::sync::Semaphore;
 
-/// An engine on a store that can be scripted, and the honest store behind it.
+/// Opens an engine on a store with scripted faults. Returns the store without faults too.
 async fn scripted(place: &Place, options: Options) -> (Engine, FaultyStore, Arc<dyn ObjectStore>) {
     let memory = MemoryStore::new();
     let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
@@ -28,7 +28,7 @@ async fn scripted(place: &Place, options: Options) -> (Engine, FaultyStore, Arc<
 }
 
 #[tokio::test]
-async fn whatever_happens_to_the_put_the_write_lands_once() {
+async fn write_takes_effect_once_under_every_fault_of_its_put() {
     for (fault, replayed) in [
         (Fault::LostRequest, false),
         (Fault::LostReply, true),
@@ -48,7 +48,7 @@ async fn whatever_happens_to_the_put_the_write_lands_once() {
 }
 
 #[tokio::test]
-async fn without_the_look_into_commits_a_lost_reply_applies_a_write_twice() {
+async fn lost_response_applies_a_write_twice_without_commits_table() {
     let place = Place::new();
     let options = Options {
         ablation: Some(Ablation::NoCommitsTest),
@@ -57,11 +57,11 @@ async fn without_the_look_into_commits_a_lost_reply_applies_a_write_twice() {
     let (engine, faulty, _) = scripted(&place, options).await;
     faulty.script(Operation::Put, "head", Fault::LostReply);
     add(&engine, "a", 1).await.unwrap();
-    assert_eq!(total(&engine).await, 2, "this is what `_commits` is for");
+    assert_eq!(total(&engine).await, 2, "`_commits` prevents this");
 }
 
 #[tokio::test]
-async fn a_refused_put_leaves_the_file_exactly_as_it_was() {
+async fn refused_put_leaves_the_file_unchanged() {
     let place = Place::new();
     let memory = MemoryStore::new();
     let faulty = FaultyStore::new(memory, 0, Rates::default());
@@ -91,7 +91,7 @@ async fn a_refused_put_leaves_the_file_exactly_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_unavailable_and_says_when_to_come_back() {
+async fn unreachable_store_is_unavailable() {
     let place = Place::new();
     let mut options = place.options();
     options.write_deadline_ms = 60;
@@ -116,7 +116,7 @@ async fn a_store_that_is_away_is_unavailable_and_says_when_to_come_back() {
     assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 0);
 }
 
-/// An engine whose store blocks every PUT of `head` until it is given a permit; and counts them.
+/// Opens an engine whose store counts the PUTs of `head` and blocks each until it gets a permit.
 async fn gated(place: &Place) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, FaultyStore) {
     let memory = MemoryStore::new();
     drop(open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), place).await);
@@ -137,7 +137,7 @@ async fn gated(place: &Place) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, Faulty
 }
 
 #[tokio::test]
-async fn writes_that_wait_share_one_commit_and_one_that_fails_harms_nobody() {
+async fn waiting_writes_share_one_commit_in_spite_of_a_failed_one() {
     let place = Place::new();
     let (engine, gate, puts, faulty) = gated(&place).await;
     let runs = Arc::new(AtomicU32::new(0));
@@ -163,13 +163,13 @@ async fn writes_that_wait_share_one_commit_and_one_that_fails_harms_nobody() {
     while puts.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // Its error is known by now, and stays in until the store has accepted what it saw.
+    // It has failed already, but gets its error only when the store has accepted the state that it read.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
     assert!(!bad.is_finished());
     let before = engine.version();
-    // The first PUT is refused: all run again.
+    // The first PUT is rejected, so all writes run again.
     faulty.script(Operation::Put, "head", Fault::Conflict);
     gate.add_permits(1);
     while puts.load(Ordering::SeqCst) == 1 {
@@ -183,13 +183,17 @@ async fn writes_that_wait_share_one_commit_and_one_that_fails_harms_nobody() {
         answers.iter().all(|answer| answer.version.seq == before.seq + 1),
         "{answers:?}"
     );
-    assert_eq!(puts.load(Ordering::SeqCst), 2, "eleven writes, one commit, sent twice");
+    assert_eq!(
+        puts.load(Ordering::SeqCst),
+        2,
+        "eleven writes in one commit, sent twice"
+    );
     assert_eq!(runs.load(Ordering::SeqCst), 20);
     assert_eq!(total(&engine).await, 10);
 }
 
 #[tokio::test]
-async fn one_that_rolls_everything_back_makes_each_run_alone() {
+async fn rollback_of_the_transaction_makes_each_write_run_alone() {
     let place = Place::new();
     let (engine, gate, puts, _) = gated(&place).await;
     gate.add_permits(100);
@@ -217,7 +221,7 @@ async fn one_that_rolls_everything_back_makes_each_run_alone() {
 }
 
 #[tokio::test]
-async fn a_deferred_constraint_in_a_batch_hits_only_the_one_that_breaks_it() {
+async fn deferred_constraint_in_a_batch_fails_one_write() {
     let place = Place::new();
     let (engine, gate, ..) = gated(&place).await;
     gate.add_permits(100);
@@ -245,7 +249,8 @@ async fn a_deferred_constraint_in_a_batch_hits_only_the_one_that_breaks_it() {
     assert!(tasks.join_all().await.into_iter().all(|as_expected| as_expected));
 }
 
-/// A store on which somebody else commits before each of the first `losses` PUTs of `head`; and the lock in every such PUT.
+/// A store on which another engine commits before each of the first `losses` PUTs of `head`, and whether each PUT
+/// contained a lock.
 struct Contested {
     engine: Engine,
     honest: Arc<dyn ObjectStore>,
@@ -283,7 +288,7 @@ async fn contested(place: &Place) -> Contested {
 }
 
 #[tokio::test]
-async fn after_two_losses_the_lock_is_taken_and_the_commit_clears_it() {
+async fn lock_is_taken_after_two_losses_and_removed_by_the_commit() {
     let place = Place::new();
     let Contested {
         engine,
@@ -293,7 +298,7 @@ async fn after_two_losses_the_lock_is_taken_and_the_commit_clears_it() {
     } = contested(&place).await;
     losses.store(1, Ordering::SeqCst);
     add(&engine, "a", 1).await.unwrap();
-    assert_eq!(*locks.lock().unwrap(), [false, false], "one loss is no reason");
+    assert_eq!(*locks.lock().unwrap(), [false, false], "one loss is not enough");
     locks.lock().unwrap().clear();
     losses.store(2, Ordering::SeqCst);
     add(&engine, "a", 1).await.unwrap();
@@ -303,7 +308,7 @@ async fn after_two_losses_the_lock_is_taken_and_the_commit_clears_it() {
 }
 
 #[tokio::test]
-async fn a_write_that_ends_without_a_commit_clears_its_lock_before_it_answers() {
+async fn write_without_commit_releases_its_lock_before_it_returns() {
     let place = Place::new();
     let Contested {
         engine,
@@ -328,7 +333,7 @@ async fn a_write_that_ends_without_a_commit_clears_its_lock_before_it_answers() 
     assert_eq!(total(&engine).await, 2);
 }
 
-/// An engine and its store on one clock that only moves when somebody sleeps.
+/// Opens an engine whose store has the same clock, which advances only by sleeps.
 async fn on_virtual_time(place: &Place) -> (Engine, Arc<VirtualClock>, MemoryStore) {
     let clock = VirtualClock::new();
     let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
@@ -341,7 +346,7 @@ async fn on_virtual_time(place: &Place) -> (Engine, Arc<VirtualClock>, MemorySto
 }
 
 #[tokio::test]
-async fn a_lock_is_waited_for_and_taken_over_when_it_is_ten_seconds_old() {
+async fn lock_of_another_process_expires_after_ten_seconds() {
     let place = Place::new();
     let (engine, clock, store) = on_virtual_time(&place).await;
     add(&engine, "a", 1).await.unwrap();
@@ -365,7 +370,7 @@ async fn a_lock_is_waited_for_and_taken_over_when_it_is_ten_seconds_old() {
 }
 
 #[tokio::test]
-async fn a_lock_that_outlasts_the_deadline_is_unavailable() {
+async fn write_behind_a_long_lock_is_unavailable() {
     let place = Place::new();
     let (engine, clock, store) = on_virtual_time(&place).await;
     let options = Options {
@@ -384,11 +389,14 @@ async fn a_lock_that_outlasts_the_deadline_is_unavailable() {
         matches!(&result, Err(Error::Unavailable { detail, .. }) if detail.contains("lock")),
         "{result:?}"
     );
-    assert!(!head_of(&store).await["lock"].is_null(), "it is not ours to clear");
+    assert!(
+        !head_of(&store).await["lock"].is_null(),
+        "the lock of another process is not removed"
+    );
 }
 
 #[tokio::test]
-async fn commit_ids_are_remembered_for_a_day_by_the_stores_clock() {
+async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
     const HOUR_MS: u64 = 60 * 60 * 1_000;
     let place = Place::new();
     let (engine, clock, _) = on_virtual_time(&place).await;
@@ -418,11 +426,11 @@ async fn commit_ids_are_remembered_for_a_day_by_the_stores_clock() {
     for _ in 0..3 {
         add(&engine, "a", 1).await.unwrap();
     }
-    assert_eq!(known(&engine).await, 0, "each commit removes a few");
+    assert_eq!(known(&engine).await, 0, "each commit purges a few");
 }
 
 #[tokio::test]
-async fn nothing_is_run_again_twelve_hours_after_its_first_attempt() {
+async fn write_is_not_retried_after_twelve_hours() {
     let place = Place::new();
     let date = VirtualClock::new();
     let memory = MemoryStore::with_clock(Arc::clone(&date) as Arc<dyn Clock>);
@@ -439,7 +447,7 @@ async fn nothing_is_run_again_twelve_hours_after_its_first_attempt() {
         before_put,
         ..Hooked::new(Arc::new(faulty.clone()))
     };
-    // The process's own clock stood still, as it does in a frozen one.
+    // The monotonic clock of the process stood still, as in a frozen process.
     let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
     stall.set(12 * 60 * 60 * 1_000 + 1).unwrap();
     faulty.script(Operation::Put, "head", Fault::LostRequest);
@@ -452,7 +460,7 @@ async fn nothing_is_run_again_twelve_hours_after_its_first_attempt() {
 }
 
 #[tokio::test]
-async fn a_local_copy_that_no_longer_fits_is_fetched_anew() {
+async fn damaged_local_copy_is_replaced() {
     let place = Place::new();
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let engine = open(&store, &place).await;
@@ -460,7 +468,7 @@ async fn a_local_copy_that_no_longer_fits_is_fetched_anew() {
         add(&engine, &format!("row {n}"), 1).await.unwrap();
     }
     let good = database_of(&place);
-    // Damage to the page that the next commit replaces shows in the checksum.
+    // The checksum reveals damage to a page that the next commit replaces.
     let (path, mut bytes) = files_of(&place)
         .into_iter()
         .find(|(_, bytes)| !bytes.is_empty())
@@ -490,14 +498,14 @@ async fn a_local_copy_that_no_longer_fits_is_fetched_anew() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_after_a_newer_version_changes_nothing() {
+async fn late_response_does_not_replace_a_newer_version() {
     let (place, elsewhere) = (Place::new(), Place::new());
     let honest: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let rival = open(&honest, &elsewhere).await;
-    let (gate, landed) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
-    let (hook_gate, hook_landed) = (Arc::clone(&gate), Arc::clone(&landed));
+    let (gate, accepted_puts) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
+    let (hook_gate, hook_accepted_puts) = (Arc::clone(&gate), Arc::clone(&accepted_puts));
     let after_put: support::Hook = Box::new(move |_, _| {
-        hook_landed.fetch_add(1, Ordering::SeqCst);
+        hook_accepted_puts.fetch_add(1, Ordering::SeqCst);
         let gate = Arc::clone(&hook_gate);
         Box::pin(async move { gate.acquire().await.unwrap().forget() })
     });
@@ -508,26 +516,30 @@ async fn an_answer_that_comes_after_a_newer_version_changes_nothing() {
     let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
     let writer = engine.clone();
     let write = tokio::spawn(async move { add(&writer, "a", 1).await });
-    while landed.load(Ordering::SeqCst) == 0 {
+    while accepted_puts.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // It landed, and nobody told us. Others build on it, and we read what they made.
+    // The PUT succeeded and its response is delayed. Another engine commits on it, and this engine reads that commit.
     assert_eq!(add(&rival, "a", 1).await.unwrap().value, 2);
     assert_eq!(total(&engine).await, 2);
     gate.add_permits(100);
     assert_eq!(write.await.unwrap().unwrap().value, 1);
-    assert_eq!(engine.version(), rival.version(), "what is known never goes back");
+    assert_eq!(engine.version(), rival.version(), "the known version never decreases");
     assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 2);
     assert!(database_of(&place) == database_of(&elsewhere));
-    let puts = landed.load(Ordering::SeqCst);
+    let puts = accepted_puts.load(Ordering::SeqCst);
     assert_eq!(add(&engine, "a", 1).await.unwrap().value, 3);
-    assert_eq!(landed.load(Ordering::SeqCst), puts + 1, "it knew the newest version");
+    assert_eq!(
+        accepted_puts.load(Ordering::SeqCst),
+        puts + 1,
+        "it used the newest version"
+    );
     assert_eq!(total(&rival).await, 3);
     assert!(database_of(&place) == database_of(&elsewhere));
 }
 
 #[tokio::test]
-async fn a_schema_step_that_somebody_else_ran_is_not_run_again_even_after_a_day() {
+async fn migration_of_another_process_is_not_repeated_after_a_day() {
     const STEPS: &[Migration] = &[
         COUNTERS[0],
         Migration {
@@ -538,7 +550,8 @@ async fn a_schema_step_that_somebody_else_ran_is_not_run_again_even_after_a_day(
         },
     ];
     let place = Place::new();
-    // Only the store's date leaps; a process on such a clock would think that its calls took all that time.
+    // Only the clock of the store jumps, because the process would take a jump of its own for the duration of its
+    // calls.
     let clock = VirtualClock::new();
     let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
     let first = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &place).await;
@@ -549,7 +562,8 @@ async fn a_schema_step_that_somebody_else_ran_is_not_run_again_even_after_a_day(
     let gets = AtomicU32::new(0);
     let (hook_memory, hook_options) = (memory.clone(), options.clone());
     let before_get: support::Hook = Box::new(move |_, _| {
-        // The first GET opens the database; before the second, the step is run elsewhere, and its commit id purged.
+        // The first GET opens the database. Before the second one, another engine runs the migration, and its commit id
+        // is purged.
         let second = gets.fetch_add(1, Ordering::SeqCst) == 1;
         let (memory, options, clock) = (hook_memory.clone(), hook_options.clone(), Arc::clone(&clock));
         Box::pin(async move {

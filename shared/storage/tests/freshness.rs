@@ -1,4 +1,4 @@
-//! How new a read is, and how often the store is asked for that.
+//! The freshness of reads, and the number of revalidations.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use support::{Hooked, Place, VirtualClock, add, count, open};
 use tokio::sync::Semaphore;
 
-/// A store on which GETs of `head` are counted, and wait for permits.
+/// A store that counts the GETs of `head` and blocks each until it gets a permit.
 struct Watched {
     store: Arc<dyn ObjectStore>,
     asked: Arc<AtomicUsize>,
@@ -40,7 +40,7 @@ impl Watched {
         Self { store, asked, permits }
     }
 
-    fn asked(&self) -> usize {
+    fn gets(&self) -> usize {
         self.asked.swap(0, Ordering::SeqCst)
     }
 }
@@ -59,7 +59,7 @@ async fn a_in(engine: &Engine, freshness: Freshness) -> (i64, Version) {
 }
 
 #[tokio::test]
-async fn a_read_within_an_age_asks_again_only_after_that() {
+async fn bounded_read_revalidates_after_its_age() {
     let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
     let reader = open_at(&watched.store, &place, &clock).await;
@@ -71,18 +71,18 @@ async fn a_read_within_an_age_asks_again_only_after_that() {
     };
     a_in(&reader, Freshness::Strict).await;
     let committed = add(&writer, "a", 1).await.unwrap();
-    watched.asked();
+    watched.gets();
     assert_eq!(a_in(&reader, within).await.0, 0);
-    assert_eq!(watched.asked(), 0);
+    assert_eq!(watched.gets(), 0);
     clock.advance(1_000);
     assert_eq!(a_in(&reader, within).await, (1, committed.version));
-    assert_eq!(watched.asked(), 1);
+    assert_eq!(watched.gets(), 1);
     a_in(&reader, within).await;
-    assert_eq!(watched.asked(), 0);
+    assert_eq!(watched.gets(), 0);
 }
 
 #[tokio::test]
-async fn who_echoes_a_version_reads_at_least_that() {
+async fn client_with_a_version_reads_at_least_that() {
     let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
     let reader = open_at(&watched.store, &place, &clock).await;
@@ -95,10 +95,10 @@ async fn who_echoes_a_version_reads_at_least_that() {
         at_least: Some(version),
     };
     assert_eq!(a_in(&reader, echo(seen)).await, (1, seen));
-    watched.asked();
+    watched.gets();
     assert_eq!(a_in(&reader, echo(seen)).await, (1, seen));
-    assert_eq!(watched.asked(), 0);
-    // Nobody waits for a number that may never come.
+    assert_eq!(watched.gets(), 0);
+    // A read does not wait for a version that may never exist.
     for never in [
         Version {
             seq: seen.seq + 9,
@@ -110,25 +110,25 @@ async fn who_echoes_a_version_reads_at_least_that() {
         },
     ] {
         assert_eq!(a_in(&reader, echo(never)).await, (1, seen));
-        assert_eq!(watched.asked(), 1);
+        assert_eq!(watched.gets(), 1);
     }
 }
 
 #[tokio::test]
-async fn many_reads_at_once_share_a_question_that_is_put_after_they_came() {
+async fn concurrent_reads_share_a_later_revalidation() {
     let (place, bucket) = (Place::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
     let reader = open(&watched.store, &place).await;
     let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
     let writer = open(&honest, &place).await;
     watched.permits.forget_permits(usize::MAX);
-    watched.asked();
+    watched.gets();
     let under_way = join_all((0..8).map(|_| a_in(&reader, Freshness::Strict)));
     let (has_come, come) = tokio::sync::oneshot::channel();
     let (early, late, ()) = tokio::join!(
         under_way,
         async {
-            // The first eight are asking; whoever comes from here on must see this.
+            // The first eight GETs are in flight. Later reads must see this write.
             add(&writer, "a", 1).await.unwrap();
             has_come.send(()).unwrap();
             join_all((0..100).map(|_| a_in(&reader, Freshness::Strict))).await
@@ -136,7 +136,7 @@ async fn many_reads_at_once_share_a_question_that_is_put_after_they_came() {
         async {
             come.await.unwrap();
             assert_eq!(watched.asked.load(Ordering::SeqCst), 8);
-            // All hundred are on their way.
+            // All hundred reads have begun.
             for _ in 0..10 {
                 tokio::task::yield_now().await;
             }
@@ -145,36 +145,36 @@ async fn many_reads_at_once_share_a_question_that_is_put_after_they_came() {
     );
     assert_eq!(early.len(), 8);
     assert!(late.iter().all(|(value, _)| *value == 1), "{late:?}");
-    assert_eq!(watched.asked(), 9);
+    assert_eq!(watched.gets(), 9);
 }
 
 #[tokio::test]
-async fn a_writer_that_has_just_asked_does_not_ask_again() {
+async fn writer_trusts_a_recent_revalidation() {
     let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
     let engine = open_at(&watched.store, &place, &clock).await;
     a_in(&engine, Freshness::Strict).await;
-    watched.asked();
+    watched.gets();
     for _ in 0..TRUSTED_COMMITS {
         add(&engine, "a", 1).await.unwrap();
     }
-    let in_a_run = watched.asked();
+    let in_a_run = watched.gets();
     for _ in 0..10 * TRUSTED_COMMITS {
         add(&engine, "a", 1).await.unwrap();
     }
-    assert!(in_a_run <= 1, "the first commits after a read need no question");
-    assert_eq!(watched.asked(), 10, "one question for each run");
+    assert!(in_a_run <= 1, "the first commits after a read need no revalidation");
+    assert_eq!(watched.gets(), 10, "one revalidation for each window");
     clock.advance(TRUSTED_MS);
     add(&engine, "a", 1).await.unwrap();
-    assert_eq!(watched.asked(), 1, "an old answer is no answer");
+    assert_eq!(watched.gets(), 1, "an old revalidation is not trusted");
 }
 
 #[tokio::test]
-async fn what_a_writer_refuses_is_seen_on_the_newest_state() {
+async fn write_is_rejected_only_on_the_newest_state() {
     let (place, other, clock, bucket) = (Place::new(), Place::new(), VirtualClock::new(), MemoryStore::new());
     let store: Arc<dyn ObjectStore> = Arc::new(bucket);
     let engine = open_at(&store, &place, &clock).await;
-    let somebody = open(&store, &other).await;
+    let other_engine = open(&store, &other).await;
     let take = |engine: Engine| async move {
         let write = engine.write::<i64, Error>(support::fresh_id(), |c| {
             let taken = c.execute("DELETE FROM counter WHERE name = 'a'", [])?;
@@ -186,11 +186,11 @@ async fn what_a_writer_refuses_is_seen_on_the_newest_state() {
     };
     for _ in 0..3 {
         a_in(&engine, Freshness::Strict).await;
-        add(&somebody, "a", 1).await.unwrap();
+        add(&other_engine, "a", 1).await.unwrap();
         assert!(
             take(engine.clone()).await,
             "it is there, though the copy does not say so"
         );
-        assert!(!take(somebody.clone()).await, "it is gone");
+        assert!(!take(other_engine.clone()).await, "it was deleted");
     }
 }

@@ -64,7 +64,7 @@ async fn counted(engine: &Engine) -> i64 {
 }
 
 #[tokio::test]
-async fn a_compaction_leaves_a_base_and_the_same_database() {
+async fn compaction_writes_a_base_of_the_same_database() {
     let world = World::new();
     let engine = world.open().await;
     let other = world.open().await;
@@ -84,7 +84,7 @@ async fn a_compaction_leaves_a_base_and_the_same_database() {
         (0, before)
     );
     assert_eq!(engine.compact(Compact::Always).await.unwrap(), Compacted::NotNeeded);
-    // One who was behind, one who was there, and one who comes.
+    // An engine that was behind, one that was current, and a new one.
     for engine in [other, engine, world.open().await] {
         assert_eq!(counted(&engine).await, 1);
         add(&engine, "b", 1).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_compaction_leaves_a_base_and_the_same_database() {
 }
 
 #[tokio::test]
-async fn a_compaction_is_worth_it_where_segments_are_large_for_the_database() {
+async fn compaction_runs_if_segments_are_large_for_the_database() {
     let world = World::new();
     let engine = world.open().await;
     let worth_it = async || engine.compact(Compact::WhereWorthIt).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_compaction_is_worth_it_where_segments_are_large_for_the_database() {
     assert_eq!(worth_it().await, Compacted::Done);
 }
 
-/// A store that holds the first chunk back until it is told to go on, and says that it does.
+/// A store that notifies the test of the PUT of the first chunk, and blocks it until the test notifies the store.
 fn holding_a_chunk(inner: Arc<dyn ObjectStore>) -> (Arc<dyn ObjectStore>, Arc<Notify>, Arc<Notify>) {
     let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (says_held, waits, first) = (Arc::clone(&held), Arc::clone(&go_on), AtomicBool::new(true));
@@ -128,17 +128,17 @@ fn holding_a_chunk(inner: Arc<dyn ObjectStore>) -> (Arc<dyn ObjectStore>, Arc<No
 }
 
 #[tokio::test]
-async fn writes_go_on_beside_a_compaction_and_all_their_states_stay() {
+async fn writes_continue_during_a_compaction() {
     let place = Place::new();
     let (store, held, go_on) = holding_a_chunk(memory());
     let engine = open(&store, &place).await;
     engine.compact_by_itself();
-    let due = limits::COMPACTED_BESIDE_SEGMENTS as u64;
+    let due = limits::BACKGROUND_COMPACTION_SEGMENTS as u64;
     for seed in 0..due {
         add_segment(&engine, seed).await;
     }
     held.notified().await;
-    // Far more than a commit waits for where nobody compacts, and a tail that the base cuts through.
+    // More segments than are allowed without a compaction, and a tail that continues after the base.
     let began = engine.version();
     add(&engine, "a", 1).await.unwrap();
     for seed in due..limits::SEGMENTS_MAX as u64 + 3 {
@@ -147,7 +147,7 @@ async fn writes_go_on_beside_a_compaction_and_all_their_states_stay() {
     let ended = add(&engine, "a", 1).await.unwrap().version;
     assert!(head_of(&*store).await["segments"].as_array().unwrap().len() > limits::SEGMENTS_MAX);
     go_on.notify_one();
-    // Waits for the one that is under way.
+    // Waits for the running compaction.
     assert_eq!(engine.compact(Compact::WhereWorthIt).await.unwrap(), Compacted::Done);
     let head = head_of(&*store).await;
     assert!(
@@ -162,7 +162,7 @@ async fn writes_go_on_beside_a_compaction_and_all_their_states_stay() {
     }
 }
 
-/// A write that becomes a segment, and changes what is there.
+/// A write that becomes a segment and changes existing rows.
 async fn change_segment(engine: &Engine, seed: u64) {
     let write = move |c: &bespoke_storage::rusqlite::Connection| {
         c.execute(
@@ -175,7 +175,7 @@ async fn change_segment(engine: &Engine, seed: u64) {
 }
 
 #[tokio::test]
-async fn young_segments_are_merged_where_they_are_small_for_the_database() {
+async fn young_segments_are_merged_if_they_are_small_for_the_database() {
     let (place, store) = (Place::new(), memory());
     let engine = open(&store, &place).await;
     let lagging = open(&store, &Place::new()).await;
@@ -191,15 +191,15 @@ async fn young_segments_are_merged_where_they_are_small_for_the_database() {
     let base = head_of(&*store).await["base"]["id"].clone();
     change_segment(&engine, 1_000).await;
     let began = engine.version();
-    for seed in 1..limits::COMPACTED_BESIDE_SEGMENTS as u64 {
+    for seed in 1..limits::BACKGROUND_COMPACTION_SEGMENTS as u64 {
         change_segment(&engine, 1_000 + seed).await;
         if seed == 15 {
-            // Later in the middle of what is merged.
+            // This state will be inside the merged segment.
             assert_eq!(counted(&lagging).await, 0);
         }
     }
     let segments = || async { head_of(&*store).await["segments"].as_array().unwrap().len() };
-    while segments().await == limits::COMPACTED_BESIDE_SEGMENTS {
+    while segments().await == limits::BACKGROUND_COMPACTION_SEGMENTS {
         tokio::task::yield_now().await;
     }
     assert_eq!((segments().await, &head_of(&*store).await["base"]["id"]), (1, &base));
@@ -207,13 +207,13 @@ async fn young_segments_are_merged_where_they_are_small_for_the_database() {
     for engine in [&lagging, &open(&store, &Place::new()).await] {
         assert_eq!(counted(engine).await, 1);
     }
-    // A state that the merged segment swallowed.
+    // A state inside the merged segment.
     engine.restore(RestorePoint::At(began)).await.unwrap();
     assert_eq!(counted(&open(&store, &Place::new()).await).await, 0);
 }
 
 #[tokio::test]
-async fn a_base_that_a_commit_wrote_meanwhile_wins() {
+async fn base_of_a_commit_makes_the_compaction_give_up() {
     let place = Place::new();
     let (store, held, go_on) = holding_a_chunk(memory());
     let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
@@ -233,7 +233,7 @@ async fn a_base_that_a_commit_wrote_meanwhile_wins() {
 }
 
 #[tokio::test]
-async fn a_second_base_names_the_chunks_that_did_not_change() {
+async fn unchanged_chunks_are_reused_by_the_next_base() {
     let world = World::new();
     let engine = world.open().await;
     for seed in 0..30 {
@@ -245,12 +245,12 @@ async fn a_second_base_names_the_chunks_that_did_not_change() {
     add(&engine, "a", 1).await.unwrap();
     engine.compact(Compact::Always).await.unwrap();
     let added = world.objects("chunk/").await - chunks;
-    assert!(added < chunks, "{added} of {chunks} chunks were written again");
+    assert!(added < chunks, "{added} of {chunks} chunks were written");
     assert_eq!(counted(&world.open().await).await, 1);
 }
 
 #[tokio::test]
-async fn garbage_goes_after_a_week_and_not_before() {
+async fn garbage_is_deleted_after_a_week() {
     let world = World::new();
     let engine = world.open().await;
     add_segment(&engine, 1).await;
@@ -259,7 +259,7 @@ async fn garbage_goes_after_a_week_and_not_before() {
     engine.compact(Compact::Always).await.unwrap();
     world.clock.advance(6 * DAY_MS);
     assert_eq!(engine.collect_garbage().await.unwrap().deleted, 0);
-    // A week in which everything can be restored, and a day for restores that have begun.
+    // A week in which every state can be restored, and a day for restores that have begun.
     world.clock.advance(2 * DAY_MS + DAY_MS / 2);
     assert!(engine.collect_garbage().await.unwrap().deleted > 0);
     assert_eq!((world.objects("segment/").await, world.objects("trash/").await), (0, 0));
@@ -269,7 +269,7 @@ async fn garbage_goes_after_a_week_and_not_before() {
 }
 
 #[tokio::test]
-async fn an_orphan_goes_after_a_day() {
+async fn orphan_is_deleted_after_a_day() {
     let world = World::new();
     let engine = world.open().await;
     let key = "segment/01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -277,7 +277,7 @@ async fn an_orphan_goes_after_a_day() {
     world.store.put(key, "left".into(), condition).await.unwrap();
     let before = head_of(&*world.store).await;
     assert_eq!(engine.collect_garbage().await.unwrap().deleted, 0);
-    // Who finds nothing writes nothing.
+    // Without garbage, `head` is not put.
     assert_eq!(head_of(&*world.store).await, before);
     world.clock.advance(DAY_MS);
     let collected = engine.collect_garbage().await.unwrap();
@@ -287,7 +287,7 @@ async fn an_orphan_goes_after_a_day() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_not_the_one_of_head_is_named_though_the_database_is_whole() {
+async fn object_with_another_digest_is_named_though_its_pages_are_correct() {
     let world = World::new();
     let engine = world.open().await;
     add_segment(&engine, 1).await;
@@ -297,7 +297,7 @@ async fn an_object_that_is_not_the_one_of_head_is_named_though_the_database_is_w
     let Fetched::Found(object) = world.store.get(key, None).await.unwrap() else {
         panic!("{key} is gone");
     };
-    // The same pages, packed in another way.
+    // The same pages with another compression.
     let (length, packed) = object.body.split_at(8);
     let raw_bytes = u64::from_le_bytes(length.try_into().unwrap());
     let raw = zstd::bulk::decompress(packed, usize::try_from(raw_bytes).unwrap()).unwrap();
@@ -312,7 +312,7 @@ async fn an_object_that_is_not_the_one_of_head_is_named_though_the_database_is_w
 }
 
 #[tokio::test]
-async fn an_earlier_state_comes_back_for_every_process_and_so_does_the_later() {
+async fn restore_and_its_undo_reach_every_process() {
     let world = World::new();
     let (engine, other) = (world.open().await, world.open().await);
     let one = add(&engine, "a", 1).await.unwrap().version;
@@ -328,7 +328,7 @@ async fn an_earlier_state_comes_back_for_every_process_and_so_does_the_later() {
     for engine in [&engine, &other, &world.open().await] {
         assert_eq!((counted(engine).await, engine.version()), (1, restored.version));
     }
-    // What was taken back comes back, by its number or by a moment.
+    // The undone state is restored by its version and by its time.
     engine.restore(RestorePoint::At(two)).await.unwrap();
     assert_eq!(counted(&other).await, 2);
     engine.restore(RestorePoint::Before(noon_ms)).await.unwrap();
@@ -338,7 +338,7 @@ async fn an_earlier_state_comes_back_for_every_process_and_so_does_the_later() {
 }
 
 #[tokio::test]
-async fn what_never_was_is_not_restored() {
+async fn unknown_state_is_not_restorable() {
     let world = World::new();
     let engine = world.open().await;
     let before = engine.version();
@@ -350,7 +350,7 @@ async fn what_never_was_is_not_restored() {
 }
 
 #[tokio::test]
-async fn who_lagged_behind_a_compaction_fetches_only_what_it_lacks() {
+async fn full_sync_reuses_the_chunks_of_the_local_copy() {
     let place = Place::new();
     let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
     let store = Arc::new(faulty.clone()) as Arc<dyn ObjectStore>;
@@ -376,7 +376,7 @@ async fn who_lagged_behind_a_compaction_fetches_only_what_it_lacks() {
     assert!((1..chunks / 2).contains(&fetched), "{fetched} of {chunks} chunks");
 }
 
-/// A bucket of S3 whose clock can be put forward; what lies in it does not get younger.
+/// A bucket of S3 whose clock can be advanced. The ages of its objects increase accordingly.
 struct LaterS3 {
     inner: S3Store,
     /// Milliseconds.
@@ -417,7 +417,7 @@ impl ObjectStore for LaterS3 {
 }
 
 #[tokio::test]
-async fn a_bucket_of_s3_is_compacted_restored_and_freed_of_garbage() {
+async fn maintenance_works_on_s3() {
     let (place, server) = (Place::new(), S3Server::start());
     let later = Arc::new(LaterS3 {
         inner: server.store(),

@@ -1,4 +1,4 @@
-//! What lies in the store: spills, bases, damage.
+//! The objects in the store: segments, bases, damage.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -51,7 +51,7 @@ async fn sql(engine: &Engine, sql: &'static str) {
         .unwrap();
 }
 
-/// A cold engine has the same file, byte for byte, and it is whole.
+/// A new engine has the same file byte for byte, and its integrity check succeeds.
 async fn same_from_scratch(store: &Arc<dyn ObjectStore>, writer: &Place) {
     let cold = Place::new();
     let engine = open_blobs(store, &cold).await;
@@ -67,12 +67,12 @@ fn length(json: &serde_json::Value) -> usize {
 }
 
 #[tokio::test]
-async fn deltas_ride_in_head_until_they_no_longer_fit() {
+async fn deltas_stay_in_head_until_the_tail_is_full() {
     for store in stores().await {
         let place = Place::new();
         let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
         let follower = open_blobs(&store, &follower_place).await;
-        // 20 KB each: the sixth does not fit beside the others.
+        // 20 KB each, so the sixth exceeds the limit of the tail.
         for n in 0..20 {
             insert(&engine, 20_000, n).await;
             assert!(body_of(&*store, "head").await.len() <= limits::HEAD_MAX_BYTES);
@@ -85,7 +85,7 @@ async fn deltas_ride_in_head_until_they_no_longer_fit() {
         assert_eq!(length(&head["segments"]), 3);
         assert_eq!(store.list("segment/").await.unwrap().len(), 3);
         same_from_scratch(&store, &place).await;
-        // One that is too large for `head` becomes a segment of its own, after the tail became another.
+        // A delta that is too large for `head` becomes a segment, after a segment of the tail.
         insert(&engine, 100_000, 99).await;
         let head = head_of(&*store).await;
         assert_eq!((length(&head["segments"]), length(&head["tail"])), (5, 0));
@@ -99,7 +99,7 @@ async fn deltas_ride_in_head_until_they_no_longer_fit() {
 }
 
 #[tokio::test]
-async fn a_huge_delta_becomes_a_new_base() {
+async fn huge_delta_becomes_a_new_base() {
     for store in stores().await {
         let place = Place::new();
         let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
@@ -112,7 +112,7 @@ async fn a_huge_delta_becomes_a_new_base() {
         assert_eq!(store.list("chunk/").await.unwrap().len(), 4);
         assert!(body_of(&*store, first_base["table"].as_str().unwrap()).await.len() == 16 + 4 * 28 + 8);
         same_from_scratch(&store, &place).await;
-        // Less than a quarter: a segment on top of the base.
+        // Less than a quarter of the database becomes a segment on the base.
         insert(&engine, 700_000, 2).await;
         let head = head_of(&*store).await;
         assert_eq!((length(&head["segments"]), &head["base"]), (1, &first_base));
@@ -122,18 +122,18 @@ async fn a_huge_delta_becomes_a_new_base() {
         insert(&engine, 2_500_000, 3).await;
         assert_ne!(head_of(&*store).await["base"]["id"], first_base["id"]);
         same_from_scratch(&store, &place).await;
-        // From before the base, a follower fetches everything.
+        // A copy that is older than the base needs a full sync.
         follower.ping().await.unwrap();
         assert!(database_of(&follower_place) == database_of(&place));
     }
 }
 
 #[tokio::test]
-async fn too_many_segments_become_a_new_base() {
+async fn commit_after_the_last_allowed_segment_writes_a_base() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let place = Place::new();
     let engine = open_blobs(&store, &place).await;
-    // The first makes two: the migrations were in the tail.
+    // The first write makes two segments, because the migrations were in the tail.
     for n in 1..limits::SEGMENTS_MAX as u64 {
         insert(&engine, 66_000, n).await;
     }
@@ -147,7 +147,7 @@ async fn too_many_segments_become_a_new_base() {
 }
 
 #[tokio::test]
-async fn a_file_that_shrinks_and_grows_again_is_the_same_everywhere() {
+async fn shrinking_and_growing_files_are_identical_in_all_processes() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let (place, follower_place) = (Place::new(), Place::new());
     let (engine, follower) = (
@@ -157,7 +157,7 @@ async fn a_file_that_shrinks_and_grows_again_is_the_same_everywhere() {
     sql(&engine, "PRAGMA user_version = 1").await;
     for n in 0..6 {
         insert(&engine, 300_000, n).await;
-        // Pages that are allocated and freed in one commit are never written by SQLite.
+        // SQLite does not write pages that are allocated and freed in one commit.
         sql(
             &engine,
             "INSERT INTO blob VALUES (1000, zeroblob(200000)); DELETE FROM blob WHERE id = 1000;
@@ -195,7 +195,7 @@ async fn try_open(memory: &MemoryStore) -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn damage_to_any_object_is_an_error_that_names_it() {
+async fn damaged_object_is_named() {
     let (memory, head) = full_store().await;
     try_open(&memory).await.unwrap();
     let chunks = memory.list("chunk/").await.unwrap();
@@ -234,7 +234,7 @@ async fn damage_to_any_object_is_an_error_that_names_it() {
         memory.put(&key, whole, PutCondition::None).await.unwrap();
     }
     try_open(&memory).await.unwrap();
-    // Two objects of the right form in the wrong places do not pass either: the checksum of the database tells.
+    // Two swapped objects are valid, but the checksum of the database reveals them.
     edit_head(&memory, |head| head["checksum"] = "0123456789abcdef".into()).await;
     let error = try_open(&memory).await.unwrap_err();
     assert!(
@@ -244,7 +244,7 @@ async fn damage_to_any_object_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_higher_format_is_refused() {
+async fn newer_format_is_unsupported() {
     let (memory, _) = full_store().await;
     edit_head(&memory, |head| head["format"] = 2.into()).await;
     let error = try_open(&memory).await.unwrap_err();
@@ -255,7 +255,7 @@ async fn a_higher_format_is_refused() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_lost_its_head_gets_no_other() {
+async fn bucket_without_its_head_is_refused() {
     let (memory, _) = full_store().await;
     let place = Place::new();
     let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
@@ -273,7 +273,7 @@ async fn a_bucket_that_lost_its_head_gets_no_other() {
 }
 
 #[tokio::test]
-async fn another_database_under_the_same_name_is_refused() {
+async fn replaced_database_is_refused() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let other: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let place = Place::new();
@@ -290,7 +290,7 @@ async fn another_database_under_the_same_name_is_refused() {
 }
 
 #[tokio::test]
-async fn a_commit_keeps_the_fields_it_does_not_know() {
+async fn commit_preserves_unknown_fields() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let place = Place::new();
     let engine = open(&store, &place).await;
@@ -308,7 +308,7 @@ async fn a_commit_keeps_the_fields_it_does_not_know() {
 }
 
 #[tokio::test]
-async fn another_epoch_means_another_history() {
+async fn new_epoch_replaces_the_copy() {
     let (memory, _) = full_store().await;
     let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
     let place = Place::new();
@@ -317,7 +317,7 @@ async fn another_epoch_means_another_history() {
     insert(&engine, 500, 9).await;
     insert(&engine, 500, 10).await;
     let newest = engine.version();
-    // What a restore does: an earlier state, a new epoch.
+    // Like a restore, this puts an earlier state under a new epoch.
     memory.put("head", old, PutCondition::None).await.unwrap();
     edit_head(&memory, |head| head["epoch"] = 2.into()).await;
     let version = engine.ping().await.unwrap();
@@ -328,7 +328,7 @@ async fn another_epoch_means_another_history() {
 }
 
 #[tokio::test]
-async fn every_page_size_works_and_another_is_refused() {
+async fn all_page_sizes_of_sqlite_work() {
     for page_size in [512, 1_024, 4_096, 65_536] {
         let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
         let place = Place::new();
@@ -353,7 +353,7 @@ async fn every_page_size_works_and_another_is_refused() {
 }
 
 #[tokio::test]
-async fn a_commit_in_head_costs_one_put_and_little_room() {
+async fn small_commit_is_one_put_of_a_few_bytes() {
     let memory = MemoryStore::new();
     let store: Arc<dyn ObjectStore> = Arc::new(memory);
     let place = Place::new();
@@ -370,7 +370,7 @@ async fn a_commit_in_head_costs_one_put_and_little_room() {
 }
 
 #[tokio::test]
-async fn an_object_that_vanishes_because_head_moved_is_no_damage() {
+async fn object_that_is_deleted_after_a_newer_head_is_not_damage() {
     let (memory, head) = full_store().await;
     let elsewhere = Place::new();
     let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
@@ -395,10 +395,10 @@ async fn an_object_that_vanishes_because_head_moved_is_no_damage() {
     assert!(database_of(&place) == database_of(&elsewhere));
 }
 
-/// A memory store that is careless about conditions.
+/// A memory store whose conditions are not atomic.
 struct Careless {
     inner: MemoryStore,
-    /// Looks at the condition, and acts a moment later; otherwise it does not even look.
+    /// Whether it checks the condition and acts later. Otherwise it ignores the condition.
     looks: bool,
 }
 
@@ -441,7 +441,7 @@ impl ObjectStore for Careless {
 }
 
 #[tokio::test]
-async fn a_store_whose_conditions_do_not_hold_gets_no_database() {
+async fn store_without_atomic_conditions_is_refused() {
     for looks in [false, true] {
         let place = Place::new();
         let inner = MemoryStore::new();
@@ -454,7 +454,7 @@ async fn a_store_whose_conditions_do_not_hold_gets_no_database() {
             matches!(&refused, Error::Refused(text) if text.contains("not atomic") && text.contains("Use a bucket")),
             "{refused}"
         );
-        assert!(inner.list("").await.unwrap().is_empty(), "nothing of it stays");
+        assert!(inner.list("").await.unwrap().is_empty(), "the probe leaves no objects");
     }
 }
 

@@ -1,9 +1,9 @@
-//! Many engines, one database: nothing is lost, nothing is doubled.
+//! Many engines on one database lose no write and apply none twice.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "a process that a test starts is told by the environment what to do"
+    reason = "a test configures its child processes by environment variables"
 )]
 
 mod support;
@@ -22,7 +22,7 @@ use support::{FastClock, Place, add, add_now, count, directory, fresh_id, head_o
 const ENGINES: usize = 5;
 const WRITES: i64 = 30;
 
-/// How many rows `_commits` has, the schema's own left out.
+/// The number of rows in `_commits`, without those of migrations.
 async fn commits(engine: &Engine) -> i64 {
     let sql = "SELECT count(*) FROM _commits WHERE id NOT LIKE 'schema:%'";
     let read = engine
@@ -32,7 +32,7 @@ async fn commits(engine: &Engine) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn engines_of_one_process_count_together() {
+async fn concurrent_engines_of_one_process_lose_no_write() {
     for store in [memory(), directory()] {
         let place = Place::new();
         let mut tasks = tokio::task::JoinSet::new();
@@ -42,7 +42,7 @@ async fn engines_of_one_process_count_together() {
                 let mut last = 0;
                 for _ in 0..WRITES {
                     let all = add(&engine, "all", 1).await.unwrap().value;
-                    assert!(all > last, "what this engine acknowledged is in what it reads next");
+                    assert!(all > last, "an engine reads its own acknowledged writes");
                     last = all;
                     add(&engine, &format!("own {n}"), 1).await.unwrap();
                 }
@@ -68,8 +68,8 @@ async fn engines_of_one_process_count_together() {
     }
 }
 
-/// Writes until it is acknowledged: what a client with an `Idempotency-Key` does.
-async fn insist(engine: &Engine, name: &str) {
+/// Retries a write until it is acknowledged, like a client with an `Idempotency-Key`.
+async fn write_with_retries(engine: &Engine, name: &str) {
     let id = fresh_id();
     loop {
         let name = name.to_owned();
@@ -84,7 +84,7 @@ async fn insist(engine: &Engine, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_is_lost_or_doubled_on_a_bad_network() {
+async fn bad_network_loses_and_duplicates_no_write() {
     let rates = Rates {
         lost_request: 60,
         lost_reply: 120,
@@ -113,7 +113,7 @@ async fn nothing_is_lost_or_doubled_on_a_bad_network() {
                     }
                 };
                 for _ in 0..12 {
-                    insist(&engine, &format!("{n}")).await;
+                    write_with_retries(&engine, &format!("{n}")).await;
                 }
             });
         }
@@ -145,7 +145,7 @@ const STEPS: &[Migration] = &[
     },
 ];
 
-/// Starts this test binary once more, to run only the test `name` as another process.
+/// Starts another process of this test binary, which runs only the test `name`.
 fn start(name: &str, folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -154,7 +154,7 @@ fn start(name: &str, folder: &Path) -> Child {
     command.stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// What a child works on; nothing where the test was not started by its parent.
+/// The store and the options of a child process. `None` if the test was not started by its parent.
 fn child_options() -> Option<(Arc<dyn ObjectStore>, Options)> {
     let folder = PathBuf::from(std::env::var_os("STORE_FOLDER")?);
     let store: Arc<dyn ObjectStore> = Arc::new(DirectoryStore::open(folder.join("bucket")).unwrap());
@@ -182,7 +182,7 @@ async fn counting_process() {
 }
 
 #[tokio::test]
-async fn processes_create_migrate_and_count_together() {
+async fn concurrent_processes_create_and_migrate_one_database() {
     let folder = tempfile::tempdir().unwrap();
     let children: Vec<_> = (0..4).map(|_| start("counting_process", folder.path())).collect();
     for child in children {
@@ -191,7 +191,7 @@ async fn processes_create_migrate_and_count_together() {
     let engine = open_parent(folder.path()).await;
     let all = engine.read(Freshness::Strict, |c| count(c, "all")).await.unwrap().value;
     assert_eq!(all, 4 * WRITES);
-    // Each step of the schema was run once: an INSERT would show.
+    // Each migration ran once, because a second INSERT would be visible.
     assert_eq!(
         (total(&engine).await, commits(&engine).await),
         (4 * WRITES + 1, 4 * WRITES)
@@ -216,7 +216,7 @@ async fn process_to_be_killed() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_outlives_a_kill() {
+async fn acknowledged_writes_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
     for _ in 0..5 {
@@ -231,7 +231,7 @@ async fn what_was_acknowledged_outlives_a_kill() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // What it said between the seventh and its end.
+        // The output between the seventh acknowledgement and the end.
         heard += i64::try_from(
             lines
                 .map_while(Result::ok)
@@ -249,13 +249,13 @@ async fn what_was_acknowledged_outlives_a_kill() {
         acknowledged = all;
         let copies = std::fs::read_dir(folder.path().join("copies")).unwrap();
         let copies = copies.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
-        assert_eq!(copies, 1, "the folder of the killed process is gone, ours is there");
+        assert_eq!(copies, 1, "the folder of the killed process was removed");
         engine.close().await;
     }
 }
 
 #[tokio::test]
-async fn one_commit_id_from_many_engines_lands_once() {
+async fn commit_id_takes_effect_once_across_engines() {
     for store in stores().await {
         let place = Place::new();
         let mut tasks = tokio::task::JoinSet::new();

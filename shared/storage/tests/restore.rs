@@ -1,4 +1,4 @@
-//! Restores: every state that was acknowledged in the last seven days comes back byte for byte, by its number and by its time.
+//! Restores: every state of the last seven days can be restored byte for byte, by its version and by its time.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bespoke_storage::{
     Ablation, Clock, Compact, Compacted, Engine, Error, FaultyStore, Freshness, MemoryStore, NotRestorable,
-    ObjectStore, Options, Rates, RestorePoint, Span, Version,
+    ObjectStore, Options, Rates, RestorePoint, Version, VersionRange,
 };
 use bytes::Bytes;
 use support::{Place, VirtualClock, add, count, database_of, fresh_id, head_of, noise, open};
@@ -16,15 +16,15 @@ use support::{Place, VirtualClock, add, count, database_of, fresh_id, head_of, n
 const MINUTE_MS: u64 = 60 * 1_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 
-/// A state that was acknowledged.
+/// An acknowledged state.
 struct Acknowledged {
     version: Version,
-    /// When its write was answered. Milliseconds since 1970.
+    /// Time of the acknowledgement. Milliseconds since 1970.
     at_ms: u64,
     digest: u64,
 }
 
-/// A bucket whose clock is set by hand, and one process on it.
+/// A bucket whose clock the test sets, and one process.
 struct World {
     place: Place,
     clock: Arc<VirtualClock>,
@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    /// Writes that much noise, after a pause.
+    /// Writes that many random bytes after a pause.
     async fn write(&mut self, pause_ms: u64, bytes: usize) {
         self.clock.advance(pause_ms);
         let seed = self.states.len() as u64;
@@ -83,7 +83,7 @@ impl World {
         });
     }
 
-    /// Writes as a busy installation does: mostly little, sometimes much, with maintenance in between.
+    /// Writes like a busy installation: mostly small writes, some large ones, and maintenance in between.
     async fn write_many(&mut self, writes: u64, pause_ms: u64) {
         for turn in 0..writes {
             let bytes = match turn % 50 {
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Of the local copy.
+    /// Digest of the local copy.
     fn digest(&self) -> u64 {
         xxhash_rust::xxh3::xxh3_64(&database_of(&self.place))
     }
@@ -110,7 +110,7 @@ impl World {
         self.engine.restore(point).await.map(|restored| restored.from)
     }
 
-    /// Restores some of the states, by number and by time, and compares them byte for byte.
+    /// Restores every `step`th state by its version and by its time, and compares it byte for byte.
     async fn check_every(&self, step: usize) {
         for state in self.states.iter().step_by(step) {
             for point in [RestorePoint::At(state.version), RestorePoint::Before(state.at_ms)] {
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    async fn why_not(&self, point: RestorePoint) -> NotRestorable {
+    async fn restore_error(&self, point: RestorePoint) -> NotRestorable {
         match self.restore(point).await {
             Err(Error::NotRestorable(why)) => why,
             other => panic!("{point:?}: {other:?}"),
@@ -133,7 +133,7 @@ impl World {
     }
 }
 
-fn shown(spans: &[Span]) -> String {
+fn shown(spans: &[VersionRange]) -> String {
     let spans = spans
         .iter()
         .map(|span| format!("{}..{}", span.first.version, span.last.version));
@@ -141,7 +141,7 @@ fn shown(spans: &[Span]) -> String {
 }
 
 #[tokio::test]
-async fn every_state_of_a_commit_a_minute_is_restored() {
+async fn states_of_slow_commits_are_restorable() {
     let mut world = World::new().await;
     world.write_many(250, MINUTE_MS).await;
     let newest = world.engine.version();
@@ -154,7 +154,7 @@ async fn every_state_of_a_commit_a_minute_is_restored() {
 }
 
 #[tokio::test]
-async fn every_state_of_a_hundred_commits_a_second_is_restored() {
+async fn states_of_fast_commits_are_restorable() {
     let mut world = World::new().await;
     world.engine.compact_by_itself();
     world.write_many(250, 10).await;
@@ -167,7 +167,7 @@ async fn every_state_of_a_hundred_commits_a_second_is_restored() {
 }
 
 #[tokio::test]
-async fn a_moment_between_two_commits_is_the_state_of_the_first() {
+async fn moment_between_two_commits_selects_the_first() {
     let mut world = World::new().await;
     world.write_many(100, MINUTE_MS).await;
     let (before, at_ms) = (world.states[30].version, world.states[30].at_ms);
@@ -176,14 +176,14 @@ async fn a_moment_between_two_commits_is_the_state_of_the_first() {
         before
     );
     assert_eq!(world.digest(), world.states[30].digest);
-    // A restore can be taken back: what it undid keeps its number.
+    // A restore can be undone, because the undone state keeps its version.
     let last = world.states.last().unwrap();
     world.restore(RestorePoint::At(last.version)).await.unwrap();
     assert_eq!(world.digest(), last.digest);
 }
 
 #[tokio::test]
-async fn states_of_every_epoch_are_restored() {
+async fn states_of_every_epoch_are_restorable() {
     let mut world = World::new().await;
     world.write_many(80, MINUTE_MS).await;
     world.restore(RestorePoint::At(world.states[40].version)).await.unwrap();
@@ -197,20 +197,20 @@ async fn states_of_every_epoch_are_restored() {
             world.states[79].version, world.states[159].version
         )
     );
-    // Before the restore there was no state of its epoch.
+    // No state of the epoch precedes its restore.
     let unknown = Version {
         epoch: 2,
         seq: branch - 1,
     };
     assert_eq!(
-        world.why_not(RestorePoint::At(unknown)).await,
+        world.restore_error(RestorePoint::At(unknown)).await,
         NotRestorable::Unknown(unknown)
     );
     world.check_every(9).await;
 }
 
 #[tokio::test]
-async fn seven_days_are_kept_and_what_is_older_goes() {
+async fn states_are_kept_for_seven_days() {
     let mut world = World::new().await;
     world.write_many(100, MINUTE_MS).await;
     world.engine.compact(Compact::Always).await.unwrap();
@@ -224,7 +224,7 @@ async fn seven_days_are_kept_and_what_is_older_goes() {
     world.clock.advance(2 * DAY_MS);
     world.engine.collect_garbage().await.unwrap();
     assert_eq!(world.objects("history/").await, 0);
-    let why = world.why_not(RestorePoint::Before(old.at_ms)).await;
+    let why = world.restore_error(RestorePoint::Before(old.at_ms)).await;
     assert!(
         matches!(why, NotRestorable::BeforeFirst { first_ms: Some(_), .. }),
         "{why:?}"
@@ -232,8 +232,8 @@ async fn seven_days_are_kept_and_what_is_older_goes() {
 }
 
 #[tokio::test]
-async fn a_bucket_without_history_goes_on_and_restores_the_ends_of_its_segments() {
-    // As version 0.1 wrote it.
+async fn bucket_without_history_restores_the_ends_of_its_segments() {
+    // Version 0.1 wrote no history.
     let mut world = World::with(Some(Ablation::NoHistory)).await;
     for _ in 0..100 {
         world.write(MINUTE_MS, 3_000).await;
@@ -259,7 +259,7 @@ async fn a_bucket_without_history_goes_on_and_restores_the_ends_of_its_segments(
     let spans = world.engine.restorable().await.unwrap();
     assert_eq!(spans[0].first.version.seq, cuts[0]);
     assert_eq!(spans.last().unwrap().last.version, world.engine.version());
-    // Everything that was in the tail then, and all that came later.
+    // The states that were in the tail, and all later ones.
     assert!(spans.last().unwrap().first.version < world.states[first_new].version);
     let merged = world
         .states
@@ -267,7 +267,7 @@ async fn a_bucket_without_history_goes_on_and_restores_the_ends_of_its_segments(
         .find(|state| state.version.seq == cuts[0] + 3)
         .unwrap();
     for point in [RestorePoint::At(merged.version), RestorePoint::Before(merged.at_ms)] {
-        let why = world.why_not(point).await;
+        let why = world.restore_error(point).await;
         let NotRestorable::Between { before, after } = why else {
             panic!("{why:?}")
         };
@@ -280,9 +280,9 @@ async fn a_bucket_without_history_goes_on_and_restores_the_ends_of_its_segments(
 }
 
 #[tokio::test]
-async fn what_is_no_state_is_refused_with_its_reason() {
+async fn unrestorable_state_is_refused_with_its_reason() {
     let mut world = World::new().await;
-    // So many that the first of them are history.
+    // So many writes that the first of them become history.
     world.write_many(60, MINUTE_MS).await;
     assert!(world.objects("history/").await > 0);
     let (before, now_ms) = (world.engine.version(), world.clock.unix_ms());
@@ -290,8 +290,8 @@ async fn what_is_no_state_is_refused_with_its_reason() {
         wanted_ms: now_ms + 1,
         now_ms,
     };
-    assert_eq!(world.why_not(RestorePoint::Before(now_ms + 1)).await, future);
-    let why = world.why_not(RestorePoint::Before(1)).await;
+    assert_eq!(world.restore_error(RestorePoint::Before(now_ms + 1)).await, future);
+    let why = world.restore_error(RestorePoint::Before(1)).await;
     assert!(
         matches!(
             why,
@@ -303,14 +303,14 @@ async fn what_is_no_state_is_refused_with_its_reason() {
         "{why:?}"
     );
     for unknown in ["9-9", "1-0", "1-999"].map(|text| text.parse().unwrap()) {
-        let why = world.why_not(RestorePoint::At(unknown)).await;
+        let why = world.restore_error(RestorePoint::At(unknown)).await;
         assert_eq!(why, NotRestorable::Unknown(unknown));
     }
     assert_eq!(world.engine.version(), before);
 }
 
 #[tokio::test]
-async fn a_clock_that_is_turned_back_keeps_commits_in_order() {
+async fn commits_stay_ordered_after_the_clock_is_set_back() {
     let mut world = World::new().await;
     world.write(MINUTE_MS, 10).await;
     let latest_ms = world.clock.unix_ms();
@@ -320,7 +320,7 @@ async fn a_clock_that_is_turned_back_keeps_commits_in_order() {
     assert_eq!(tail.last().unwrap()["at_ms"].as_u64(), Some(latest_ms));
 }
 
-/// A store that counts what is fetched from it.
+/// A store that records the keys of its GETs.
 struct Counted {
     faulty: FaultyStore,
     store: Arc<dyn ObjectStore>,
@@ -333,7 +333,7 @@ impl Counted {
         Self { faulty, store }
     }
 
-    /// The keys that a new process fetches to read.
+    /// The keys that a new process fetches for its first read.
     async fn cold_start(&self) -> Vec<String> {
         let (place, before) = (Place::new(), self.faulty.calls().len());
         let engine = open(&self.store, &place).await;
@@ -348,7 +348,7 @@ impl Counted {
 }
 
 #[tokio::test]
-async fn a_start_fetches_no_history_however_much_there_is() {
+async fn cold_start_fetches_no_history() {
     let (counted, place) = (Counted::new(), Place::new());
     let engine = open(&counted.store, &place).await;
     let mut fetched = Vec::new();
@@ -376,7 +376,7 @@ async fn a_start_fetches_no_history_however_much_there_is() {
 }
 
 #[tokio::test]
-async fn a_lost_history_object_is_named() {
+async fn missing_history_object_is_named() {
     let mut world = World::new().await;
     for _ in 0..100 {
         world.write(MINUTE_MS, 3_000).await;

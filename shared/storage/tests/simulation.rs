@@ -1,6 +1,7 @@
-//! Schedules of many processes on one store, by seed. See `bespoke_storage::simulation`.
+//! Simulated schedules of many processes on one store. See `bespoke_storage::simulation`.
 //!
-//! The big suites are run by name: `cargo nextest run --workspace --run-ignored only -E 'test(/^suite_/)'`.
+//! The large suites have to be selected by name: `cargo nextest run --workspace --run-ignored only -E
+//! 'test(/^suite_/)'`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -9,7 +10,7 @@ use std::ops::Range;
 use bespoke_storage::Ablation;
 use bespoke_storage::simulation::{Copies, Plan, Report, simulate};
 
-/// Failures that are worth printing.
+/// Maximum number of failures to find.
 const FAILURES_MAX: usize = 3;
 
 fn threads() -> usize {
@@ -20,8 +21,8 @@ fn report(seeds: Range<u64>, plan: &Plan) -> Report {
     simulate(seeds, plan, threads(), FAILURES_MAX, &|_| {})
 }
 
-/// Plays the seeds; none of them fails.
-fn holds(seeds: Range<u64>, plan: &Plan) {
+/// Plays the seeds, none of which may fail.
+fn assert_no_failure(seeds: Range<u64>, plan: &Plan) {
     let count = seeds.end - seeds.start;
     let report = report(seeds, plan);
     assert!(report.failures.is_empty(), "{}", report.failures[0]);
@@ -43,103 +44,103 @@ fn in_sqlite() -> (Plan, tempfile::TempDir) {
 }
 
 #[test]
-fn no_schedule_breaks_the_model() {
-    holds(0..1_000, &Plan::new(Copies::Model));
+fn no_schedule_fails_with_the_model() {
+    assert_no_failure(0..1_000, &Plan::new(Copies::Model));
 }
 
 #[test]
-fn no_schedule_breaks_sqlite() {
+fn no_schedule_fails_with_sqlite() {
     let (plan, _folder) = in_sqlite();
-    holds(0..40, &plan);
+    assert_no_failure(0..40, &plan);
 }
 
 #[test]
 #[ignore = "100,000 schedules: part of `make check`"]
 fn suite_of_the_model() {
-    holds(0..100_000, &Plan::new(Copies::Model));
+    assert_no_failure(0..100_000, &Plan::new(Copies::Model));
 }
 
 #[test]
 #[ignore = "2,000 schedules with SQLite: part of `make check`"]
 fn suite_with_sqlite() {
     let (plan, _folder) = in_sqlite();
-    holds(1_000_000..1_002_000, &plan);
+    assert_no_failure(1_000_000..1_002_000, &plan);
 }
 
-/// Without this rule, the checker must find something within 1,000 schedules.
-fn is_caught(ablation: Ablation) -> String {
+/// Switches off a rule, and returns the first violation within 1,000 schedules.
+fn violation_without(ablation: Ablation) -> String {
     let plan = Plan {
         ablation: Some(ablation),
         ..Plan::new(Copies::Model)
     };
     let report = simulate(0..1_000, &plan, threads(), 1, &|_| {});
-    let failure = report.failures.first().expect("a rule that nothing notices");
+    let failure = report.failures.first().expect("a violation without the rule");
     assert!(!failure.what.contains("not deterministic"), "{failure}");
     println!("seed {}: {}", failure.seed, failure.what);
     failure.what.clone()
 }
 
 #[test]
-fn without_the_commits_test_a_write_takes_place_twice() {
-    assert!(is_caught(Ablation::NoCommitsTest).contains("twice"));
+fn write_is_applied_twice_without_commits_table() {
+    assert!(violation_without(Ablation::NoCommitsTest).contains("twice"));
 }
 
 #[test]
-fn a_store_that_checks_and_then_acts_is_noticed() {
-    is_caught(Ablation::CheckThenAct);
+fn store_without_atomic_conditions_is_noticed() {
+    violation_without(Ablation::CheckThenAct);
 }
 
 #[test]
-fn a_compaction_that_is_applied_again_is_noticed() {
-    is_caught(Ablation::CompactionReapplied);
+fn repeated_compaction_is_noticed() {
+    violation_without(Ablation::CompactionReapplied);
 }
 
 #[test]
-fn two_compactors_without_base_ids_are_noticed() {
-    is_caught(Ablation::NoBaseIds);
+fn compaction_without_base_ids_is_noticed() {
+    violation_without(Ablation::NoBaseIds);
 }
 
 #[test]
-fn a_compaction_that_reads_what_came_later_is_noticed() {
-    is_caught(Ablation::CompactionReadsOn);
+fn compaction_without_snapshot_is_noticed() {
+    violation_without(Ablation::CompactionReadsOn);
 }
 
 #[test]
-fn a_compaction_whose_objects_may_be_gone_is_noticed() {
-    assert!(is_caught(Ablation::CompactionForgetsFloor).contains("missing"));
+fn compaction_without_floor_is_noticed() {
+    assert!(violation_without(Ablation::CompactionForgetsFloor).contains("missing"));
 }
 
 #[test]
 fn garbage_collection_without_the_floor_is_noticed() {
-    is_caught(Ablation::GcWithoutFloor);
+    violation_without(Ablation::GcWithoutFloor);
 }
 
 #[test]
-fn garbage_collection_that_lists_too_late_is_noticed() {
-    is_caught(Ablation::GetBeforeList);
+fn garbage_collection_with_a_late_list_is_noticed() {
+    violation_without(Ablation::GetBeforeList);
 }
 
 #[test]
-fn commits_that_are_not_kept_apart_are_noticed() {
-    assert!(is_caught(Ablation::NoHistory).contains("cannot be restored"));
+fn missing_history_is_noticed() {
+    assert!(violation_without(Ablation::NoHistory).contains("cannot be restored"));
 }
 
 #[test]
-fn history_that_is_collected_after_a_day_is_noticed() {
-    assert!(is_caught(Ablation::HistoryIsGarbage).contains("cannot be restored"));
+fn history_deleted_after_a_day_is_noticed() {
+    assert!(violation_without(Ablation::HistoryIsGarbage).contains("cannot be restored"));
 }
 
 #[test]
-fn a_write_that_is_run_again_after_the_purge_takes_place_twice() {
-    assert!(is_caught(Ablation::RerunAfterPurge).contains("twice"));
+fn write_retried_after_the_purge_is_applied_twice() {
+    assert!(violation_without(Ablation::RerunAfterPurge).contains("twice"));
 }
 
 #[test]
-fn counts_that_are_folded_without_their_name_are_counted_twice() {
-    assert!(is_caught(Ablation::UsageWithoutName).contains("counted twice"));
+fn usage_without_names_is_counted_twice() {
+    assert!(violation_without(Ablation::UsageWithoutName).contains("counted twice"));
 }
 
 #[test]
-fn names_of_counts_that_are_forgotten_after_a_day_let_them_be_counted_twice() {
-    assert!(is_caught(Ablation::MergedPurgedAfterADay).contains("counted twice"));
+fn usage_names_kept_for_a_day_only_allow_double_counting() {
+    assert!(violation_without(Ablation::MergedPurgedAfterADay).contains("counted twice"));
 }

@@ -1,4 +1,4 @@
-//! Starts on a store whose answers get lost.
+//! Starts on a store whose responses are lost.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -10,7 +10,7 @@ use bespoke_storage::rusqlite::Connection;
 use bespoke_storage::{Engine, Error, Fault, FaultyStore, MemoryStore, ObjectStore, Operation, Options, Rates};
 use support::{FastClock, Place, add, fresh_id, noise, open, total};
 
-/// A bucket that needs segments and a base at its start.
+/// A bucket with segments and a base.
 async fn bucket_with_objects() -> MemoryStore {
     let memory = MemoryStore::new();
     let place = Place::new();
@@ -29,7 +29,7 @@ async fn bucket_with_objects() -> MemoryStore {
     memory
 }
 
-/// Opens an engine that waits a fiftieth of the time. The folder of its copy has to live as long as it does.
+/// Opens an engine whose waits take a fiftieth of their time. `place` must outlive it.
 async fn start(store: FaultyStore, place: &Place) -> Result<Engine, Error> {
     let options = Options {
         clock: FastClock::new(),
@@ -39,7 +39,7 @@ async fn start(store: FaultyStore, place: &Place) -> Result<Engine, Error> {
 }
 
 #[tokio::test]
-async fn a_start_survives_lost_answers_to_any_of_its_calls() {
+async fn start_survives_lost_responses() {
     for prefix in ["head", "table/", "chunk/", "segment/"] {
         for fault in [Fault::LostRequest, Fault::Unavailable] {
             let faulty = FaultyStore::new(bucket_with_objects().await, 0, Rates::default());
@@ -53,7 +53,7 @@ async fn a_start_survives_lost_answers_to_any_of_its_calls() {
     }
     for fault in [Fault::LostRequest, Fault::LostReply, Fault::Unavailable] {
         let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
-        // The probe, `head`, and the first migration.
+        // The PUTs of the probe, of `head`, and of the first migration.
         for prefix in ["probe/", "head", "head"] {
             faulty.script(Operation::Put, prefix, fault);
         }
@@ -64,7 +64,7 @@ async fn a_start_survives_lost_answers_to_any_of_its_calls() {
 }
 
 #[tokio::test]
-async fn a_start_on_a_store_that_never_answers_ends_after_bounded_attempts() {
+async fn start_without_any_response_ends_after_bounded_attempts() {
     let rates = Rates {
         lost_request: 1_000,
         ..Rates::default()

@@ -1,4 +1,4 @@
-//! Counts that wait outside the database: taken along by a commit, or put and merged; never twice.
+//! Usage counters outside the database: applied by a commit or by maintenance, and never twice.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
 
@@ -14,11 +14,11 @@ use support::{FastClock, Place, VirtualClock, add, add_now, count};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// A process that counts into the counter `calls`.
+/// Opens an engine that applies usage batches to the counter `calls`.
 async fn open(store: Arc<dyn ObjectStore>, place: &Place, clock: Arc<dyn Clock>) -> Engine {
     let options = Options {
         clock,
-        usage_fold: Some(|connection, body| {
+        apply_usage: Some(|connection, body| {
             let text =
                 std::str::from_utf8(body).map_err(|error| bespoke_storage::rusqlite::Error::Utf8Error(0, error))?;
             add_now(connection, "calls", text.parse().unwrap_or(0)).map(|_| ())
@@ -38,7 +38,7 @@ async fn objects(store: &MemoryStore) -> usize {
 }
 
 #[tokio::test]
-async fn a_commit_takes_counts_along() {
+async fn commit_applies_frozen_usage() {
     let (place, bucket) = (Place::new(), MemoryStore::new());
     let engine = open(Arc::new(bucket.clone()), &place, FastClock::new()).await;
     let before = engine.version();
@@ -54,7 +54,7 @@ async fn a_commit_takes_counts_along() {
 }
 
 #[tokio::test]
-async fn a_write_that_changes_nothing_takes_nothing_along() {
+async fn write_without_changes_applies_no_usage() {
     let (place, bucket) = (Place::new(), MemoryStore::new());
     let engine = open(Arc::new(bucket), &place, FastClock::new()).await;
     engine.freeze_usage("5");
@@ -64,7 +64,7 @@ async fn a_write_that_changes_nothing_takes_nothing_along() {
 }
 
 #[tokio::test]
-async fn what_processes_put_is_merged_once_and_deleted() {
+async fn stored_usage_is_applied_once_and_deleted() {
     let (place, bucket) = (Place::new(), MemoryStore::new());
     let clock = FastClock::new();
     let one = open(Arc::new(bucket.clone()), &place, clock.clone()).await;
@@ -86,7 +86,7 @@ async fn what_processes_put_is_merged_once_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_put_without_answer_and_a_commit_count_once() {
+async fn usage_that_is_stored_and_committed_counts_once() {
     let (place, bucket, clock) = (Place::new(), MemoryStore::new(), FastClock::new());
     let faulty = FaultyStore::new(bucket.clone(), 1, Rates::default());
     let engine = open(Arc::new(faulty.clone()), &place, clock).await;
@@ -103,7 +103,7 @@ async fn a_put_without_answer_and_a_commit_count_once() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_answer_is_lost_counts_once() {
+async fn usage_of_a_commit_with_a_lost_response_counts_once() {
     let (place, bucket, clock) = (Place::new(), MemoryStore::new(), FastClock::new());
     let faulty = FaultyStore::new(bucket.clone(), 1, Rates::default());
     let engine = open(Arc::new(faulty.clone()), &place, clock).await;
@@ -118,7 +118,7 @@ async fn a_commit_whose_answer_is_lost_counts_once() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_dropped() {
+async fn expired_usage_is_dropped() {
     let (place, bucket, clock) = (Place::new(), MemoryStore::new(), VirtualClock::new());
     let engine = open(Arc::new(bucket.clone()), &place, clock.clone()).await;
     engine.freeze_usage("5");
@@ -129,7 +129,7 @@ async fn what_is_too_old_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_does_not_stop_the_rest() {
+async fn invalid_usage_does_not_stop_other_batches() {
     let (place, bucket) = (Place::new(), MemoryStore::new());
     let engine = open(Arc::new(bucket), &place, FastClock::new()).await;
     engine.freeze_usage(vec![0xff]);

@@ -1,4 +1,4 @@
-//! Many who write at once: tasks of one process, and processes.
+//! Measures concurrent writers: tasks of one process, and processes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
@@ -13,9 +13,9 @@ use super::Result;
 use super::data::{self, SCHEMA};
 use super::measured::{Stopwatch, median};
 
-/// How long each case runs in each round. Milliseconds.
+/// Duration of each case in each round. Milliseconds.
 const RUN_MS: f64 = 5_000.0;
-/// The same for processes: long enough for many turns of each. Milliseconds.
+/// Duration for processes, which allows many contention windows for each. Milliseconds.
 const PROCESSES_RUN_MS: f64 = 15_000.0;
 const ROUNDS: usize = 3;
 const TASKS: u64 = 16;
@@ -23,22 +23,22 @@ const PROCESSES: usize = 8;
 const SIZE_MB: u64 = 10;
 const BUCKET: &str = "bespoke-benchmark";
 
-/// Acknowledged writes a second; medians.
+/// Acknowledged writes a second, as medians.
 pub(crate) struct Writers {
     pub(crate) one: f64,
     pub(crate) many: f64,
     pub(crate) plain_one: f64,
     pub(crate) plain_many: f64,
-    /// On a directory, on the S3 server.
+    /// On a directory, and on the S3 server.
     pub(crate) processes: Vec<Processes>,
 }
 
-/// Eight processes beside one.
+/// Eight processes compared with one.
 pub(crate) struct Processes {
     pub(crate) place: &'static str,
     pub(crate) one: f64,
     pub(crate) all: f64,
-    /// What the slowest of them got, where 1 is an equal share.
+    /// The share of the slowest process, where 1 is an equal share.
     pub(crate) slowest_share: f64,
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn measure(folder: &Path) -> Result<Writers> {
     })
 }
 
-/// Eight processes beside one, on a directory and on the S3 server.
+/// Compares eight processes with one, on a directory and on the S3 server.
 pub(crate) fn processes_at(folder: &Path) -> Result<Vec<Processes>> {
     let server = Server::start()?;
     let directory = format!("dir:{}", folder.join("shared").display());
@@ -78,7 +78,7 @@ pub(crate) fn processes_at(folder: &Path) -> Result<Vec<Processes>> {
     ])
 }
 
-/// Writes a second of tasks that share an engine: as in a server, where no request is answered by the thread that began it all.
+/// Measures the writes a second of tasks that share an engine, like the requests of a server.
 async fn tasks(engine: &Engine, run_ms: f64, names: Range<u64>) -> Result<f64> {
     let watch = Arc::new(Stopwatch::start());
     let mut tasks = tokio::task::JoinSet::new();
@@ -97,7 +97,7 @@ async fn write_for(run_ms: f64, engine: &Engine, watch: &Stopwatch, who: u64) ->
     let users = data::users_in(SIZE_MB);
     let mut done = 0;
     while watch.ms() < run_ms {
-        let id = CommitId::random(&bespoke_storage::environment::SystemRandom);
+        let id = CommitId::random(&bespoke_storage::random::SystemRandom);
         let n = who * 1_000_000 + done;
         engine
             .write::<(), Error>(id, move |c| Ok(data::touch(c, users, n).map(drop)?))
@@ -151,7 +151,7 @@ fn processes(name: &'static str, place: &str, folder: &Path) -> Result<Processes
     })
 }
 
-/// Writes a second of each of `count` processes; they begin together.
+/// Measures the writes a second of each of `count` processes, which begin together.
 fn crowd(count: usize, place: &str, folder: &Path) -> Result<Vec<f64>> {
     let mut workers: Vec<Child> = Vec::new();
     for _ in 0..count {
@@ -178,7 +178,7 @@ fn crowd(count: usize, place: &str, folder: &Path) -> Result<Vec<f64>> {
     rates
 }
 
-/// One process of a crowd: `worker PLACE COPIES`.
+/// Runs one of the processes: `worker PLACE COPIES`.
 pub(crate) async fn work(arguments: &[String]) -> Result<()> {
     let [place, copies] = arguments else {
         return Err("worker PLACE COPIES".into());
@@ -188,7 +188,7 @@ pub(crate) async fn work(arguments: &[String]) -> Result<()> {
         None => Arc::new(S3Store::open(settings(place))?),
     };
     let engine = Engine::open(store, Options::new(copies, SCHEMA)).await?;
-    // The first of the first crowd finds an empty database.
+    // The first process finds an empty database.
     if engine.read(Freshness::Local, is_empty).await?.value {
         data::fill(&engine, SIZE_MB).await?;
     }
@@ -217,7 +217,7 @@ fn settings(endpoint: &str) -> S3Settings {
     }
 }
 
-/// The S3 server of the tests; it ends with its standard input.
+/// The S3 server of the tests. It ends when its standard input is closed.
 struct Server {
     child: Child,
     endpoint: String,
@@ -243,7 +243,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

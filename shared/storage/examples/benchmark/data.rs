@@ -1,8 +1,8 @@
-//! A database like a real one: users, and their sets, encrypted, so that most bytes do not compress.
+//! A realistic database: users and their encrypted sets, so that most bytes do not compress.
 
 use std::path::Path;
 
-use bespoke_storage::environment::SeededRandom;
+use bespoke_storage::random::SeededRandom;
 use bespoke_storage::rusqlite::{self, Connection, params};
 use bespoke_storage::{CommitId, Engine, Error, Migration, Random};
 
@@ -22,9 +22,9 @@ const TABLES: &str = "
         created TEXT NOT NULL);
     CREATE INDEX measures_by_user ON measures (user);";
 
-/// Bytes that one user with two sets takes in the file.
+/// Size of a user with two sets in the file. Bytes.
 const USER_BYTES: u64 = 3_400;
-/// Users that are made in one commit: some 50 MB.
+/// Number of users that one commit creates, which are about 50 MB.
 const BATCH: u64 = 15_000;
 
 pub(crate) fn users_in(size_mb: u64) -> u64 {
@@ -76,7 +76,7 @@ pub(crate) async fn fill(engine: &Engine, size_mb: u64) -> Result<()> {
     Ok(())
 }
 
-/// The same database as plain SQLite keeps it safest.
+/// Creates the same database with plain SQLite in its most durable mode.
 pub(crate) fn plain(path: &Path, size_mb: u64) -> Result<Connection> {
     let connection = open_plain(path)?;
     connection.execute_batch(TABLES)?;
@@ -101,7 +101,7 @@ pub(crate) fn touch(c: &Connection, users: u64, n: u64) -> rusqlite::Result<usiz
         .execute(params![row(users * 2, n), noise(&random, 1_100)])
 }
 
-/// A user and its sets.
+/// Reads a user and its sets.
 pub(crate) fn look(c: &Connection, users: u64, n: u64) -> Result<usize, Error> {
     let id = row(users, n);
     let mut user = c.prepare_cached("SELECT length(data) FROM user WHERE id = ?1")?;
@@ -115,7 +115,7 @@ pub(crate) fn look(c: &Connection, users: u64, n: u64) -> Result<usize, Error> {
     Ok(sum)
 }
 
-/// Some row, everywhere in the file.
+/// Returns a row id that is spread over the complete file.
 fn row(rows: u64, n: u64) -> i64 {
     (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % rows.max(1) + 1).cast_signed()
 }

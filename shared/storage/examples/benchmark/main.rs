@@ -1,11 +1,11 @@
-//! Measures the engine beside what it replaces, on one disk, in one run:
+//! Compares the engine with plain SQLite on one disk:
 //!
 //! `cargo run --release -p bespoke-storage --example benchmark -- FOLDER [SIZES_MB...]`
 //!
-//! prints the part of docs/performance.md that is about storage; with `--write` it is put there, with `--processes` it is the
-//! rows of the processes alone.
+//! The output is the section about storage of docs/performance.md. `--write` writes it into that file, and
+//! `--processes` measures only the rows about processes.
 
-#![allow(clippy::print_stdout, reason = "that is what it is for")]
+#![allow(clippy::print_stdout, reason = "the output is the purpose of this program")]
 
 mod crowd;
 mod data;
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// The sizes of a whole run. Megabytes.
+/// The default sizes. Megabytes.
 const SIZES_MB: [u64; 4] = [1, 10, 100, 1_000];
 
 fn main() -> Result<()> {

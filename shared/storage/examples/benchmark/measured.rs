@@ -1,19 +1,19 @@
-//! A store that counts, and can be as slow as a bucket; and the time that passes.
+//! A store that counts its calls and can be as slow as a bucket, and a stopwatch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bespoke_storage::environment::SystemClock;
+use bespoke_storage::clock::SystemClock;
 use bespoke_storage::{Clock, ETag, Fetched, Listed, ObjectStore, PutCondition, StoreError};
 use bytes::Bytes;
 
-/// Calls and bytes of one store.
+/// A store that counts calls and bytes.
 #[derive(Clone)]
 pub(crate) struct Measured {
     inner: Arc<dyn ObjectStore>,
-    /// Milliseconds that each call takes longer.
+    /// Additional duration of each call. Milliseconds.
     pub(crate) delay_ms: u64,
     calls: Arc<AtomicU64>,
     sent: Arc<AtomicU64>,
@@ -29,7 +29,7 @@ impl Measured {
         }
     }
 
-    /// All calls, and the bytes that were sent, so far.
+    /// Returns the numbers of calls and of sent bytes so far.
     pub(crate) fn so_far(&self) -> (u64, u64) {
         (self.calls.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
     }
@@ -69,7 +69,7 @@ impl ObjectStore for Measured {
     }
 }
 
-/// Time and processor time since it was made.
+/// Measures time and processor time since its creation.
 pub(crate) struct Stopwatch {
     clock: SystemClock,
     processor_ms: f64,
@@ -88,7 +88,7 @@ impl Stopwatch {
         self.clock.monotonic_us() as f64 / 1_000.0
     }
 
-    /// Of this process, all threads. Milliseconds.
+    /// Processor time of all threads of this process. Milliseconds.
     pub(crate) fn processor_ms(&self) -> f64 {
         processor_ms() - self.processor_ms
     }

@@ -1,4 +1,4 @@
-//! The part of docs/performance.md that is about storage.
+//! The section about storage of docs/performance.md.
 
 use super::Result;
 use super::crowd::{Processes, Writers};
@@ -8,10 +8,10 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.
 const BEGIN: &str = "<!-- storage: begin -->";
 const END: &str = "<!-- storage: end -->";
 
-/// The name of a row, and what stands in its columns.
+/// The name of a row, and the function for its cells.
 type Cell<'a> = (&'a str, &'a dyn Fn(&Line) -> String);
 
-/// Puts `text` where the page has room for it.
+/// Replaces the section in the file by `text`.
 pub(crate) fn put(text: &str) -> Result<()> {
     let page = std::fs::read_to_string(PAGE)?;
     let (before, rest) = page.split_once(BEGIN).ok_or("the page has no place for it")?;
@@ -105,7 +105,7 @@ pub(crate) fn processes(places: &[Processes]) -> Vec<String> {
     places.iter().map(row).collect()
 }
 
-/// Three digits that say something.
+/// Formats a number with three significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 => format!("{value:.0}"),

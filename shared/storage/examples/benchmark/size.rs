@@ -1,4 +1,4 @@
-//! One size of database: what a commit, a catch-up, a cold start and a read cost, here and there.
+//! Measures a database of one size: commits, syncs, cold starts and reads, on a local store and on a slow one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use super::Result;
 use super::data::{self, SCHEMA};
 use super::measured::{Measured, Stopwatch, median};
 
-/// Commits that are measured: more than a spill cycle takes.
+/// Number of measured commits, which is more than the tail of `head` contains.
 const COMMITS: u64 = 100;
 const READS: u64 = 20_000;
 const ROUNDS: u64 = 5;
-/// Foreign commits that are caught up with.
+/// Number of commits of another process that a sync applies.
 const BEHIND: [u64; 3] = [1, 10, 100];
-/// What a call to a bucket takes. Milliseconds.
+/// Duration of a call to the slow store. Milliseconds.
 pub(crate) const BUCKET_MS: u64 = 20;
 
-/// What was measured at one size. Milliseconds, and bytes.
+/// The results for one size, in milliseconds and bytes.
 #[derive(Default)]
 pub(crate) struct Line {
     pub(crate) size_mb: u64,
@@ -159,7 +159,8 @@ async fn reads(
     Ok(())
 }
 
-/// What writing back the whole file would take: its packed bytes, and the time to pack them.
+/// Measures the alternative of storing the complete file at each commit: its compressed size, and the time to compress
+/// it.
 fn whole(path: &Path) -> Result<(u64, f64)> {
     let watch = Stopwatch::start();
     let mut packed = zstd::Encoder::new(Count(0), 3)?;

@@ -1,5 +1,7 @@
-//! The connections of the AWS SDKs. Their own client would bring HTTP/2, which neither S3 nor SES is asked for, and would read
-//! the machine's roots also where nothing is encrypted.
+//! The HTTP client of the AWS SDKs.
+//!
+//! It replaces the client of the SDKs, which would add HTTP/2, which neither S3 nor SES needs, and would read the root
+//! certificates of the machine even if no connection is encrypted.
 
 use std::error::Error;
 use std::fmt;
@@ -27,27 +29,29 @@ use tracing::Instrument as _;
 use super::tls_config;
 use crate::trace;
 
-/// The `error.type` of a call that brought no response.
-const NO_ANSWER: &str = "no_answer";
+/// The `error.type` of a call without a response.
+const NO_RESPONSE: &str = "no_answer";
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A client for the SDKs. A connection may take `connect` to come about, TLS included, and the head of an answer `answer`; what the
-/// settings of an SDK say instead is not looked at. An SDK is not told of single connections, so it has none to close after an answer
-/// that says "busy": with another reconnect mode than `ReuseAllConnections` it logs that as an error each time.
-pub fn http_client(connect: Duration, answer: Duration) -> SharedHttpClient {
-    SharedHttpClient::new(Http::new(connect, answer))
+/// Returns a client for the SDKs.
+///
+/// `connect` limits the time to connect, TLS included, and `response` the time until the headers of a response arrive.
+/// The timeouts in the settings of an SDK are ignored. This client does not tell the SDK about connections, so the SDK
+/// cannot close one after the response "busy", and logs an error unless its reconnect mode is `ReuseAllConnections`.
+pub fn http_client(connect: Duration, response: Duration) -> SharedHttpClient {
+    SharedHttpClient::new(Http::new(connect, response))
 }
 
-/// The same, for calls without an SDK.
-pub fn http_connector(connect: Duration, answer: Duration) -> SharedHttpConnector {
-    Http::new(connect, answer).into_shared()
+/// Returns a client for requests without an SDK. The limits are those of [`http_client`].
+pub fn http_connector(connect: Duration, response: Duration) -> SharedHttpConnector {
+    Http::new(connect, response).into_shared()
 }
 
-/// Both are made at the first request that needs them.
+/// The connections without and with TLS. Each kind is created by the first request that needs it.
 struct Connections {
     connect: Duration,
-    answer: Duration,
+    response: Duration,
     plain: OnceLock<SharedHttpConnector>,
     secure: OnceLock<SharedHttpConnector>,
 }
@@ -71,17 +75,17 @@ impl Connections {
         C: Service<Uri> + Clone + Send + Sync + 'static,
         C::Error: Into<BoxError>,
         C::Future: Send + 'static,
-        InTime<C>: Connect,
+        ConnectTimeout<C>: Connect,
     {
-        let in_time = InTime {
+        let connector = ConnectTimeout {
             connector,
             limit: self.connect,
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .build(in_time);
-        let answer = self.answer;
-        Requests { client, answer }.into_shared()
+            .build(connector);
+        let response = self.response;
+        Requests { client, response }.into_shared()
     }
 }
 
@@ -95,10 +99,10 @@ fn tcp() -> Tcp {
 struct Http(Arc<Connections>);
 
 impl Http {
-    fn new(connect: Duration, answer: Duration) -> Self {
+    fn new(connect: Duration, response: Duration) -> Self {
         Self(Arc::new(Connections {
             connect,
-            answer,
+            response,
             plain: OnceLock::new(),
             secure: OnceLock::new(),
         }))
@@ -124,10 +128,10 @@ impl HttpConnector for Http {
     }
 }
 
-/// Requests over connections of one kind.
+/// Sends requests over connections of one kind.
 struct Requests<C> {
     client: Client<C, SdkBody>,
-    answer: Duration,
+    response: Duration,
 }
 
 impl<C> fmt::Debug for Requests<C> {
@@ -143,29 +147,29 @@ impl<C: Connect + Clone + Send + Sync + 'static> HttpConnector for Requests<C> {
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
         let span = trace::outgoing_call(request.method(), request.uri().host(), request.uri().port_u16());
-        // After the signature, which does not cover them, because a proxy may change them.
+        // The signature does not cover these headers, because a proxy may change them.
         trace::write_headers(&span, request.headers_mut());
-        let answer = tokio::time::timeout(self.answer, self.client.request(request));
+        let response = tokio::time::timeout(self.response, self.client.request(request));
         HttpConnectorFuture::new(async move {
-            let answer = answer.instrument(span.clone()).await;
-            let answer = answer.map_err(|late| ConnectorError::timeout(late.into()));
-            let answer = answer.and_then(|answer| answer.map_err(of));
-            trace::end_call(&span, answer.as_ref().map(Response::status).map_err(|_| NO_ANSWER));
-            let answer = answer?.map(SdkBody::from_body_1_x);
-            HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+            let response = response.instrument(span.clone()).await;
+            let response = response.map_err(|elapsed| ConnectorError::timeout(elapsed.into()));
+            let response = response.and_then(|response| response.map_err(connector_error));
+            trace::end_call(&span, response.as_ref().map(Response::status).map_err(|_| NO_RESPONSE));
+            let response = response?.map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-/// Whether the SDK may try again depends on it.
-fn of(error: ClientError) -> ConnectorError {
-    let (never_connected, mut late) = (error.is_connect(), false);
+/// Converts an error to the kind by which the SDK decides whether to retry.
+fn connector_error(error: ClientError) -> ConnectorError {
+    let (never_connected, mut timed_out) = (error.is_connect(), false);
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(known) = cause {
-        late |= known.is::<tokio::time::error::Elapsed>();
+        timed_out |= known.is::<tokio::time::error::Elapsed>();
         cause = known.source();
     }
-    let error = if late {
+    let error = if timed_out {
         ConnectorError::timeout(error.into())
     } else {
         ConnectorError::io(error.into())
@@ -177,14 +181,14 @@ fn of(error: ClientError) -> ConnectorError {
     }
 }
 
-/// Connections that come about in time, or not.
+/// Limits the time to connect.
 #[derive(Clone)]
-struct InTime<C> {
+struct ConnectTimeout<C> {
     connector: C,
     limit: Duration,
 }
 
-impl<C> Service<Uri> for InTime<C>
+impl<C> Service<Uri> for ConnectTimeout<C>
 where
     C: Service<Uri>,
     C::Error: Into<BoxError>,

@@ -1,11 +1,12 @@
-//! Secure connections: one provider (`ring`), and the roots that the machine trusts.
+//! TLS with one provider (`ring`) and the root certificates of the machine.
 
 use rustls::{ClientConfig, RootCertStore};
 
-/// What a client speaks TLS by. It reads the roots of the machine, so it is made when a connection needs it and not before.
+/// Returns the TLS settings of a client. It reads the root certificates of the machine, so it should be called only
+/// when a connection needs it.
 pub fn tls_config() -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    // Without any, secure connections fail, and say so.
+    // Without root certificates, connections fail with a clear error.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()

@@ -1,53 +1,62 @@
-//! What must hold at every PUT of `head` and every deletion, whatever the schedule.
+//! Checks the invariants of the bucket at every PUT of `head` and at every deletion.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
 
 use super::model::Model;
-use super::restorable::Times;
-use crate::checksum;
-use crate::chunks::{self, ChunkTable};
-use crate::delta::Delta;
-use crate::head::{FullHead, HEAD_KEY, Head};
-use crate::plan;
+use crate::format::chunk_table::ChunkTable;
+use crate::format::delta::Delta;
+use crate::format::head::{Head, HeadJson};
+use crate::format::keys::HEAD_KEY;
+use crate::format::{checksum, chunk_table};
 use crate::store::PutCondition;
 use crate::version::Version;
 
-/// Fetches an object of the store.
+/// Returns an object of the store.
 pub(super) type Objects<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
-/// Looks at the state of that number.
+/// Checks the state with that sequence number.
 pub(super) type CheckState<'a> = &'a dyn Fn(u64, &[u8]) -> Result<(), String>;
 
-/// Follows the database from outside.
+/// The times of a state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StateTimes {
+    /// Time of its PUT by the store's clock. Milliseconds since 1970.
+    pub(super) put_ms: u64,
+    /// Commit time according to `head`. Milliseconds since 1970.
+    pub(super) at_ms: u64,
+}
+
+/// Follows the database by the objects in the store only.
 pub(super) struct Checker {
-    /// What went wrong first.
+    /// The first violation of an invariant.
     pub(super) violation: Option<String>,
-    /// The digest of the whole database, for every version that there was.
+    /// The digest of the complete database for every version so far.
     pub(super) states: BTreeMap<Version, u64>,
-    /// When each of them became the newest.
-    pub(super) times: BTreeMap<Version, Times>,
-    /// How many bases, segments, merges and epochs the schedule went through.
+    /// The times of every version so far.
+    pub(super) times: BTreeMap<Version, StateTimes>,
+    /// Numbers of new bases, of heads with segments, of merges and of restores so far.
     pub(super) bases: u64,
     pub(super) segments: u64,
     pub(super) merges: u64,
     pub(super) restores: u64,
-    /// Objects that were deleted.
+    /// Number of deleted objects.
     pub(super) deleted: u64,
-    /// What a restore took back.
+    /// Ids of the writes that a restore has undone.
     pub(super) undone: HashSet<u32>,
-    /// The same, even where a later restore took back the restore: a read may have begun in between.
+    /// Ids of the writes that a restore has undone at some time. If a later restore brought them back, a read may have
+    /// begun in between.
     pub(super) once_undone: HashSet<u32>,
     pub(super) chunk_bytes: usize,
-    /// Whether the pages are those of [`Model`], not of SQLite.
-    model: bool,
-    head: Option<Head>,
+    /// Whether the pages are those of [`Model`] and not of SQLite.
+    is_model: bool,
+    head: Option<HeadJson>,
     database: Vec<u8>,
     named: BTreeSet<String>,
 }
 
 impl Checker {
-    pub(super) fn new(chunk_bytes: usize, model: bool) -> Self {
+    pub(super) fn new(chunk_bytes: usize, is_model: bool) -> Self {
         Self {
             violation: None,
             states: BTreeMap::new(),
@@ -60,28 +69,28 @@ impl Checker {
             undone: HashSet::new(),
             once_undone: HashSet::new(),
             chunk_bytes,
-            model,
+            is_model,
             head: None,
             database: Vec::new(),
             named: BTreeSet::new(),
         }
     }
 
-    /// Takes note of the first thing that is wrong.
-    pub(super) fn complain(&mut self, what: impl Into<String>) {
-        self.violation.get_or_insert(what.into());
+    /// Records a violation, unless there is one already.
+    pub(super) fn report(&mut self, violation: impl Into<String>) {
+        self.violation.get_or_insert(violation.into());
     }
 
     pub(super) fn before_put(&mut self, key: &str, condition: &PutCondition) {
         if *condition == PutCondition::None {
-            self.complain(format!("{key} is put without a condition"));
+            self.report(format!("{key} is put without a condition"));
         }
     }
 
     pub(super) fn before_delete(&mut self, key: &str) {
         self.deleted += 1;
         if key == HEAD_KEY || self.named.contains(key) {
-            self.complain(format!("{key} is deleted, though `head` names it"));
+            self.report(format!("{key} is deleted, though `head` names it"));
         }
     }
 
@@ -90,27 +99,27 @@ impl Checker {
         if self.violation.is_some() {
             return;
         }
-        if let Ok(head) = FullHead::decode(body) {
-            let times = Times {
+        if let Ok(head) = Head::decode(body) {
+            let times = StateTimes {
                 put_ms: now_ms,
-                at_ms: plan::stamp_of(&head.json).at_ms,
+                at_ms: head.json.last_stamp().at_ms,
             };
             self.times.entry(head.json.version()).or_insert(times);
         }
         if let Err(problem) = self.follow(body, objects) {
-            self.complain(problem);
+            self.report(problem);
         }
     }
 
     fn follow(&mut self, body: &Bytes, objects: Objects<'_>) -> Result<(), String> {
-        let head = FullHead::decode(body).map_err(|error| error.to_string())?;
+        let head = Head::decode(body).map_err(|error| error.to_string())?;
         let before = self.head.replace(head.json.clone());
         self.check_step(before.as_ref(), &head.json)?;
-        let same_objects = |before: &Head| before.base == head.json.base && before.segments == head.json.segments;
+        let same_objects = |before: &HeadJson| before.base == head.json.base && before.segments == head.json.segments;
         if !before.as_ref().is_some_and(same_objects) {
             self.bases += u64::from(before.as_ref().is_some_and(|before| before.base != head.json.base));
             self.segments += u64::from(!head.json.segments.is_empty());
-            let is_merged = |before: &Head| {
+            let is_merged = |before: &HeadJson| {
                 before.epoch == head.json.epoch
                     && before.base == head.json.base
                     && before.segments.len() > head.json.segments.len()
@@ -118,7 +127,8 @@ impl Checker {
             self.merges += u64::from(before.as_ref().is_some_and(is_merged));
             self.named = names(&head.json, self.chunk_bytes, objects)?;
         }
-        if before.as_ref().map(Head::version) == Some(head.json.version()) && before.as_ref().is_some_and(same_objects)
+        if before.as_ref().map(HeadJson::version) == Some(head.json.version())
+            && before.as_ref().is_some_and(same_objects)
         {
             return Ok(());
         }
@@ -130,8 +140,8 @@ impl Checker {
                 }
                 database
             }
-            _ => whole(&head, self.chunk_bytes, objects, &|seq, database| {
-                // What is new is looked at below.
+            _ => build_database(&head, self.chunk_bytes, objects, &|seq, database| {
+                // `check_content` checks the new state.
                 let is_new = seq == head.json.seq;
                 if is_new {
                     Ok(())
@@ -145,18 +155,18 @@ impl Checker {
         Ok(())
     }
 
-    /// What `head` can be cut back to is a state that there was.
+    /// A state to which `head` can be cut back existed before.
     fn check_state(&self, seq: u64, database: &[u8]) -> Result<(), String> {
-        let digest = checksum::of_object(database);
+        let digest = checksum::object_digest(database);
         let mut known = self.states.iter().filter(|(version, _)| version.seq == seq);
         match known.any(|(_, state)| *state == digest) {
             true => Ok(()),
-            false => Err(format!("the state {seq} is not what it was")),
+            false => Err(format!("the state {seq} has changed")),
         }
     }
 
-    /// The log only grows, one commit at a time; a restore begins another.
-    fn check_step(&mut self, before: Option<&Head>, after: &Head) -> Result<(), String> {
+    /// A new `head` has at most one commit more than the previous one, or is the first one of an epoch.
+    fn check_step(&mut self, before: Option<&HeadJson>, after: &HeadJson) -> Result<(), String> {
         let Some(before) = before else { return Ok(()) };
         if before.nonce == after.nonce {
             return Err("two heads have one nonce".to_owned());
@@ -176,20 +186,20 @@ impl Checker {
         }
     }
 
-    fn check_content(&mut self, before: Option<&Head>, after: &Head, database: &[u8]) -> Result<(), String> {
+    fn check_content(&mut self, before: Option<&HeadJson>, after: &HeadJson, database: &[u8]) -> Result<(), String> {
         let version = after.version();
         let page = after.page_size as usize;
         let sum = database.chunks(page).zip(1..).fold(0, |sum, (page, number)| {
-            sum ^ checksum::of_page(after.page_size, number, page)
+            sum ^ checksum::page_hash(after.page_size, number, page)
         });
         if sum != after.checksum || database.len() != after.page_count as usize * page {
             return Err(format!("the objects of {version} do not fit its checksum"));
         }
-        let digest = checksum::of_object(database);
+        let digest = checksum::object_digest(database);
         if *self.states.entry(version).or_insert(digest) != digest {
             return Err(format!("{version} is two different states"));
         }
-        if let Some(before) = before.filter(|before| self.model && before.epoch != after.epoch) {
+        if let Some(before) = before.filter(|before| self.is_model && before.epoch != after.epoch) {
             let (old, new) = (Model::decode(&self.database).ledger, Model::decode(database).ledger);
             let mut earlier = self.states.iter().filter(|(state, _)| state.seq == version.seq);
             if !earlier.any(|(state, seen)| *seen == digest && state.epoch < version.epoch) {
@@ -199,11 +209,11 @@ impl Checker {
             self.once_undone.extend(&self.undone);
             self.undone.retain(|id| !new.contains(id));
         }
-        let grown_from = before.filter(|before| self.model && before.epoch == after.epoch);
+        let grown_from = before.filter(|before| self.is_model && before.epoch == after.epoch);
         if grown_from.is_some() {
             let (old, new) = (Model::decode(&self.database).ledger, Model::decode(database).ledger);
             if !self.database.is_empty() && !new.starts_with(&old) {
-                return Err(format!("{version} lacks what was there before"));
+                return Err(format!("{version} lacks earlier writes"));
             }
             for id in new.iter().skip(old.len()) {
                 self.undone.remove(id);
@@ -213,8 +223,8 @@ impl Checker {
     }
 }
 
-/// Everything that `head` names; all of it is there.
-fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeSet<String>, String> {
+/// Returns the keys of all objects that `head` names. All objects must exist.
+fn names(head: &HeadJson, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeSet<String>, String> {
     let mut names: BTreeSet<_> = head.segments.iter().map(|segment| segment.key.clone()).collect();
     if let Some(key) = &head.base.table {
         let table = objects(key).ok_or_else(|| format!("{key} is named and missing"))?;
@@ -222,7 +232,7 @@ fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeS
             ChunkTable::decode(&table, chunk_bytes)?
                 .rows
                 .iter()
-                .map(chunks::ChunkRow::key),
+                .map(chunk_table::ChunkRow::key),
         );
         names.insert(key.clone());
     }
@@ -232,9 +242,9 @@ fn names(head: &Head, chunk_bytes: usize, objects: Objects<'_>) -> Result<BTreeS
     }
 }
 
-/// The database that `head` stands for; `check` is shown every state on the way there.
-pub(super) fn whole(
-    head: &FullHead,
+/// Builds the database of `head`, and calls `check` with every state in between.
+pub(super) fn build_database(
+    head: &Head,
     chunk_bytes: usize,
     objects: Objects<'_>,
     check: CheckState<'_>,
@@ -244,7 +254,7 @@ pub(super) fn whole(
     if let Some(key) = &head.json.base.table {
         let table = ChunkTable::decode(&fetch(key)?, chunk_bytes)?;
         for (index, row) in table.rows.iter().enumerate() {
-            chunks::with_pieces(
+            chunk_table::decompress_chunk(
                 &fetch(&row.key())?,
                 Some(row.digest),
                 table.raw_bytes_of(index),
@@ -258,8 +268,8 @@ pub(super) fn whole(
     }
     for segment in &head.json.segments {
         let body = fetch(&segment.key)?;
-        if checksum::of_object(&body) != segment.digest {
-            return Err(format!("{} is not what `head` says", segment.key));
+        if checksum::object_digest(&body) != segment.digest {
+            return Err(format!("{} does not match its digest in `head`", segment.key));
         }
         apply(&mut database, &Delta::decode(&body)?);
         check(segment.to, &database)?;

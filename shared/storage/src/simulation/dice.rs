@@ -1,6 +1,6 @@
-//! What decides: numbers that follow from the seed.
+//! Random decisions that follow from the seed.
 
-/// SplitMix64.
+/// A random number generator (SplitMix64).
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -15,12 +15,12 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number in `0..bound`; 0 for a bound of 0.
+    /// Returns a number in `0..bound`, or 0 if `bound` is 0.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.next().checked_rem(bound).unwrap_or(0)
     }
 
-    /// The same for an index.
+    /// Returns an index in `0..bound`, or 0 if `bound` is 0.
     pub(super) fn index(&mut self, bound: usize) -> usize {
         usize::try_from(self.below(bound as u64)).unwrap_or(0)
     }
@@ -29,7 +29,7 @@ impl Dice {
         self.below(times) == 0
     }
 
-    /// Any of `items`.
+    /// Returns one of `items`.
     pub(super) fn pick<T: Copy>(&mut self, items: &[T]) -> Option<T> {
         let index = self.index(items.len());
         items.get(index).copied()

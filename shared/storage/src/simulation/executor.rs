@@ -1,4 +1,4 @@
-//! Polls the tasks of all processes on one thread, in an order that only the schedule decides.
+//! Polls the tasks of all processes on one thread, so that the order depends on the schedule only.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,10 +6,10 @@ use std::task::{Context, Wake, Waker};
 
 use crate::tasks::{Spawn, Task};
 
-/// Tasks that wait for their first poll.
+/// New tasks, which have not been polled yet.
 type Incoming = Arc<Mutex<Vec<(usize, Task)>>>;
 
-/// Set where a task may go on.
+/// Whether a task has to be polled.
 struct Awake(AtomicBool);
 
 impl Wake for Awake {
@@ -32,7 +32,7 @@ pub(super) struct Executor {
     incoming: Incoming,
 }
 
-/// How one process starts tasks.
+/// Starts tasks for one process.
 pub(super) struct Spawner {
     process: usize,
     incoming: Incoming,
@@ -57,16 +57,16 @@ impl Executor {
         self.spawner(process).spawn(Box::pin(task));
     }
 
-    /// Polls until every task of the processes that may run waits for something.
+    /// Polls until every task of the processes for which `may_run` is true is pending.
     pub(super) fn run(&mut self, may_run: impl Fn(usize) -> bool) {
         loop {
-            self.take_in();
-            let mut moved = false;
+            self.add_incoming();
+            let mut progressed = false;
             let mut index = 0;
             while index < self.slots.len() {
                 let slot = &mut self.slots[index];
                 if may_run(slot.process) && slot.awake.0.swap(false, Ordering::Relaxed) {
-                    moved = true;
+                    progressed = true;
                     if slot
                         .task
                         .as_mut()
@@ -79,13 +79,13 @@ impl Executor {
                 }
                 index += 1;
             }
-            if !moved {
+            if !progressed {
                 return;
             }
         }
     }
 
-    fn take_in(&mut self) {
+    fn add_incoming(&mut self) {
         let incoming = std::mem::take(&mut *self.incoming.lock().unwrap_or_else(PoisonError::into_inner));
         self.slots.extend(incoming.into_iter().map(|(process, task)| {
             let awake = Arc::new(Awake(AtomicBool::new(true)));
@@ -98,9 +98,9 @@ impl Executor {
         }));
     }
 
-    /// Ends every task of a process, wherever it stands.
+    /// Drops every task of a process.
     pub(super) fn kill(&mut self, process: usize) {
-        self.take_in();
+        self.add_incoming();
         self.slots.retain(|slot| slot.process != process);
     }
 }

@@ -1,161 +1,74 @@
-//! Seeded simulations of many processes on one store.
+//! Deterministic simulation of many processes on one store.
 //!
-//! What this is for: to show that no schedule of calls, faults, crashes and stalls loses a write, doubles one, or shows one half
-//! done. The engine is the real one; only its store, its clock, its randomness and its scheduler are played, on one thread, by a
-//! seed. The local copies are SQLite's, or, for many more schedules in the same time, a model of pages ([`Model`]).
+//! # Purpose
 //!
-//! A failure comes with its seed; playing that seed again gives the same schedule, and prints it.
+//! The simulation shows that no schedule of calls, faults, crashes and stalls loses a write, applies one twice, or
+//! makes one visible in part. The engine is the real one. Its store, its clock, its randomness and its scheduler are
+//! simulated on one thread, and follow from a seed. The local copies are SQLite files or, for many more schedules in
+//! the same time, a model of pages ([`Model`]).
+//!
+//! # Contents
+//!
+//! - `schedule`: one schedule. `starts` begins operations and processes, `faults` injects faults, and `invariants`
+//!   checks the results.
+//! - `network`: the store and the time. Every call waits until the schedule delivers it, and again until it is
+//!   answered.
+//! - `endpoints`: the store and the clock of a process.
+//! - `checker` and `restorable`: check the objects in the store at every PUT of `head`, and at the end.
+//! - `executor`: polls the tasks. `dice` makes random decisions.
+//! - `process`, `operation` and `model`: the processes, their operations, and the model of SQLite.
+//! - `plan` and `report`: the parameters and the results.
+//!
+//! # Dependencies
+//!
+//! The simulation depends on all other modules, and no other module depends on it.
+//!
+//! # Failures
+//!
+//! A failure is reported with its seed. Playing that seed again gives the same schedule, which is then recorded step by
+//! step.
+//!
+//! # Adding an operation or a fault
+//!
+//! An operation is a variant of `operation::Kind`, with its probability in `Kind::any`. A fault is a branch of
+//! `Schedule::inject_fault`. For a new rule of the protocol, add an [`Ablation`](crate::Ablation) and a test in
+//! `tests/simulation.rs` that the simulation fails without the rule.
 
 mod checker;
 mod dice;
-mod doors;
+mod endpoints;
 mod executor;
 mod faults;
+mod invariants;
 mod model;
 mod network;
 mod operation;
+mod plan;
 mod process;
+mod report;
 mod restorable;
 mod schedule;
 mod starts;
-mod verdict;
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 pub use model::Model;
+pub use plan::{Copies, Plan};
+pub use report::{Failure, Report, Statistics};
 
-use crate::engine::Ablation;
 use schedule::Schedule;
-
-/// What the local copies of a simulation are.
-#[derive(Debug, Clone)]
-pub enum Copies {
-    /// A model in memory: thousands of schedules a second.
-    Model,
-    /// SQLite's files, below this folder. Best in memory.
-    Sqlite(PathBuf),
-}
-
-/// What is played.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// What the local copies are.
-    pub copies: Copies,
-    /// A schedule has at least so many processes, at most 6, and cold readers beside.
-    pub processes_min: usize,
-    /// A rule of the protocol left out, to see that it is noticed.
-    #[doc(hidden)]
-    pub ablation: Option<Ablation>,
-}
-
-impl Plan {
-    /// With 3 processes or more, and every rule kept.
-    #[must_use]
-    pub fn new(copies: Copies) -> Self {
-        Self {
-            copies,
-            processes_min: 3,
-            ablation: None,
-        }
-    }
-
-    fn is_model(&self) -> bool {
-        matches!(self.copies, Copies::Model)
-    }
-
-    fn local_dir(&self) -> PathBuf {
-        match &self.copies {
-            Copies::Model => PathBuf::new(),
-            Copies::Sqlite(folder) => folder.clone(),
-        }
-    }
-}
-
-/// What a number of schedules went through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Schedules.
-    pub seeds: u64,
-    /// What clients and maintenance began, at least 20 in each schedule.
-    pub operations: u64,
-    /// Writes that were acknowledged.
-    pub acknowledged: u64,
-    /// Lost requests and answers, late arrivals, crashes, stalls, jumps of the time; at least 2 in each schedule.
-    pub faults: u64,
-    /// Calls to the store.
-    pub calls: u64,
-    /// Accepted PUTs of `head`; all of them checked.
-    pub head_puts: u64,
-    /// Switches of the base.
-    pub bases: u64,
-    /// Heads that named other segments than the one before.
-    pub segments: u64,
-    /// Segments that became one.
-    pub merges: u64,
-    /// Restores.
-    pub restores: u64,
-    /// Objects that were deleted.
-    pub deleted: u64,
-}
-
-impl Statistics {
-    fn add(&mut self, other: &Self) {
-        self.seeds += other.seeds;
-        self.operations += other.operations;
-        self.acknowledged += other.acknowledged;
-        self.faults += other.faults;
-        self.calls += other.calls;
-        self.head_puts += other.head_puts;
-        self.bases += other.bases;
-        self.segments += other.segments;
-        self.merges += other.merges;
-        self.restores += other.restores;
-        self.deleted += other.deleted;
-    }
-}
-
-/// A schedule that broke a promise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Plays it again.
-    pub seed: u64,
-    /// Which promise.
-    pub what: String,
-    /// Step by step: the number of the step, the store's clock, what happened.
-    pub schedule: Vec<String>,
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "seed {}: {}", self.seed, self.what)?;
-        for line in &self.schedule {
-            writeln!(f, "{line}")?;
-        }
-        Ok(())
-    }
-}
-
-/// What came of many schedules.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// All of them together.
-    pub statistics: Statistics,
-    /// Those that failed, by their seeds, with their schedules.
-    pub failures: Vec<Failure>,
-}
 
 /// Plays one schedule.
 ///
 /// # Errors
-/// What went wrong, and the whole schedule.
+/// The violation and the recorded schedule.
 pub fn play(seed: u64, plan: &Plan) -> Result<Statistics, Box<Failure>> {
     Schedule::new(seed, plan, false)
         .play()
         .map_err(|failure| match Schedule::new(seed, plan, true).play() {
-            Err(told) if told.what == failure.what => Box::new(told),
+            Err(recorded) if recorded.what == failure.what => Box::new(recorded),
             _ => Box::new(Failure {
                 what: format!("{} (and not again: the simulation is not deterministic)", failure.what),
                 ..failure
@@ -163,8 +76,8 @@ pub fn play(seed: u64, plan: &Plan) -> Result<Statistics, Box<Failure>> {
         })
 }
 
-/// Plays a schedule for each seed, on `threads` threads; ends early after `failures_max` failures. `progress` is told how many
-/// are done.
+/// Plays a schedule for each seed on `threads` threads. Ends after `failures_max` failures. Calls `progress` with the
+/// number of completed schedules.
 pub fn simulate(
     seeds: Range<u64>,
     plan: &Plan,

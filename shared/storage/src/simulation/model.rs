@@ -1,20 +1,23 @@
-//! A stand-in for SQLite: a ledger, `_commits` and some filler in pages, so that a schedule costs no system call.
+//! A model of SQLite in memory, so that a schedule needs no system call: a ledger, `_commits`, usage counters and some
+//! filler pages.
 
+use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use crate::checksum;
-use crate::delta::Delta;
+use crate::commit::staging::{BatchOutcome, Staging, StagingContext};
+use crate::commit::usage::UsageBatch;
+use crate::commit::write::{QueuedWrite, RunOutcome, WriteTarget};
+use crate::copy::backend::CopyBackend;
+use crate::copy::local_copy::LocalCopy;
+use crate::copy::pages::Pages;
 use crate::error::Error;
-use crate::job::{Ran, Seen, Waiting};
+use crate::format::checksum;
+use crate::format::delta::Delta;
 use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT};
-use crate::local::{Local, LocalCopy};
-use crate::pages::Pages;
-use crate::stage::{Batch, Now, Staging};
-use crate::usage;
 
 /// Bytes.
 pub(super) const MODEL_PAGE_BYTES: usize = 512;
@@ -23,26 +26,26 @@ const LEDGER_PAGES: usize = 4;
 const COMMITS_PAGES: usize = 8;
 const COUNTED_PAGES: usize = 1;
 const MERGED_PAGES: usize = 2;
-/// Where each table begins. Bytes.
+/// Offsets of the tables. Bytes.
 const LEDGER_AT: usize = HEADER_PAGES * MODEL_PAGE_BYTES;
 const COMMITS_AT: usize = LEDGER_AT + LEDGER_PAGES * MODEL_PAGE_BYTES;
 const COUNTED_AT: usize = COMMITS_AT + COMMITS_PAGES * MODEL_PAGE_BYTES;
 const MERGED_AT: usize = COUNTED_AT + COUNTED_PAGES * MODEL_PAGE_BYTES;
 const FILLER_AT: usize = MERGED_AT + MERGED_PAGES * MODEL_PAGE_BYTES;
-/// Id, result, time. Bytes.
+/// Id, result and time. Bytes.
 const COMMIT_BYTES: usize = 16;
-/// Name, time. Bytes.
+/// Name and time. Bytes.
 const MERGED_BYTES: usize = 12;
 
-/// What a write of a simulation works on.
+/// The database that the writes of a simulation change.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     pub(super) ledger: Vec<u32>,
     commits: Vec<(u32, u32, u64)>,
-    /// What was counted, in the order in which it was merged.
+    /// Ids from usage batches, in the order in which they were applied.
     pub(super) counted: Vec<u32>,
-    /// Names of batches, shortened, and when they were merged.
-    merged: Vec<(u32, u64)>,
+    /// Digests of the names of applied usage batches, and the times of their application.
+    applied_batches: Vec<(u32, u64)>,
     pub(super) filler: Vec<Vec<u8>>,
 }
 
@@ -54,6 +57,16 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl Model {
+    /// Returns the model that [`WriteTarget::Simulated`] contains.
+    ///
+    /// # Panics
+    /// If the target contains another type, which no code creates.
+    pub(super) fn of_target(target: &mut dyn Any) -> &mut Self {
+        target
+            .downcast_mut()
+            .expect("only `ModelStaging` creates simulated targets")
+    }
+
     pub(super) fn decode(bytes: &[u8]) -> Self {
         let long = |at: usize| u64::from(word(bytes, at)) | u64::from(word(bytes, at + 4)) << 32;
         let rows = |field: usize, from: usize, row_bytes: usize| {
@@ -66,7 +79,7 @@ impl Model {
                 .map(|at| (word(bytes, at), word(bytes, at + 4), long(at + 8)))
                 .collect(),
             counted: rows(2, COUNTED_AT, 4).map(|at| word(bytes, at)).collect(),
-            merged: rows(3, MERGED_AT, MERGED_BYTES)
+            applied_batches: rows(3, MERGED_AT, MERGED_BYTES)
                 .map(|at| (word(bytes, at), long(at + 4)))
                 .collect(),
             filler: filler.chunks(MODEL_PAGE_BYTES).map(<[u8]>::to_vec).collect(),
@@ -80,7 +93,7 @@ impl Model {
             self.ledger.len(),
             self.commits.len(),
             self.counted.len(),
-            self.merged.len(),
+            self.applied_batches.len(),
         ];
         for (field, count) in counts.into_iter().enumerate() {
             put(field * 4, &u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
@@ -97,7 +110,7 @@ impl Model {
         for (index, id) in self.counted.iter().enumerate() {
             put(COUNTED_AT + index * 4, &id.to_le_bytes());
         }
-        for (index, (name, at_ms)) in self.merged.iter().enumerate() {
+        for (index, (name, at_ms)) in self.applied_batches.iter().enumerate() {
             let at = MERGED_AT + index * MERGED_BYTES;
             put(at, &name.to_le_bytes());
             put(at + 4, &at_ms.to_le_bytes());
@@ -108,23 +121,23 @@ impl Model {
         bytes
     }
 
-    /// As [`usage::fold`] does it in SQLite.
-    fn fold(&mut self, batch: &usage::Batch, now: &Now<'_>) -> bool {
-        let name = checksum::of_object(batch.name.as_bytes()) as u32;
-        if now.names {
-            if self.merged.iter().any(|(merged, _)| *merged == name) {
+    /// Applies a usage batch as `usage_transaction::apply` does in SQLite.
+    fn apply_usage(&mut self, batch: &UsageBatch, context: &StagingContext<'_>) -> bool {
+        let name = checksum::object_digest(batch.name.as_bytes()) as u32;
+        if context.records_usage_names {
+            if self.applied_batches.iter().any(|(applied, _)| *applied == name) {
                 return false;
             }
-            let oldest = now.date_ms.saturating_sub(now.remembered_ms);
-            self.merged.retain(|(_, at_ms)| *at_ms >= oldest);
-            self.merged.push((name, now.date_ms));
+            let oldest = context.date_ms.saturating_sub(context.usage_name_retention_ms);
+            self.applied_batches.retain(|(_, at_ms)| *at_ms >= oldest);
+            self.applied_batches.push((name, context.date_ms));
         }
         self.counted.push(word(&batch.body, 0));
         true
     }
 }
 
-/// The pages by which `new` differs from `old`.
+/// Returns the pages in which `new` differs from `old`.
 fn difference(old: &[u8], new: &[u8]) -> Delta {
     let pages = new.chunks(MODEL_PAGE_BYTES).enumerate();
     let changed =
@@ -140,69 +153,71 @@ fn difference(old: &[u8], new: &[u8]) -> Delta {
 }
 
 /// Local copies in memory.
-pub(super) struct ModelPlace;
+pub(super) struct ModelBackend;
 
-impl Local for ModelPlace {
-    fn create(&self) -> io::Result<(PathBuf, Pages)> {
+impl CopyBackend for ModelBackend {
+    fn create_file(&self) -> io::Result<(PathBuf, Pages)> {
         Ok((PathBuf::new(), Pages::Memory(Mutex::default())))
     }
 
     fn first_delta(&self, _: u32) -> Result<Delta, Error> {
         Ok(difference(&[], &Model::default().encode()))
     }
-
-    fn staging(&self) -> Box<dyn Staging> {
-        Box::new(ModelStaging)
-    }
 }
 
-struct ModelStaging;
+/// Runs writes on the model.
+pub(super) struct ModelStaging;
 
 impl Staging for ModelStaging {
-    fn run(&mut self, local: &LocalCopy, batch: &mut [Waiting], now: &Now<'_>) -> Result<Batch, Error> {
-        let old = local.bytes(MODEL_PAGE_BYTES as u32)?;
+    fn run(
+        &mut self,
+        copy: &LocalCopy,
+        batch: &mut [QueuedWrite],
+        context: &StagingContext<'_>,
+    ) -> Result<BatchOutcome, Error> {
+        let old = copy.bytes(MODEL_PAGE_BYTES as u32)?;
         let mut model = Model::decode(&old);
         let mut changes = 0;
-        for waiting in batch.iter_mut() {
-            let id = checksum::of_object(waiting.id.as_str().as_bytes()) as u32;
-            if now.look
-                && let Some((_, result, _)) = model.commits.iter().find(|(landed, ..)| *landed == id)
+        for write in batch.iter_mut() {
+            let id = checksum::object_digest(write.id.as_str().as_bytes()) as u32;
+            if context.uses_commits_table
+                && let Some((_, result, _)) = model.commits.iter().find(|(committed, ..)| *committed == id)
             {
-                waiting.job.replay(result.to_string().as_bytes());
+                write.pending.replay(result.to_string().as_bytes());
                 continue;
             }
             let before = model.clone();
-            match waiting.job.run(Seen::Model(&mut model)) {
-                Ran::Value(json) => {
+            match write.pending.run(WriteTarget::Simulated(&mut model)) {
+                RunOutcome::Value(json) => {
                     changes += 1;
                     let result = serde_json::from_slice(&json).unwrap_or(0);
-                    if now.look {
-                        model.commits.push((id, result, now.date_ms));
+                    if context.uses_commits_table {
+                        model.commits.push((id, result, context.date_ms));
                     }
                 }
-                Ran::Failed => model = before,
+                RunOutcome::Failed => model = before,
             }
         }
-        for usage in usage::taken_along(changes > 0, batch, now) {
-            changes += usize::from(model.fold(usage, now));
+        for usage in context.usage_batches(changes > 0, batch) {
+            changes += usize::from(model.apply_usage(usage, context));
         }
         if changes == 0 {
-            return Ok(Batch::Unchanged);
+            return Ok(BatchOutcome::Unchanged);
         }
-        let oldest = now.date_ms.saturating_sub(COMMITS_KEPT_MS);
-        let mut looked_at = 0;
+        let oldest = context.date_ms.saturating_sub(COMMITS_KEPT_MS);
+        let mut checked = 0;
         model.commits.retain(|(_, _, at_ms)| {
-            looked_at += 1;
-            looked_at > changes * PURGED_PER_COMMIT || *at_ms >= oldest
+            checked += 1;
+            checked > changes * PURGED_PER_COMMIT || *at_ms >= oldest
         });
-        Ok(Batch::Committed(difference(&old, &model.encode()), None, None))
+        Ok(BatchOutcome::Committed(difference(&old, &model.encode()), None, None))
     }
 
     fn discard(&mut self) -> Result<(), Error> {
         Ok(())
     }
 
-    fn checkpoint(&mut self, local: &LocalCopy, delta: &Delta) -> Result<(), Error> {
-        Ok(local.write(delta)?)
+    fn checkpoint(&mut self, copy: &LocalCopy, delta: &Delta) -> Result<(), Error> {
+        Ok(copy.write(delta)?)
     }
 }

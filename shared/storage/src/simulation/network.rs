@@ -1,4 +1,5 @@
-//! The store and the time of a simulation: every call waits until the schedule delivers it, and again until it is answered.
+//! The store and the time of a simulation. Every call waits until the schedule delivers it, and again until it is
+//! answered.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,13 +9,14 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::checker::Checker;
-use crate::head::{FullHead, HEAD_KEY};
+use crate::format::head::Head;
+use crate::format::keys::HEAD_KEY;
 use crate::store::{ETag, Fetched, Listed, Object, PutCondition, StoreError};
 
-/// When a simulation begins. Milliseconds since 1970.
+/// Start time of a simulation. Milliseconds since 1970.
 const START_MS: u64 = 1_800_000_000_000;
 
-/// What a process asks of the store.
+/// A request to the store.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
     Get(String, Option<ETag>),
@@ -27,7 +29,7 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Get(key, _) => write!(f, "GET {key}"),
-            Self::Put(key, body, _) if key == HEAD_KEY => match FullHead::decode(body) {
+            Self::Put(key, body, _) if key == HEAD_KEY => match Head::decode(body) {
                 Ok(head) => write!(f, "PUT head {} base {}", head.json.version(), head.json.base.id),
                 Err(error) => write!(f, "PUT head, {error}"),
             },
@@ -38,7 +40,7 @@ impl fmt::Display for Request {
     }
 }
 
-/// What the store answers.
+/// A response of the store.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     Fetched(Fetched),
@@ -47,33 +49,34 @@ pub(super) enum Reply {
     Listed(Vec<Listed>),
 }
 
-pub(super) type Answer = Result<Reply, StoreError>;
+pub(super) type CallResult = Result<Reply, StoreError>;
 
-/// A PUT that still has to be done.
-pub(super) type Act = (String, ETag, Bytes);
+/// A PUT whose condition was checked, and which still has to take effect.
+pub(super) type DeferredPut = (String, ETag, Bytes);
 
-/// Where a call stands.
+/// The state of a call.
 #[derive(Debug)]
-pub(super) enum State {
+pub(super) enum CallState {
     Sent,
-    /// It took effect; the answer is on its way. A store that checks and then acts still has to act.
-    Effected(Answer, Option<Act>),
-    Answered(Answer),
-    /// No answer will come.
+    /// The request arrived, and the response is on its way. In a store that checks and acts later, a PUT still has to
+    /// take effect.
+    Arrived(CallResult, Option<DeferredPut>),
+    Answered(CallResult),
+    /// There will be no response.
     Silent,
 }
 
 pub(super) struct Call {
     pub(super) process: usize,
     pub(super) request: Request,
-    pub(super) state: State,
-    /// Nobody waits for the answer any more; the request may still arrive.
+    pub(super) state: CallState,
+    /// The caller does not wait for the response any more. The request may still arrive.
     pub(super) orphan: bool,
     pub(super) waker: Option<Waker>,
 }
 
 impl Call {
-    /// Whether it puts anything but `head`.
+    /// Returns whether it is a PUT of an object other than `head`.
     pub(super) fn puts_object(&self) -> bool {
         matches!(&self.request, Request::Put(key, ..) if key != HEAD_KEY)
     }
@@ -85,14 +88,16 @@ pub(super) struct Timer {
     pub(super) waker: Waker,
 }
 
-/// What is known of a process's time.
+/// The time of a process.
 #[derive(Default)]
 pub(super) struct Timing {
-    /// It sleeps until then, as the store's clock has it. Milliseconds since 1970.
+    /// End of the current stall, by the store's clock. Milliseconds since 1970.
     pub(super) stalled_until_ms: Option<u64>,
+    /// Start of the last stall, by the store's clock. Milliseconds since 1970.
     pub(super) stalled_at_ms: u64,
+    /// Total duration of the stalls that have ended. Milliseconds.
     pub(super) stalled_total_ms: u64,
-    /// By how much its clock is ahead. Milliseconds.
+    /// Difference between the clock of the process and that of the store. Milliseconds.
     pub(super) skew_ms: i64,
 }
 
@@ -107,14 +112,14 @@ pub(super) struct Network {
     pub(super) head_puts: u64,
     pub(super) processes: Vec<Timing>,
     pub(super) checker: Checker,
-    /// Conditions are looked at when a PUT arrives, and forgotten until it is answered.
+    /// Whether a PUT takes effect only when it is answered, though its condition is checked when it arrives.
     pub(super) checks_then_acts: bool,
     pub(super) timers: BTreeMap<u64, Timer>,
     pub(super) next: u64,
     pub(super) objects: BTreeMap<String, Stored>,
 }
 
-/// The one lock of a simulation. Nothing is contended: there is one thread.
+/// The network behind a lock, which is never contended because there is one thread.
 #[derive(Clone)]
 pub(super) struct Shared(Arc<Mutex<Network>>);
 
@@ -156,7 +161,7 @@ impl Network {
         timing.stalled_until_ms = Some(now_ms + ms);
     }
 
-    /// Moves the time on; wakes who slept or stalled until then. Says whether there was anybody.
+    /// Advances the time, and wakes the processes and timers that are due. Returns whether there were any.
     pub(super) fn advance(&mut self, ms: u64) -> bool {
         self.now_ms += ms;
         let now_ms = self.now_ms;
@@ -182,7 +187,7 @@ impl Network {
         woken
     }
 
-    /// How long it is until somebody wakes. Milliseconds.
+    /// Returns the time until the next process or timer is due. Milliseconds.
     pub(super) fn until_next_ms(&self) -> Option<u64> {
         let stalls = self.processes.iter().filter_map(|timing| timing.stalled_until_ms);
         let stalls = stalls.map(|until_ms| until_ms.saturating_sub(self.now_ms));
@@ -192,7 +197,7 @@ impl Network {
         stalls.chain(timers).min()
     }
 
-    /// The request reaches the store.
+    /// Lets the request arrive at the store.
     pub(super) fn deliver(&mut self, id: u64) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let (request, orphan) = (call.request.clone(), call.orphan);
@@ -211,23 +216,23 @@ impl Network {
             self.calls.remove(&id);
             self.act(act);
         } else if let Some(call) = self.calls.get_mut(&id) {
-            call.state = State::Effected(answer, act);
+            call.state = CallState::Arrived(answer, act);
         }
     }
 
-    /// The answer reaches the process, or `instead` does.
+    /// Lets the response, or the error `instead`, arrive at the process.
     pub(super) fn answer(&mut self, id: u64, instead: Option<StoreError>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let (answer, act) = match (std::mem::replace(&mut call.state, State::Silent), instead) {
-            (State::Effected(_, act), Some(error)) => (Err(error), act),
-            (State::Effected(answer, act), None) => (answer, act),
+        let (answer, act) = match (std::mem::replace(&mut call.state, CallState::Silent), instead) {
+            (CallState::Arrived(_, act), Some(error)) => (Err(error), act),
+            (CallState::Arrived(answer, act), None) => (answer, act),
             (_, Some(error)) => (Err(error), None),
             (other, None) => {
                 call.state = other;
                 return;
             }
         };
-        call.state = State::Answered(answer);
+        call.state = CallState::Answered(answer);
         if let Some(waker) = call.waker.take() {
             waker.wake();
         }
@@ -238,32 +243,32 @@ impl Network {
         if self
             .calls
             .get(&id)
-            .is_some_and(|call| matches!(call.state, State::Sent))
+            .is_some_and(|call| matches!(call.state, CallState::Sent))
         {
             self.deliver(id);
         }
     }
 
-    /// The store says no before it does anything. What has taken effect already is answered as it is.
+    /// Rejects a request that has not arrived yet. A request that has arrived gets its normal response.
     pub(super) fn refuse(&mut self, id: u64, error: StoreError) {
         let sent = self
             .calls
             .get(&id)
-            .is_some_and(|call| matches!(call.state, State::Sent));
+            .is_some_and(|call| matches!(call.state, CallState::Sent));
         self.answer(id, sent.then_some(error));
     }
 
-    /// No answer comes, whatever became of the request.
+    /// Drops the response to a request.
     pub(super) fn silence(&mut self, id: u64) {
         if let Some(call) = self.calls.get_mut(&id) {
-            let before = std::mem::replace(&mut call.state, State::Silent);
-            if let State::Effected(_, act) = before {
+            let before = std::mem::replace(&mut call.state, CallState::Silent);
+            if let CallState::Arrived(_, act) = before {
                 self.act(act);
             }
         }
     }
 
-    /// The process learns nothing and goes on; the request is still on its way.
+    /// Ends the call with an unknown outcome for the process, while the request is still on its way.
     pub(super) fn delay(&mut self, id: u64) {
         let Some(call) = self.calls.get(&id) else { return };
         let (process, request) = (call.process, call.request.clone());
@@ -272,7 +277,7 @@ impl Network {
         let late = Call {
             process,
             request,
-            state: State::Sent,
+            state: CallState::Sent,
             orphan: true,
             waker: None,
         };
@@ -292,7 +297,7 @@ impl Network {
         }
     }
 
-    fn put(&mut self, key: String, body: Bytes, condition: &PutCondition, act: &mut Option<Act>) -> Answer {
+    fn put(&mut self, key: String, body: Bytes, condition: &PutCondition, act: &mut Option<DeferredPut>) -> CallResult {
         let current = self.objects.get(&key).map(|(etag, ..)| etag);
         let holds = match condition {
             PutCondition::None => true,
@@ -313,7 +318,7 @@ impl Network {
         Ok(Reply::Stored(etag))
     }
 
-    pub(super) fn act(&mut self, act: Option<Act>) {
+    pub(super) fn act(&mut self, act: Option<DeferredPut>) {
         if let Some((key, etag, body)) = act {
             self.replace(key, etag, body);
         }

@@ -1,42 +1,43 @@
-//! What the clients of a simulation do.
+//! The operations of the clients and of the maintenance of a simulation.
 
 use rusqlite::{Connection, params};
 
-use super::Plan;
 use super::dice::Dice;
 use super::model::{MODEL_PAGE_BYTES, Model};
-use crate::checksum;
-use crate::compaction::Compact;
-use crate::engine::{Engine, Freshness};
+use super::plan::Plan;
+use crate::commit::write::{CommitId, WriteTarget};
+use crate::engine::Engine;
 use crate::error::Error;
-use crate::job::{CommitId, Seen};
-use crate::restore::RestorePoint;
+use crate::format::checksum;
+use crate::maintenance::compaction::Compact;
+use crate::maintenance::restore::RestorePoint;
+use crate::sync::reads::Freshness;
 use crate::version::Version;
 
-/// Filler pages of a model at most.
+/// Maximum number of filler pages of a model.
 const FILLER_PAGES_MAX: usize = 24;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Adds its id to the ledger, and changes that many pages beside.
+    /// Adds its id to the ledger, and changes that many additional pages.
     Write(usize),
     /// Reads the ledger.
     Read,
-    /// The same in a process of its own.
+    /// Reads the ledger in a new process.
     Cold,
     Compact(Compact),
-    /// Makes one of the young segments.
+    /// Merges the young segments.
     Merge,
     Collect,
-    /// To what was there so long ago. Milliseconds.
+    /// Restores the state of that time before the present. Milliseconds.
     Restore(u64),
-    /// To the state so many commits ago.
+    /// Restores the state before the last commits, of which this is the number.
     RestoreTo(u64),
-    /// Counts its id, and freezes that.
+    /// Freezes a usage batch with its id.
     Count,
-    /// Puts what its process has counted into the store.
+    /// Stores the frozen usage batches of its process.
     PutUsage,
-    /// Brings what processes have put into the database.
+    /// Applies the stored usage batches of all processes.
     MergeUsage,
 }
 
@@ -63,40 +64,40 @@ impl Kind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    Waiting,
-    /// At this process.
+    Pending,
+    /// In this process.
     Running(usize),
     Done,
-    /// Its outcome is unknown, and nobody asks any more.
+    /// Its outcome is unknown, and it is not retried.
     GivenUp,
 }
 
 pub(super) struct Operation {
     pub(super) kind: Kind,
     pub(super) progress: Progress,
-    /// Where it has to run, if that matters.
+    /// The process in which it has to run. `None` for any.
     pub(super) process: Option<usize>,
-    /// When it first began, by the store's clock. Milliseconds since 1970.
+    /// Start of its first attempt, by the store's clock. Milliseconds since 1970.
     pub(super) first_ms: Option<u64>,
-    /// How many writes were acknowledged when it first began.
+    /// Number of writes that were acknowledged before its first attempt.
     pub(super) acknowledged: usize,
-    /// What a read saw.
+    /// The ledger that a read returned.
     pub(super) ledger: Vec<u32>,
-    /// The same of what was counted.
+    /// The counted ids that a read returned.
     pub(super) counted: Vec<u32>,
-    /// Where it was done.
+    /// The process in which it succeeded.
     pub(super) done_at: Option<usize>,
 }
 
-/// What an operation came to.
+/// The result of an operation.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Wrote,
+    Written,
     Done,
-    Saw {
+    Read {
         ledger: Vec<u32>,
         counted: Vec<u32>,
-        /// Of the whole local copy, and what version it was said to be.
+        /// Versions and digests of the complete local copy.
         digests: Vec<(Version, u64)>,
     },
     Failed(Error),
@@ -106,7 +107,7 @@ impl Operation {
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
-            progress: Progress::Waiting,
+            progress: Progress::Pending,
             process: None,
             first_ms: None,
             acknowledged: 0,
@@ -135,7 +136,7 @@ impl Operation {
         }
     }
 
-    /// What stands in the ledger.
+    /// Returns the id of an operation in the ledger.
     pub(super) fn id_of(index: usize) -> u32 {
         u32::try_from(index).unwrap_or(u32::MAX) + 1
     }
@@ -145,7 +146,7 @@ impl Operation {
     }
 }
 
-/// Does it, on one engine.
+/// Performs an operation on an engine.
 pub(super) async fn perform(engine: Engine, kind: Kind, index: usize, model: bool) -> Outcome {
     match perform_or(engine, kind, index, model).await {
         Ok(outcome) => outcome,
@@ -157,19 +158,19 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
     match kind {
         Kind::Write(pages) => {
             let id = Operation::id_of(index);
-            let write = move |seen: Seen<'_>| match seen {
-                Seen::Model(model) => Ok(write_model(model, id, pages)),
-                Seen::Sqlite(connection) => write_sqlite(connection, id, pages).map_err(Error::from),
+            let write = move |target: WriteTarget<'_>| match target {
+                WriteTarget::Simulated(model) => Ok(write_model(Model::of_target(model), id, pages)),
+                WriteTarget::Sqlite(connection) => write_sqlite(connection, id, pages).map_err(Error::from),
             };
             engine
-                .enqueue::<u32, Error>(CommitId::new(id.to_string())?, None, write)
+                .write_to::<u32, Error>(CommitId::new(id.to_string())?, write)
                 .await?;
-            Ok(Outcome::Wrote)
+            Ok(Outcome::Written)
         }
         Kind::Compact(when) => engine.compact(when).await.map(|_| Outcome::Done),
         Kind::Merge => engine.merge_segments().await.map(|_| Outcome::Done),
         Kind::Restore(ago_ms) => {
-            let now_ms = engine.replica.refresh().await?;
+            let now_ms = engine.sync().refresh().await?;
             restore(&engine, RestorePoint::Before(now_ms.saturating_sub(ago_ms))).await
         }
         Kind::RestoreTo(ago) => {
@@ -186,13 +187,13 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
         Kind::MergeUsage => engine.merge_usage().await.map(|_| Outcome::Done),
         Kind::Read | Kind::Cold if model => {
             let read = engine
-                .read_by(Freshness::Strict, |replica| replica.look_at_bytes())
+                .read_with(Freshness::Strict, |replica| replica.read_bytes())
                 .await?;
             let model = Model::decode(&read.value);
-            Ok(Outcome::Saw {
+            Ok(Outcome::Read {
                 ledger: model.ledger,
                 counted: model.counted,
-                digests: vec![(read.version, checksum::of_object(&read.value))],
+                digests: vec![(read.version, checksum::object_digest(&read.value))],
             })
         }
         Kind::Read | Kind::Cold => {
@@ -203,19 +204,19 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
                 .read(Freshness::Local, |connection| ids_of(connection, "counted"))
                 .await?;
             let bytes = engine
-                .read_by::<_, Error>(Freshness::Local, |replica| replica.look_at_bytes())
+                .read_with::<_, Error>(Freshness::Local, |replica| replica.read_bytes())
                 .await?;
-            Ok(Outcome::Saw {
+            Ok(Outcome::Read {
                 ledger: ledger.value,
                 counted: counted.value,
-                digests: vec![(bytes.version, checksum::of_object(&bytes.value))],
+                digests: vec![(bytes.version, checksum::object_digest(&bytes.value))],
             })
         }
     }
 }
 
-/// Restores, or finds that the state is not kept: it may be older than the days that are kept. That every younger state can be
-/// restored is checked at the end of each schedule, where its age is known.
+/// Restores a state, or learns that it is not kept because it is too old. `restorable` checks at the end of each
+/// schedule that every younger state can be restored.
 async fn restore(engine: &Engine, point: RestorePoint) -> Result<Outcome, Error> {
     match engine.restore(point).await {
         Ok(_) | Err(Error::NotRestorable(_)) => Ok(Outcome::Done),
@@ -227,7 +228,7 @@ fn write_model(model: &mut Model, id: u32, pages: usize) -> u32 {
     model.ledger.push(id);
     let mut dice = Dice::new(u64::from(id));
     if pages > 8 {
-        // As VACUUM does.
+        // Shrinks the database like VACUUM.
         model.filler.truncate(FILLER_PAGES_MAX / 4);
     }
     for _ in 0..pages {

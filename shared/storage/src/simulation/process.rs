@@ -1,21 +1,23 @@
-//! The processes of a simulation, and what they are started with.
+//! The processes of a simulation, and their options.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::dice::Dice;
-use super::model::{MODEL_PAGE_BYTES, ModelPlace};
-use super::{Copies, Plan};
-use crate::engine::{Engine, Migration, Options};
-use crate::environment::{Clock, SeededRandom};
+use super::model::{MODEL_PAGE_BYTES, ModelBackend, ModelStaging};
+use super::plan::{Copies, Plan};
+use crate::clock::Clock;
+use crate::engine::options::{Migration, Options};
+use crate::engine::{Engine, Environment};
 use crate::error::Error;
-use crate::limits::{READ_TIMEOUT_MS, WRITE_DEADLINE_MS};
-use crate::local::{Local, LocalFolder, SqlitePlace};
+use crate::limits::{READ_TIMEOUT_MS, Tuning, WRITE_DEADLINE_MS};
+use crate::random::SeededRandom;
+use crate::tasks::Tasks;
 
-/// What a patient process gives a write. Milliseconds.
+/// The write deadline of a patient process. Milliseconds.
 const PATIENT_MS: u64 = 10 * 24 * 3_600 * 1_000;
 
-/// The tables of a simulation with SQLite. Not every process knows the second step.
-const STEPS: &[Migration] = &[
+/// The schema of a simulation with SQLite. Some processes know only the first step.
+const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         sql: "CREATE TABLE ledger (place INTEGER PRIMARY KEY, id INTEGER NOT NULL);
@@ -33,89 +35,89 @@ const STEPS: &[Migration] = &[
 ];
 
 enum Life {
-    Boots,
-    Up(Engine),
-    Over,
+    Starting,
+    Running(Engine),
+    Ended,
 }
 
-/// Where a process that boots leaves its engine.
+/// The place where the start of a process stores its engine.
 #[derive(Clone)]
-pub(super) struct Slot(Arc<Mutex<Life>>);
+pub(super) struct EngineSlot(Arc<Mutex<Life>>);
 
 pub(super) struct Process {
-    /// Started for one read only.
-    pub(super) cold: bool,
-    slot: Slot,
+    /// Whether it was started for one read only.
+    pub(super) is_cold: bool,
+    slot: EngineSlot,
 }
 
-impl Slot {
+impl EngineSlot {
     fn life(&self) -> MutexGuard<'_, Life> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn open(&self, engine: Engine) {
-        *self.life() = Life::Up(engine);
+        *self.life() = Life::Running(engine);
     }
 
     pub(super) fn fail(&self) {
-        *self.life() = Life::Over;
+        *self.life() = Life::Ended;
     }
 
     pub(super) fn end_cold(&self) {
-        *self.life() = Life::Over;
+        *self.life() = Life::Ended;
     }
 }
 
 impl Process {
-    pub(super) fn new(cold: bool) -> Self {
+    pub(super) fn new(is_cold: bool) -> Self {
         Self {
-            cold,
-            slot: Slot(Arc::new(Mutex::new(Life::Boots))),
+            is_cold,
+            slot: EngineSlot(Arc::new(Mutex::new(Life::Starting))),
         }
     }
 
-    pub(super) fn slot(&self) -> Slot {
+    pub(super) fn slot(&self) -> EngineSlot {
         self.slot.clone()
     }
 
     pub(super) fn engine(&self) -> Option<Engine> {
         match &*self.slot.life() {
-            Life::Up(engine) => Some(engine.clone()),
-            Life::Boots | Life::Over => None,
+            Life::Running(engine) => Some(engine.clone()),
+            Life::Starting | Life::Ended => None,
         }
     }
 
-    pub(super) fn boots(&self) -> bool {
-        matches!(*self.slot.life(), Life::Boots)
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(*self.slot.life(), Life::Starting)
     }
 
-    pub(super) fn lives(&self) -> bool {
-        !matches!(*self.slot.life(), Life::Over)
+    pub(super) fn is_alive(&self) -> bool {
+        !matches!(*self.slot.life(), Life::Ended)
     }
 
-    pub(super) fn serves(&self) -> bool {
-        matches!(*self.slot.life(), Life::Up(_))
+    pub(super) fn is_running(&self) -> bool {
+        matches!(*self.slot.life(), Life::Running(_))
     }
 
     pub(super) fn die(&self) {
-        let before = std::mem::replace(&mut *self.slot.life(), Life::Over);
+        let before = std::mem::replace(&mut *self.slot.life(), Life::Ended);
         drop(before);
     }
 }
 
-/// What a process is started with.
+/// Returns random options for a process.
 pub(super) fn options_of(plan: &Plan, dice: &mut Dice, clock: Arc<dyn Clock>) -> Options {
-    let steps = if plan.is_model() { 0 } else { 1 + dice.index(2) };
+    let migrations = if plan.is_model() { 0 } else { 1 + dice.index(2) };
     let write_deadline_ms = if dice.one_in(3) { PATIENT_MS } else { WRITE_DEADLINE_MS };
     Options {
         local_dir: plan.local_dir(),
-        migrations: &STEPS[..steps],
+        migrations: &MIGRATIONS[..migrations],
         read_timeout_ms: READ_TIMEOUT_MS,
         write_deadline_ms,
         page_size: MODEL_PAGE_BYTES as u32,
         clock,
         random: Arc::new(SeededRandom::new(dice.next())),
-        usage_fold: Some(|connection, body| {
+        apply_usage: Some(|connection, body| {
             let id = body.try_into().map_or(0, u32::from_le_bytes);
             connection
                 .execute("INSERT INTO counted (id) VALUES (?1)", [id])
@@ -126,12 +128,20 @@ pub(super) fn options_of(plan: &Plan, dice: &mut Dice, clock: Arc<dyn Clock>) ->
     }
 }
 
-pub(super) fn place_of(plan: &Plan, options: &Options) -> Result<Box<dyn Local>, Error> {
-    Ok(match &plan.copies {
-        Copies::Model => Box::new(ModelPlace),
-        Copies::Sqlite(folder) => Box::new(SqlitePlace {
-            folder: LocalFolder::claim(folder, &*options.random)?,
-            clock: Arc::clone(&options.clock),
+/// Returns the environment of a process: SQLite files, or the model.
+pub(super) fn environment_of(
+    plan: &Plan,
+    options: &Options,
+    tasks: Tasks,
+    tuning: Tuning,
+) -> Result<Environment, Error> {
+    match &plan.copies {
+        Copies::Sqlite(_) => Environment::sqlite(options, tasks, tuning),
+        Copies::Model => Ok(Environment {
+            backend: Box::new(ModelBackend),
+            new_staging: Box::new(|| Box::new(ModelStaging)),
+            tasks,
+            tuning,
         }),
-    })
+    }
 }

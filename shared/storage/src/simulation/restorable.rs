@@ -1,40 +1,33 @@
-//! Every state that there was in the last days can be restored: exactly, by its number and by its time.
+//! Checks that every state of the last days can be restored exactly, by its version and by its time.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::checker::{apply, whole};
+use super::checker::{apply, build_database};
 use super::network::Network;
-use crate::checksum;
-use crate::head::{FullHead, HEAD_KEY};
-use crate::history::{self, HISTORY, HistoryKey};
+use crate::format::head::Head;
+use crate::format::history::HistoryKey;
+use crate::format::keys::{HEAD_KEY, HISTORY_PREFIX};
+use crate::format::trash::Trash;
+use crate::format::{checksum, history};
 use crate::limits::{HISTORY_MS, RESTORABLE_MS};
-use crate::plan;
-use crate::timeline::{Cuts, Route, Timeline};
-use crate::trash::Trash;
+use crate::maintenance::timeline::{Cuts, Route, Timeline};
 use crate::version::Version;
 
-/// When a state became the newest.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    /// By the store's clock. Milliseconds since 1970.
-    pub(super) put_ms: u64,
-    /// As `head` says. Milliseconds since 1970.
-    pub(super) at_ms: u64,
-}
-
-/// What the store holds for a restore.
-struct Kept<'a> {
+/// The objects in the store from which states can be restored.
+struct RestoreSources<'a> {
     network: &'a Network,
-    /// The newest, and by their keys those in the trash.
-    heads: BTreeMap<Option<String>, FullHead>,
+    /// The current `head`, and those in the trash by their keys.
+    heads: BTreeMap<Option<String>, Head>,
     timeline: Timeline,
 }
 
 impl Network {
     pub(super) fn check_restorable(&self) -> Result<(), String> {
-        let Some(kept) = Kept::find(self)? else { return Ok(()) };
+        let Some(sources) = RestoreSources::find(self)? else {
+            return Ok(());
+        };
         let mut before_ms = 0;
         for (version, digest) in &self.checker.states {
             let Some(times) = self.checker.times.get(version) else {
@@ -45,7 +38,7 @@ impl Network {
             }
             before_ms = times.at_ms;
             if self.now_ms < times.put_ms + HISTORY_MS {
-                kept.check(*version, *digest)?;
+                sources.check(*version, *digest)?;
             }
         }
         let young = self
@@ -55,16 +48,16 @@ impl Network {
             .filter(|times| self.now_ms < times.put_ms + HISTORY_MS);
         young
             .map(|times| times.at_ms)
-            .try_for_each(|at_ms| kept.check_moment(at_ms))
+            .try_for_each(|at_ms| sources.check_moment(at_ms))
     }
 }
 
-impl<'a> Kept<'a> {
+impl<'a> RestoreSources<'a> {
     fn find(network: &'a Network) -> Result<Option<Self>, String> {
         let Some((_, head, _)) = network.objects.get(HEAD_KEY) else {
             return Ok(None);
         };
-        let newest = FullHead::decode(head).map_err(|error| error.to_string())?;
+        let newest = Head::decode(head).map_err(|error| error.to_string())?;
         let young = |put_ms: u64| network.now_ms < put_ms + RESTORABLE_MS;
         let mut heads = BTreeMap::from([(None, newest)]);
         let mut objects = Vec::new();
@@ -72,7 +65,7 @@ impl<'a> Kept<'a> {
             if key.starts_with("trash/") {
                 let trash = Trash::decode(key, body).map_err(|error| error.to_string())?;
                 heads.insert(Some(key.clone()), trash.head);
-            } else if key.starts_with(HISTORY) {
+            } else if key.starts_with(HISTORY_PREFIX) {
                 objects.push(HistoryKey::parse(key).ok_or_else(|| format!("{key} is no name of history"))?);
             }
             debug_assert!(*put_ms <= network.now_ms);
@@ -93,9 +86,9 @@ impl<'a> Kept<'a> {
         let routes = self.timeline.routes(version);
         let routes = routes.map_err(|why| format!("{version} cannot be restored: {why}"))?;
         for route in &routes {
-            // Objects of one may be gone.
+            // Objects of a route may be missing.
             if let Ok(database) = self.build(route, version) {
-                return match checksum::of_object(&database) == digest {
+                return match checksum::object_digest(&database) == digest {
                     true => Ok(()),
                     false => Err(format!("{version} would be restored as another state")),
                 };
@@ -105,9 +98,9 @@ impl<'a> Kept<'a> {
     }
 
     fn build(&self, route: &Route<'_>, version: Version) -> Result<Vec<u8>, String> {
-        let cut = plan::cut(&self.heads[&route.head.key], route.cut);
+        let cut = self.heads[&route.head.key].cut_back_to(route.cut);
         let objects = |key: &str| self.object(key);
-        let mut database = whole(&cut, self.network.checker.chunk_bytes, &objects, &|_, _| Ok(()))?;
+        let mut database = build_database(&cut, self.network.checker.chunk_bytes, &objects, &|_, _| Ok(()))?;
         let mut reached = route.cut;
         for key in &route.history {
             for (seq, delta) in self.commits(key)? {
@@ -120,13 +113,13 @@ impl<'a> Kept<'a> {
         Ok(database)
     }
 
-    fn commits(&self, key: &HistoryKey) -> Result<Vec<(u64, crate::delta::Delta)>, String> {
+    fn commits(&self, key: &HistoryKey) -> Result<Vec<(u64, crate::format::delta::Delta)>, String> {
         let body = self.object(&key.key).ok_or_else(|| format!("{} is gone", key.key))?;
         let commits = history::decode(key, &body).map_err(|error| error.to_string())?;
         Ok(commits.into_iter().map(|commit| (commit.seq, commit.delta)).collect())
     }
 
-    /// The newest state of a moment is found.
+    /// Checks that a restore to a moment finds its newest state.
     fn check_moment(&self, at_ms: u64) -> Result<(), String> {
         let times = self.network.checker.times.iter();
         let dated = times.filter(|(_, times)| (1..=at_ms).contains(&times.at_ms));

@@ -1,4 +1,4 @@
-//! One schedule: which call is delivered when, what starts, what goes wrong. The seed decides everything.
+//! One schedule: the order of deliveries, starts and faults, which follows from the seed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,27 +6,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::checker::Checker;
 use super::dice::Dice;
 use super::executor::Executor;
-use super::network::{Network, Shared, State};
+use super::network::{CallState, Network, Shared};
 use super::operation::{Kind, Operation, Outcome, Progress};
+use super::plan::Plan;
 use super::process::Process;
-use super::{Failure, Plan, Statistics};
-use crate::engine::Ablation;
+use super::report::{Failure, Statistics};
+use crate::ablation::Ablation;
 use crate::error::Error;
 use crate::limits::Tuning;
 
-/// A schedule that takes more steps than this has lost its way.
+/// Maximum number of steps. A schedule with more steps does not end.
 const STEPS_MAX: u64 = 40_000;
-/// The time moves on by less than this with every step. Milliseconds.
+/// Every step advances the time by less than this. Milliseconds.
 const STEP_MS: u64 = 20;
-/// Small, so that little data goes every way.
+/// Small limits, so that little data exercises every case.
 pub(super) const TUNING: Tuning = Tuning {
     inline_delta_max_bytes: 1_600,
     tail_max_bytes: 3_000,
     base_switch_min_bytes: 6_000,
     segments_max: 5,
-    segments_max_meanwhile: 8,
+    segments_max_during_compaction: 8,
     compaction_segments: 1,
-    compacted_beside_segments: 2,
+    background_compaction_segments: 2,
     chunk_bytes: 2_048,
 };
 /// The same for SQLite, whose writes change more pages.
@@ -38,19 +39,19 @@ pub(super) const TUNING_OF_SQLITE: Tuning = Tuning {
 };
 pub(super) const SECOND_MS: u64 = 1_000;
 pub(super) const HOUR_MS: u64 = 3_600 * SECOND_MS;
-/// A client repeats a write no longer than this after its first attempt. Milliseconds.
+/// A client does not retry a write later than this after its first attempt. Milliseconds.
 pub(super) const REPEAT_MS: u64 = HOUR_MS;
 
-/// What may happen next.
+/// A possible next step.
 #[derive(Debug, Clone, Copy)]
 enum Choice {
     Deliver(u64),
-    Answer(u64),
+    Respond(u64),
     Start(usize),
     Boot,
 }
 
-/// What a task of a process reports.
+/// The results of operations, with their indices.
 pub(super) type Outcomes = Arc<Mutex<Vec<(usize, Outcome)>>>;
 
 pub(super) struct Schedule<'a> {
@@ -62,16 +63,17 @@ pub(super) struct Schedule<'a> {
     pub(super) processes: Vec<Process>,
     pub(super) operations: Vec<Operation>,
     pub(super) outcomes: Outcomes,
-    /// The steps at which something goes wrong.
+    /// The steps at which faults are injected.
     faults: VecDeque<u64>,
     pub(super) faults_done: u64,
     processes_wanted: usize,
-    /// The writes that were acknowledged, in this order.
+    /// The acknowledged writes in order.
     pub(super) acknowledged: Vec<usize>,
-    /// Nothing else begins before it is over.
+    /// An operation before which no other one may begin.
     pub(super) first: Option<usize>,
     step: u64,
-    calm: bool,
+    /// Whether the faults are over, at the end of the schedule.
+    is_calm: bool,
     trace: Option<Vec<String>>,
 }
 
@@ -101,17 +103,17 @@ impl<'a> Schedule<'a> {
             acknowledged: Vec::new(),
             first: None,
             step: 0,
-            calm: false,
+            is_calm: false,
             trace: traced.then(Vec::new),
         }
     }
 
-    /// Plays it to its end.
+    /// Plays the schedule to its end.
     pub(super) fn play(mut self) -> Result<Statistics, Failure> {
         let played = self.play_or();
         let statistics = self.statistics();
         let schedule = self.trace.take().unwrap_or_default();
-        // Nothing is polled any more: what is left is dropped before the processes are.
+        // The remaining tasks must be dropped before the processes.
         for process in 0..self.processes.len() {
             self.executor.kill(process);
         }
@@ -124,11 +126,11 @@ impl<'a> Schedule<'a> {
 
     fn play_or(&mut self) -> Result<(), String> {
         self.until_idle()?;
-        // Whatever was going on has come to an end; from here on nothing goes wrong.
-        self.calm = true;
+        // All operations have ended. The rest of the schedule is free of faults.
+        self.is_calm = true;
         self.faults.clear();
         for process in 0..self.processes.len() {
-            if self.processes[process].serves() {
+            if self.processes[process].is_running() {
                 self.operations.push(Operation::at(Kind::PutUsage, process));
             }
         }
@@ -138,13 +140,13 @@ impl<'a> Schedule<'a> {
         let last = self.operations.len();
         self.operations.push(Operation::new(Kind::Cold));
         for process in 0..self.processes.len() {
-            if self.processes[process].serves() {
+            if self.processes[process].is_running() {
                 self.operations.push(Operation::at(Kind::Read, process));
             }
         }
         self.until_idle()?;
         if let Some(unread) = self.operations[last..].iter().find(|operation| !operation.is_done()) {
-            return Err(format!("{:?} fails though nothing goes wrong any more", unread.kind));
+            return Err(format!("{:?} fails though there are no more faults", unread.kind));
         }
         let Operation { ledger, counted, .. } = &self.operations[last];
         self.check_ledger(ledger)?;
@@ -166,7 +168,7 @@ impl<'a> Schedule<'a> {
             }
             self.step += 1;
             if self.step > STEPS_MAX {
-                return Err("it never comes to an end".to_owned());
+                return Err("the schedule does not end".to_owned());
             }
             self.next()?;
         }
@@ -174,10 +176,10 @@ impl<'a> Schedule<'a> {
 
     fn is_idle(&self) -> bool {
         let network = self.shared.lock();
-        let open = |operation: &Operation| matches!(operation.progress, Progress::Waiting | Progress::Running(_));
+        let open = |operation: &Operation| matches!(operation.progress, Progress::Pending | Progress::Running(_));
         network.calls.is_empty()
             && !self.operations.iter().any(open)
-            && self.processes.iter().all(|process| !process.boots())
+            && self.processes.iter().all(|process| !process.is_starting())
             && network.processes.iter().all(|timing| timing.stalled_until_ms.is_none())
     }
 
@@ -188,15 +190,15 @@ impl<'a> Schedule<'a> {
         }
         if self.faults.front().is_some_and(|at| *at <= self.step) {
             self.faults.pop_front();
-            self.go_wrong();
+            self.inject_fault();
             return Ok(());
         }
         let choices = self.choices();
         let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
         if total == 0 {
             let until_ms = self.shared.lock().until_next_ms();
-            let ms = until_ms.ok_or_else(|| self.stuck())?;
-            self.say(|_| format!("{ms} ms pass"));
+            let ms = until_ms.ok_or_else(|| self.describe_deadlock())?;
+            self.trace_step(|_| format!("{ms} ms pass"));
             self.shared.lock().advance(ms);
             return Ok(());
         }
@@ -211,23 +213,26 @@ impl<'a> Schedule<'a> {
         Ok(())
     }
 
-    /// Says who waits for what.
-    fn stuck(&self) -> String {
-        let mut who = String::from("everybody waits for ever:");
+    /// Describes the operations and the calls of a deadlock.
+    fn describe_deadlock(&self) -> String {
+        let mut text = String::from("deadlock:");
         for (index, operation) in self.operations.iter().enumerate() {
-            if matches!(operation.progress, Progress::Waiting | Progress::Running(_)) {
-                who.push_str(&format!(" {index} {:?} {:?};", operation.kind, operation.progress));
+            if matches!(operation.progress, Progress::Pending | Progress::Running(_)) {
+                text.push_str(&format!(" {index} {:?} {:?};", operation.kind, operation.progress));
             }
         }
         for call in self.shared.lock().calls.values() {
-            who.push_str(&format!(
+            text.push_str(&format!(
                 " process {}: {} {:?};",
                 call.process, call.request, call.state
             ));
         }
-        let lives = self.processes.iter().map(|process| (process.lives(), process.serves()));
-        who.push_str(&format!(" {:?}", lives.collect::<Vec<_>>()));
-        who
+        let lives = self
+            .processes
+            .iter()
+            .map(|process| (process.is_alive(), process.is_running()));
+        text.push_str(&format!(" {:?}", lives.collect::<Vec<_>>()));
+        text
     }
 
     fn choices(&self) -> Vec<(u64, Choice)> {
@@ -236,19 +241,19 @@ impl<'a> Schedule<'a> {
             let network = self.shared.lock();
             for (id, call) in &network.calls {
                 match call.state {
-                    State::Sent if call.orphan => choices.push((1, Choice::Deliver(*id))),
-                    State::Sent => choices.push((8, Choice::Deliver(*id))),
-                    State::Effected(..) => choices.push((8, Choice::Answer(*id))),
-                    State::Answered(_) | State::Silent => {}
+                    CallState::Sent if call.orphan => choices.push((1, Choice::Deliver(*id))),
+                    CallState::Sent => choices.push((8, Choice::Deliver(*id))),
+                    CallState::Arrived(..) => choices.push((8, Choice::Respond(*id))),
+                    CallState::Answered(_) | CallState::Silent => {}
                 }
             }
         }
         let alive = self
             .processes
             .iter()
-            .filter(|process| process.lives() && !process.cold)
+            .filter(|process| process.is_alive() && !process.is_cold)
             .count();
-        if alive < self.processes_wanted && !self.calm {
+        if alive < self.processes_wanted && !self.is_calm {
             choices.push((6, Choice::Boot));
         }
         let running = self
@@ -256,11 +261,11 @@ impl<'a> Schedule<'a> {
             .iter()
             .filter(|operation| matches!(operation.progress, Progress::Running(_)));
         if running.count() < 6 {
-            let waits = |operation: &Operation| matches!(operation.progress, Progress::Waiting | Progress::Running(_));
+            let waits = |operation: &Operation| matches!(operation.progress, Progress::Pending | Progress::Running(_));
             let first = self.first.filter(|first| waits(&self.operations[*first]));
             for (index, operation) in self.operations.iter().enumerate() {
                 let its_turn = first.is_none_or(|first| first == index);
-                if its_turn && matches!(operation.progress, Progress::Waiting) {
+                if its_turn && matches!(operation.progress, Progress::Pending) {
                     let possible = operation.kind == Kind::Cold || !self.hosts(operation).is_empty();
                     if possible {
                         choices.push((5, Choice::Start(index)));
@@ -272,11 +277,11 @@ impl<'a> Schedule<'a> {
         choices
     }
 
-    /// The processes that could serve an operation.
+    /// Returns the processes that can perform an operation.
     pub(super) fn hosts(&self, operation: &Operation) -> Vec<usize> {
         let network = self.shared.lock();
         let serves = |process: &usize| {
-            self.processes[*process].serves() && network.processes[*process].stalled_until_ms.is_none()
+            self.processes[*process].is_running() && network.processes[*process].stalled_until_ms.is_none()
         };
         match operation.process {
             Some(process) => vec![process],
@@ -288,7 +293,7 @@ impl<'a> Schedule<'a> {
         match choice {
             Choice::Deliver(id) => {
                 let lost = self.shared.lock().calls.get(&id).is_some_and(|call| call.orphan) && self.dice.one_in(3);
-                self.say_call(if lost { "is lost at last" } else { "arrives" }, id);
+                self.trace_call(if lost { "is lost" } else { "arrives" }, id);
                 let mut network = self.shared.lock();
                 if lost {
                     network.calls.remove(&id);
@@ -296,13 +301,13 @@ impl<'a> Schedule<'a> {
                     network.deliver(id);
                 }
             }
-            Choice::Answer(id) => {
-                self.say_call("is answered", id);
+            Choice::Respond(id) => {
+                self.trace_call("is answered", id);
                 self.shared.lock().answer(id, None);
             }
             Choice::Start(index) => self.start(index),
             Choice::Boot => {
-                self.boot(false, None);
+                self.start_process(false, None);
             }
         }
     }
@@ -310,12 +315,12 @@ impl<'a> Schedule<'a> {
     fn take_outcomes(&mut self) {
         let outcomes = std::mem::take(&mut *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
         for (index, outcome) in outcomes {
-            self.say(|_| format!("{index} comes to {outcome:?}"));
+            self.trace_step(|_| format!("{index} ends with {outcome:?}"));
             match outcome {
-                Outcome::Failed(error) if index == usize::MAX => self.allow(&error, Kind::Cold),
+                Outcome::Failed(error) if index == usize::MAX => self.check_error(&error, Kind::Cold),
                 Outcome::Failed(error) => {
-                    self.allow(&error, self.operations[index].kind);
-                    self.unknown(index);
+                    self.check_error(&error, self.operations[index].kind);
+                    self.retry_or_give_up(index);
                 }
                 Outcome::Done => {
                     if let Progress::Running(process) = self.operations[index].progress {
@@ -323,11 +328,11 @@ impl<'a> Schedule<'a> {
                     }
                     self.operations[index].progress = Progress::Done;
                 }
-                Outcome::Wrote => {
+                Outcome::Written => {
                     self.operations[index].progress = Progress::Done;
                     self.acknowledged.push(index);
                 }
-                Outcome::Saw {
+                Outcome::Read {
                     ledger,
                     counted,
                     digests,
@@ -341,21 +346,21 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Only a store that does not answer excuses a failure.
-    fn allow(&mut self, error: &Error, kind: Kind) {
+    /// Reports an error that is not caused by a store without response.
+    fn check_error(&mut self, error: &Error, kind: Kind) {
         if !error.is_transient() {
-            self.shared.lock().checker.complain(format!("{kind:?} fails: {error}"));
+            self.shared.lock().checker.report(format!("{kind:?} fails: {error}"));
         }
     }
 
-    /// Nobody knows whether it took place: the client repeats it, or gives up.
-    pub(super) fn unknown(&mut self, index: usize) {
+    /// Makes the client retry an operation with an unknown outcome, or give it up.
+    pub(super) fn retry_or_give_up(&mut self, index: usize) {
         let now_ms = self.shared.lock().now_ms;
         let patient = !self.dice.one_in(4);
         let operation = &mut self.operations[index];
         let young = operation.first_ms.is_none_or(|first_ms| now_ms - first_ms < REPEAT_MS);
-        let again = patient && young || self.calm;
-        operation.progress = if again { Progress::Waiting } else { Progress::GivenUp };
+        let retries = patient && young || self.is_calm;
+        operation.progress = if retries { Progress::Pending } else { Progress::GivenUp };
     }
 
     fn statistics(&self) -> Statistics {
@@ -375,17 +380,19 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    pub(super) fn say(&mut self, what: impl FnOnce(&Network) -> String) {
+    /// Records a step, if the schedule is recorded.
+    pub(super) fn trace_step(&mut self, event: impl FnOnce(&Network) -> String) {
         if let Some(trace) = &mut self.trace {
             let network = self.shared.lock();
-            trace.push(format!("{:>6} {:>15} {}", self.step, network.now_ms, what(&network)));
+            trace.push(format!("{:>6} {:>15} {}", self.step, network.now_ms, event(&network)));
         }
     }
 
-    pub(super) fn say_call(&mut self, what: &str, id: u64) {
-        self.say(|network| match network.calls.get(&id) {
-            Some(call) => format!("process {}: {} {what}", call.process, call.request),
-            None => format!("{id} {what}"),
+    /// Records an event of a call.
+    pub(super) fn trace_call(&mut self, event: &str, id: u64) {
+        self.trace_step(|network| match network.calls.get(&id) {
+            Some(call) => format!("process {}: {} {event}", call.process, call.request),
+            None => format!("{id} {event}"),
         });
     }
 }

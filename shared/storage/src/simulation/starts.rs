@@ -1,11 +1,11 @@
-//! How operations and processes begin.
+//! Starts operations and processes.
 
 use std::sync::{Arc, PoisonError};
 
-use super::doors::{SimClock, SimStore};
+use super::endpoints::{SimClock, SimStore};
 use super::network::Timing;
 use super::operation::{Kind, Outcome, Progress, perform};
-use super::process::{Process, options_of, place_of};
+use super::process::{Process, environment_of, options_of};
 use super::schedule::{HOUR_MS, REPEAT_MS, Schedule, TUNING, TUNING_OF_SQLITE};
 use crate::engine::Engine;
 use crate::limits::Tuning;
@@ -20,7 +20,7 @@ impl Schedule<'_> {
             return;
         }
         let process = if self.operations[index].kind == Kind::Cold {
-            self.boot(true, Some(index))
+            self.start_process(true, Some(index))
         } else {
             let hosts = self.hosts(&self.operations[index]);
             let Some(process) = self.dice.pick(&hosts) else { return };
@@ -30,7 +30,7 @@ impl Schedule<'_> {
         let operation = &mut self.operations[index];
         operation.begin(process, now_ms, acknowledged);
         let kind = operation.kind;
-        self.say(|_| format!("process {process} begins {kind:?} {index}"));
+        self.trace_step(|_| format!("process {process} begins {kind:?} {index}"));
         if kind != Kind::Cold
             && let Some(engine) = self.processes[process].engine()
         {
@@ -57,8 +57,8 @@ impl Schedule<'_> {
         });
     }
 
-    /// Starts a process; one that only serves `cold_for` where that is named.
-    pub(super) fn boot(&mut self, cold: bool, cold_for: Option<usize>) -> usize {
+    /// Starts a process. If `cold_for` is given, it only performs that operation.
+    pub(super) fn start_process(&mut self, is_cold: bool, cold_for: Option<usize>) -> usize {
         let process = self.processes.len();
         let skew_ms = i64::try_from(self.dice.below(4 * HOUR_MS)).unwrap_or(0) - (2 * HOUR_MS).cast_signed();
         self.shared.lock().processes.push(Timing {
@@ -74,16 +74,16 @@ impl Schedule<'_> {
             process,
         });
         let options = options_of(self.plan, &mut self.dice, Arc::clone(&clock) as Arc<_>);
-        let place = place_of(self.plan, &options);
-        let compacts_by_itself = self.dice.one_in(2);
+        let compacts_after_commits = self.dice.one_in(2);
         let tasks = Tasks::Simulated(Arc::new(self.executor.spawner(process)));
-        let born = Process::new(cold);
-        let (slot, outcomes) = (born.slot(), Arc::clone(&self.outcomes));
-        let (kind, model, tuning) = (Kind::Cold, self.plan.is_model(), self.tuning());
-        self.processes.push(born);
+        let environment = environment_of(self.plan, &options, tasks, self.tuning());
+        let started = Process::new(is_cold);
+        let (slot, outcomes) = (started.slot(), Arc::clone(&self.outcomes));
+        let (kind, model) = (Kind::Cold, self.plan.is_model());
+        self.processes.push(started);
         self.executor.spawn(process, async move {
-            let opened = match place {
-                Ok(place) => Engine::open_in(store, options, place, tasks, tuning).await,
+            let opened = match environment {
+                Ok(environment) => Engine::open_in(store, options, environment).await,
                 Err(error) => Err(error),
             };
             let outcome = match (opened, cold_for) {
@@ -93,7 +93,7 @@ impl Schedule<'_> {
                     outcome
                 }
                 (Ok(engine), None) => {
-                    if compacts_by_itself {
+                    if compacts_after_commits {
                         engine.compact_by_itself();
                     }
                     slot.open(engine);
@@ -108,7 +108,7 @@ impl Schedule<'_> {
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             outcomes.push((cold_for.unwrap_or(usize::MAX), outcome));
         });
-        self.say(|_| format!("process {process} starts"));
+        self.trace_step(|_| format!("process {process} starts"));
         process
     }
 }

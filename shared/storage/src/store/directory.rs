@@ -1,11 +1,12 @@
-//! A store in a folder of one machine: the embedded default.
+//! A store in a folder of one machine, the embedded default.
 //!
-//! Conditions hold between processes: `flock` on a file that is never deleted is held over compare, write, fsync, rename and
-//! the folder's fsync, and a mutex does the same between the threads that share it. In front of each object stand its ETag (16
-//! random bytes) and the time of its PUT (8 bytes), so that asking whether an object moved is one small read.
+//! Conditional PUTs are atomic between processes: a PUT holds `flock` on a file that is never deleted while it
+//! compares, writes, syncs, renames and syncs the folder. A mutex does the same between the threads of a process. Each
+//! file begins with the ETag of the object (16 random bytes) and the time of its PUT (8 bytes), so that a revalidation
+//! reads only a few bytes.
 //!
-//! A reader may see a version between its rename and the folder's fsync. Its writer has no answer yet then; a power cut in that
-//! moment takes both away.
+//! A reader may see a version between the rename and the sync of the folder. The writer has no response yet at that
+//! time, so a power failure then loses no acknowledged write.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -18,24 +19,25 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::filesystem::refuse_network;
-use super::kept::Kept;
+use super::open_object::OpenObject;
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
-use crate::environment::{Clock, Random, SystemClock, SystemRandom, hex_16};
-use crate::error::advice;
+use crate::clock::{Clock, SystemClock};
+use crate::disk::advice;
+use crate::random::{Random, SystemRandom, hex_16};
 
-/// The ETag and the time in front of each object. Bytes.
+/// ETag and time of the PUT, before the body. Bytes.
 const HEADER_BYTES: usize = 24;
-/// The ETag alone. Bytes.
+/// ETag. Bytes.
 const ETAG_BYTES: usize = 16;
-/// A body up to this size (a chunk of a base, a picture) is read at once, a larger one on a thread for blocking work. Bytes.
+/// A larger body is read on a thread for blocking work. Chunks of a base and pictures are not larger. Bytes.
 const INLINE_READ_BYTES: u64 = 1024 * 1024;
-/// Names that begin with a dot are the store's own.
+/// Names that begin with a dot belong to the store itself.
 const LOCK_NAME: &str = ".lock";
 const TEMPORARY_PREFIX: &str = ".put-";
-/// Folders that had the name of an object.
+/// Prefix of folders that had the name of an object.
 const ASIDE_PREFIX: &str = ".aside-";
 
-/// Objects as files below one folder. Clones share it; any number of processes of one machine may open it.
+/// Objects as files below one folder. Clones share it, and any number of processes of one machine may open it.
 #[derive(Clone)]
 pub struct DirectoryStore {
     shared: Arc<Shared>,
@@ -45,23 +47,23 @@ struct Shared {
     root: PathBuf,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    /// `flock` belongs to an open file, so threads that share it need a mutex of their own.
+    /// `flock` belongs to an open file, so threads that share the file need a mutex too.
     lock: Mutex<File>,
-    /// Folders that are known to exist and to be durable in their parents.
+    /// Folders that exist and are durable in their parents.
     folders: Mutex<HashSet<PathBuf>>,
-    kept: Kept,
+    open_object: OpenObject,
 }
 
 impl DirectoryStore {
-    /// Opens the folder `path`, and creates it where it is missing.
+    /// Opens the folder `path`, and creates it if it is missing.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] on a network file system, [`StoreError::Busy`] where the folder cannot be used.
+    /// [`StoreError::Refused`] on a network file system, or [`StoreError::Busy`] if the folder cannot be used.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         Self::open_with(path, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
     }
 
-    /// Like [`DirectoryStore::open`], with a clock and a source of ETags of the caller's choice.
+    /// Opens the folder like [`DirectoryStore::open`], with another clock and another random source for ETags.
     ///
     /// # Errors
     /// As [`DirectoryStore::open`].
@@ -88,7 +90,7 @@ impl DirectoryStore {
                 random,
                 lock,
                 folders,
-                kept: Kept::default(),
+                open_object: OpenObject::default(),
             }),
         })
     }
@@ -98,17 +100,22 @@ impl DirectoryStore {
 impl ObjectStore for DirectoryStore {
     async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
         check_key(key)?;
-        let Shared { root, clock, kept, .. } = &*self.shared;
+        let Shared {
+            root,
+            clock,
+            open_object,
+            ..
+        } = &*self.shared;
         let now_us = clock.monotonic_us();
         let path = root.join(key);
-        let Some((file, header)) = open_object(&path)? else {
+        let Some((file, header)) = open_with_header(&path)? else {
             return Ok(Fetched::Missing);
         };
         let date_ms = clock.unix_ms();
         if let Some(etag) = if_none_match
             && etag.as_bytes() == &header[..ETAG_BYTES]
         {
-            kept.keep(key, etag.as_bytes(), &path, file, now_us);
+            open_object.keep(key, etag.as_bytes(), &path, file, now_us);
             return Ok(Fetched::NotModified { date_ms });
         }
         let bytes = body_bytes(&file).map_err(|error| unread(&path, &error))?;
@@ -119,15 +126,15 @@ impl ObjectStore for DirectoryStore {
     }
 
     fn is_still(&self, key: &str, etag: &ETag) -> Option<u64> {
-        let Shared { clock, kept, .. } = &*self.shared;
-        let is_still = kept.has(key, etag.as_bytes(), clock.monotonic_us());
-        is_still.then(|| clock.unix_ms())
+        let Shared { clock, open_object, .. } = &*self.shared;
+        let is_confirmed = open_object.has(key, etag.as_bytes(), clock.monotonic_us());
+        is_confirmed.then(|| clock.unix_ms())
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
         check_key(key)?;
         let path = self.shared.root.join(key);
-        let Some((file, header)) = open_object(&path)? else {
+        let Some((file, header)) = open_with_header(&path)? else {
             return Ok(Fetched::Missing);
         };
         let date_ms = self.shared.clock.unix_ms();
@@ -148,7 +155,7 @@ impl ObjectStore for DirectoryStore {
         check_key(key)?;
         let (shared, path) = (Arc::clone(&self.shared), self.shared.root.join(key));
         blocking(move || {
-            shared.locked(|| match fs::remove_file(&path) {
+            shared.exclusively(|| match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(unread(&path, &error)),
                 _ => Ok(()),
             })
@@ -170,11 +177,12 @@ impl ObjectStore for DirectoryStore {
 
 impl Shared {
     /// Runs `work` while no other process and no other thread changes an object.
-    fn locked<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn exclusively<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         lock.lock().map_err(|error| busy(&self.root, &error))?;
         let result = work();
-        // Closing would do; an error here leaves the lock to the next holder of the mutex, who takes it again.
+        // If this fails, the next holder of the mutex takes the lock again, which succeeds because the file is the
+        // same.
         let _ = lock.unlock();
         result
     }
@@ -189,7 +197,7 @@ impl Shared {
             if path.exists() {
                 return Err(StoreError::PreconditionFailed);
             }
-            // A link is created or it is not, for all processes alike: no lock, so many chunks can be on their way at once.
+            // Creating a hard link is atomic between processes. It needs no lock, so many chunks can be stored at once.
             let temporary = self.write_temporary(&folder, etag, body)?;
             let linked = fs::hard_link(&temporary, &path);
             let _ = fs::remove_file(&temporary);
@@ -200,9 +208,9 @@ impl Shared {
             sync_folder(&folder).map_err(|error| unknown(&folder, &error))?;
             return Ok(ETag::new(etag.to_vec()));
         }
-        self.locked(|| {
+        self.exclusively(|| {
             if let PutCondition::Match(wanted) = condition {
-                let current = open_object(&path)?;
+                let current = open_with_header(&path)?;
                 if current.is_none_or(|(_, header)| header[..ETAG_BYTES] != *wanted.as_bytes()) {
                     return Err(StoreError::PreconditionFailed);
                 }
@@ -217,7 +225,8 @@ impl Shared {
         })
     }
 
-    /// Gives the file `temporary` the name `path`. A folder of that name is renamed, because a folder cannot be replaced by a file.
+    /// Renames the file `temporary` to `path`. A folder of that name is renamed first, because a file cannot replace a
+    /// folder.
     fn replace(&self, temporary: &Path, path: &Path) -> std::io::Result<()> {
         match fs::rename(temporary, path) {
             Err(error) if error.kind() == ErrorKind::IsADirectory => {
@@ -229,7 +238,7 @@ impl Shared {
         }
     }
 
-    /// A durable file that no key names yet. Nothing landed where this fails.
+    /// Writes a durable file that is not visible as an object yet. If this fails, the PUT had no effect.
     fn write_temporary(&self, folder: &Path, etag: [u8; ETAG_BYTES], body: &[u8]) -> Result<PathBuf, StoreError> {
         let path = folder.join(format!("{TEMPORARY_PREFIX}{}", hex_16(&*self.random)));
         let mut header = [0; HEADER_BYTES];
@@ -259,7 +268,7 @@ impl Shared {
     }
 }
 
-/// Creates a folder and its parents, each durable in its parent.
+/// Creates a folder and its parents, and makes each durable in its parent.
 fn create_folder(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -279,8 +288,8 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The file of an object and its header, or nothing where there is no such object.
-fn open_object(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreError> {
+/// Opens the file of an object and reads its header. `None` if the object is missing.
+fn open_with_header(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreError> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| unread(path, &error))?,
@@ -301,7 +310,7 @@ fn open_object(path: &Path) -> Result<Option<(File, [u8; HEADER_BYTES])>, StoreE
     }
 }
 
-/// How long the body in `file` is.
+/// Returns the length of the body in `file` in bytes.
 fn body_bytes(file: &File) -> std::io::Result<u64> {
     let bytes = rustix::fs::fstat(file)?.st_size;
     Ok(u64::try_from(bytes)
@@ -309,7 +318,7 @@ fn body_bytes(file: &File) -> std::io::Result<u64> {
         .saturating_sub(HEADER_BYTES as u64))
 }
 
-/// The object of `length` bytes from `offset` on, which are there.
+/// Reads `length` bytes of the body from `offset` on. The file must contain them.
 fn read_body(
     file: &File,
     header: &[u8; HEADER_BYTES],
@@ -345,7 +354,7 @@ fn list_folder(folder: &Path, above: &str, prefix: &str, found: &mut Vec<Listed>
                 list_folder(&path, &inside, prefix, found)?;
             }
         } else if key.starts_with(prefix)
-            && let Some((file, header)) = open_object(&path)?
+            && let Some((file, header)) = open_with_header(&path)?
         {
             let bytes = file.metadata().map_err(|error| unread(&path, &error))?.len();
             let last_modified_ms = header[ETAG_BYTES..].try_into().map_or(0, u64::from_le_bytes);
@@ -359,7 +368,7 @@ fn list_folder(folder: &Path, above: &str, prefix: &str, found: &mut Vec<Listed>
     Ok(())
 }
 
-/// Runs `work` on a thread for blocking work. It runs to its end even where the caller does not wait for it.
+/// Runs `work` on a thread for blocking work. It completes even if the caller stops waiting.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -369,27 +378,27 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Nothing landed.
+/// The error of a PUT that had no effect.
 fn busy(path: &Path, error: &std::io::Error) -> StoreError {
-    for_good(path, error).unwrap_or_else(|| StoreError::Busy(said(path, error)))
+    permanent(path, error).unwrap_or_else(|| StoreError::Busy(text_of(path, error)))
 }
 
-/// Nothing was to land.
+/// The error of a read.
 fn unread(path: &Path, error: &std::io::Error) -> StoreError {
-    for_good(path, error).unwrap_or_else(|| unknown(path, error))
+    permanent(path, error).unwrap_or_else(|| unknown(path, error))
 }
 
-/// It may have landed.
+/// The error of a PUT that may have taken effect.
 fn unknown(path: &Path, error: &std::io::Error) -> StoreError {
-    StoreError::Unknown(said(path, error))
+    StoreError::Unknown(text_of(path, error))
 }
 
-/// What no waiting mends.
-fn for_good(path: &Path, error: &std::io::Error) -> Option<StoreError> {
+/// Returns [`StoreError::Refused`] with advice if waiting cannot help.
+fn permanent(path: &Path, error: &std::io::Error) -> Option<StoreError> {
     let advice = advice(error.kind());
-    (!advice.is_empty()).then(|| StoreError::Refused(format!("{}{advice}", said(path, error))))
+    (!advice.is_empty()).then(|| StoreError::Refused(format!("{}{advice}", text_of(path, error))))
 }
 
-fn said(path: &Path, error: &std::io::Error) -> String {
+fn text_of(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }

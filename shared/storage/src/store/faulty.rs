@@ -1,4 +1,4 @@
-//! A memory store whose network misbehaves, by script or by seed.
+//! A memory store with injected network faults, by script or by seed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{ETag, Fetched, Listed, MemoryStore, ObjectStore, PutCondition, StoreError};
-use crate::environment::{SeededRandom, below};
+use crate::random::{SeededRandom, below};
 
-/// What a fault is applied to.
+/// The kind of a call to which a fault applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// [`ObjectStore::get`] and [`ObjectStore::get_range`].
@@ -18,24 +18,24 @@ pub enum Operation {
     Put,
 }
 
-/// How a call goes wrong.
+/// A network fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The request is lost: nothing happens, and the caller learns nothing.
+    /// The request is lost. It has no effect, and the outcome is unknown to the caller.
     LostRequest,
-    /// The request takes effect, and its answer is lost.
+    /// The request takes effect, and its response is lost.
     LostReply,
-    /// The request takes effect only before the next PUT of anybody; the caller learns nothing.
+    /// The request takes effect later, before the next PUT of any process. The outcome is unknown to the caller.
     LateArrival,
-    /// 409: nothing happens.
+    /// The response is 409. The request has no effect.
     Conflict,
-    /// 503: nothing happens.
+    /// The response is 503. The request has no effect.
     Unavailable,
-    /// Any other 4xx: nothing happens, and never will.
+    /// The response is another 4xx. The request has no effect, and a retry would not help.
     Forbidden,
 }
 
-/// How often which fault happens by itself, in thousandths of all calls.
+/// The rates of random faults, in thousandths of all calls.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rates {
     /// [`Fault::LostRequest`].
@@ -50,8 +50,8 @@ pub struct Rates {
     pub unavailable: u64,
 }
 
-/// One process's way to a [`MemoryStore`]: the store itself stays honest, the way to it does not. Several of them, with
-/// seeds of their own, may lead to one store.
+/// The faulty connection of one process to a [`MemoryStore`], which works correctly itself. Several connections with
+/// different seeds may lead to one store.
 #[derive(Clone)]
 pub struct FaultyStore {
     inner: MemoryStore,
@@ -68,7 +68,7 @@ struct Faults {
 }
 
 impl FaultyStore {
-    /// Wraps `inner`; faults happen by `rates`, chosen by `seed`.
+    /// Wraps `inner`. Random faults follow from `seed` and occur with `rates`.
     #[must_use]
     pub fn new(inner: MemoryStore, seed: u64, rates: Rates) -> Self {
         Self {
@@ -79,12 +79,13 @@ impl FaultyStore {
         }
     }
 
-    /// Applies `fault` once, to the next `operation` on a key that begins with `prefix`, after all that were scripted before.
+    /// Applies `fault` once, to the next `operation` on a key that begins with `prefix`, after all faults that were
+    /// scripted before.
     pub fn script(&self, operation: Operation, prefix: &str, fault: Fault) {
         self.faults().script.push_back((operation, prefix.to_owned(), fault));
     }
 
-    /// Every call so far, in order: what it was and on which key.
+    /// Returns the kinds and the keys of all calls so far, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<(Operation, String)> {
         self.faults().calls.clone()
@@ -132,13 +133,13 @@ impl FaultyStore {
     fn deliver_late(&self) {
         let late = std::mem::take(&mut self.faults().late);
         for (key, body, condition) in late {
-            // Nobody waits for the answer any more.
+            // The caller got another result already.
             let _ = self.inner.put_now(&key, body, &condition);
         }
     }
 }
 
-fn answer(fault: Fault) -> StoreError {
+fn error_of(fault: Fault) -> StoreError {
     match fault {
         Fault::LostRequest | Fault::LostReply | Fault::LateArrival => StoreError::Unknown(format!("{fault:?}")),
         Fault::Conflict | Fault::Unavailable => StoreError::Busy(format!("{fault:?}")),
@@ -149,18 +150,18 @@ fn answer(fault: Fault) -> StoreError {
 #[async_trait]
 impl ObjectStore for FaultyStore {
     async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
-        // A real store answers later; so the caller's other tasks get their turn here.
+        // A real store responds later, so other tasks of the caller run first.
         tokio::task::yield_now().await;
         match self.next_fault(Operation::Get, key) {
             None => self.inner.get(key, if_none_match).await,
-            Some(fault) => Err(answer(fault)),
+            Some(fault) => Err(error_of(fault)),
         }
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
         match self.next_fault(Operation::Get, key) {
             None => self.inner.get_range(key, offset, length).await,
-            Some(fault) => Err(answer(fault)),
+            Some(fault) => Err(error_of(fault)),
         }
     }
 
@@ -172,13 +173,13 @@ impl ObjectStore for FaultyStore {
         };
         match fault {
             Fault::LostReply => {
-                // Whether it took effect is exactly what the caller does not learn.
+                // The caller must not learn the outcome.
                 let _ = self.inner.put_now(key, body, &condition);
             }
             Fault::LateArrival => self.faults().late.push((key.to_owned(), body, condition)),
             _ => {}
         }
-        Err(answer(fault))
+        Err(error_of(fault))
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

@@ -1,11 +1,11 @@
-//! Which file systems keep a lock and a rename between the processes of one machine only, and are therefore refused.
+//! Rejects network file systems, on which locks and renames are not atomic between machines.
 
 use std::path::Path;
 
 use super::StoreError;
 
-/// `f_type` of `statfs(2)`, from `linux/magic.h` and the file systems' own sources. FUSE is here because most of what is
-/// mounted by it is a network (sshfs, s3fs, gcsfuse), and because such a file system may ignore locks.
+/// `f_type` of `statfs(2)`, from `linux/magic.h` and from the sources of the file systems. FUSE is included because
+/// most file systems that use it are network file systems (sshfs, s3fs, gcsfuse), and because they may ignore locks.
 #[cfg(target_os = "linux")]
 const REFUSED: [(u32, &str); 17] = [
     (0x0000_6969, "NFS"),
@@ -27,7 +27,7 @@ const REFUSED: [(u32, &str); 17] = [
     (0xbacb_acbc, "VMware shared folder"),
 ];
 
-/// The name of the network file system with this `f_type`, if it is one.
+/// Returns the name of the network file system with this `f_type`. `None` if it is a local one.
 #[cfg(target_os = "linux")]
 fn refused_type(f_type: u32) -> Option<&'static str> {
     REFUSED
@@ -36,22 +36,22 @@ fn refused_type(f_type: u32) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// Refuses a folder on a network file system. Elsewhere than on Linux the type is not looked at.
+/// Rejects a folder on a network file system. On systems other than Linux every file system is accepted.
 ///
 /// # Errors
-/// [`StoreError::Refused`], naming the type; [`StoreError::Busy`] where the folder cannot be asked.
+/// [`StoreError::Refused`], which names the type, or [`StoreError::Busy`] if the type cannot be read.
 pub(super) fn refuse_network(path: &Path) -> Result<(), StoreError> {
     #[cfg(target_os = "linux")]
     {
-        let answer =
+        let status =
             rustix::fs::statfs(path).map_err(|error| StoreError::Busy(format!("{}: {error}", path.display())))?;
-        // The kernel's field is 32 bits wide at heart; its Rust type differs between targets.
+        // The kernel uses 32 bits. The Rust type differs between targets.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "magic numbers have 32 bits"
         )]
-        if let Some(name) = refused_type(answer.f_type as u32) {
+        if let Some(name) = refused_type(status.f_type as u32) {
             let place = path.display();
             return Err(StoreError::Refused(format!(
                 "{place} is on {name}, where locks do not hold between machines: use a local disk"
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_network_types_from_local_ones() {
+    fn network_types_are_distinguished_from_local_ones() {
         assert_eq!(refused_type(0x6969), Some("NFS"));
         assert_eq!(refused_type(0xff53_4d42), Some("CIFS"));
         assert_eq!(refused_type(0xef53), None, "ext4");
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn lets_a_local_folder_pass() {
+    fn local_folder_is_accepted() {
         refuse_network(Path::new("/")).unwrap();
     }
 }

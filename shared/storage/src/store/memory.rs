@@ -1,4 +1,4 @@
-//! A store in memory: for tests, for simulations, and as the plainest statement of what a store does.
+//! A store in memory, for tests. It is also the simplest description of a correct store.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
-use crate::environment::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock};
 
-/// Objects in memory. Clones share their contents, so that several engines can use one "bucket".
+/// Objects in memory. Clones share them, so that several engines can use one bucket.
 #[derive(Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -33,13 +33,13 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store that tells the time of the operating system.
+    /// Creates an empty store with the clock of the operating system.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(Arc::new(SystemClock::new()))
     }
 
-    /// An empty store that tells the time of `clock`.
+    /// Creates an empty store with another clock.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl MemoryStore {
         self.shared.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts without a call to the trait: the same rules, at once. Also what a late arrival does.
+    /// Stores an object like [`ObjectStore::put`], without `async`.
     pub(crate) fn put_now(&self, key: &str, body: Bytes, condition: &PutCondition) -> Result<ETag, StoreError> {
         check_key(key)?;
         let now_ms = self.shared.clock.unix_ms();

@@ -1,13 +1,37 @@
-//! Object stores behind one trait.
+//! Object stores behind one trait, [`ObjectStore`].
 //!
-//! A store holds named byte strings and can replace one under a condition, atomically for everybody who uses it. That is all
-//! the engine asks for. To add one more: implement [`ObjectStore`], and add it to `tests/conformance.rs`.
+//! # Contents
+//!
+//! - `memory`: a store in memory, for tests.
+//! - `directory`: a store in a folder of one machine, the embedded default. `filesystem` rejects network file systems,
+//!   and `open_object` answers whether an object is unchanged without opening it again.
+//! - `s3`: a bucket of S3 or of a compatible server.
+//! - `faulty`: a memory store with injected network faults.
+//! - `place`: parses `dir:` and `s3://` and opens the store.
+//! - `bucket`: the store as the engine uses it, with time limits and fresh names.
+//!
+//! # Dependencies
+//!
+//! This module depends on `format` for the names of objects, on `aws` for connections, and on no other layer. A store
+//! knows nothing about the content of objects.
+//!
+//! # Data flow
+//!
+//! A store keeps named byte strings. The engine needs one guarantee: a PUT with a condition is atomic for all processes
+//! that use the store. A store sorts its errors by their meaning for a commit (see [`StoreError`]). It may retry GET,
+//! LIST and DELETE, but never PUT, because only the caller can find out whether a PUT without a response succeeded.
+//!
+//! # Adding a store
+//!
+//! Implement [`ObjectStore`], add a line to `tests/conformance.rs`, and a scheme to [`Place`] if operators can choose
+//! the store.
 
+mod bucket;
 mod directory;
 mod faulty;
 mod filesystem;
-mod kept;
 mod memory;
+mod open_object;
 mod place;
 mod s3;
 
@@ -16,24 +40,25 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub(crate) use bucket::Bucket;
 pub use directory::DirectoryStore;
 pub use faulty::{Fault, FaultyStore, Operation, Rates};
 pub use memory::MemoryStore;
 pub use place::{Place, PlaceError};
 pub use s3::{S3Settings, S3Store};
 
-/// The version of one object. Opaque: compared, never computed.
+/// The version of an object. It is opaque: it is compared and never computed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ETag(Bytes);
 
 impl ETag {
-    /// What the store calls this version.
+    /// Creates an ETag from the bytes that the store returned.
     #[must_use]
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())
     }
 
-    /// The same bytes that were handed to [`ETag::new`].
+    /// Returns the bytes that were passed to [`ETag::new`].
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -46,119 +71,123 @@ impl fmt::Debug for ETag {
     }
 }
 
-/// An object as it was when it was fetched.
+/// A fetched object.
 #[derive(Debug, Clone)]
 pub struct Object {
     /// Its version.
     pub etag: ETag,
-    /// Its bytes.
+    /// Its content.
     pub body: Bytes,
-    /// The store's clock when it answered (`Date`). Milliseconds since 1970.
+    /// The store's time of the response (`Date`). Milliseconds since 1970.
     pub date_ms: u64,
-    /// The store's clock when this version was put (`Last-Modified`). Milliseconds since 1970.
+    /// The store's time of the PUT of this version (`Last-Modified`). Milliseconds since 1970.
     pub last_modified_ms: u64,
 }
 
-/// The answer to a GET.
+/// The response to a GET.
 #[derive(Debug, Clone)]
 pub enum Fetched {
-    /// The object still has the version that was named (304).
+    /// The object still has the given ETag (304).
     NotModified {
-        /// The store's clock when it answered. Milliseconds since 1970.
+        /// The store's time of the response. Milliseconds since 1970.
         date_ms: u64,
     },
-    /// The object, in a version other than the one named (200).
+    /// The object, with another ETag than the given one (200).
     Found(Object),
     /// There is no such object (404).
     Missing,
 }
 
-/// What must hold for a PUT to take effect.
+/// The condition of a PUT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutCondition {
-    /// Nothing.
+    /// None.
     None,
     /// There is no such object yet (`If-None-Match: *`).
     CreateOnly,
-    /// The object exists in this version (`If-Match`).
+    /// The object exists with this ETag (`If-Match`).
     Match(ETag),
 }
 
-/// One line of a LIST.
+/// One entry of a LIST.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The whole key, prefix included.
+    /// The complete key with its prefix.
     pub key: String,
-    /// Bytes of its body.
+    /// Length of its body. Bytes.
     pub bytes: u64,
-    /// When this version was put, by the store's clock. Milliseconds since 1970.
+    /// The store's time of the PUT of this version. Milliseconds since 1970.
     pub last_modified_ms: u64,
 }
 
-/// Why a store did not do what was asked. The kinds are what the write path decides by.
+/// An error of a store. Its kinds are those that a commit has to distinguish.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The condition did not hold (412, and 404 under `If-Match`). Nothing was changed by THIS request as the store saw it;
-    /// a client that repeats on its own may see this as the answer to a PUT that landed.
+    /// The condition did not hold (412, and 404 with `If-Match`). This request changed nothing. If a client below the
+    /// store retries on its own, this may be the response to the retry of a PUT that succeeded.
     #[error("the object is in another version")]
     PreconditionFailed,
-    /// The store is busy (409, 503). Nothing landed.
+    /// The store is busy (409, 503). The request had no effect.
     #[error("the store is busy: {0}")]
     Busy(String),
-    /// No answer, or one that says nothing (time-out, reset, 500). The request may have landed, or still may.
+    /// The response is missing or inconclusive (time-out, reset, 500). The request may have taken effect, or may still
+    /// do so.
     #[error("the store did not answer: {0}")]
     Unknown(String),
-    /// The store says no, and will again (any other 4xx, a full disk, a key it does not allow). Nothing landed.
+    /// The store rejects the request permanently (any other 4xx, a full disk, an invalid key). The request had no
+    /// effect.
     #[error("the store refused: {0}")]
     Refused(String),
-    /// The object is there, but the store cannot make sense of it.
+    /// The object exists, but the store cannot read it.
     #[error("{0}")]
     Damaged(String),
 }
 
-/// A place for objects. Every method may be called from many tasks at once.
+/// A store of objects. Many tasks may call its methods at once.
 ///
-/// A key is one or more names of `[A-Za-z0-9._-]` joined by `/`; a name does not begin with a dot.
+/// A key consists of names of `[A-Za-z0-9._-]`, joined by `/`. A name does not begin with a dot.
 #[async_trait]
 pub trait ObjectStore: Send + Sync + 'static {
-    /// Fetches a whole object, or learns that it still is in the version `if_none_match`.
+    /// Fetches a complete object, or learns that it still has the ETag `if_none_match`.
     ///
     /// # Errors
-    /// [`StoreError`]; a missing object is not one.
+    /// [`StoreError`]. A missing object is not an error.
     async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError>;
 
-    /// The store's clock, where it knows without asking anybody that the object still is in that version: at this moment, not a
-    /// moment ago. Milliseconds since 1970. `None` says nothing.
+    /// Returns the store's time if the store can tell without a request that the object has that ETag at this moment.
+    /// Milliseconds since
+    /// 1970. `None` is inconclusive.
     fn is_still(&self, _key: &str, _etag: &ETag) -> Option<u64> {
         None
     }
 
-    /// Fetches at most `length` bytes from `offset` on (fewer at the end of the object, none behind it).
+    /// Fetches at most `length` bytes from `offset` on: fewer at the end of the object, none after it.
     ///
     /// # Errors
-    /// [`StoreError`]; a missing object is not one.
+    /// [`StoreError`]. A missing object is not an error.
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError>;
 
-    /// Stores an object if `condition` holds, and makes it durable before it answers. Does not repeat on its own.
+    /// Stores an object if `condition` holds. The object is durable when this returns. The store must not retry on its
+    /// own.
     ///
     /// # Errors
-    /// [`StoreError::PreconditionFailed`] where the condition does not hold.
+    /// [`StoreError::PreconditionFailed`] if the condition does not hold.
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError>;
 
-    /// Removes an object. Removing what is not there is no error.
+    /// Deletes an object. Deleting a missing object is not an error.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
 
-    /// Every object whose key begins with `prefix`, ordered by key.
+    /// Lists all objects whose keys begin with `prefix`, ordered by key.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError>;
 
-    /// A URL at which the store itself hands out the object to anybody, for `lifetime_ms` milliseconds; `None` where it
-    /// has none to offer.
+    /// Returns a URL at which everyone can download the object from the store itself for `lifetime_ms`. `None` if the
+    /// store does not support such URLs.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -167,16 +196,16 @@ pub trait ObjectStore: Send + Sync + 'static {
     }
 }
 
-/// Refuses a key that a store could not keep safely under its own name.
+/// Rejects a key that is not safe as a file name.
 pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
-    let fine = |name: &str| {
+    let is_valid = |name: &str| {
         !name.is_empty()
             && !name.starts_with('.')
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
-    if key.split('/').all(fine) {
+    if key.split('/').all(is_valid) {
         Ok(())
     } else {
         Err(StoreError::Refused(format!("{key:?} is not a key")))

@@ -1,4 +1,4 @@
-//! Where a bucket is, as a person writes it.
+//! The location of a bucket, as an operator writes it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::{DirectoryStore, Fetched, ObjectStore, S3Settings, S3Store, StoreError, check_key};
 use crate::aws::Aws;
-use crate::head::HEAD_KEY;
+use crate::format::keys::HEAD_KEY;
 
 const DIRECTORY: &str = "dir:";
 const S3: &str = "s3://";
 
-/// `dir:<folder>`, or `s3://<bucket>/<prefix>` with or without a prefix.
+/// A location: `dir:<folder>`, or `s3://<bucket>/<prefix>` with an optional prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// A folder of this machine.
@@ -21,16 +21,16 @@ pub enum Place {
     S3 {
         /// Name of the bucket.
         bucket: String,
-        /// What all keys begin with; may be empty.
+        /// Prefix of all keys. It may be empty.
         prefix: String,
     },
 }
 
 impl Place {
-    /// Opens the store there; one of S3 as `aws` says.
+    /// Opens the store. `aws` has the settings for S3.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be one. Whether a bucket answers shows with the first request.
+    /// [`StoreError`] if the folder or the settings cannot be used. No request is sent to a bucket yet.
     pub fn open(&self, aws: &Aws) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match self {
             Self::Directory(folder) => Ok(Arc::new(DirectoryStore::open(folder)?)),
@@ -45,10 +45,10 @@ impl Place {
         }
     }
 
-    /// Whether there is a database. Creates nothing, unlike [`Place::open`].
+    /// Returns whether the store contains a database. It creates nothing, unlike [`Place::open`].
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be opened or does not answer.
+    /// [`StoreError`] if the store cannot be opened or does not respond.
     pub async fn has_database(&self, aws: &Aws) -> Result<bool, StoreError> {
         if let Self::Directory(folder) = self
             && let Ok(false) = folder.join(HEAD_KEY).try_exists()
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-/// A text that names no place.
+/// The text is not a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("takes `dir:` and a folder, or `s3://` and a bucket, perhaps with `/` and a prefix")]
 pub struct PlaceError;
@@ -76,8 +76,8 @@ impl FromStr for Place {
         let place = text.strip_prefix(S3).ok_or(PlaceError)?;
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         let prefix = prefix.trim_end_matches('/');
-        let fine = |text: &str| check_key(text).is_ok();
-        if !fine(bucket) || !(prefix.is_empty() || fine(prefix)) {
+        let is_valid = |text: &str| check_key(text).is_ok();
+        if !is_valid(bucket) || !(prefix.is_empty() || is_valid(prefix)) {
             return Err(PlaceError);
         }
         Ok(Self::S3 {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_read_as_it_is_written() {
+    fn location_is_parsed_and_written() {
         for text in [
             "dir:/var/lib/bespoke",
             "dir:objects",

@@ -1,10 +1,10 @@
-//! A store in a bucket of S3, or of anything that speaks its protocol and whose conditional PUT is atomic.
+//! A store in a bucket of S3, or of a compatible server whose conditional PUT is atomic.
 //!
-//! GET, LIST and DELETE are repeated a few times where an answer fails to come; a PUT never is: whether it took effect is for
-//! the caller to find out, who knows what it meant.
+//! GET, LIST and DELETE are retried a few times if their response is lost. A PUT is not retried, because only the
+//! caller can find out whether it took effect.
 
 mod connect;
-mod judge;
+mod errors;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use bytes::Bytes;
 
 pub use connect::S3Settings;
 
-use self::judge::{BAD_REQUEST, RANGE_BEHIND_END, judge, status_of};
+use self::errors::{FOREIGN_ETAG, RANGE_AFTER_END, status_of, store_error};
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
 
 const NOT_MODIFIED: u16 = 304;
@@ -30,28 +30,28 @@ const NOT_FOUND: u16 = 404;
 /// Objects in a bucket, below a prefix.
 #[derive(Clone)]
 pub struct S3Store {
-    /// Repeats what is safe to repeat.
-    patient: Client,
-    /// Repeats nothing.
+    /// Retries requests.
+    retrying: Client,
+    /// Does not retry requests.
     once: Client,
     bucket: String,
-    /// Empty, or ends with a slash.
+    /// Empty, or with a slash at its end.
     prefix: String,
 }
 
 impl S3Store {
-    /// Prepares for the bucket that `settings` name. Sends nothing yet.
+    /// Creates the clients for a bucket. No request is sent yet.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where no region is set.
+    /// [`StoreError::Refused`] if neither a region nor an endpoint is set.
     pub fn open(settings: S3Settings) -> Result<Self, StoreError> {
-        let (patient, once) = connect::clients(&settings.aws)?;
+        let (retrying, once) = connect::clients(&settings.aws)?;
         let prefix = match settings.prefix.trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
         Ok(Self {
-            patient,
+            retrying,
             once,
             bucket: settings.bucket,
             prefix,
@@ -70,21 +70,21 @@ impl S3Store {
         if_none_match: Option<&ETag>,
     ) -> Result<Fetched, StoreError> {
         let date = Date::default();
-        let ask = self.patient.get_object().bucket(&self.bucket).key(self.key(key)?);
-        let ask = ask
+        let request = self.retrying.get_object().bucket(&self.bucket).key(self.key(key)?);
+        let request = request
             .set_range(range)
             .set_if_none_match(if_none_match.map(text_of).transpose()?);
-        match ask.customize().interceptor(date.clone()).send().await {
-            Ok(answer) => {
-                let (etag, modified) = (answer.e_tag().map(str::to_owned), answer.last_modified().copied());
-                // A body that breaks off was not read.
-                let body = answer.body.collect().await;
+        match request.customize().interceptor(date.clone()).send().await {
+            Ok(response) => {
+                let (etag, modified) = (response.e_tag().map(str::to_owned), response.last_modified().copied());
+                // If the connection breaks during the body, the outcome of the GET is unknown.
+                let body = response.body.collect().await;
                 let body = body
                     .map_err(|error| StoreError::Unknown(error.to_string()))?
                     .into_bytes();
                 Ok(Fetched::Found(object_of(etag, modified, body, date.ms()?)?))
             }
-            Err(error) => match (status_of(&error), judge(&self.bucket, &error)) {
+            Err(error) => match (status_of(&error), store_error(&self.bucket, &error)) {
                 (Some(NOT_MODIFIED), _) => Ok(Fetched::NotModified { date_ms: date.ms()? }),
                 (Some(NOT_FOUND), StoreError::PreconditionFailed) => Ok(Fetched::Missing),
                 (_, error) => Err(error),
@@ -92,16 +92,16 @@ impl S3Store {
         }
     }
 
-    /// An object without its body.
-    async fn look(&self, key: &str) -> Result<Fetched, StoreError> {
+    /// Gets an object without its body.
+    async fn fetch_metadata(&self, key: &str) -> Result<Fetched, StoreError> {
         let date = Date::default();
-        let ask = self.patient.head_object().bucket(&self.bucket).key(self.key(key)?);
-        match ask.customize().interceptor(date.clone()).send().await {
-            Ok(answer) => {
-                let (etag, modified) = (answer.e_tag().map(str::to_owned), answer.last_modified().copied());
+        let request = self.retrying.head_object().bucket(&self.bucket).key(self.key(key)?);
+        match request.customize().interceptor(date.clone()).send().await {
+            Ok(response) => {
+                let (etag, modified) = (response.e_tag().map(str::to_owned), response.last_modified().copied());
                 Ok(Fetched::Found(object_of(etag, modified, Bytes::new(), date.ms()?)?))
             }
-            Err(error) => match (status_of(&error), judge(&self.bucket, &error)) {
+            Err(error) => match (status_of(&error), store_error(&self.bucket, &error)) {
                 (Some(NOT_FOUND), _) => Ok(Fetched::Missing),
                 (_, error) => Err(error),
             },
@@ -117,11 +117,11 @@ impl ObjectStore for S3Store {
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
         let Some(last) = length.checked_sub(1) else {
-            return self.look(key).await;
+            return self.fetch_metadata(key).await;
         };
         let range = format!("bytes={offset}-{}", offset.saturating_add(last));
         match self.fetch(key, Some(range), None).await {
-            Err(StoreError::Refused(detail)) if detail == RANGE_BEHIND_END => self.look(key).await,
+            Err(StoreError::Refused(detail)) if detail == RANGE_AFTER_END => self.fetch_metadata(key).await,
             other => other,
         }
     }
@@ -134,16 +134,16 @@ impl ObjectStore for S3Store {
             PutCondition::Match(etag) => put.if_match(text_of(etag)?),
         };
         match put.body(ByteStream::from(body)).send().await {
-            Ok(answer) => etag_of(answer.e_tag().map(str::to_owned)),
-            Err(error) => Err(judge(&self.bucket, &error)),
+            Ok(response) => etag_of(response.e_tag().map(str::to_owned)),
+            Err(error) => Err(store_error(&self.bucket, &error)),
         }
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        let delete = self.patient.delete_object().bucket(&self.bucket).key(self.key(key)?);
+        let delete = self.retrying.delete_object().bucket(&self.bucket).key(self.key(key)?);
         match delete.send().await {
             Ok(_) => Ok(()),
-            Err(error) => match judge(&self.bucket, &error) {
+            Err(error) => match store_error(&self.bucket, &error) {
                 StoreError::PreconditionFailed => Ok(()),
                 other => Err(other),
             },
@@ -151,11 +151,11 @@ impl ObjectStore for S3Store {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        let list = self.patient.list_objects_v2().bucket(&self.bucket);
+        let list = self.retrying.list_objects_v2().bucket(&self.bucket);
         let mut pages = list.prefix(format!("{}{prefix}", self.prefix)).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| judge(&self.bucket, &error))?;
+            let page = page.map_err(|error| store_error(&self.bucket, &error))?;
             for line in page.contents() {
                 let Some(key) = line.key().and_then(|key| key.strip_prefix(&self.prefix)) else {
                     continue;
@@ -167,7 +167,7 @@ impl ObjectStore for S3Store {
                 });
             }
         }
-        // Some buckets list in an order of their own.
+        // Some servers list in another order.
         found.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(found)
     }
@@ -178,12 +178,12 @@ impl ObjectStore for S3Store {
         let get = self.once.get_object().bucket(&self.bucket).key(self.key(key)?);
         match get.presigned(lifetime).await {
             Ok(request) => Ok(Some(request.uri().to_owned())),
-            Err(error) => Err(judge(&self.bucket, &error)),
+            Err(error) => Err(store_error(&self.bucket, &error)),
         }
     }
 }
 
-/// Takes note of `Date`, which the SDK reads past.
+/// Records the header `Date`, which the SDK ignores.
 #[derive(Debug, Clone, Default)]
 struct Date(Arc<AtomicU64>);
 
@@ -192,7 +192,7 @@ impl Date {
     fn ms(&self) -> Result<u64, StoreError> {
         match self.0.load(Ordering::Relaxed) {
             0 => Err(StoreError::Refused(
-                "the bucket's answers carry no `Date`: something between it and this process removes it".to_owned(),
+                "the bucket's responses have no `Date`: a proxy between it and this process removes it".to_owned(),
             )),
             ms => Ok(ms),
         }
@@ -239,11 +239,11 @@ fn etag_of(etag: Option<String>) -> Result<ETag, StoreError> {
         .ok_or_else(|| StoreError::Refused("the bucket gives its objects no ETag: use another".to_owned()))
 }
 
-/// An ETag as it came, quotes included.
+/// Returns an ETag as the server sent it, with its quotes.
 fn text_of(etag: &ETag) -> Result<String, StoreError> {
     let text = std::str::from_utf8(etag.as_bytes());
     text.map(str::to_owned)
-        .map_err(|_| StoreError::Refused(BAD_REQUEST.to_owned()))
+        .map_err(|_| StoreError::Refused(FOREIGN_ETAG.to_owned()))
 }
 
 fn ms_of(moment: Option<&DateTime>) -> Result<u64, StoreError> {

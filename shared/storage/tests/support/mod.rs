@@ -1,4 +1,4 @@
-//! What the tests of the engine share: stores, local folders, and a table of counters.
+//! Stores, local folders and a table of counters for the tests of the engine.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
@@ -11,7 +11,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bespoke_storage::environment::{SeededRandom, Sleep, SystemClock};
+use bespoke_storage::clock::{Sleep, SystemClock};
+use bespoke_storage::random::SeededRandom;
 use bespoke_storage::rusqlite::{self, Connection, OptionalExtension};
 use bespoke_storage::{
     Clock, CommitId, Committed, DirectoryStore, ETag, Engine, Error, Fetched, Freshness, Listed, MemoryStore,
@@ -42,7 +43,7 @@ impl Place {
         Options::new(self.path(), COUNTERS)
     }
 
-    /// How many copies there are.
+    /// The number of local copies.
     pub(crate) fn copies(&self) -> usize {
         let entries = std::fs::read_dir(self.path()).unwrap();
         entries
@@ -62,23 +63,23 @@ impl Place {
 pub(crate) async fn stores() -> Vec<Arc<dyn ObjectStore>> {
     let server = s3::S3Server::start();
     let s3 = server.store();
-    vec![memory(), directory(), kept_with(s3, server)]
+    vec![memory(), directory(), with_owner(s3, server)]
 }
 
 pub(crate) fn memory() -> Arc<dyn ObjectStore> {
     Arc::new(MemoryStore::new())
 }
 
-/// A directory store that takes its folder with it.
+/// A directory store that removes its folder when it is dropped.
 pub(crate) fn directory() -> Arc<dyn ObjectStore> {
     let folder = tempfile::tempdir().unwrap();
-    kept_with(DirectoryStore::open(folder.path().join("bucket")).unwrap(), folder)
+    with_owner(DirectoryStore::open(folder.path().join("bucket")).unwrap(), folder)
 }
 
-/// A store that keeps what it stands on.
-fn kept_with(store: impl ObjectStore, ground: impl Send + Sync + 'static) -> Arc<dyn ObjectStore> {
+/// A store that owns its folder or its server.
+fn with_owner(store: impl ObjectStore, owned: impl Send + Sync + 'static) -> Arc<dyn ObjectStore> {
     let before_put: Hook = Box::new(move |_, _| {
-        let _ = &ground;
+        let _ = &owned;
         Box::pin(async {})
     });
     Arc::new(Hooked {
@@ -95,7 +96,7 @@ pub(crate) fn id(text: &str) -> CommitId {
     CommitId::new(text).unwrap()
 }
 
-/// An id that this process has not used; unique between processes by the process id.
+/// A new commit id. It contains the process id, so it is unique between processes.
 pub(crate) fn fresh_id() -> CommitId {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     id(&format!(
@@ -105,7 +106,7 @@ pub(crate) fn fresh_id() -> CommitId {
     ))
 }
 
-/// Adds `by` to a counter; returns what it stands at then.
+/// Adds `by` to a counter, and returns the new value.
 pub(crate) async fn add(engine: &Engine, name: &str, by: i64) -> Result<Committed<i64>, Error> {
     let name = name.to_owned();
     engine.write(fresh_id(), move |c| Ok(add_now(c, &name, by)?)).await
@@ -122,7 +123,7 @@ pub(crate) fn count(c: &Connection, name: &str) -> Result<i64, Error> {
     Ok(statement.query_row([name], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-/// The sum of all counters, strictly read.
+/// The sum of all counters, by a strict read.
 pub(crate) async fn total(engine: &Engine) -> i64 {
     let sum = |c: &Connection| {
         Ok::<i64, Error>(c.query_row("SELECT coalesce(sum(n), 0) FROM counter", [], |row| row.get(0))?)
@@ -130,7 +131,7 @@ pub(crate) async fn total(engine: &Engine) -> i64 {
     engine.read(Freshness::Strict, sum).await.unwrap().value
 }
 
-/// A hook of a [`Hooked`] store: awaited around a call, with the key and, for a PUT, the body.
+/// A hook of a [`Hooked`] store, which is awaited with the key and, for a PUT, the body.
 pub(crate) type Hook = Box<dyn Fn(String, bytes::Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// A store that calls hooks before every GET, before every PUT, and after every PUT.
@@ -180,7 +181,7 @@ impl ObjectStore for Hooked {
     }
 }
 
-/// A clock that stands still, except that a sleep moves it on at once.
+/// A clock that advances only by sleeps, which return at once.
 pub(crate) struct VirtualClock(AtomicU64);
 
 impl VirtualClock {
@@ -211,7 +212,7 @@ impl Clock for VirtualClock {
     }
 }
 
-/// The system's clock, fifty times as fast: back-off, locks and deadlines pass in a fiftieth of their time.
+/// The system clock, fifty times as fast, so that waits, locks and deadlines take a fiftieth of their time.
 pub(crate) struct FastClock(SystemClock);
 
 impl FastClock {
@@ -255,7 +256,7 @@ pub(crate) async fn head_of(store: &dyn ObjectStore) -> serde_json::Value {
     json_of(&body_of(store, "head").await)
 }
 
-/// Replaces the JSON of `head`, with a digest that fits.
+/// Replaces the JSON of `head`, with a valid digest.
 pub(crate) async fn edit_head(store: &dyn ObjectStore, edit: impl FnOnce(&mut serde_json::Value)) {
     let body = body_of(store, "head").await;
     let mut json = json_of(&body);
@@ -269,7 +270,7 @@ pub(crate) async fn edit_head(store: &dyn ObjectStore, edit: impl FnOnce(&mut se
     store.put("head", edited.into(), PutCondition::None).await.unwrap();
 }
 
-/// The files below the folder for local copies: path and bytes, without locks.
+/// Paths and contents of the files below the folder for local copies, without lock files.
 pub(crate) fn files_of(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for copy in std::fs::read_dir(place.path()).unwrap() {
@@ -286,7 +287,7 @@ pub(crate) fn files_of(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// The only database file below `place`, byte for byte.
+/// Content of the only database file below `place`.
 pub(crate) fn database_of(place: &Place) -> Vec<u8> {
     let files = files_of(place);
     let mut databases = files
@@ -297,7 +298,7 @@ pub(crate) fn database_of(place: &Place) -> Vec<u8> {
     bytes
 }
 
-/// Bytes that do not compress.
+/// Random bytes, which do not compress.
 pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     let mut noise = vec![0; bytes];
     SeededRandom::new(seed).fill(&mut noise);

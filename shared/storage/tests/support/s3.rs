@@ -1,4 +1,4 @@
-//! A bucket of S3 on this machine, for as long as a test needs it.
+//! A bucket of S3 on this machine, for the duration of a test.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use bespoke_storage::aws::Aws;
 use bespoke_storage::{S3Settings, S3Store};
 
-/// The bucket that every server begins with.
+/// The bucket that every server has at its start.
 pub(crate) const BUCKET: &str = "bespoke-test";
 
-/// A server on a port of its own choice; it ends with this.
+/// A server on a free port. It ends when this value is dropped.
 pub(crate) struct S3Server {
     child: Child,
     pub(crate) endpoint: String,
@@ -36,7 +36,10 @@ impl S3Server {
         let said = child.stdout.take().unwrap();
         BufReader::new(said).read_line(&mut endpoint).unwrap();
         let endpoint = endpoint.trim_end().to_owned();
-        assert!(endpoint.starts_with("http://127.0.0.1:"), "it said {endpoint:?}");
+        assert!(
+            endpoint.starts_with("http://127.0.0.1:"),
+            "unexpected output {endpoint:?}"
+        );
         Self { child, endpoint }
     }
 
@@ -47,13 +50,13 @@ impl S3Server {
 
 impl Drop for S3Server {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What leads to the bucket at `endpoint`.
+/// The settings of the bucket at `endpoint`.
 pub(crate) fn settings(endpoint: &str) -> S3Settings {
     S3Settings {
         bucket: BUCKET.to_owned(),

@@ -1,4 +1,4 @@
-//! The clients of a bucket: where it is, who asks, how long and how often.
+//! The clients of a bucket, with region, credentials, timeouts and retries.
 
 use std::time::Duration;
 
@@ -8,30 +8,31 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{ReconnectMode, RetryConfig};
 use aws_sdk_s3::config::{Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
-use super::StoreError;
 use crate::aws::{ANY_REGION, Aws, http_client};
+use crate::store::StoreError;
 
-/// How long a connection may take to come about. Milliseconds.
+/// Time limit for a connection. Milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
-/// How long the first byte of an answer may take; a PUT of a chunk over a slow line is sent in that time. Milliseconds.
-const ANSWER_TIMEOUT_MS: u64 = 20_000;
-/// How often a GET, LIST or DELETE is sent at most.
+/// Time limit until the first byte of a response, in which a PUT of a chunk must be sent over a slow connection.
+/// Milliseconds.
+const RESPONSE_TIMEOUT_MS: u64 = 20_000;
+/// Maximum number of attempts of a GET, LIST or DELETE.
 const ATTEMPTS: u32 = 3;
-/// The first wait before another attempt. Milliseconds.
+/// The wait before the first retry. Milliseconds.
 const FIRST_BACKOFF_MS: u64 = 50;
 
-/// Where a bucket is.
+/// The settings of a bucket.
 #[derive(Clone, Default)]
 pub struct S3Settings {
     /// Name of the bucket.
     pub bucket: String,
-    /// What the keys of all objects begin with; empty for a bucket of our own.
+    /// Prefix of all keys. Empty if the complete bucket may be used.
     pub prefix: String,
-    /// Where the bucket is, and who asks. With an endpoint the bucket stands in the path.
+    /// Region, endpoint and credentials. With an endpoint, the name of the bucket is part of the path.
     pub aws: Aws,
 }
 
-/// A client that repeats what failed to be answered, and one that does not.
+/// Returns a client that retries, and one that does not.
 pub(super) fn clients(aws: &Aws) -> Result<(Client, Client), StoreError> {
     if aws.region.is_none() && aws.endpoint.is_none() {
         return Err(StoreError::Refused(
@@ -43,30 +44,30 @@ pub(super) fn clients(aws: &Aws) -> Result<(Client, Client), StoreError> {
     let mut config = Builder::new()
         .http_client(http_client(
             Duration::from_millis(CONNECT_TIMEOUT_MS),
-            Duration::from_millis(ANSWER_TIMEOUT_MS),
+            Duration::from_millis(RESPONSE_TIMEOUT_MS),
         ))
         .region(Region::new(region))
-        .credentials_provider(access.unwrap_or_else(|| SharedCredentialsProvider::new(Nobody)))
+        .credentials_provider(access.unwrap_or_else(|| SharedCredentialsProvider::new(NoCredentials)))
         .force_path_style(aws.endpoint.is_some())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     config.set_endpoint_url(aws.endpoint.clone());
-    let patience = RetryConfig::standard()
+    let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(Duration::from_millis(FIRST_BACKOFF_MS));
-    let [patient, once] = [patience, RetryConfig::disabled()].map(|retries| {
-        // Who says that it is busy has answered: there is nothing wrong with the connection.
+    let [retrying, once] = [retries, RetryConfig::disabled()].map(|retries| {
+        // After the response "busy", the connection can be used again.
         let retries = retries.with_reconnect_mode(ReconnectMode::ReuseAllConnections);
         Client::from_conf(config.clone().retry_config(retries).build())
     });
-    Ok((patient, once))
+    Ok((retrying, once))
 }
 
-/// Who asks where nobody is named.
+/// The provider if no credentials are set.
 #[derive(Debug)]
-struct Nobody;
+struct NoCredentials;
 
-impl ProvideCredentials for Nobody {
+impl ProvideCredentials for NoCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

@@ -1,0 +1,52 @@
+//! Decides when a compaction is worthwhile, and which segments it merges.
+
+use crate::commit::placement;
+use crate::format::head::{HeadJson, Segment};
+use crate::limits::{MERGED_MAX_BYTES, Tuning};
+
+/// Returns whether the segments are large in absolute terms and for the database, so that little of the base remains
+/// unchanged.
+pub(crate) fn has_huge_segments(head: &HeadJson, tuning: &Tuning) -> bool {
+    placement::is_worth_a_base(segment_bytes(head), head.page_count, head.page_size, tuning)
+}
+
+/// Returns whether the segments are large for the database, however small the database is.
+pub(crate) fn has_large_segments(head: &HeadJson) -> bool {
+    placement::exceeds_base_share(segment_bytes(head), head.page_count, head.page_size)
+}
+
+fn segment_bytes(head: &HeadJson) -> u64 {
+    head.segments.iter().map(|segment| segment.len).sum()
+}
+
+/// Returns the youngest segments that are worth merging into one.
+///
+/// A segment that is more than twice as large as all younger ones together is left alone. Therefore each byte is
+/// rewritten only a few times.
+pub(crate) fn mergeable_segments(segments: &[Segment]) -> &[Segment] {
+    let (mut bytes, mut first) = (0, segments.len());
+    for (index, segment) in segments.iter().enumerate().rev() {
+        let is_large = bytes > 0 && segment.len > 2 * bytes;
+        if is_large || bytes + segment.len > MERGED_MAX_BYTES {
+            break;
+        }
+        (bytes, first) = (bytes + segment.len, index);
+    }
+    &segments[first..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::head_edit::tests::with_segments;
+
+    #[test]
+    fn young_segments_are_merged_unless_an_older_one_is_large() {
+        let count = |lens: &[u64]| mergeable_segments(&with_segments(lens).json.segments).len();
+        assert_eq!(count(&[]), 0);
+        assert_eq!(count(&[1, 1, 1]), 3);
+        assert_eq!(count(&[100, 1, 1, 1]), 3);
+        assert_eq!(count(&[6, 1, 1, 1]), 4);
+        assert_eq!(count(&[MERGED_MAX_BYTES, 5, 4]), 2);
+    }
+}

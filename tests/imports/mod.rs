@@ -1,0 +1,81 @@
+//! No import cycle of the workspace has more than three files.
+//!
+//! A cycle is a set of files each of which needs all others, so its files can only be understood together. A few files
+//! may form one, for example a type and its error. More than three show that a layer is missing.
+//!
+//! `module_tree` reads the files of a crate and finds the imports between them. `cycles` finds the cycles.
+
+mod cycles;
+mod module_tree;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use self::cycles::cycles;
+use self::module_tree::ModuleTree;
+
+/// The largest cycle that is allowed.
+const FILES_MAX: usize = 3;
+
+/// Crates with larger cycles, and the number of files of their largest one. The numbers may only shrink.
+const ALLOWED: &[(&str, usize)] = &[
+    ("bespoke (bin)", 4),
+    ("bespoke_database (lib)", 17),
+    ("bespoke_services (lib)", 4),
+    ("bespoke_web (lib)", 14),
+];
+
+/// The name and the root file of each library and each binary of the workspace.
+fn crates() -> Vec<(String, String)> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo runs: it built this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let targets = metadata["packages"].as_array().unwrap().iter();
+    let targets = targets.flat_map(|package| package["targets"].as_array().unwrap());
+    let is_code = |target: &&Value| target["kind"] == serde_json::json!(["lib"]) || target["kind"][0] == "bin";
+    let named = |target: &Value| {
+        let kind = target["kind"][0].as_str().unwrap();
+        let name = format!("{} ({kind})", target["name"].as_str().unwrap());
+        (name, target["src_path"].as_str().unwrap().to_owned())
+    };
+    targets.filter(is_code).map(named).collect()
+}
+
+#[test]
+fn import_cycles_are_small() {
+    let mut problems = Vec::new();
+    let crates = crates();
+    for (name, _) in ALLOWED {
+        assert!(
+            crates.iter().any(|(known, _)| known == name),
+            "there is no crate {name}"
+        );
+    }
+    for (name, root) in crates {
+        let tree = ModuleTree::read(Path::new(&root));
+        let cycles = cycles(tree.imports());
+        let largest = cycles.iter().map(Vec::len).max().unwrap_or(0);
+        let allowed = ALLOWED
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, files)| *files);
+        if let Some(allowed) = allowed.filter(|allowed| largest < *allowed) {
+            problems.push(format!(
+                "{name}: lower its number in `ALLOWED` from {allowed} to {largest}"
+            ));
+        }
+        let limit = allowed.unwrap_or(FILES_MAX);
+        for cycle in cycles.iter().filter(|cycle| cycle.len() > limit) {
+            let files: Vec<_> = cycle.iter().map(|file| tree.name(*file)).collect();
+            let count = cycle.len();
+            problems.push(format!("{name}: a cycle of {count} files: {}", files.join(", ")));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
