@@ -4,9 +4,9 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::BookmarkContent;
 use bespoke_core::entity::pattern::PatternContent;
 use bespoke_core::entity::set::SetContent;
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_database::{Db, bookmarks, patterns, sets};
-use bespoke_web::content::import::{MAX_RECORDS, Record};
+use bespoke_web::content::import::{ImportedRecord, MAX_RECORDS};
 use bespoke_web::content::{bookmark, pattern, set};
 use bespoke_web::{Context, Error, JsonObject, Result};
 use serde::{Deserialize, Serialize};
@@ -25,9 +25,9 @@ pub(super) struct Counts {
 /// The records of an import that can be stored.
 #[derive(Default)]
 pub(super) struct Records {
-    sets: Vec<Record<SetContent>>,
-    patterns: Vec<Record<PatternContent>>,
-    bookmarks: Vec<Record<BookmarkContent>>,
+    sets: Vec<ImportedRecord<SetContent>>,
+    patterns: Vec<ImportedRecord<PatternContent>>,
+    bookmarks: Vec<ImportedRecord<BookmarkContent>>,
 }
 
 impl Records {
@@ -54,12 +54,12 @@ impl Records {
     }
 
     /// Stores those that the account does not have; gives how many that are, and how many it has.
-    pub(super) fn store(&self, db: &Db<'_>, owner: &Standing, context: &Context) -> Result<(Counts, Counts)> {
+    pub(super) fn store(&self, db: &Db<'_>, owner: &AccountStatus, context: &Context) -> Result<(Counts, Counts)> {
         let (id, now) = (owner.id, context.now());
         let (mut added, mut present) = (Counts::default(), Counts::default());
         for set in &self.sets {
             let owner_of = |uuid| Ok(sets::owner_of(db, uuid)?);
-            match set.place(owner, context, "sets", &owner_of)? {
+            match set.uuid_for(owner, context, "sets", &owner_of)? {
                 Some(uuid) => {
                     sets::insert(db, uuid, id, &set.content, now)?;
                     added.sets += 1;
@@ -69,7 +69,7 @@ impl Records {
         }
         for pattern in &self.patterns {
             let owner_of = |uuid| Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id));
-            match pattern.place(owner, context, "patterns", &owner_of)? {
+            match pattern.uuid_for(owner, context, "patterns", &owner_of)? {
                 Some(uuid) => {
                     patterns::insert(db, uuid, id, &pattern.content, now)?;
                     added.patterns += 1;
@@ -79,7 +79,7 @@ impl Records {
         }
         for bookmark in &self.bookmarks {
             let owner_of = |uuid| Ok(bookmarks::by_id(db, EntityId::Uuid(uuid))?.map(|bookmark| bookmark.user_id));
-            match bookmark.place(owner, context, "bookmarks", &owner_of)? {
+            match bookmark.uuid_for(owner, context, "bookmarks", &owner_of)? {
                 Some(uuid) => {
                     bookmarks::insert(db, uuid, id, &bookmark.content)?;
                     added.bookmarks += 1;
@@ -98,7 +98,7 @@ fn take<T>(
     context: &Context,
     ignored: &mut Vec<String>,
     read: impl Fn(JsonObject) -> Result<(T, Vec<String>)>,
-) -> Vec<Record<T>> {
+) -> Vec<ImportedRecord<T>> {
     let items = match body.remove(list) {
         Some(Value::Array(items)) => items,
         None => Vec::new(),
@@ -113,7 +113,7 @@ fn take<T>(
             ignored.push(format!("{list}.{number}"));
             continue;
         };
-        match Record::take(fields, context, &read) {
+        match ImportedRecord::parse(fields, context, &read) {
             Ok((record, dropped)) => {
                 ignored.extend(dropped.iter().map(|field| format!("{list}.{number}.{field}")));
                 records.push(record);

@@ -82,7 +82,7 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 pub(crate) struct BodyLimit(pub(crate) usize);
 
 /// A received body, before decompression and parsing.
-struct Collected {
+struct ReceivedBody {
     bytes: Bytes,
     encoding: Encoding,
     /// The largest size after decompression. Bytes.
@@ -90,7 +90,7 @@ struct Collected {
     session: Option<Session>,
 }
 
-impl Collected {
+impl ReceivedBody {
     /// Decompresses and parses the body, on a blocking thread if that may take longer than a millisecond.
     async fn parse(self, format: Format) -> Result<Body, Error> {
         let most_bytes = match self.encoding {
@@ -108,7 +108,7 @@ impl Collected {
 }
 
 /// Receives a body of at most `limit` bytes.
-async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
+async fn collect(request: Request, limit: usize) -> Result<ReceivedBody, Error> {
     let (parts, body) = request.into_parts();
     let encoding = Encoding::of(&parts.headers)?;
     let limit = parts
@@ -137,7 +137,7 @@ async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
     if let Some(session) = &session {
         session.idempotency().set_body(&bytes);
     }
-    Ok(Collected {
+    Ok(ReceivedBody {
         bytes,
         encoding,
         limit,
@@ -151,8 +151,9 @@ fn is_public(extensions: &Extensions) -> bool {
     matches!(rules.map(|rules| rules.access), Some(Access::Public))
 }
 
-/// Reserves memory for a body before it is read: for every body of a caller without authentication, and for large bodies of accounts. Small bodies of
-/// accounts need no reservation, because the number of their calls is limited. `announced` is the `Content-Length`, if the request has one.
+/// Reserves memory for a body before it is read: for every body of a caller without authentication, and for large bodies of accounts. Small
+/// bodies of accounts need no reservation, because the number of their calls is limited. `announced` is the `Content-Length`, if the
+/// request has one.
 async fn reserve(session: &Session, parts: &Parts, announced: Option<u64>, limit: usize) -> Result<(), Error> {
     let is_compressed = parts.headers.contains_key(header::CONTENT_ENCODING);
     let most = announced.filter(|_| !is_compressed);
