@@ -161,7 +161,7 @@ fn what_cannot_start_says_why_in_one_line() {
         (
             &["serve"],
             &[("BACKEND_ENC_KEY", "short"), ("BACKEND_PORT", "0")],
-            "BACKEND_ENC_KEY: a passphrase needs at least 16 bytes",
+            "BACKEND_ENC_KEY: a passphrase must have at least 16 bytes",
         ),
         (
             &["serve"],

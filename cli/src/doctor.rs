@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Error, Result};
 use bespoke_web::config::ConfigError;
-use bespoke_web::{Context, Surroundings};
+use bespoke_web::{Context, Dependencies};
 use serde_json::{Value, json};
 
 use crate::start::Expect;
@@ -97,13 +97,13 @@ fn unusable(error: &Error) -> Finding {
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
     let environment = start::environment(data_dir);
     let findings = start::block_on(async {
-        let surroundings = Surroundings::system();
-        let config = match start::configuration(environment, Expect::InstallationOrPart, &surroundings).await {
+        let dependencies = Dependencies::system();
+        let config = match start::configuration(environment, Expect::InstallationOrPart, &dependencies).await {
             Ok(config) => config,
             Err(error) => return Ok(vec![unusable(&error)]),
         };
         let mut findings = checks::configuration(&config);
-        match Context::open_incomplete(config, surroundings).await {
+        match Context::open_incomplete(config, dependencies).await {
             Err(error) => findings.push(Finding::new("store", State::Bad, error.to_string(), checks::ADVICE)),
             Ok(context) => {
                 findings.extend(checks::installation(&context).await);

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         let session = Session::new(context.clone());
         match account {
             Some(account) => {
-                let read = session.read(|db| Ok(find(db, account)?.standing.id));
+                let read = session.read(|db| Ok(find(db, account)?.account_status.id));
                 write(&session, folder, read.await.map_err(readable)?).await?;
                 Ok(1)
             }
@@ -62,9 +62,9 @@ async fn all(session: &Session, folder: &Path) -> Result<u64> {
         let users = session.read(|db| Ok(users::behind(db, after, ACCOUNTS)?)).await;
         let users = users.map_err(readable)?;
         let Some(last) = users.last() else { break };
-        after = last.standing.id;
+        after = last.account_status.id;
         for user in users {
-            write(session, folder, user.standing.id).await?;
+            write(session, folder, user.account_status.id).await?;
             count += 1;
             bar.inc(1);
         }

@@ -18,7 +18,7 @@ use bespoke_database::import::{self, Batch};
 use bespoke_database::{CommitId, Database, Freshness};
 use bespoke_storage::Error as StorageError;
 use bespoke_web::config::Environment;
-use bespoke_web::{Context, Overrides, Surroundings, SystemClock};
+use bespoke_web::{Context, Dependencies, Overrides, SystemClock};
 use indicatif::ProgressBar;
 
 use self::batches::Workshop;
@@ -107,7 +107,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
         let mut batches = batches::start(
             Workshop {
                 cipher,
-                random: Surroundings::system().random,
+                random: Dependencies::system().random,
                 instance: context.config().instance.clone(),
                 rows: arguments.batch_rows.max(1),
                 database: database.clone(),

@@ -58,7 +58,7 @@ pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
 async fn list(session: &Session, arguments: &List) -> Result<()> {
     let read = session.read(|db| {
         let user = find(db, &arguments.account)?;
-        Ok(api_keys::by_user(db, user.standing.id, Page::ALL)?)
+        Ok(api_keys::by_user(db, user.account_status.id, Page::ALL)?)
     });
     let keys = read.await.map_err(readable)?;
     output::print(
@@ -93,18 +93,21 @@ fn as_json(key: &ApiKey) -> Value {
 }
 
 async fn revoke(session: &Session, Revoke { key, all_of }: Revoke) -> Result<()> {
-    let (witness, now) = (session.witness("operator.revoke"), session.now());
+    let (audit_entry, now) = (session.audit_entry("operator.revoke"), session.now());
     let revoke = session.write(move |db| {
         let keys = match (key, &all_of) {
             (Some(uuid), _) => vec![api_keys::by_uuid(db, uuid)?.ok_or_else(Error::not_found)?],
-            (None, Some(account)) => api_keys::by_user(db, find(db, account)?.standing.id, Page::ALL)?,
+            (None, Some(account)) => api_keys::by_user(db, find(db, account)?.account_status.id, Page::ALL)?,
             (None, None) => Vec::new(),
         };
         for key in &keys {
             api_keys::revoke(db, key.uuid, now)?;
         }
         let names = keys.iter().map(|key| key.uuid.to_string()).collect::<Vec<_>>();
-        witness.clone().change(json!(names), Value::Null).note(db, OPERATOR)?;
+        audit_entry
+            .clone()
+            .change(json!(names), Value::Null)
+            .record(db, OPERATOR)?;
         Ok(keys.len())
     });
     let count = revoke.await.map_err(readable)?;

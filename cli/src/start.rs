@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use bespoke_database::Database;
 use bespoke_mail::Announce;
 use bespoke_web::config::Environment;
-use bespoke_web::{Config, Context, Overrides, Surroundings, logging};
+use bespoke_web::{Config, Context, Dependencies, Overrides, logging};
 
 use crate::aws;
 
@@ -42,13 +42,13 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
 
 /// Reads the configuration and opens the bucket. `announce` shows mails to the person at the terminal.
 pub(crate) async fn open(environment: Environment, expect: Expect, announce: Option<Announce>) -> Result<Context> {
-    let mut surroundings = Surroundings::system();
-    let config = configuration(environment, expect, &surroundings).await?;
-    surroundings.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
+    let mut dependencies = Dependencies::system();
+    let config = configuration(environment, expect, &dependencies).await?;
+    dependencies.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
     let store = config.store.to_string();
     let opened = match expect.takes_part() {
-        true => Context::open_incomplete(config, surroundings).await,
-        false => Context::open(config, surroundings).await,
+        true => Context::open_incomplete(config, dependencies).await,
+        false => Context::open(config, dependencies).await,
     };
     opened.with_context(|| format!("cannot open the bucket {store}"))
 }
@@ -60,13 +60,13 @@ pub(crate) async fn open(environment: Environment, expect: Expect, announce: Opt
 pub(crate) async fn configuration(
     mut environment: Environment,
     expect: Expect,
-    surroundings: &Surroundings,
+    dependencies: &Dependencies,
 ) -> Result<Config> {
     if !expect.begins() {
         environment.expect_key();
     }
-    aws::read_key(&mut environment, surroundings.clock.now()).await?;
-    let mut config = Config::load(environment, &*surroundings.random)?;
+    aws::read_key(&mut environment, dependencies.clock.now()).await?;
+    let mut config = Config::load(environment, &*dependencies.random)?;
     aws::complete(&mut config).await;
     if !expect.begins() {
         let store = &config.store;

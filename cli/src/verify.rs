@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use bespoke_core::Clock as _;
 use bespoke_database::{Snapshot, sealed};
-use bespoke_web::{Config, Context, Surroundings, SystemClock};
+use bespoke_web::{Config, Context, Dependencies, SystemClock};
 use serde_json::json;
 
 use crate::backup::manifest::{DATABASE, Manifest};
@@ -51,12 +51,12 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
 /// Needs the keys alone, so that a backup can be looked at before there is a bucket for it.
 fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
     let manifest = Manifest::read(folder)?;
-    let (mut environment, surroundings) = (start::environment(data_dir), Surroundings::system());
+    let (mut environment, dependencies) = (start::environment(data_dir), Dependencies::system());
     environment.expect_key();
     start::block_on(async {
-        aws::read_key(&mut environment, surroundings.clock.now()).await?;
-        let config = Config::load(environment, &*surroundings.random)?;
-        let vault = Arc::new(config.vault(surroundings.random));
+        aws::read_key(&mut environment, dependencies.clock.now()).await?;
+        let config = Config::load(environment, &*dependencies.random)?;
+        let vault = Arc::new(config.vault(dependencies.random));
         look(&Snapshot::open(&folder.join(DATABASE), vault)?, manifest.state)
     })
 }

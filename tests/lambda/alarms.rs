@@ -141,7 +141,7 @@ async fn failure_of_each_task_of_maintenance_fails_the_invocation() {
     }
     // Delivery leaves its failures to the log.
     maintenance.invoke(json!({ "tasks": ["mail"] })).await.unwrap();
-    let line = line_of(&maintenance, "the outbox could not be used");
+    let line = line_of(&maintenance, "the outbox cannot be read or written");
     assert_eq!(matching(&line), ["ErrorLines", "StoreErrors"]);
 }
 

@@ -147,7 +147,7 @@ async fn passphrase_is_in_the_settings_or_in_a_secret() {
     assert!(
         refused
             .stderr
-            .contains("BACKEND_ENC_KEY: is in the secret that BACKEND_ENC_KEY_SECRET names"),
+            .contains("BACKEND_ENC_KEY: must not be set together with BACKEND_ENC_KEY_SECRET"),
         "{}",
         refused.stderr
     );

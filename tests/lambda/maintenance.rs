@@ -22,7 +22,7 @@ async fn counts_of_a_process_that_ended_are_merged() {
     let done = maintenance.invoke(json!({ "tasks": ["usage"] })).await.unwrap();
     assert_eq!(
         done,
-        json!([{ "task": "usage", "outcome": "1 batches merged", "failed": false }])
+        json!([{ "task": "usage", "outcome": "1 batches applied", "failed": false }])
     );
     let all = maintenance.invoke(json!({ "source": "aws.events" })).await.unwrap();
     let tasks: Vec<_> = all.as_array().unwrap().iter().map(|done| &done["task"]).collect();

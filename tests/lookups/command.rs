@@ -99,7 +99,7 @@ fn an_operator_brings_designs_of_his_own() {
         )
     };
     let (success, said) = import(r#"{"mine": {"required": ["chest", "tail"]}}"#);
-    assert!(!success && said.contains("mine: `tail` is no measurement"), "{said}");
+    assert!(!success && said.contains("mine: `tail` is not a measurement"), "{said}");
     assert_eq!(
         import(r#"{"mine": {"required": ["chest"]}}"#),
         (true, "1 designs are served now.\n".to_owned())

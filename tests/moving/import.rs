@@ -47,8 +47,8 @@ async fn every_account_is_as_it_was() {
         let user = session.read(|db| Ok(users::by_id(db, id)?.unwrap())).await.unwrap();
         let found = json!({
             "username": user.username, "lusername": user.lusername, "language": user.language,
-            "role": user.standing.role.name(), "status": user.standing.status as i64,
-            "consent": user.standing.consent as i64, "control": user.control, "ihash": user.ihash,
+            "role": user.account_status.role.name(), "status": user.account_status.status as i64,
+            "consent": user.account_status.consent as i64, "control": user.control, "ihash": user.ihash,
             "mfaEnabled": i64::from(user.mfa_enabled), "patron": user.patron, "imperial": i64::from(user.imperial),
             "newsletter": i64::from(user.newsletter), "compare": i64::from(user.compare), "bio": user.bio,
             "data": user.data, "email": user.email, "initial": user.initial,
@@ -56,17 +56,17 @@ async fn every_account_is_as_it_was() {
         for (name, value) in found.as_object().unwrap() {
             assert_eq!(value, &wanted[name], "{name} of {id:?}");
         }
-        assert_eq!(Some(user.standing.created_at), moment(&wanted["createdAt"]));
+        assert_eq!(Some(user.account_status.created_at), moment(&wanted["createdAt"]));
         assert_eq!(Some(user.updated_at), moment(&wanted["updatedAt"]));
         assert_eq!(user.last_seen, moment(&wanted["lastSeen"]));
         let factor = session
-            .read(|db| Ok(second_factors::of(db, &user.standing)?))
+            .read(|db| Ok(second_factors::of(db, &user.account_status)?))
             .await
             .unwrap();
         let secret = factor.map_or(String::new(), |factor| factor.secret.expose().to_owned());
         assert_eq!(secret, wanted["mfaSecret"].as_str().unwrap());
         let found = session.read(|db| Ok(users::by_email(db, &user.email)?)).await.unwrap();
-        assert_eq!(found.unwrap().standing.id, user.standing.id);
+        assert_eq!(found.unwrap().account_status.id, user.account_status.id);
     }
 }
 

@@ -103,12 +103,12 @@ async fn odd_rows_are_named_and_never_stop_the_rest() {
         })
         .await
         .unwrap();
-    assert_eq!(user.username, user.standing.uuid.to_string());
+    assert_eq!(user.username, user.account_status.uuid.to_string());
     assert_eq!(
-        (user.standing.created_at.to_string(), user.data.len()),
+        (user.account_status.created_at.to_string(), user.data.len()),
         ("2023-10-01T12:00:00.000Z".into(), 0)
     );
-    assert_eq!(user.standing.created_at, set.created_at);
+    assert_eq!(user.account_status.created_at, set.created_at);
     assert!(set.content.measies.is_empty() && set.content.name.is_empty());
     assert_eq!((curated.content.height, curated.content.measies.len()), (166, 1));
     // What was given away in the original is not given again.

@@ -392,7 +392,7 @@ async fn set_role(app: &App, id: i64, role: &'static str) {
     let database = app.context().database();
     let write = database.write::<_, bespoke_web::Error>(database.fresh_commit_id(), move |db| {
         let mut user = bespoke_database::users::by_id(db, bespoke_core::EntityId::Integer(id))?.expect("the account");
-        user.standing.role = bespoke_core::Role::from_name(role);
+        user.account_status.role = bespoke_core::Role::from_name(role);
         Ok(bespoke_database::users::update(db, &user)?)
     });
     write.await.expect("a write");

@@ -59,7 +59,7 @@ async fn an_account_that_was_in_use_and_is_made_inactive_stays() {
     let database = app.context().database();
     let write = database.write::<_, bespoke_web::Error>(database.fresh_commit_id(), move |db| {
         let mut user = users::by_id(db, EntityId::Integer(id))?.expect("the account");
-        user.standing.status = bespoke_core::entity::user::Status::Inactive;
+        user.account_status.status = bespoke_core::entity::user::Status::Inactive;
         Ok(users::update(db, &user)?)
     });
     write.await.unwrap();

@@ -9,7 +9,7 @@ use bespoke_storage::{
 };
 use bespoke_tests::support::{Answer, App, Person};
 use bespoke_web::Session;
-use bespoke_web::attempts::{Origin, Subject};
+use bespoke_web::attempts::{AttemptOrigin, AttemptTarget};
 use futures_util::future::join_all;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -285,10 +285,10 @@ async fn flood_of_one_name_does_not_lock_known_networks_or_fill_its_object() {
     let (home, jane) = ("203.0.113.9", json!("user-1"));
     sign_in(&app, home, &jane, PASSWORD).await.expect_status(200);
     let session = Session::new(app.context().clone());
-    let (name, account) = (Subject::Name("user-1".to_owned()), Subject::Account(1));
+    let (name, account) = (AttemptTarget::Name("user-1".to_owned()), AttemptTarget::Account(1));
     for attempt in 0..4_000_u32 {
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + attempt / 10);
-        let origin = Origin {
+        let origin = AttemptOrigin {
             client: ClientNetwork::of(address.into()),
             now: app.clock.now(),
         };

@@ -4,7 +4,7 @@ use bespoke_core::Timestamp;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::measurement::{Measurements, NAMES, sanitise};
 use bespoke_tests::support::{Answer, App, Person};
-use bespoke_web::content::import::Record;
+use bespoke_web::content::import::ImportedRecord;
 use bespoke_web::{content, view};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -201,7 +201,7 @@ async fn ten_thousand_sets_are_exported_and_imported_without_loss() {
         let file = serde_json::to_string(&view::Set::new(&set, context)).unwrap();
         let fields = serde_json::from_str(&file).unwrap();
         let read = |fields| content::set::import(fields, context.config());
-        let (record, ignored) = Record::take(fields, context, read).unwrap();
+        let (record, ignored) = ImportedRecord::parse(fields, context, read).unwrap();
         assert_eq!((&record.content, ignored.len()), (&content, 0), "{file}");
     }
 }

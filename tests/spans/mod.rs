@@ -274,7 +274,7 @@ fn collector_that_is_away_changes_nothing() {
     let log = setup.run("01");
     let reports = log
         .lines()
-        .filter(|line| line.contains("the collector did not take spans"));
+        .filter(|line| line.contains("the collector did not accept spans"));
     assert_eq!(reports.count(), 1, "{log}");
 }
 

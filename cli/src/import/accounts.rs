@@ -4,7 +4,7 @@ use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::confirmation::{Confirmation, Kind};
 use bespoke_core::entity::subscriber::Subscriber;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
-use bespoke_core::entity::user::{Consent, Standing, Status, User};
+use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
 use bespoke_core::validate::{Language, clean_email, fold_username};
 use bespoke_core::{ImportedHash, Level, Role, StoredSecret, TotpSecret};
 use bespoke_database::import::{Record, Verdict};
@@ -37,7 +37,7 @@ pub(super) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let created_at = fields.moment("createdAt")?;
     let totp = fields.sealed_text("mfaSecret")?;
     let user = User {
-        standing: Standing {
+        account_status: AccountStatus {
             id: fields.id("id")?,
             uuid: fields.uuid_or_new()?,
             role: Role::from_name(&fields.text("role")?),

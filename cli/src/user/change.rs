@@ -44,7 +44,7 @@ pub(crate) struct Remove {
 pub(super) async fn role(session: &Session, arguments: RoleArguments) -> Result<()> {
     let role = super::role(&arguments.role)?;
     change(session, &arguments.account, move |_, user| {
-        user.standing.role.clone_from(&role);
+        user.account_status.role.clone_from(&role);
         Ok(())
     })
     .await
@@ -53,15 +53,15 @@ pub(super) async fn role(session: &Session, arguments: RoleArguments) -> Result<
 pub(super) async fn block(session: &Session, Account { account }: Account) -> Result<()> {
     let now = session.now();
     change(session, &account, move |db, user| {
-        user.standing.status = Status::Blocked;
-        Ok(users::revoke_tokens(db, user.standing.id, now)?)
+        user.account_status.status = Status::Blocked;
+        Ok(users::revoke_tokens(db, user.account_status.id, now)?)
     })
     .await
 }
 
 pub(super) async fn unblock(session: &Session, Account { account }: Account) -> Result<()> {
     change(session, &account, |_, user| {
-        user.standing.status = Status::Active;
+        user.account_status.status = Status::Active;
         Ok(())
     })
     .await
@@ -81,7 +81,7 @@ pub(super) async fn password(session: &Session, Account { account }: Account) ->
 pub(super) async fn mfa_off(session: &Session, Account { account }: Account) -> Result<()> {
     change(session, &account, |db, user| {
         user.mfa_enabled = false;
-        Ok(second_factors::delete(db, user.standing.id)?)
+        Ok(second_factors::delete(db, user.account_status.id)?)
     })
     .await
 }
@@ -89,7 +89,7 @@ pub(super) async fn mfa_off(session: &Session, Account { account }: Account) -> 
 pub(super) async fn sign_out(session: &Session, Account { account }: Account) -> Result<()> {
     let now = session.now();
     change(session, &account, move |db, user| {
-        Ok(users::revoke_tokens(db, user.standing.id, now)?)
+        Ok(users::revoke_tokens(db, user.account_status.id, now)?)
     })
     .await
 }
@@ -99,12 +99,12 @@ pub(super) async fn remove(session: &Session, Remove { account, yes }: Remove) -
         yes,
         "this removes the account with everything that is its own; say --yes as well"
     );
-    let witness = session.witness("operator.remove");
+    let audit_entry = session.audit_entry("operator.remove");
     let remove = session.write(move |db| {
         let user = find(db, &account)?;
-        let witness = witness.clone().target("users", user.standing.id);
-        witness.change(audited(&user), Value::Null).note(db, OPERATOR)?;
-        Ok(users::delete(db, user.standing.id)?)
+        let audit_entry = audit_entry.clone().target("users", user.account_status.id);
+        audit_entry.change(audited(&user), Value::Null).record(db, OPERATOR)?;
+        Ok(users::delete(db, user.account_status.id)?)
     });
     remove.await.map_err(readable)?;
     session.remove_leftovers().await;
@@ -116,15 +116,19 @@ async fn change(
     account: &str,
     apply: impl Fn(&Db<'_>, &mut User) -> Result<(), Error> + Send + Sync + 'static,
 ) -> Result<()> {
-    let (witness, now, account) = (session.witness("operator.change"), session.now(), account.to_owned());
+    let (audit_entry, now, account) = (
+        session.audit_entry("operator.change"),
+        session.now(),
+        account.to_owned(),
+    );
     let write = session.write(move |db| {
         let mut user = find(db, &account)?;
         let before = audited(&user);
         apply(db, &mut user)?;
         user.updated_at = now;
         users::update(db, &user)?;
-        let witness = witness.clone().target("users", user.standing.id);
-        witness.change(before, audited(&user)).note(db, OPERATOR)?;
+        let audit_entry = audit_entry.clone().target("users", user.account_status.id);
+        audit_entry.change(before, audited(&user)).record(db, OPERATOR)?;
         Ok(())
     });
     write.await.map_err(readable)
@@ -134,8 +138,8 @@ async fn change(
 fn audited(user: &User) -> Value {
     json!({
         "username": user.username,
-        "role": user.standing.role.name(),
-        "status": user.standing.status as i64,
+        "role": user.account_status.role.name(),
+        "status": user.account_status.status as i64,
         "mfaEnabled": user.mfa_enabled,
     })
 }

@@ -54,7 +54,7 @@ pub(super) async fn create(session: &Session, create: Create) -> Result<()> {
     output::say!(
         "username  {}\nemail     {email}\nrole      {}\npassword  {password}",
         user.username,
-        user.standing.role.name()
+        user.account_status.role.name()
     );
     Ok(())
 }

@@ -41,11 +41,11 @@ pub(super) async fn list(session: &Session, arguments: &List) -> Result<()> {
         || users.iter().map(as_json).collect(),
         || {
             for user in &users {
-                let standing = &user.standing;
-                let (role, status) = (standing.role.name(), format!("{:?}", standing.status));
+                let account_status = &user.account_status;
+                let (role, status) = (account_status.role.name(), format!("{:?}", account_status.status));
                 output::say!(
                     "{:>8}  {:<24}{:<12}{status:<10}{}",
-                    standing.id,
+                    account_status.id,
                     user.username,
                     role,
                     user.email
@@ -59,7 +59,7 @@ pub(super) async fn list(session: &Session, arguments: &List) -> Result<()> {
 pub(super) async fn show(session: &Session, arguments: &Show) -> Result<()> {
     let read = session.read(|db| {
         let user = find(db, &arguments.account)?;
-        let id = user.standing.id;
+        let id = user.account_status.id;
         let (keys, sets) = (api_keys::by_user(db, id, Page::ALL)?, sets::by_user(db, id, Page::ALL)?);
         let mut shown = as_json(&user);
         shown["apikeys"] = keys.len().into();
@@ -83,18 +83,18 @@ pub(super) async fn show(session: &Session, arguments: &Show) -> Result<()> {
 }
 
 fn as_json(user: &User) -> Value {
-    let standing = &user.standing;
+    let account_status = &user.account_status;
     json!({
-        "id": standing.id,
-        "uuid": standing.uuid,
+        "id": account_status.id,
+        "uuid": account_status.uuid,
         "username": user.username,
         "email": user.email,
-        "role": standing.role.name(),
-        "status": standing.status as i64,
-        "consent": standing.consent as i64,
+        "role": account_status.role.name(),
+        "status": account_status.status as i64,
+        "consent": account_status.consent as i64,
         "mfaEnabled": user.mfa_enabled,
         "language": user.language.code(),
-        "createdAt": standing.created_at,
+        "createdAt": account_status.created_at,
         "lastSeen": user.last_seen,
         "jwtCalls": user.jwt_calls,
         "keyCalls": user.key_calls,

@@ -34,7 +34,7 @@ pub(crate) async fn card(_: Public, session: Session, params: Params) -> Result<
     let (status, picture) = match &user {
         Some(user) => {
             let service = &session.config().mail.service;
-            (StatusCode::OK, draw(service, user.standing.id, &user.username))
+            (StatusCode::OK, draw(service, user.account_status.id, &user.username))
         }
         None => (StatusCode::NOT_FOUND, String::new()),
     };

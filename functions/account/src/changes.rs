@@ -239,7 +239,7 @@ impl Changes {
         if let Some(bio) = &self.bio {
             user.bio.clone_from(bio);
         }
-        user.standing.consent = self.consent.unwrap_or(user.standing.consent);
+        user.account_status.consent = self.consent.unwrap_or(user.account_status.consent);
         user.control = self.control.unwrap_or(user.control);
         user.language = self.language.unwrap_or(user.language);
         user.compare = self.compare.unwrap_or(user.compare);

@@ -6,7 +6,7 @@ use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, confirmations, known_networks, users};
-use bespoke_web::attempts::{Origin, Subject};
+use bespoke_web::attempts::{AttemptOrigin, AttemptTarget};
 use bespoke_web::{Body, ClientIp, Error, Id, JsonObject, Public, Result, Session};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -51,19 +51,19 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id
 }
 
 /// Activates the account that the link belongs to; gives its integer id.
-fn activate(db: &Db<'_>, id: Id, consent: Consent, origin: Origin) -> Result<i64> {
+fn activate(db: &Db<'_>, id: Id, consent: Consent, origin: AttemptOrigin) -> Result<i64> {
     let confirmation = find(db, id, origin.now, &[Kind::Signup])?;
     if !users::awaits_activation(db, confirmation.user_id)? {
         return Err(Error::not_found());
     }
     let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?;
     let mut user = user.ok_or_else(Error::not_found)?;
-    let Origin { client, now } = origin;
-    user.standing.status = Status::Active;
-    user.standing.consent = consent;
+    let AttemptOrigin { client, now } = origin;
+    user.account_status.status = Status::Active;
+    user.account_status.consent = consent;
     user.updated_at = now;
     users::update(db, &user)?;
-    let user_id = user.standing.id;
+    let user_id = user.account_status.id;
     confirmations::delete_kind(db, user_id, Kind::Signup)?;
     known_networks::note(db, user_id, client, now)?;
     mail_budgets::refill(db, Purpose::SignUp, &user.email, user_id, client)?;
@@ -107,11 +107,11 @@ pub(crate) async fn verify(
     id: Id,
     check: Option<&str>,
     kinds: &[Kind],
-    origin: Origin,
+    origin: AttemptOrigin,
 ) -> Result<Confirmation> {
     let confirmation = session.read(|db| find(db, id, origin.now, kinds)).await?;
     let Some(check) = check else { return Ok(confirmation) };
-    let subject = Subject::Confirmation(confirmation.uuid);
+    let subject = AttemptTarget::Confirmation(confirmation.uuid);
     let reserved = session.reserve_attempt(&subject, Some(confirmation.user_id), origin);
     let reserved = reserved.await?.ok_or_else(Error::not_found)?;
     if !confirmation.check_matches(check) {

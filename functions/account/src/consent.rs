@@ -40,10 +40,10 @@ pub(crate) async fn consent(guest: Guest<WRITE_SOME>, session: Session, body: Bo
     let now = session.now();
     let store = guest.write(&session, move |db, actor| {
         let mut user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
-        if consent > Consent::None && users::awaits_activation(db, user.standing.id)? {
-            user.standing.status = Status::Active;
+        if consent > Consent::None && users::awaits_activation(db, user.account_status.id)? {
+            user.account_status.status = Status::Active;
         }
-        user.standing.consent = consent;
+        user.account_status.consent = consent;
         user.updated_at = now;
         Ok(users::update(db, &user)?)
     });

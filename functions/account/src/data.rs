@@ -53,8 +53,8 @@ pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id
     let (actor, context) = (caller.actor, session.clone());
     let find = move |db: &Db<'_>| -> Result<i64> {
         let user = users::by_id(db, id)?.ok_or_else(Error::not_found)?;
-        actor.may_read(user.standing.id)?;
-        Ok(user.standing.id)
+        actor.may_read(user.account_status.id)?;
+        Ok(user.account_status.id)
     };
     let bytes = |db: &Db<'_>, most: u64| {
         let user_id = find(db)?;
@@ -71,7 +71,7 @@ pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id
         })
     };
     let owner_id = session.read(&find).await?;
-    let witness = session.witness("users.readRecords").target("users", owner_id);
-    caller.note_read(&session, witness, owner_id).await?;
+    let audit_entry = session.audit_entry("users.readRecords").target("users", owner_id);
+    caller.record_read(&session, audit_entry, owner_id).await?;
     bespoke_web::stored_list(&session, bytes, list).await
 }

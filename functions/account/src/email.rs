@@ -68,7 +68,7 @@ pub(crate) fn valid_address(value: &Value) -> Option<String> {
 fn ask(db: &Db<'_>, session: &Session, user: &User, address: &str, test: bool) -> Result<Option<Uuid>> {
     let now = session.now();
     // As few as strangers' mails, whoever the address belongs to; and as few by one account, whatever the addresses.
-    let by_account = format!("email change of {}", user.standing.uuid);
+    let by_account = format!("email change of {}", user.account_status.uuid);
     let allowed = test
         || mail_budgets::take_of(db, MOST, &by_account, now)?
             && mail_budgets::take(db, Purpose::AddressChange, address, now)?;
@@ -80,7 +80,7 @@ fn ask(db: &Db<'_>, session: &Session, user: &User, address: &str, test: bool) -
     let asked = confirm::new(
         session,
         Kind::EmailChange,
-        user.standing.id,
+        user.account_status.id,
         JsonObject::from_iter(data),
     );
     confirmations::insert(db, &asked)?;
@@ -100,13 +100,13 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
     let id = id.ok_or_else(Error::not_found)?;
     let found = confirm::find(db, Id(id), session.now(), &[Kind::EmailChange])?;
     let address = wanted(&found, user, check).ok_or_else(Error::not_found)?;
-    if users::by_email(db, &address)?.is_some_and(|other| other.standing.id != user.standing.id) {
+    if users::by_email(db, &address)?.is_some_and(|other| other.account_status.id != user.account_status.id) {
         return Err(Error::conflict("emailTaken"));
     }
-    confirmations::delete_kind(db, user.standing.id, Kind::EmailChange)?;
+    confirmations::delete_kind(db, user.account_status.id, Kind::EmailChange)?;
     // Who reads the old address's mail signs in no more.
     for kind in [Kind::SigninLink, Kind::SignupActive] {
-        confirmations::delete_kind(db, user.standing.id, kind)?;
+        confirmations::delete_kind(db, user.account_status.id, kind)?;
     }
     outbox::insert(
         db,
@@ -119,7 +119,7 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
 /// The new address, when it is this account's, from this address, and the check is right.
 fn wanted(confirmation: &Confirmation, user: &User, check: &str) -> Option<String> {
     let text = |name: &str| confirmation.data.get(name).and_then(Value::as_str);
-    let fits = confirmation.user_id == user.standing.id
+    let fits = confirmation.user_id == user.account_status.id
         && confirmation.check_matches(check)
         && text(CURRENT) == Some(user.email.as_str());
     text(NEW).filter(|_| fits).map(str::to_owned)

@@ -101,7 +101,7 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
 
     let writer = session.clone();
     let store = move |db: &Db<'_>, actor: Actor| {
-        let user = users::standing(db, actor.user_id)?.ok_or_else(Error::not_found)?;
+        let user = users::account_status(db, actor.user_id)?.ok_or_else(Error::not_found)?;
         let (added, present) = records.store(db, &user, &writer)?;
         let ignored = changes.store(db, &writer, actor)?.refused;
         Ok(Stored {

@@ -147,9 +147,9 @@ fn with_token(token: String, user: User) -> Response {
 /// Whether somebody may sign in to the account (contract-2023 section 2.5). Consent is not asked for: who lacks it
 /// signs in to give it.
 fn may_sign_in(user: &User) -> Result<()> {
-    if user.standing.status != Status::Active {
+    if user.account_status.status != Status::Active {
         Err(Error::forbidden("statusLacking"))
-    } else if user.standing.role == Role::Blocked {
+    } else if user.account_status.role == Role::Blocked {
         Err(Error::forbidden("accountBlocked"))
     } else {
         Ok(())

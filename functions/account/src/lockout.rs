@@ -6,7 +6,7 @@ use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::User;
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, outbox, users};
-use bespoke_web::attempts::{Origin, Reserved, Subject, WINDOW_MS};
+use bespoke_web::attempts::{AttemptOrigin, AttemptTarget, ReservedAttempt, WINDOW_MS};
 use bespoke_web::{Error, Result, Session};
 
 /// One attempt to sign in with a password.
@@ -14,7 +14,7 @@ use bespoke_web::{Error, Result, Session};
 pub(crate) struct Attempt {
     /// The name as typed, cleaned.
     pub(crate) name: String,
-    pub(crate) origin: Origin,
+    pub(crate) origin: AttemptOrigin,
 }
 
 /// Whether the password of an attempt may be verified.
@@ -32,16 +32,16 @@ pub(crate) enum Admission {
 pub(crate) struct OpenAttempt {
     /// Integer id of the account of that name.
     pub(crate) user_id: Option<i64>,
-    name: Reserved,
-    account: Reserved,
+    name: ReservedAttempt,
+    account: ReservedAttempt,
 }
 
 impl Attempt {
     /// Counts the attempt, unless it is refused.
     pub(crate) async fn reserve(&self, session: &Session) -> Result<Admission> {
         let user = session.read(|db| Ok(users::by_lookup(db, &self.name)?)).await?;
-        let user_id = user.map(|user| user.standing.id);
-        let (name, account) = (Subject::Name(self.name.clone()), self.account(user_id));
+        let user_id = user.map(|user| user.account_status.id);
+        let (name, account) = (AttemptTarget::Name(self.name.clone()), self.account(user_id));
         let reserved = tokio::join!(
             session.reserve_attempt(&name, None, self.origin),
             session.reserve_attempt(&account, user_id, self.origin),
@@ -67,8 +67,11 @@ impl Attempt {
         }
     }
 
-    fn account(&self, user_id: Option<i64>) -> Subject {
-        user_id.map_or_else(|| Subject::Nobody(self.name.clone()), Subject::Account)
+    fn account(&self, user_id: Option<i64>) -> AttemptTarget {
+        user_id.map_or_else(
+            || AttemptTarget::UnknownAccount(self.name.clone()),
+            AttemptTarget::Account,
+        )
     }
 }
 
@@ -88,7 +91,7 @@ impl OpenAttempt {
 }
 
 /// Tells the owner by mail if this failed attempt locks the account, or its second factor, for all.
-pub(crate) async fn failed(session: &Session, attempt: &Reserved) -> Result<()> {
+pub(crate) async fn failed(session: &Session, attempt: &ReservedAttempt) -> Result<()> {
     let Some(id) = attempt.locks else { return Ok(()) };
     let writer = session.clone();
     if session.write(move |db| tell(db, &writer, id)).await? {

@@ -98,7 +98,7 @@ async fn set_up(caller: Caller<USER>, session: Session) -> Result<Response> {
     let stored = secret.clone();
     let store = caller.protect(&session, move |db, actor| {
         let user = without_second_factor(db, actor)?;
-        Ok(second_factors::insert(db, &user.standing, &stored)?)
+        Ok(second_factors::insert(db, &user.account_status, &stored)?)
     });
     store.await?;
     let username = crate::load(&session, caller.actor.user_id).await?.username;
@@ -123,12 +123,12 @@ async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: 
     let shown = codes.iter().map(ScratchCode::shown).collect();
     let store = caller.protect(&session, move |db, actor| {
         let mut user = without_second_factor(db, actor)?;
-        let factor = second_factors::of(db, &user.standing)?.filter(|factor| factor.secret.matches(&secret));
+        let factor = second_factors::of(db, &user.account_status)?.filter(|factor| factor.secret.matches(&secret));
         let code = typed.code.as_deref().unwrap_or_default();
         factor
             .and_then(|factor| factor.secret.step_of(code, typed.origin.now))
             .ok_or(WRONG_CODE)?;
-        second_factors::insert_scratch_codes(db, &user.standing, &codes)?;
+        second_factors::insert_scratch_codes(db, &user.account_status, &codes)?;
         switch(db, &mut user, true, &typed)
     });
     store.await?;
@@ -162,10 +162,10 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     let counted = code.clone();
     let store = caller.protect(&session, move |db, actor| {
         let mut user = load(db, actor)?;
-        if user.password != stored || !counted.is_right(db, &user.standing)? {
+        if user.password != stored || !counted.is_right(db, &user.account_status)? {
             return Ok(Entry::Refused);
         }
-        second_factors::delete(db, user.standing.id)?;
+        second_factors::delete(db, user.account_status.id)?;
         switch(db, &mut user, false, &counted.typed)?;
         Ok(Entry::Admitted)
     });

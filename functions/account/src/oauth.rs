@@ -3,7 +3,7 @@
 mod enter;
 
 use axum::response::Response;
-use bespoke_core::entity::oauth::{OauthState, Provider, Returned};
+use bespoke_core::entity::oauth::{OauthIdentity, OauthState, Provider};
 use bespoke_core::validate::{Language, clean_email, is_email};
 use bespoke_database::{oauth_states, users};
 use bespoke_services::oauth::{self, Identity, OauthError, OauthSettings};
@@ -114,7 +114,7 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
     let code = code.ok_or(INVALID_CODE)?;
     let state = open_state(&session, state, provider).await?;
     let identity = who(&session, settings, &state, &code).await?;
-    let returned = Returned {
+    let returned = OauthIdentity {
         code: digest(&code),
         email: identity.email.clone(),
     };
@@ -134,7 +134,7 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
         Entered::In(id) => Ok(crate::signed_in(&session, crate::load(&session, id).await?)),
         Entered::New(id) => {
             let user = crate::load(&session, id).await?;
-            session.take_picture(picture, user.ihash.clone()).await;
+            session.save_provider_picture(picture, user.ihash.clone()).await;
             Ok(crate::signed_in(&session, user))
         }
         Entered::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),

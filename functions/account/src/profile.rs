@@ -28,13 +28,13 @@ pub(crate) struct Profile {
 impl From<User> for Profile {
     fn from(user: User) -> Self {
         Self {
-            id: user.standing.id,
+            id: user.account_status.id,
             bio: user.bio,
             ihash: user.ihash,
             patron: user.patron,
-            role: user.standing.role,
+            role: user.account_status.role,
             username: user.username,
-            uuid: user.standing.uuid,
+            uuid: user.account_status.uuid,
         }
     }
 }
@@ -69,5 +69,5 @@ pub(crate) async fn find(session: &Session, params: &Params) -> Result<Option<Us
         return Ok(None);
     }
     let user = session.read(|db| Ok(users::by_lookup(db, text)?)).await?;
-    Ok(user.filter(|user| user.standing.usable().is_ok()))
+    Ok(user.filter(|user| user.account_status.usable().is_ok()))
 }

@@ -21,7 +21,7 @@ pub(crate) async fn restrict(caller: Caller<USER>, session: Session) -> Result<R
     let now = session.now();
     let freeze = caller.protect(&session, move |db, actor| {
         let mut user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
-        user.standing.status = Status::Disabled;
+        user.account_status.status = Status::Disabled;
         user.updated_at = now;
         Ok(users::update(db, &user)?)
     });

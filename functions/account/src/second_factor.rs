@@ -1,10 +1,10 @@
 //! Asks for the second factor of who signs in.
 
-use bespoke_core::entity::user::{Standing, User};
+use bespoke_core::entity::user::{AccountStatus, User};
 use bespoke_core::{ScratchCode, typed_code};
 use bespoke_database::Db;
 use bespoke_database::second_factors::{self, SecondFactor};
-use bespoke_web::attempts::{Origin, Reserved, Subject};
+use bespoke_web::attempts::{AttemptOrigin, AttemptTarget, ReservedAttempt};
 use bespoke_web::{Error, JsonObject, Result, Session, truthy};
 
 use crate::lockout;
@@ -15,12 +15,12 @@ use crate::signin::Entry;
 pub(crate) struct Typed {
     /// `None` when there is none.
     pub(crate) code: Option<String>,
-    pub(crate) origin: Origin,
+    pub(crate) origin: AttemptOrigin,
 }
 
 impl Typed {
     /// The code of a request. What can be no code is a wrong one.
-    pub(crate) fn of(body: &JsonObject, origin: Origin) -> Self {
+    pub(crate) fn of(body: &JsonObject, origin: AttemptOrigin) -> Self {
         let token = body.get("token").filter(|token| truthy(token));
         Self {
             code: token.map(|token| typed_code(token).unwrap_or_default()),
@@ -38,11 +38,11 @@ impl Typed {
 
     /// Counts the attempt at the second factor of the account, if it has one and a code was typed.
     pub(crate) async fn count(self, session: &Session, user: &User) -> Result<CountedCode> {
-        let id = user.standing.id;
+        let id = user.account_status.id;
         let reserved = match user.mfa_enabled && self.code.is_some() {
             true => {
                 session
-                    .reserve_attempt(&Subject::SecondFactor(id), Some(id), self.origin)
+                    .reserve_attempt(&AttemptTarget::SecondFactor(id), Some(id), self.origin)
                     .await?
             }
             false => None,
@@ -56,7 +56,7 @@ impl Typed {
 pub(crate) struct CountedCode {
     pub(crate) typed: Typed,
     /// `None` if there was nothing to count, or if the second factor is locked.
-    reserved: Option<Reserved>,
+    reserved: Option<ReservedAttempt>,
 }
 
 impl CountedCode {
@@ -68,17 +68,17 @@ impl CountedCode {
         let Some(code) = &self.typed.code else {
             return Ok(Entry::CodeMissing);
         };
-        let right = self.checked(db, &user.standing, |factor| {
+        let right = self.checked(db, &user.account_status, |factor| {
             match factor.secret.step_of(code, self.typed.origin.now) {
-                Some(step) => Ok(second_factors::use_step(db, user.standing.id, step)?),
-                None => use_scratch_code(db, &user.standing, code),
+                Some(step) => Ok(second_factors::use_step(db, user.account_status.id, step)?),
+                None => use_scratch_code(db, &user.account_status, code),
             }
         })?;
         Ok(if right { Entry::Admitted } else { Entry::Refused })
     }
 
     /// Whether the code is right, also if it has signed in already in its period.
-    pub(crate) fn is_right(&self, db: &Db<'_>, owner: &Standing) -> Result<bool> {
+    pub(crate) fn is_right(&self, db: &Db<'_>, owner: &AccountStatus) -> Result<bool> {
         let code = self.typed.code.as_deref().unwrap_or_default();
         self.checked(db, owner, |factor| {
             match factor.secret.step_of(code, self.typed.origin.now) {
@@ -108,7 +108,7 @@ impl CountedCode {
     fn checked(
         &self,
         db: &Db<'_>,
-        owner: &Standing,
+        owner: &AccountStatus,
         check: impl FnOnce(&SecondFactor) -> Result<bool>,
     ) -> Result<bool> {
         if !self.is_counted() {
@@ -119,7 +119,7 @@ impl CountedCode {
     }
 }
 
-fn use_scratch_code(db: &Db<'_>, owner: &Standing, code: &str) -> Result<bool> {
+fn use_scratch_code(db: &Db<'_>, owner: &AccountStatus, code: &str) -> Result<bool> {
     match ScratchCode::parse(code) {
         Some(code) => Ok(second_factors::use_scratch_code(db, owner, &code)?),
         None => Ok(false),

@@ -5,8 +5,8 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::user::User;
 use bespoke_core::validate::clean_email;
 use bespoke_database::{Db, known_networks, users};
-use bespoke_web::attempts::Origin;
-use bespoke_web::{Body, ClientIp, Error, JsonObject, Public, Result, Session, Verified, truthy};
+use bespoke_web::attempts::AttemptOrigin;
+use bespoke_web::{Body, ClientIp, Error, JsonObject, Public, Result, Session, VerifiedPassword, truthy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -78,7 +78,7 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
             return Err(error);
         }
     };
-    let user_id = user.standing.id;
+    let user_id = user.account_status.id;
     let sign_in = SignInByPassword {
         origin,
         user_id,
@@ -101,7 +101,7 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
 
 /// A sign-in whose password was right.
 struct SignInByPassword {
-    origin: Origin,
+    origin: AttemptOrigin,
     user_id: i64,
     /// The stored password that was verified.
     password: String,
@@ -130,7 +130,7 @@ impl SignInByPassword {
         };
         let entry = self.code.enter(db, &user)?;
         if entry == Entry::Admitted && crate::may_sign_in(&user).is_ok() {
-            let Origin { client, now } = self.origin;
+            let AttemptOrigin { client, now } = self.origin;
             known_networks::note(db, self.user_id, client, now)?;
             if let Some(rehashed) = &self.rehashed {
                 users::rehash_password(db, self.user_id, &self.password, rehashed)?;
@@ -154,7 +154,7 @@ pub(crate) fn name_of(body: &JsonObject) -> Result<String> {
 }
 
 /// Returns the account if the password is right. Without an account, the password is hashed too.
-async fn verify(session: &Session, user_id: Option<i64>, password: &Value) -> Result<Option<(User, Verified)>> {
+async fn verify(session: &Session, user_id: Option<i64>, password: &Value) -> Result<Option<(User, VerifiedPassword)>> {
     let user = match user_id {
         Some(id) => session.read(|db| Ok(users::by_id(db, EntityId::Integer(id))?)).await?,
         None => None,

@@ -6,7 +6,7 @@ use bespoke_core::entity::confirmation::Kind;
 use bespoke_core::entity::mail::Template;
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, confirmations, known_networks, outbox, users};
-use bespoke_web::attempts::Origin;
+use bespoke_web::attempts::AttemptOrigin;
 use bespoke_web::{Body, ClientIp, Error, Id, JsonObject, Params, Public, Result, Session, ok};
 use serde::Serialize;
 use serde_json::Value;
@@ -64,16 +64,16 @@ pub(crate) async fn send(_: Public, session: Session, client: ClientIp, body: Bo
     }))
 }
 
-fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject, origin: Origin) -> Result<()> {
+fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject, origin: AttemptOrigin) -> Result<()> {
     let user = users::by_lookup(db, name)?.filter(|user| crate::may_sign_in(user).is_ok());
     let test = user.as_ref().is_some_and(|user| session.is_test(body, &user.email));
     let recipient = user.as_ref().map_or(name, |user| &user.email);
-    let owner = user.as_ref().map(|user| user.standing.id);
+    let owner = user.as_ref().map(|user| user.account_status.id);
     if !test && !take_mail(db, Purpose::SigninLink, recipient, owner, origin)? {
         return Ok(());
     }
     let Some(user) = user else { return Ok(()) };
-    let link = crate::confirm::new(session, Kind::SigninLink, user.standing.id, JsonObject::new());
+    let link = crate::confirm::new(session, Kind::SigninLink, user.account_status.id, JsonObject::new());
     confirmations::insert(db, &link)?;
     if !test {
         let path = crate::confirm::path("signin", &link);
@@ -89,7 +89,7 @@ pub(crate) fn take_mail(
     purpose: Purpose,
     recipient: &str,
     owner: Option<i64>,
-    Origin { client, now }: Origin,
+    AttemptOrigin { client, now }: AttemptOrigin,
 ) -> Result<bool> {
     let mut known_to = None;
     if let Some(owner) = owner
@@ -182,10 +182,10 @@ async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Resul
 
 /// The account that a link belongs to, whose check was right, and whether it is signed in to.
 fn enter(db: &Db<'_>, id: Id, code: &CountedCode) -> Result<(i64, Entry)> {
-    let Origin { client, now } = code.typed.origin;
+    let AttemptOrigin { client, now } = code.typed.origin;
     let confirmation = crate::confirm::find(db, id, now, &KINDS)?;
     let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?.ok_or_else(Error::not_found)?;
-    let (id, entry) = (user.standing.id, code.enter(db, &user)?);
+    let (id, entry) = (user.account_status.id, code.enter(db, &user)?);
     if entry == Entry::Admitted {
         crate::may_sign_in(&user)?;
         confirmations::delete_kind(db, id, confirmation.kind)?;

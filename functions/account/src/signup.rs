@@ -9,7 +9,7 @@ use bespoke_core::validate::{Language, clean_email, is_email};
 use bespoke_database::mail_budgets::Purpose;
 use bespoke_database::users::NewUser;
 use bespoke_database::{Db, confirmations, outbox, users};
-use bespoke_web::attempts::Origin;
+use bespoke_web::attempts::AttemptOrigin;
 use bespoke_web::{Body, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, created, truthy};
 use serde::Serialize;
 use serde_json::Value;
@@ -112,25 +112,25 @@ struct Attempt {
     session: Session,
     user: NewUser,
     test: bool,
-    origin: Origin,
+    origin: AttemptOrigin,
 }
 
 impl Attempt {
     /// Gives the confirmation that was made, if one was.
     fn store(&self, db: &Db<'_>) -> Result<Option<Uuid>> {
         let existing = users::by_email(db, &self.user.email)?;
-        let owner = existing.as_ref().map(|user| user.standing.id);
+        let owner = existing.as_ref().map(|user| user.account_status.id);
         // Nothing changes for a mail that is not sent.
         if !self.test && !take_mail(db, Purpose::SignUp, &self.user.email, owner, self.origin)? {
             return Ok(None);
         }
         let (id, kind, template, page) = match existing {
             None => (users::insert(db, &self.user)?, Kind::Signup, Template::Signup, "signup"),
-            Some(User { standing, .. }) => match standing.status {
-                Status::Inactive if users::awaits_activation(db, standing.id)? => {
-                    (standing.id, Kind::Signup, Template::Signup, "signup")
+            Some(User { account_status, .. }) => match account_status.status {
+                Status::Inactive if users::awaits_activation(db, account_status.id)? => {
+                    (account_status.id, Kind::Signup, Template::Signup, "signup")
                 }
-                Status::Active => (standing.id, Kind::SignupActive, Template::SignupAea, "signin"),
+                Status::Active => (account_status.id, Kind::SignupActive, Template::SignupAea, "signin"),
                 Status::Inactive | Status::Disabled | Status::Blocked => {
                     self.queue(db, Template::SignupAed, None)?;
                     return Ok(None);

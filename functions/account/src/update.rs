@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::Db;
-use bespoke_web::attempts::{Origin, Subject};
+use bespoke_web::attempts::{AttemptOrigin, AttemptTarget};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, ClientIp, JsonObject, Outcome, Result, Session, ok, view};
 use serde::Serialize;
@@ -117,7 +117,7 @@ pub(crate) async fn update(
     }
     let user = crate::load(&session, id).await?;
     let image_id = ImageId::Account(user.ihash.clone());
-    session.keep_image(image, image_id, &mut ignored, |_, _| Ok(())).await;
+    session.save_image(image, image_id, &mut ignored, |_, _| Ok(())).await;
     let account = user.into();
     Ok(ok(&Answer {
         result: Outcome::Success,
@@ -129,9 +129,16 @@ pub(crate) async fn update(
 
 /// Nobody knows the random first password, so the current one need not be sent; when it is, it is checked, and counts like an
 /// attempt to sign in. Gives the stored text that it belongs to.
-async fn verify_current(session: &Session, id: i64, current: Option<Value>, origin: Origin) -> Result<Option<String>> {
+async fn verify_current(
+    session: &Session,
+    id: i64,
+    current: Option<Value>,
+    origin: AttemptOrigin,
+) -> Result<Option<String>> {
     let Some(current) = current else { return Ok(None) };
-    let reserved = session.reserve_attempt(&Subject::Account(id), Some(id), origin).await?;
+    let reserved = session
+        .reserve_attempt(&AttemptTarget::Account(id), Some(id), origin)
+        .await?;
     let reserved = reserved.ok_or(WRONG_PASSWORD)?;
     let current = current.as_str().unwrap_or_default().to_owned();
     let verify = async || {

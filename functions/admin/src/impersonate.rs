@@ -30,14 +30,14 @@ pub(crate) async fn impersonate(caller: Caller<SUPPORT>, session: Session, id: I
         // Nobody acts as somebody who acts as somebody.
         return Err(Error::forbidden("insufficientAccessLevel"));
     }
-    let witness = session.witness("users.impersonate");
+    let audit_entry = session.audit_entry("users.impersonate");
     let act = caller.write(&session, move |db, actor| {
         let user = crate::find(db, id)?;
-        actor.may_impersonate(&user.standing.role)?;
-        let witness = witness.clone().target("users", user.standing.id);
-        let whom = json!({ "impersonator": actor.user_id, "account": user.standing.id });
-        witness.change(Value::Null, whom).note(db, actor)?;
-        Ok(user.standing.id)
+        actor.may_impersonate(&user.account_status.role)?;
+        let audit_entry = audit_entry.clone().target("users", user.account_status.id);
+        let whom = json!({ "impersonator": actor.user_id, "account": user.account_status.id });
+        audit_entry.change(Value::Null, whom).record(db, actor)?;
+        Ok(user.account_status.id)
     });
     let user_id = act.await?;
     let user = session

@@ -1,7 +1,7 @@
 //! `GET /admin/outbox/{auth}` and `POST /admin/outbox/{id}/retry/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::mail::WaitingMail;
+use bespoke_core::entity::mail::PendingMail;
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::outbox;
 use bespoke_web::level::ADMIN;
@@ -44,8 +44,8 @@ struct MailView {
     uuid: Uuid,
 }
 
-impl From<WaitingMail> for MailView {
-    fn from(mail: WaitingMail) -> Self {
+impl From<PendingMail> for MailView {
+    fn from(mail: PendingMail) -> Self {
         Self {
             id: mail.id,
             template: mail.template,
@@ -78,8 +78,10 @@ pub(crate) struct OutboxList {
     ))]
 pub(crate) async fn list(caller: Caller<ADMIN>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let page = paging.0.page()?;
-    let witness = session.witness("outbox.list");
-    caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
+    let audit_entry = session.audit_entry("outbox.list");
+    caller
+        .write(&session, move |db, actor| audit_entry.record(db, actor))
+        .await?;
     let mails = session.read_blocking(move |db| Ok(outbox::waiting(db, page)?)).await?;
     bespoke_web::list(&OutboxList {
         result: Outcome::Success,
@@ -97,7 +99,7 @@ pub(crate) async fn list(caller: Caller<ADMIN>, session: Session, paging: Query<
         (status = 404, description = "There is no such mail, or it is on its way."),
     ))]
 pub(crate) async fn retry(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
-    let (witness, now) = (session.witness("outbox.retry"), session.now());
+    let (audit_entry, now) = (session.audit_entry("outbox.retry"), session.now());
     let retry = caller.write(&session, move |db, actor| {
         let Id(EntityId::Integer(id)) = id else {
             return Err(Error::not_found());
@@ -105,7 +107,7 @@ pub(crate) async fn retry(caller: Caller<ADMIN>, session: Session, id: Id) -> Re
         if !outbox::retry(db, id, now)? {
             return Err(Error::not_found());
         }
-        witness.clone().target("outbox", id).note(db, actor)
+        audit_entry.clone().target("outbox", id).record(db, actor)
     });
     retry.await?;
     session.deliver_mail().await;

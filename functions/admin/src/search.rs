@@ -51,10 +51,10 @@ pub(crate) struct SearchAnswer {
 pub(crate) async fn users(caller: Caller<ADMIN>, session: Session, body: Body) -> Result<Response> {
     let text = body.0.get("q").and_then(Value::as_str).map(clean_email);
     let text = text.filter(|text| !text.is_empty() && text.len() <= MAX_QUERY_BYTES);
-    let witness = session
-        .witness("users.search")
+    let audit_entry = session
+        .audit_entry("users.search")
         .change(Value::Null, json!({ "q": text }));
-    let note = caller.write(&session, move |db, actor| witness.note(db, actor));
+    let note = caller.write(&session, move |db, actor| audit_entry.record(db, actor));
     note.await?;
     let found = match text {
         Some(text) => session.read(|db| find(db, &text)).await?,

@@ -41,8 +41,10 @@ pub(crate) struct SubscriberList {
     ))]
 pub(crate) async fn list(caller: Caller<SUPPORT>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let page = paging.0.page()?;
-    let witness = session.witness("subscribers.list");
-    caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
+    let audit_entry = session.audit_entry("subscribers.list");
+    caller
+        .write(&session, move |db, actor| audit_entry.record(db, actor))
+        .await?;
     let found = session
         .read_blocking(move |db| Ok(subscribers::active(db, page)?))
         .await?;

@@ -84,12 +84,12 @@ impl Changes {
     }
 
     fn apply(&self, user: &mut User) {
-        let standing = &mut user.standing;
+        let account_status = &mut user.account_status;
         if let Some(role) = &self.role {
-            standing.role.clone_from(role);
+            account_status.role.clone_from(role);
         }
-        standing.status = self.status.unwrap_or(standing.status);
-        standing.consent = self.consent.unwrap_or(standing.consent);
+        account_status.status = self.status.unwrap_or(account_status.status);
+        account_status.consent = self.consent.unwrap_or(account_status.consent);
         user.patron = self.patron.unwrap_or(user.patron);
         user.quota = self.quota.unwrap_or(user.quota);
         user.mfa_enabled &= !self.mfa_off;
@@ -122,9 +122,9 @@ fn integer(value: &Value) -> Option<i64> {
 /// What the audit keeps of an account.
 fn audited(user: &User) -> Value {
     json!({
-        "role": user.standing.role,
-        "status": user.standing.status as i64,
-        "consent": user.standing.consent as i64,
+        "role": user.account_status.role,
+        "status": user.account_status.status as i64,
+        "consent": user.account_status.consent as i64,
         "patron": user.patron,
         "quota": user.quota,
         "mfaEnabled": user.mfa_enabled,
@@ -143,14 +143,14 @@ fn audited(user: &User) -> Value {
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body: Body) -> Result<Response> {
-    let (witness, now) = (session.witness("users.update"), session.now());
+    let (audit_entry, now) = (session.audit_entry("users.update"), session.now());
     let (changes, ignored) = Changes::read(body.0);
     let change = caller.write(&session, move |db, actor| {
         if changes.role.is_some() || changes.mfa_off {
             actor.may_change_credentials()?;
         }
         let mut user = crate::find(db, id)?;
-        let (before, was_blocked) = (audited(&user), user.standing.is_blocked());
+        let (before, was_blocked) = (audited(&user), user.account_status.is_blocked());
         changes.apply(&mut user);
         let after = audited(&user);
         if after != before {
@@ -158,17 +158,17 @@ pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body
             users::update(db, &user)?;
         }
         if let Some(status) = changes.status {
-            users::set_deactivated(db, user.standing.id, status == Status::Inactive)?;
+            users::set_deactivated(db, user.account_status.id, status == Status::Inactive)?;
         }
-        if user.standing.is_blocked() && !was_blocked {
-            users::revoke_tokens(db, user.standing.id, now)?;
+        if user.account_status.is_blocked() && !was_blocked {
+            users::revoke_tokens(db, user.account_status.id, now)?;
         }
         if changes.mfa_off {
-            second_factors::delete(db, user.standing.id)?;
+            second_factors::delete(db, user.account_status.id)?;
         }
-        let witness = witness.clone().target("users", user.standing.id);
-        witness.change(before, after).note(db, actor)?;
-        Ok(user.standing.id)
+        let audit_entry = audit_entry.clone().target("users", user.account_status.id);
+        audit_entry.change(before, after).record(db, actor)?;
+        Ok(user.account_status.id)
     });
     let user_id = change.await?;
     crate::answer(&session, user_id, Some(ignored)).await

@@ -77,8 +77,10 @@ impl Calls {
     ))]
 pub(crate) async fn usage(caller: Caller<ADMIN>, session: Session, Query(days): Query<Days>) -> Result<Response> {
     let first_day = days.first_or(session.now(), DEFAULT_DAYS)?;
-    let witness = session.witness("usage.read");
-    caller.write(&session, move |db, actor| witness.note(db, actor)).await?;
+    let audit_entry = session.audit_entry("usage.read");
+    caller
+        .write(&session, move |db, actor| audit_entry.record(db, actor))
+        .await?;
     // First what is outside: what is merged meanwhile is then missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
     let answer = session

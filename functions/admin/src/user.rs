@@ -15,10 +15,10 @@ use crate::UserAnswer;
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn read(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
-    let witness = session.witness("users.read");
+    let audit_entry = session.audit_entry("users.read");
     let look = caller.write(&session, move |db, actor| {
-        let user_id = crate::find(db, id)?.standing.id;
-        witness.clone().target("users", user_id).note(db, actor)?;
+        let user_id = crate::find(db, id)?.account_status.id;
+        audit_entry.clone().target("users", user_id).record(db, actor)?;
         Ok(user_id)
     });
     let user_id = look.await?;
@@ -35,15 +35,17 @@ pub(crate) async fn read(caller: Caller<ADMIN>, session: Session, id: Id) -> Res
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn end_keys(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
-    let (witness, now) = (session.witness("apikeys.delete"), session.now());
+    let (audit_entry, now) = (session.audit_entry("apikeys.delete"), session.now());
     let end = caller.write(&session, move |db, actor| {
         actor.may_change_credentials()?;
-        let user_id = crate::find(db, id)?.standing.id;
+        let user_id = crate::find(db, id)?.account_status.id;
         let keys = api_keys::by_user(db, user_id, bespoke_database::Page::ALL)?;
         let uuids: Vec<_> = keys.iter().map(|key| key.uuid.to_string()).collect();
         api_keys::revoke_all(db, user_id, now)?;
-        let witness = witness.clone().target("users", user_id);
-        witness.change(json!({ "apikeys": uuids }), Value::Null).note(db, actor)
+        let audit_entry = audit_entry.clone().target("users", user_id);
+        audit_entry
+            .change(json!({ "apikeys": uuids }), Value::Null)
+            .record(db, actor)
     });
     end.await?;
     Ok(no_content())

@@ -76,7 +76,7 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
     let key = ApiKey {
         uuid: session.random().uuid(),
         user_id: caller.actor.user_id,
-        user_uuid: caller.standing.uuid,
+        user_uuid: caller.account_status.uuid,
         name: wanted.name,
         level: wanted.level,
         secret: secret.digest().into(),
@@ -97,7 +97,7 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         Ok(stored.uuid)
     });
     let made = make.await?;
-    if made.again {
+    if made.is_repeat {
         // The secret is shown once.
         let id = Id(EntityId::Uuid(made.value));
         let key = session.read(|db| crate::find(db, id)).await?;

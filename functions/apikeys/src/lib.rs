@@ -11,7 +11,7 @@ use bespoke_core::{EntityId, Level, Networks, Scopes, Timestamp};
 use bespoke_database::{Db, api_keys, stored_bytes};
 use bespoke_web::level::{READ_NONE, READ_SOME, USER};
 use bespoke_web::{
-    Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, Via, no_content, ok, route, view,
+    AuthMethod, Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, no_content, ok, route, view,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -125,8 +125,8 @@ async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>
 async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let key = session.read(|db| find(db, id)).await?;
     caller.actor.may_manage_key(key.user_id)?;
-    let witness = session.witness("apikeys.read").target("apikeys", key.uuid);
-    caller.note_read(&session, witness, key.user_id).await?;
+    let audit_entry = session.audit_entry("apikeys.read").target("apikeys", key.uuid);
+    caller.record_read(&session, audit_entry, key.user_id).await?;
     Ok(key_answer(key))
 }
 
@@ -141,14 +141,14 @@ async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Res
         (status = 404, description = "There is no such key."),
     ))]
 async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Response> {
-    let (now, witness) = (session.now(), session.witness("apikeys.delete"));
+    let (now, audit_entry) = (session.now(), session.audit_entry("apikeys.delete"));
     let end = caller.write(&session, move |db, actor| {
         let key = find(db, id)?;
         actor.may_manage_key(key.user_id)?;
         actor.may_change_credentials()?;
         api_keys::revoke(db, key.uuid, now)?;
-        let witness = witness.clone().target("apikeys", key.uuid);
-        witness.note_unless_own(db, actor, key.user_id)
+        let audit_entry = audit_entry.clone().target("apikeys", key.uuid);
+        audit_entry.record_unless_own(db, actor, key.user_id)
     });
     end.await?;
     Ok(no_content())
@@ -161,7 +161,7 @@ async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Respon
         (status = 404, description = "The key was ended while the call was under way."),
     ))]
 async fn whoami(caller: Caller<READ_NONE>, session: Session) -> Result<Response> {
-    let Via::Key(uuid) = caller.via else {
+    let AuthMethod::Key(uuid) = caller.auth_method else {
         return Err(Error::not_found());
     };
     Ok(key_answer(session.read(|db| find(db, Id(EntityId::Uuid(uuid)))).await?))

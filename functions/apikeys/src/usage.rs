@@ -48,8 +48,8 @@ pub(crate) async fn usage(
             Ok((key, inside))
         })
         .await?;
-    let witness = session.witness("apikeys.readUsage").target("apikeys", key.uuid);
-    caller.note_read(&session, witness, key.user_id).await?;
+    let audit_entry = session.audit_entry("apikeys.readUsage").target("apikeys", key.uuid);
+    caller.record_read(&session, audit_entry, key.user_id).await?;
     let of_key = |usage: &&usage::Usage| usage.key == Some(key.uuid) && usage.day >= first_day;
     let counted = inside.iter().chain(&outside).filter(of_key);
     let UsageReport {

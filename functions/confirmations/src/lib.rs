@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_database::confirmations;
-use bespoke_web::attempts::Subject;
+use bespoke_web::attempts::AttemptTarget;
 use bespoke_web::content::suggestions;
 use bespoke_web::{ClientIp, Error, Id, JsonObject, Outcome, Params, Public, Result, Routes, Session, ok, route};
 use serde::Serialize;
@@ -86,7 +86,7 @@ async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Par
     let found = found
         .filter(|found| !found.expired(origin.now))
         .ok_or_else(Error::not_found)?;
-    let (subject, owner) = (Subject::Confirmation(uuid), Some(found.user_id));
+    let (subject, owner) = (AttemptTarget::Confirmation(uuid), Some(found.user_id));
     if session.is_locked(&subject, owner, origin).await? {
         return Err(Error::not_found());
     }

@@ -17,16 +17,16 @@ use bespoke_core::entity::curated_set::CuratedSet;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::measurement::Measurements;
 use bespoke_database::{Db, curated_sets};
-use bespoke_web::{Error, Id, KeptBy, Outcome, Result, Routes, SentImage, Session, route};
+use bespoke_web::{CacheKey, Error, Id, Outcome, Result, Routes, Session, UploadedImage, route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("curated-sets")
-        .with(route!(read::list_all).kept(KeptBy::Query))
-        .with(route!(read::list_json).kept(KeptBy::Query))
-        .with(route!(read::list_yaml).kept(KeptBy::Query))
+        .with(route!(read::list_all).cached(CacheKey::Query))
+        .with(route!(read::list_json).cached(CacheKey::Query))
+        .with(route!(read::list_yaml).cached(CacheKey::Query))
         .with(route!(read::read))
         .with(route!(read::measurements))
         .with(route!(read::json))
@@ -59,10 +59,10 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<CuratedSet> {
 }
 
 /// Keeps the image that came with a curated set.
-async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, _: &str| Ok(curated_sets::touch(db, id, now)?);
-    session.keep_image(image, ImageId::CuratedSet(id), ignored, refer).await;
+    session.save_image(image, ImageId::CuratedSet(id), ignored, refer).await;
 }
 
 /// Answers with the curated set as it is now: 201 when it was made, 200 when it was changed.

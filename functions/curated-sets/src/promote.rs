@@ -65,6 +65,6 @@ pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -
     let image = session.images().get(&ImageId::Suggestion(suggestion)).await;
     // Without its image the set is made all the same.
     let image = image.ok().flatten().map(Ok);
-    crate::keep_image(&session, image, set_id, &mut Vec::new()).await;
+    crate::save_image(&session, image, set_id, &mut Vec::new()).await;
     crate::answer(&session, Outcome::Success, set_id, None).await
 }

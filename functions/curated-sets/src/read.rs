@@ -5,7 +5,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::measurement::StoredMeasurements;
 use bespoke_database::{Db, curated_sets};
-use bespoke_web::content::lookup::{Asked, SetHead, Verdict};
+use bespoke_web::content::lookup::{LookupQuery, LookupResponse, SetSummary};
 use bespoke_web::{Error, Id, Outcome, Paging, Params, Public, Query, Result, Session, list, ok, yaml_list};
 use serde::Serialize;
 use serde_json::json;
@@ -85,20 +85,20 @@ pub(crate) async fn read(_: Public, session: Session, id: Id) -> Result<Response
 
 /// Look up the measurements of a curated set
 #[utoipa::path(get, path = "/curated-sets/{id}/measurements", tag = "Measurements", operation_id = "lookUpCuratedSet",
-    params(Asked),
+    params(LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = Verdict),
+        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
         (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
             `designMissing`: `only` asks for the measurements of a design, and there is none."),
         (status = 404, description = "There is no such curated set."),
     ))]
-pub(crate) async fn measurements(_: Public, session: Session, id: Id, asked: Query<Asked>) -> Result<Response> {
+pub(crate) async fn measurements(_: Public, session: Session, id: Id, asked: Query<LookupQuery>) -> Result<Response> {
     let find = |db: &Db<'_>| {
         let set = crate::find(db, id)?;
         Ok((asked.0.read(db)?, set))
     };
     let (lookup, set) = session.read(find).await?;
-    let head = SetHead {
+    let head = SetSummary {
         id: set.id,
         uuid: set.uuid,
         name: set.content.texts.names.en,

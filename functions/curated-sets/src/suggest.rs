@@ -39,7 +39,7 @@ pub(crate) struct SetSuggestion {
 #[utoipa::path(post, path = "/curated-sets/suggest/{auth}", tag = "Curated sets", operation_id = "suggestSet",
     request_body = SetSuggestion,
     responses(
-        (status = 200, description = "The suggestion.", body = suggestions::SubmissionAnswer),
+        (status = 200, description = "The suggestion.", body = suggestions::SubmissionResponse),
         (status = 403, description = "`setMissing`, `heightMissing`, `nameMissing`, `imgMissing`: the field is missing \
             or not what it has to be."),
         (status = 404, description = "There is no such set."),
@@ -53,7 +53,7 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
         uuid: session.random().uuid(),
         kind: SuggestionKind::Set,
         user_id: caller.actor.user_id,
-        user_uuid: caller.standing.uuid,
+        user_uuid: caller.account_status.uuid,
         data: JsonObject::new(),
         created_at: session.now(),
     };
@@ -71,7 +71,7 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
     let id = make.await?.value;
     let mut ignored = Vec::new();
     session
-        .keep_image(image, ImageId::Suggestion(id), &mut ignored, |_, _| Ok(()))
+        .save_image(image, ImageId::Suggestion(id), &mut ignored, |_, _| Ok(()))
         .await;
     Ok(suggestions::submitted(Submission::set(id), ignored))
 }

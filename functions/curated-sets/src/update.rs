@@ -32,6 +32,6 @@ pub(crate) async fn update(caller: Caller<CURATOR>, session: Session, id: Id, bo
         Ok(set.id)
     });
     let set_id = change.await?;
-    crate::keep_image(&session, image, set_id, &mut ignored).await;
+    crate::save_image(&session, image, set_id, &mut ignored).await;
     crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
 }

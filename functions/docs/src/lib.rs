@@ -8,20 +8,20 @@ mod description;
 mod page;
 mod reference;
 
-use bespoke_web::{KeptBy, Routes, route};
+use bespoke_web::{CacheKey, Routes, route};
 
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("docs")
-        .with(route!(page::landing).kept(KeptBy::Path))
-        .with(route!(page::style).kept(KeptBy::Path))
-        .with(route!(page::avatar).kept(KeptBy::Path))
-        .with(route!(console::index).kept(KeptBy::Path))
-        .with(route!(console::file).kept(KeptBy::Path))
-        .with(route!(console::file_in_folder).kept(KeptBy::Path))
-        .with(route!(console::callback).kept(KeptBy::Path))
-        .with(route!(reference::index).kept(KeptBy::Path))
-        .with(route!(reference::asset).kept(KeptBy::Path))
-        .with(route!(description::json).kept(KeptBy::Path))
-        .with(route!(description::yaml).kept(KeptBy::Path))
+        .with(route!(page::landing).cached(CacheKey::Path))
+        .with(route!(page::style).cached(CacheKey::Path))
+        .with(route!(page::avatar).cached(CacheKey::Path))
+        .with(route!(console::index).cached(CacheKey::Path))
+        .with(route!(console::file).cached(CacheKey::Path))
+        .with(route!(console::file_in_folder).cached(CacheKey::Path))
+        .with(route!(console::callback).cached(CacheKey::Path))
+        .with(route!(reference::index).cached(CacheKey::Path))
+        .with(route!(reference::asset).cached(CacheKey::Path))
+        .with(route!(description::json).cached(CacheKey::Path))
+        .with(route!(description::yaml).cached(CacheKey::Path))
 }

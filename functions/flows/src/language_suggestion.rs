@@ -51,7 +51,7 @@ pub(crate) async fn suggest(caller: Caller<READ_SOME>, session: Session, body: B
 /// What is said about who suggests it.
 fn about(user: &User) -> Value {
     json!({
-        "id": user.standing.id,
+        "id": user.account_status.id,
         "username": user.username,
         "email": user.email,
     })

@@ -30,7 +30,7 @@ pub(crate) async fn send(
     let now = session.now();
     let queue = caller.create(session, move |db, actor| {
         let user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
-        let counted = format!("{kind} of {}", user.standing.uuid);
+        let counted = format!("{kind} of {}", user.account_status.uuid);
         if !mail_budgets::take_of(db, MOST, &counted, now)? {
             let wait_s = mail_budgets::WINDOW_MS.unsigned_abs() / 1000;
             return Err(Error::too_many("tooManyRequests", wait_s));

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::measurement::sanitise;
-use bespoke_web::content::lookup::{Asked, Verdict, units};
+use bespoke_web::content::lookup::{LookupQuery, LookupResponse, units};
 use bespoke_web::content::set::measurements;
 use bespoke_web::{Body, Error, JsonObject, Public, Result, Session, ok};
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(crate) struct Check {
 #[utoipa::path(post, path = "/measurements/check", tag = "Measurements", operation_id = "checkMeasurements",
     request_body = Check,
     responses(
-        (status = 200, description = "What there is to say about them.", body = Verdict),
+        (status = 200, description = "What there is to say about them.", body = LookupResponse),
         (status = 400, description = "`postBodyMissing`, `measurementsMissing`: the field is missing. \
             `measurementsInvalid`: a measurement is no number, not above zero, or more than 10,000 mm or 90 degrees. \
             `unitsUnknown`, `designUnknown`: there is none of that name."),
@@ -37,7 +37,7 @@ pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Res
     let sent = body
         .remove("measurements")
         .ok_or(Error::bad_request("measurementsMissing"))?;
-    let asked = Asked {
+    let asked = LookupQuery {
         design: text(&body, "design").ok_or(Error::bad_request("designUnknown"))?,
         units: text(&body, "units").ok_or(Error::bad_request("unitsUnknown"))?,
         only: Some("all".to_owned()),

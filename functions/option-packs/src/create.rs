@@ -40,7 +40,7 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
         Ok(option_packs::insert(db, uuid, &content, now)?)
     });
     let id = make.await?.value;
-    crate::keep_image(&session, image, id, &mut ignored).await;
+    crate::save_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }
 

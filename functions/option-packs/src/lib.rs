@@ -14,16 +14,16 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::option_pack::OptionPack;
 use bespoke_database::{Db, option_packs};
-use bespoke_web::{Error, Id, KeptBy, Outcome, Result, Routes, SentImage, Session, route};
+use bespoke_web::{CacheKey, Error, Id, Outcome, Result, Routes, Session, UploadedImage, route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The routes of this function.
 pub fn router() -> Routes {
     Routes::new("option-packs")
-        .with(route!(read::list_all).kept(KeptBy::Query))
-        .with(route!(read::list_json).kept(KeptBy::Query))
-        .with(route!(read::list_yaml).kept(KeptBy::Query))
+        .with(route!(read::list_all).cached(CacheKey::Query))
+        .with(route!(read::list_json).cached(CacheKey::Query))
+        .with(route!(read::list_yaml).cached(CacheKey::Query))
         .with(route!(read::read))
         .with(route!(read::json))
         .with(route!(read::yaml))
@@ -53,10 +53,10 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<OptionPack> {
 }
 
 /// Keeps the image that came with an option pack.
-async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, img: &str| Ok(option_packs::set_image(db, id, img, now)?);
-    session.keep_image(image, ImageId::OptionPack(id), ignored, refer).await;
+    session.save_image(image, ImageId::OptionPack(id), ignored, refer).await;
 }
 
 /// Answers with the option pack as it is now: 201 when it was made, 200 when it was changed.

@@ -29,7 +29,7 @@ pub(crate) struct PackSuggestion {
 #[utoipa::path(post, path = "/option-packs/suggest/{auth}", tag = "Option packs", operation_id = "suggestOptionPack",
     request_body = PackSuggestion,
     responses(
-        (status = 200, description = "The suggestion.", body = suggestions::SubmissionAnswer),
+        (status = 200, description = "The suggestion.", body = suggestions::SubmissionResponse),
         (status = 403, description = "`designMissing`, `optionsMissing`, `notesMissing`: the field is missing or not what \
             it has to be."),
         (status = 409, description = "`tooManySuggestions`: a hundred of the caller's wait already."),
@@ -39,7 +39,7 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
         uuid: session.random().uuid(),
         kind: SuggestionKind::Pack,
         user_id: caller.actor.user_id,
-        user_uuid: caller.standing.uuid,
+        user_uuid: caller.account_status.uuid,
         data: check(&body.0)?,
         created_at: session.now(),
     };

@@ -35,6 +35,6 @@ pub(crate) async fn update(caller: Caller<CURATOR>, session: Session, id: Id, bo
     if !fits {
         ignored.push("options".to_owned());
     }
-    crate::keep_image(&session, image, pack_id, &mut ignored).await;
+    crate::save_image(&session, image, pack_id, &mut ignored).await;
     crate::answer(&session, Outcome::Success, pack_id, Some(ignored)).await
 }

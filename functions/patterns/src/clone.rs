@@ -21,13 +21,13 @@ use crate::PatternAnswer;
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());
     let image = session.config().default_pattern_image.clone();
-    let witness = session.witness("patterns.clone");
+    let audit_entry = session.audit_entry("patterns.clone");
     let copy = caller.create(&session, move |db, actor| {
         let source = crate::find(db, id)?;
         actor.may_clone(source.user_id, source.content.public)?;
         if !source.content.public {
-            let witness = witness.clone().target("patterns", source.id);
-            witness.note_unless_own(db, actor, source.user_id)?;
+            let audit_entry = audit_entry.clone().target("patterns", source.id);
+            audit_entry.record_unless_own(db, actor, source.user_id)?;
         }
         let mut content = source.content;
         let (name, notes) = (

@@ -30,6 +30,6 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)
     });
     let id = make.await?.value;
-    crate::keep_image(&session, image, id, &mut ignored).await;
+    crate::save_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -17,15 +17,15 @@ use crate::update::audited;
         (status = 404, description = "There is no such pattern."),
     ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
-    let witness = session.witness("patterns.delete");
+    let audit_entry = session.audit_entry("patterns.delete");
     let remove = caller.write(&session, move |db, actor| {
         let pattern = crate::find(db, id)?;
         actor.may_write(pattern.user_id)?;
         patterns::delete(db, pattern.id)?;
-        let witness = witness.clone().target("patterns", pattern.id);
-        witness
+        let audit_entry = audit_entry.clone().target("patterns", pattern.id);
+        audit_entry
             .change(audited(&pattern.content), Value::Null)
-            .note_unless_own(db, actor, pattern.user_id)?;
+            .record_unless_own(db, actor, pattern.user_id)?;
         Ok(())
     });
     remove.await?;

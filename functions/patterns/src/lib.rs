@@ -13,7 +13,7 @@ use bespoke_core::Scope::{PatternsRead, PatternsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::pattern::{Pattern, PatternContent};
 use bespoke_database::{Db, patterns};
-use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, route, view};
+use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, Session, UploadedImage, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -54,10 +54,10 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<Pattern> {
 }
 
 /// Keeps the image that came with a pattern.
-async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, img: &str| Ok(patterns::set_image(db, id, img, now)?);
-    session.keep_image(image, ImageId::Pattern(id), ignored, refer).await;
+    session.save_image(image, ImageId::Pattern(id), ignored, refer).await;
 }
 
 /// Answers with the pattern as it is now: 201 when it was made, 200 when it was changed or copied.

@@ -50,8 +50,8 @@ pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, params: Pa
     let pattern = session.read(|db| crate::find(db, Id(id))).await?;
     caller.actor.may_read(pattern.user_id)?;
     if !pattern.content.public {
-        let witness = session.witness("patterns.read").target("patterns", pattern.id);
-        caller.note_read(&session, witness, pattern.user_id).await?;
+        let audit_entry = session.audit_entry("patterns.read").target("patterns", pattern.id);
+        caller.record_read(&session, audit_entry, pattern.user_id).await?;
     }
     Ok(crate::show(&session, Outcome::Success, pattern, None))
 }

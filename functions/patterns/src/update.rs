@@ -30,7 +30,7 @@ pub(crate) async fn update(
     let now = session.now();
     let Body(mut body) = body;
     let image = session.take_image(&mut body).await;
-    let witness = session.witness("patterns.update");
+    let audit_entry = session.audit_entry("patterns.update");
     let (changes, mut ignored) = Changes::read(body);
     let change = caller.write(&session, move |db, actor| {
         let mut pattern = crate::find(db, id)?;
@@ -41,14 +41,14 @@ pub(crate) async fn update(
         if pattern.content != before {
             patterns::update(db, pattern.id, pattern.uuid, &pattern.content, now)?;
         }
-        let witness = witness.clone().target("patterns", pattern.id);
-        witness
+        let audit_entry = audit_entry.clone().target("patterns", pattern.id);
+        audit_entry
             .change(audited(&before), audited(&pattern.content))
-            .note_unless_own(db, actor, pattern.user_id)?;
+            .record_unless_own(db, actor, pattern.user_id)?;
         Ok(pattern.id)
     });
     let pattern_id = change.await?;
-    crate::keep_image(&session, image, pattern_id, &mut ignored).await;
+    crate::save_image(&session, image, pattern_id, &mut ignored).await;
     crate::answer(&session, Outcome::Success, pattern_id, Some(ignored)).await
 }
 

@@ -20,13 +20,13 @@ use crate::SetAnswer;
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());
     let image = session.config().default_set_image.clone();
-    let witness = session.witness("sets.clone");
+    let audit_entry = session.audit_entry("sets.clone");
     let copy = caller.create(&session, move |db, actor| {
         let source = crate::find(db, id)?;
         actor.may_clone(source.user_id, source.content.public)?;
         if !source.content.public {
-            let witness = witness.clone().target("sets", source.id);
-            witness.note_unless_own(db, actor, source.user_id)?;
+            let audit_entry = audit_entry.clone().target("sets", source.id);
+            audit_entry.record_unless_own(db, actor, source.user_id)?;
         }
         let mut content = source.content;
         append(

@@ -33,7 +33,7 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
         Ok(sets::insert(db, uuid, actor.user_id, &sent, now)?)
     });
     let made = make.await?;
-    if made.again {
+    if made.is_repeat {
         let set = session
             .read(|db| crate::find(db, Id(EntityId::Integer(made.value))))
             .await?;
@@ -48,6 +48,6 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
         }
     }
     let id = made.value;
-    crate::keep_image(&session, image, id, &mut ignored).await;
+    crate::save_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -17,15 +17,15 @@ use crate::update::audited;
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
-    let witness = session.witness("sets.delete");
+    let audit_entry = session.audit_entry("sets.delete");
     let remove = caller.write(&session, move |db, actor| {
         let set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
         sets::delete(db, set.id)?;
-        let witness = witness.clone().target("sets", set.id);
-        witness
+        let audit_entry = audit_entry.clone().target("sets", set.id);
+        audit_entry
             .change(audited(&set.content), Value::Null)
-            .note_unless_own(db, actor, set.user_id)?;
+            .record_unless_own(db, actor, set.user_id)?;
         Ok(())
     });
     remove.await?;

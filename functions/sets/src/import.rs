@@ -3,9 +3,9 @@
 use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::set::SetContent;
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_database::{Db, Page, sets};
-use bespoke_web::content::import::{MAX_RECORDS, Record};
+use bespoke_web::content::import::{ImportedRecord, MAX_RECORDS};
 use bespoke_web::content::set;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Context, Document, Error, JsonObject, Outcome, Result, Session, view};
@@ -69,7 +69,7 @@ struct Stored {
     ))]
 pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: Document) -> Result<Response> {
     let (records, ignored) = take(body.0.required()?, &session)?;
-    let (owner, writer) = (caller.standing.clone(), session.clone());
+    let (owner, writer) = (caller.account_status.clone(), session.clone());
     let add = caller.create(&session, move |db, _| store(db, &records, &owner, &writer));
     let Stored { last, added, present } = add.await?.value;
     let page = Page {
@@ -92,8 +92,8 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
 }
 
 /// The sets of a request, and the names of what is not taken.
-fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<Record<SetContent>>, Vec<String>)> {
-    let read = |fields| Record::take(fields, context, |fields| set::import(fields, context.config()));
+fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<ImportedRecord<SetContent>>, Vec<String>)> {
+    let read = |fields| ImportedRecord::parse(fields, context, |fields| set::import(fields, context.config()));
     let Some(sets) = body.remove("sets") else {
         let (record, ignored) = read(body)?;
         return Ok((vec![record], ignored));
@@ -118,7 +118,12 @@ fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<Record<SetConten
     Ok((records, ignored))
 }
 
-fn store(db: &Db<'_>, records: &[Record<SetContent>], owner: &Standing, context: &Context) -> Result<Stored> {
+fn store(
+    db: &Db<'_>,
+    records: &[ImportedRecord<SetContent>],
+    owner: &AccountStatus,
+    context: &Context,
+) -> Result<Stored> {
     let now = context.now();
     let mut stored = Stored {
         last: 0,
@@ -127,7 +132,7 @@ fn store(db: &Db<'_>, records: &[Record<SetContent>], owner: &Standing, context:
     };
     for record in records {
         let owner_of = |uuid| Ok(sets::owner_of(db, uuid)?);
-        match record.place(owner, context, "sets", &owner_of)? {
+        match record.uuid_for(owner, context, "sets", &owner_of)? {
             Some(uuid) => {
                 stored.last = sets::insert(db, uuid, owner.id, &record.content, now)?;
                 stored.added += 1;

@@ -18,7 +18,9 @@ use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_database::Db;
 use bespoke_database::sets::{self, StoredSet};
-use bespoke_web::{Caller, ContentTag, Error, Id, Outcome, Result, Routes, SentImage, Session, Tagged, route, view};
+use bespoke_web::{
+    Caller, ContentTag, Error, Id, Outcome, Result, Routes, Session, TaggedBody, UploadedImage, route, view,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -61,19 +63,19 @@ fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<StoredSet>> {
 }
 
 /// Writes down that the caller reads a set that is private and another account's.
-async fn note_read<const LEVEL: u8>(caller: &Caller<LEVEL>, session: &Session, set: &StoredSet) -> Result<()> {
+async fn record_read<const LEVEL: u8>(caller: &Caller<LEVEL>, session: &Session, set: &StoredSet) -> Result<()> {
     if set.content.public {
         return Ok(());
     }
-    let witness = session.witness("sets.read").target("sets", set.id);
-    caller.note_read(session, witness, set.user_id).await
+    let audit_entry = session.audit_entry("sets.read").target("sets", set.id);
+    caller.record_read(session, audit_entry, set.user_id).await
 }
 
 /// Keeps the image that came with a set.
-async fn keep_image(session: &Session, image: SentImage, id: i64, ignored: &mut Vec<String>) {
+async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, img: &str| Ok(sets::set_image(db, id, img, now)?);
-    session.keep_image(image, ImageId::Set(id), ignored, refer).await;
+    session.save_image(image, ImageId::Set(id), ignored, refer).await;
 }
 
 /// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
@@ -86,12 +88,12 @@ async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Ve
 fn show(session: &Session, set: &StoredSet) -> Response {
     let make = || under_tag(session, set, Outcome::Success, None);
     let lasts = set.content.public || session.image_url(set.content.img.as_deref(), false).is_none();
-    let answer = if lasts { Tagged::kept(set, make) } else { make() };
+    let answer = if lasts { TaggedBody::cached(set, make) } else { make() };
     answer.answer(Outcome::Success)
 }
 
 /// The answer under a tag that `If-Match` takes.
-fn under_tag(session: &Session, set: &StoredSet, result: Outcome, ignored: Option<Vec<String>>) -> Tagged {
+fn under_tag(session: &Session, set: &StoredSet, result: Outcome, ignored: Option<Vec<String>>) -> TaggedBody {
     content_tag(&set.content).on(&SetAnswer {
         result,
         set: view::Set::new(set, session),

@@ -7,7 +7,7 @@ use axum::response::Response;
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::Db;
 use bespoke_database::sets::{self, StoredSet};
-use bespoke_web::content::lookup::{Asked, Lookup, SetHead, Verdict};
+use bespoke_web::content::lookup::{Lookup, LookupQuery, LookupResponse, SetSummary};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::openapi::Failure;
 use bespoke_web::{Caller, Error, Id, Public, Query, Result, Session, json, ok};
@@ -23,9 +23,9 @@ const MAX_CANDIDATES: usize = 100;
 ///
 /// One's own, or anybody's at level 6. A key with the scope `set:<uuid>:read` can do this for that set and nothing else.
 #[utoipa::path(get, path = "/sets/{id}/measurements/{auth}", tag = "Measurements", operation_id = "lookUpSet",
-    params(Asked),
+    params(LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = Verdict),
+        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
         (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
             `designMissing`: `only` asks for the measurements of a design, and there is none."),
         (status = 404, description = "There is no such set."),
@@ -34,7 +34,7 @@ pub(crate) async fn measurements(
     caller: Caller<READ_SOME>,
     session: Session,
     id: Id,
-    asked: Query<Asked>,
+    asked: Query<LookupQuery>,
 ) -> Result<Response> {
     let find = |db: &Db<'_>| {
         let set = crate::find_stored(db, id)?;
@@ -42,20 +42,20 @@ pub(crate) async fn measurements(
         Ok((asked.0.read(db)?, set))
     };
     let (lookup, set) = session.read(find).await?;
-    crate::note_read(&caller, &session, &set).await?;
+    crate::record_read(&caller, &session, &set).await?;
     answer(lookup, &set)
 }
 
 /// Look up the measurements of a public set
 #[utoipa::path(get, path = "/sets/{id}/measurements", tag = "Measurements", operation_id = "lookUpPublicSet",
-    params(Asked),
+    params(LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = Verdict),
+        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
         (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
             `designMissing`: `only` asks for the measurements of a design, and there is none."),
         (status = 404, description = "There is no such set, or it is private."),
     ))]
-pub(crate) async fn public(_: Public, session: Session, id: Id, asked: Query<Asked>) -> Result<Response> {
+pub(crate) async fn public(_: Public, session: Session, id: Id, asked: Query<LookupQuery>) -> Result<Response> {
     let find = |db: &Db<'_>| {
         let set = crate::find_stored(db, id)?;
         if set.content.public {
@@ -104,9 +104,9 @@ pub(crate) struct Candidate {
 ///
 /// A key with scopes needs `sets:read`.
 #[utoipa::path(get, path = "/sets/lookup/{auth}", tag = "Measurements", operation_id = "lookUpSetByName",
-    params(Name, Asked),
+    params(Name, LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = Verdict),
+        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
         (status = 400, description = "`nameMissing`: no name is given. \
             `unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
             `designMissing`: `only` asks for the measurements of a design, and there is none."),
@@ -117,7 +117,7 @@ pub(crate) async fn by_name(
     caller: Caller<READ_SOME>,
     session: Session,
     name: Query<Name>,
-    asked: Query<Asked>,
+    asked: Query<LookupQuery>,
 ) -> Result<Response> {
     let name = name.0.name.unwrap_or_default();
     if name.is_empty() {
@@ -156,7 +156,7 @@ fn ambiguous(found: &[Arc<StoredSet>]) -> Response {
 
 fn answer(lookup: Lookup, set: &StoredSet) -> Result<Response> {
     let measies = serde_json::from_str(set.content.measies.get()).map_err(Error::internal)?;
-    let head = SetHead {
+    let head = SetSummary {
         id: set.id,
         uuid: set.uuid,
         name: set.content.name.clone(),

@@ -47,6 +47,6 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Qu
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let set = session.read(|db| crate::find_stored(db, id)).await?;
     caller.actor.may_read(set.user_id)?;
-    crate::note_read(&caller, &session, &set).await?;
+    crate::record_read(&caller, &session, &set).await?;
     Ok(crate::show(&session, &set))
 }

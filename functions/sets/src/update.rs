@@ -29,7 +29,7 @@ pub(crate) async fn update(
     let now = session.now();
     let Body(mut body) = body;
     let image = session.take_image(&mut body).await;
-    let witness = session.witness("sets.update");
+    let audit_entry = session.audit_entry("sets.update");
     let (changes, mut ignored) = Changes::read(body);
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
@@ -40,14 +40,14 @@ pub(crate) async fn update(
         if set.content != before {
             sets::update(db, &set, now)?;
         }
-        let witness = witness.clone().target("sets", set.id);
-        witness
+        let audit_entry = audit_entry.clone().target("sets", set.id);
+        audit_entry
             .change(audited(&before), audited(&set.content))
-            .note_unless_own(db, actor, set.user_id)?;
+            .record_unless_own(db, actor, set.user_id)?;
         Ok(set.id)
     });
     let set_id = change.await?;
-    crate::keep_image(&session, image, set_id, &mut ignored).await;
+    crate::save_image(&session, image, set_id, &mut ignored).await;
     crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
 }
 

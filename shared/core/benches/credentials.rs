@@ -1,11 +1,11 @@
-//! What it costs to verify credentials that somebody sent, without any look at the database.
+//! The cost of verifying credentials, without a query.
 
 use std::hint::black_box;
 
 use bespoke_core::{Grant, Key, KeySecret, Random, Timestamp, TokenAccount, TokenSettings, Tokens};
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// Bytes that need not be secret.
+/// A random source whose bytes are not secret.
 struct Counting;
 
 impl Random for Counting {

@@ -1,14 +1,13 @@
-//! The networks under which a client is counted.
+//! The networks of a client, for which calls and attempts are counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Bits of an IPv6 address that one connection has, as a rule.
+/// The usual prefix of one internet connection in IPv6. Bits.
 const IPV6_CUSTOMER_BITS: u32 = 64;
-/// Bits of an IPv6 address that one site has at most: whoever has such a block can choose among 65,536 networks of a customer.
+/// The shortest usual prefix of one site in IPv6. A site with such a block can choose among 65,536 customer networks. Bits.
 const IPV6_SITE_BITS: u32 = 48;
 
-/// The networks under which a client is counted. For IPv4 both are the address itself, because more than one IPv4 address is
-/// expensive.
+/// The networks of a client. For IPv4, both are the address itself, because a large number of IPv4 addresses is expensive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientNetwork {
     /// The /64 of an IPv6 address.
@@ -18,7 +17,7 @@ pub struct ClientNetwork {
 }
 
 impl ClientNetwork {
-    /// The networks of an address.
+    /// Returns the networks of an address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             address @ IpAddr::V4(_) => Self {
@@ -32,7 +31,7 @@ impl ClientNetwork {
         }
     }
 
-    /// Whether the site has more than one customer: only then is there something to count for it.
+    /// Whether the site has more than one customer network, so that it must be counted separately.
     pub fn has_site(self) -> bool {
         self.site.is_ipv6()
     }

@@ -1,10 +1,10 @@
-//! Time as a value: a clock that is handed in, timestamps in milliseconds, and durations as settings write them.
+//! Time: the injected clock, timestamps, and the parser of durations in settings.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Where the current time comes from. Handlers take it from their context; tests set it by hand.
+/// A source of the current time. Production uses the system clock; tests set the time by hand.
 pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
@@ -12,13 +12,13 @@ pub trait Clock: Send + Sync {
 
 /// A moment in UTC, in milliseconds since the Unix epoch.
 ///
-/// Serialises as the contract writes dates: ISO 8601, UTC, three decimals and `Z` (contract-2023 section 1.1).
+/// The serialized form is ISO 8601 in UTC with three decimals and `Z`, for example `2026-11-21T00:27:19.810Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// A moment from milliseconds since the Unix epoch.
+    /// Creates a timestamp from milliseconds since the Unix epoch.
     pub const fn from_millis(ms: i64) -> Self {
         Self(ms)
     }
@@ -28,12 +28,12 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch, rounded down, as tokens count them.
+    /// Whole seconds since the Unix epoch, rounded down. Tokens use this unit.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// This moment plus `ms` milliseconds; stays at the largest or smallest moment instead of overflowing.
+    /// Adds `ms` milliseconds. Saturates instead of overflowing.
     #[must_use]
     pub const fn plus_ms(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
@@ -57,9 +57,11 @@ impl Serialize for Timestamp {
     }
 }
 
-/// A duration setting that cannot be read.
+/// An invalid duration.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no duration: write a number of seconds, or a number and a unit such as 7d, 12h, 30m, 2 weeks, 500ms")]
+#[error(
+    "`{0}` is not a duration: write a number of seconds, or a number and a unit such as 7d, 12h, 30m, 2 weeks, 500ms"
+)]
 pub struct DurationError(String);
 
 const SECOND_MS: f64 = 1000.0;
@@ -69,14 +71,14 @@ const DAY_MS: f64 = 24.0 * HOUR_MS;
 const WEEK_MS: f64 = 7.0 * DAY_MS;
 const YEAR_MS: f64 = 365.25 * DAY_MS;
 
-/// The longest duration that a setting may name, in milliseconds: 100 years.
+/// The longest duration that is accepted: 100 years. Milliseconds.
 const MAX_DURATION_MS: f64 = 100.0 * YEAR_MS;
 
-/// Reads a duration in the notation of the original's settings (`7d`, `1.5 hours`, `2w`, `90 s`, `500ms`) and gives
-/// milliseconds. A bare number is **seconds** (the original took it for milliseconds, defect D93).
+/// Parses a duration such as `7d`, `1.5 hours`, `2w`, `90 s` or `500ms`, and returns milliseconds. A number without a unit means **seconds**.
+/// (The original backend interpreted it as milliseconds, so that tokens expired within minutes.)
 ///
 /// # Errors
-/// [`DurationError`] for anything else, for zero, for negative values and for more than 100 years.
+/// [`DurationError`] for any other text, for zero, for negative values and for more than 100 years.
 pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
     let fail = || DurationError(text.to_owned());
     let trimmed = text.trim();
@@ -99,7 +101,7 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
     if !(1.0..=MAX_DURATION_MS).contains(&ms) {
         return Err(fail());
     }
-    // In range by the line above: at most 3.2e12.
+    // The check above guarantees that the number fits: it is at most 3.2e12.
     Ok(ms as i64)
 }
 
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_iso_with_three_decimals() {
+    fn timestamp_is_iso_8601_with_milliseconds() {
         assert_eq!(
             Timestamp::from_millis(1_795_220_839_810).to_string(),
             "2026-11-21T00:27:19.810Z"
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_follow_the_originals_notation_and_numbers_are_seconds() {
+    fn duration_without_unit_is_in_seconds() {
         let cases = [
             ("7d", 604_800_000),
             ("3600", 3_600_000),

@@ -1,5 +1,5 @@
-//! What is kept: one module per entity. Plain values; the repositories of `bespoke-database` store them, the views of
-//! `bespoke-web` show them.
+//! The stored entities, one module for each. They are plain values: the repositories of `bespoke-database` store them, and the views of
+//! `bespoke-web` convert them for responses.
 
 pub mod api_key;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! Encryption of single fields at rest: AES-256-GCM, bound to where the field stands.
+//! Encryption of single fields at rest with AES-256-GCM, bound to the location of the field.
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{Key, Random};
 
-/// Where an encrypted field stands. It is authenticated with the field, so a value that is moved to another row,
-/// column or table no longer opens.
+/// The location of an encrypted field. It is authenticated together with the field, so that a value cannot be moved to another row, column or
+/// table.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldLocation {
     /// Name of the table.
@@ -19,14 +19,14 @@ pub struct FieldLocation {
     pub row: Uuid,
 }
 
-/// A field that does not open.
+/// The reason why a field cannot be decrypted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CipherError {
-    /// The field names a key that this installation does not have.
-    #[error("encrypted under a key that is not configured (key id {0:08x})")]
+    /// The field was encrypted with a key that this installation does not have.
+    #[error("encrypted with a key that is not configured (key id {0:08x})")]
     UnknownKey(u32),
-    /// The field was changed, cut short, or moved from another place.
-    #[error("the field is damaged or not in its place")]
+    /// The field was modified, truncated or moved.
+    #[error("the field is damaged or was moved")]
     Damaged,
 }
 
@@ -35,9 +35,9 @@ const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 12;
 const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
-/// Seals and opens fields. Seals with the newest key, opens with any that it was given.
+/// Encrypts fields with the current key, and decrypts them with the current key or an older one.
 ///
-/// A sealed field is: one byte format, four bytes key id, twelve bytes nonce, then ciphertext and tag.
+/// An encrypted field consists of one byte for the format, four bytes key id, twelve bytes nonce, the ciphertext and the tag.
 #[derive(Clone)]
 pub struct FieldCipher {
     current: (u32, Box<Aes256Gcm>),
@@ -45,7 +45,7 @@ pub struct FieldCipher {
 }
 
 impl FieldCipher {
-    /// A cipher that seals with `current` and still opens what the `older` keys sealed.
+    /// Creates a cipher that encrypts with `current`, and also decrypts with the `older` keys.
     pub fn new(current: &Key, older: &[Key]) -> Self {
         let with_id = |key: &Key| (key_id(key), Aes256Gcm::new(key.as_bytes().into()));
         let (id, cipher) = with_id(current);
@@ -55,7 +55,7 @@ impl FieldCipher {
         }
     }
 
-    /// Seals `plaintext` for its place.
+    /// Encrypts `plaintext` for its location.
     pub fn seal(&self, random: &dyn Random, location: FieldLocation, plaintext: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE_BYTES] = random.bytes();
         let (id, cipher) = &self.current;
@@ -67,7 +67,7 @@ impl FieldCipher {
                     aad: &associated_data(location),
                 },
             )
-            .expect("a field is far below the 64 GiB that AES-GCM can seal");
+            .expect("a field is far below the limit of AES-GCM, 64 GiB");
         let mut field = Vec::with_capacity(HEADER_BYTES + sealed.len());
         field.push(FORMAT);
         field.extend_from_slice(&id.to_be_bytes());
@@ -76,15 +76,15 @@ impl FieldCipher {
         field
     }
 
-    /// Whether a field was sealed with the newest key.
+    /// Whether a field was encrypted with the current key.
     pub fn is_current(&self, field: &[u8]) -> bool {
         field.get(1..=KEY_ID_BYTES) == Some(&self.current.0.to_be_bytes()[..])
     }
 
-    /// Opens what [`Self::seal`] made for the same place.
+    /// Decrypts a field that [`Self::seal`] has encrypted for the same location.
     ///
     /// # Errors
-    /// [`CipherError`] when the key is unknown, or the field was changed or moved.
+    /// [`CipherError`] if the key is unknown, or the field was modified or moved.
     pub fn open(&self, location: FieldLocation, field: &[u8]) -> Result<Vec<u8>, CipherError> {
         let (header, sealed) = field.split_at_checked(HEADER_BYTES).ok_or(CipherError::Damaged)?;
         if header[0] != FORMAT {
@@ -110,7 +110,7 @@ impl FieldCipher {
     }
 }
 
-/// A key's public name: the start of a hash of it, so that a key never has to be numbered by hand.
+/// Returns the public id of a key: the beginning of its hash, so that keys need no numbering.
 fn key_id(key: &Key) -> u32 {
     let digest = Sha256::new()
         .chain_update(b"bespoke/key-id/1")
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_opens_in_its_place_and_nowhere_else() {
+    fn field_is_bound_to_its_location() {
         let cipher = FieldCipher::new(&key(1), &[]);
         let field = cipher.seal(&Counting::default(), PLACE, "żółw 👋".as_bytes());
         assert_eq!(cipher.open(PLACE, &field).unwrap(), "żółw 👋".as_bytes());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_or_missing_byte_is_noticed() {
+    fn modified_or_truncated_field_is_rejected() {
         let cipher = FieldCipher::new(&key(1), &[]);
         let field = cipher.seal(&Counting::default(), PLACE, b"neck");
         for position in 0..field.len() {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn older_keys_open_and_only_the_current_one_seals() {
+    fn older_keys_only_decrypt() {
         let old = FieldCipher::new(&key(1), &[]);
         let field = old.seal(&Counting::default(), PLACE, b"neck");
         let rotated = FieldCipher::new(&key(2), &[key(1)]);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_text_never_seals_to_the_same_bytes() {
+    fn ciphertexts_of_equal_texts_differ() {
         let (cipher, random) = (FieldCipher::new(&key(1), &[]), Counting::default());
         assert_ne!(
             cipher.seal(&random, PLACE, b"neck"),

@@ -1,8 +1,8 @@
-//! The two kinds of id that a path may name.
+//! The two kinds of ids in paths.
 
 use uuid::Uuid;
 
-/// An id as a client writes it: digits are the integer id of the first API generation, a UUID is that of the second.
+/// The id of a record in a request: an integer (first API generation) or a UUID (second API generation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntityId {
     /// An integer id, 1 or more.
@@ -12,12 +12,12 @@ pub enum EntityId {
 }
 
 impl EntityId {
-    /// Reads an id; `None` for anything else (`12abc`, `1.5`, a sign, a number past 63 bits), which finds nothing.
+    /// Parses an id; `None` for any other text, for example `12abc`, `1.5`, a sign, or a number above 63 bits.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().ok().map(Self::Integer);
         }
-        // Only the hyphenated form: the crate would also take braces, a URN and bare hexadecimal.
+        // Only the hyphenated form is accepted. The crate would also parse braces, a URN and digits without hyphens.
         (text.len() == uuid::fmt::Hyphenated::LENGTH)
             .then(|| Uuid::try_parse(text).ok().map(Self::Uuid))
             .flatten()
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_are_integers_uuids_are_uuids_and_the_rest_is_nothing() {
+    fn only_integers_and_uuids_are_ids() {
         assert_eq!(EntityId::parse("12"), Some(EntityId::Integer(12)));
         let uuid = "6F9619FF-8B86-4011-B42D-00C04FC964FF";
         assert_eq!(EntityId::parse(uuid), Uuid::try_parse(uuid).ok().map(EntityId::Uuid));

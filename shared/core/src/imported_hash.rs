@@ -1,5 +1,5 @@
-//! Hashes of passwords and key secrets as the original stored them: scrypt (`v3`), and bcrypt of accounts that were moved
-//! into the original (`v2`).
+//! Password and secret hashes of the original backend: scrypt (`v3`), and bcrypt (`v2`) of older accounts. They are verified until their
+//! next use, which replaces them.
 
 use std::str::FromStr;
 
@@ -7,18 +7,18 @@ use scrypt::{Params, scrypt};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-/// Bytes of a scrypt hash of the original.
+/// Length of a scrypt hash. Bytes.
 const SCRYPT_BYTES: usize = 64;
-/// Binary logarithm of the work of its scrypt: N = 16,384.
+/// Binary logarithm of the scrypt cost: N = 16,384.
 const SCRYPT_LOG_N: u8 = 14;
-/// Block size of its scrypt.
+/// Block size of scrypt.
 const SCRYPT_R: u32 = 8;
-/// Lanes of its scrypt.
+/// Parallelism of scrypt.
 const SCRYPT_P: u32 = 1;
-/// The highest cost of a bcrypt hash that is verified: what is above takes more than some seconds. The original's is 10.
+/// The highest bcrypt cost that is verified, because a higher cost takes many seconds. The original backend used 10.
 const BCRYPT_MAX_COST: u32 = 14;
 
-/// A hash as the original stored it. To verify one takes a core for tens of milliseconds, and 16 MiB.
+/// A hash of the original backend. Its verification occupies a core for tens of milliseconds, and 16 MiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedHash {
     text: String,
@@ -31,7 +31,7 @@ enum Kind {
     Bcrypt(String),
 }
 
-/// The JSON text of the original.
+/// The JSON format of the original backend.
 #[derive(Deserialize)]
 #[serde(tag = "type")]
 enum Stored {
@@ -42,9 +42,9 @@ enum Stored {
 }
 
 impl ImportedHash {
-    /// Reads the text of the original; `None` for anything else.
+    /// Parses the JSON text; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
-        // Most of what is asked about is a hash of ours.
+        // Most stored hashes are PHC texts, so this test avoids the JSON parser.
         if !text.starts_with('{') {
             return None;
         }
@@ -67,13 +67,15 @@ impl ImportedHash {
         &self.text
     }
 
-    /// Whether that is the password or secret behind it.
+    /// Whether the hash belongs to this password or secret.
     pub fn verify(&self, secret: &str) -> bool {
         match &self.kind {
             Kind::Scrypt { hash, salt } => {
-                let params = Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).expect("scrypt takes these parameters");
+                let params =
+                    Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).expect("the parameters are valid for scrypt");
                 let mut computed = [0; SCRYPT_BYTES];
-                scrypt(secret.as_bytes(), salt, &params, &mut computed).expect("64 bytes are a length scrypt can give");
+                scrypt(secret.as_bytes(), salt, &params, &mut computed)
+                    .expect("64 bytes are a valid length for scrypt");
                 computed.ct_eq(hash).into()
             }
             Kind::Bcrypt(hash) => bcrypt::verify(secret, hash).unwrap_or(false),
@@ -89,7 +91,7 @@ mod tests {
     use crate::random::testing::Counting;
     use crate::{PasswordHasher, PasswordSettings};
 
-    /// What the original made, re-checked independently.
+    /// Hashes of the original backend, verified with independent tools.
     fn vectors() -> Value {
         serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap()
     }
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_original_stored_verifies_and_is_outdated() {
+    fn imported_hash_verifies_and_is_outdated() {
         let vectors = vectors();
         let hasher = PasswordHasher::new(PasswordSettings {
             memory_kib: 8,
@@ -113,8 +115,8 @@ mod tests {
             assert!(hasher.verify(password, Some(column)), "{column}");
             assert!(!hasher.verify(&format!("{password}x"), Some(column)), "{column}");
             assert!(hasher.is_outdated(column));
-            let anew = hasher.hash(&Counting::default(), password);
-            assert!(ImportedHash::parse(&anew).is_none() && hasher.verify(password, Some(&anew)));
+            let renewed = hasher.hash(&Counting::default(), password);
+            assert!(ImportedHash::parse(&renewed).is_none() && hasher.verify(password, Some(&renewed)));
         }
         let key = &vectors["passwords_v3"]["apikey_secret"];
         let hash = ImportedHash::parse(text(&key["column"])).unwrap();
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_never_stored_is_no_hash() {
+    fn other_text_is_not_an_imported_hash() {
         let hash = "00".repeat(SCRYPT_BYTES);
         for other in [
             String::new(),

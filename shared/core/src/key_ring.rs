@@ -1,36 +1,36 @@
 //! The three keys of an installation, and the keyed index over e-mail addresses.
 //!
-//! One passphrase (`BACKEND_ENC_KEY`) is enough: HKDF-SHA256 derives a separate key for tokens, for data at rest and
-//! for the index, so that none can stand in for another (defect D104). Each can also be given apart.
+//! HKDF-SHA256 derives separate keys for tokens, for data at rest and for the index from one passphrase (`BACKEND_ENC_KEY`), so that no key
+//! serves two purposes. Each key can also have its own passphrase.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Length of every key, in bytes.
+/// Length of a key. Bytes.
 pub const KEY_BYTES: usize = 32;
 
-/// The shortest passphrase that keys are derived from, in bytes.
+/// The shortest passphrase. Bytes.
 pub const MIN_PASSPHRASE_BYTES: usize = 16;
 
 const SALT: &[u8] = b"bespoke/keys/1";
 
-/// One secret key. It never shows itself, not even in debug output.
+/// A secret key. Its debug output does not contain the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key([u8; KEY_BYTES]);
 
 impl Key {
-    /// A key from its bytes.
+    /// Creates a key from its bytes.
     pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for the one who computes with them.
+    /// The bytes of the key, for cryptographic functions.
     pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
 
-    /// The key for one purpose that is derived from this one, with HKDF-SHA256.
+    /// Derives a key for another purpose with HKDF-SHA256.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Self {
         expand(&self.0, purpose)
@@ -41,7 +41,7 @@ fn expand(secret: &[u8], purpose: &str) -> Key {
     let mut bytes = [0; KEY_BYTES];
     Hkdf::<Sha256>::new(Some(SALT), secret)
         .expand(purpose.as_bytes(), &mut bytes)
-        .expect("32 bytes are within what HKDF-SHA256 can give");
+        .expect("HKDF-SHA256 supports 32 bytes");
     Key(bytes)
 }
 
@@ -51,9 +51,9 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// Key material that cannot be used.
+/// A passphrase that is too short.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a passphrase needs at least {MIN_PASSPHRASE_BYTES} bytes, this one has {0}")]
+#[error("a passphrase must have at least {MIN_PASSPHRASE_BYTES} bytes, this one has {0}")]
 pub struct KeyError(usize);
 
 /// The keys of one installation.
@@ -63,7 +63,7 @@ pub struct KeyRing {
     pub token: Key,
     /// Encrypts fields at rest.
     pub data: Key,
-    /// Computes the index by which an e-mail address is found.
+    /// Computes the index of e-mail addresses.
     pub index: Key,
 }
 
@@ -71,7 +71,7 @@ impl KeyRing {
     /// Derives the three keys from one passphrase.
     ///
     /// # Errors
-    /// [`KeyError`] when the passphrase is shorter than [`MIN_PASSPHRASE_BYTES`].
+    /// [`KeyError`] if the passphrase is shorter than [`MIN_PASSPHRASE_BYTES`].
     pub fn derive(passphrase: &str) -> Result<Self, KeyError> {
         Ok(Self {
             token: Self::derive_one(passphrase, "token")?,
@@ -80,10 +80,10 @@ impl KeyRing {
         })
     }
 
-    /// Derives the key for one purpose (`token`, `data` or `index`) from a passphrase of its own.
+    /// Derives the key for one purpose (`token`, `data` or `index`) from its own passphrase.
     ///
     /// # Errors
-    /// [`KeyError`] when the passphrase is shorter than [`MIN_PASSPHRASE_BYTES`].
+    /// [`KeyError`] if the passphrase is shorter than [`MIN_PASSPHRASE_BYTES`].
     pub fn derive_one(passphrase: &str, purpose: &str) -> Result<Key, KeyError> {
         if passphrase.len() < MIN_PASSPHRASE_BYTES {
             return Err(KeyError(passphrase.len()));
@@ -92,23 +92,23 @@ impl KeyRing {
     }
 }
 
-/// Finds a row by a value that is stored encrypted: HMAC-SHA256 of the value under a key of its own. Unlike the
-/// original's bare SHA-256, who reads the database cannot test guesses (defect D57).
+/// A blind index: finds a row by a value that is stored encrypted. An entry is the HMAC-SHA256 of the value. It needs a key, because an
+/// attacker with a copy of the database could otherwise test guesses.
 #[derive(Clone)]
 pub struct BlindIndex(Hmac<Sha256>);
 
 impl BlindIndex {
-    /// An index under that key.
+    /// Creates an index with that key.
     pub fn new(key: &Key) -> Self {
-        Self(Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length"))
+        Self(Hmac::new_from_slice(key.as_bytes()).expect("HMAC accepts a key of any length"))
     }
 
-    /// The index entry of an e-mail address, which is cleaned first (see [`crate::validate::clean_email`]).
+    /// Returns the entry of an e-mail address, after normalizing it with [`crate::validate::clean_email`].
     pub fn email(&self, address: &str) -> [u8; 32] {
         self.entry("email", &crate::validate::clean_email(address))
     }
 
-    /// Names a request by all that makes it one; for whoever does not have the key, as good as random.
+    /// Returns an id that is derived from the parts of a request. Without the key, it is indistinguishable from a random id.
     pub fn request(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut mac = self.0.clone();
         mac.update(b"request");
@@ -121,7 +121,7 @@ impl BlindIndex {
         name
     }
 
-    /// The index entry of another value of that `domain`.
+    /// Returns the entry of another value. `domain` separates the kinds of values.
     pub fn entry(&self, domain: &str, value: &str) -> [u8; 32] {
         let mut mac = self.0.clone();
         mac.update(domain.as_bytes());
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_keys_differ_from_each_other_and_between_passphrases() {
+    fn derived_keys_differ() {
         let ring = KeyRing::derive("a passphrase that is long enough").unwrap();
         let other = KeyRing::derive("a passphrase that is long enough!").unwrap();
         assert_ne!(ring.token, ring.data);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_apart_by_each_part() {
+    fn request_id_depends_on_each_part() {
         let index = BlindIndex::new(&Key::from_bytes([1; KEY_BYTES]));
         assert_eq!(index.request(&[b"a", b"b"]), index.request(&[b"a", b"b"]));
         assert_ne!(index.request(&[b"a", b"b"]), index.request(&[b"ab", b""]));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_sees_through_letter_case_and_blanks_only() {
+    fn index_ignores_letter_case_and_outer_blanks() {
         let index = BlindIndex::new(&Key::from_bytes([1; KEY_BYTES]));
         assert_eq!(
             index.email("Jane.Doe@Example.com"),

@@ -1,13 +1,15 @@
-//! The auth-and-model crate: who somebody is, what they may do, and what is kept about them.
+//! The model and the rules of authentication: entities, measurements, roles, permissions, validation, credentials, tokens and encryption.
 //!
-//! **What it is for.** Entities, measurements, roles and levels, permissions, validation, password and key hashing,
-//! tokens, field encryption. Every rule about people and their data that would be true without HTTP and without SQL.
+//! **Job.** This crate contains every rule about accounts and their data that is independent of HTTP and SQL.
 //!
-//! **What it must not know.** HTTP, SQL, the environment, tokio; and it has no clock or randomness of its own: both are
-//! handed in ([`Clock`], [`Random`]), so every rule can be tested at any moment in time.
+//! **Dependencies.** The crate does no I/O and must not depend on HTTP, SQL, the environment or tokio. It gets the clock and the random source as
+//! arguments ([`Clock`], [`Random`]), so that tests control both.
 //!
-//! **How to add one more.** A rule goes beside its like (`permission`, `validate`, `measurement`); an entity gets a
-//! module under [`entity`] with its fields and units, and its table gets a repository in `bespoke-database`.
+//! **Data flow.** `bespoke-database` stores the [`entity`] types, and encrypts their private columns with [`FieldCipher`]. `bespoke-web` verifies
+//! credentials with [`Tokens`], [`KeySecret`] and [`PasswordHasher`], and asks [`permission::Actor`] before it reads or changes a record.
+//!
+//! **How to add one more.** A rule belongs to the module of its kind (`permission`, `validate`, `measurement`). An entity gets a module below
+//! [`entity`] with its fields and their units, and a repository in `bespoke-database`.
 
 mod client_network;
 mod clock;

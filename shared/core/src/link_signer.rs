@@ -1,4 +1,4 @@
-//! Signed links: a path of ours that anybody may open until a moment, without other credentials.
+//! Signed links, which give access to a path until they expire, without other credentials.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,26 +7,25 @@ use sha2::Sha256;
 
 use crate::{Key, Timestamp};
 
-/// Signs paths and verifies them: HMAC-SHA256 over the path and the end, under a key of its own.
+/// Signs and verifies paths. The signature is the HMAC-SHA256 of the path and the expiry, with a separate key.
 #[derive(Clone)]
 pub struct LinkSigner(Hmac<Sha256>);
 
 impl LinkSigner {
-    /// A signer whose key is derived from the one for tokens.
+    /// Creates a signer, whose key is derived from the key for tokens.
     pub fn new(token_key: &Key) -> Self {
         let key = token_key.derive("links");
-        Self(Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length"))
+        Self(Hmac::new_from_slice(key.as_bytes()).expect("HMAC accepts a key of any length"))
     }
 
-    /// The path with a query that opens it until `end`, to the second.
+    /// Appends a query to the path that gives access until `end`, with a precision of seconds.
     pub fn sign(&self, path: &str, end: Timestamp) -> String {
         let expires = end.as_seconds();
         let signature = URL_SAFE_NO_PAD.encode(self.mac(path, expires).finalize().into_bytes());
         format!("{path}?expires={expires}&signature={signature}")
     }
 
-    /// Whether that query opens the path now. `expires` is in seconds since the Unix epoch. Takes the same time
-    /// wherever a wrong signature differs.
+    /// Whether the query gives access to the path now. `expires` is in seconds since the Unix epoch. Compares in constant time.
     pub fn verify(&self, path: &str, expires: i64, signature: &str, now: Timestamp) -> bool {
         let right = URL_SAFE_NO_PAD
             .decode(signature)
@@ -54,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_opens_its_path_until_its_end_and_nothing_else() {
+    fn link_opens_only_its_path_until_it_expires() {
         let end = NOW.plus_ms(1_000);
         let link = signer(1).sign("/exports/a", end);
         let (path, query) = link.split_once("?expires=").unwrap();

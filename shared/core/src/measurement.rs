@@ -1,4 +1,4 @@
-//! The 38 measurements, and what is kept of what somebody sends as measurements.
+//! The 38 measurements of a body: their names and units, and the validation of values.
 
 mod adults;
 mod design;
@@ -13,12 +13,12 @@ pub use design::{Design, DesignError, EMBEDDED_DESIGNS, MAX_DESIGN_NAME_BYTES, M
 pub use rules::{Rule, Severity, Warning, check};
 pub use units::{LengthUnit, LengthUnitError};
 
-/// No body and no giant has a longer measurement, in millimetres.
+/// The longest plausible length; giants are included. Millimetres.
 pub const MAX_LENGTH_MM: f64 = 10_000.0;
-/// Slopes are below that, in degrees.
+/// The exclusive upper bound of a slope. Degrees.
 pub const MAX_SLOPE_DEGREES: f64 = 90.0;
 
-/// What a measurement is counted in.
+/// The unit of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Millimetres.
@@ -27,10 +27,10 @@ pub enum Unit {
     Degree,
 }
 
-/// The one in degrees.
+/// The only measurement in degrees.
 const SLOPE: &str = "shoulderSlope";
 
-/// The names of the 38 measurements (contract-2023 section 3.0), in alphabetical order.
+/// The names of the 38 measurements of FreeSewing, in alphabetical order.
 pub const NAMES: [&str; 38] = [
     "ankle",
     "biceps",
@@ -72,12 +72,12 @@ pub const NAMES: [&str; 38] = [
     "wrist",
 ];
 
-/// Where a measurement stands among [`NAMES`]; `None` when there is no measurement of that name.
+/// Returns the index of a measurement in [`NAMES`]; `None` for an unknown name.
 fn place(name: &str) -> Option<usize> {
     NAMES.binary_search(&name).ok()
 }
 
-/// The unit of a measurement; `None` when there is no measurement of that name.
+/// Returns the unit of a measurement; `None` for an unknown name.
 pub fn unit(name: &str) -> Option<Unit> {
     match name {
         SLOPE => Some(Unit::Degree),
@@ -85,19 +85,19 @@ pub fn unit(name: &str) -> Option<Unit> {
     }
 }
 
-/// A body's measurements by name: numbers above zero, in the unit of [`unit()`]. Keeps the order in which they came.
+/// The measurements of a body by name: numbers above zero, in the unit of [`unit()`]. The order of the request is preserved.
 pub type Measurements = Map<String, Value>;
 
-/// The same as the JSON text in which they are stored, for whoever only passes them on.
+/// Measurements as the stored JSON text, for code that only forwards them.
 pub type StoredMeasurements = Box<RawValue>;
 
-/// Whether a value can be stored under that name: a known measurement, a number above zero.
+/// Whether a value is valid for storage: the name is known and the value is a number above zero.
 pub fn is_valid(name: &str, value: &Value) -> bool {
     unit(name).is_some() && value.as_f64().is_some_and(|number| number > 0.0)
 }
 
-/// Whether a value can be that measurement of a body at all: a number above zero, at most [`MAX_LENGTH_MM`] for a length, below
-/// [`MAX_SLOPE_DEGREES`] for a slope.
+/// Whether a value is plausible for a body: it is valid, and at most [`MAX_LENGTH_MM`] for a length, or below [`MAX_SLOPE_DEGREES`] for a
+/// slope.
 pub fn is_plausible(name: &str, value: &Value) -> bool {
     let within = |number: f64| match unit(name) {
         Some(Unit::Degree) => number < MAX_SLOPE_DEGREES,
@@ -107,14 +107,14 @@ pub fn is_plausible(name: &str, value: &Value) -> bool {
     is_valid(name, value) && value.as_f64().is_some_and(within)
 }
 
-/// Keeps the measurements that are valid (contract-2023 section 3.0).
+/// Removes invalid measurements.
 pub fn sanitise(given: Map<String, Value>) -> Measurements {
     let valid = given.into_iter().filter(|(name, value)| is_valid(name, value));
     valid.map(|(name, value)| (name, canonical(value))).collect()
 }
 
-/// Merges new values over stored ones and keeps what is valid: so `null`, 0 or text for a name removes it. Names that
-/// were stored keep their place.
+/// Applies new values to stored measurements, and removes invalid ones. Thus `null`, 0 or a text removes a measurement. Stored names keep their
+/// position.
 pub fn merge(mut stored: Measurements, given: Map<String, Value>) -> Measurements {
     for (name, value) in given {
         stored.insert(name, value);
@@ -122,11 +122,11 @@ pub fn merge(mut stored: Measurements, given: Map<String, Value>) -> Measurement
     sanitise(stored)
 }
 
-/// A number as JavaScript writes it: whole numbers without a decimal point, so that 930.0 comes back as 930.
+/// Converts a number to the form of JavaScript: integers without a decimal point, so that 930.0 becomes 930.
 fn canonical(value: Value) -> Value {
     const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
     match value.as_f64() {
-        // Whole and at most 2^53: exact.
+        // An integer of at most 2^53 is converted exactly.
         Some(number) if number.fract() == 0.0 && number <= MAX_SAFE_INTEGER => Value::from(number as i64),
         _ => value,
     }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_38_in_order_and_one_is_in_degrees() {
+    fn names_are_sorted_and_one_is_in_degrees() {
         assert!(NAMES.is_sorted());
         assert_eq!(NAMES.iter().filter(|name| unit(name) == Some(Unit::Degree)).count(), 1);
         assert!(NAMES.iter().all(|name| unit(name).is_some()));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_known_names_with_numbers_above_zero_are_kept_in_their_order() {
+    fn only_known_names_with_positive_numbers_are_valid() {
         let given = json!({"neck": 360.5, "chest": 930.0, "ankle": 0, "wrist": -1, "waist": "800", "knee": null,
             "hips": [1], "tail": 100, "seat": 1e300, "Chest": 930});
         let result = sanitise(object(&given));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_plausible_that_no_body_measures() {
+    fn implausible_values_are_detected() {
         for (name, value, plausible) in [
             ("chest", json!(10_000), true),
             ("chest", json!(10_000.1), false),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_changes_adds_and_removes_and_keeps_places() {
+    fn merge_adds_changes_and_removes() {
         let stored = object(&json!({"chest": 930, "neck": 360}));
         let result = merge(
             stored,

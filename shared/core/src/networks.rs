@@ -1,4 +1,4 @@
-//! Lists of networks in CIDR notation: from where an API key may be used, and whom to trust as a proxy.
+//! Lists of networks in CIDR notation, for API keys and for trusted proxies.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,32 +8,32 @@ use ipnet::{IpNet, Ipv4Net};
 /// Bits before the IPv4 address in an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`).
 const MAPPED_BITS: u8 = 96;
 
-/// Most networks in one list.
+/// The most networks in one list.
 pub const MAX_NETWORKS: usize = 32;
 
-/// A list of networks. Stored in CIDR notation with blanks between. An IPv4-mapped network is that IPv4 network, because addresses of
-/// clients are compared in their IPv4 form.
+/// A list of networks. The stored form is CIDR notation, separated by blanks. An IPv4-mapped network is converted to IPv4, because the
+/// addresses of clients are compared in their IPv4 form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Networks(Vec<IpNet>);
 
-/// A text that names no network.
+/// An invalid list of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("takes IP addresses, or networks such as 192.0.2.0/24")]
+#[error("must be IP addresses, or networks such as 192.0.2.0/24")]
 pub struct NetworksError;
 
 impl Networks {
-    /// From addresses and networks; an address is a network of one. An address inside a network stands for the network.
+    /// Parses addresses and networks. An address is a network with one member. The host bits of a network are ignored.
     ///
     /// # Errors
-    /// [`NetworksError`] for a text that is neither, for an IPv4-mapped network that is larger than all of IPv4, for none at all, and for
-    /// more than [`MAX_NETWORKS`].
+    /// [`NetworksError`] for an invalid text, for an IPv4-mapped network that is larger than all of IPv4, for an empty list, and for more than
+    /// [`MAX_NETWORKS`].
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworksError> {
         let network = |text: &str| {
             let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
             let network: IpNet = text.parse().ok().or_else(single)?;
             Some(canonical(network)?.trunc())
         };
-        // One more than fits shows that there are too many.
+        // One more than the limit is enough to detect a list that is too long.
         let networks: Option<Vec<_>> = texts.into_iter().take(MAX_NETWORKS + 1).map(network).collect();
         networks
             .filter(|networks| (1..=MAX_NETWORKS).contains(&networks.len()))
@@ -41,20 +41,19 @@ impl Networks {
             .ok_or(NetworksError)
     }
 
-    /// Whether one of them contains the address; an IPv4 address in IPv6 clothing is that IPv4 address.
+    /// Whether a network of the list contains the address. An IPv4-mapped address counts as its IPv4 address.
     pub fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Each in CIDR notation.
+    /// The networks in CIDR notation.
     pub fn texts(&self) -> Vec<String> {
         self.0.iter().map(IpNet::to_string).collect()
     }
 }
 
-/// The IPv4 network that an IPv4-mapped one stands for; any other network as it is. `None` if an IPv4-mapped network has fewer bits than
-/// the prefix of all such addresses.
+/// Converts an IPv4-mapped network to IPv4, and returns other networks unchanged. `None` if an IPv4-mapped network is larger than all of IPv4.
 fn canonical(network: IpNet) -> Option<IpNet> {
     let mapped = match network {
         IpNet::V4(_) => None,
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn invalid_network_is_rejected() {
         for wrong in [
             "",
             "192.0.2.0/33",

@@ -1,4 +1,4 @@
-//! Passwords: argon2id, stored as PHC text; those that were moved in, as the original stored them, until their next use.
+//! Password hashes: argon2id in PHC format. Imported hashes of the original backend are verified until their next use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,16 +8,15 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as
 
 use crate::{ImportedHash, Random};
 
-/// The longest password that is accepted, in bytes.
+/// The longest password that is accepted. Bytes.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
 const SALT_BYTES: usize = 16;
 
-/// What one hash costs. The default is OWASP's recommendation for argon2id (Password Storage Cheat Sheet): 19 MiB,
-/// 2 passes, 1 lane.
+/// The cost of a hash. The default is the recommendation of OWASP for argon2id (Password Storage Cheat Sheet): 19 MiB, 2 passes, 1 lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordSettings {
-    /// Memory, in KiB.
+    /// Memory. KiB.
     pub memory_kib: u32,
     /// Passes over the memory.
     pub iterations: u32,
@@ -35,13 +34,12 @@ impl Default for PasswordSettings {
     }
 }
 
-/// Settings that argon2 does not take.
+/// Settings that argon2 rejects.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("argon2id does not take these parameters: {0}")]
+#[error("argon2id rejects these parameters: {0}")]
 pub struct PasswordError(String);
 
-/// Hashes and verifies passwords. One call is tens of milliseconds of one core: callers move it off the threads that
-/// answer requests.
+/// Hashes and verifies passwords. A call occupies a core for tens of milliseconds, so callers run it on a blocking thread.
 #[derive(Clone)]
 pub struct PasswordHasher {
     argon2: Argon2<'static>,
@@ -50,10 +48,10 @@ pub struct PasswordHasher {
 }
 
 impl PasswordHasher {
-    /// A hasher with these settings.
+    /// Creates a hasher with these settings.
     ///
     /// # Errors
-    /// [`PasswordError`] when argon2 refuses the settings.
+    /// [`PasswordError`] if argon2 rejects the settings.
     pub fn new(settings: PasswordSettings) -> Result<Self, PasswordError> {
         let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
             .map_err(|error| PasswordError(error.to_string()))?;
@@ -64,12 +62,13 @@ impl PasswordHasher {
         })
     }
 
-    /// How many times argon2 has run, by this one and its clones: what an answer costs, and could be told apart by.
+    /// The number of hashes that this hasher and its clones have computed. Tests compare it, because the time of a response must not depend
+    /// on whether an account exists.
     pub fn runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)
     }
 
-    /// Hashes a password with a fresh salt; gives the text to store.
+    /// Hashes a password with a new salt, and returns the text to store.
     pub fn hash(&self, random: &dyn Random, password: &str) -> String {
         self.hash_with_salt(random.bytes(), password)
     }
@@ -79,13 +78,13 @@ impl PasswordHasher {
         let hash: PasswordHash = self
             .argon2
             .hash_password_with_salt(password.as_bytes(), &salt)
-            .expect("parameters were checked, the salt has a fixed length, and argon2 takes any password");
+            .expect("the parameters were checked, the salt has a fixed length, and argon2 accepts any password");
         hash.to_string()
     }
 
-    /// Whether the password is the one behind the stored text. Exactly one argon2 run, also for a text that is no hash
-    /// and for an account that does not exist (`None`), so that an answer does not tell which by its time. A hash that was
-    /// moved in costs one run of its own kind, which may take longer, until it is replaced at the first sign-in.
+    /// Whether the stored hash belongs to this password. It computes exactly one hash, also for an invalid hash and for a missing account
+    /// (`None`), so that the time of the response does not reveal the difference. An imported hash costs one hash of its own kind, which
+    /// may take longer, until the first sign-in replaces it.
     pub fn verify(&self, password: &str, stored: Option<&str>) -> bool {
         if let Some(imported) = stored.and_then(ImportedHash::parse)
             && password.len() <= MAX_PASSWORD_BYTES
@@ -107,7 +106,7 @@ impl PasswordHasher {
         }
     }
 
-    /// Whether the stored text was made with other settings than these, and should be made anew at the next sign-in.
+    /// Whether the stored hash has other settings, so that the next sign-in should replace it.
     pub fn is_outdated(&self, stored: &str) -> bool {
         PasswordHash::new(stored)
             .ok()
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_password_verifies_and_no_other() {
+    fn only_the_right_password_verifies() {
         let hasher = cheap(1);
         let stored = hasher.hash(&Counting::default(), "pässwörd 👋");
         assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_beyond_the_limit_never_verifies() {
+    fn password_beyond_the_limit_never_verifies() {
         let hasher = cheap(1);
         let long = "é".repeat(MAX_PASSWORD_BYTES);
         let stored = hasher.hash(&Counting::default(), &long);
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_of_other_settings_verifies_and_is_outdated() {
+    fn hash_with_other_settings_is_outdated() {
         let stored = cheap(1).hash(&Counting::default(), "secret");
         let stronger = cheap(2);
         assert!(stronger.verify("secret", Some(&stored)));
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_owasps() {
+    fn default_settings_follow_owasp() {
         let hasher = PasswordHasher::new(PasswordSettings::default()).unwrap();
         assert!(
             hasher

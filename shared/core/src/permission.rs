@@ -1,30 +1,30 @@
-//! Who may do what to whose records. A gate by level alone is part of the route; what depends on the record is here.
+//! Permissions that depend on the record. The minimum level of a route is part of its registration in `bespoke-web`.
 
 use crate::{Level, Role};
 
-/// Who acts: an account, at the level that the call has. For a token that is the level of the account's role now, for
-/// an API key the lower of the key's level and its owner's.
+/// The account and the level of a call. With a token, it is the level of the present role of the account; with an API key, the lower of the
+/// levels of the key and of its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Actor {
     /// Integer id of the account.
     pub user_id: i64,
     /// Effective level.
     pub level: Level,
-    /// Whether the call uses an API key that is bound to scopes or addresses.
+    /// Whether the call uses an API key that is restricted to scopes or networks.
     pub restricted: bool,
 }
 
-/// The actor may not: answered as 403 `insufficientAccessLevel`.
+/// The actor lacks the permission. The response is 403 `insufficientAccessLevel`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the access level does not suffice")]
 pub struct Denied;
 
-/// The call uses a restricted API key: answered as 403 `restrictedKey`.
+/// The call uses a restricted API key. The response is 403 `restrictedKey`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an API key that is bound to scopes or addresses cannot do this")]
 pub struct KeyRestricted;
 
-/// Why an API key of some level cannot be made.
+/// The level of a new API key is too high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key cannot have a higher level than its owner, or than the key that makes it")]
 pub struct LevelTooHigh;
@@ -34,19 +34,19 @@ impl Actor {
         self.user_id == owner_id
     }
 
-    /// The lower of a key's level and the level of its owner's role now (defect D36).
+    /// Returns the level of a call with an API key: the lower of the key's level and the level of its owner's present role.
     pub fn key_level(key: Level, owner: &Role) -> Level {
         key.min(owner.level())
     }
 
-    /// The level of who acts as somebody else: enough to see and to mend, not to make keys, change the password or remove the
-    /// account, which would outlast the help.
-    pub fn acting_level(whom: &Role) -> Level {
-        whom.level().min(Level::WRITE_SOME)
+    /// Returns the level of an impersonator. It suffices for reading and changing records, but not for creating keys, changing the password
+    /// or deleting the account, because those would outlast the impersonation.
+    pub fn impersonation_level(target: &Role) -> Level {
+        target.level().min(Level::WRITE_SOME)
     }
 
-    /// Changing passwords, second factors, addresses, roles or API keys. A restricted key cannot, because the new credential
-    /// would work without the restriction.
+    /// Checks a change of passwords, second factors, addresses, roles or API keys. A restricted key is rejected, because the new credential
+    /// would not have the restriction.
     ///
     /// # Errors
     /// [`KeyRestricted`]
@@ -54,8 +54,8 @@ impl Actor {
         if self.restricted { Err(KeyRestricted) } else { Ok(()) }
     }
 
-    /// Reading a set or pattern: one's own, or level 6. That it is public makes no difference here: who wants the
-    /// public form asks for that.
+    /// Checks reading a set or pattern: own records, or level 6. Public records make no difference here, because their public form has separate
+    /// routes.
     ///
     /// # Errors
     /// [`Denied`]
@@ -63,7 +63,7 @@ impl Actor {
         allow(self.owns(owner_id) || self.level >= Level::BUGHUNTER)
     }
 
-    /// Changing or deleting a record: one's own, or level 9.
+    /// Checks changing or deleting a record: own records, or level 9.
     ///
     /// # Errors
     /// [`Denied`]
@@ -71,7 +71,7 @@ impl Actor {
         allow(self.owns(owner_id) || self.level >= Level::ADMIN)
     }
 
-    /// Reading or changing what nobody but its owner has to do with, at any level: bookmarks, and what one suggests.
+    /// Checks access to records that only their owner may use, independent of the level: bookmarks and suggestions.
     ///
     /// # Errors
     /// [`Denied`]
@@ -79,7 +79,7 @@ impl Actor {
         allow(self.owns(owner_id))
     }
 
-    /// Copying a set or pattern into one's own: one's own, a public one, or level 8.
+    /// Checks cloning a set or pattern: own records, public records, or level 8.
     ///
     /// # Errors
     /// [`Denied`]
@@ -87,7 +87,7 @@ impl Actor {
         allow(self.owns(owner_id) || public || self.level >= Level::SUPPORT)
     }
 
-    /// Reading or ending an API key: one's own, or level 9.
+    /// Checks reading or revoking an API key: own keys, or level 9.
     ///
     /// # Errors
     /// [`Denied`]
@@ -95,7 +95,7 @@ impl Actor {
         self.may_write(owner_id)
     }
 
-    /// Giving an API key a new secret: one's own only, for who gets the secret can act as its owner.
+    /// Checks rotating the secret of an API key: own keys only, because the secret gives access to the account.
     ///
     /// # Errors
     /// [`Denied`]
@@ -103,7 +103,7 @@ impl Actor {
         allow(self.owns(owner_id))
     }
 
-    /// Acting as somebody else: from level 8 on, never as a higher role, and never as an administrator (defect D55).
+    /// Checks impersonating an account with that role: level 8 or above, but never a higher role or an administrator.
     ///
     /// # Errors
     /// [`Denied`]
@@ -111,7 +111,7 @@ impl Actor {
         allow(self.level >= Level::SUPPORT && role.level() <= self.level && *role != Role::Admin)
     }
 
-    /// Making an API key of that level: never above one's own effective level (defects D33, D34).
+    /// Checks creating an API key with that level: at most the effective level of the actor.
     ///
     /// # Errors
     /// [`LevelTooHigh`]
@@ -130,7 +130,7 @@ mod tests {
 
     const OWNER: i64 = 1;
 
-    /// The lowest level at which somebody else may, and whether the owner may at level 0.
+    /// Returns whether the owner is allowed at level 0, and the lowest level at which another account is allowed.
     fn lowest(rule: impl Fn(Actor) -> bool) -> (bool, Option<u8>) {
         let stranger = (0..=9).find(|&level| {
             rule(Actor {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_about_other_peoples_records_are_those_of_the_contract() {
+    fn other_accounts_need_a_minimum_level() {
         assert_eq!(lowest(|a| a.may_read(OWNER).is_ok()), (true, Some(6)));
         assert_eq!(lowest(|a| a.may_impersonate(&Role::User).is_ok()), (false, Some(8)));
         assert_eq!(lowest(|a| a.may_impersonate(&Role::Support).is_ok()), (false, Some(8)));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_never_above_who_makes_it_nor_above_its_owner() {
+    fn key_level_is_bounded_by_creator_and_owner() {
         let actor = Actor {
             user_id: OWNER,
             level: Level::USER,
@@ -179,8 +179,8 @@ mod tests {
         };
         assert_eq!(restricted.may_change_credentials(), Err(KeyRestricted));
         assert_eq!(Actor::key_level(Level::ADMIN, &Role::User), Level::USER);
-        assert_eq!(Actor::acting_level(&Role::User), Level::WRITE_SOME);
-        assert_eq!(Actor::acting_level(&Role::ReadNone), Level::READ_NONE);
+        assert_eq!(Actor::impersonation_level(&Role::User), Level::WRITE_SOME);
+        assert_eq!(Actor::impersonation_level(&Role::ReadNone), Level::READ_NONE);
         assert_eq!(Actor::key_level(Level::READ_SOME, &Role::Admin), Level::READ_SOME);
         assert_eq!(
             Actor::key_level(Level::ADMIN, &Role::Other("patron".into())),

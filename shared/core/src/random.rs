@@ -1,27 +1,27 @@
-//! Randomness as a parameter.
+//! The injected random source.
 
 use uuid::Uuid;
 
-/// A source of random bytes that is fit for secrets. Production hands in the operating system's.
+/// A source of random bytes for secrets. Production uses the random source of the operating system.
 pub trait Random: Send + Sync {
-    /// Fills the buffer.
+    /// Fills the buffer with random bytes.
     fn fill(&self, buffer: &mut [u8]);
 }
 
 impl dyn Random + '_ {
-    /// `N` random bytes.
+    /// Returns `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.fill(&mut bytes);
         bytes
     }
 
-    /// A random UUID (version 4).
+    /// Returns a random UUID (version 4).
     pub fn uuid(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
     }
 
-    /// `N` random bytes as lower-case hexadecimal text of `2 * N` digits.
+    /// Returns `N` random bytes as `2 * N` lower-case hexadecimal digits.
     pub fn hex<const N: usize>(&self) -> String {
         use std::fmt::Write;
         self.bytes::<N>()
@@ -33,7 +33,7 @@ impl dyn Random + '_ {
     }
 }
 
-/// Randomness for tests: repeatable, different at each call, fit for nothing else.
+/// A deterministic source for tests. Each call returns other bytes.
 #[cfg(test)]
 pub(crate) mod testing {
     use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,36 +1,35 @@
-//! Roles of accounts and levels of access (contract-2023 section 2.4).
+//! Roles of accounts, and access levels.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How much somebody may do: 0 (nothing but reading what is public) to 9 (everything). A gate is always
-/// `level >= required`.
+/// An access level: 0 (public records only) to 9 (everything). A check always has the form `level >= required`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Level(u8);
 
 impl Level {
-    /// Reads nothing.
+    /// No access to private records.
     pub const READ_NONE: Self = Self(0);
-    /// Reads one's own sets, patterns and account.
+    /// Read own sets, own patterns and the own account.
     pub const READ_SOME: Self = Self(1);
-    /// Reads everything of one's own, the export included.
+    /// Read all own data, including the export.
     pub const READ_ONLY: Self = Self(2);
-    /// Writes one's own sets, patterns and bookmarks.
+    /// Write own sets, patterns and bookmarks.
     pub const WRITE_SOME: Self = Self(3);
-    /// Everything a user may do.
+    /// Everything that a user may do.
     pub const USER: Self = Self(4);
-    /// Curates sets and option packs.
+    /// Maintain curated sets and option packs.
     pub const CURATOR: Self = Self(5);
-    /// Reads other people's sets and patterns.
+    /// Read sets and patterns of other accounts.
     pub const BUGHUNTER: Self = Self(6);
-    /// Clones other people's private sets and patterns.
+    /// Clone private sets and patterns of other accounts.
     pub const SUPPORT: Self = Self(8);
-    /// Changes other people's data.
+    /// Change data of other accounts.
     pub const ADMIN: Self = Self(9);
 
-    /// The level of that number; `None` above 9.
+    /// Returns the level with that number; `None` above 9.
     pub const fn new(number: u8) -> Option<Self> {
         if number <= Self::ADMIN.0 {
             Some(Self(number))
@@ -62,7 +61,7 @@ pub enum Role {
     ReadOnly,
     /// `writeSome`, level 3.
     WriteSome,
-    /// `user`, level 4: everybody, unless somebody said otherwise.
+    /// `user`, level 4: the default.
     User,
     /// `tester`, level 4.
     Tester,
@@ -74,14 +73,14 @@ pub enum Role {
     Support,
     /// `admin`, level 9.
     Admin,
-    /// `blocked`: level 0, and may not sign in.
+    /// `blocked`, level 0, without sign-in.
     Blocked,
-    /// A name that we do not know (the original stored any text, `patron` among them): level 0, kept as it is.
+    /// An unknown name: level 0. The name is preserved, because the original backend accepted any text, for example `patron`.
     Other(String),
 }
 
 impl Role {
-    /// All roles that can be given, lowest first.
+    /// All roles that an administrator can assign, lowest first.
     pub const NAMED: [Self; 10] = [
         Self::ReadNone,
         Self::ReadSome,
@@ -95,7 +94,7 @@ impl Role {
         Self::Admin,
     ];
 
-    /// The role of that name, letter case as written; an unknown name is kept as [`Role::Other`].
+    /// Returns the role of that name, which is case-sensitive. An unknown name becomes [`Role::Other`].
     pub fn from_name(name: &str) -> Self {
         match name {
             "blocked" => Self::Blocked,
@@ -106,7 +105,7 @@ impl Role {
         }
     }
 
-    /// The name, as stored and as clients see it.
+    /// The name in the database and in the API.
     pub fn name(&self) -> &str {
         match self {
             Self::ReadNone => "readNone",
@@ -124,7 +123,7 @@ impl Role {
         }
     }
 
-    /// The level that the role gives.
+    /// The level of the role.
     pub const fn level(&self) -> Level {
         match self {
             Self::ReadNone | Self::Blocked | Self::Other(_) => Level::READ_NONE,
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_those_of_the_contract() {
+    fn each_role_has_its_level() {
         let expected = [
             ("readNone", 0),
             ("readSome", 1),

@@ -1,14 +1,14 @@
-//! Scopes: what an API key may do beside what its level allows. A key without scopes may do all of that.
+//! Scopes, which restrict an API key to some of the actions that its level allows. A key without scopes is not restricted.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// Most scopes of one key.
+/// The most scopes of one key.
 pub const MAX_SCOPES: usize = 32;
 
-/// One thing that a key may do.
+/// A scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// `sets:read`
@@ -21,7 +21,7 @@ pub enum Scope {
     PatternsWrite,
     /// `account:read`
     AccountRead,
-    /// `set:<uuid>:read`: one set, and nothing else.
+    /// `set:<uuid>:read`: reading one set.
     OneSetRead(Uuid),
 }
 
@@ -38,9 +38,9 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A text that names no scope.
+/// An unknown scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no scope")]
+#[error("not a scope")]
 pub struct ScopeError;
 
 impl FromStr for Scope {
@@ -63,15 +63,15 @@ impl FromStr for Scope {
     }
 }
 
-/// The scopes of one key. Stored as their names with blanks between.
+/// The scopes of an API key. The stored form is their names, separated by blanks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// From their names; each counts once.
+    /// Parses names of scopes, and removes duplicates.
     ///
     /// # Errors
-    /// [`ScopeError`] for a name that is none, for none at all, and for more than [`MAX_SCOPES`].
+    /// [`ScopeError`] for an unknown name, for an empty list, and for more than [`MAX_SCOPES`].
     pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {
         let mut scopes = Vec::new();
         for name in names {
@@ -87,17 +87,17 @@ impl Scopes {
         }
     }
 
-    /// Their names.
+    /// The names of the scopes.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(Scope::to_string).collect()
     }
 
-    /// Whether one of them is for single sets.
+    /// Whether a scope is for a single set.
     pub fn has_single_sets(&self) -> bool {
         self.0.iter().any(|scope| matches!(scope, Scope::OneSetRead(_)))
     }
 
-    /// The first of what a call needs that they do not give. `set` is the set that the call is about, if it is about one.
+    /// Returns the first needed scope that is missing. `set` is the set that the call reads, if it reads one.
     pub fn missing(&self, needed: &[Scope], set: Option<Uuid>) -> Option<Scope> {
         let given = |needed: &Scope| {
             let by_set =
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_and_written_and_count_once() {
+    fn names_round_trip_without_duplicates() {
         let text = format!("sets:read sets:write patterns:read patterns:write account:read set:{ONE}:read");
         assert_eq!(scopes(&text).to_string(), text);
         assert_eq!(scopes("sets:read sets:read").names(), ["sets:read"]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn each_needed_scope_has_to_be_there() {
+    fn each_needed_scope_is_required() {
         let half = scopes("sets:write");
         assert_eq!(
             half.missing(&[Scope::SetsRead, Scope::SetsWrite], None),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_set_gives_reading_that_set_only() {
+    fn single_set_scope_allows_reading_that_set_only() {
         let one = scopes(&format!("set:{ONE}:read"));
         assert!(one.has_single_sets());
         assert_eq!(one.missing(&[Scope::SetsRead], Some(ONE)), None);

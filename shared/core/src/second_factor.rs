@@ -1,5 +1,4 @@
-//! The second factor: one-time passwords by time (RFC 6238) as authenticator apps know them, and scratch codes for who has
-//! lost the app.
+//! The second factor: time-based one-time passwords (TOTP, RFC 6238) of authenticator apps, and scratch codes for a lost app.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -10,44 +9,44 @@ use crate::{Random, Timestamp};
 
 /// Digits of a one-time password.
 pub const TOTP_DIGITS: usize = 6;
-/// Scratch codes that somebody gets.
+/// The number of scratch codes of an account.
 pub const SCRATCH_CODES: usize = 8;
 
-/// How long a one-time password works, in seconds.
+/// The period of a one-time password. Seconds.
 const STEP_S: i64 = 30;
-/// Random bytes of a new secret: as many as SHA-1 has (RFC 4226 section 4). Those of the original have 10.
+/// Random bytes of a new secret: the output length of SHA-1, as RFC 4226 recommends. Imported secrets have 10.
 const SECRET_BYTES: usize = 20;
 /// Random bytes of a scratch code.
 const SCRATCH_BYTES: usize = 10;
-/// A scratch code is written in groups of so many characters.
+/// Characters in each group of a displayed scratch code.
 const SCRATCH_GROUP_CHARS: usize = 4;
 
-/// The secret that an authenticator app and we have in common, in base32.
+/// The secret that an authenticator app shares with the service, in base32.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TotpSecret(String);
 
 impl TotpSecret {
-    /// Makes a new secret.
+    /// Generates a new secret.
     pub fn generate(random: &dyn Random) -> Self {
         Self(base32(&random.bytes::<SECRET_BYTES>()))
     }
 
-    /// A secret as it was stored.
+    /// Creates a secret from its stored form.
     pub const fn from_stored(base32: String) -> Self {
         Self(base32)
     }
 
-    /// The secret itself, for the one answer that shows it and for the database.
+    /// The secret itself, for the response that shows it once and for the database.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether that is the secret; takes the same time wherever they differ.
+    /// Whether `text` is the secret. Compares in constant time.
     pub fn matches(&self, text: &str) -> bool {
         self.0.as_bytes().ct_eq(text.as_bytes()).into()
     }
 
-    /// The address that authenticator apps read from a QR code.
+    /// The URI that authenticator apps read from a QR code.
     pub fn uri(&self, service: &str, username: &str) -> String {
         let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
         format!(
@@ -58,13 +57,13 @@ impl TotpSecret {
         )
     }
 
-    /// The one-time password of a moment.
+    /// Returns the one-time password at that time; `None` if the secret is malformed.
     pub fn code(&self, now: Timestamp) -> Option<String> {
         Some(self.totp()?.generate(now.as_seconds().unsigned_abs()).to_string())
     }
 
-    /// The step, counted since the Unix epoch, whose one-time password this is; `None` when it is not that of now. The one
-    /// before and the one after do not count.
+    /// Returns the number of the present period since the Unix epoch if `code` is its one-time password, and otherwise `None`. Codes of the
+    /// previous and of the next period are rejected.
     pub fn step_of(&self, code: &str, now: Timestamp) -> Option<i64> {
         let expected = self.code(now)?;
         let right: bool = expected.as_bytes().ct_eq(code.as_bytes()).into();
@@ -73,7 +72,7 @@ impl TotpSecret {
 
     fn totp(&self) -> Option<Totp> {
         let secret = Secret::try_from_base32(&self.0).ok()?;
-        // RFC 4226 asks for 16 bytes; secrets of the original have 10, and are kept.
+        // RFC 4226 requires 16 bytes, but imported secrets have 10 and must stay valid.
         Some(Builder::new().with_secret(secret).with_skew(0).build_noncompliant())
     }
 }
@@ -84,17 +83,17 @@ impl std::fmt::Debug for TotpSecret {
     }
 }
 
-/// A code that signs in once, instead of a one-time password.
+/// A scratch code, which replaces a one-time password once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScratchCode(String);
 
 impl ScratchCode {
-    /// Makes a new one.
+    /// Generates a new code.
     pub fn generate(random: &dyn Random) -> Self {
         Self(base32(&random.bytes::<SCRATCH_BYTES>()))
     }
 
-    /// Reads one as somebody types it: any letter case, with or without dashes and blanks. `None` when it cannot be one.
+    /// Parses a typed code in any letter case, with or without dashes and blanks. `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         const CHARS: usize = SCRATCH_BYTES * 8 / 5;
         let plain = text.chars().filter(|c| !matches!(c, '-' | ' '));
@@ -103,12 +102,12 @@ impl ScratchCode {
         fits.then_some(Self(plain))
     }
 
-    /// The code without dashes, from which its digest is made.
+    /// The code without dashes, whose digest is stored.
     pub fn plain(&self) -> &str {
         &self.0
     }
 
-    /// The code as it is shown, once.
+    /// The displayed form of the code.
     pub fn shown(&self) -> String {
         let chars: Vec<_> = self.0.chars().collect();
         let groups = chars.chunks(SCRATCH_GROUP_CHARS).map(String::from_iter);
@@ -122,7 +121,7 @@ impl std::fmt::Debug for ScratchCode {
     }
 }
 
-/// A code as a request gives it: a text, or a number, whose leading zeros are lost on the way (defect D108).
+/// Reads a code from a request: a text, or a number. A number is padded with the leading zeros that it lost.
 pub fn typed_code(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()),
@@ -143,8 +142,8 @@ mod tests {
     use crate::random::testing::Counting;
 
     #[test]
-    fn codes_are_those_of_rfc_6238() {
-        // Appendix B, of which six digits are the last of the eight.
+    fn codes_match_rfc_6238() {
+        // The test vectors of appendix B have eight digits; these are the last six.
         let secret = TotpSecret::from_stored("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into());
         for (seconds, code) in [
             (59, "287082"),
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_works_in_its_step_only() {
+    fn code_is_valid_in_its_period_only() {
         let secret = TotpSecret::generate(&Counting::default());
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let code = secret.code(at(1_800_000_000)).unwrap();
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_of_the_original_work_and_nonsense_has_no_code() {
+    fn imported_secrets_are_accepted_and_malformed_ones_rejected() {
         let now = Timestamp::from_millis(1_800_000_000_000);
         assert!(TotpSecret::from_stored("JBSWY3DPEHPK3PXP".into()).code(now).is_some());
         let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_that_of_the_contract() {
+    fn uri_contains_encoded_names_and_parameters() {
         let secret = TotpSecret::from_stored("JBSWY3DPEHPK3PXP".into());
         assert_eq!(
             secret.uri("FreeSewing", "Jane & Ada"),
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scratch_code_is_read_however_it_is_typed() {
+    fn scratch_code_is_parsed_in_any_typed_form() {
         let code = ScratchCode::generate(&Counting::default());
         let shown = code.shown();
         assert_eq!(shown.len(), 19, "{shown}");
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_are_taken_as_text_and_as_number() {
+    fn code_may_be_text_or_number() {
         for (value, code) in [
             (json!("012345"), Some("012345")),
             (json!(" 012345 "), Some("012345")),

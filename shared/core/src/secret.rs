@@ -1,10 +1,10 @@
 //! Secrets of API keys: `fsk_`, 43 random base62 characters (256 bits), 6 base62 characters of CRC-32.
 //!
-//! The prefix makes a leaked one easy to find; the checksum refuses a mistyped or truncated one before any look at the
-//! database. The random part needs no password hash: what is stored is its SHA-256, compared in constant time.
+//! The prefix makes a leaked secret easy to find. The checksum rejects a mistyped or truncated secret without a query. The stored form is
+//! the SHA-256 of the secret, which is compared in constant time; a password hash is not necessary, because the secret has 256 random bits.
 //!
-//! Secrets of the original, 64 hexadecimal digits, are taken too. What was moved in of those is a password hash, which is verified
-//! once and then replaced.
+//! Secrets of the original backend (64 hexadecimal digits) are accepted, too. Their imported form is a password hash, which is replaced by
+//! a digest after its first successful verification.
 
 use std::fmt;
 
@@ -17,23 +17,23 @@ const PREFIX: &str = "fsk_";
 const RANDOM_CHARS: usize = 43;
 const CHECKSUM_CHARS: usize = 6;
 const SECRET_CHARS: usize = PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS;
-/// Length of a secret of the original: 32 random bytes as hexadecimal digits.
+/// Length of an imported secret: 32 random bytes as hexadecimal digits.
 const IMPORTED_CHARS: usize = 64;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A text that is no secret of ours: mistyped, cut short, or of another kind.
+/// A malformed secret: mistyped, truncated, or of another kind.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("this is no API key secret")]
+#[error("not a secret of an API key")]
 pub struct SecretError;
 
-/// A well-formed secret. Shown once, when the key is made; never logged.
+/// A well-formed secret. It is shown once, when the key is created, and never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeySecret(String);
 
 impl KeySecret {
-    /// Makes a new secret.
+    /// Generates a new secret.
     pub fn generate(random: &dyn Random) -> Self {
-        // 248 = 4 * 62: a byte below it gives each character the same chance; others are drawn again.
+        // A byte below 248 (4 * 62) selects each character with the same probability. Other bytes are discarded.
         const FAIR_BYTES: u8 = 248;
         let mut text = String::with_capacity(SECRET_CHARS);
         text.push_str(PREFIX);
@@ -47,33 +47,33 @@ impl KeySecret {
         Self(text)
     }
 
-    /// Reads a secret as a client sent it.
+    /// Parses a secret from a request.
     ///
     /// # Errors
-    /// [`SecretError`] when length, prefix, characters or checksum are not those of a secret.
+    /// [`SecretError`] if the length, the prefix, a character or the checksum is wrong.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let well_formed = text.len() == SECRET_CHARS
             && text.starts_with(PREFIX)
             && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
             && text[SECRET_CHARS - CHECKSUM_CHARS..] == checksum(&text[..SECRET_CHARS - CHECKSUM_CHARS]);
-        if well_formed || is_of_the_original(text) {
+        if well_formed || has_imported_format(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(SecretError)
         }
     }
 
-    /// Whether the original made it.
+    /// Whether the secret has the format of the original backend.
     pub fn is_imported(&self) -> bool {
-        is_of_the_original(&self.0)
+        has_imported_format(&self.0)
     }
 
-    /// The secret itself, for the one answer that shows it.
+    /// The secret itself, for the response that shows it once.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What is stored of it.
+    /// The digest to store.
     pub fn digest(&self) -> SecretDigest {
         SecretDigest(Sha256::digest(self.0.as_bytes()).into())
     }
@@ -85,12 +85,12 @@ impl fmt::Debug for KeySecret {
     }
 }
 
-/// SHA-256 of a secret, as stored.
+/// The SHA-256 of a secret.
 #[derive(Debug, Clone, Copy)]
 pub struct SecretDigest([u8; 32]);
 
 impl SecretDigest {
-    /// A digest as it was stored.
+    /// Creates a digest from its stored bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -100,23 +100,23 @@ impl SecretDigest {
         &self.0
     }
 
-    /// Whether this is the digest of that secret; takes the same time wherever they differ.
+    /// Whether this is the digest of `secret`. Compares in constant time.
     pub fn matches(&self, secret: &KeySecret) -> bool {
         self.0.ct_eq(&secret.digest().0).into()
     }
 }
 
-/// What is stored of a secret.
+/// The stored form of a secret.
 #[derive(Debug, Clone)]
 pub enum StoredSecret {
-    /// Its SHA-256.
+    /// The SHA-256.
     Digest(SecretDigest),
-    /// What the original stored, until the key is first used.
+    /// The hash of the original backend, until the key is used for the first time.
     Imported(ImportedHash),
 }
 
 impl StoredSecret {
-    /// Reads what [`Self::to_bytes`] gave; `None` for anything else.
+    /// Parses the result of [`Self::to_bytes`]; `None` for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if let Ok(digest) = bytes.try_into() {
             return Some(Self::Digest(SecretDigest::from_bytes(digest)));
@@ -133,8 +133,8 @@ impl StoredSecret {
         }
     }
 
-    /// Whether this is the digest of that secret. What was moved in matches none before it has been replaced by a digest: to
-    /// verify it costs too much to be done at any moment.
+    /// Whether this is the digest of `secret`. An imported hash matches no secret until a digest has replaced it, because its verification
+    /// is too slow for a transaction.
     pub fn matches(&self, secret: &KeySecret) -> bool {
         matches!(self, Self::Digest(digest) if digest.matches(secret))
     }
@@ -146,7 +146,7 @@ impl From<SecretDigest> for StoredSecret {
     }
 }
 
-fn is_of_the_original(text: &str) -> bool {
+fn has_imported_format(text: &str) -> bool {
     text.len() == IMPORTED_CHARS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
@@ -166,7 +166,7 @@ mod tests {
     use crate::random::testing::Counting;
 
     #[test]
-    fn a_new_secret_reads_back_and_matches_its_digest_only() {
+    fn new_secret_round_trips_and_matches_only_its_digest() {
         let random = Counting::default();
         let (one, two) = (KeySecret::generate(&random), KeySecret::generate(&random));
         assert_eq!(KeySecret::parse(one.expose()), Ok(one.clone()));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_the_original_matches_only_as_a_digest() {
+    fn imported_secret_matches_only_as_a_digest() {
         let text = "a3f1c2d4e5b6978812345678900abcdef0123456789abcdefa3f1c2d4e5b6978";
         let secret = KeySecret::parse(text).unwrap();
         assert!(secret.is_imported() && !KeySecret::generate(&Counting::default()).is_imported());
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_missing_or_extra_character_is_noticed() {
+    fn secret_with_a_wrong_character_is_rejected() {
         let secret = KeySecret::generate(&Counting::default());
         let text = secret.expose();
         for position in 0..text.len() {

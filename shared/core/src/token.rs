@@ -1,4 +1,4 @@
-//! Tokens: JSON Web Tokens as the original's clients know them (contract-2023 section 2.1), HS256 and nothing else.
+//! JSON Web Tokens with the claims that existing clients read. Only HS256 is accepted.
 
 mod hs256;
 
@@ -9,15 +9,15 @@ use uuid::Uuid;
 use crate::entity::user::User;
 use crate::{Key, Timestamp};
 
-/// What a token says. `role` and `status` are what they were when it was signed: clients read them, we do not (both
-/// are read from the account at each call).
+/// The claims of a token. `role` and `status` are those of the time of issue. Clients read them, but the service reads the present values
+/// from the account at each call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Integer id of the account.
     #[serde(rename = "_id")]
     pub id: i64,
-    /// UUID of the account. After the database was restored, another account may have the integer id. Tokens of version 0.1 have
-    /// none.
+    /// UUID of the account. It is checked, because after a restore another account may have the same integer id. Tokens of version 0.1 do
+    /// not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<Uuid>,
     /// User name.
@@ -30,19 +30,19 @@ pub struct Claims {
     pub aud: String,
     /// Issuer: the URL of the API.
     pub iss: String,
-    /// When it was signed, in seconds since the Unix epoch.
+    /// Time of issue, in seconds since the Unix epoch.
     pub iat: i64,
-    /// When it ends, in seconds since the Unix epoch.
+    /// Time of expiry, in seconds since the Unix epoch.
     pub exp: i64,
-    /// Integer id of the account that acts as this one; only in the tokens of impersonation.
+    /// Integer id of the impersonating account; only in impersonation tokens.
     #[serde(rename = "impersonatedBy", default, skip_serializing_if = "Option::is_none")]
     pub impersonator: Option<i64>,
 }
 
-/// The longest life of a token of impersonation, in milliseconds.
+/// The longest lifetime of an impersonation token. Milliseconds.
 const IMPERSONATION_LIFE_MS: i64 = 60 * 60 * 1000;
 
-/// The account that a token is for.
+/// The account of a token.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenAccount<'a> {
     /// Integer id.
@@ -55,48 +55,48 @@ pub struct TokenAccount<'a> {
     pub role: &'a str,
     /// Status, see [`crate::entity::user::Status`].
     pub status: i64,
-    /// The account refuses tokens that were issued before this time.
+    /// The account rejects tokens that were issued before this time.
     pub tokens_from: Timestamp,
 }
 
 impl<'a> From<&'a User> for TokenAccount<'a> {
     fn from(user: &'a User) -> Self {
         Self {
-            id: user.standing.id,
-            uuid: user.standing.uuid,
+            id: user.account_status.id,
+            uuid: user.account_status.uuid,
             username: &user.username,
-            role: user.standing.role.name(),
-            status: user.standing.status as i64,
-            tokens_from: user.standing.tokens_from,
+            role: user.account_status.role.name(),
+            status: user.account_status.status as i64,
+            tokens_from: user.account_status.tokens_from,
         }
     }
 }
 
-/// Why a token is issued. The reason decides how long the token works and whether it names an impersonator.
+/// The reason for issuing a token. It determines the lifetime and whether the token names an impersonator.
 #[derive(Debug, Clone, Copy)]
 pub enum Grant<'a> {
-    /// The owner of the account has just signed in: a token for the configured lifetime.
+    /// The owner of the account has signed in. The token has the configured lifetime.
     SignIn,
-    /// Another account acts as this one: a token that names it, for an hour at most (defect D55).
+    /// Another account impersonates this one. The token names the impersonator and is valid for at most one hour.
     Impersonation {
-        /// Integer id of the account that acts.
+        /// Integer id of the impersonator.
         by: i64,
     },
-    /// The account has changed: a token with its new role, status and name. Issue time, expiry and impersonator stay those of
-    /// the verified token that it replaces.
+    /// The account has changed. The token contains the new role, status and name, and keeps the time of issue, the expiry and the
+    /// impersonator of the verified token that it replaces.
     Renewal {
         /// The claims of that token.
         of: &'a Claims,
     },
 }
 
-/// Why a token is refused. Clients are told no more than that it is.
+/// The reason why a token is rejected. Responses do not contain it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TokenError {
-    /// Not a token of ours: format, algorithm, signature, issuer or audience.
+    /// Wrong format, algorithm, signature, issuer or audience.
     #[error("not a token of this instance")]
     Invalid,
-    /// It was one, but its time is over.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
 }
@@ -108,7 +108,7 @@ pub struct TokenSettings {
     pub issuer: String,
     /// Audience.
     pub audience: String,
-    /// Lifetime, in milliseconds.
+    /// Lifetime. Milliseconds.
     pub lifetime_ms: i64,
 }
 
@@ -122,14 +122,14 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Tokens under that key.
+    /// Creates an issuer and verifier with that key.
     pub fn new(key: &Key, settings: TokenSettings) -> Self {
         hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
         validation.set_required_spec_claims(&["iss", "aud", "exp"]);
-        // The end is compared with the clock that is handed in.
+        // `verify` compares the expiry with the injected clock.
         validation.validate_exp = false;
         Self {
             encoding: EncodingKey::from_secret(key.as_bytes()),
@@ -139,10 +139,10 @@ impl Tokens {
         }
     }
 
-    /// Issues a token for an account. Every token of the installation is made here, so that none loses its mark or outlives the
-    /// credential that it came from.
+    /// Issues a token for an account. This is the only place that issues tokens, so that no token loses its impersonator or outlives the
+    /// credential on which it is based.
     pub fn issue(&self, account: TokenAccount<'_>, grant: Grant<'_>, now: Timestamp) -> String {
-        // Tokens from before `tokens_from` are refused, and a token may be issued within that second.
+        // Tokens from before `tokens_from` are rejected, and this call may happen within that second.
         let now = now.max(account.tokens_from);
         let expires_in = |lifetime_ms| now.plus_ms(lifetime_ms).as_seconds();
         let lifetime_ms = self.settings.lifetime_ms;
@@ -169,13 +169,13 @@ impl Tokens {
     }
 
     fn encode(&self, claims: &Claims) -> String {
-        encode(&Header::new(Algorithm::HS256), claims, &self.encoding).expect("plain claims always serialise")
+        encode(&Header::new(Algorithm::HS256), claims, &self.encoding).expect("plain claims can always be serialized")
     }
 
-    /// Verifies a token: algorithm, signature, issuer, audience, end.
+    /// Verifies the algorithm, signature, issuer, audience and expiry of a token.
     ///
     /// # Errors
-    /// [`TokenError`] when any of them does not hold.
+    /// [`TokenError`] if one of them is wrong.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let claims = decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| TokenError::Invalid)?
@@ -221,7 +221,7 @@ mod tests {
         tokens.issue(ACCOUNT, Grant::SignIn, NOW)
     }
 
-    /// A good token but for its algorithm.
+    /// Returns a token that is valid except for its algorithm.
     fn signed_by<M: Mac + KeyInit>(algorithm: &str, key: u8) -> String {
         let ours = sign_in(&tokens(key, "http://here", "http://here/one"));
         let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"typ":"JWT","alg":"{algorithm}"}}"#));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_verifies_until_its_last_second() {
+    fn token_is_valid_until_it_expires() {
         let tokens = tokens(1, "http://here", "http://here/one");
         let token = sign_in(&tokens);
         let claims = tokens.verify(&token, NOW.plus_ms(59_999)).unwrap();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_other_keys_issuers_audiences_and_algorithms_are_refused() {
+    fn foreign_tokens_are_rejected() {
         let ours = tokens(1, "http://here", "http://here/one");
         let foreign = [
             sign_in(&tokens(2, "http://here", "http://here/one")),

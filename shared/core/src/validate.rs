@@ -1,4 +1,4 @@
-//! What counts as an e-mail address, a user name, a language.
+//! Validation and normalization of e-mail addresses, user names, names of records and languages.
 
 use std::str::FromStr;
 
@@ -10,14 +10,14 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::EntityId;
 
-/// Fewest characters of a user name.
+/// The fewest characters of a user name.
 pub const MIN_USERNAME_CHARS: usize = 2;
-/// Most characters of a user name.
+/// The most characters of a user name.
 pub const MAX_USERNAME_CHARS: usize = 64;
 
-/// The longest name of a record, in bytes.
+/// The longest name of a record. Bytes.
 pub const MAX_NAME_BYTES: usize = 1024;
-/// The longest notes of a record, in bytes.
+/// The longest notes of a record. Bytes.
 pub const MAX_NOTES_BYTES: usize = 64 * 1024;
 
 /// The languages of the site and its mails.
@@ -39,7 +39,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them, English first.
+    /// All languages, English first.
     pub const ALL: [Self; 6] = [Self::En, Self::De, Self::Es, Self::Fr, Self::Nl, Self::Uk];
 
     /// The two-letter code.
@@ -58,7 +58,7 @@ impl Language {
 impl FromStr for Language {
     type Err = UnsupportedLanguage;
 
-    /// Reads a code, exactly as written.
+    /// Parses a code, which is case-sensitive.
     fn from_str(code: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
@@ -67,39 +67,39 @@ impl FromStr for Language {
     }
 }
 
-/// A text that is none of the languages' codes.
+/// An unsupported language code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not one of the supported languages")]
 pub struct UnsupportedLanguage;
 
-/// The form in which names of records are compared: Unicode's NFC, so that it does not matter how a keyboard composes accents.
+/// Returns the form in which names of records are compared: Unicode NFC, because keyboards compose accents in different ways.
 pub fn normal_name(name: &str) -> String {
     ComposingNormalizer::new_nfc().normalize(name).into_owned()
 }
 
-/// The same without regard to letter case (Unicode's canonical caseless matching).
+/// Returns the form in which names are compared without letter case (canonical caseless matching of Unicode).
 pub fn folded_name(name: &str) -> String {
     let decomposed = DecomposingNormalizer::new_nfd().normalize(name);
     normal_name(&CaseMapper::new().fold_string(&decomposed))
 }
 
-/// Adds a remark to a text, unless that would make it longer than `limit` bytes.
+/// Appends a remark to a text, unless the result would be longer than `limit` bytes.
 pub fn append(text: &mut String, remark: &str, limit: usize) {
     if text.len() + remark.len() <= limit {
         text.push_str(remark);
     }
 }
 
-/// An e-mail address as it is stored, compared and indexed: trimmed, lower case.
+/// Normalizes an e-mail address for storage, comparison and the index: trimmed, lower case.
 pub fn clean_email(address: &str) -> String {
     address.trim().to_lowercase()
 }
 
-/// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, without its brackets).
+/// The longest e-mail address (RFC 5321, without the angle brackets). Bytes.
 pub const MAX_EMAIL_BYTES: usize = 254;
 
-/// Whether a cleaned address has the syntax of one. That it exists is what a confirmation is for. A quoted local part
-/// (`"a b"@example.com`) is none here: hardly a mail program takes one, and nobody has one.
+/// Whether a normalized text has the syntax of an e-mail address. A confirmation proves that the address exists. A quoted local part
+/// (`"a b"@example.com`) is rejected, because few mail programs support it.
 pub fn is_email(cleaned: &str) -> bool {
     let options = Options::default().without_display_text().without_domain_literal();
     cleaned.len() <= MAX_EMAIL_BYTES
@@ -107,16 +107,16 @@ pub fn is_email(cleaned: &str) -> bool {
         && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"')
 }
 
-/// The longest name of a page, in bytes.
+/// The longest name of a page. Bytes.
 const MAX_SLUG_BYTES: usize = 100;
 
-/// Whether a text can be the name of a page, in a path: small letters, digits, and single `-` between them.
+/// Whether a text is a valid name of a page in a path: lower-case letters, digits, and single hyphens between them.
 pub fn is_slug(text: &str) -> bool {
     let words = |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
     text.len() <= MAX_SLUG_BYTES && text.split('-').all(words)
 }
 
-/// The domain of an address, in lower case; empty when there is none.
+/// Returns the domain of an address in lower case; an empty text if there is none.
 pub fn email_domain(address: &str) -> String {
     address
         .rsplit_once('@')
@@ -126,9 +126,8 @@ pub fn email_domain(address: &str) -> String {
 /// Domains whose mailboxes ignore dots in the local part.
 const DOTLESS_DOMAINS: [&str; 2] = ["gmail.com", "googlemail.com"];
 
-/// The mailbox that a cleaned address reaches, for counting mails: without a `+tag`, because most providers deliver
-/// `jane+tag@example.com` to `jane@example.com`, and without dots where the provider ignores them. Text that is no address is
-/// given back.
+/// Returns the mailbox of a normalized address, for counting mails. It has no `+tag`, because most providers deliver `jane+tag@example.com` to
+/// `jane@example.com`, and no dots if the provider ignores them. Text without `@` is returned unchanged.
 pub fn mailbox(cleaned: &str) -> String {
     let Some((local, domain)) = cleaned.rsplit_once('@') else {
         return cleaned.to_owned();
@@ -144,25 +143,24 @@ pub fn mailbox(cleaned: &str) -> String {
     }
 }
 
-/// A user name as it is stored, trimmed; `None` when it cannot be one.
+/// Trims a user name; `None` if it is invalid.
 ///
-/// It has 2 to 64 characters, none of them `@` or one that nobody sees, and cannot be taken for an id: otherwise
-/// somebody could sit on another's address or number and catch their sign-ins (defects D48, D49).
+/// A user name has 2 to 64 characters without `@` and invisible characters, and must not look like an id. Sign-in accepts addresses and
+/// ids, too, so a name that looks like the address or id of another account could capture its sign-ins.
 pub fn clean_username(name: &str) -> Option<String> {
     let name = name.trim();
     let chars = name.chars().count();
     let fits = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
-        && !name.chars().any(|c| is_unseen(c) || c == '@')
+        && !name.chars().any(|c| is_invisible(c) || c == '@')
         && !name.bytes().all(|b| b.is_ascii_digit())
         && EntityId::parse(name).is_none();
     fits.then(|| name.to_owned())
 }
 
-/// Whether nobody sees the character, or it turns the direction of its neighbours around: control, format and private
-/// characters, blanks other than the common one, and letters and marks without a shape. With them two names that differ look
-/// the same.
-fn is_unseen(c: char) -> bool {
-    // Letters, marks and symbols whose shape is empty (Unicode: Default_Ignorable_Code_Point, and the blank Braille pattern).
+/// Whether a character is invisible or changes the direction of its neighbours: control, format and private-use characters, blanks other
+/// than U+0020, and letters and marks without a shape. They are rejected, because two different names could look the same.
+fn is_invisible(c: char) -> bool {
+    // Letters, marks and symbols without a shape: Default_Ignorable_Code_Point of Unicode, and the blank Braille pattern.
     const SHAPELESS: [std::ops::RangeInclusive<char>; 10] = [
         '\u{34F}'..='\u{34F}',
         '\u{115F}'..='\u{1160}',
@@ -182,7 +180,7 @@ fn is_unseen(c: char) -> bool {
     }
 }
 
-/// The form in which user names are compared: trimmed, lower case.
+/// Returns the form in which user names are compared: trimmed, lower case.
 pub fn fold_username(name: &str) -> String {
     name.trim().to_lowercase()
 }
@@ -192,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_checked_by_syntax() {
+    fn addresses_are_checked_for_syntax() {
         for good in [
             "jane.doe@example.com",
             "test@freesewing.dev",
@@ -254,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn user_names_cannot_be_taken_for_something_else() {
+    fn ambiguous_user_names_are_rejected() {
         assert_eq!(clean_username(" Ada "), Some("Ada".into()));
         for good in ["Жанна Д'Арк", "縫い物", "Zoë🧵", "नमस्ते"] {
             assert_eq!(clean_username(good), Some(good.into()));

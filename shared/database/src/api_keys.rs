@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bespoke_core::entity::api_key::ApiKey;
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::{ImportedHash, KeySecret, Level, Networks, Scopes, SecretDigest, StoredSecret, Timestamp};
 use rusqlite::named_params;
 use uuid::Uuid;
 
 use crate::row::Columns;
-use crate::users::standing_from_row;
+use crate::users::account_status_from_row;
 use crate::vault::RowVault;
 use crate::{Db, Page, Result};
 
@@ -22,7 +22,7 @@ const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_ke
      api_keys.grace_until, api_keys.scopes, api_keys.cidr, api_keys.instance, api_keys.calls, api_keys.created_at, api_keys.expires_at, api_keys.last_seen \
      FROM api_keys JOIN users ON users.id = api_keys.user_id";
 
-/// What a call by key has to know: the key without its name, and the standing of its owner.
+/// What a call by key has to know: the key without its name, and the account status of its owner.
 #[derive(Debug)]
 pub struct Credential {
     /// What is stored of the secret.
@@ -42,7 +42,7 @@ pub struct Credential {
     /// From this moment on it is refused.
     pub expires_at: Timestamp,
     /// The owner.
-    pub owner: Standing,
+    pub owner: AccountStatus,
 }
 
 /// Stores a new key.
@@ -91,7 +91,7 @@ fn read_credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
             level: Level::new(row.take()?).ok_or_else(|| db.vault.row(TABLE, uuid).unknown("level"))?,
             instance: row.take()?,
             expires_at: row.timestamp()?,
-            owner: standing_from_row(db, row)?,
+            owner: account_status_from_row(db, row)?,
         })
     })
 }

@@ -1,7 +1,7 @@
 //! Sign-ins that are under way at a provider. Each works once.
 
 use bespoke_core::Timestamp;
-use bespoke_core::entity::oauth::{LIFE_MS, OauthState, Provider, Returned};
+use bespoke_core::entity::oauth::{LIFE_MS, OauthIdentity, OauthState, Provider};
 use rusqlite::named_params;
 use uuid::Uuid;
 
@@ -58,7 +58,7 @@ pub fn claim(db: &Db<'_>, uuid: Uuid) -> Result<bool> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn remember(db: &Db<'_>, uuid: Uuid, returned: &Returned) -> Result<()> {
+pub fn remember(db: &Db<'_>, uuid: Uuid, returned: &OauthIdentity) -> Result<()> {
     let sealed = db.vault.row(TABLE, uuid).seal_json("returned", returned);
     db.run("UPDATE oauth_states SET returned = ?2 WHERE uuid = ?1", (uuid, sealed))?;
     Ok(())

@@ -2,7 +2,7 @@
 //! mail has gone.
 
 use bespoke_core::Timestamp;
-use bespoke_core::entity::mail::{LEASE_MS, OutboxMail, Template, WaitingMail, wait_after_ms};
+use bespoke_core::entity::mail::{LEASE_MS, OutboxMail, PendingMail, Template, wait_after_ms};
 use rusqlite::named_params;
 use serde_json::Value;
 use uuid::Uuid;
@@ -121,13 +121,13 @@ pub fn retry(db: &Db<'_>, id: i64, now: Timestamp) -> Result<bool> {
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
-pub fn waiting(db: &Db<'_>, page: Page) -> Result<Vec<WaitingMail>> {
+pub fn waiting(db: &Db<'_>, page: Page) -> Result<Vec<PendingMail>> {
     let sql = "SELECT uuid, id, template, recipient, language, created_at, tries, due_at, problem FROM outbox
          WHERE id > ?1 ORDER BY id LIMIT ?2";
     db.all(sql, (db.after(TABLE, page)?, page.limit()), |db, row| {
         let uuid = row.take()?;
         let vault = db.vault.row(TABLE, uuid);
-        Ok(WaitingMail {
+        Ok(PendingMail {
             uuid,
             id: row.take()?,
             template: template(&vault, row)?,

@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::measurement::Design;
 use bespoke_storage::Change;
 use bytes::Bytes;
@@ -67,7 +67,7 @@ impl<T> Stored<T> {
 #[derive(Default)]
 pub(crate) struct Recent {
     pub(crate) credentials: Shelf<Uuid, Credential>,
-    pub(crate) standings: Shelf<i64, Standing>,
+    pub(crate) account_statuses: Shelf<i64, AccountStatus>,
     pub(crate) sets: Shelf<i64, StoredSet>,
     pub(crate) sets_by_uuid: Shelf<Uuid, StoredSet>,
     pub(crate) designs: Shelf<String, Design>,
@@ -81,7 +81,7 @@ impl Recent {
         let is_touched = |table| change.rows.iter().any(|row| &*row.table == table);
         let accounts = is_touched("users");
         self.credentials.follow(change, accounts || is_touched("api_keys"), []);
-        self.standings.follow(change, accounts, []);
+        self.account_statuses.follow(change, accounts, []);
         self.calls.follow(change, accounts, []);
         // A table without a `rowid`: its rows are not named.
         self.designs.follow(change, true, []);
@@ -156,7 +156,7 @@ impl Keep for Credential {
     }
 }
 
-impl Keep for Standing {
+impl Keep for AccountStatus {
     fn is_still(&self, now: &Self) -> bool {
         self == now
     }

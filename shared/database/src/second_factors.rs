@@ -1,6 +1,6 @@
 //! Second factors: the secret that an authenticator app has too, and scratch codes.
 
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::{BlindIndex, ScratchCode, TotpSecret};
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub struct SecondFactor {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn insert(db: &Db<'_>, owner: &Standing, secret: &TotpSecret) -> Result<()> {
+pub fn insert(db: &Db<'_>, owner: &AccountStatus, secret: &TotpSecret) -> Result<()> {
     delete(db, owner.id)?;
     let sealed = db.vault.row(TABLE, owner.uuid).seal("secret", secret.expose());
     db.insert(
@@ -35,7 +35,7 @@ pub fn insert(db: &Db<'_>, owner: &Standing, secret: &TotpSecret) -> Result<()> 
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn of(db: &Db<'_>, owner: &Standing) -> Result<Option<SecondFactor>> {
+pub fn of(db: &Db<'_>, owner: &AccountStatus) -> Result<Option<SecondFactor>> {
     db.first(
         "SELECT secret, last_step FROM second_factors WHERE user_id = ?1",
         [owner.id],
@@ -64,7 +64,7 @@ pub fn use_step(db: &Db<'_>, owner_id: i64, step: i64) -> Result<bool> {
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be written.
-pub fn insert_scratch_codes(db: &Db<'_>, owner: &Standing, codes: &[ScratchCode]) -> Result<()> {
+pub fn insert_scratch_codes(db: &Db<'_>, owner: &AccountStatus, codes: &[ScratchCode]) -> Result<()> {
     for code in codes {
         db.insert(
             "INSERT INTO scratch_codes (user_id, digest) VALUES (?1, ?2)",
@@ -78,7 +78,7 @@ pub fn insert_scratch_codes(db: &Db<'_>, owner: &Standing, codes: &[ScratchCode]
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
-pub fn use_scratch_code(db: &Db<'_>, owner: &Standing, code: &ScratchCode) -> Result<bool> {
+pub fn use_scratch_code(db: &Db<'_>, owner: &AccountStatus, code: &ScratchCode) -> Result<bool> {
     let mut deleted = 0;
     for index in db.vault.indexes() {
         deleted += db.run(

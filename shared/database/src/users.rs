@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bespoke_core::entity::user::{Consent, Standing, Status, User};
+use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
 use bespoke_core::validate::{Language, clean_email, fold_username};
 use bespoke_core::{EntityId, Role, Timestamp};
 use rusqlite::named_params;
@@ -159,15 +159,15 @@ pub fn with_username_part(db: &Db<'_>, part: &str, limit: u32) -> Result<Vec<i64
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn standing(db: &Db<'_>, id: i64) -> Result<Option<Arc<Standing>>> {
+pub fn account_status(db: &Db<'_>, id: i64) -> Result<Option<Arc<AccountStatus>>> {
     db.recent(
-        |recent| &recent.standings,
+        |recent| &recent.account_statuses,
         id,
         || {
             db.first(
                 "SELECT id, uuid, role, status, consent, created_at, tokens_from FROM users WHERE id = ?1",
                 [id],
-                standing_from_row,
+                account_status_from_row,
             )
         },
     )
@@ -189,7 +189,7 @@ pub fn username_taken(db: &Db<'_>, username: &str, except_id: i64) -> Result<boo
 /// # Errors
 /// [`crate::Error::Taken`] when the user name or the address belongs to another account.
 pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
-    let vault = db.vault.row(TABLE, user.standing.uuid);
+    let vault = db.vault.row(TABLE, user.account_status.uuid);
     db.run(
         "UPDATE users SET username = :username, lusername = :lusername, email_index = :email_index, email = :email,
            bio = :bio, data = :data, password = :password, role = :role, status = :status, consent = :consent,
@@ -197,7 +197,7 @@ pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
            language = :language, patron = :patron, quota = :quota, mfa_enabled = :mfa_enabled, updated_at = :updated_at
          WHERE id = :id",
         named_params! {
-            ":id": user.standing.id,
+            ":id": user.account_status.id,
             ":username": user.username,
             ":lusername": user.lusername,
             ":email_index": db.vault.index().email(&user.email),
@@ -205,9 +205,9 @@ pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
             ":bio": vault.seal("bio", &user.bio),
             ":data": vault.seal_json("data", &user.data),
             ":password": user.password,
-            ":role": user.standing.role.name(),
-            ":status": user.standing.status as i64,
-            ":consent": user.standing.consent as i64,
+            ":role": user.account_status.role.name(),
+            ":status": user.account_status.status as i64,
+            ":consent": user.account_status.consent as i64,
             ":control": user.control,
             ":compare": user.compare,
             ":imperial": user.imperial,
@@ -290,10 +290,10 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
 }
 
 /// Takes the columns id, uuid, role, status, consent, created_at and tokens_from.
-pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Standing> {
+pub(crate) fn account_status_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<AccountStatus> {
     let (id, uuid) = (row.take()?, row.take()?);
     let vault = db.vault.row(TABLE, uuid);
-    Ok(Standing {
+    Ok(AccountStatus {
         id,
         uuid,
         role: Role::from_name(&row.take::<String>()?),
@@ -305,10 +305,10 @@ pub(crate) fn standing_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<St
 }
 
 fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<User> {
-    let standing = standing_from_row(db, row)?;
-    let vault = db.vault.row(TABLE, standing.uuid);
+    let account_status = account_status_from_row(db, row)?;
+    let vault = db.vault.row(TABLE, account_status.uuid);
     Ok(User {
-        standing,
+        account_status,
         bio: vault.open("bio", row)?,
         compare: row.take()?,
         control: row.take()?,

@@ -6,7 +6,8 @@
 //!
 //! **Data flow.** A host (`lambda`, or the command `bespoke`) gives a request to [`Gateway::handle`]. The gateway finds the [`Route`], creates
 //! a [`Session`] for the request, and calls the handler. The extractors of the handler authenticate the caller ([`Caller`], [`Guest`],
-//! [`Public`]) and parse the path, the query and the body. The handler reads and writes with the session, and returns a response or an [`Error`].
+//! [`Public`]) and parse the path, the query and the body. The handler reads and writes with the session, and returns a response or an
+//! [`Error`].
 //!
 //! **Dependencies.** This crate does not contain SQL (that is the job of `bespoke-database`), and it knows no single route. Inside the crate,
 //! a module imports only from the modules above it in this list:
@@ -52,7 +53,7 @@ mod system;
 pub mod view;
 
 pub use access::{Access, NeededScopes, Scheme, level};
-pub use auth::{Caller, Guest, Identity, Public, Via, Witness, attempts};
+pub use auth::{AuditEntry, AuthMethod, Caller, Guest, Identity, Public, attempts};
 pub use body::{Body, Document, JsonObject, truthy};
 pub use client::{ClientIp, Peer};
 pub use config::{Config, ConfigError, Contact, Overrides};
@@ -60,14 +61,14 @@ pub use content::TextChanges;
 pub use gateway::Gateway;
 pub use jobs::maintenance;
 pub use limits::{AccountLimits, Growth, LimitSettings};
-pub use objects::{SentImage, exports};
+pub use objects::{UploadedImage, exports};
 pub use observability::{SpanExport, logging, metrics};
 #[doc(hidden)]
 pub use pastey;
 pub use request::{
-    ContentTag, Id, IfMatch, Paging, Params, Query, Signature, Tagged, list, stored_list, yaml_list, yaml_record,
+    ContentTag, Id, IfMatch, Paging, Params, Query, Signature, TaggedBody, list, stored_list, yaml_list, yaml_record,
 };
 pub use response::{Error, Outcome, Result, created, json, no_content, ok, yaml};
-pub use routes::{Described, Description, KeptBy, Route, Routes, openapi};
-pub use state::{Context, LongReadPermit, Made, Session, StartError, Surroundings, Verified};
+pub use routes::{CacheKey, OperationDescription, Route, RouteSpec, Routes, openapi};
+pub use state::{Context, Creation, Dependencies, LongReadPermit, Session, StartError, VerifiedPassword};
 pub use system::{SystemClock, SystemRandom, keep_files_private};

@@ -1,5 +1,6 @@
-//! The cost of parsers of untrusted bytes grows linearly with the bytes. Cost is counted in allocations, allocated bytes and parser
-//! events, which are the same on each machine. The inputs repeat a few pieces of the language many times: nested, wide, long, aliased.
+//! Tests that the cost of parsers of untrusted bytes grows linearly with their input. The cost is counted in allocations, allocated bytes
+//! and parser events, because these are the same on every machine. The inputs repeat a few pieces of the language many times, so that they
+//! are nested, wide, long or aliased.
 
 use allocation_counter::{AllocationInfo, measure};
 use base64::Engine as _;
@@ -10,17 +11,17 @@ use bespoke_services::images::prepare;
 use bespoke_web::fuzzing;
 use proptest::prelude::*;
 
-/// The largest input, in bytes: that of YAML.
+/// The largest input, which is the limit of YAML. Bytes.
 const BYTES: usize = 64 * 1024;
 /// Bytes that a parser may allocate in total for any input.
 const FIXED_BYTES: u64 = 256 * 1024;
-/// Bytes that a parser of JSON may allocate for a byte of input. An object in a list takes the most.
+/// Bytes that the JSON parser may allocate for a byte of input. An object in a list allocates the most.
 const JSON_BYTES_PER_BYTE: u64 = 200;
-/// The same for YAML, whose parser has events and scalars between the text and the value.
+/// Bytes that the YAML parser may allocate for a byte of input. It also allocates events and scalars.
 const YAML_BYTES_PER_BYTE: u64 = 600;
-/// Bytes that the parser of YAML may allocate for events that aliases repeat.
+/// Bytes that the YAML parser may allocate for events that aliases repeat.
 const YAML_ALIAS_BYTES: u64 = 16 * 1024 * 1024;
-/// Events of YAML that aliases may repeat, and those of the document itself.
+/// YAML events that aliases may repeat, and those of the document itself.
 const YAML_FIXED_EVENTS: usize = 10_100;
 const YAML_DEPTH: usize = 65;
 
@@ -34,7 +35,7 @@ const YAML_PIECES: [&str; 40] = [
     ".", "~", "a: &a ", "{a: ", "[x,",
 ];
 
-/// Text that repeats a few pieces, between a beginning and an end, to at most `bytes` bytes.
+/// Generates texts of at most `bytes` bytes: a beginning, a few pieces that are repeated, and an end.
 fn repetitive(pieces: &'static [&'static str], bytes: usize) -> impl Strategy<Value = String> {
     let some = |most| proptest::collection::vec(proptest::sample::select(pieces), 0..most);
     (some(8), some(5), some(8)).prop_map(move |(begin, middle, end)| {
@@ -99,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn image_header_allocates_only_for_images_that_are_taken(width in any::<u32>(), height in any::<u32>(), rest in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn image_header_allocates_only_for_accepted_images(width in any::<u32>(), height in any::<u32>(), rest in proptest::collection::vec(any::<u8>(), 0..200)) {
         let image = STANDARD.encode([&png_header(width, height)[..], &rest].concat());
         let info = cost(|| drop(prepare(&image)));
         let is_taken = u64::from(width) * u64::from(height) <= 50_000_000;
@@ -107,7 +108,7 @@ proptest! {
     }
 }
 
-/// A PNG of that size up to its first chunk of content. The decoder checks no sum of a header before its size.
+/// Returns the beginning of a PNG with these dimensions, up to its first chunk of content.
 fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut chunk = b"IHDR".to_vec();
     chunk.extend([width.to_be_bytes(), height.to_be_bytes()].concat());
@@ -167,7 +168,7 @@ fn compressed_body_is_decompressed_to_its_limit_only() {
 }
 
 #[test]
-fn list_of_networks_is_read_to_its_limit_only() {
+fn list_of_networks_is_parsed_to_its_limit_only() {
     let texts = vec!["10.0.0.0/8"; 100_000];
     let info = cost(|| assert!(Networks::parse(texts.iter().copied()).is_err()));
     assert!(info.bytes_total < 10_000, "{} bytes", info.bytes_total);

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bespoke_core::{Clock, Grant, KeySecret, Random, Timestamp, TokenAccount};
 use bespoke_storage::{MemoryStore, ObjectStore};
 use bespoke_web::config::Environment;
-use bespoke_web::{Config, Context, Gateway, Overrides, Peer, Routes, StartError, Surroundings, SystemRandom};
+use bespoke_web::{Config, Context, Dependencies, Gateway, Overrides, Peer, Routes, StartError, SystemRandom};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -111,13 +111,13 @@ impl App {
         let config = Config::load(Environment::of(all, overrides), &SystemRandom).expect("valid settings");
         let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
         let mailer = bespoke_mail::mailer(&config.mail, None).expect("valid settings");
-        let surroundings = Surroundings {
+        let dependencies = Dependencies {
             clock: clock.clone(),
             mailer: Some(mailer),
             store: Some(store),
-            ..Surroundings::system()
+            ..Dependencies::system()
         };
-        let context = Context::open(config, surroundings).await?;
+        let context = Context::open(config, dependencies).await?;
         Ok(Self {
             clock,
             gateway: Gateway::new(context, functions()),

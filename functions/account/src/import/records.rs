@@ -6,9 +6,9 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::BookmarkContent;
 use bespoke_core::entity::pattern::PatternContent;
 use bespoke_core::entity::set::SetContent;
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_database::{Db, bookmarks, patterns, sets};
-use bespoke_web::content::import::{MAX_RECORDS, Record};
+use bespoke_web::content::import::{ImportedRecord, MAX_RECORDS};
 use bespoke_web::content::{bookmark, pattern, set};
 use bespoke_web::{Context, Error, Growth, JsonObject, Result};
 use serde::{Deserialize, Serialize};
@@ -28,9 +28,9 @@ pub(super) struct Counts {
 /// The records of an import that can be stored.
 #[derive(Default)]
 pub(super) struct Records {
-    sets: Vec<Record<SetContent>>,
-    patterns: Vec<Record<PatternContent>>,
-    bookmarks: Vec<Record<BookmarkContent>>,
+    sets: Vec<ImportedRecord<SetContent>>,
+    patterns: Vec<ImportedRecord<PatternContent>>,
+    bookmarks: Vec<ImportedRecord<BookmarkContent>>,
 }
 
 impl Records {
@@ -58,7 +58,7 @@ impl Records {
 
     /// Stores those that the account does not have; gives how many that are, and how many it has. Nothing is stored if the limits of the account do not
     /// allow them all, because a refusal after thousands of inserts would delay the writes of others.
-    pub(super) fn store(&self, db: &Db<'_>, owner: &Standing, context: &Context) -> Result<(Counts, Counts)> {
+    pub(super) fn store(&self, db: &Db<'_>, owner: &AccountStatus, context: &Context) -> Result<(Counts, Counts)> {
         let (id, now) = (owner.id, context.now());
         let place = Placing { owner, context };
         let sets = place.missing(&self.sets, "sets", &|uuid| Ok(sets::owner_of(db, uuid)?))?;
@@ -116,7 +116,7 @@ impl Counts {
 
 /// Finds the UUIDs of imported records.
 struct Placing<'a> {
-    owner: &'a Standing,
+    owner: &'a AccountStatus,
     context: &'a Context,
 }
 
@@ -124,13 +124,13 @@ impl Placing<'_> {
     /// The records that the account does not have, with their UUIDs. Of records with the same UUID, the first one counts.
     fn missing<'r, T>(
         &self,
-        records: &'r [Record<T>],
+        records: &'r [ImportedRecord<T>],
         kind: &str,
         owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,
     ) -> Result<Vec<(Uuid, &'r T)>> {
         let (mut missing, mut uuids) = (Vec::new(), HashSet::new());
         for record in records {
-            if let Some(uuid) = record.place(self.owner, self.context, kind, owner_of)?
+            if let Some(uuid) = record.uuid_for(self.owner, self.context, kind, owner_of)?
                 && uuids.insert(uuid)
             {
                 missing.push((uuid, &record.content));
@@ -147,7 +147,7 @@ fn take<T>(
     context: &Context,
     ignored: &mut Vec<String>,
     read: impl Fn(JsonObject) -> Result<(T, Vec<String>)>,
-) -> Vec<Record<T>> {
+) -> Vec<ImportedRecord<T>> {
     let items = match body.remove(list) {
         Some(Value::Array(items)) => items,
         None => Vec::new(),
@@ -162,7 +162,7 @@ fn take<T>(
             ignored.push(format!("{list}.{number}"));
             continue;
         };
-        match Record::take(fields, context, &read) {
+        match ImportedRecord::parse(fields, context, &read) {
             Ok((record, dropped)) => {
                 ignored.extend(dropped.iter().map(|field| format!("{list}.{number}.{field}")));
                 records.push(record);

@@ -1,6 +1,6 @@
 //! Whoever came back gets in: to the account of the address, or to a new one.
 
-use bespoke_core::entity::oauth::{OauthState, Returned};
+use bespoke_core::entity::oauth::{OauthIdentity, OauthState};
 use bespoke_core::entity::user::{Consent, Status, User};
 use bespoke_core::validate::{MAX_USERNAME_CHARS, clean_username, fold_username};
 use bespoke_core::{EntityId, Role, Timestamp};
@@ -46,7 +46,7 @@ pub(super) fn enter(
     db: &Db<'_>,
     state: &OauthState,
     identity: &Identity,
-    returned: &Returned,
+    returned: &OauthIdentity,
     code: &CountedCode,
     uuid: Uuid,
     now: Timestamp,
@@ -62,8 +62,8 @@ pub(super) fn enter(
     let refused = match code.enter(db, &user)? {
         Entry::Admitted => {
             oauth_states::delete(db, state.uuid)?;
-            known_networks::note(db, user.standing.id, code.typed.origin.client, now)?;
-            return Ok(Entered::In(user.standing.id));
+            known_networks::note(db, user.account_status.id, code.typed.origin.client, now)?;
+            return Ok(Entered::In(user.account_status.id));
         }
         Entry::CodeMissing => Entered::CodeMissing,
         Entry::Refused => Entered::CodeWrong,
@@ -74,7 +74,7 @@ pub(super) fn enter(
 
 /// Consent is asked for here, and before anything else (contract-2023 section 2.5).
 pub(super) fn may_enter(user: &User) -> Result<()> {
-    if user.standing.consent == Consent::None {
+    if user.account_status.consent == Consent::None {
         return Err(Error::consent_lacking());
     }
     crate::may_sign_in(user)

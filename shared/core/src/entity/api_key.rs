@@ -5,47 +5,47 @@ use uuid::Uuid;
 
 use crate::{Level, Networks, Scopes, StoredSecret, Timestamp};
 
-/// How long a key may live when nothing else is set, in days (decisions: two years and a leap day more).
+/// The default of the longest lifetime of a key: two years, including a leap day. Days.
 pub const DEFAULT_MAX_LIFE_DAYS: i64 = 732;
 
-/// How long the old secret works after a rotation when nothing else is asked for, in seconds.
+/// The default time for which the old secret is accepted after a rotation. Seconds.
 pub const DEFAULT_GRACE_S: i64 = 24 * 60 * 60;
-/// The longest that may be asked for, in seconds.
+/// The longest time for which the old secret can be accepted. Seconds.
 pub const MAX_GRACE_S: i64 = 30 * DEFAULT_GRACE_S;
 
-/// UUID of the demonstration key, whose secret is published with the sample events. It is refused unless test mode is
-/// on.
+/// UUID of the demonstration key. Its secret is published with the sample events, so it is accepted only in test mode.
 pub const DEMO_KEY: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0002);
 
-/// An API key, without its secret: that is shown once and never kept.
+/// An API key. The secret itself is shown once and never stored.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
-    /// UUID: the user name of Basic authentication.
+    /// UUID, which is the user name in Basic authentication.
     pub uuid: Uuid,
     /// Integer id of the owner.
     pub user_id: i64,
     /// UUID of the owner.
     pub user_uuid: Uuid,
-    /// What its owner calls it: a text, or whatever JSON value the client sent.
+    /// Name: a text, or another JSON value that the client sent.
     pub name: Value,
-    /// Highest level that a call with it has.
+    /// Highest level of a call with the key.
     pub level: Level,
-    /// What is stored of the secret.
+    /// The stored form of the secret.
     pub secret: StoredSecret,
-    /// After a rotation: until then the secret before this one is taken too.
+    /// After a rotation, the time until which the previous secret is accepted, too.
     pub grace_until: Option<Timestamp>,
-    /// What it may do of what its level allows; `None` for all of it.
+    /// The scopes to which the key is restricted; `None` for all that its level allows.
     pub scopes: Option<Scopes>,
-    /// From where it may be used; `None` for everywhere.
+    /// The networks from which the key may be used; `None` for all.
     pub cidr: Option<Networks>,
-    /// The instance it was made on (`BACKEND_INSTANCE`); a copy of the database elsewhere does not take it.
+    /// The instance on which the key was created (`BACKEND_INSTANCE`). An instance with another name rejects the key, even with a copy of the
+    /// database.
     pub instance: String,
-    /// Calls made with it.
+    /// Number of calls.
     pub calls: i64,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// From this moment on it is refused.
+    /// Time of expiry.
     pub expires_at: Timestamp,
-    /// Last call.
+    /// Time of the last call.
     pub last_seen: Option<Timestamp>,
 }

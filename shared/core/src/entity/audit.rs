@@ -1,27 +1,27 @@
-//! What administrators do.
+//! Audit entries.
 
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Timestamp;
 
-/// One act of an administrator.
+/// An action of an administrator or impersonator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditRow {
     /// Integer id.
     pub id: i64,
     /// UUID.
     pub uuid: Uuid,
-    /// When.
+    /// Time of the action.
     pub created_at: Timestamp,
-    /// Integer id of the account that acted.
+    /// Integer id of the acting account.
     pub actor: i64,
-    /// What was done: `users.update`, for example.
+    /// Name of the action, for example `users.update`.
     pub action: String,
-    /// What it was done to: `users/7`, for example.
+    /// The affected record, for example `users/7`.
     pub target: Option<String>,
-    /// What was changed, as it was before.
+    /// The changed fields before the action.
     pub before: Value,
-    /// What was changed, as it is now; of an act that changes nothing, what was asked for.
+    /// The changed fields after the action, or the parameters of an action without changes.
     pub after: Value,
 }

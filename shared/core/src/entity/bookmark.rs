@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-/// Kinds of bookmarks: what they lead to.
+/// Kinds of bookmarks, by the type of their target.
 pub const KINDS: [&str; 6] = ["set", "cset", "pattern", "design", "doc", "custom"];
 
 /// A bookmark, decrypted.
@@ -16,25 +16,25 @@ pub struct Bookmark {
     pub user_id: i64,
     /// UUID of the owner.
     pub user_uuid: Uuid,
-    /// What it says.
+    /// The content.
     pub content: BookmarkContent,
 }
 
-/// What somebody writes into a bookmark.
+/// The content of a bookmark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookmarkContent {
-    /// One of [`KINDS`]; never changes.
+    /// One of [`KINDS`]. It cannot be changed.
     pub kind: String,
     /// Title.
     pub title: String,
-    /// Where it leads, see [`is_link`].
+    /// Target, see [`is_link`].
     pub url: String,
 }
 
-/// Whether a text may be the target of a bookmark: `http(s)` or relative. A link with another scheme runs in the page
-/// that shows it (defect D117).
+/// Whether a text is a valid target of a bookmark: an `http(s)` URL or a relative path. Other schemes are rejected, because a `javascript:` link
+/// would run in the page that shows the bookmark.
 pub fn is_link(url: &str) -> bool {
-    // Browsers leave out blanks and control characters before they look for a scheme.
+    // Browsers remove blanks and control characters before they parse the scheme.
     let seen: String = url.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
     let seen = seen.to_ascii_lowercase();
     let relative = |text: &str| {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_to_pages_and_run_nothing() {
+    fn only_web_and_relative_links_are_accepted() {
         for good in [
             "https://freesewing.org/",
             "HTTP://x.org",

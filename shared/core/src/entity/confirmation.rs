@@ -1,4 +1,4 @@
-//! Confirmations: something that waits for its owner to open a link.
+//! Confirmations: pending actions that the owner of an account confirms with a link from a mail.
 
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
@@ -9,27 +9,27 @@ use crate::Timestamp;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// Bytes of a check; written as twice as many hexadecimal digits.
+/// Random bytes of a check. The text form has twice as many hexadecimal digits.
 pub const CHECK_BYTES: usize = 8;
 
-/// What a confirmation is for.
+/// The purpose of a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Activates a new account.
     Signup,
-    /// Signs in somebody who tried to sign up again.
+    /// Signs in the owner of an account after a second sign-up with the same address.
     SignupActive,
     /// Signs in.
     SigninLink,
-    /// Gives an account another address.
+    /// Changes the e-mail address of an account.
     EmailChange,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Signup, Self::SignupActive, Self::SigninLink, Self::EmailChange];
 
-    /// The name as stored.
+    /// The stored name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Signup => "signup",
@@ -39,12 +39,12 @@ impl Kind {
         }
     }
 
-    /// The kind of that name.
+    /// Finds the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// How long its link works, in milliseconds.
+    /// The lifetime of the link. Milliseconds.
     pub const fn life_ms(self) -> i64 {
         match self {
             Self::Signup => 7 * DAY_MS,
@@ -57,27 +57,27 @@ impl Kind {
 /// A confirmation, decrypted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Confirmation {
-    /// UUID: stands in the link.
+    /// UUID, which is part of the link.
     pub uuid: Uuid,
-    /// What it is for.
+    /// The purpose.
     pub kind: Kind,
     /// Integer id of the account.
     pub user_id: i64,
-    /// Secret that stands in the link beside the id, hexadecimal.
+    /// The secret part of the link, hexadecimal.
     pub check: String,
-    /// What it needs to know (an address, a language).
+    /// Data of the action, for example an address or a language.
     pub data: Map<String, Value>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 
 impl Confirmation {
-    /// Whether its time is over.
+    /// Whether the confirmation has expired.
     pub fn expired(&self, now: Timestamp) -> bool {
         now >= self.created_at.plus_ms(self.kind.life_ms())
     }
 
-    /// Whether that is the secret of the link; takes the same time wherever they differ.
+    /// Whether `check` is the secret of the link. Compares in constant time.
     pub fn check_matches(&self, check: &str) -> bool {
         self.check.as_bytes().ct_eq(check.as_bytes()).into()
     }

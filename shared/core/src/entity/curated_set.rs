@@ -1,4 +1,4 @@
-//! Curated sets: measurements of bodies for everybody to try designs with.
+//! Curated sets: public measurement sets for trying designs.
 
 use uuid::Uuid;
 
@@ -6,19 +6,19 @@ use crate::Timestamp;
 use crate::entity::texts::Texts;
 use crate::measurement::Measurements;
 
-/// Height of a set for which none was given.
+/// The height of a set without a given height.
 pub const DEFAULT_HEIGHT: i64 = 1;
 
-/// What curators write into a curated set.
+/// The content of a curated set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CuratedSetContent<M = Measurements> {
-    /// By which clients order sets: a height in centimetres, or a size.
+    /// Sort key for clients: a height in centimetres, or a size.
     pub height: i64,
     /// Names, notes, tags.
     pub texts: Texts,
     /// The measurements.
     pub measies: M,
-    /// Whether clients show it to users.
+    /// Whether clients show the set to users.
     pub published: bool,
 }
 
@@ -29,15 +29,15 @@ pub struct CuratedSet<M = Measurements> {
     pub id: i64,
     /// UUID.
     pub uuid: Uuid,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
     /// Last change.
     pub updated_at: Timestamp,
-    /// What it says.
+    /// The content.
     pub content: CuratedSetContent<M>,
 }
 
-/// The height that a text begins with; [`DEFAULT_HEIGHT`] when it begins with none.
+/// Parses the number at the beginning of a text; [`DEFAULT_HEIGHT`] if there is no valid one.
 pub fn leading_height(text: &str) -> i64 {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -48,7 +48,7 @@ pub fn leading_height(text: &str) -> i64 {
         .unwrap_or(DEFAULT_HEIGHT)
 }
 
-/// Heights that can be stored.
+/// The valid heights.
 pub const HEIGHTS: std::ops::RangeInclusive<i64> = 1..=100_000;
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_height_is_what_a_text_begins_with() {
+    fn leading_number_of_a_text_is_the_height() {
         for (text, height) in [
             ("166cm", 166),
             (" 170.5 ", 170),

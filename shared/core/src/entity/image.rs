@@ -1,4 +1,4 @@
-//! Images: whose they are, and so who may see them.
+//! Ids of images, which name the record of the image.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 /// Hexadecimal digits of the name of an account's image.
 const IHASH_DIGITS: usize = 64;
-/// Longest name of an image that belongs to a page, in bytes.
+/// The longest name of an image of a page. Bytes.
 const MAX_PAGE_BYTES: usize = 128;
 
-/// The id of an image (contract-2023 section 6). It says what the image belongs to.
+/// The id of an image. It names the record to which the image belongs, and with it the accounts that may see the image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ImageId {
     /// `uid-<ihash>`: an account.
@@ -29,7 +29,7 @@ pub enum ImageId {
 }
 
 impl ImageId {
-    /// Reads an id; `None` for anything that is none, the default images among them.
+    /// Parses an id; `None` for any other text, including the names of default images.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once('-')?;
         let number = || {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_an_id_comes_back_as_it_was_and_the_rest_is_none() {
+    fn valid_ids_round_trip_and_others_are_rejected() {
         let ihash = "0a".repeat(IHASH_DIGITS / 2);
         for id in [
             "set-12",

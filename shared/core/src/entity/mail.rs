@@ -1,4 +1,4 @@
-//! Mails that wait in the outbox.
+//! Mails in the outbox.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,51 +6,51 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::validate::Language;
 
-/// Which text a mail has.
+/// The text template of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Template {
     /// Confirm a new account.
     Signup,
-    /// Somebody signed up with an address that has an account: sign in instead.
+    /// A sign-up with the address of an existing account: offers to sign in.
     SignupAea,
-    /// Somebody signed up with an address whose account is disabled.
+    /// A sign-up with the address of a disabled account.
     SignupAed,
-    /// The address is told that the password was changed.
+    /// The password was changed.
     PasswordChanged,
-    /// Sign in by a link.
+    /// Sign in with a link.
     #[serde(rename = "signinlink")]
     SigninLink,
     /// Confirm a new address.
     #[serde(rename = "emailchange")]
     EmailChange,
-    /// The address that an account has is told that another was asked for.
+    /// A change of the address was requested; to the present address.
     EmailChangeAsked,
-    /// The address that an account had is told that it has another now.
+    /// The address was changed; to the previous address.
     EmailChanged,
-    /// Nobody can sign in with the password for a while: too many tried.
+    /// Sign-in with the password is locked after too many attempts.
     SigninLocked,
     /// Confirm a new subscription to the newsletter.
     Nlsub,
-    /// Confirm a subscription that was asked for before.
+    /// Confirm a subscription that was requested before.
     Nlsubinact,
-    /// Somebody subscribed with an address that is subscribed: unsubscribe here.
+    /// A subscription with an address that is already subscribed: offers to unsubscribe.
     Nlsubact,
-    /// Somebody asked to be unsubscribed: confirm it.
+    /// Confirm the end of a subscription.
     Nlunsub,
     /// An invitation to the team of translators.
     Transinvite,
-    /// Somebody suggests a language, to the maintainer.
+    /// A user suggests a language; to the maintainer.
     Langsuggest,
-    /// An account was removed, to the address that it had.
+    /// An account was deleted; to its address.
     Goodbye,
-    /// Set another password.
+    /// Set a new password.
     #[serde(rename = "passwordreset")]
     PasswordReset,
 }
 
 impl Template {
-    /// All of them.
+    /// All templates.
     pub const ALL: [Self; 17] = [
         Self::Signup,
         Self::SignupAea,
@@ -71,69 +71,68 @@ impl Template {
         Self::PasswordReset,
     ];
 
-    /// Whether it is about the newsletter, and not about an account.
+    /// Whether the mail concerns the newsletter and not an account.
     pub const fn is_newsletter(self) -> bool {
         matches!(self, Self::Nlsub | Self::Nlsubinact | Self::Nlsubact | Self::Nlunsub)
     }
 }
 
-/// A mail that waits, decrypted.
+/// A mail in the outbox, decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMail {
-    /// UUID; names the delivered file, so that a second delivery does not make a second mail.
+    /// UUID. It is the name of a delivered file, so that a second delivery does not create a second file.
     pub uuid: Uuid,
-    /// Which text.
+    /// The template.
     pub template: Template,
-    /// The address.
+    /// The recipient.
     pub to: String,
     /// Language of the text.
     pub language: Language,
-    /// The link that it is about, where there is one.
+    /// The link of the mail, if it has one.
     pub action_url: Option<String>,
-    /// Where one click ends the newsletter (RFC 8058), in its mails.
+    /// The one-click unsubscribe URL (RFC 8058) of a newsletter mail.
     pub unsubscribe_url: Option<String>,
-    /// What somebody wrote that the mail passes on.
+    /// Text of a user that the mail contains.
     pub details: Option<String>,
-    /// When it was put there.
+    /// Time at which the mail was queued.
     pub created_at: Timestamp,
 }
 
-/// How often a mail is tried.
+/// The most delivery attempts for a mail.
 pub const MAX_TRIES: u32 = 10;
-/// How long whoever has taken a mail out of the outbox may take to send it, in milliseconds. Nobody else tries it meanwhile.
+/// How long a process may take to send a mail that it has claimed. No other process sends the mail in this time. Milliseconds.
 pub const LEASE_MS: i64 = 10 * MINUTE_MS;
 
 const MINUTE_MS: i64 = 60 * 1000;
-/// The longest wait between two tries, in milliseconds.
+/// The longest wait between two attempts. Milliseconds.
 const MAX_WAIT_MS: i64 = 4 * 60 * MINUTE_MS;
 
-/// How long a mail rests that was tried so many times in vain, in milliseconds: twice as long each time. `None` when it is given
-/// up.
+/// Returns the wait after `tries` failed attempts, which doubles with each attempt. `None` if the mail is given up. Milliseconds.
 pub fn wait_after_ms(tries: u32) -> Option<i64> {
     let doubled = MINUTE_MS << tries.saturating_sub(1).min(16);
     (tries < MAX_TRIES).then(|| doubled.min(MAX_WAIT_MS))
 }
 
-/// What an administrator sees of a mail that has not gone: not its links, for they sign in.
+/// An undelivered mail as administrators see it. It does not contain the links, because they can sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WaitingMail {
+pub struct PendingMail {
     /// Integer id.
     pub id: i64,
     /// UUID.
     pub uuid: Uuid,
-    /// Which text.
+    /// The template.
     pub template: Template,
-    /// The address.
+    /// The recipient.
     pub to: String,
     /// Language of the text.
     pub language: Language,
-    /// When it was put there.
+    /// Time at which the mail was queued.
     pub created_at: Timestamp,
-    /// How often it was tried.
+    /// Number of delivery attempts.
     pub tries: u32,
-    /// When it is tried next; `None` when it was given up.
+    /// Time of the next attempt; `None` if the mail was given up.
     pub due_at: Option<Timestamp>,
-    /// Why the last try failed.
+    /// The reason why the last attempt failed.
     pub problem: Option<String>,
 }
 
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mail_rests_longer_each_time_until_it_is_given_up() {
+    fn wait_doubles_until_the_mail_is_given_up() {
         let waits: Vec<_> = (1..=MAX_TRIES)
             .map(|tries| wait_after_ms(tries).map(|ms| ms / MINUTE_MS))
             .collect();

@@ -1,4 +1,4 @@
-//! Signing in with somebody else's account: what is kept between leaving for the provider and coming back.
+//! Sign-in with an OAuth provider: the state that is stored until the provider redirects the browser back.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,10 +6,10 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::validate::Language;
 
-/// How long somebody may take at the provider, and then for the code of the second factor, in milliseconds.
+/// How long the sign-in at the provider may take, and then the entry of the second factor. Milliseconds.
 pub const LIFE_MS: i64 = 10 * 60 * 1000;
 
-/// Whose account it is.
+/// An OAuth provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
     /// GitHub.
@@ -19,7 +19,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The name, in requests and as stored.
+    /// The name in requests and in the database.
     pub const fn name(self) -> &'static str {
         match self {
             Self::GitHub => "github",
@@ -27,7 +27,7 @@ impl Provider {
         }
     }
 
-    /// The provider of that name, in any letter case.
+    /// Finds the provider of that name, in any letter case.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::GitHub, Self::Google]
             .into_iter()
@@ -35,34 +35,35 @@ impl Provider {
     }
 }
 
-/// Who came back: remembered while the account asks for a second factor, for the provider's code works only once.
+/// The identity that the provider has confirmed. It is stored while the account requires a second factor, because the code of the provider
+/// works only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Returned {
-    /// Digest of the provider's code, by which whoever comes again is the same.
+pub struct OauthIdentity {
+    /// Digest of the provider's code, which identifies the second request of the same sign-in.
     pub code: String,
     /// The address that the provider has verified.
     pub email: String,
 }
 
-/// Somebody who left for a provider.
+/// A sign-in in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthState {
-    /// UUID: the `state` that the provider hands back.
+    /// UUID, which is the `state` parameter that the provider returns.
     pub uuid: Uuid,
-    /// To whom.
+    /// The provider.
     pub provider: Provider,
-    /// Language of the account that may come of it.
+    /// Language of the account that may be created.
     pub language: Language,
-    /// Proves to the provider that who asks is who began (PKCE).
+    /// The PKCE verifier. It proves to the provider that the same client began the sign-in.
     pub verifier: String,
-    /// Who came back.
-    pub returned: Option<Returned>,
-    /// When.
+    /// The confirmed identity, after the redirect.
+    pub returned: Option<OauthIdentity>,
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 
 impl OauthState {
-    /// Whether its time is over.
+    /// Whether the state has expired.
     pub fn expired(&self, now: Timestamp) -> bool {
         now >= self.created_at.plus_ms(LIFE_MS)
     }

@@ -1,4 +1,4 @@
-//! Option packs: ready-made options of a design.
+//! Option packs: predefined options of a design.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -6,16 +6,16 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::entity::texts::Texts;
 
-/// What curators write into an option pack.
+/// The content of an option pack.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptionPackContent {
-    /// Name of the design, in lower case; never changes.
+    /// Name of the design, in lower case. It cannot be changed.
     pub design: String,
     /// Names, notes, tags.
     pub texts: Texts,
     /// The options, by name.
     pub options: Map<String, Value>,
-    /// Id of its image.
+    /// Id of the image.
     pub img: Option<String>,
 }
 
@@ -26,10 +26,10 @@ pub struct OptionPack {
     pub id: i64,
     /// UUID.
     pub uuid: Uuid,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
     /// Last change.
     pub updated_at: Timestamp,
-    /// What it says.
+    /// The content.
     pub content: OptionPackContent,
 }

@@ -5,25 +5,25 @@ use uuid::Uuid;
 
 use crate::{StoredJson, Timestamp, measurement};
 
-/// The field of the settings that has measurements.
+/// The field of the settings with the measurements.
 const MEASUREMENTS: &str = "measurements";
 
-/// What somebody writes into a pattern.
+/// The content of a pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatternContent {
-    /// Name of the design; free text, never changes.
+    /// Name of the design (free text). It cannot be changed.
     pub design: String,
     /// Name.
     pub name: String,
     /// Notes; clients render them as Markdown.
     pub notes: String,
-    /// Whatever the client keeps here: an object, an array or null.
+    /// Data of the client: an object, an array or null.
     pub data: StoredJson,
     /// Settings of the design: an object, an array or null.
     pub settings: StoredJson,
-    /// Whether anybody may read it.
+    /// Whether the pattern is public.
     pub public: bool,
-    /// Id of its image.
+    /// Id of the image.
     pub img: Option<String>,
 }
 
@@ -38,16 +38,15 @@ pub struct Pattern {
     pub user_id: i64,
     /// UUID of the owner.
     pub user_uuid: Uuid,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
     /// Last change.
     pub updated_at: Timestamp,
-    /// What it says.
+    /// The content.
     pub content: PatternContent,
 }
 
-/// Keeps of the measurements in a pattern's settings what is valid (defect D118); the other settings are the client's.
-/// Gives the names of what was dropped.
+/// Removes invalid measurements from the settings of a pattern, and returns their names. The other settings are free data of the client.
 pub fn sanitise_settings(settings: &mut Value) -> Vec<String> {
     let Some(settings) = settings.as_object_mut() else {
         return Vec::new();
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_keep_their_order_and_lose_what_is_no_measurement() {
+    fn invalid_measurements_are_removed_in_place() {
         let mut settings =
             json!({ "sa": 10, "measurements": { "chest": 930.0, "tail": 3, "neck": "x" }, "units": "metric" });
         assert_eq!(sanitise_settings(&mut settings), ["tail", "neck"]);

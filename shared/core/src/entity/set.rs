@@ -5,26 +5,26 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::measurement::Measurements;
 
-/// The image of a set that has none of its own.
+/// The image of a set without an image.
 pub const DEFAULT_IMAGE: &str = "default-avatar";
 
-/// What notes say when none were sent.
+/// The default notes.
 pub const NO_NOTES: &str = "--";
 
-/// What somebody writes into a set; `M` is how its measurements are held.
+/// The content of a set. `M` is the representation of its measurements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetContent<M = Measurements> {
     /// Name.
     pub name: String,
     /// Notes; clients render them as Markdown.
     pub notes: String,
-    /// Whether the client shows inches. Stored values are millimetres either way.
+    /// Whether clients display inches. Stored values are always in millimetres.
     pub imperial: bool,
-    /// Whether anybody may read it.
+    /// Whether the set is public.
     pub public: bool,
     /// The measurements.
     pub measies: M,
-    /// Id of its image.
+    /// Id of the image.
     pub img: Option<String>,
 }
 
@@ -39,10 +39,10 @@ pub struct MeasurementSet<M = Measurements> {
     pub user_id: i64,
     /// UUID of the owner.
     pub user_uuid: Uuid,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
     /// Last change.
     pub updated_at: Timestamp,
-    /// What it says.
+    /// The content.
     pub content: SetContent<M>,
 }

@@ -1,4 +1,4 @@
-//! Who gets the newsletter.
+//! Subscribers of the newsletter.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -10,23 +10,23 @@ use crate::validate::Language;
 /// A subscriber, decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
-    /// UUID: stands in the links of mails, and is known to who gets them alone.
+    /// UUID, which is part of the links in mails. Only the recipient knows it.
     pub uuid: Uuid,
-    /// The address, cleaned.
+    /// The normalized address.
     pub email: String,
-    /// Keyed hash of the address, hexadecimal: the check of those links.
+    /// Keyed hash of the address, hexadecimal. It is the check of the links.
     pub ehash: String,
     /// Language of the newsletter.
     pub language: Language,
     /// Whether the subscription was confirmed.
     pub active: bool,
-    /// When it was asked for.
+    /// Time of the request.
     pub created_at: Timestamp,
 }
 
 impl Subscriber {
-    /// Whether that is the check of a link in a mail to this subscriber, whose UUID is known: the keyed hash, or the bare
-    /// SHA-256 of the address in the links of the original.
+    /// Whether `check` is valid in a link with the UUID of this subscriber. It is the keyed hash, or the SHA-256 of the address as in the
+    /// links of the original backend, which stay valid.
     pub fn check_matches(&self, check: &str) -> bool {
         let check = check.to_ascii_lowercase();
         let bare: String = Sha256::digest(self.email.as_bytes())

@@ -1,22 +1,21 @@
-//! What users suggest to curators.
+//! Suggestions of users for curators.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Timestamp;
 
-/// What is suggested.
+/// The kind of a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SuggestionKind {
-    /// A measurement set, to become a curated one.
+    /// A measurement set that may become a curated set.
     Set,
     /// An option pack.
     Pack,
 }
 
 impl SuggestionKind {
-    /// The name as stored, and as clients see it. (The original stored packs under one name and looked for them under
-    /// another: defect D83.)
+    /// The name in the database and in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Set => "sugset",
@@ -24,7 +23,7 @@ impl SuggestionKind {
         }
     }
 
-    /// The kind of that name.
+    /// Finds the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Set, Self::Pack].into_iter().find(|kind| kind.name() == name)
     }
@@ -35,14 +34,14 @@ impl SuggestionKind {
 pub struct Suggestion {
     /// UUID.
     pub uuid: Uuid,
-    /// What is suggested.
+    /// The kind.
     pub kind: SuggestionKind,
-    /// Integer id of who suggests it.
+    /// Integer id of the account that suggests it.
     pub user_id: i64,
-    /// UUID of who suggests it.
+    /// UUID of the account that suggests it.
     pub user_uuid: Uuid,
-    /// What it says: `name`, `notes`, `set` and `height` of a set; `notes`, `design` and `options` of a pack.
+    /// The suggested fields: `name`, `notes`, `set` and `height` of a set; `notes`, `design` and `options` of a pack.
     pub data: Map<String, Value>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
 }

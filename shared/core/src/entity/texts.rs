@@ -1,12 +1,12 @@
-//! Texts in every language, as curated sets and option packs have them.
+//! Translated texts of curated sets and option packs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::validate::Language;
 
-/// One text in every language; empty where there is none.
+/// A text in all languages. A missing translation is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the languages have their codes for names")]
+#[expect(missing_docs, reason = "the fields have the language codes as names")]
 pub struct Translated {
     pub de: String,
     pub en: String,
@@ -17,7 +17,7 @@ pub struct Translated {
 }
 
 impl Translated {
-    /// The same text in every language.
+    /// Creates the same text in every language.
     pub fn same(text: &str) -> Self {
         let mut texts = Self::default();
         for language in Language::ALL {
@@ -38,7 +38,7 @@ impl Translated {
         }
     }
 
-    /// The text in that language, to be changed.
+    /// The text in that language, mutable.
     pub fn get_mut(&mut self, language: Language) -> &mut String {
         match language {
             Language::De => &mut self.de,
@@ -51,14 +51,14 @@ impl Translated {
     }
 }
 
-/// The language of a field whose name is `stem` and a code with a capital letter: `nameDe` is `name` in German.
+/// Returns the language of a field name that consists of `stem` and a capitalized language code: `nameDe` is `name` in German.
 pub fn language_of(field: &str, stem: &str) -> Option<Language> {
     let code = field.strip_prefix(stem)?;
     let language: Language = code.to_ascii_lowercase().parse().ok()?;
     (code.starts_with(|c: char| c.is_ascii_uppercase()) && code[1..] == language.code()[1..]).then_some(language)
 }
 
-/// What curators write about something.
+/// The texts of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
     /// Names.
@@ -67,7 +67,7 @@ pub struct Texts {
     pub notes: Translated,
     /// Tags.
     pub tags: Vec<String>,
-    /// For curators alone; never shown.
+    /// Remarks of curators, which are never shown.
     pub info: String,
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_name_their_language() {
+    fn language_is_parsed_from_the_field_name() {
         assert_eq!(language_of("nameDe", "name"), Some(Language::De));
         assert_eq!(language_of("notesUk", "notes"), Some(Language::Uk));
         for other in ["name", "namede", "nameDE", "namedE", "nameXx", "notesDe", "nameД"] {

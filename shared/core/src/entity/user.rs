@@ -6,21 +6,21 @@ use uuid::Uuid;
 use crate::validate::Language;
 use crate::{Role, Timestamp};
 
-/// What the owner has consented to.
+/// The consent of the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Consent {
-    /// Nothing: the account cannot be used.
+    /// No consent. The account is unusable.
     None = 0,
-    /// Keeping account data.
+    /// Storing account data.
     Account = 1,
-    /// And measurements.
+    /// Storing measurements, too.
     Measurements = 2,
-    /// And publishing anonymised measurements.
+    /// Publishing anonymized measurements, too.
     Publication = 3,
 }
 
 impl Consent {
-    /// The consent of that number, 0 to 3.
+    /// Returns the consent with that number, 0 to 3.
     pub const fn from_number(number: i64) -> Option<Self> {
         match number {
             0 => Some(Self::None),
@@ -32,21 +32,21 @@ impl Consent {
     }
 }
 
-/// Whether an account can be used.
+/// The status of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// Made, not yet confirmed.
+    /// Created but not confirmed.
     Inactive = 0,
     /// In use.
     Active = 1,
-    /// Frozen by its owner.
+    /// Disabled by its owner.
     Disabled = -1,
     /// Blocked by an administrator.
     Blocked = -2,
 }
 
 impl Status {
-    /// The status of that number; `None` for any but 0, 1, -1, -2.
+    /// Returns the status with that number; `None` for numbers other than 0, 1, -1 and -2.
     pub const fn from_number(number: i64) -> Option<Self> {
         match number {
             0 => Some(Self::Inactive),
@@ -58,53 +58,53 @@ impl Status {
     }
 }
 
-/// Why an account cannot be used now; the order in which the original looks.
+/// The reason why an account is unusable, in the order in which the reasons are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// Consent is missing.
     #[error("consentLacking")]
     ConsentLacking,
-    /// Frozen by its owner.
+    /// Disabled by its owner.
     #[error("accountDisabled")]
     Disabled,
     /// Blocked by an administrator.
     #[error("accountBlocked")]
     Blocked,
-    /// Not yet confirmed.
+    /// Not confirmed.
     #[error("accountInactive")]
     Inactive,
 }
 
-/// The part of an account that decides at each call what its owner may do.
+/// The part of an account that determines for each call its permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct AccountStatus {
     /// Integer id.
     pub id: i64,
     /// UUID.
     pub uuid: Uuid,
-    /// Role now.
+    /// Present role.
     pub role: Role,
-    /// Status now.
+    /// Present status.
     pub status: Status,
-    /// Consent now.
+    /// Present consent.
     pub consent: Consent,
-    /// When the account was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// A token from before that is refused. It is a whole second: when the account was made (an older token was for another
-    /// account of the same number, before the database was restored from a backup), or after its owner signed out everywhere.
+    /// Tokens that were issued before this time are rejected. It is the time of creation, because an older token with the same integer id
+    /// belongs to another account from before a restore, or a later time at which the owner signed out everywhere. It is a whole second.
     pub tokens_from: Timestamp,
 }
 
-impl Standing {
+impl AccountStatus {
     /// Whether an administrator has blocked the account, by its status or by its role.
     pub fn is_blocked(&self) -> bool {
         self.status == Status::Blocked || self.role == Role::Blocked
     }
 
-    /// Whether the account can be used: consent first, then status (contract-2023 section 2.1).
+    /// Checks that the account is usable: first its consent, then its status.
     ///
     /// # Errors
-    /// [`Unusable`] says why not.
+    /// The reason why the account is unusable.
     pub fn usable(&self) -> Result<(), Unusable> {
         if self.consent == Consent::None {
             return Err(Unusable::ConsentLacking);
@@ -122,44 +122,43 @@ impl Standing {
 /// An account, decrypted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {
-    /// Who it is and whether it can be used.
-    pub standing: Standing,
-    /// Something about oneself; clients render it as Markdown.
+    /// Identity, role and status.
+    pub account_status: AccountStatus,
+    /// Biography; clients render it as Markdown.
     pub bio: String,
-    /// Whether the owner wants to be compared with others' measurements.
+    /// Whether the owner wants comparisons with measurements of others.
     pub compare: bool,
-    /// How much of the interface to show, 1 to 5.
+    /// Complexity of the user interface, 1 to 5.
     pub control: i64,
-    /// The address, cleaned.
+    /// The normalized address.
     pub email: String,
-    /// Whatever the client keeps here.
+    /// Data of the client.
     pub data: Map<String, Value>,
-    /// Random name of the account's image, 64 hexadecimal digits. (The original used a hash of the first address,
-    /// which could be guessed: defect D57.)
+    /// Random name of the account's image, 64 hexadecimal digits. It is not derived from the address, because addresses can be guessed.
     pub ihash: String,
     /// The first address.
     pub initial: String,
-    /// Whether the owner measures in inches.
+    /// Whether the owner uses inches.
     pub imperial: bool,
-    /// Authenticated calls by token.
+    /// Number of calls by token.
     pub jwt_calls: i64,
-    /// Authenticated calls by API key.
+    /// Number of calls by API key.
     pub key_calls: i64,
     /// Language of mails.
     pub language: Language,
-    /// Last authenticated call.
+    /// Time of the last call.
     pub last_seen: Option<Timestamp>,
-    /// Whether sign-in asks for a second factor.
+    /// Whether sign-in requires a second factor.
     pub mfa_enabled: bool,
     /// Whether the owner wants the newsletter.
     pub newsletter: bool,
     /// Tier of patronage.
     pub patron: i64,
-    /// Calls a day with each of its API keys; `None`: as many as everybody.
+    /// Calls a day with each of its API keys; `None` for the default.
     pub quota: Option<u32>,
     /// Last change.
     pub updated_at: Timestamp,
-    /// User name as its owner writes it.
+    /// User name with its letter case.
     pub username: String,
     /// User name in lower case, unique.
     pub lusername: String,
@@ -172,8 +171,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn consent_is_asked_before_status() {
-        let standing = |consent, status, role| Standing {
+    fn consent_is_checked_before_status() {
+        let account_status = |consent, status, role| AccountStatus {
             id: 1,
             uuid: Uuid::nil(),
             role,
@@ -196,7 +195,7 @@ mod tests {
             (Consent::Publication, Status::Active, Role::ReadNone, Ok(())),
         ];
         for (consent, status, role, expected) in cases {
-            assert_eq!(standing(consent, status, role).usable(), expected);
+            assert_eq!(account_status(consent, status, role).usable(), expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the official adult models measure: twenty bodies, by which one tells what is plausible.
+//! The measurements of the twenty official adult models, which define the plausible ranges.
 
 use std::sync::LazyLock;
 
@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 use super::{Measurements, NAMES, place};
 
-/// Where these come from is said in `data/NOTICE`.
+/// `data/NOTICE` names the source.
 const MODELS: &str = include_str!("data/adult-models.json");
 
-/// The twenty adult models by name, in millimetres and degrees, in the order of their sizes: first women, then men.
+/// The twenty adult models by name, first women and then men, ordered by size. Millimetres and degrees.
 pub static MODEL_SETS: LazyLock<Vec<(String, Measurements)>> = LazyLock::new(|| {
     let models: Map<String, Value> = serde_json::from_str(MODELS).expect("the file is part of the program");
     let model =
@@ -17,18 +17,18 @@ pub static MODEL_SETS: LazyLock<Vec<(String, Measurements)>> = LazyLock::new(|| 
     models.into_iter().map(model).collect()
 });
 
-/// What one measurement is among the adult models, in the unit of [`super::unit()`].
+/// The range of a measurement among the adult models, in the unit of [`super::unit()`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adult {
-    /// Least.
+    /// Smallest value.
     pub least: f64,
-    /// In the middle.
+    /// Median.
     pub median: f64,
-    /// Greatest.
+    /// Largest value.
     pub greatest: f64,
 }
 
-/// In the order of [`NAMES`].
+/// The ranges in the order of [`NAMES`].
 static ADULTS: LazyLock<[Adult; NAMES.len()]> = LazyLock::new(|| {
     NAMES.map(|name| {
         let values = MODEL_SETS.iter().filter_map(|(_, measies)| measies.get(name)?.as_f64());
@@ -42,17 +42,17 @@ static ADULTS: LazyLock<[Adult; NAMES.len()]> = LazyLock::new(|| {
     })
 });
 
-/// What a measurement is among the adult models; `None` when there is no measurement of that name.
+/// Returns the range of a measurement among the adult models; `None` for an unknown name.
 pub fn adult(name: &str) -> Option<Adult> {
     place(name).map(|place| ADULTS[place])
 }
 
-/// Each measurement by name with what it is among the adult models, in the order of [`NAMES`].
+/// Returns the name and the range of each measurement, in the order of [`NAMES`].
 pub(super) fn adults() -> impl Iterator<Item = (&'static str, Adult)> {
     NAMES.into_iter().zip(*ADULTS)
 }
 
-/// The middle of some numbers, which it puts in order; `None` when there are none.
+/// Sorts the numbers and returns their median; `None` without numbers.
 pub(super) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let (below, above) = (
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_of_an_even_number_lies_between_two() {
+    fn median_of_an_even_count_is_the_midpoint() {
         assert_eq!(median(&mut [4.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&mut []), None);

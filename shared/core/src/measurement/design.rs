@@ -1,4 +1,4 @@
-//! Designs: which measurements a garment is drafted from.
+//! Designs and the measurements from which they are drafted.
 
 use std::sync::LazyLock;
 
@@ -6,61 +6,63 @@ use serde::{Deserialize, Serialize};
 
 use super::{Measurements, unit};
 
-/// Where these come from is said in `data/NOTICE`.
+/// `data/NOTICE` names the source.
 const DESIGNS: &str = include_str!("data/designs.json");
-/// Most designs of one list.
+/// The most designs in one list.
 pub const MAX_DESIGNS: usize = 1000;
-/// The longest name of a design, in bytes.
+/// The longest name of a design. Bytes.
 pub const MAX_DESIGN_NAME_BYTES: usize = 64;
 
-/// The designs of a program that was told of no others, by name.
+/// The built-in designs, by name. They are used until an operator loads another list.
 pub static EMBEDDED_DESIGNS: LazyLock<Vec<Design>> =
     LazyLock::new(|| parse_designs(DESIGNS).expect("the file is part of the program"));
 
-/// A design and the measurements that it is drafted from.
+/// A design and its measurements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Design {
     /// Name.
     pub name: String,
-    /// What it needs.
+    /// Its measurements.
     pub needs: Needs,
 }
 
-/// Which measurements a design is drafted from.
+/// The measurements of a design.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Needs {
-    /// Without these it cannot be drafted.
+    /// Measurements without which the design cannot be drafted.
     #[serde(alias = "req")]
     pub required: Vec<String>,
-    /// With these it is drafted better.
+    /// Measurements that improve the draft.
     #[serde(alias = "opt", default)]
     pub optional: Vec<String>,
 }
 
-/// A list of designs that cannot be taken.
+/// The reason why a list of designs is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum DesignError {
-    /// It is not in the form of one.
-    #[error("it is no JSON object of designs: {0}")]
+    /// The JSON has another form.
+    #[error("not a JSON object of designs: {0}")]
     Form(#[from] serde_json::Error),
-    /// It has none, or more than [`MAX_DESIGNS`].
-    #[error("there have to be 1 to {MAX_DESIGNS} designs")]
+    /// The list is empty or has more than [`MAX_DESIGNS`].
+    #[error("a list must contain 1 to {MAX_DESIGNS} designs")]
     Count,
-    /// A name that cannot be one.
-    #[error("`{0}` is no name of a design: lower-case letters, digits and hyphens, at most {MAX_DESIGN_NAME_BYTES}")]
+    /// An invalid name.
+    #[error(
+        "`{0}` is not a valid name of a design: use lower-case letters, digits and hyphens, at most {MAX_DESIGN_NAME_BYTES}"
+    )]
     Name(String),
-    /// A design that needs what is no measurement.
-    #[error("{design}: `{measurement}` is no measurement")]
+    /// A design with an unknown measurement.
+    #[error("{design}: `{measurement}` is not a measurement")]
     Measurement {
         /// The design.
         design: String,
-        /// What it needs.
+        /// The unknown name.
         measurement: String,
     },
 }
 
-/// Reads a list of designs: `{"aaron": {"required": ["chest"], "optional": []}}`. Gives them by name.
+/// Parses a list of designs: `{"aaron": {"required": ["chest"], "optional": []}}`. Returns the designs ordered by name.
 ///
 /// # Errors
 /// [`DesignError`]
@@ -92,17 +94,17 @@ impl Design {
 }
 
 impl Needs {
-    /// All of them.
+    /// All measurements.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.required.iter().chain(&self.optional).map(String::as_str)
     }
 
-    /// Those of the required that are not there.
+    /// Returns the missing required measurements.
     pub fn missing(&self, measies: &Measurements) -> Vec<String> {
         missing(&self.required, measies)
     }
 
-    /// Those of the optional that are not there.
+    /// Returns the missing optional measurements.
     pub fn missing_optional(&self, measies: &Measurements) -> Vec<String> {
         missing(&self.optional, measies)
     }
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fifty_five_designs_are_there_from_the_start() {
+    fn fifty_five_designs_are_built_in() {
         assert_eq!(EMBEDDED_DESIGNS.len(), 55);
         let aaron = &EMBEDDED_DESIGNS[0];
         assert_eq!((aaron.name.as_str(), aaron.needs.required.len()), ("aaron", 10));
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_measurements_are_listed() {
         let needs = &EMBEDDED_DESIGNS[0].needs;
         let mut measies = crate::measurement::MODEL_SETS[0].1.clone();
         measies.retain(|name, _| !["hips", "highBust", "ankle"].contains(&name.as_str()));
@@ -144,15 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_cannot_be_used_is_refused_with_the_reason() {
-        let said = |list: &serde_json::Value| parse_designs(&list.to_string()).unwrap_err().to_string();
-        assert!(said(&json!([])).starts_with("it is no JSON object of designs"));
-        assert!(said(&json!({})).starts_with("there have to be"));
-        assert!(said(&json!({ "a": { "required": ["tail"] } })).contains("a: `tail` is no measurement"));
-        assert!(said(&json!({ "a": { "required": [], "optional": ["tail"] } })).contains("`tail`"));
-        assert!(said(&json!({ "A b": { "required": [] } })).starts_with("`A b` is no name"));
-        assert!(said(&json!({ "a": { "optional": [] } })).contains("required"));
-        assert!(said(&json!({ "a": { "required": [], "needs": [] } })).contains("needs"));
+    fn invalid_list_is_rejected_with_the_reason() {
+        let error = |list: &serde_json::Value| parse_designs(&list.to_string()).unwrap_err().to_string();
+        assert!(error(&json!([])).starts_with("not a JSON object of designs"));
+        assert!(error(&json!({})).starts_with("a list must contain"));
+        assert!(error(&json!({ "a": { "required": ["tail"] } })).contains("a: `tail` is not a measurement"));
+        assert!(error(&json!({ "a": { "required": [], "optional": ["tail"] } })).contains("`tail`"));
+        assert!(error(&json!({ "A b": { "required": [] } })).starts_with("`A b` is not a valid name"));
+        assert!(error(&json!({ "a": { "optional": [] } })).contains("required"));
+        assert!(error(&json!({ "a": { "required": [], "needs": [] } })).contains("needs"));
         let short = json!({ "mine-2": { "req": ["chest"], "opt": ["neck"] } });
         let mine = &parse_designs(&short.to_string()).unwrap()[0];
         assert_eq!(mine.needs.all().collect::<Vec<_>>(), ["chest", "neck"]);

@@ -1,12 +1,12 @@
-//! What is odd about the measurements of a body. It is said, and nothing is refused for it: bodies differ, and dolls and giants
-//! are official models.
+//! Warnings about implausible measurements of a body. They are advice and never reject a set, because bodies differ, and dolls and giants are
+//! official models, too.
 
 use std::sync::LazyLock;
 
 use super::adults::{Adult, adults, median};
 use super::{Measurements, NAMES, SLOPE, place};
 
-/// What is larger on every body, then what is smaller, and so on. What is not known of a chain is left out of it.
+/// Chains of measurements, each larger than the next one on every body. Missing measurements of a chain are skipped.
 const CHAINS: [&[&str]; 12] = [
     &["hpsToWaistFront", "hpsToBust"],
     &["hpsToWaistFront", "waistToUnderbust"],
@@ -28,36 +28,36 @@ const CHAINS: [&[&str]; 12] = [
     &["waist", "waistBack"],
 ];
 
-/// The same, by the places of the names among [`NAMES`].
+/// The chains, as indices into [`NAMES`].
 static CHAIN_PLACES: LazyLock<[Vec<usize>; CHAINS.len()]> =
     LazyLock::new(|| CHAINS.map(|chain| chain.iter().filter_map(|name| place(name)).collect()));
 
-/// By what a mix-up of units multiplies every length, and how it is called.
+/// The factor by which a mix-up of units multiplies every length, and its description.
 const MIX_UPS: [(f64, &str); 3] = [
     (1.0 / 10.0, "centimetres, taken for millimetres"),
     (1.0 / 25.4, "inches, taken for millimetres"),
     (10.0 / 25.4, "inches, taken for centimetres"),
 ];
-/// How far from that the lengths may lie, as a share of it: adults differ.
+/// The relative tolerance of the factor, because adults differ.
 const MIX_UP_TOLERANCE: f64 = 0.25;
-/// Fewest lengths from which a mix-up is told.
+/// The fewest lengths from which a mix-up is detected.
 const MIN_LENGTHS: usize = 5;
-/// How many times beyond the adult models something is out of range.
+/// A value is out of range if it is beyond the adult models by this factor.
 const RANGE_FACTOR: f64 = 2.0;
 
-/// What is odd.
+/// The rule that a warning is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// One is not smaller than another that it is smaller than on every body.
+    /// A measurement is not smaller than another one, although it is on every body.
     Order,
-    /// All of them look like another unit.
+    /// All lengths seem to be in another unit.
     Unit,
-    /// Some are far from what adults measure.
+    /// Some measurements are far from those of adults.
     Range,
 }
 
 impl Rule {
-    /// How it is written.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Order => "order",
@@ -67,17 +67,17 @@ impl Rule {
     }
 }
 
-/// How sure it is that something is wrong.
+/// The certainty of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// It is wrong on every body, or almost.
+    /// The measurements are wrong for almost every body.
     Warning,
-    /// There are bodies like this.
+    /// Some bodies have such measurements.
     Hint,
 }
 
 impl Severity {
-    /// How it is written.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Warning => "warning",
@@ -86,35 +86,35 @@ impl Severity {
     }
 }
 
-/// Something that is odd. It names measurements and never their values.
+/// A warning. It contains names of measurements and never their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// What.
+    /// The rule.
     pub rule: Rule,
-    /// The measurements that it is about.
+    /// The names of the measurements.
     pub measurements: Vec<&'static str>,
-    /// How sure that is.
+    /// The certainty.
     pub severity: Severity,
-    /// The same in words.
+    /// The text for users.
     pub message: String,
 }
 
-/// What is odd about stored measurements, in millimetres and degrees.
+/// Returns the warnings about stored measurements, in millimetres and degrees.
 pub fn check(measies: &Measurements) -> Vec<Warning> {
-    let known = Known::of(measies);
+    let known = KnownValues::of(measies);
     let mut warnings = order(&known);
     match mix_up(&known) {
         Some(warning) => warnings.push(warning),
-        // A mix-up is why they are out of range.
+        // A mix-up of units explains values out of range.
         None => warnings.extend(range(&known)),
     }
     warnings
 }
 
-/// The number of each measurement that is known, in the order of [`NAMES`].
-struct Known([Option<f64>; NAMES.len()]);
+/// The values of the known measurements, in the order of [`NAMES`].
+struct KnownValues([Option<f64>; NAMES.len()]);
 
-impl Known {
+impl KnownValues {
     fn of(measies: &Measurements) -> Self {
         let mut known = [None; NAMES.len()];
         for (name, value) in measies {
@@ -125,14 +125,14 @@ impl Known {
         Self(known)
     }
 
-    /// Each beside what it is among the adult models.
-    fn beside_adults(&self) -> impl Iterator<Item = (&'static str, f64, Adult)> {
+    /// Returns each known value with the range of the adult models.
+    fn with_adults(&self) -> impl Iterator<Item = (&'static str, f64, Adult)> {
         let all = self.0.iter().zip(adults());
         all.filter_map(|(value, (name, adult))| Some((name, (*value)?, adult)))
     }
 }
 
-fn order(known: &Known) -> Vec<Warning> {
+fn order(known: &KnownValues) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for chain in &*CHAIN_PLACES {
         let mut above: Option<(&'static str, f64)> = None;
@@ -156,8 +156,8 @@ fn order(known: &Known) -> Vec<Warning> {
     warnings
 }
 
-fn mix_up(known: &Known) -> Option<Warning> {
-    let lengths = known.beside_adults().filter(|(name, ..)| *name != SLOPE);
+fn mix_up(known: &KnownValues) -> Option<Warning> {
+    let lengths = known.with_adults().filter(|(name, ..)| *name != SLOPE);
     let lengths: Vec<_> = lengths.collect();
     if lengths.len() < MIN_LENGTHS {
         return None;
@@ -168,7 +168,7 @@ fn mix_up(known: &Known) -> Option<Warning> {
     let (_, unit) = MIX_UPS
         .into_iter()
         .find(|(factor, _)| distance(*factor) <= MIX_UP_TOLERANCE)?;
-    // A doll is measured in whole millimetres, an adult hardly ever in whole centimetres or inches.
+    // Dolls are measured in whole millimetres, but the measurements of an adult are rarely all whole centimetres or inches.
     let fractions = lengths.iter().filter(|(_, value, _)| value.fract() != 0.0).count();
     let severity = if 2 * fractions > lengths.len() {
         Severity::Warning
@@ -183,9 +183,9 @@ fn mix_up(known: &Known) -> Option<Warning> {
     })
 }
 
-fn range(known: &Known) -> Option<Warning> {
+fn range(known: &KnownValues) -> Option<Warning> {
     let is_far = |value, adult: Adult| value < adult.least / RANGE_FACTOR || value > adult.greatest * RANGE_FACTOR;
-    let far = known.beside_adults().filter(|(_, value, adult)| is_far(*value, *adult));
+    let far = known.with_adults().filter(|(_, value, adult)| is_far(*value, *adult));
     let measurements: Vec<_> = far.map(|(name, ..)| name).collect();
     (!measurements.is_empty()).then(|| Warning {
         rule: Rule::Range,

@@ -1,4 +1,4 @@
-//! Units of length. What is stored is millimetres; who sends or reads another unit has it converted. Degrees stay degrees.
+//! Units of length. Lengths are stored in millimetres and converted for requests and responses in other units. Degrees are never converted.
 
 use std::str::FromStr;
 
@@ -6,9 +6,9 @@ use serde_json::{Number, Value};
 
 use super::{Measurements, Unit, unit};
 
-/// What is stored is rounded to a nanometre: so 36.5 inches are 927.1 mm, and not a hair less.
+/// Stored lengths are rounded to a nanometre, so that 36.5 inches become exactly 927.1 mm.
 const STORED_SCALE: f64 = 1e6;
-/// What is shown has some digits more, so that it is the same again when it is sent back.
+/// Lengths in responses have more digits, so that a client can send them back without a change.
 const SHOWN_SCALE: f64 = 1e9;
 
 /// A unit of length.
@@ -23,7 +23,7 @@ pub enum LengthUnit {
     Inch,
 }
 
-/// A text that names no unit of length.
+/// An unknown unit of length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the units are mm, cm and in")]
 pub struct LengthUnitError;
@@ -42,7 +42,7 @@ impl FromStr for LengthUnit {
 }
 
 impl LengthUnit {
-    /// How it is written.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Millimetre => "mm",
@@ -51,7 +51,7 @@ impl LengthUnit {
         }
     }
 
-    /// Millimetres in one of it.
+    /// The unit in millimetres.
     pub const fn millimetres(self) -> f64 {
         match self {
             Self::Millimetre => 1.0,
@@ -60,12 +60,12 @@ impl LengthUnit {
         }
     }
 
-    /// Measurements in this unit as they are stored: in millimetres. What is no length that can be converted stays as it is.
+    /// Converts measurements from this unit to millimetres. Values that are not lengths stay unchanged.
     pub fn to_stored(self, given: Measurements) -> Measurements {
         self.convert(given, STORED_SCALE, |length| length * self.millimetres())
     }
 
-    /// Stored measurements in this unit.
+    /// Converts stored measurements to this unit.
     pub fn from_stored(self, stored: Measurements) -> Measurements {
         self.convert(stored, SHOWN_SCALE, |length| length / self.millimetres())
     }
@@ -83,7 +83,7 @@ impl LengthUnit {
     }
 }
 
-/// A number without what the conversion added. One beyond all numbers becomes none, and so is nothing that can be stored.
+/// Rounds a number after the conversion. An overflow becomes `false`, which is an invalid measurement.
 fn rounded(number: f64, scale: f64) -> Value {
     let scaled = (number * scale).round() / scale;
     let number = if scaled.is_normal() { scaled } else { number };
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_converted_and_degrees_never() {
+    fn lengths_are_converted_and_degrees_are_not() {
         for (unit, sent, stored) in [
             (
                 "mm",
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_length_stays_and_what_is_beyond_all_numbers_is_none() {
+    fn other_values_stay_and_overflow_is_invalid() {
         let odd = object(&json!({ "tail": 3, "neck": null, "hips": "90", "seat": [1] }));
         assert_eq!(LengthUnit::Inch.to_stored(odd.clone()), odd);
         let huge = LengthUnit::Inch.to_stored(object(&json!({ "chest": 1e308, "neck": 1e300 })));
@@ -142,7 +142,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn there_and_back_is_the_same_to_a_micrometre(micrometres in 10..10_000_000_u32) {
+        fn conversion_round_trips_to_a_micrometre(micrometres in 10..10_000_000_u32) {
             let mm = f64::from(micrometres) / 1e3;
             for unit in [LengthUnit::Centimetre, LengthUnit::Inch] {
                 let back = unit.to_stored(unit.from_stored(object(&json!({ "chest": mm, "shoulderSlope": mm }))));

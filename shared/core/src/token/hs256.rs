@@ -1,4 +1,5 @@
-//! HS256 for the crate of tokens, whose own sets of algorithms bring RSA and three elliptic curves along.
+//! An HS256 provider for `jsonwebtoken`, because the providers of that crate also contain RSA and three elliptic curves, which would
+//! enlarge every function.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -13,13 +14,13 @@ static ONLY_HS256: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Has this process sign and verify tokens by HS256 alone.
+/// Installs the provider for this process, which then supports HS256 only.
 pub(super) fn install() {
-    // Whoever was first installed the same.
+    // An error means that the same provider is already installed.
     let _ = ONLY_HS256.install_default();
 }
 
-/// A function under a key.
+/// HMAC-SHA256 with a key.
 struct Hs256(Hmac<Sha256>);
 
 fn keyed(algorithm: Algorithm, key: &[u8]) -> Result<Hs256> {

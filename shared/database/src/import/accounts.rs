@@ -19,9 +19,9 @@ pub(super) fn user(
 ) -> Result<Option<&'static str>> {
     let mut change = None;
     let (mut username, mut lusername) = (user.username.clone(), user.lusername.clone());
-    if users::username_taken(db, &lusername, user.standing.id)? {
+    if users::username_taken(db, &lusername, user.account_status.id)? {
         change = Some("its user name belongs to another account; it is called by its UUID now");
-        username = user.standing.uuid.to_string();
+        username = user.account_status.uuid.to_string();
         lusername.clone_from(&username);
     }
     let mut ihash = user.ihash.clone();
@@ -29,8 +29,8 @@ pub(super) fn user(
         change = Some("another account has the same ihash; it has a new one");
         ihash = db.vault.random().hex::<IHASH_BYTES>();
     }
-    let vault = db.vault.row("users", user.standing.uuid);
-    let signed_from = user.standing.created_at.min(now);
+    let vault = db.vault.row("users", user.account_status.uuid);
+    let signed_from = user.account_status.created_at.min(now);
     db.insert(
         "INSERT INTO users (id, uuid, username, lusername, email_index, email, initial, bio, data, ihash, password, role,
            status, consent, control, compare, imperial, newsletter, language, patron, mfa_enabled, jwt_calls,
@@ -39,8 +39,8 @@ pub(super) fn user(
            :status, :consent, :control, :compare, :imperial, :newsletter, :language, :patron, :mfa_enabled, :jwt_calls,
            :key_calls, :last_seen, :tokens_from, :created_at, :updated_at)",
         named_params! {
-            ":id": user.standing.id,
-            ":uuid": user.standing.uuid,
+            ":id": user.account_status.id,
+            ":uuid": user.account_status.uuid,
             ":username": username,
             ":lusername": lusername,
             ":email_index": db.vault.index().email(&user.email),
@@ -50,9 +50,9 @@ pub(super) fn user(
             ":data": vault.seal_json("data", &user.data),
             ":ihash": ihash,
             ":password": user.password,
-            ":role": user.standing.role.name(),
-            ":status": user.standing.status as i64,
-            ":consent": user.standing.consent as i64,
+            ":role": user.account_status.role.name(),
+            ":status": user.account_status.status as i64,
+            ":consent": user.account_status.consent as i64,
             ":control": user.control,
             ":compare": user.compare,
             ":imperial": user.imperial,
@@ -64,12 +64,12 @@ pub(super) fn user(
             ":key_calls": user.key_calls,
             ":last_seen": user.last_seen.map(Timestamp::as_millis),
             ":tokens_from": signed_from.as_seconds() * users::SECOND_MS,
-            ":created_at": user.standing.created_at.as_millis(),
+            ":created_at": user.account_status.created_at.as_millis(),
             ":updated_at": user.updated_at.as_millis(),
         },
     )?;
     if let Some(totp) = totp {
-        second_factors::insert(db, &user.standing, totp)?;
+        second_factors::insert(db, &user.account_status, totp)?;
     }
     Ok(change)
 }

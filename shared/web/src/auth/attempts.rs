@@ -1,9 +1,9 @@
 //! Counts failed attempts at passwords, codes and the checks of mail links, and locks their targets.
 //!
-//! Attempts are stored in objects of the bucket and not in the database, so that a flood of attempts costs no commits. An attempt is stored with a
-//! conditional PUT before the password is hashed or the code is compared, so that concurrent attempts count for each other, also in other
-//! processes. A successful attempt is taken back. The number of objects is fixed: each contains the attempts at many targets, and attempts that
-//! are a day old are removed with the next change of the object. Targets and clients are stored as keyed hashes.
+//! Attempts are stored in objects of the bucket and not in the database, so that a flood of attempts costs no commits. An attempt is stored
+//! with a conditional PUT before the password is hashed or the code is compared, so that concurrent attempts count for each other, also in
+//! other processes. A successful attempt is taken back. The number of objects is fixed: each contains the attempts at many targets, and
+//! attempts that are a day old are removed with the next change of the object. Targets and clients are stored as keyed hashes.
 //!
 //! The number of attempts at one target is bounded, so that one target cannot fill an object that others share. For an account, it is the number
 //! that locks the account for all unknown networks, and ten more for each known network; for a name, it is the number that would lock an
@@ -46,7 +46,7 @@ const MAX_TRIES: usize = 16;
 /// `Retry-After` if an attempt could not be stored. Seconds.
 const BUSY_RETRY_S: u64 = 1;
 /// Stored bytes of the hash of a target.
-const SUBJECT_BYTES: usize = 16;
+const TARGET_BYTES: usize = 16;
 /// Stored bytes of the hash of a network.
 const NETWORK_BYTES: usize = 8;
 /// Bytes of the random id of an attempt.
@@ -54,27 +54,27 @@ const ID_BYTES: usize = 8;
 
 /// The target of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum AttemptTarget {
     /// A normalized name as the client sent it, whether an account has this name or not.
     Name(String),
     /// An account, under any of its names.
     Account(i64),
     /// A substitute for the account if no account has the name, so that both cases do the same work.
-    Nobody(String),
+    UnknownAccount(String),
     /// The second factor of an account.
     SecondFactor(i64),
     /// The check of a link in a mail.
     Confirmation(Uuid),
 }
 
-impl Subject {
+impl AttemptTarget {
     /// A name is locked for single networks only, because a lock for all networks would reveal that others try it.
     fn is_locked_for_all(&self) -> bool {
         !matches!(self, Self::Name(_))
     }
 
-    /// Whether further attempts need not be stored. This number of attempts at a name has already locked its account (or [`Subject::Nobody`]) for
-    /// unknown networks, and attempts from known networks are counted for the account.
+    /// Whether further attempts need not be stored. This number of attempts at a name has already locked its account (or
+    /// [`AttemptTarget::UnknownAccount`]) for unknown networks, and attempts from known networks are counted for the account.
     fn has_enough(&self, counts: Counts) -> bool {
         !self.is_locked_for_all() && counts.everywhere >= FROM_EVERYWHERE
     }
@@ -83,17 +83,17 @@ impl Subject {
         let text = match self {
             Self::Name(name) => format!("name {name}"),
             Self::Account(id) => format!("account {id}"),
-            Self::Nobody(name) => format!("nobody {name}"),
+            Self::UnknownAccount(name) => format!("nobody {name}"),
             Self::SecondFactor(id) => format!("second factor {id}"),
             Self::Confirmation(uuid) => format!("confirmation {uuid}"),
         };
-        hex::encode(&index.entry("attempt", &text)[..SUBJECT_BYTES])
+        hex::encode(&index.entry("attempt", &text)[..TARGET_BYTES])
     }
 }
 
 /// The client and the time of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin {
+pub struct AttemptOrigin {
     /// The networks of the client.
     pub client: ClientNetwork,
     /// The time of the attempt.
@@ -103,7 +103,9 @@ pub struct Origin {
 /// A stored attempt. Hashes are hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Attempt {
-    subject: String,
+    /// Hash of the target. The JSON name is part of the stored format.
+    #[serde(rename = "subject")]
+    target: String,
     id: String,
     /// Hash of the customer network.
     customer: String,
@@ -120,14 +122,14 @@ impl Attempt {
 
 /// An object with attempts, and the condition for replacing it.
 #[derive(Debug, Clone)]
-struct Object {
+struct AttemptObject {
     key: String,
     condition: PutCondition,
-    content: Content,
+    content: AttemptList,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Content {
+struct AttemptList {
     attempts: Vec<Attempt>,
 }
 
@@ -141,37 +143,37 @@ struct Counts {
 
 /// A counted attempt. After a success, [`Session::release_attempt`] takes it back.
 #[derive(Debug, Clone)]
-pub struct Reserved {
+pub struct ReservedAttempt {
     id: String,
     /// The object that contains the attempt; `None` if the attempt was not stored.
-    object: Option<Object>,
+    object: Option<AttemptObject>,
     /// The account that this attempt locks for all unknown networks if it fails. Its owner then gets a mail.
     pub locks: Option<i64>,
 }
 
 impl Session {
     /// The origin of an attempt that `client` makes now.
-    pub fn origin(&self, client: ClientIp) -> Origin {
-        Origin {
+    pub fn origin(&self, client: ClientIp) -> AttemptOrigin {
+        AttemptOrigin {
             client: client.network(),
             now: self.now(),
         }
     }
 
-    /// Counts an attempt at `subject`, which belongs to the account `owner`, before its secret is compared. Returns `None` if the subject is locked.
-    /// In that case the caller must reject the attempt without comparing the secret, even if it is right. Attempts at a locked subject
-    /// are not counted, so they do not prolong the lock.
+    /// Counts an attempt at `target`, which belongs to the account `owner`, before its secret is compared. Returns `None` if the target is
+    /// locked. In that case the caller must reject the attempt without comparing the secret, even if it is right. Attempts at a locked
+    /// target are not counted, so they do not prolong the lock.
     ///
     /// # Errors
     /// 429 if too many attempts run at the same time; 503 if the bucket does not respond.
     pub async fn reserve_attempt(
         &self,
-        subject: &Subject,
+        target: &AttemptTarget,
         owner: Option<i64>,
-        origin: Origin,
-    ) -> Result<Option<Reserved>> {
-        let attempt = self.attempt(subject, origin);
-        let key = key_of(&attempt.subject);
+        origin: AttemptOrigin,
+    ) -> Result<Option<ReservedAttempt>> {
+        let attempt = self.attempt(target, origin);
+        let key = key_of(&attempt.target);
         // After a conflict, the attempts of this process at the same object run one after the other.
         let (mut lock, mut in_doubt) = (None, false);
         let mut failure = Error::too_many(TOO_MANY, BUSY_RETRY_S);
@@ -179,17 +181,17 @@ impl Session {
             let mut object = self.attempts_in(&key).await?;
             let counts = object.content.counts(&attempt);
             let is_stored = object.content.attempts.iter().any(|stored| stored.id == attempt.id);
-            let locks = owner.filter(|_| subject.is_locked_for_all() && counts.everywhere + 1 == FROM_EVERYWHERE);
-            let reserved = |object| Reserved {
+            let locks = owner.filter(|_| target.is_locked_for_all() && counts.everywhere + 1 == FROM_EVERYWHERE);
+            let reserved = |object| ReservedAttempt {
                 id: attempt.id.clone(),
                 object,
                 locks,
             };
             if !is_stored {
-                if self.is_locked_at(counts, subject, owner, origin).await? {
+                if self.is_locked_at(counts, target, owner, origin).await? {
                     return Ok(None);
                 }
-                if subject.has_enough(counts) {
+                if target.has_enough(counts) {
                     return Ok(Some(reserved(None)));
                 }
                 if !object.content.make_room(attempt.at) {
@@ -221,15 +223,15 @@ impl Session {
     ///
     /// # Errors
     /// 503 if the bucket does not respond.
-    pub async fn is_locked(&self, subject: &Subject, owner: Option<i64>, origin: Origin) -> Result<bool> {
-        let attempt = self.attempt(subject, origin);
-        let object = self.attempts_in(&key_of(&attempt.subject)).await?;
-        self.is_locked_at(object.content.counts(&attempt), subject, owner, origin)
+    pub async fn is_locked(&self, target: &AttemptTarget, owner: Option<i64>, origin: AttemptOrigin) -> Result<bool> {
+        let attempt = self.attempt(target, origin);
+        let object = self.attempts_in(&key_of(&attempt.target)).await?;
+        self.is_locked_at(object.content.counts(&attempt), target, owner, origin)
             .await
     }
 
     /// Takes a successful attempt back. If the bucket does not respond, the attempt counts until it expires.
-    pub async fn release_attempt(&self, reserved: Reserved) {
+    pub async fn release_attempt(&self, reserved: ReservedAttempt) {
         if let Err(error) = self.try_release(reserved).await {
             tracing::warn!(
                 error = error.code(),
@@ -238,7 +240,7 @@ impl Session {
         }
     }
 
-    async fn try_release(&self, Reserved { id, object, .. }: Reserved) -> Result<()> {
+    async fn try_release(&self, ReservedAttempt { id, object, .. }: ReservedAttempt) -> Result<()> {
         let Some(mut object) = object else { return Ok(()) };
         let key = object.key.clone();
         let mut lock = None;
@@ -264,14 +266,14 @@ impl Session {
     async fn is_locked_at(
         &self,
         counts: Counts,
-        subject: &Subject,
+        target: &AttemptTarget,
         owner: Option<i64>,
-        Origin { client, now }: Origin,
+        AttemptOrigin { client, now }: AttemptOrigin,
     ) -> Result<bool> {
         if counts.customer >= FROM_ONE_CUSTOMER || counts.site >= FROM_ONE_SITE {
             return Ok(true);
         }
-        if !subject.is_locked_for_all() || counts.everywhere < FROM_EVERYWHERE {
+        if !target.is_locked_for_all() || counts.everywhere < FROM_EVERYWHERE {
             return Ok(false);
         }
         let Some(owner) = owner else { return Ok(true) };
@@ -280,17 +282,17 @@ impl Session {
     }
 
     /// Reads an object. A damaged object counts as empty and is replaced.
-    async fn attempts_in(&self, key: &str) -> Result<Object> {
+    async fn attempts_in(&self, key: &str) -> Result<AttemptObject> {
         let (condition, content) = match self.bucket().get(key, None).await {
-            Ok(Fetched::Found(found)) => (PutCondition::Match(found.etag), Content::read(key, &found.body)),
-            Ok(Fetched::Missing | Fetched::NotModified { .. }) => (PutCondition::CreateOnly, Content::default()),
+            Ok(Fetched::Found(found)) => (PutCondition::Match(found.etag), AttemptList::read(key, &found.body)),
+            Ok(Fetched::Missing | Fetched::NotModified { .. }) => (PutCondition::CreateOnly, AttemptList::default()),
             Err(StoreError::Damaged(error)) => {
                 warn_of_damage(key, &error);
-                (PutCondition::None, Content::default())
+                (PutCondition::None, AttemptList::default())
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Object {
+        Ok(AttemptObject {
             key: key.to_owned(),
             condition,
             content,
@@ -298,7 +300,7 @@ impl Session {
     }
 
     /// Replaces an object. Returns `false` if another process has changed it in the meantime.
-    async fn put_attempts(&self, object: &mut Object) -> std::result::Result<bool, StoreError> {
+    async fn put_attempts(&self, object: &mut AttemptObject) -> std::result::Result<bool, StoreError> {
         let body = serde_json::to_vec(&object.content).map_err(|error| StoreError::Refused(error.to_string()))?;
         let put = self.bucket().put(&object.key, body.into(), object.condition.clone());
         match put.await {
@@ -311,10 +313,10 @@ impl Session {
         }
     }
 
-    fn attempt(&self, subject: &Subject, Origin { client, now }: Origin) -> Attempt {
+    fn attempt(&self, target: &AttemptTarget, AttemptOrigin { client, now }: AttemptOrigin) -> Attempt {
         let index = BlindIndex::new(&self.config().keys.index);
         Attempt {
-            subject: subject.hash(&index),
+            target: target.hash(&index),
             id: self.random().hex::<ID_BYTES>(),
             customer: network_hash(&index, "customer", client.customer),
             site: network_hash(&index, "site", client.site),
@@ -323,7 +325,7 @@ impl Session {
     }
 }
 
-impl Content {
+impl AttemptList {
     /// Parses the body of an object. A damaged body counts as empty, because otherwise its targets could not sign in.
     fn read(key: &str, body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_else(|error| {
@@ -346,7 +348,7 @@ impl Content {
     fn counts(&self, attempt: &Attempt) -> Counts {
         let same = || {
             let others = self.attempts.iter().filter(|other| other.id != attempt.id);
-            others.filter(|other| other.subject == attempt.subject && other.counts_at(attempt.at))
+            others.filter(|other| other.target == attempt.target && other.counts_at(attempt.at))
         };
         Counts {
             customer: same().filter(|other| other.customer == attempt.customer).count(),
@@ -361,10 +363,23 @@ fn warn_of_damage(key: &str, error: &dyn std::fmt::Display) {
 }
 
 /// Returns the key of the object for the target with that hash.
-fn key_of(subject: &str) -> String {
-    format!("{PREFIX}{}", &subject[..OBJECT_DIGITS])
+fn key_of(target: &str) -> String {
+    format!("{PREFIX}{}", &target[..OBJECT_DIGITS])
 }
 
 fn network_hash(index: &BlindIndex, kind: &str, address: std::net::IpAddr) -> String {
     hex::encode(&index.entry(kind, &address.to_string())[..NETWORK_BYTES])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_attempt_keeps_its_field_names() {
+        let stored = r#"{"attempts":[{"subject":"aa","id":"bb","customer":"cc","site":"dd","at":1}]}"#;
+        let list = AttemptList::read("attempts/000", stored.as_bytes());
+        assert_eq!(list.attempts.len(), 1);
+        assert_eq!(serde_json::to_string(&list).unwrap(), stored);
+    }
 }

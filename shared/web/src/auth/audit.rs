@@ -12,15 +12,15 @@ use super::identity::Identity;
 use crate::response::Result;
 use crate::state::{Context, Session};
 
-/// An audit entry for an action. [`Witness::note`] inserts it in the transaction of the action itself, so that the database contains
+/// An audit entry for an action. [`AuditEntry::record`] inserts it in the transaction of the action itself, so that the database contains
 /// both or neither.
 #[derive(Clone)]
-pub struct Witness(Act);
+pub struct AuditEntry(Act);
 
 impl Context {
     /// Returns an entry for an action of that name, for example `users.update`.
-    pub fn witness(&self, action: &'static str) -> Witness {
-        Witness(Act {
+    pub fn audit_entry(&self, action: &'static str) -> AuditEntry {
+        AuditEntry(Act {
             uuid: self.random().uuid(),
             created_at: self.now(),
             action,
@@ -31,7 +31,7 @@ impl Context {
     }
 }
 
-impl Witness {
+impl AuditEntry {
     /// Sets the record that the action concerns.
     #[must_use]
     pub fn target(mut self, table: &str, id: impl Display) -> Self {
@@ -50,38 +50,38 @@ impl Witness {
     ///
     /// # Errors
     /// The error of the database, which aborts the transaction.
-    pub fn note(&self, db: &Db<'_>, actor: Actor) -> Result<()> {
-        self.note_by(db, actor.user_id)
+    pub fn record(&self, db: &Db<'_>, actor: Actor) -> Result<()> {
+        self.insert(db, actor.user_id)
     }
 
     /// Inserts the entry unless `actor` owns the record, because actions on own records are not audited.
     ///
     /// # Errors
-    /// Those of [`Witness::note`].
-    pub fn note_unless_own(&self, db: &Db<'_>, actor: Actor, owner_id: i64) -> Result<()> {
+    /// Those of [`AuditEntry::record`].
+    pub fn record_unless_own(&self, db: &Db<'_>, actor: Actor, owner_id: i64) -> Result<()> {
         if actor.user_id == owner_id {
             Ok(())
         } else {
-            self.note(db, actor)
+            self.record(db, actor)
         }
     }
 
-    fn note_by(&self, db: &Db<'_>, user_id: i64) -> Result<()> {
+    fn insert(&self, db: &Db<'_>, user_id: i64) -> Result<()> {
         Ok(audit::insert(db, user_id, &self.0)?)
     }
 }
 
 impl Session {
     /// Records a call with an impersonation token, before the handler runs. Does nothing for other calls.
-    pub(crate) async fn note_impersonated_call(&self, identity: &Identity, parts: &Parts) -> Result<()> {
+    pub(crate) async fn record_impersonated_call(&self, identity: &Identity, parts: &Parts) -> Result<()> {
         let Some(impersonator) = identity.impersonator else {
             return Ok(());
         };
         let call = json!({ "method": parts.method.as_str(), "path": parts.uri.path() });
-        let witness = self.witness("users.impersonate.call");
-        let witness = witness
+        let audit_entry = self.audit_entry("users.impersonate.call");
+        let audit_entry = audit_entry
             .target("users", identity.actor.user_id)
             .change(Value::Null, call);
-        self.write(move |db| witness.note_by(db, impersonator)).await
+        self.write(move |db| audit_entry.insert(db, impersonator)).await
     }
 }

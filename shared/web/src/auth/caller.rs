@@ -9,22 +9,22 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::audit::Witness;
-use super::identity::{Identity, Via};
-use super::proof::Proof;
-use super::public::Gate;
+use super::access_check::AccessCheck;
+use super::audit::AuditEntry;
+use super::identity::{AuthMethod, Identity};
+use super::public::AccessGuard;
 use super::quota::take_call;
 use crate::access::Access;
 use crate::limits::WriteCost;
 use crate::response::{Error, Result};
-use crate::state::{Context, Made, Session};
+use crate::state::{Context, Creation, Session};
 
 /// A caller of level `LEVEL` or above with a usable account. Other calls do not reach the handler: the response is 401 without valid
 /// credentials for a usable account, and 403 below the level.
 #[derive(Debug)]
 pub struct Caller<const LEVEL: u8> {
     identity: Identity,
-    proof: Proof,
+    check: AccessCheck,
 }
 
 impl<const LEVEL: u8> Caller<LEVEL> {
@@ -71,11 +71,11 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        let (check, context) = (self.check.clone(), Context::clone(session));
         let write = move |db: &Db<'_>| {
-            let actor = proof.actor(LEVEL, db, &context)?;
+            let actor = check.authorized_actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            limits.hold(db, actor.user_id, context.now(), cost, || f(db, actor))
+            limits.enforce(db, actor.user_id, context.now(), cost, || f(db, actor))
         };
         session.write(write).await
     }
@@ -89,28 +89,31 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         &self,
         session: &Session,
         make: impl Fn(&Db<'_>, Actor) -> Result<T> + Send + Sync + 'static,
-    ) -> Result<Made<T>>
+    ) -> Result<Creation<T>>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        let key = match self.identity.via {
-            Via::Token => None,
-            Via::Key(uuid) => Some(uuid),
+        let key = match self.identity.auth_method {
+            AuthMethod::Token => None,
+            AuthMethod::Key(uuid) => Some(uuid),
         };
-        let account = self.identity.standing.uuid;
+        let account = self.identity.account_status.uuid;
         let request = session
             .idempotency()
             .by(account, key, self.identity.impersonator, session.database().index());
         let Some(request) = request? else {
             let value = self.write(session, make).await?;
-            return Ok(Made { value, again: false });
+            return Ok(Creation {
+                value,
+                is_repeat: false,
+            });
         };
-        let (proof, context, sealed) = (self.proof.clone(), Context::clone(session), request.clone());
+        let (check, context, sealed) = (self.check.clone(), Context::clone(session), request.clone());
         let cost = WriteCost::data(session.take_object_bytes());
         let write = session.commit(request.commit_id(), move |db| {
-            let actor = proof.actor(LEVEL, db, &context)?;
+            let actor = check.authorized_actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
-            let value = limits.hold(db, actor.user_id, context.now(), cost, || make(db, actor))?;
+            let value = limits.enforce(db, actor.user_id, context.now(), cost, || make(db, actor))?;
             Ok(sealed.seal(value))
         });
         request.open(write.await?)
@@ -121,11 +124,12 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     ///
     /// # Errors
     /// Those of [`Caller::write`].
-    pub async fn note_read(&self, session: &Session, witness: Witness, owner_id: i64) -> Result<()> {
+    pub async fn record_read(&self, session: &Session, audit_entry: AuditEntry, owner_id: i64) -> Result<()> {
         if self.actor.user_id == owner_id {
             return Ok(());
         }
-        self.write(session, move |db, actor| witness.note(db, actor)).await
+        self.write(session, move |db, actor| audit_entry.record(db, actor))
+            .await
     }
 
     /// Checks that the API key of the caller has `scope`, if the key is restricted to scopes. `set` is the set that the call reads.
@@ -133,7 +137,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// # Errors
     /// 403 with the missing scope.
     pub async fn require_scope(&self, session: &Session, scope: Scope, set: Option<Uuid>) -> Result<()> {
-        let look = session.read(|db| self.proof.require_scope(db, session, scope, set));
+        let look = session.read(|db| self.check.require_scope(db, session, scope, set));
         look.await
     }
 }
@@ -146,7 +150,7 @@ impl<const LEVEL: u8> std::ops::Deref for Caller<LEVEL> {
     }
 }
 
-impl<const LEVEL: u8> Gate for Caller<LEVEL> {
+impl<const LEVEL: u8> AccessGuard for Caller<LEVEL> {
     const ACCESS: Access = Access::Level(LEVEL);
 }
 
@@ -155,19 +159,19 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
         let now = context.now();
-        let proof = Proof::of(parts, context, now)?;
+        let check = AccessCheck::of(parts, context, now)?;
         let session = Session::from_request_parts(parts, context).await?;
-        let guess = proof.reserve_guess(context)?;
-        proof.replace_imported(&session).await?;
+        let guess = check.reserve_guess(context)?;
+        check.replace_imported(&session).await?;
         let look = session.read(|db| {
-            let known = proof.known(db, context, now)?;
-            let verdict = proof
-                .admit(&known, LEVEL, db)
-                .and_then(|()| known.quota(db, context, now));
-            Ok((known.identity, verdict))
+            let authenticated = check.authenticate(db, context, now)?;
+            let verdict = check
+                .authorize(&authenticated, LEVEL, db)
+                .and_then(|()| authenticated.quota(db, context, now));
+            Ok((authenticated.identity, verdict))
         });
         let look = look.await;
-        proof.settle_guess(guess, &look, context);
+        check.settle_guess(guess, &look, context);
         let (identity, verdict) = look?;
         let verdict = match verdict.and_then(|quota| identity.limit(&session).map(|()| quota)) {
             Ok(Some(quota)) => take_call(quota, &session, now)
@@ -178,7 +182,7 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
         };
         identity.count(&session, verdict, now)?;
         session.set_account(identity.actor.user_id);
-        session.note_impersonated_call(&identity, parts).await?;
-        Ok(Self { identity, proof })
+        session.record_impersonated_call(&identity, parts).await?;
+        Ok(Self { identity, check })
     }
 }

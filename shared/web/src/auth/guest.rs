@@ -9,9 +9,9 @@ use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::access_check::{AccessCheck, require_level, unauthenticated};
 use super::identity::Identity;
-use super::proof::{Proof, refused, require};
-use super::public::Gate;
+use super::public::AccessGuard;
 use crate::access::Access;
 use crate::limits::WriteCost;
 use crate::response::{Error, Result};
@@ -22,7 +22,7 @@ use crate::state::{Context, Session};
 #[derive(Debug)]
 pub struct Guest<const LEVEL: u8> {
     identity: Identity,
-    proof: Proof,
+    check: AccessCheck,
     verdict: Result<()>,
 }
 
@@ -41,7 +41,7 @@ impl<const LEVEL: u8> Guest<LEVEL> {
     /// # Errors
     /// The result of `explain` if the account is unusable; otherwise those of [`Guest::check_level`].
     pub fn check_usable(&self, explain: impl FnOnce(Unusable) -> Error) -> Result<()> {
-        self.identity.standing.usable().map_err(explain)?;
+        self.identity.account_status.usable().map_err(explain)?;
         self.check_level()
     }
 
@@ -57,13 +57,13 @@ impl<const LEVEL: u8> Guest<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        let (check, context) = (self.check.clone(), Context::clone(session));
         session
             .write(move |db| {
-                let actor = proof.known(db, &context, context.now())?.identity.actor;
-                require(actor.level, LEVEL)?;
+                let actor = check.authenticate(db, &context, context.now())?.identity.actor;
+                require_level(actor.level, LEVEL)?;
                 let limits = &context.config().account_limits;
-                limits.hold(db, actor.user_id, context.now(), WriteCost::protection(0), || {
+                limits.enforce(db, actor.user_id, context.now(), WriteCost::protection(0), || {
                     f(db, actor)
                 })
             })
@@ -75,7 +75,7 @@ impl<const LEVEL: u8> Guest<LEVEL> {
     /// # Errors
     /// 401 for a caller without a token.
     pub fn renew_token(&self, user: &User, session: &Session) -> Result<String> {
-        let of = self.proof.claims().ok_or_else(refused)?;
+        let of = self.check.claims().ok_or_else(unauthenticated)?;
         Ok(session
             .tokens()
             .issue(user.into(), Grant::Renewal { of }, session.now()))
@@ -90,7 +90,7 @@ impl<const LEVEL: u8> std::ops::Deref for Guest<LEVEL> {
     }
 }
 
-impl<const LEVEL: u8> Gate for Guest<LEVEL> {
+impl<const LEVEL: u8> AccessGuard for Guest<LEVEL> {
     const ACCESS: Access = Access::Guest(LEVEL);
 }
 
@@ -99,18 +99,20 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Guest<LEVEL> {
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
         let now = context.now();
-        let proof = Proof::of(parts, context, now)?;
+        let check = AccessCheck::of(parts, context, now)?;
         let session = Session::from_request_parts(parts, context).await?;
-        let identity = session.read(|db| Ok(proof.known(db, context, now)?.identity)).await?;
-        let verdict = require(identity.actor.level, LEVEL).and_then(|()| identity.limit(&session));
+        let identity = session
+            .read(|db| Ok(check.authenticate(db, context, now)?.identity))
+            .await?;
+        let verdict = require_level(identity.actor.level, LEVEL).and_then(|()| identity.limit(&session));
         let verdict = identity.count(&session, verdict, now);
         session.set_account(identity.actor.user_id);
         if verdict.is_ok() {
-            session.note_impersonated_call(&identity, parts).await?;
+            session.record_impersonated_call(&identity, parts).await?;
         }
         Ok(Self {
             identity,
-            proof,
+            check,
             verdict,
         })
     }

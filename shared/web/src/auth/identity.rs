@@ -1,7 +1,7 @@
 //! The identity of a caller.
 
 use bespoke_core::Timestamp;
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::permission::Actor;
 use bespoke_database::usage::Call;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::state::Session;
 
 /// The authentication method of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
+pub enum AuthMethod {
     /// A token.
     Token,
     /// The API key of that UUID.
@@ -25,18 +25,18 @@ pub struct Identity {
     /// The id of the account and the level of the call.
     pub actor: Actor,
     /// The account as the database has it now.
-    pub standing: Standing,
+    pub account_status: AccountStatus,
     /// The authentication method.
-    pub via: Via,
+    pub auth_method: AuthMethod,
     /// Integer id of the account that impersonates this one; `None` unless the token is an impersonation token.
     pub impersonator: Option<i64>,
 }
 
 impl Identity {
     fn key(&self) -> Option<Uuid> {
-        match self.via {
-            Via::Token => None,
-            Via::Key(uuid) => Some(uuid),
+        match self.auth_method {
+            AuthMethod::Token => None,
+            AuthMethod::Key(uuid) => Some(uuid),
         }
     }
 

@@ -11,12 +11,12 @@ use crate::response::{Error, Result};
 pub struct Public;
 
 /// An extractor that may be the first argument of a handler.
-pub(crate) trait Gate {
+pub(crate) trait AccessGuard {
     /// The authentication that it requires.
     const ACCESS: Access;
 }
 
-impl Gate for Public {
+impl AccessGuard for Public {
     const ACCESS: Access = Access::Public;
 }
 

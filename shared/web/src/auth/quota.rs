@@ -5,17 +5,19 @@ use bespoke_database::Db;
 use bespoke_database::quota::{self, KeyQuota};
 use bespoke_database::usage;
 
-use super::identity::Via;
-use super::proof::Known;
+use super::access_check::Authenticated;
+use super::identity::AuthMethod;
 use crate::limits::{LimitState, quota_exceeded};
 use crate::response::Result;
 use crate::state::{Context, Session};
 
-impl Known {
+impl Authenticated {
     /// Returns the daily quota of the key and the number of calls that the database knows of this day. `None` for a token, and if limits are
     /// switched off.
     pub(super) fn quota(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Option<(KeyQuota, u64)>> {
-        let (Some(credential), Via::Key(key), true) = (&self.key, self.identity.via, context.limits().is_some()) else {
+        let (Some(credential), AuthMethod::Key(key), true) =
+            (&self.key, self.identity.auth_method, context.limits().is_some())
+        else {
             return Ok(None);
         };
         let quota = KeyQuota {

@@ -83,7 +83,7 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 pub(crate) struct BodyLimit(pub(crate) usize);
 
 /// A received body, before decompression and parsing.
-struct Collected {
+struct ReceivedBody {
     bytes: Bytes,
     encoding: Encoding,
     limits: Limits,
@@ -118,8 +118,9 @@ impl Limits {
     }
 }
 
-impl Collected {
-    /// Decompresses and parses the body, and reserves the memory of its values: on a blocking thread if that may take longer than a millisecond.
+impl ReceivedBody {
+    /// Decompresses and parses the body, and reserves the memory of its values. Work that may take longer than a millisecond runs on a blocking
+    /// thread.
     async fn parse(self, format: Format) -> Result<Body, Error> {
         let Self {
             bytes,
@@ -165,7 +166,7 @@ async fn on<T: Send + 'static>(
 }
 
 /// Receives a body of at most `limit` bytes.
-async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
+async fn collect(request: Request, limit: usize) -> Result<ReceivedBody, Error> {
     let (parts, body) = request.into_parts();
     let encoding = Encoding::of(&parts.headers)?;
     let limits = Limits::of(&parts.extensions, limit);
@@ -195,7 +196,7 @@ async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
     if let Some((session, _)) = &sender {
         session.idempotency().set_body(&bytes);
     }
-    Ok(Collected {
+    Ok(ReceivedBody {
         bytes,
         encoding,
         limits,
@@ -203,9 +204,9 @@ async fn collect(request: Request, limit: usize) -> Result<Collected, Error> {
     })
 }
 
-/// Reserves memory for a body before it is read: for every body of a caller without authentication, and for large bodies of accounts. Small bodies of
-/// accounts need no reservation, because the number of their calls is limited. `announced` is the `Content-Length`, if the request has one. Returns the
-/// sender whose share the body uses; `None` for a body that must be empty.
+/// Reserves memory for a body before it is read: for every body of a caller without authentication, and for large bodies of accounts. Small
+/// bodies of accounts need no reservation, because the number of their calls is limited. `announced` is the `Content-Length`, if the
+/// request has one. Returns the sender whose share the body uses; `None` for a body that must be empty.
 async fn reserve(
     session: &Session,
     parts: &Parts,

@@ -1,7 +1,8 @@
 //! The configuration: settings from environment variables and from `.env`.
 //!
-//! [`Environment::read`] reads the variables once. [`Config::load`] turns them into typed values, and fails for an unknown setting or an invalid value,
-//! so that a typing error never has a silent effect. The rest of the code gets a [`Config`] and never reads an environment variable.
+//! [`Environment::read`] reads the variables once. [`Config::load`] turns them into typed values, and fails for an unknown setting or an
+//! invalid value, so that a typing error never has a silent effect. The rest of the code gets a [`Config`] and never reads an environment
+//! variable.
 //!
 //! | File | Job |
 //! | --- | --- |

@@ -1,13 +1,13 @@
-//! The list of settings: their names, defaults and meanings.
+//! The list of all settings, with their names, defaults and meanings.
 
 /// A setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// Name of the environment variable.
     pub name: &'static str,
-    /// What it is when it is not set.
+    /// The default value.
     pub default: &'static str,
-    /// What it does, and in which unit.
+    /// The effect and the unit.
     pub meaning: &'static str,
 }
 
@@ -20,18 +20,18 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_HOST",
         "127.0.0.1",
-        "IP address that `bespoke serve` listens on; 0.0.0.0 for all.",
+        "IP address on which `bespoke serve` listens; 0.0.0.0 for all addresses.",
     ),
-    setting("BACKEND_PORT", "3000", "Port that `bespoke serve` listens on."),
+    setting("BACKEND_PORT", "3000", "Port on which `bespoke serve` listens."),
     setting(
         "BACKEND_URL",
         "http://localhost:<port>",
-        "URL under which clients reach the API; issuer and audience of tokens.",
+        "URL at which clients reach the API. It is also the issuer and part of the audience of tokens.",
     ),
     setting(
         "BACKEND_INSTANCE",
         "bespoke",
-        "Name of this instance. Tokens and API keys of another instance are refused.",
+        "Name of this instance. Tokens and API keys of other instances are rejected.",
     ),
     setting(
         "BACKEND_ENC_KEY",
@@ -41,76 +41,80 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_ENC_KEY_SECRET",
         "none",
-        "ARN or name of a secret in AWS Secrets Manager that holds the passphrase, instead of BACKEND_ENC_KEY. Its version AWSPENDING, or \
-         else AWSPREVIOUS, stands for BACKEND_OLD_ENC_KEY.",
+        "ARN or name of a secret in AWS Secrets Manager that contains the passphrase, instead of BACKEND_ENC_KEY. Its version AWSPENDING, or \
+         otherwise AWSPREVIOUS, replaces BACKEND_OLD_ENC_KEY.",
     ),
     setting(
         "BACKEND_ENC_KEY_MAX_AGE_S",
         "300",
-        "Seconds after which a Lambda function reads that secret again, with its next event. Servers read it when they start.",
+        "Age in seconds at which a Lambda function reads that secret again, with its next event. A server reads it when it starts.",
     ),
     setting(
         "BACKEND_TOKEN_KEY",
         "derived",
-        "Passphrase of its own for the key that signs tokens.",
+        "Separate passphrase for the key that signs tokens.",
     ),
     setting(
         "BACKEND_DATA_KEY",
         "derived",
-        "Passphrase of its own for the key that encrypts fields at rest.",
+        "Separate passphrase for the key that encrypts fields at rest.",
     ),
     setting(
         "BACKEND_INDEX_KEY",
         "derived",
-        "Passphrase of its own for the key of the e-mail index.",
+        "Separate passphrase for the key of the e-mail index.",
     ),
     setting(
         "BACKEND_OLD_ENC_KEY",
         "none",
-        "While keys are being rotated: the passphrase before. What it sealed still opens, until `bespoke rotate-keys` has sealed it anew.",
+        "The previous passphrase, during a key rotation. It still decrypts fields, until `bespoke rotate-keys` has encrypted them with the new one.",
     ),
     setting(
         "BACKEND_OLD_DATA_KEY",
         "derived from BACKEND_OLD_ENC_KEY",
-        "The same for BACKEND_DATA_KEY.",
+        "The previous BACKEND_DATA_KEY, during a key rotation.",
     ),
     setting(
         "BACKEND_OLD_INDEX_KEY",
         "derived from BACKEND_OLD_ENC_KEY",
-        "The same for BACKEND_INDEX_KEY.",
+        "The previous BACKEND_INDEX_KEY, during a key rotation.",
     ),
     setting(
         "IMPORT_ENC_KEY",
         "none",
-        "For `bespoke import` alone: the encryption key of the original, its BACKEND_ENC_KEY.",
+        "Only for `bespoke import`: the encryption key (BACKEND_ENC_KEY) of the original backend.",
     ),
     setting(
         "BACKEND_JWT_EXPIRY",
         "7d",
-        "How long a token works: a number of seconds, or a number with a unit (90m, 12h, 7d, 2w).",
+        "Lifetime of a token: a number of seconds, or a number with a unit (90m, 12h, 7d, 2w).",
     ),
     setting("BACKEND_JWT_ISSUER", "BACKEND_URL", "Issuer of tokens."),
     setting(
         "BACKEND_WEBSITE_DOMAIN",
         "none",
-        "Host of the website to which links in mails lead. Without one they lead to <BACKEND_URL>/console.",
+        "Host of the website to which links in mails point. If it is not set, they point to <BACKEND_URL>/console.",
     ),
     setting("BACKEND_WEBSITE_SCHEME", "https", "Scheme of the website."),
-    setting("BACKEND_APIKEY_MAX_DAYS", "732", "Longest life of an API key, in days."),
+    setting(
+        "BACKEND_APIKEY_MAX_DAYS",
+        "732",
+        "Longest lifetime of an API key, in days.",
+    ),
     setting(
         "BACKEND_REQUIRE_SIGNUP_CHECK",
         "no",
-        "Confirming an account needs the check of the link, not its id alone. Clients of the first generation send only the id.",
+        "Whether the confirmation of an account requires the check of the link, and not only its id. Clients of the first API generation send only the id.",
     ),
     setting(
         "BACKEND_ENABLE_TESTS",
         "no",
-        "Test mode: a request with `test` set, for an address in BACKEND_TEST_DOMAIN, gets its confirmation in the answer. Never in production.",
+        "Test mode: the response to a request with the field `test` and an address in BACKEND_TEST_DOMAIN contains the confirmation. Never enable it in production.",
     ),
     setting(
         "BACKEND_TEST_DOMAIN",
         "freesewing.dev",
-        "Domain of the addresses for which test mode works.",
+        "E-mail domain for which test mode works.",
     ),
     setting(
         "BACKEND_PASSWORD_MEMORY_KIB",
@@ -122,12 +126,12 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_RATE_LIMITS",
         "on",
-        "`off` lets everybody call as often as they like: for load tests.",
+        "`off` disables all rate limits, for load tests.",
     ),
     setting(
         "BACKEND_LIMIT_PUBLIC_WRITES",
         "60",
-        "Calls a minute by one address on routes that sign in, mail or store without an account; twice as many at once.",
+        "Calls a minute by one address on routes that sign in, send mail or store data without an account. The burst is twice as large.",
     ),
     setting(
         "BACKEND_LIMIT_PUBLIC_READS",
@@ -142,7 +146,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_APIKEY_CALLS_PER_DAY",
         "100000",
-        "Calls a day (UTC) with one API key, where an administrator has not set another number for its owner.",
+        "Calls a day (UTC) with one API key, unless an administrator has set another number for its owner.",
     ),
     setting(
         "BACKEND_ACCOUNT_MAX_SETS",
@@ -162,7 +166,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_ACCOUNT_MAX_APIKEYS",
         "100",
-        "API keys that an account may have at once; expired ones do not count.",
+        "API keys that an account may have at the same time. Expired keys do not count.",
     ),
     setting(
         "BACKEND_ACCOUNT_MAX_TEXT_MIB",
@@ -172,123 +176,123 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_ACCOUNT_WRITES_MIB_PER_DAY",
         "512",
-        "What an account may write on a day (UTC), in MiB: encrypted texts of the rows that it makes or changes, images, and 4 KiB for each write. Exports may take a quarter of that in addition.",
+        "Data that an account may write on a day (UTC), in MiB: encrypted texts of new and changed rows, images, and 4 KiB for each write. Exports have an additional limit of a quarter of this.",
     ),
     setting(
         "BACKEND_OPERATOR_CONTACT",
         "none",
-        "E-mail address, or page, where callers reach whoever runs this instance; shown where use and limits are explained.",
+        "E-mail address or web page of the operator. It is shown where use and limits are explained.",
     ),
     setting(
         "BACKEND_TRUSTED_PROXIES",
         "none",
-        "Proxies whose X-Forwarded-For is believed: addresses and networks (10.0.0.0/8), separated by commas.",
+        "Proxies whose X-Forwarded-For is trusted: addresses and networks (10.0.0.0/8), separated by commas.",
     ),
     setting(
         "BACKEND_ORIGIN_SECRET",
         "none",
-        "Secret that CloudFront sends as x-origin-secret: requests without it are refused, and the client is that of CloudFront-Viewer-Address. At least 32 bytes.",
+        "Secret of at least 32 bytes that CloudFront sends as x-origin-secret. Requests without it are rejected, and the client address is read from CloudFront-Viewer-Address.",
     ),
     setting(
         "BACKEND_CONNECTIONS_PER_ADDRESS",
         "256",
-        "Connections to `bespoke serve` that one address (of IPv6: one /64 network) may have open at once. BACKEND_TRUSTED_PROXIES have no limit.",
+        "Open connections to `bespoke serve` from one address (for IPv6: one /64 network). BACKEND_TRUSTED_PROXIES have no limit.",
     ),
     setting(
         "BACKEND_MAX_STALENESS_MS",
         "0",
-        "How old what a read sees may be, in milliseconds: so long the bucket is not asked again. A client that sends back `DB-Seq` still reads its own writes.",
+        "Largest staleness of a read, in milliseconds. Within this time, the local copy is not revalidated with the bucket. A client that sends back `DB-Seq` still reads its own writes.",
     ),
     setting(
         "BACKEND_CORS_ORIGINS",
         "all",
-        "Origins that browsers may call from, separated by commas.",
+        "Allowed origins for requests of browsers (CORS), separated by commas.",
     ),
     setting(
         "BACKEND_AVATAR_SET",
         "default-avatar",
-        "Id of the image of a set that has none of its own.",
+        "Id of the image of sets without an image.",
     ),
     setting(
         "BACKEND_AVATAR_PATTERN",
         "default-avatar",
-        "Id of the image of a pattern that has none of its own.",
+        "Id of the image of patterns without an image.",
     ),
     setting(
         "BACKEND_AVATAR_OPACK",
         "default-avatar",
-        "Id of the image of an option pack that has none of its own.",
+        "Id of the image of option packs without an image.",
     ),
     setting(
         "BACKEND_HIDE_COUNTERS",
         "no",
-        "Closes the public counters: `/info/users`, `/info/stats`, `/info/authors`.",
+        "Whether the public counters are disabled: `/info/users`, `/info/stats`, `/info/authors`.",
     ),
     setting(
         "BACKEND_HIDE_METRICS",
         "no",
-        "Functions write no lines for the metrics of CloudWatch, and `bespoke serve` has no `/metrics`.",
+        "Whether metrics are disabled: functions write no metric lines for CloudWatch, and `bespoke serve` has no `/metrics`.",
     ),
     setting(
         "BACKEND_MAIL_FROM",
         "Bespoke <bespoke@localhost.localdomain>",
-        "Who mails are from.",
+        "Sender of mails.",
     ),
     setting("BACKEND_SERVICE_NAME", "FreeSewing", "Name of the service in mails."),
     setting(
         "BACKEND_AWS_SES_FROM",
         "BACKEND_MAIL_FROM",
-        "Who mails are from, by the original's name.",
+        "Sender of mails, under the name of the original backend.",
     ),
     setting(
         "BACKEND_MAIL_REPLY_TO",
         "none",
-        "Addresses that answers to mails go to, separated by commas.",
+        "Reply addresses of mails, separated by commas.",
     ),
     setting(
         "BACKEND_AWS_SES_REPLY_TO",
         "BACKEND_MAIL_REPLY_TO",
-        "The same as a JSON array, by the original's name.",
+        "Reply addresses as a JSON array, under the name of the original backend.",
     ),
     setting(
         "BACKEND_MAIL_POSTAL_ADDRESS",
         "none",
-        "Postal address of whoever runs the service, at the foot of mails.",
+        "Postal address of the operator, at the foot of mails.",
     ),
     setting(
         "BACKEND_SMTP_URL",
         "none",
-        "SMTP server that takes the mails: smtps://user:password@host:465, or smtp://user:password@host:587?tls=required. With neither this nor SES, mails are files in <data>/outbox.",
+        "SMTP server for mails: smtps://user:password@host:465, or smtp://user:password@host:587?tls=required. If neither this nor SES is set, mails are written to files in <data>/outbox.",
     ),
-    setting("BACKEND_ENABLE_AWS_SES", "no", "AWS SES takes the mails."),
+    setting("BACKEND_ENABLE_AWS_SES", "no", "Whether AWS SES sends the mails."),
     setting("BACKEND_AWS_SES_REGION", "us-east-1", "Region of SES."),
     setting(
         "BACKEND_AWS_SES_URL",
         "that of the region",
-        "URL of SES, for a server that is not AWS.",
+        "URL of a server with the API of SES that is not AWS.",
     ),
-    setting(
-        "BACKEND_AWS_SES_CONFIGURATION_SET",
-        "none",
-        "Configuration set that SES sends under.",
-    ),
+    setting("BACKEND_AWS_SES_CONFIGURATION_SET", "none", "Configuration set of SES."),
     setting(
         "BACKEND_AWS_SES_FEEDBACK",
         "none",
-        "Address that SES sends bounces and complaints to.",
+        "Address to which SES sends bounces and complaints.",
     ),
     setting(
         "BACKEND_CALL_TIMEOUT_MS",
         "10000",
-        "How long a service out there (images, GitHub, sign-in) may take for an answer, in milliseconds.",
+        "Timeout of calls to external services (images, GitHub, OAuth), in milliseconds.",
     ),
     setting(
         "BACKEND_ENABLE_CLOUDFLARE_IMAGES",
         "no",
-        "Images are kept at Cloudflare Images, not in the bucket.",
+        "Whether images are stored at Cloudflare Images, instead of the bucket.",
     ),
     setting("BACKEND_CLOUDFLARE_ACCOUNT", "none", "Id of the account at Cloudflare."),
-    setting("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "none", "Token for its images."),
+    setting(
+        "BACKEND_CLOUDFLARE_IMAGES_TOKEN",
+        "none",
+        "Token for Cloudflare Images.",
+    ),
     setting(
         "BACKEND_CLOUDFLARE_API_URL",
         "https://api.cloudflare.com/client/v4",
@@ -297,27 +301,31 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_ENABLE_SANITY",
         "no",
-        "Images are kept at Sanity, not in the bucket.",
+        "Whether images are stored at Sanity, instead of the bucket.",
     ),
     setting("BACKEND_SANITY_PROJECT", "none", "Id of the project at Sanity."),
-    setting("BACKEND_SANITY_DATASET", "production", "Dataset of the project."),
-    setting("BACKEND_SANITY_TOKEN", "none", "Token that may write to it."),
+    setting("BACKEND_SANITY_DATASET", "production", "Dataset of the Sanity project."),
+    setting(
+        "BACKEND_SANITY_TOKEN",
+        "none",
+        "Token with write access to the dataset.",
+    ),
     setting(
         "BACKEND_SANITY_API_URL",
         "https://<project>.api.sanity.io",
-        "URL of the project's API.",
+        "URL of the API of the Sanity project.",
     ),
     setting(
         "BACKEND_ENABLE_OAUTH_GITHUB",
         "no",
-        "People may sign in through GitHub.",
+        "Whether users can sign in with GitHub.",
     ),
     setting("BACKEND_OAUTH_GITHUB_CLIENT_ID", "none", "Client id at GitHub."),
     setting("BACKEND_OAUTH_GITHUB_CLIENT_SECRET", "none", "Client secret at GitHub."),
     setting(
         "BACKEND_OAUTH_GITHUB_CALLBACK_SITE",
         "the website, or <BACKEND_URL>/console",
-        "Site that GitHub sends people back to, at /signin/callback/github.",
+        "Site to which GitHub redirects after the sign-in, at /signin/callback/github.",
     ),
     setting("BACKEND_OAUTH_GITHUB_URL", "https://github.com", "URL of GitHub."),
     setting(
@@ -328,12 +336,12 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_ENABLE_GITHUB",
         "no",
-        "Issues, discussions and pages of the website may be brought forward at GitHub.",
+        "Whether users can create issues, discussions and pull requests for pages at GitHub.",
     ),
     setting(
         "BACKEND_GITHUB_TOKEN",
         "none",
-        "Token for that: it reads and writes contents, issues, discussions and pull requests of the repository.",
+        "Token with read and write access to contents, issues, discussions and pull requests of the repository.",
     ),
     setting(
         "BACKEND_GITHUB_REPOSITORY",
@@ -343,22 +351,22 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_GITHUB_BRANCH",
         "develop",
-        "The branch that pages are proposed for.",
+        "The target branch of pull requests for pages.",
     ),
     setting(
         "BACKEND_GITHUB_LABELS",
         "bug,documentation,enhancement,question",
-        "Labels that anybody may give an issue, separated by commas; others are left out.",
+        "Labels that users may give an issue, separated by commas. Other labels are ignored.",
     ),
     setting(
         "BACKEND_GITHUB_DISCUSSION_CATEGORY",
         "general",
-        "The category that discussions are opened in: the last part of its URL.",
+        "The category of new discussions: the last part of its URL.",
     ),
     setting(
         "BACKEND_GITHUB_USER_NAME",
         "Freesewing bot",
-        "Author of a proposed page whose account does not say who it is at GitHub.",
+        "Author of a page if the account has no GitHub user name.",
     ),
     setting(
         "BACKEND_GITHUB_USER_EMAIL",
@@ -368,19 +376,19 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_GITHUB_NOTIFY_DEFAULT_USER",
         "none",
-        "Account at GitHub that proposals of pages call in.",
+        "GitHub account that pull requests for pages mention.",
     ),
     setting(
         "BACKEND_ENABLE_OAUTH_GOOGLE",
         "no",
-        "People may sign in through Google.",
+        "Whether users can sign in with Google.",
     ),
     setting("BACKEND_OAUTH_GOOGLE_CLIENT_ID", "none", "Client id at Google."),
     setting("BACKEND_OAUTH_GOOGLE_CLIENT_SECRET", "none", "Client secret at Google."),
     setting(
         "BACKEND_OAUTH_GOOGLE_CALLBACK_SITE",
         "the website, or <BACKEND_URL>/console",
-        "Site that Google sends people back to, at /signin/callback/google.",
+        "Site to which Google redirects after the sign-in, at /signin/callback/google.",
     ),
     setting(
         "BACKEND_OAUTH_GOOGLE_URL",
@@ -390,72 +398,72 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_OAUTH_GOOGLE_TOKEN_URL",
         "https://oauth2.googleapis.com",
-        "URL at which Google changes codes into tokens.",
+        "URL at which Google exchanges codes for tokens.",
     ),
     setting(
         "BACKEND_GOOGLE_PEOPLE_API_URL",
         "https://people.googleapis.com",
-        "URL of the API by which Google says who somebody is.",
+        "URL of the Google People API, which returns the identity of a user.",
     ),
     setting(
         "BACKEND_MAINTAINER_EMAIL",
-        "BACKEND_OPERATOR_CONTACT where that is an address, otherwise that of BACKEND_MAIL_FROM",
-        "Who reads the languages that users suggest.",
+        "BACKEND_OPERATOR_CONTACT if that is an address, otherwise the address of BACKEND_MAIL_FROM",
+        "Address of the maintainer, which receives suggested languages.",
     ),
     setting(
         "BACKEND_CROWDIN_URL",
         "https://translate.freesewing.org/project/freesewing",
-        "Page of the project where translators work.",
+        "URL of the translation project.",
     ),
     setting(
         "BACKEND_CROWDIN_INVITE_DE",
         "none",
-        "Code of the invitation of translators into German; without one they are led to the page of the project.",
+        "Invitation code for translators into German. If it is not set, they get the URL of the project.",
     ),
     setting(
         "BACKEND_CROWDIN_INVITE_ES",
         "none",
-        "Code of the invitation of translators into Spanish; without one they are led to the page of the project.",
+        "Invitation code for translators into Spanish. If it is not set, they get the URL of the project.",
     ),
     setting(
         "BACKEND_CROWDIN_INVITE_FR",
         "none",
-        "Code of the invitation of translators into French; without one they are led to the page of the project.",
+        "Invitation code for translators into French. If it is not set, they get the URL of the project.",
     ),
     setting(
         "BACKEND_CROWDIN_INVITE_NL",
         "none",
-        "Code of the invitation of translators into Dutch; without one they are led to the page of the project.",
+        "Invitation code for translators into Dutch. If it is not set, they get the URL of the project.",
     ),
     setting(
         "BACKEND_CROWDIN_INVITE_UK",
         "none",
-        "Code of the invitation of translators into Ukrainian; without one they are led to the page of the project.",
+        "Invitation code for translators into Ukrainian. If it is not set, they get the URL of the project.",
     ),
     setting(
         "BACKEND_DATA_DIR",
         "./data",
-        "Folder of the bucket, the keys and the outbox, where none of them is set apart.",
+        "Folder of the bucket, the keys and the outbox, unless other settings move them.",
     ),
     setting(
         "BACKEND_STORE",
         "dir:<data>/objects",
-        "The bucket: `dir:<folder>`, or `s3://<bucket>/<prefix>` with or without a prefix. For S3 the standard variables hold: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, and AWS_ENDPOINT_URL for a server that is not AWS.",
+        "The bucket: `dir:<folder>`, or `s3://<bucket>/<prefix>` with or without a prefix. For S3, the standard variables apply: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, and AWS_ENDPOINT_URL for a server that is not AWS.",
     ),
     setting(
         "BACKEND_LOCAL_DIR",
         "<data>/cache; on Lambda /tmp/bespoke",
-        "Folder for the local copy of the database; may be lost whenever no process runs.",
+        "Folder of the local copy of the database. It may be deleted while no process runs.",
     ),
     setting(
         "BACKEND_LOG",
         "info; on a terminal also each request",
-        "What is logged: error, warn, info, debug, or levels of modules as in `info,bespoke_storage=debug`. `info,bespoke_web::request=debug` logs each request.",
+        "Filter of the log: error, warn, info, debug, or levels of modules as in `info,bespoke_storage=debug`. `info,bespoke_web::request=debug` logs each request.",
     ),
 ];
 
-/// Names that the original had and that change nothing here, or nothing yet: a configuration that is moved over
-/// starts, and is told.
+/// Settings of the original backend without an effect. They are accepted with a warning in the log, so that an existing configuration can
+/// be used.
 pub const WITHOUT_EFFECT: &[&str] = &[
     "BACKEND_DB_URL",
     "BACKEND_MFA_SERVICE",
@@ -482,14 +490,14 @@ pub const WITHOUT_EFFECT: &[&str] = &[
     "BACKEND_ENABLE_DUMP_CONFIG_AT_STARTUP",
 ];
 
-/// The page docs/configuration.md, made from the list.
+/// Generates docs/configuration.md.
 pub fn page() -> String {
     let mut page = String::from(
         "# Configuration\n\n\
-         Settings are environment variables, or lines of the file `.env` in the working folder; the environment wins, and\n\
-         what the command line says wins over both. A name that begins with `BACKEND_` and is none of these, or a value\n\
-         that a setting does not take, refuses to start and says so.\n\n\
-         This page is made from the code: `cargo run -q -- settings > docs/configuration.md`.\n\n\
+         Settings are environment variables, or lines of the file `.env` in the working folder. The environment overrides\n\
+         `.env`, and options of the command line override both. With an unknown name that begins with `BACKEND_`, or with an\n\
+         invalid value, the program does not start and names the setting.\n\n\
+         This page is generated from the code: `cargo run -q -- settings > docs/configuration.md`.\n\n\
          | Setting | Default | Meaning |\n| --- | --- | --- |\n",
     );
     for Setting { name, default, meaning } in SETTINGS {
@@ -499,7 +507,7 @@ pub fn page() -> String {
         "\nSpans are exported if the standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT` and others) name a collector:\n\
          [traces](operations.md#traces).\n",
     );
-    page.push_str("\nKnown from the original backend, and without effect here (yet): a configuration that is moved over starts.\n\n");
+    page.push_str("\nThese settings of the original backend are accepted and have no effect, so that an existing configuration can be used:\n\n");
     let names: Vec<_> = WITHOUT_EFFECT.iter().map(|name| format!("`{name}`")).collect();
     page.push_str(&names.join(",\n"));
     page.push_str(".\n");
@@ -511,7 +519,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_says_what_the_code_does() {
+    fn configuration_page_is_up_to_date() {
         let written = include_str!("../../../../docs/configuration.md");
         assert!(
             written == page(),

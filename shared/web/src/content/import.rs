@@ -1,6 +1,6 @@
 //! Records in imports: from an export of the same or of another installation.
 
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ const FIXED: [&str; 9] = [
 ];
 
 /// A record of an import.
-pub struct Record<T> {
+pub struct ImportedRecord<T> {
     /// A new UUID.
     fresh: Uuid,
     /// The UUID in the document.
@@ -33,12 +33,12 @@ pub struct Record<T> {
     pub content: T,
 }
 
-impl<T> Record<T> {
+impl<T> ImportedRecord<T> {
     /// Parses a record. `read` gets the fields without read-only ones.
     ///
     /// # Errors
     /// Those of `read`.
-    pub fn take<R>(
+    pub fn parse<R>(
         mut fields: JsonObject,
         context: &Context,
         read: impl FnOnce(JsonObject) -> Result<(T, R)>,
@@ -51,15 +51,15 @@ impl<T> Record<T> {
         Ok((Self { fresh, origin, content }, rest))
     }
 
-    /// Returns the UUID for the record; `None` if the account already has the record. A record of another account or installation gets a UUID that
-    /// is derived from the account and the original UUID, so that a second import recognizes it. It does not get the original UUID, because
-    /// another account may use that.
+    /// Returns the UUID for the record; `None` if the account already has the record. A record of another account or installation gets a
+    /// UUID that is derived from the account and the original UUID, so that a second import recognizes it. It does not get the original
+    /// UUID, because another account may use that.
     ///
     /// # Errors
     /// Those of `owner_of`.
-    pub fn place(
+    pub fn uuid_for(
         &self,
-        owner: &Standing,
+        owner: &AccountStatus,
         context: &Context,
         kind: &str,
         owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,

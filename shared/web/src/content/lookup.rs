@@ -14,7 +14,7 @@ use crate::response::{Error, Outcome, Result};
 /// The query of a lookup.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Asked {
+pub struct LookupQuery {
     /// A design. The response contains its measurements, and lists those that are missing.
     #[param(example = "aaron")]
     pub design: Option<String>,
@@ -45,8 +45,9 @@ pub struct Lookup {
 /// The set of a lookup.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SetHead)]
 #[expect(missing_docs, reason = "the fields are those of the entity")]
-pub struct SetHead {
+pub struct SetSummary {
     pub id: i64,
     pub uuid: Uuid,
     pub name: String,
@@ -56,12 +57,13 @@ pub struct SetHead {
 
 /// The response to a lookup.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Verdict {
+#[schema(as = Verdict)]
+pub struct LookupResponse {
     result: Outcome,
     /// The set, if the lookup is for a set.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    set: Option<SetHead>,
+    set: Option<SetSummary>,
     /// The unit of lengths: `mm`, `cm` or `in`.
     #[schema(pattern = "^(mm|cm|in)$")]
     units: &'static str,
@@ -70,7 +72,7 @@ pub struct Verdict {
     /// The design, if the query names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    design: Option<DesignVerdict>,
+    design: Option<DesignCheck>,
     /// Warnings about implausible measurements. They are advice, because bodies differ.
     warnings: Vec<WarningView>,
 }
@@ -79,7 +81,7 @@ pub struct Verdict {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = DesignVerdict)]
-struct DesignVerdict {
+struct DesignCheck {
     name: String,
     /// Whether all required measurements exist.
     complete: bool,
@@ -125,7 +127,7 @@ pub fn units(name: Option<&str>) -> Result<LengthUnit> {
     unit.map_err(|_| Error::bad_request("unitsUnknown"))
 }
 
-impl Asked {
+impl LookupQuery {
     /// Parses the query and reads the design from the database.
     ///
     /// # Errors
@@ -151,10 +153,10 @@ impl Asked {
 
 impl Lookup {
     /// Returns the response for stored measurements.
-    pub fn answer(self, set: Option<SetHead>, stored: Measurements) -> Verdict {
+    pub fn answer(self, set: Option<SetSummary>, stored: Measurements) -> LookupResponse {
         let Self { design, units, only } = self;
         let warnings = measurement::check(&stored).into_iter().map(Into::into).collect();
-        let verdict = design.as_ref().map(|design| DesignVerdict::of(design, &stored));
+        let check = design.as_ref().map(|design| DesignCheck::of(design, &stored));
         let mut measurements = stored;
         if let Some(design) = &design {
             measurements.retain(|name, _| match only {
@@ -163,18 +165,18 @@ impl Lookup {
                 Only::Required => design.needs.required.contains(name),
             });
         }
-        Verdict {
+        LookupResponse {
             result: Outcome::Success,
             set,
             units: units.name(),
             measurements: units.from_stored(measurements),
-            design: verdict,
+            design: check,
             warnings,
         }
     }
 }
 
-impl DesignVerdict {
+impl DesignCheck {
     fn of(design: &Design, stored: &Measurements) -> Self {
         let missing = design.needs.missing(stored);
         Self {

@@ -43,7 +43,8 @@ impl Submission {
 
 /// The response to a suggestion.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SubmissionAnswer {
+#[schema(as = SubmissionAnswer)]
+pub struct SubmissionResponse {
     result: Outcome,
     submission: Submission,
     /// Names of the ignored fields.
@@ -52,7 +53,7 @@ pub struct SubmissionAnswer {
 
 /// Returns 200 for a submitted suggestion.
 pub fn submitted(submission: Submission, ignored: Vec<String>) -> Response {
-    ok(&SubmissionAnswer {
+    ok(&SubmissionResponse {
         result: Outcome::Success,
         submission,
         ignored,

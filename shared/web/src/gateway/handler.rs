@@ -25,7 +25,7 @@ use crate::observability::spans::SpanRoute;
 use crate::observability::{logging, spans, trace_context};
 use crate::request::Params;
 use crate::response::Error;
-use crate::routes::{KeptBy, Route, Routes};
+use crate::routes::{CacheKey, Route, Routes};
 use crate::state::{Context, HeaderCaches, Session};
 
 /// Serves the routes of one or several functions in one process.
@@ -211,9 +211,9 @@ impl Gateway {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.access_rules());
-        let mut response = match route.kept {
-            Some(by) => {
-                let response = self.serve_cached(route, by, request, session).await;
+        let mut response = match route.cache_key {
+            Some(key) => {
+                let response = self.serve_cached(route, key, request, session).await;
                 response.unwrap_or_else(IntoResponse::into_response)
             }
             None => (route.handler)(request, self.context.clone()).await,
@@ -229,11 +229,11 @@ impl Gateway {
     async fn serve_cached(
         &self,
         route: &Route,
-        by: KeptBy,
+        key: CacheKey,
         request: Request,
         session: &Session,
     ) -> Result<Response, Error> {
-        let (gzip, key) = (accepts_gzip(request.headers()), by.key(request.uri()));
+        let (gzip, key) = (accepts_gzip(request.headers()), key.of(request.uri()));
         if let Some(response) = self.response_cache.get(&key, gzip, session).await? {
             return Ok(response);
         }

@@ -6,8 +6,8 @@ use http::StatusCode;
 use crate::routes::Route;
 use crate::state::Context;
 
-/// A request that is being handled. If its handler panics, dropping it counts the request as the 500 that the client gets. A request whose client
-/// closes the connection is not counted.
+/// A request that is being handled. If its handler panics, dropping it counts the request as the 500 that the client gets. A request whose
+/// client closes the connection is not counted.
 pub(super) struct RequestCount<'a> {
     context: &'a Context,
     route: Option<&'a Route>,

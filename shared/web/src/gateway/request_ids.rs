@@ -13,8 +13,8 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const MAX_BYTES: usize = 64;
 /// Random bytes for one request: for its id, its trace id and its parent id.
 type Numbers = [u8; 16 + 16 + 8];
-/// The number of requests for which random bytes are fetched at once, because one system call costs as much as a read of the database. Ids are not
-/// secret, so they may wait in memory.
+/// The number of requests for which random bytes are fetched at once, because one system call costs as much as a read of the database. Ids
+/// are not secret, so they may wait in memory.
 const STOCK: usize = 64;
 
 /// A generator of ids.

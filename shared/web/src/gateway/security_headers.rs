@@ -4,8 +4,8 @@ use axum::response::Response;
 use http::header::{self, Entry, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 
-/// The policy of responses that are not pages: a browser that opens one runs no script, loads nothing and shows it in no frame. The handler of a page
-/// sets a policy of its own.
+/// The policy of responses that are not pages: a browser that opens one runs no script, loads nothing and shows it in no frame. The handler
+/// of a page sets a policy of its own.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");

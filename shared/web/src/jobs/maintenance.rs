@@ -50,7 +50,7 @@ impl Task {
 
 /// The result of a task.
 #[derive(Debug, Serialize)]
-pub struct Done {
+pub struct TaskResult {
     /// The task.
     pub task: Task,
     /// A summary, or the error.
@@ -61,18 +61,18 @@ pub struct Done {
 
 impl Context {
     /// Runs the tasks one after the other. A task that fails does not stop the others.
-    pub async fn maintain(&self, tasks: &[Task]) -> Vec<Done> {
+    pub async fn maintain(&self, tasks: &[Task]) -> Vec<TaskResult> {
         let mut all = Vec::new();
         for &task in tasks {
             let done = match self.run_task(task).await {
-                Ok(outcome) => Done {
+                Ok(outcome) => TaskResult {
                     task,
                     outcome,
                     failed: false,
                 },
                 Err(error) => {
                     tracing::error!(?task, %error, "maintenance failed");
-                    Done {
+                    TaskResult {
                         task,
                         outcome: error.to_string(),
                         failed: true,

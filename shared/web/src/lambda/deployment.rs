@@ -30,7 +30,7 @@ struct ResourceEvent {
 
 /// The result of a step.
 #[derive(Debug, Serialize)]
-pub(super) struct Deployed {
+pub(super) struct DeploymentReport {
     /// The version of the database, in the format of `DB-Seq`.
     version: String,
 }
@@ -45,7 +45,7 @@ pub(super) fn is_step(event: &Value) -> bool {
 /// # Errors
 /// If the event is incomplete, if the bucket does not respond, or if the report cannot be sent. In the second case CloudFormation rolls back
 /// immediately, and in the others after its timeout.
-pub(super) async fn report(context: &Context, event: Value) -> Result<Deployed, Error> {
+pub(super) async fn report(context: &Context, event: Value) -> Result<DeploymentReport, Error> {
     let step: ResourceEvent = serde_json::from_value(event)?;
     let version = context.database().ping().await;
     let (status, reason) = match &version {
@@ -66,7 +66,7 @@ pub(super) async fn report(context: &Context, event: Value) -> Result<Deployed, 
     if !response.status.is_success() {
         return Err(format!("CloudFormation rejected the report: {}", response.status).into());
     }
-    Ok(Deployed {
+    Ok(DeploymentReport {
         version: version?.to_string(),
     })
 }

@@ -9,7 +9,7 @@ use lambda_http::{Adapter, Error, LambdaEvent, Service, service_fn};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::maintenance::{Work, is_work, work};
+use super::maintenance::{WorkResult, is_work, work};
 use super::process::Process;
 use super::request::{answer, encode_query, is_default};
 use super::telemetry::Telemetry;
@@ -17,7 +17,7 @@ use crate::config::{Environment, Overrides};
 use crate::gateway::Gateway;
 use crate::observability::{SpanExport, logging};
 use crate::routes::Routes;
-use crate::state::{Context, Surroundings};
+use crate::state::{Context, Dependencies};
 use crate::system::keep_files_private;
 
 /// The name of the function that runs maintenance and serves no route.
@@ -88,8 +88,8 @@ struct Gateways {
     default: Gateway,
 }
 
-/// Runs the function that serves the routes of all functions and does the work of [`run_maintenance`]. Only `default` serves requests for which the
-/// API gateway has no route, so that another spelling of a path cannot bypass the throttle of its route.
+/// Runs the function that serves the routes of all functions and does the work of [`run_maintenance`]. Only `default` serves requests for
+/// which the API gateway has no route, so that another spelling of a path cannot bypass the throttle of its route.
 ///
 /// # Errors
 /// Those of [`run`].
@@ -125,7 +125,7 @@ pub fn run_all<E: Into<Error>>(
                     let opened = process.opened().await;
                     let outcome = work(&opened.context, event).await;
                     telemetry.send(&opened.context).await;
-                    outcome.map(InvocationResult::Work)
+                    outcome.map(InvocationResult::WorkResult)
                 });
             }
             let response = serde_json::from_value(event).map(|mut request| {
@@ -143,14 +143,14 @@ pub fn run_all<E: Into<Error>>(
 #[serde(untagged)]
 enum InvocationResult<R> {
     Response(R),
-    Work(Work),
+    WorkResult(WorkResult),
 }
 
 /// The number of yields to the async runtime until the registration with Lambda is sent: connect, handshake, send.
 const YIELDS_TO_REGISTER: usize = 3;
 
-/// Starts the process. `enter` creates the entry (for example a gateway) for a context, and `serve` handles events with it. Usage counters are stored
-/// in the bucket before Lambda ends the process.
+/// Starts the process. `enter` creates the entry (for example a gateway) for a context, and `serve` handles events with it. Usage counters
+/// are stored in the bucket before Lambda ends the process.
 fn start<T: Send + Sync + 'static>(
     mailer: impl FnOnce(&MailSettings) -> Result<Option<Arc<dyn Mailer>>, Error>,
     enter: impl Fn(&Context) -> T + Send + Sync + 'static,
@@ -174,7 +174,7 @@ fn start<T: Send + Sync + 'static>(
             for _ in 0..YIELDS_TO_REGISTER {
                 tokio::task::yield_now().await;
             }
-            Process::start(environment, Surroundings::system(), mailer, enter).await
+            Process::start(environment, Dependencies::system(), mailer, enter).await
         };
         let ((), process) = tokio::join!(handler, open);
         let process = Arc::new(process.inspect_err(|error| tracing::error!(%error, "the function cannot start"))?);

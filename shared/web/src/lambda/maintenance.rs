@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::deployment;
-use super::deployment::Deployed;
-use crate::jobs::maintenance::{Done, Task};
+use super::deployment::DeploymentReport;
+use crate::jobs::maintenance::{Task, TaskResult};
 use crate::state::Context;
 
 /// The event of a schedule.
@@ -19,9 +19,9 @@ struct ScheduleEvent {
 /// The result of an event without a request.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Work {
-    Done(Vec<Done>),
-    Deployed(Deployed),
+pub(super) enum WorkResult {
+    Done(Vec<TaskResult>),
+    DeploymentReport(DeploymentReport),
 }
 
 /// Whether an event is one of a schedule or a deployment, and not a request.
@@ -33,11 +33,13 @@ pub(super) fn is_work(event: &Value) -> bool {
 ///
 /// # Errors
 /// Those of [`maintain`] and [`deployment::report`].
-pub(super) async fn work(context: &Context, event: Value) -> Result<Work, Error> {
+pub(super) async fn work(context: &Context, event: Value) -> Result<WorkResult, Error> {
     if deployment::is_step(&event) {
-        return deployment::report(context, event).await.map(Work::Deployed);
+        return deployment::report(context, event)
+            .await
+            .map(WorkResult::DeploymentReport);
     }
-    maintain(context, event).await.map(Work::Done)
+    maintain(context, event).await.map(WorkResult::Done)
 }
 
 /// Whether an event comes from a schedule: it names tasks, or its source is a schedule of AWS, which stands for all tasks.
@@ -50,7 +52,7 @@ pub fn is_schedule(event: &Value) -> bool {
 ///
 /// # Errors
 /// For a malformed event, and the error of the first task that failed.
-pub async fn maintain(context: &Context, event: Value) -> Result<Vec<Done>, Error> {
+pub async fn maintain(context: &Context, event: Value) -> Result<Vec<TaskResult>, Error> {
     let event: ScheduleEvent = serde_json::from_value(event)?;
     let tasks = event.tasks.unwrap_or_else(|| Task::ALL.to_vec());
     let done = context.maintain(&tasks).await;

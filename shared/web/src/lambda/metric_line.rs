@@ -1,18 +1,18 @@
-//! The metric line of an invocation, in the embedded metric format of CloudWatch. CloudWatch extracts the metrics from the log, so that no invocation
-//! waits for a metrics service.
+//! The metric line of an invocation, in the embedded metric format of CloudWatch. CloudWatch extracts the metrics from the log, so that no
+//! invocation waits for a metrics service.
 
 use std::io::Write as _;
 
 use serde_json::{Value, json};
 
 use crate::access::Scheme;
-use crate::observability::metrics::Counted;
+use crate::observability::metrics::RequestCounts;
 use crate::state::Context;
 
 /// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "Bespoke";
-/// Names and units of the metrics. They have the dimension `instance` only, because CloudWatch charges for each combination. A query of the log can
-/// also group the lines by function.
+/// Names and units of the metrics. They have the dimension `instance` only, because CloudWatch charges for each combination. A query of the
+/// log can also group the lines by function.
 const METRICS: [(&str, &str); 9] = [
     ("Requests", "Count"),
     ("ClientErrors", "Count"),
@@ -84,10 +84,10 @@ impl MetricLine {
 fn values(context: &Context) -> [u64; METRICS.len()] {
     let metrics = context.metrics();
     let all = metrics.requests();
-    let sum = |matches: &dyn Fn(&Counted) -> bool| {
+    let sum = |matches: &dyn Fn(&RequestCounts) -> bool| {
         all.iter()
             .filter(|counted| matches(counted))
-            .map(Counted::requests)
+            .map(RequestCounts::requests)
             .sum()
     };
     [

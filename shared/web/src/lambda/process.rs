@@ -10,10 +10,10 @@ use lambda_http::Error;
 use tokio::sync::Mutex;
 
 use crate::config::{Config, ConfigError, Environment, KeySecret};
-use crate::state::{Context, Surroundings};
+use crate::state::{Context, Dependencies};
 
 /// An opened installation, and the entry that handles events with it.
-pub(super) struct Opened<T> {
+pub(super) struct Installation<T> {
     pub(super) context: Context,
     pub(super) entry: T,
 }
@@ -22,9 +22,9 @@ pub(super) struct Opened<T> {
 /// deployment.
 pub(super) struct Process<T> {
     environment: Environment,
-    surroundings: Surroundings,
+    dependencies: Dependencies,
     enter: Box<dyn Fn(&Context) -> T + Send + Sync>,
-    opened: ArcSwap<Opened<T>>,
+    opened: ArcSwap<Installation<T>>,
     /// The secret; `None` if the settings contain the passphrase.
     secret: Option<PassphraseSecret>,
 }
@@ -49,35 +49,35 @@ impl<T> Process<T> {
     /// Those of the configuration, of the secret, and of [`Context::open`].
     pub(super) async fn start(
         mut environment: Environment,
-        mut surroundings: Surroundings,
+        mut dependencies: Dependencies,
         mailer: impl FnOnce(&MailSettings) -> Result<Option<Arc<dyn Mailer>>, Error>,
         enter: impl Fn(&Context) -> T + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let secret = match environment.key_secret()? {
-            Some(location) => Some(PassphraseSecret::read(location, &mut environment, &surroundings).await?),
+            Some(location) => Some(PassphraseSecret::read(location, &mut environment, &dependencies).await?),
             None => None,
         };
-        let config = Config::load(environment.clone(), &*surroundings.random)?;
-        surroundings.mailer = mailer(&config.mail)?;
-        let context = Context::open(config, surroundings.clone()).await?;
+        let config = Config::load(environment.clone(), &*dependencies.random)?;
+        dependencies.mailer = mailer(&config.mail)?;
+        let context = Context::open(config, dependencies.clone()).await?;
         let entry = enter(&context);
         Ok(Self {
             environment,
-            surroundings,
+            dependencies,
             enter: Box::new(enter),
-            opened: ArcSwap::from_pointee(Opened { context, entry }),
+            opened: ArcSwap::from_pointee(Installation { context, entry }),
             secret,
         })
     }
 
     /// The installation that was opened last.
-    pub(super) fn newest(&self) -> Arc<Opened<T>> {
+    pub(super) fn newest(&self) -> Arc<Installation<T>> {
         self.opened.load_full()
     }
 
-    /// Returns the installation, after opening it again if the secret has changed. The secret is read again if it has reached its maximum age, or if the
-    /// database turned out to use other keys. If that fails, the previous installation stays in use until the next event.
-    pub(super) async fn opened(&self) -> Arc<Opened<T>> {
+    /// Returns the installation, after opening it again if the secret has changed. The secret is read again if it has reached its maximum
+    /// age, or if the database turned out to use other keys. If that fails, the previous installation stays in use until the next event.
+    pub(super) async fn opened(&self) -> Arc<Installation<T>> {
         if let Some(secret) = &self.secret
             && let Err(error) = self.refresh(secret).await
         {
@@ -88,7 +88,7 @@ impl<T> Process<T> {
 
     async fn refresh(&self, secret: &PassphraseSecret) -> Result<(), Error> {
         let mut current = secret.current.lock().await;
-        let now = self.surroundings.clock.now();
+        let now = self.dependencies.clock.now();
         // Each invocation that failed with the old key causes at most one call of the service.
         let is_outdated = self.newest().context.database().take_other_keys();
         if now < current.read_at.plus_ms(secret.location.max_age_ms) && !is_outdated {
@@ -98,10 +98,10 @@ impl<T> Process<T> {
         if value != current.secret {
             let mut environment = self.environment.clone();
             environment.set_keys(&value);
-            let config = Config::load(environment, &*self.surroundings.random)?;
-            let context = Context::open(config, self.surroundings.clone()).await?;
+            let config = Config::load(environment, &*self.dependencies.random)?;
+            let context = Context::open(config, self.dependencies.clone()).await?;
             let entry = (self.enter)(&context);
-            let previous = self.opened.swap(Arc::new(Opened { context, entry }));
+            let previous = self.opened.swap(Arc::new(Installation { context, entry }));
             previous.context.put_usage().await;
             tracing::info!("the passphrase has changed; the installation was opened with the new one");
         }
@@ -117,9 +117,9 @@ impl PassphraseSecret {
     async fn read(
         location: KeySecret,
         environment: &mut Environment,
-        surroundings: &Surroundings,
+        dependencies: &Dependencies,
     ) -> Result<Self, ConfigError> {
-        let read_at = surroundings.clock.now();
+        let read_at = dependencies.clock.now();
         let secret = location.read(read_at).await?;
         environment.set_keys(&secret);
         Ok(Self {

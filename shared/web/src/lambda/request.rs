@@ -79,8 +79,8 @@ pub(super) fn is_default(event: &Request) -> bool {
 /// Pages whose canonical path ends in a slash, which the greedy route of the API gateway covers.
 const PAGES: [&str; 2] = ["console", "docs"];
 
-/// Returns the redirect for a request that the API gateway sent to its default route because of the spelling of the path. The target is in lower case
-/// as far as the routes of the API gateway match, and has no trailing slash.
+/// Returns the redirect for a request that the API gateway sent to its default route because of the spelling of the path. The target is in
+/// lower case as far as the routes of the API gateway match, and has no trailing slash.
 fn redirect_of(event: &Request) -> Option<PathRedirect> {
     if !is_default(event) {
         return None;
@@ -121,8 +121,8 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Restores the percent-encoding of the path. An HTTP API decodes the path of an event (a function URL does not), and the runtime crate parses the decoded
-/// text as a URL, so that a `#` would truncate it and `..` would remove a segment.
+/// Restores the percent-encoding of the path. An HTTP API decodes the path of an event (a function URL does not), and the runtime crate
+/// parses the decoded text as a URL, so that a `#` would truncate it and `..` would remove a segment.
 fn encode_path(event: &mut Request) {
     let path = encoded(event.raw_http_path());
     let path = match event.uri().query() {
@@ -151,8 +151,8 @@ fn encoded(path: &str) -> String {
     text
 }
 
-/// Joins the values of each header that has several, because the response format of the API gateway allows one value for each header and the runtime
-/// would send only the first. Cookies have a separate field.
+/// Joins the values of each header that has several, because the response format of the API gateway allows one value for each header and
+/// the runtime would send only the first. Cookies have a separate field.
 fn join_header_values(headers: &mut HeaderMap) {
     let names = headers.keys().filter(|name| **name != header::SET_COOKIE);
     let repeated: Vec<_> = names

@@ -83,7 +83,7 @@ impl AccountLimits {
     ///
     /// # Errors
     /// Those of `change`; 403 `accountLimitReached` and 429 `quotaExceeded`, with the name of the limit.
-    pub(crate) fn hold<T>(
+    pub(crate) fn enforce<T>(
         &self,
         db: &Db<'_>,
         user_id: i64,

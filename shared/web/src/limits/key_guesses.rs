@@ -24,7 +24,7 @@ const GUESSES_WINDOW: Duration = Duration::from_secs(60);
 
 /// Counters of calls with wrong API keys, by the network of the client. A call is counted before its key is looked up and taken back if the key
 /// is right, so that concurrent calls count for each other.
-pub(crate) struct Guesses {
+pub(crate) struct KeyGuesses {
     most: u32,
     counts: Mutex<HashMap<(IpAddr, IsSite), Window>>,
     verified: VerifiedKeys,
@@ -41,9 +41,9 @@ struct Window {
 
 /// A call that counts as a wrong key until it is taken back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Guess(ClientNetwork);
+pub(crate) struct CountedGuess(ClientNetwork);
 
-impl Guesses {
+impl KeyGuesses {
     pub(super) fn new(most: NonZeroU32, clock: &MonotonicClock) -> Self {
         Self {
             most: most.get(),
@@ -57,7 +57,12 @@ impl Guesses {
     ///
     /// # Errors
     /// 429 if the network of the client has sent too many wrong keys in this minute.
-    pub(crate) fn reserve(&self, key: Uuid, secret: &KeySecret, client: ClientNetwork) -> Result<Option<Guess>, Error> {
+    pub(crate) fn reserve(
+        &self,
+        key: Uuid,
+        secret: &KeySecret,
+        client: ClientNetwork,
+    ) -> Result<Option<CountedGuess>, Error> {
         if self.verified.contains(key, secret) {
             Ok(None)
         } else {
@@ -66,7 +71,7 @@ impl Guesses {
     }
 
     /// Takes a counted call back because its key is right.
-    pub(crate) fn accept(&self, key: Uuid, secret: &KeySecret, guess: Option<Guess>) {
+    pub(crate) fn accept(&self, key: Uuid, secret: &KeySecret, guess: Option<CountedGuess>) {
         if let Some(guess) = guess {
             self.release(guess);
             self.verified.insert(key, secret);
@@ -79,13 +84,13 @@ impl Guesses {
     }
 
     /// Takes a counted call back because the check of its key failed for another reason.
-    pub(crate) fn cancel(&self, guess: Option<Guess>) {
+    pub(crate) fn cancel(&self, guess: Option<CountedGuess>) {
         if let Some(guess) = guess {
             self.release(guess);
         }
     }
 
-    fn count(&self, client: ClientNetwork) -> Result<Guess, Error> {
+    fn count(&self, client: ClientNetwork) -> Result<CountedGuess, Error> {
         let now = governor::clock::Clock::now(&self.clock);
         let window = Nanos::from(GUESSES_WINDOW);
         let is_over = |counter: &Window| now.saturating_sub(counter.began) >= window;
@@ -109,10 +114,10 @@ impl Guesses {
             }
             counter.calls += 1;
         }
-        Ok(Guess(client))
+        Ok(CountedGuess(client))
     }
 
-    fn release(&self, Guess(client): Guess) {
+    fn release(&self, CountedGuess(client): CountedGuess) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, _) in self.keys(client) {
             if let Some(counter) = counts.get_mut(&key) {
@@ -177,7 +182,7 @@ mod tests {
     fn wrong_keys_are_limited_and_right_ones_are_not() {
         let clock = Arc::new(Manual::default());
         let most = NonZeroU32::new(120).unwrap();
-        let guesses = Guesses::new(most, &MonotonicClock::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let guesses = KeyGuesses::new(most, &MonotonicClock::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let client = ClientNetwork::of([192, 0, 2, 1].into());
         let (right, wrong) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let [secret, other] = [(); 2].map(|()| KeySecret::generate(&SystemRandom));

@@ -42,22 +42,22 @@ impl<K: Clone + Eq + Hash> KeyedLocks<K> {
     /// # Errors
     /// 429 `tooManyRequests` if too many callers wait for that key.
     pub(crate) async fn lock(self: &Arc<Self>, key: K) -> Result<KeyedLock<K>, Error> {
-        let (mutex, place) = {
+        let (mutex, slot) = {
             let mut queues = self.queues();
             let queue = queues.entry(key.clone()).or_default();
             if queue.length >= self.limit {
                 return Err(Error::too_many(TOO_MANY, RETRY_S));
             }
             queue.length += 1;
-            let place = Place {
+            let slot = QueueSlot {
                 locks: Arc::clone(self),
                 key,
             };
-            (Arc::clone(&queue.mutex), place)
+            (Arc::clone(&queue.mutex), slot)
         };
         Ok(KeyedLock {
             _guard: mutex.lock_owned().await,
-            _place: place,
+            _slot: slot,
         })
     }
 
@@ -69,16 +69,16 @@ impl<K: Clone + Eq + Hash> KeyedLocks<K> {
 /// A held lock of one key.
 pub(crate) struct KeyedLock<K: Clone + Eq + Hash> {
     _guard: OwnedMutexGuard<()>,
-    _place: Place<K>,
+    _slot: QueueSlot<K>,
 }
 
-/// A place in the queue of a key, which is left on drop, also if a waiting caller gives up.
-struct Place<K: Clone + Eq + Hash> {
+/// A slot in the queue of a key, which is left on drop, also if a waiting caller gives up.
+struct QueueSlot<K: Clone + Eq + Hash> {
     locks: Arc<KeyedLocks<K>>,
     key: K,
 }
 
-impl<K: Clone + Eq + Hash> Drop for Place<K> {
+impl<K: Clone + Eq + Hash> Drop for QueueSlot<K> {
     fn drop(&mut self) {
         if let Entry::Occupied(mut queue) = self.locks.queues().entry(self.key.clone()) {
             queue.get_mut().length -= 1;

@@ -33,7 +33,7 @@ pub use account::{AccountLimits, Growth};
 pub(crate) use body_memory::{BodyMemory, BodyReservation, BodySender, MAX_BODY_BYTES};
 pub(crate) use errors::{TOO_MANY, quota_exceeded};
 pub(crate) use headers::{Limit, LimitState};
-pub(crate) use key_guesses::Guess;
+pub(crate) use key_guesses::CountedGuess;
 pub(crate) use keyed_lock::{KeyedLock, KeyedLocks};
 pub use rates::LimitSettings;
 pub(crate) use rates::{Limits, RateSubject};

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::errors::{TOO_MANY, seconds};
 use super::headers::{Limit, LimitState};
-use super::key_guesses::{BUCKETS_MAX, CUSTOMERS_OF_A_SITE, Guesses};
+use super::key_guesses::{BUCKETS_MAX, CUSTOMERS_OF_A_SITE, KeyGuesses};
 use super::monotonic_clock::MonotonicClock;
 use crate::response::Error;
 
@@ -51,7 +51,7 @@ pub(crate) struct Limits {
     strangers: NetworkBuckets,
     keys: Buckets<Uuid>,
     accounts: Buckets<i64>,
-    pub(crate) guesses: Guesses,
+    pub(crate) guesses: KeyGuesses,
     clock: MonotonicClock,
 }
 
@@ -82,7 +82,7 @@ impl Limits {
             strangers: NetworkBuckets::new(settings.public_writes, twice, &clock),
             keys: buckets(Quota::per_minute(settings.callers), &clock),
             accounts: buckets(Quota::per_minute(settings.callers), &clock),
-            guesses: Guesses::new(twice, &clock),
+            guesses: KeyGuesses::new(twice, &clock),
             clock,
         }
     }

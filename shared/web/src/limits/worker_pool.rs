@@ -23,36 +23,36 @@ pub(crate) struct WorkerPool {
 }
 
 impl WorkerPool {
-    /// Runs `work` on a blocking thread as soon as a core is free. Work that has begun keeps its place until it ends, even if the request is
+    /// Runs `work` on a blocking thread as soon as a core is free. Work that has begun keeps its slot until it ends, even if the request is
     /// dropped, because a blocking thread cannot be stopped.
     ///
     /// # Errors
     /// 503 if too many jobs wait or run.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        let place = Place::take(&self.count).ok_or_else(|| Error::busy(BUSY_RETRY_S))?;
+        let slot = JobSlot::take(&self.count).ok_or_else(|| Error::busy(BUSY_RETRY_S))?;
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let permits = self.cores.get_or_init(|| Arc::new(Semaphore::new(cores())));
         let core = Arc::clone(permits).acquire_owned().await.map_err(Error::internal)?;
         let run = move || {
-            let _held = (place, core);
+            let _held = (slot, core);
             work()
         };
         tokio::task::spawn_blocking(run).await.map_err(Error::internal)
     }
 }
 
-/// The place of a job in the pool, which is freed on drop.
-struct Place(Arc<AtomicUsize>);
+/// The slot of a job in the pool, which is freed on drop.
+struct JobSlot(Arc<AtomicUsize>);
 
-impl Place {
+impl JobSlot {
     fn take(count: &Arc<AtomicUsize>) -> Option<Self> {
         let others = count.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(count));
-        (others < MAX_JOBS).then_some(place)
+        let slot = Self(Arc::clone(count));
+        (others < MAX_JOBS).then_some(slot)
     }
 }
 
-impl Drop for Place {
+impl Drop for JobSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -118,8 +118,8 @@ mod tests {
     #[tokio::test]
     async fn job_above_the_limit_is_refused() {
         let pool = on_one_core();
-        let places: Vec<_> = (0..MAX_JOBS).map(|_| Place::take(&pool.count)).collect();
-        assert!(places.iter().all(Option::is_some));
+        let slots: Vec<_> = (0..MAX_JOBS).map(|_| JobSlot::take(&pool.count)).collect();
+        assert!(slots.iter().all(Option::is_some));
         assert_eq!(pool.run(|| ()).await.unwrap_err().status(), 503);
         assert_eq!(count(&pool), MAX_JOBS);
     }

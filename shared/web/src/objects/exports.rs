@@ -57,8 +57,8 @@ impl Context {
         ExportName(Ulid::from_parts(now, u128::from_be_bytes(self.random().bytes())))
     }
 
-    /// Stores the file of an export, before its row, so that each row has a file. If the process ends between the two steps, maintenance deletes the
-    /// file.
+    /// Stores the file of an export, before its row, so that each row has a file. If the process ends between the two steps, maintenance
+    /// deletes the file.
     ///
     /// # Errors
     /// 503 if the bucket does not store it.
@@ -84,8 +84,8 @@ impl Context {
         self.download_url(&key, &name.path(), LINK_LIFETIME_MS).await
     }
 
-    /// Returns the file of an export as a stream of pieces. A piece is read after the client has received the previous one, so that a slow client
-    /// occupies little memory.
+    /// Returns the file of an export as a stream of pieces. A piece is read after the client has received the previous one, so that a slow
+    /// client occupies little memory.
     ///
     /// # Errors
     /// 404 if the export does not exist; 503 if the bucket does not respond.

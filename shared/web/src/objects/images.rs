@@ -12,15 +12,15 @@ use crate::state::{Context, Session};
 
 /// The request field with an image.
 const FIELD: &str = "img";
-/// The interval at which the signatures of image links change, so that a response with a link stays the same during the interval. A link is valid
-/// for at least this time. Milliseconds.
+/// The interval at which the signatures of image links change, so that a response with a link stays the same during the interval. A link is
+/// valid for at least this time. Milliseconds.
 const LINK_STEP_MS: i64 = 60 * 60 * 1000;
 
 /// `Retry-After` if the image service fails. Seconds.
 const RETRY_AFTER_S: u64 = 5;
 
 /// The image of a request, or the reason why it was rejected; `None` if the request contains none.
-pub type SentImage = Option<Result<Image, ImageError>>;
+pub type UploadedImage = Option<Result<Image, ImageError>>;
 
 impl From<ImageError> for Error {
     fn from(error: ImageError) -> Self {
@@ -77,7 +77,7 @@ impl Context {
 impl Session {
     /// Removes the image from the fields of a request and decodes it: a data URI, base64, or a URL. Its size counts for the next write of the
     /// caller. Only for routes with authentication, because it fetches URLs.
-    pub async fn take_image(&self, body: &mut JsonObject) -> SentImage {
+    pub async fn take_image(&self, body: &mut JsonObject) -> UploadedImage {
         let image = match body.remove(FIELD)? {
             Value::Null => return None,
             Value::String(url) if url.starts_with("http") => self.fetch_image(&url).await,
@@ -90,11 +90,11 @@ impl Session {
         Some(image)
     }
 
-    /// Stores the image of a request after its record has been stored. First it stores the object, and then `refer` stores the id of the image in
-    /// the record. If that fails, it adds `img` to `ignored`; the record and its previous image stay unchanged.
-    pub async fn keep_image(
+    /// Stores the image of a request after its record has been stored. First it stores the object, and then `refer` stores the id of the
+    /// image in the record. If that fails, it adds `img` to `ignored`; the record and its previous image stay unchanged.
+    pub async fn save_image(
         &self,
-        sent: SentImage,
+        sent: UploadedImage,
         id: ImageId,
         ignored: &mut Vec<String>,
         refer: impl Fn(&Db<'_>, &str) -> Result<()> + Send + Sync + 'static,
@@ -111,10 +111,10 @@ impl Session {
     }
 
     /// Stores the picture that an OAuth provider has of the owner of a new account. A failure does not affect the account.
-    pub async fn take_picture(&self, url: Option<String>, ihash: String) {
+    pub async fn save_provider_picture(&self, url: Option<String>, ihash: String) {
         let Some(url) = url else { return };
         let picture = Some(self.fetch_image(&url).await);
-        self.keep_image(picture, ImageId::Account(ihash), &mut Vec::new(), |_, _| Ok(()))
+        self.save_image(picture, ImageId::Account(ihash), &mut Vec::new(), |_, _| Ok(()))
             .await;
     }
 

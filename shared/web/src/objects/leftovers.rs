@@ -10,8 +10,8 @@ use crate::state::Session;
 const BATCH: u32 = 64;
 
 impl Session {
-    /// Deletes the objects whose rows were deleted. Called after a commit that deletes such rows. An object that cannot be deleted now stays noted,
-    /// and a later call deletes it. A failure does not fail the request, because nothing refers to these objects any longer.
+    /// Deletes the objects whose rows were deleted. Called after a commit that deletes such rows. An object that cannot be deleted now
+    /// stays noted, and a later call deletes it. A failure does not fail the request, because nothing refers to these objects any longer.
     pub async fn remove_leftovers(&self) {
         let mut after = 0;
         loop {

@@ -21,4 +21,4 @@ mod images;
 mod leftovers;
 mod page_images;
 
-pub use images::SentImage;
+pub use images::UploadedImage;

@@ -65,7 +65,7 @@ impl Group {
 
 /// The requests of one group, one authentication scheme and one status class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counted {
+pub struct RequestCounts {
     /// The function that serves the routes.
     pub group: &'static str,
     /// The authentication scheme.
@@ -76,7 +76,7 @@ pub struct Counted {
     pub by_duration: [u64; CLASSES],
 }
 
-impl Counted {
+impl RequestCounts {
     /// The number of requests in all duration classes.
     pub fn requests(&self) -> u64 {
         self.by_duration.iter().sum()
@@ -85,7 +85,7 @@ impl Counted {
 
 impl Metrics {
     /// Returns the counted requests, without combinations that never occurred.
-    pub fn requests(&self) -> Vec<Counted> {
+    pub fn requests(&self) -> Vec<RequestCounts> {
         let mut all = Vec::new();
         for group in self.groups() {
             for (scheme, statuses) in [None, Some(Scheme::Jwt), Some(Scheme::Key)]
@@ -93,7 +93,7 @@ impl Metrics {
                 .zip(&group.counts)
             {
                 for (status_class, counts) in (1..).zip(statuses) {
-                    let counted = Counted {
+                    let counted = RequestCounts {
                         group: group.name,
                         scheme,
                         status_class,

@@ -26,7 +26,7 @@ impl ContentTag {
 
     /// Serializes `body` with an ETag that consists of this tag and of a tag of the complete response, because the response also contains
     /// values that are not content, such as links that expire.
-    pub fn on(&self, body: &impl Serialize) -> Tagged {
+    pub fn on(&self, body: &impl Serialize) -> TaggedBody {
         let mut text = to_json(body);
         let tag = format!("W/\"{}{SEPARATOR}{}\"", self.0, tag_of(&text));
         // One allocation holds both, because they are always used together.
@@ -34,17 +34,17 @@ impl ContentTag {
         text.extend_from_slice(tag.as_bytes());
         let mut text = Bytes::from(text);
         let tag = text.split_off(end);
-        Tagged(Shown { text, tag })
+        TaggedBody(Shown { text, tag })
     }
 }
 
 /// A JSON body with its ETag.
 #[derive(Debug, Clone)]
-pub struct Tagged(Shown);
+pub struct TaggedBody(Shown);
 
-impl Tagged {
+impl TaggedBody {
     /// Returns the body that is cached with `record`, or creates and caches it. The body must depend on the record alone.
-    pub fn kept<T>(record: &Stored<T>, make: impl FnOnce() -> Self) -> Self {
+    pub fn cached<T>(record: &Stored<T>, make: impl FnOnce() -> Self) -> Self {
         Self(record.shown(|| make().0))
     }
 

@@ -20,7 +20,7 @@ mod paging;
 mod params;
 mod query;
 
-pub use if_match::{ContentTag, IfMatch, Tagged};
+pub use if_match::{ContentTag, IfMatch, TaggedBody};
 pub use paging::{Paging, list, stored_list, yaml_list, yaml_record};
 pub use params::{Id, Params};
 pub use query::{Query, Signature};

@@ -16,10 +16,10 @@ const SHORT_LIST_BYTES: u64 = 128 * 1024;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// Most items to answer with.
+    /// The most items in the response.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     limit: Option<u32>,
-    /// Id (integer or UUID) of the item behind which to go on.
+    /// Id (integer or UUID) of the last item of the previous page.
     after: Option<String>,
 }
 

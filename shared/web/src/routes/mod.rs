@@ -6,10 +6,10 @@
 //!
 //! This module must not know a single route, and must not depend on the gateway.
 //!
-//! To add a property of routes, add a field to `Route` and a builder method to `Described`; if clients need to know it, add it to the
+//! To add a property of routes, add a field to `Route` and a builder method to `RouteSpec`; if clients need to know it, add it to the
 //! operation in `openapi`.
 
 pub mod openapi;
 mod table;
 
-pub use table::{Described, Description, KeptBy, Route, Routes};
+pub use table::{CacheKey, OperationDescription, Route, RouteSpec, Routes};

@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 description, generated from the tables of routes.
 //!
-//! A handler describes what is specific to it: its summary (its doc comment), body, responses, and error codes (in backticks, in the description
-//! of the response). This module adds everything that follows from the route: path parameters, authentication, level, and the errors that all routes
-//! of a kind share.
+//! A handler describes its own properties: its summary (its doc comment), body, responses, and error codes (in backticks, in the
+//! description of the response). This module adds everything that follows from the route: path parameters, authentication, level, and the
+//! errors that all routes of a kind share.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
@@ -34,37 +34,37 @@ const COMMON: &[(u16, &str, &str)] = &[
     (
         401,
         "keyRevoked",
-        "The API key was ended, or its secret was rotated out.",
+        "The API key was revoked, or its secret was replaced by a rotation.",
     ),
     (
         403,
         "insufficientAccessLevel",
-        "The level of the caller does not suffice, or the record is somebody else's.",
+        "The level of the caller is too low, or the record belongs to another account.",
     ),
     (
         403,
         "insufficientScope",
-        "The API key has scopes, and not the ones that this needs; the challenge names the first that is missing.",
+        "The API key lacks a required scope; the challenge names the first missing one.",
     ),
     (
         403,
         "addressNotAllowed",
-        "The API key may not be used from the address that the call comes from.",
+        "The API key may not be used from the address of the client.",
     ),
     (
         403,
         "accountLimitReached",
-        "The account has stored as much as it may; `limit` names the limit.",
+        "The account has reached a limit; `limit` names it.",
     ),
     (
         403,
         "originForbidden",
-        "The service is behind CloudFront, and the request has not come through it.",
+        "The service accepts only requests through CloudFront.",
     ),
     (
         412,
         "preconditionFailed",
-        "The record is another by now than the one of `If-Match`.",
+        "The record has changed since the client read the version in `If-Match`.",
     ),
     (408, "requestTimeout", "The body took more than 30 s to arrive."),
     (
@@ -75,12 +75,12 @@ const COMMON: &[(u16, &str, &str)] = &[
     (
         415,
         "unsupportedMediaType",
-        "The body is JSON in a character set or encoding that cannot be read.",
+        "The character set or the encoding of the body is not supported.",
     ),
     (
         422,
         "idempotencyKeyReused",
-        "Another request was sent under this `Idempotency-Key`.",
+        "Another request used the same `Idempotency-Key`.",
     ),
     (
         429,
@@ -90,13 +90,13 @@ const COMMON: &[(u16, &str, &str)] = &[
     (
         429,
         "quotaExceeded",
-        "The calls with the API key, or the bytes that the account may write or export (then with `limit`), are used up on this day (UTC).",
+        "The calls with the API key, or the bytes that the account may write or export (then with `limit`), are used up for this day (UTC).",
     ),
-    (500, "internalError", "The service is at fault."),
+    (500, "internalError", "An error of the service."),
     (
         503,
         "serviceUnavailable",
-        "The storage does not answer. For a write it is not known whether it took place; repeating is safe.",
+        "The storage does not respond. A write may or may not have taken place; repeating it is safe.",
     ),
 ];
 
@@ -108,7 +108,7 @@ pub enum Failure {
     Error,
 }
 
-/// Every error, save that of a missing record (404 without a body).
+/// The body of every error, except for a missing record (404 without a body).
 #[derive(ToSchema)]
 #[schema(title = "Error")]
 #[expect(dead_code, reason = "describes a response")]
@@ -187,13 +187,13 @@ fn security_schemes() -> Value {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The token that signing in gives. For paths that end in `/jwt`.",
+            "description": "The token that a sign-in returns. For paths that end in `/jwt`.",
         },
         "key": {
             "type": "http",
             "scheme": "basic",
             "description": "An API key: its id is the user name, its secret the password. For paths that end in `/key`. \
-                The same as one Bearer token, `<id>.<secret>`, is accepted too.",
+                Alternatively a Bearer token, `<id>.<secret>`.",
         },
     })
 }
@@ -249,7 +249,7 @@ fn schemes(route: &Route) -> impl Iterator<Item = Scheme> {
 /// Returns the reason for a 404 of a route that names no record.
 fn missing(route: &Route) -> Option<&'static str> {
     if route.repeatable {
-        Some("What was made under this `Idempotency-Key` is gone by now.")
+        Some("The record that was created with this `Idempotency-Key` has been deleted.")
     } else if route.described_path.ends_with("{auth}") {
         Some("The path ends in neither `/jwt` nor `/key`.")
     } else {
@@ -267,7 +267,7 @@ fn parameters(route: &Route, described: Value) -> Value {
         }
         let (description, schema) = match name {
             "auth" => (
-                "How the caller proves who it is.",
+                "The authentication scheme.",
                 json!({ "type": "string", "enum": ["jwt", "key"] }),
             ),
             "id" => (
@@ -283,15 +283,15 @@ fn parameters(route: &Route, described: Value) -> Value {
     if route.repeatable {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header",
-            "description": "Makes the request one that may be sent again: for 24 hours a repeat by the same caller makes nothing, and \
-                is answered with what the first made.",
+            "description": "Makes the request repeatable: for 24 hours, a repeat by the same caller creates nothing, and returns the record \
+                that the first request created.",
             "schema": { "type": "string", "minLength": 1, "maxLength": MAX_KEY_BYTES },
         }));
     }
     if route.conditional {
         parameters.push(json!({
             "name": "If-Match", "in": "header",
-            "description": "The `ETag` under which the record was read: nothing is changed when it is another by now.",
+            "description": "The `ETag` of the version that the client has read. If the record has changed since, the request changes nothing.",
             "schema": { "type": "string" },
         }));
     }

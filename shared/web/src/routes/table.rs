@@ -15,14 +15,14 @@ use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::access::{Access, AccessRules, NeededScopes, Scheme};
-use crate::auth::Gate;
+use crate::auth::AccessGuard;
 use crate::state::Context;
 
 pub(crate) type BoxedHandler =
     Arc<dyn Fn(Request, Context) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
 
 /// The OpenAPI description of a route: its operation, and the schemas to which the operation refers.
-pub struct Description {
+pub struct OperationDescription {
     /// The operation, from the `#[utoipa::path]` of the handler.
     pub operation: Operation,
     /// The schemas, by name.
@@ -51,13 +51,13 @@ pub struct Route {
     /// Whether the route supports `If-Match`.
     pub conditional: bool,
     /// The cache key of the route; `None` if its responses are not cached.
-    pub kept: Option<KeptBy>,
+    pub cache_key: Option<CacheKey>,
     /// Whether the route only reads, independent of its method.
     pub reads: bool,
     /// The index of its function in the metrics.
     pub(crate) group: usize,
     /// Creates the description on demand.
-    pub describe: fn() -> Description,
+    pub describe: fn() -> OperationDescription,
     pub(crate) handler: BoxedHandler,
 }
 
@@ -73,15 +73,15 @@ impl Route {
 
 /// The cache key of a response, in addition to the version of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeptBy {
+pub enum CacheKey {
     /// The path.
     Path,
     /// The path and the query.
     Query,
 }
 
-impl KeptBy {
-    pub(crate) fn key(self, uri: &Uri) -> String {
+impl CacheKey {
+    pub(crate) fn of(self, uri: &Uri) -> String {
         match (self, uri.path_and_query()) {
             (Self::Query, Some(path_and_query)) => path_and_query.to_string(),
             _ => uri.path().to_owned(),
@@ -90,28 +90,28 @@ impl KeptBy {
 }
 
 /// A handler with its description, before it is registered. [`crate::route!`] creates it.
-pub struct Described<H, T> {
+pub struct RouteSpec<H, T> {
     handler: H,
     methods: Vec<HttpMethod>,
     path: String,
-    describe: fn() -> Description,
+    describe: fn() -> OperationDescription,
     scopes: NeededScopes,
     apart: bool,
     repeatable: bool,
     conditional: bool,
-    kept: Option<KeptBy>,
+    cache_key: Option<CacheKey>,
     reads: bool,
     arguments: PhantomData<fn(T)>,
 }
 
-impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
+impl<H: Handler<T, Context>, T: 'static> RouteSpec<H, T> {
     /// Combines a handler with its description `P`, which `#[utoipa::path]` generates.
     pub fn new<P: utoipa::Path + SchemaReferences + for<'t> Tags<'t>>(_: P, handler: H) -> Self {
         let describe = || {
             let (mut operation, mut schemas) = (P::operation(), Vec::new());
             P::schemas(&mut schemas);
             operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
-            Description { operation, schemas }
+            OperationDescription { operation, schemas }
         };
         Self {
             handler,
@@ -122,7 +122,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             apart: false,
             repeatable: false,
             conditional: false,
-            kept: None,
+            cache_key: None,
             reads: P::methods().contains(&HttpMethod::Get),
             arguments: PhantomData,
         }
@@ -155,11 +155,14 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
         }
     }
 
-    /// Caches the responses, and compresses them for clients that accept gzip. Only for a public GET whose response depends on this key and on the
-    /// database alone.
+    /// Caches the responses, and compresses them for clients that accept gzip. Only for a public GET whose response depends on this key and
+    /// on the database alone.
     #[must_use]
-    pub fn kept(self, by: KeptBy) -> Self {
-        Self { kept: Some(by), ..self }
+    pub fn cached(self, key: CacheKey) -> Self {
+        Self {
+            cache_key: Some(key),
+            ..self
+        }
     }
 
     /// Marks a route as read-only although its method is not GET, because it computes its response from the body and changes nothing.
@@ -168,7 +171,8 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
         Self { reads: true, ..self }
     }
 
-    /// Describes `/jwt` and `/key` as two paths, because `/{auth}` would be ambiguous with another path that has a parameter in the same position.
+    /// Describes `/jwt` and `/key` as two paths, because `/{auth}` would be ambiguous with another path that has a parameter in the same
+    /// position.
     #[must_use]
     pub fn apart(self) -> Self {
         Self { apart: true, ..self }
@@ -180,10 +184,10 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
 #[macro_export]
 macro_rules! route {
     ($handler:ident) => {
-        $crate::pastey::paste! { $crate::Described::new([<__path_ $handler>], $handler) }
+        $crate::pastey::paste! { $crate::RouteSpec::new([<__path_ $handler>], $handler) }
     };
     ($module:ident::$handler:ident) => {
-        $crate::pastey::paste! { $crate::Described::new($module::[<__path_ $handler>], $module::$handler) }
+        $crate::pastey::paste! { $crate::RouteSpec::new($module::[<__path_ $handler>], $module::$handler) }
     };
 }
 
@@ -221,8 +225,8 @@ impl Routes {
     /// If a public route has an authentication scheme, or another route has none. This is a defect of the table.
     #[must_use]
     #[expect(private_bounds, reason = "only the extractors of this crate are access guards")]
-    pub fn with<H: Handler<T, Context>, T: Gated + 'static>(mut self, described: Described<H, T>) -> Self {
-        let Described {
+    pub fn with<H: Handler<T, Context>, T: GuardedArguments + 'static>(mut self, described: RouteSpec<H, T>) -> Self {
+        let RouteSpec {
             handler,
             methods,
             path: described_path,
@@ -231,7 +235,7 @@ impl Routes {
             apart,
             repeatable,
             conditional,
-            kept,
+            cache_key,
             reads,
             ..
         } = described;
@@ -264,7 +268,7 @@ impl Routes {
                     scopes,
                     repeatable,
                     conditional,
-                    kept,
+                    cache_key,
                     reads,
                     group: 0,
                     describe,
@@ -290,13 +294,13 @@ fn method_of(method: &HttpMethod) -> Method {
 }
 
 /// The arguments of a handler, which begin with an access guard.
-pub(crate) trait Gated {
+pub(crate) trait GuardedArguments {
     const ACCESS: Access;
 }
 
 macro_rules! gated {
     ($($argument:ident),*) => {
-        impl<M, G: Gate, $($argument),*> Gated for (M, G, $($argument,)*) {
+        impl<M, G: AccessGuard, $($argument),*> GuardedArguments for (M, G, $($argument,)*) {
             const ACCESS: Access = G::ACCESS;
         }
     };

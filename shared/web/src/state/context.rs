@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::dependencies::Surroundings;
+use super::dependencies::Dependencies;
 use crate::config::Config;
 use crate::limits::{BodyMemory, BodySender, KeyedLock, KeyedLocks, Limits, WorkerPool};
 use crate::observability::metrics::Metrics;
@@ -85,8 +85,8 @@ impl Context {
     ///
     /// # Errors
     /// [`StartError`], whose text says how to solve the problem. An interrupted restore of a backup is such an error, too.
-    pub async fn open(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
-        let context = Self::open_incomplete(config, surroundings).await?;
+    pub async fn open(config: Config, dependencies: Dependencies) -> Result<Self, StartError> {
+        let context = Self::open_incomplete(config, dependencies).await?;
         context.database().check_complete().await?;
         Ok(context)
     }
@@ -95,13 +95,13 @@ impl Context {
     ///
     /// # Errors
     /// [`StartError`], whose text says how to solve the problem.
-    pub async fn open_incomplete(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
-        let Surroundings {
+    pub async fn open_incomplete(config: Config, dependencies: Dependencies) -> Result<Self, StartError> {
+        let Dependencies {
             clock,
             random,
             store,
             mailer,
-        } = surroundings;
+        } = dependencies;
         let store = match store {
             Some(store) => store,
             None => {
@@ -257,19 +257,23 @@ impl Context {
             .await
     }
 
-    /// Compares a password with a stored hash. It computes one hash in any case, also if there is no stored hash, so that the time of the
+    /// Compares a password with a stored hash. It always computes one hash, even without a stored hash, so that the time of the
     /// response does not reveal whether the account exists. Returns `None` if the password is wrong.
     ///
     /// # Errors
     /// 503 if too many jobs wait.
-    pub async fn verify_password(&self, password: String, stored: Option<String>) -> Result<Option<Verified>, Error> {
+    pub async fn verify_password(
+        &self,
+        password: String,
+        stored: Option<String>,
+    ) -> Result<Option<VerifiedPassword>, Error> {
         self.compute(move |context| {
             let passwords = &context.0.passwords;
             if !passwords.verify(&password, stored.as_deref()) {
                 return None;
             }
             let outdated = stored.is_some_and(|stored| passwords.is_outdated(&stored));
-            Some(Verified {
+            Some(VerifiedPassword {
                 rehashed: outdated.then(|| passwords.hash(context.random(), &password)),
             })
         })
@@ -341,7 +345,7 @@ pub struct LongReadPermit {
 
 /// The result of a successful password check.
 #[derive(Debug)]
-pub struct Verified {
+pub struct VerifiedPassword {
     /// A hash with the present settings, if the stored hash is outdated.
     pub rehashed: Option<String>,
 }

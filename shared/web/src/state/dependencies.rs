@@ -10,7 +10,7 @@ use crate::system::{SystemClock, SystemRandom};
 
 /// The dependencies of a [`crate::Context`]. Tests replace them.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct Dependencies {
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source.
@@ -21,7 +21,7 @@ pub struct Surroundings {
     pub mailer: Option<Arc<dyn Mailer>>,
 }
 
-impl Surroundings {
+impl Dependencies {
     /// The clock and the random source of the operating system, the bucket of the configuration, and no mailer.
     pub fn system() -> Self {
         Self {

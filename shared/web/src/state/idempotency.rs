@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: a client may send a request that creates a record several times, and the record is created once.
 //!
 //! The commit id is derived from the caller's credential, the method, the path and the key. For 24 hours, every process that receives the
-//! repeat finds the commit by that id, and with it the id of the record. The response is not stored: it shows the record as it is now, including an
-//! image that was stored after the commit.
+//! repeat finds the commit by that id, and with it the id of the record. The response is not stored: it shows the record as it is now,
+//! including an image that was stored after the commit.
 
 use std::sync::OnceLock;
 
@@ -120,11 +120,11 @@ pub(crate) struct CommittedResult<T> {
 
 /// The result of a request that creates a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Made<T> {
+pub struct Creation<T> {
     /// The value that identifies the record, usually its id.
     pub value: T,
     /// Whether the request is a repeat and an earlier request created the record.
-    pub again: bool,
+    pub is_repeat: bool,
 }
 
 impl IdempotentRequest {
@@ -145,13 +145,13 @@ impl IdempotentRequest {
     ///
     /// # Errors
     /// 422 if a request with another body used the same key.
-    pub(crate) fn open<T>(&self, committed: Committed<CommittedResult<T>>) -> Result<Made<T>> {
+    pub(crate) fn open<T>(&self, committed: Committed<CommittedResult<T>>) -> Result<Creation<T>> {
         if committed.value.body != self.body {
             return Err(Error::unprocessable("idempotencyKeyReused"));
         }
-        Ok(Made {
+        Ok(Creation {
             value: committed.value.made,
-            again: committed.replayed,
+            is_repeat: committed.replayed,
         })
     }
 }

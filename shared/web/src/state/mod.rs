@@ -1,6 +1,6 @@
 //! The shared state: [`Context`] for the process and [`Session`] for one request.
 //!
-//! [`Context::open`] gets the configuration and the injected [`Surroundings`], opens the bucket and the database, and is then shared by all
+//! [`Context::open`] gets the configuration and the injected [`Dependencies`], opens the bucket and the database, and is then shared by all
 //! requests. The gateway creates one [`Session`] for each request; it dereferences to the context, and adds the freshness of the reads, the
 //! limits that the request counts for, and the `Idempotency-Key`. Handlers read and write with the session.
 //!
@@ -15,9 +15,9 @@ mod dependencies;
 mod idempotency;
 mod session;
 
-pub use context::{Context, LongReadPermit, StartError, Verified};
-pub use dependencies::Surroundings;
+pub use context::{Context, LongReadPermit, StartError, VerifiedPassword};
+pub use dependencies::Dependencies;
+pub use idempotency::Creation;
 pub(crate) use idempotency::MAX_KEY_BYTES;
-pub use idempotency::Made;
 pub(crate) use session::HeaderCaches;
 pub use session::Session;

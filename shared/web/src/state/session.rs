@@ -29,24 +29,24 @@ pub struct Session {
 }
 
 /// The reason why a read or a write failed.
-enum Failure {
+enum SessionError {
     /// The database or the bucket failed.
     Database(bespoke_database::Error),
     /// The closure of the handler returned an error.
     Handler(Error),
 }
 
-impl From<bespoke_database::Error> for Failure {
+impl From<bespoke_database::Error> for SessionError {
     fn from(error: bespoke_database::Error) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<SessionError> for Error {
+    fn from(failure: SessionError) -> Self {
         match failure {
-            Failure::Database(error) => error.into(),
-            Failure::Handler(error) => error,
+            SessionError::Database(error) => error.into(),
+            SessionError::Handler(error) => error,
         }
     }
 }
@@ -114,10 +114,10 @@ impl Session {
     pub async fn read<T: Send>(&self, mut f: impl FnMut(&Db<'_>) -> Result<T> + Send) -> Result<T> {
         let database = self.context.database();
         let read = database
-            .read(self.freshness(), |db| f(db).map_err(Failure::Handler))
+            .read(self.freshness(), |db| f(db).map_err(SessionError::Handler))
             .await;
         // An error of the handler is based on a version that was revalidated.
-        let verified = !matches!(read, Err(Failure::Database(_)));
+        let verified = !matches!(read, Err(SessionError::Database(_)));
         self.state.checked.store(verified, Ordering::Relaxed);
         Ok(read?)
     }
@@ -230,7 +230,9 @@ impl Session {
     {
         let database = self.context.database();
         database.offer_usage(self.now());
-        let committed = database.commit(id, move |db| f(db).map_err(Failure::Handler)).await;
+        let committed = database
+            .commit(id, move |db| f(db).map_err(SessionError::Handler))
+            .await;
         match &committed {
             Ok(_) => {
                 self.context.metrics().count_commit();
@@ -238,8 +240,8 @@ impl Session {
                 self.state.checked.store(true, Ordering::Relaxed);
             }
             // It is unknown whether the local copy has the newest version.
-            Err(Failure::Database(_)) => self.state.checked.store(false, Ordering::Relaxed),
-            Err(Failure::Handler(_)) => {}
+            Err(SessionError::Database(_)) => self.state.checked.store(false, Ordering::Relaxed),
+            Err(SessionError::Handler(_)) => {}
         }
         Ok(committed?)
     }

@@ -4,7 +4,7 @@
 //! `dyn Clock` and `dyn Random`, so that tests control them. It depends on `bespoke-core` alone.
 //!
 //! To add another facility of the operating system, put the call into a file here and hand it over in
-//! [`Surroundings`](crate::Surroundings).
+//! [`Dependencies`](crate::Dependencies).
 
 mod clock;
 mod files;

@@ -55,12 +55,12 @@ const PASSWORD_TYPE: &str = "v3";
 impl From<User> for Account {
     fn from(user: User) -> Self {
         Self {
-            id: user.standing.id,
+            id: user.account_status.id,
             bio: user.bio,
             compare: user.compare,
-            consent: user.standing.consent as i64,
+            consent: user.account_status.consent as i64,
             control: user.control,
-            created_at: user.standing.created_at,
+            created_at: user.account_status.created_at,
             email: user.email,
             data: user.data,
             ihash: user.ihash,
@@ -73,13 +73,13 @@ impl From<User> for Account {
             mfa_enabled: user.mfa_enabled,
             newsletter: user.newsletter,
             patron: user.patron,
-            role: user.standing.role,
-            status: user.standing.status as i64,
+            role: user.account_status.role,
+            status: user.account_status.status as i64,
             updated_at: user.updated_at,
             username: user.username,
             lusername: user.lusername,
             password_type: PASSWORD_TYPE,
-            uuid: user.standing.uuid,
+            uuid: user.account_status.uuid,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::super::{Unit, unit};
 use super::*;
 use crate::measurement::MODEL_SETS;
 
-/// Dolls and giants.
+/// The models of dolls and giants.
 fn others() -> Vec<(String, Measurements)> {
     let models: Map<String, Value> = serde_json::from_str(include_str!("../data/other-models.json")).unwrap();
     let model = |(name, measies): (String, Value)| (name, measies.as_object().unwrap().clone());
@@ -20,24 +20,24 @@ fn scaled(measies: &Measurements, factor: f64) -> Measurements {
 }
 
 #[test]
-fn no_official_model_is_out_of_order() {
+fn official_models_have_no_order_warnings() {
     let all: Vec<_> = MODEL_SETS.iter().cloned().chain(others()).collect();
     assert_eq!(all.len(), 40);
     for (name, measies) in all {
         assert_eq!(measies.len(), NAMES.len(), "{name}");
-        assert_eq!(order(&Known::of(&measies)), [], "{name}");
+        assert_eq!(order(&KnownValues::of(&measies)), [], "{name}");
     }
 }
 
 #[test]
-fn nothing_is_odd_about_the_adults() {
+fn adult_models_have_no_warnings() {
     for (name, measies) in MODEL_SETS.iter() {
         assert_eq!(check(measies), [], "{name}");
     }
 }
 
 #[test]
-fn each_mix_up_of_units_is_named_on_each_adult() {
+fn unit_mix_up_is_detected_on_each_adult() {
     for (name, measies) in MODEL_SETS.iter() {
         for (factor, words) in MIX_UPS {
             let warnings = check(&scaled(measies, factor));
@@ -46,31 +46,31 @@ fn each_mix_up_of_units_is_named_on_each_adult() {
             };
             assert_eq!(warning.rule, Rule::Unit, "{name}");
             assert_eq!(warning.message, format!("These look like {words}."), "{name}");
-            assert_eq!(warning.measurements.len(), 37, "all lengths, and no angle");
+            assert_eq!(warning.measurements.len(), 37, "all lengths and no angle");
         }
     }
 }
 
 #[test]
-fn a_mix_up_is_told_from_five_lengths_and_from_no_fewer() {
+fn unit_mix_up_needs_five_lengths() {
     let few = |count| {
         let body = &MODEL_SETS[3].1;
         scaled(&body.clone().into_iter().take(count).collect(), 0.1)
     };
-    assert!(mix_up(&Known::of(&few(4))).is_none());
-    assert!(mix_up(&Known::of(&few(5))).is_some());
+    assert!(mix_up(&KnownValues::of(&few(4))).is_none());
+    assert!(mix_up(&KnownValues::of(&few(5))).is_some());
     let mut angle = few(4);
     angle.insert("shoulderSlope".into(), json!(1.3));
-    assert!(mix_up(&Known::of(&angle)).is_none(), "an angle is no length");
+    assert!(mix_up(&KnownValues::of(&angle)).is_none(), "an angle is not a length");
 }
 
 #[test]
-fn each_chain_when_broken_is_named() {
+fn each_broken_chain_is_reported() {
     let body = &MODEL_SETS[3].1;
     let mut broken = 0;
     for chain in CHAINS {
         for pair in chain.windows(2) {
-            // As large as the larger one is not smaller.
+            // Equal values break the chain, too.
             let mut measies = body.clone();
             measies.insert(pair[1].into(), body[pair[0]].clone());
             let named = |warning: &Warning| warning.measurements == pair && warning.rule == Rule::Order;
@@ -80,16 +80,16 @@ fn each_chain_when_broken_is_named() {
         }
     }
     assert_eq!(broken, 16);
-    // The ends of a chain are compared when nothing is known of what lies between.
+    // If the measurements between are missing, the ends of a chain are compared.
     let ends = json!({ "waistToFloor": 100, "waistToHips": 1050 });
-    let [warning] = &order(&Known::of(ends.as_object().unwrap()))[..] else {
+    let [warning] = &order(&KnownValues::of(ends.as_object().unwrap()))[..] else {
         panic!("one warning")
     };
     assert_eq!(warning.measurements, ["waistToFloor", "waistToHips"]);
 }
 
 #[test]
-fn dolls_and_giants_are_taken_and_at_most_hinted_at() {
+fn dolls_and_giants_get_hints_only() {
     for (name, measies) in others() {
         assert_eq!(crate::measurement::sanitise(measies.clone()).len(), NAMES.len());
         assert!(
@@ -109,7 +109,7 @@ fn dolls_and_giants_are_taken_and_at_most_hinted_at() {
 }
 
 #[test]
-fn what_is_far_from_adults_is_hinted_at() {
+fn value_out_of_range_gets_a_hint() {
     let body = &MODEL_SETS[3].1;
     for (name, value, far) in [
         ("neck", 1001.0, true),
@@ -120,7 +120,7 @@ fn what_is_far_from_adults_is_hinted_at() {
     ] {
         let mut measies = body.clone();
         measies.insert(name.into(), json!(value));
-        let warning = range(&Known::of(&measies));
+        let warning = range(&KnownValues::of(&measies));
         assert_eq!(warning.is_some(), far, "{name} {value}");
         assert!(warning.is_none_or(|warning| warning.measurements == [name]));
     }

@@ -75,8 +75,8 @@ fn problem_of(error: &ExporterBuildError) -> String {
     }
 }
 
-/// Reads the sizes of the queue and of the batches from the environment, within bounds. The SDK itself accepts any number, also one with which it
-/// occupies a core or all memory.
+/// Reads the sizes of the queue and of the batches from the environment, within bounds. The SDK itself accepts any number, also one with
+/// which it occupies a core or all memory.
 fn batch_config(variables: &OtelVariables) -> BatchConfig {
     let queue = variables.number(OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT, 1..=MAX_QUEUE);
     let batch = OTEL_BSP_MAX_EXPORT_BATCH_SIZE_DEFAULT;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bespoke_core::entity::api_key::DEMO_KEY;
-use bespoke_core::entity::user::Standing;
+use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::permission::Actor;
 use bespoke_core::{Claims, ClientNetwork, EntityId, KeySecret, Level, Scope, Scopes, Timestamp};
 use bespoke_database::api_keys::Credential;
@@ -14,18 +14,18 @@ use http::request::Parts;
 use uuid::Uuid;
 
 use super::credentials::{KeyCredentials, bearer, key_credentials};
-use super::identity::{Identity, Via};
+use super::identity::{AuthMethod, Identity};
 use crate::access::{AccessRules, NeededScopes, Scheme};
 use crate::client::ClientIp;
-use crate::limits::{Guess, RateSubject};
+use crate::limits::{CountedGuess, RateSubject};
 use crate::request::Params;
 use crate::response::{Error, Result};
 use crate::state::{Context, Session};
 
 /// The credentials of a call, verified as far as that needs no database, and the facts that authorization depends on. A transaction verifies
-/// the rest with [`Proof::known`] and [`Proof::admit`], possibly several times for one call.
+/// the rest with [`AccessCheck::authenticate`] and [`AccessCheck::authorize`], possibly several times for one call.
 #[derive(Debug, Clone)]
-pub(super) struct Proof {
+pub(super) struct AccessCheck {
     credentials: Credentials,
     client: Option<IpAddr>,
     /// The scopes that the route requires.
@@ -41,7 +41,7 @@ enum Credentials {
 }
 
 /// An authenticated caller, which may still lack authorization.
-pub(super) struct Known {
+pub(super) struct Authenticated {
     pub(super) identity: Identity,
     /// The limits of the API key.
     pub(super) key: Option<Arc<Credential>>,
@@ -50,13 +50,13 @@ pub(super) struct Known {
 }
 
 /// 401 without a reason, because the caller has not proved that it holds the secret.
-pub(super) fn refused() -> Error {
+pub(super) fn unauthenticated() -> Error {
     Error::unauthorized("unauthorized")
 }
 
 /// # Errors
 /// 403 if `level` is below `required`.
-pub(super) fn require(level: Level, required: u8) -> Result<()> {
+pub(super) fn require_level(level: Level, required: u8) -> Result<()> {
     if level.number() >= required {
         Ok(())
     } else {
@@ -64,7 +64,7 @@ pub(super) fn require(level: Level, required: u8) -> Result<()> {
     }
 }
 
-impl Proof {
+impl AccessCheck {
     /// Parses the credentials of the scheme that the route requires, and verifies the signature of a token.
     ///
     /// # Errors
@@ -73,18 +73,18 @@ impl Proof {
         let rules = parts.extensions.get::<AccessRules>();
         let credentials = match rules.and_then(|rules| rules.scheme) {
             Some(Scheme::Jwt) => {
-                let token = bearer(&parts.headers).ok_or_else(refused)?;
+                let token = bearer(&parts.headers).ok_or_else(unauthenticated)?;
                 context
                     .tokens()
                     .verify(token, now)
                     .map(Credentials::Token)
-                    .map_err(|_| refused())?
+                    .map_err(|_| unauthenticated())?
             }
             Some(Scheme::Key) => {
                 // The checksum of the secret rejects typing errors here, without a query.
                 let KeyCredentials { id, secret } = key_credentials(&parts.headers)?;
                 if id == DEMO_KEY && !context.config().demo_key {
-                    return Err(refused());
+                    return Err(unauthenticated());
                 }
                 Credentials::Key { id, secret }
             }
@@ -111,7 +111,7 @@ impl Proof {
     ///
     /// # Errors
     /// 429 if the network of the client has sent too many wrong keys.
-    pub(super) fn reserve_guess(&self, context: &Context) -> Result<Option<Guess>> {
+    pub(super) fn reserve_guess(&self, context: &Context) -> Result<Option<CountedGuess>> {
         match (&self.credentials, self.client, context.limits()) {
             (Credentials::Key { id, secret }, Some(client), Some(limits)) => {
                 limits.guesses.reserve(*id, secret, ClientNetwork::of(client))
@@ -121,7 +121,7 @@ impl Proof {
     }
 
     /// Takes the counted call back if the key turned out to be right, or if its check did not finish.
-    pub(super) fn settle_guess<T>(&self, guess: Option<Guess>, result: &Result<T>, context: &Context) {
+    pub(super) fn settle_guess<T>(&self, guess: Option<CountedGuess>, result: &Result<T>, context: &Context) {
         let (Credentials::Key { id, secret }, Some(limits)) = (&self.credentials, context.limits()) else {
             return;
         };
@@ -159,17 +159,24 @@ impl Proof {
     ///
     /// # Errors
     /// 401 if the credentials are wrong or revoked.
-    pub(super) fn known(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Known> {
+    pub(super) fn authenticate(&self, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Authenticated> {
         match &self.credentials {
             Credentials::Token(claims) => by_token(claims, db, now),
             Credentials::Key { id, secret } => self.by_key(*id, secret, db, context, now),
         }
     }
 
-    fn by_key(&self, id: Uuid, secret: &KeySecret, db: &Db<'_>, context: &Context, now: Timestamp) -> Result<Known> {
+    fn by_key(
+        &self,
+        id: Uuid,
+        secret: &KeySecret,
+        db: &Db<'_>,
+        context: &Context,
+        now: Timestamp,
+    ) -> Result<Authenticated> {
         let Some(credential) = api_keys::credential(db, id)? else {
             let was_revoked = api_keys::was_revoked(db, id, secret)?;
-            return Err(if was_revoked { revoked() } else { refused() });
+            return Err(if was_revoked { revoked() } else { unauthenticated() });
         };
         let is_current = credential.secret.matches(secret);
         let old = credential.old_secret.as_ref();
@@ -177,7 +184,7 @@ impl Proof {
             .filter(|(old, _)| !is_current && old.matches(secret))
             .map(|(_, until)| *until);
         if !(is_current || grace_until.is_some()) || credential.instance != context.config().instance {
-            return Err(refused());
+            return Err(unauthenticated());
         }
         // The caller holds the secret, so from here on the response may contain the reason.
         let usable = if grace_until.is_some_and(|until| now >= until) {
@@ -189,17 +196,17 @@ impl Proof {
         } else {
             Ok(())
         };
-        let standing = credential.owner.clone();
+        let account_status = credential.owner.clone();
         let actor = Actor {
-            user_id: standing.id,
-            level: Actor::key_level(credential.level, &standing.role),
+            user_id: account_status.id,
+            level: Actor::key_level(credential.level, &account_status.role),
             restricted: credential.scopes.is_some() || credential.cidr.is_some(),
         };
-        Ok(Known {
+        Ok(Authenticated {
             identity: Identity {
                 actor,
-                standing,
-                via: Via::Key(id),
+                account_status,
+                auth_method: AuthMethod::Key(id),
                 impersonator: None,
             },
             key: Some(credential),
@@ -231,30 +238,34 @@ impl Proof {
     /// # Errors
     /// 401 if the credentials are wrong; 403 with the missing scope.
     pub(super) fn require_scope(&self, db: &Db<'_>, context: &Context, scope: Scope, set: Option<Uuid>) -> Result<()> {
-        let known = self.known(db, context, context.now())?;
-        let scopes = known.key.as_ref().and_then(|key| key.scopes.as_ref());
+        let authenticated = self.authenticate(db, context, context.now())?;
+        let scopes = authenticated.key.as_ref().and_then(|key| key.scopes.as_ref());
         scopes.map_or(Ok(()), |scopes| check_scopes(scopes, &[scope], set))
     }
 
     /// Authenticates and authorizes the call in one step, for a route of that level.
     ///
     /// # Errors
-    /// Those of [`Proof::known`] and [`Proof::admit`].
-    pub(super) fn actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
-        let known = self.known(db, context, context.now())?;
-        self.admit(&known, level, db)?;
-        Ok(known.identity.actor)
+    /// Those of [`AccessCheck::authenticate`] and [`AccessCheck::authorize`].
+    pub(super) fn authorized_actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
+        let authenticated = self.authenticate(db, context, context.now())?;
+        self.authorize(&authenticated, level, db)?;
+        Ok(authenticated.identity.actor)
     }
 
     /// Authorizes an authenticated caller for a route of that level.
     ///
     /// # Errors
     /// 401 if the account, the token or the key is unusable; 403 below the level, without a required scope, or from another address.
-    pub(super) fn admit(&self, known: &Known, level: u8, db: &Db<'_>) -> Result<()> {
-        known.usable.clone()?;
-        known.identity.standing.usable().map_err(|_| refused())?;
-        require(known.identity.actor.level, level)?;
-        known
+    pub(super) fn authorize(&self, authenticated: &Authenticated, level: u8, db: &Db<'_>) -> Result<()> {
+        authenticated.usable.clone()?;
+        authenticated
+            .identity
+            .account_status
+            .usable()
+            .map_err(|_| unauthenticated())?;
+        require_level(authenticated.identity.actor.level, level)?;
+        authenticated
             .key
             .as_ref()
             .map_or(Ok(()), |key| self.check_route_scopes(key, db))
@@ -272,34 +283,34 @@ fn revoked() -> Error {
     Error::unauthorized("keyRevoked")
 }
 
-fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
+fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Authenticated> {
     if claims.exp <= now.as_seconds() {
-        return Err(refused());
+        return Err(unauthenticated());
     }
-    let standing = users::standing(db, claims.id)?.ok_or_else(refused)?;
-    if claims.sub.is_some_and(|uuid| uuid != standing.uuid) {
-        return Err(refused());
+    let account_status = users::account_status(db, claims.id)?.ok_or_else(unauthenticated)?;
+    if claims.sub.is_some_and(|uuid| uuid != account_status.uuid) {
+        return Err(unauthenticated());
     }
-    if claims.iat < standing.tokens_from.as_seconds() {
-        return Err(refused());
+    if claims.iat < account_status.tokens_from.as_seconds() {
+        return Err(unauthenticated());
     }
     if let Some(impersonator) = claims.impersonator {
-        still_impersonates(impersonator, &standing, db)?;
+        still_impersonates(impersonator, &account_status, db)?;
     }
     // The level follows the present role of the account. The role in the token may be outdated.
     let actor = Actor {
-        user_id: standing.id,
+        user_id: account_status.id,
         level: match claims.impersonator {
-            None => standing.role.level(),
-            Some(_) => Actor::acting_level(&standing.role),
+            None => account_status.role.level(),
+            Some(_) => Actor::impersonation_level(&account_status.role),
         },
         restricted: false,
     };
-    Ok(Known {
+    Ok(Authenticated {
         identity: Identity {
             actor,
-            standing: Standing::clone(&standing),
-            via: Via::Token,
+            account_status: AccountStatus::clone(&account_status),
+            auth_method: AuthMethod::Token,
             impersonator: claims.impersonator,
         },
         key: None,
@@ -308,13 +319,13 @@ fn by_token(claims: &Claims, db: &Db<'_>, now: Timestamp) -> Result<Known> {
 }
 
 /// Checks that the impersonator of a token may still impersonate the account.
-fn still_impersonates(impersonator: i64, target: &Standing, db: &Db<'_>) -> Result<()> {
-    let standing = users::standing(db, impersonator)?.ok_or_else(refused)?;
-    standing.usable().map_err(|_| refused())?;
+fn still_impersonates(impersonator: i64, target: &AccountStatus, db: &Db<'_>) -> Result<()> {
+    let account_status = users::account_status(db, impersonator)?.ok_or_else(unauthenticated)?;
+    account_status.usable().map_err(|_| unauthenticated())?;
     let actor = Actor {
-        user_id: standing.id,
-        level: standing.role.level(),
+        user_id: account_status.id,
+        level: account_status.role.level(),
         restricted: false,
     };
-    actor.may_impersonate(&target.role).map_err(|_| refused())
+    actor.may_impersonate(&target.role).map_err(|_| unauthenticated())
 }
