@@ -108,11 +108,11 @@ pub(crate) fn with_context<T>(
 pub(crate) fn with_database<T>(data_dir: Option<PathBuf>, work: impl AsyncFnOnce(&Database) -> Result<T>) -> Result<T> {
     let environment = environment(data_dir);
     block_on(async {
-        let surroundings = Surroundings::system();
-        let config = configuration(environment, Expect::InstallationOrPart, &surroundings).await?;
+        let dependencies = Dependencies::system();
+        let config = configuration(environment, Expect::InstallationOrPart, &dependencies).await?;
         let cannot_open = || format!("cannot open the bucket {}", config.store);
         let store = config.store.open(&config.aws).with_context(cannot_open)?;
-        let vault = config.vault(surroundings.random);
+        let vault = config.vault(dependencies.random);
         let opened = Database::open_for_restore(store, config.local_dir.clone(), vault).await;
         let database = opened.with_context(cannot_open)?;
         let result = work(&database).await;

@@ -24,7 +24,6 @@ const ALLOWED: &[(&str, usize)] = &[
     ("bespoke (bin)", 4),
     ("bespoke_database (lib)", 17),
     ("bespoke_services (lib)", 4),
-    ("bespoke_web (lib)", 14),
 ];
 
 /// The name and the root file of each library and each binary of the workspace.
