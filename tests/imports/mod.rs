@@ -3,6 +3,8 @@
 //! A cycle is a set of files each of which needs all others, so its files can only be understood together. A few files
 //! may form one, for example a type and its error. More than three show that a layer is missing.
 //!
+//! The layers of the storage engine are checked in addition: a file may import only files of its own layer and of lower ones.
+//!
 //! `module_tree` reads the files of a crate and finds the imports between them. `cycles` finds the cycles.
 
 mod cycles;
@@ -24,6 +26,20 @@ const ALLOWED: &[(&str, usize)] = &[
     ("bespoke (bin)", 4),
     ("bespoke_database (lib)", 17),
     ("bespoke_services (lib)", 4),
+];
+
+/// The layers of the storage engine from bottom to top, by folders or files of its source.
+const STORAGE_LAYERS: &[&[&str]] = &[
+    &["ablation", "clock", "disk", "limits", "trace", "version"],
+    &["error", "random"],
+    &["aws", "format", "tasks"],
+    &["store"],
+    &["copy"],
+    &["sync"],
+    &["commit"],
+    &["maintenance"],
+    &["engine"],
+    &["fuzzing", "simulation"],
 ];
 
 /// The name and the root file of each library and each binary of the workspace.
@@ -77,4 +93,22 @@ fn import_cycles_are_small() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn storage_layers_import_downwards() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/storage/src/lib.rs");
+    let tree = ModuleTree::read(Path::new(root));
+    let layer = |file: usize| {
+        let name = tree.name(file);
+        let module = name.split(['/', '.']).next().unwrap();
+        let layer = STORAGE_LAYERS.iter().position(|layer| layer.contains(&module));
+        layer.unwrap_or_else(|| panic!("{name} has no layer in `STORAGE_LAYERS`"))
+    };
+    let edges = tree.imports().iter().enumerate();
+    let upwards = edges
+        .flat_map(|(from, edges)| edges.iter().map(move |to| (from, *to)))
+        .filter(|(from, to)| layer(*from) < layer(*to))
+        .map(|(from, to)| format!("{} imports {}", tree.name(from), tree.name(to)));
+    assert_eq!(upwards.collect::<Vec<_>>(), Vec::<String>::new());
 }

@@ -1,7 +1,7 @@
 //! Calls that are counted: per account, per API key and per day.
 //!
 //! A call is no write. A process gathers its counts in memory; a commit of its own takes them along, or they go to the bucket
-//! as an object that maintenance merges (see `bespoke_storage`, "Counts that wait outside the database").
+//! as an object that maintenance merges (see `commit::usage` of `bespoke_storage`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

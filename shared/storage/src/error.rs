@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use rusqlite::ErrorCode;
 
 use crate::disk::advice;
-use crate::store::StoreError;
 use crate::version::{DatedVersion, Version};
 
 /// An error of the engine. Its text is for the log and contains no data of a row.
@@ -135,18 +134,6 @@ impl From<rusqlite::Error> for Error {
                 "{error}: is that disk full, or failing?"
             ))),
             _ => Self::Sqlite(error),
-        }
-    }
-}
-
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::PreconditionFailed | StoreError::Busy(_) | StoreError::Unknown(_) => {
-                Self::unavailable(error.to_string())
-            }
-            StoreError::Refused(detail) => Self::Refused(detail),
-            StoreError::Damaged(detail) => Self::Corrupt(detail),
         }
     }
 }

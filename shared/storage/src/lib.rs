@@ -30,7 +30,8 @@
 //! | `format`, `store` | stored formats without I/O; the [`ObjectStore`] trait and its implementations |
 //! | `clock`, `random`, `tasks`, `error`, `limits`, `version`, `trace` | used by all modules |
 //!
-//! A test in `tests/imports` of this workspace fails if an import cycle has more than three files.
+//! Two tests in `tests/imports` of this workspace check that: imports point downwards, and no import cycle has more than
+//! three files.
 //!
 //! # Dependencies
 //!

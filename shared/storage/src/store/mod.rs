@@ -12,7 +12,7 @@
 //!
 //! # Dependencies
 //!
-//! This module depends on `format` for the names of objects, on `aws` for connections, and on no other layer. A store
+//! This module depends on `format` for the names of objects, on `aws` for connections, on `error`, and on no other layer. A store
 //! knows nothing about the content of objects.
 //!
 //! # Data flow
@@ -46,6 +46,8 @@ pub use faulty::{Fault, FaultyStore, Operation, Rates};
 pub use memory::MemoryStore;
 pub use place::{Place, PlaceError};
 pub use s3::{S3Settings, S3Store};
+
+use crate::error::Error;
 
 /// The version of an object. It is opaque: it is compared and never computed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -141,6 +143,18 @@ pub enum StoreError {
     /// The object exists, but the store cannot read it.
     #[error("{0}")]
     Damaged(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::PreconditionFailed | StoreError::Busy(_) | StoreError::Unknown(_) => {
+                Self::unavailable(error.to_string())
+            }
+            StoreError::Refused(detail) => Self::Refused(detail),
+            StoreError::Damaged(detail) => Self::Corrupt(detail),
+        }
+    }
 }
 
 /// A store of objects. Many tasks may call its methods at once.
