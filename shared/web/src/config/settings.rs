@@ -366,7 +366,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_GITHUB_USER_NAME",
         "Freesewing bot",
-        "Author of a page if the account has no GitHub user name.",
+        "Author of commits for pages if the account has no GitHub user name.",
     ),
     setting(
         "BACKEND_GITHUB_USER_EMAIL",

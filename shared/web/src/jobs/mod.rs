@@ -1,8 +1,8 @@
 //! Background jobs: mail delivery and maintenance.
 //!
 //! No request waits for these jobs. The `maintenance` function runs them on Lambda, on a schedule; `bespoke serve` runs them on a timer, and
-//! sends mails right after the commit that queued them. Every job may run twice or in two processes at the same time, because each
-//! takes its work from the database in a transaction.
+//! sends mails right after the commit that queued them. Every job may be repeated, and may run in two processes at the same
+//! time.
 //!
 //! This module depends on `state` and `objects`, and must not depend on a route or a host.
 //!

@@ -1,8 +1,8 @@
 //! Files in the bucket next to the database: images and exports.
 //!
-//! An object is stored before the row that refers to it, and deleted after its row, so that no row ever refers to a missing object. Triggers
-//! of the database note the objects whose rows were deleted; `leftovers` deletes those objects after the commit, and maintenance deletes the
-//! rest.
+//! The image of a record and the file of an export are stored before the row that refers to them, and deleted after it, so that no row
+//! refers to a missing object. Triggers of the database note the objects whose rows were deleted; `leftovers` deletes those objects after
+//! the commit, and maintenance deletes the rest.
 //!
 //! | File | Job |
 //! | --- | --- |

@@ -1,7 +1,7 @@
 //! Records in responses: accounts, sets, patterns, bookmarks, API keys, texts and usage.
 //!
 //! A type here defines the fields of a record in responses and in the OpenAPI description. The order of its fields is the order in the JSON
-//! text, because existing clients and their tests compare that text. Fields of the first API generation come first; `uuid` and the other
+//! text, and existing clients may depend on it. Fields of the first API generation come first; `uuid` and the other
 //! fields of the second generation follow.
 //!
 //! A handler converts an entity of `bespoke-core` with `From` or `new`. This module must not decide who may read a record.
