@@ -88,7 +88,10 @@ impl Service {
         } else {
             "amazonaws.com"
         };
-        let endpoint = settings.endpoint.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+        let endpoint = settings
+            .endpoint
+            .as_deref()
+            .map(|url| url.trim_end_matches('/').to_owned());
         let timeout = Duration::from_millis(settings.call_timeout_ms);
         Self {
             endpoint: endpoint.unwrap_or_else(|| format!("https://{host}.{region}.{domain}")),
@@ -131,7 +134,9 @@ impl Service {
         body: String,
         now: Timestamp,
     ) -> Result<Request<String>, CallError> {
-        let mut request = Request::post(format!("{}{path}", self.endpoint)).body(body).map_err(no_response)?;
+        let mut request = Request::post(format!("{}{path}", self.endpoint))
+            .body(body)
+            .map_err(no_response)?;
         *request.headers_mut() = headers;
         let identity = self.identity().await?;
         let parameters = v4::SigningParams::builder()
@@ -175,7 +180,9 @@ fn error_code(response: &Response<Bytes>) -> String {
 /// Headers of a request.
 pub fn headers<const N: usize>(headers: [(HeaderName, &'static str); N]) -> HeaderMap {
     let headers = headers.into_iter();
-    headers.map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+    headers
+        .map(|(name, value)| (name, HeaderValue::from_static(value)))
+        .collect()
 }
 
 fn no_response(error: impl ToString) -> CallError {
@@ -189,15 +196,29 @@ mod tests {
     #[test]
     fn error_code_is_found_in_header_and_body() {
         for (header, body, expected) in [
-            ("MessageRejected:http://internal.amazon.com/coral/", "", "MessageRejected"),
-            ("", r#"{"__type":"com.amazonaws.ses#TooManyRequestsException"}"#, "TooManyRequestsException"),
+            (
+                "MessageRejected:http://internal.amazon.com/coral/",
+                "",
+                "MessageRejected",
+            ),
+            (
+                "",
+                r#"{"__type":"com.amazonaws.ses#TooManyRequestsException"}"#,
+                "TooManyRequestsException",
+            ),
             ("", r#"{"code":"BadRequestException"}"#, "BadRequestException"),
-            ("NotFoundException", r#"{"code":"BadRequestException"}"#, "NotFoundException"),
+            (
+                "NotFoundException",
+                r#"{"code":"BadRequestException"}"#,
+                "NotFoundException",
+            ),
             ("", "<busy/>", ""),
             ("", "", ""),
         ] {
             let mut response = Response::new(Bytes::from_static(body.as_bytes()));
-            response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(header));
+            response
+                .headers_mut()
+                .insert(ERROR_TYPE, HeaderValue::from_static(header));
             assert_eq!(error_code(&response), expected);
         }
     }

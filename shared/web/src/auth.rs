@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::idempotency::Made;
 use crate::limits::WriteCost;
-use crate::{Context, Error, Result, Session};
+use crate::{Context, Error, Result, Session, Witness};
 use proof::{Proof, refused, require, take_call};
 
 /// The levels as numbers, for [`Caller`] and [`Guest`].
@@ -133,6 +133,16 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             limits.hold(db, actor.user_id, context.now(), cost, || f(db, actor))
         };
         session.write(write).await
+    }
+
+    /// Writes an entry of the audit for a read.
+    pub(crate) async fn note(&self, session: &Session, witness: Witness) -> Result<()> {
+        let (proof, context) = (self.proof.clone(), Context::clone(session));
+        let write = move |db: &Db<'_>| {
+            let actor = proof.actor(LEVEL, db, &context)?;
+            witness.note(db, actor)
+        };
+        session.write_on_any_route(write).await
     }
 
     /// Makes something on behalf of the caller, as [`Caller::write`]. Under an `Idempotency-Key` the same request does so once.

@@ -1,9 +1,10 @@
-//! Exports: files with everything of an account, in the bucket, for whoever has the signed link.
+//! Exports: files with everything of an account, in the bucket, for everybody who has the signed link.
 
-use bespoke_core::Timestamp;
+use bespoke_database::{Freshness, exports};
 use bespoke_storage::{Fetched, PutCondition};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
+use http::HeaderValue;
 use ulid::Ulid;
 
 use crate::{Context, Error, Result};
@@ -17,7 +18,7 @@ const PIECE_BYTES: u64 = 256 * 1024;
 const PREFIX: &str = "exports/";
 const SUFFIX: &str = ".json";
 
-/// The name of an export: a ULID, so that it tells its age.
+/// The name of an export: a ULID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportName(Ulid);
 
@@ -28,13 +29,14 @@ impl ExportName {
         (ulid.to_string() == text).then_some(Self(ulid))
     }
 
+    /// The tag of its file, which never changes.
+    pub fn etag(self) -> HeaderValue {
+        HeaderValue::try_from(format!("\"{}\"", self.0)).expect("a ULID is visible ASCII")
+    }
+
     /// The path of ours that serves it.
     pub fn path(self) -> String {
         format!("/{PREFIX}{}", self.0)
-    }
-
-    fn made_before(self, moment: Timestamp) -> bool {
-        i64::try_from(self.0.timestamp_ms()).is_ok_and(|made| made < moment.as_millis())
     }
 }
 
@@ -56,22 +58,27 @@ impl Context {
         ExportName(Ulid::from_parts(now, u128::from_be_bytes(self.random().bytes())))
     }
 
-    /// Stores the file of an export. It is stored before its row, so that each row has a file. If the process dies between the two,
-    /// maintenance deletes the file.
+    /// Stores the file of an export whose row has been committed. Because the row comes first, each file without a row is one whose row was
+    /// deleted: here if that happened meanwhile, otherwise by maintenance.
     ///
     /// # Errors
-    /// 503 if the bucket does not take it.
+    /// 404 if the row was deleted meanwhile, with the account or by newer exports; 503 if the bucket does not answer.
     pub async fn put_export(&self, name: ExportName, file: Bytes) -> Result<()> {
         let key = key(&name.to_string());
         self.bucket().put(&key, file, PutCondition::CreateOnly).await?;
-        Ok(())
+        if self.is_noted(name).await? {
+            return Ok(());
+        }
+        self.bucket().delete(&key).await?;
+        Err(Error::not_found())
     }
 
-    /// Deletes the file of an export that has no row because it was refused. If that fails, maintenance does it.
-    pub async fn discard_export(&self, name: ExportName) {
-        if let Err(error) = self.bucket().delete(&key(&name.to_string())).await {
-            tracing::warn!(%error, "the file of a refused export could not be deleted");
-        }
+    /// Whether the export has a row in the newest version of the database.
+    async fn is_noted(&self, name: ExportName) -> Result<bool> {
+        let read = self
+            .database()
+            .read(Freshness::Strict, |db| exports::exists(db, &name.to_string()));
+        Ok(read.await?)
     }
 
     /// The link to an export.
@@ -109,19 +116,23 @@ impl Context {
         }
     }
 
-    /// Deletes the files from before that moment, also those whose row never came or went without them.
-    pub(crate) async fn purge_exports(&self, before: Timestamp) -> Result<()> {
-        for listed in self.bucket().list(PREFIX).await? {
-            let name = listed
-                .key
-                .strip_prefix(PREFIX)
-                .and_then(|name| name.strip_suffix(SUFFIX));
-            if name
-                .and_then(ExportName::parse)
-                .is_some_and(|name| name.made_before(before))
-            {
-                self.bucket().delete(&listed.key).await?;
+    /// Deletes the files without a row. They are listed before the rows are read, because a row comes before its file.
+    pub(crate) async fn purge_exports(&self) -> Result<()> {
+        let name_of = |key: &str| ExportName::parse(key.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?);
+        let listed = self.bucket().list(PREFIX).await?;
+        let names: Vec<_> = listed.iter().filter_map(|listed| name_of(&listed.key)).collect();
+        let read = self.database().read(Freshness::Strict, |db| {
+            let mut unnoted = Vec::new();
+            for name in &names {
+                let name = name.to_string();
+                if !exports::exists(db, &name)? {
+                    unnoted.push(name);
+                }
             }
+            Ok::<_, Error>(unnoted)
+        });
+        for name in read.await? {
+            self.bucket().delete(&key(&name)).await?;
         }
         Ok(())
     }

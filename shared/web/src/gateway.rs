@@ -100,11 +100,33 @@ impl Gateway {
 
     /// Answers a request. Whatever happens, there is an answer: a panic in a handler is a 500.
     pub async fn handle(&self, request: Request) -> Response {
-        let Ids { request: id, trace } = self.request_ids.of(request.headers(), self.context.random());
-        let target = match request.method() {
+        let target = self.target(&request);
+        self.handle_at(request, target).await
+    }
+
+    /// Answers a request as [`Gateway::handle`]. If its route writes, it is handled to its end also if the returned future is dropped because
+    /// the client leaves: an attempt that was reserved is settled, and a file is stored for the row that was made for it.
+    pub async fn handle_to_end(self: &Arc<Self>, request: Request) -> Response {
+        let target = self.target(&request);
+        if !target.as_ref().is_ok_and(|target| target.route.writes) {
+            return self.handle_at(request, target).await;
+        }
+        let gateway = Arc::clone(self);
+        match tokio::spawn(async move { gateway.handle_at(request, target).await }).await {
+            Ok(response) => response,
+            Err(error) => self.refuse(Error::internal(error)),
+        }
+    }
+
+    fn target(&self, request: &Request) -> Result<Target, Error> {
+        match request.method() {
             &Method::OPTIONS => Err(Error::unknown_route()),
             method => self.find(method, request.uri()),
-        };
+        }
+    }
+
+    async fn handle_at(&self, request: Request, target: Result<Target, Error>) -> Response {
+        let Ids { request: id, trace } = self.request_ids.of(request.headers(), self.context.random());
         let route = target.as_ref().ok().map(|target| &*target.route);
         let span = spans::of_request(request.method(), route, self.over_tls);
         let incoming = trace_context::of(&request, &trace);
@@ -227,6 +249,9 @@ impl Gateway {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.terms());
+        if !route.writes {
+            session.note_only_reads();
+        }
         let mut response = match route.kept {
             Some(by) => {
                 let answer = self.answer_kept(route, by, request, session).await;

@@ -3,11 +3,12 @@
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::image::ImageId;
-use bespoke_database::Db;
+use bespoke_core::entity::user::User;
+use bespoke_database::{Db, leftovers, users};
 use bespoke_services::images::{Image, ImageError, prepare, prepare_file};
 use serde_json::Value;
 
-use crate::{Context, Error, JsonObject, Result, Session};
+use crate::{Caller, Context, Error, JsonObject, Result, Session};
 
 /// The field of a request that has an image.
 const FIELD: &str = "img";
@@ -89,15 +90,15 @@ impl Session {
         Some(image)
     }
 
-    /// Keeps an image that came with a request, once its record is stored: first the image, then, by `refer`, that the
-    /// record has it (its argument is the id of the image). Adds `img` to what was not taken when that fails; the record
-    /// and the image that it had are as they were.
+    /// Stores the image of a request whose record has been stored: first the image, then, by `refer`, the name of the image in the record.
+    /// `refer` gets the name and gives whether there still is a record; the image of one that was removed meanwhile is removed too. Adds `img`
+    /// to `ignored` if the image cannot be stored; the record and the image that it had are as they were.
     pub async fn keep_image(
         &self,
         sent: SentImage,
         id: ImageId,
         ignored: &mut Vec<String>,
-        refer: impl Fn(&Db<'_>, &str) -> Result<()> + Send + Sync + 'static,
+        refer: impl Fn(&Db<'_>, &str) -> Result<bool> + Send + Sync + 'static,
     ) {
         let Some(image) = sent else { return };
         let kept = match image {
@@ -111,21 +112,62 @@ impl Session {
     }
 
     /// Gives an account the picture that somebody else knows of its owner. Whatever goes wrong, the account is made.
-    pub async fn take_picture(&self, url: Option<String>, ihash: String) {
+    pub async fn take_picture(&self, url: Option<String>, user: &User) {
         let Some(url) = url else { return };
         let picture = Some(self.fetch_image(&url).await);
-        self.keep_image(picture, ImageId::Account(ihash), &mut Vec::new(), |_, _| Ok(()))
-            .await;
+        self.keep_account_image(picture, user, &mut Vec::new()).await;
+    }
+
+    /// Whether there is an image of that id. Also true if the store does not say, so that no image is replaced by mistake.
+    pub async fn may_have_image(&self, id: &ImageId) -> bool {
+        !matches!(self.images().get(id).await, Ok(None))
+    }
+
+    /// Stores the image of an account, as [`Session::keep_image`].
+    pub async fn keep_account_image(&self, sent: SentImage, user: &User, ignored: &mut Vec<String>) {
+        let (id, image) = (user.standing.id, ImageId::Account(user.ihash.clone()));
+        let refer = move |db: &Db<'_>, _: &str| Ok(users::standing(db, id)?.is_some());
+        self.keep_image(sent, image, ignored, refer).await;
     }
 
     async fn store_image(
         &self,
         image: Image,
         id: ImageId,
-        refer: impl Fn(&Db<'_>, &str) -> Result<()> + Send + Sync + 'static,
+        refer: impl Fn(&Db<'_>, &str) -> Result<bool> + Send + Sync + 'static,
     ) -> Result<()> {
         self.images().put(&id, image).await?;
         let name = id.to_string();
-        self.write(move |db| refer(db, &name)).await
+        let settle = self.write(move |db| {
+            let has_record = refer(db, &name)?;
+            if !has_record {
+                leftovers::insert_image(db, &id)?;
+            }
+            Ok(has_record)
+        });
+        if settle.await? {
+            return Ok(());
+        }
+        self.remove_leftovers().await;
+        Err(Error::not_found())
+    }
+}
+
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// The image that a request under an `Idempotency-Key` still has to store if an earlier one has made its record: none if the record has an
+    /// image, which may be newer. Otherwise the image is counted as written here, because the commit that made the record is not repeated.
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`].
+    pub async fn image_of_repeat(&self, session: &Session, sent: SentImage, has_image: bool) -> Result<SentImage> {
+        match sent {
+            Some(Ok(_)) if has_image => return Ok(None),
+            Some(Ok(ref image)) => {
+                session.note_object(image.bytes().len() as u64);
+                self.write(session, |_, _| Ok(())).await?;
+            }
+            Some(Err(_)) | None => {}
+        }
+        Ok(sent)
     }
 }

@@ -68,7 +68,7 @@ pub use gateway::Gateway;
 pub use idempotency::Made;
 pub use if_match::{ContentTag, IfMatch, Tagged};
 pub use images::SentImage;
-pub use limits::{AccountLimits, LimitSettings};
+pub use limits::{AccountLimits, ExportAllowance, LimitSettings};
 pub use paging::{Paging, list, stored_list, yaml_list};
 pub use params::{Id, Params};
 #[doc(hidden)]

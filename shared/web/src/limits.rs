@@ -21,8 +21,8 @@ use uuid::Uuid;
 use crate::Error;
 use crate::repeated::Repeated;
 
-pub use account::AccountLimits;
 pub(crate) use account::WriteCost;
+pub use account::{AccountLimits, ExportAllowance};
 pub(crate) use guesses::{Guess, Guesses};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -79,8 +79,10 @@ pub struct Route {
     pub conditional: bool,
     /// Whether its answer is kept and packed.
     pub kept: Option<KeptBy>,
-    /// Whether it changes nothing, whatever its method is.
+    /// Whether calls without authentication count as reads, because it changes nothing for strangers.
     pub reads: bool,
+    /// Whether it writes to the database or the bucket, so that a request is handled to its end, also if its client leaves.
+    pub writes: bool,
     /// The number of its function among those of the gateway.
     pub(crate) group: usize,
     /// Describes it; made only when somebody asks.
@@ -139,6 +141,7 @@ pub struct Described<H, T> {
     conditional: bool,
     kept: Option<KeptBy>,
     reads: bool,
+    writes: bool,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -162,6 +165,7 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
             conditional: false,
             kept: None,
             reads: P::methods().contains(&HttpMethod::Get),
+            writes: !P::methods().contains(&HttpMethod::Get),
             arguments: PhantomData,
         }
     }
@@ -202,7 +206,18 @@ impl<H: Handler<T, Context>, T: 'static> Described<H, T> {
     /// Counts as a read, where the method is another: it computes something of its body and changes nothing.
     #[must_use]
     pub fn reads(self) -> Self {
-        Self { reads: true, ..self }
+        Self {
+            reads: true,
+            writes: false,
+            ..self
+        }
+    }
+
+    /// Writes, although it is a GET: it makes something, or leaves an entry in the audit. Otherwise [`Session::write`](crate::Session::write)
+    /// stops in debug builds.
+    #[must_use]
+    pub fn writes(self) -> Self {
+        Self { writes: true, ..self }
     }
 
     /// Describes `/jwt` and `/key` as two paths: where `/{auth}` could be taken for another path with a parameter in its
@@ -271,6 +286,7 @@ impl Routes {
             conditional,
             kept,
             reads,
+            writes,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -304,6 +320,7 @@ impl Routes {
                     conditional,
                     kept,
                     reads,
+                    writes,
                     group: 0,
                     describe,
                     handler: Arc::clone(&handler),

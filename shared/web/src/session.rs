@@ -62,6 +62,8 @@ struct State {
     /// What is left of the limits that this request counts for.
     left: Mutex<Vec<Left>>,
     repeatable: Repeatable,
+    /// Whether the route of the request only reads.
+    only_reads: AtomicBool,
     /// Size of the image that is stored for the request and is not counted yet. Bytes.
     object_bytes: AtomicU64,
     /// Integer id of the account that calls; empty without authentication.
@@ -225,6 +227,22 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
+        debug_assert!(
+            !self.state.only_reads.load(Ordering::Relaxed),
+            "a GET route that writes has to be registered with `writes()`"
+        );
+        self.write_on_any_route(f).await
+    }
+
+    /// Writes as [`Session::write`], also for a route that only reads. The caller needs nothing after the commit, which goes on if the
+    /// client leaves.
+    pub(crate) async fn write_on_any_route<T>(
+        &self,
+        f: impl Fn(&Db<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
         let id = self.context.database().fresh_commit_id();
         Ok(self.commit(id, f).await?.value)
     }
@@ -252,6 +270,11 @@ impl Session {
             Err(Failure::Handler(_)) => {}
         }
         Ok(committed?)
+    }
+
+    /// Notes that the route of the request only reads.
+    pub(crate) fn note_only_reads(&self) {
+        self.state.only_reads.store(true, Ordering::Relaxed);
     }
 
     /// Notes the size of an object that is stored once the record has been written. Bytes.

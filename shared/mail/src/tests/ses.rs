@@ -54,10 +54,14 @@ impl Aws {
 
     /// Lets mails come from that address.
     async fn verify(&self, address: &str) {
-        let request = Http::new(CALL_TIMEOUT_MS).request(Method::POST, format!("{}/v2/email/identities", self.endpoint));
+        let request =
+            Http::new(CALL_TIMEOUT_MS).request(Method::POST, format!("{}/v2/email/identities", self.endpoint));
         // The server reads the name of the service there.
-        let scope = "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/ses/aws4_request, SignedHeaders=host, Signature=0";
-        let request = request.header("authorization", scope).json(&json!({ "EmailIdentity": address }));
+        let scope =
+            "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/ses/aws4_request, SignedHeaders=host, Signature=0";
+        let request = request
+            .header("authorization", scope)
+            .json(&json!({ "EmailIdentity": address }));
         http::send(request).await.unwrap().success().unwrap();
     }
 

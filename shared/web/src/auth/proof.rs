@@ -139,7 +139,7 @@ impl Proof {
         let digest = secret.digest();
         let verify = session.compute(move |_| hashes.into_iter().find(|hash| hash.verify(secret.expose())));
         if let Some(hash) = verify.await? {
-            let replace = session.write(move |db| Ok(api_keys::replace_imported(db, id, &hash, &digest)?));
+            let replace = session.write_on_any_route(move |db| Ok(api_keys::replace_imported(db, id, &hash, &digest)?));
             replace.await?;
         }
         Ok(())
@@ -327,7 +327,10 @@ pub(super) async fn take_call((quota, made): (KeyQuota, u64), session: &Session,
         return Err(quota_exceeded(now));
     }
     let request = database.reservation(quota, now);
-    match session.write(move |db| Ok(quota::reserve(db, request)?)).await {
+    match session
+        .write_on_any_route(move |db| Ok(quota::reserve(db, request)?))
+        .await
+    {
         Ok(granted) => {
             let remaining = database.reserved(request, granted);
             remaining.map(of_day).ok_or_else(|| quota_exceeded(now))
