@@ -147,8 +147,9 @@ async fn refused_exports_cost_nothing_and_evict_nothing() {
         .read(Freshness::Strict, |db| account_storage::of(db, jane.id));
     let stored = stored.await.unwrap();
     let now = bespoke_core::Clock::now(&*app.clock);
+    let file_bytes = app.get(&newest).send().await.body.len() as u64;
     let exports = made as u64 + 2;
-    assert_eq!(stored.exported_today(now), exports * (stored.text_bytes + 4 * 1024));
+    assert_eq!(stored.exported_today(now), exports * (file_bytes + 4 * 1024));
 }
 
 #[tokio::test]
@@ -202,13 +203,19 @@ async fn a_link_opens_its_file_for_an_hour_and_a_file_lives_a_day() {
     app.clock.advance_ms(1000);
     app.get(&link).send().await.expect_missing();
 
-    // What lost its row, or never had one, goes as well.
-    let orphan = "exports/01JZ0000000000000000000000.json";
-    app.context()
-        .bucket()
-        .put(orphan, "{}".into(), bespoke_storage::PutCondition::None)
-        .await
-        .unwrap();
+    // A file without a row is deleted at any age.
+    for orphan in [
+        "01JZ0000000000000000000000".to_owned(),
+        app.context().new_export_name().to_string(),
+    ] {
+        let key = format!("exports/{orphan}.json");
+        let put = app
+            .context()
+            .bucket()
+            .put(&key, "{}".into(), bespoke_storage::PutCondition::None)
+            .await;
+        put.unwrap();
+    }
     app.clock.advance_ms(23 * HOUR_MS - 1000);
     let purge = async || {
         let done = app.context().maintain(&[Task::Purge]).await;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use bespoke_tests::support::functions;
-use bespoke_web::{Access, Route};
+use axum::body::Body;
+use axum::response::Response;
+use bespoke_tests::support::{App, functions};
+use bespoke_web::{Access, Public, Route, Routes, Session, no_content, route};
+use http::Request;
 
 /// The routes of the original in October 2023: method, path, authentication, lowest level.
 const ROUTES_2023: &str = include_str!("../data/routes-2023.csv");
@@ -131,4 +134,29 @@ fn the_page_about_compatibility_names_tests_that_exist() {
         checked += 1;
     }
     assert!(checked > 40, "only {checked}");
+}
+
+/// Writes nothing, but as a route that writes does.
+#[utoipa::path(get, path = "/mark", operation_id = "mark", responses((status = 204, description = "It is done.")))]
+async fn mark(_: Public, session: Session) -> bespoke_web::Result<Response> {
+    session.write(|_| Ok(())).await?;
+    Ok(no_content())
+}
+
+#[tokio::test]
+async fn get_that_writes_has_to_be_registered_as_such() {
+    let registered = [(route!(mark).writes(), 204), (route!(mark), 500)];
+    for (described, status) in registered {
+        let app = App::new().await.beside(Routes::new("mark").with(described));
+        let request = Request::get("/mark").body(Body::empty()).unwrap();
+        assert_eq!(app.gateway().handle(request).await.status(), status);
+    }
+}
+
+#[test]
+fn routes_write_unless_they_read() {
+    for route in served() {
+        let reads = route.method == http::Method::GET || route.reads;
+        assert!(route.writes || reads, "{} {}", route.method, route.path);
+    }
 }

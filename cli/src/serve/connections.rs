@@ -152,28 +152,15 @@ async fn respond(gateway: Arc<Gateway>, peer: Peer, mut request: Request<Incomin
         let request = request.map(Body::new);
         return Ok(match metrics::page(gateway.context(), &request) {
             Some(page) => page,
-            None => handle(gateway, request).await,
+            None => gateway.handle_to_end(request).await,
         });
     }
     let unread = Unread::default();
     let (parts, body) = request.into_parts();
     let body = Body::new(unread.follow(body, &parts.headers));
-    let mut response = handle(gateway, Request::from_parts(parts, body)).await;
+    let mut response = gateway.handle_to_end(Request::from_parts(parts, body)).await;
     unread.settle(&mut response);
     Ok(response)
-}
-
-/// Handles a request. One that may change something is handled to its end, also if the client goes away: an attempt that was
-/// reserved is settled, and an image is stored for the name that was reserved for it.
-async fn handle(gateway: Arc<Gateway>, request: Request<Body>) -> Response {
-    if request.method().is_safe() {
-        return gateway.handle(request).await;
-    }
-    let handler = Arc::clone(&gateway);
-    match tokio::spawn(async move { handler.handle(request).await }).await {
-        Ok(response) => response,
-        Err(error) => gateway.refuse(Error::internal(error)),
-    }
 }
 
 /// The reason of a refusal, from the path of the request that stands for the refused head.

@@ -1,13 +1,14 @@
 //! `GET|POST /account/export/{auth}`, and `GET /exports/{id}`, where the file is.
 
 mod file;
+mod writer;
 
 use axum::body::Body;
 use axum::response::Response;
-use bespoke_database::{Db, account_storage, exports};
+use bespoke_database::{Db, exports};
 use bespoke_web::exports::ExportName;
 use bespoke_web::level::READ_ONLY;
-use bespoke_web::{Caller, Error, LongReadPermit, Outcome, Params, Public, Query, Result, Session, Signature, ok};
+use bespoke_web::{Caller, Error, ExportAllowance, Outcome, Params, Public, Query, Result, Session, Signature, ok};
 use http::{HeaderValue, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,17 +33,9 @@ struct ExportAnswer {
 /// # Errors
 /// 404 when there is no such account.
 pub async fn export_file(session: &Session, user_id: i64) -> Result<Vec<u8>> {
-    let permit = session.long_read_permit().await?;
-    export_file_with_permit(session, permit, user_id).await
-}
-
-async fn export_file_with_permit(session: &Session, permit: LongReadPermit, user_id: i64) -> Result<Vec<u8>> {
-    let context = session.clone();
-    let write = move |db: &Db<'_>| {
-        let export = Export::of(db, user_id, &context)?;
-        serde_json::to_vec_pretty(&export).map_err(Error::internal)
-    };
-    session.read_with_permit(permit, write).await
+    let (context, now) = (session.clone(), session.now());
+    let write = move |db: &Db<'_>| file::write(db, user_id, &context, ExportAllowance::unlimited(now));
+    session.read_blocking(write).await
 }
 
 /// Export one's account
@@ -52,30 +45,36 @@ async fn export_file_with_permit(session: &Session, permit: LongReadPermit, user
 #[utoipa::path(post, path = "/account/export/{auth}", tag = "Accounts", operation_id = "exportAccount",
     responses(
         (status = 200, description = "The link to the file.", body = ExportAnswer),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 404, description = "The account was removed while the call was under way, or three newer exports were made."),
     ))]
 pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Result<Response> {
     let user_id = caller.actor.user_id;
     // Exports of an account run one after the other, so that each counts for the next one, and none evicts one that is still being made.
     let permit = session.long_read_permit().await?;
-    let (name, now) = (session.new_export_name(), session.now());
-    let check = |db: &Db<'_>| {
-        let storage = account_storage::of(db, user_id)?;
-        session.config().account_limits.check_export(&storage, now)
+    let (name, now, limits) = (
+        session.new_export_name(),
+        session.now(),
+        session.config().account_limits,
+    );
+    let context = session.clone();
+    let write = move |db: &Db<'_>| {
+        let allowance = limits.export_allowance(db, user_id, now)?;
+        file::write(db, user_id, &context, allowance)
     };
-    session.read(check).await?;
-    let file = export_file_with_permit(&session, permit.clone(), user_id).await?;
-    session.put_export(name, file.into()).await?;
-    let limits = session.config().account_limits;
+    let file = session.read_with_permit(permit.clone(), write).await?;
+    let bytes = file.len() as u64;
     let note = caller.write(&session, move |db, actor| {
-        limits.count_export(db, actor.user_id, now)?;
+        limits.count_export(db, actor.user_id, bytes, now)?;
         Ok(exports::insert(db, &name.to_string(), actor.user_id, KEPT, now)?)
     });
-    if let Err(error) = note.await {
-        // Behind an error of the server, the row may be there.
-        if !error.status().is_server_error() {
-            session.discard_export(name).await;
-        }
+    note.await?;
+    if let Err(error) = session.put_export(name, file.into()).await {
+        let forget = session.write(move |db| {
+            exports::delete(db, &name.to_string())?;
+            limits.discount_export(db, user_id, bytes, now)
+        });
+        forget.await?;
+        session.remove_leftovers().await;
         return Err(error);
     }
     drop(permit);
@@ -92,7 +91,7 @@ pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Resul
 #[utoipa::path(get, path = "/account/export/{auth}", tag = "Accounts", operation_id = "exportAccountByGet",
     responses(
         (status = 200, description = "The link to the file.", body = ExportAnswer),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 404, description = "The account was removed while the call was under way, or three newer exports were made."),
     ))]
 pub(crate) async fn export_by_get(caller: Caller<READ_ONLY>, session: Session) -> Result<Response> {
     export(caller, session).await
@@ -123,6 +122,7 @@ pub(crate) async fn read(
     let mut response = Response::new(Body::from_stream(session.export(name).await?));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::ETAG, name.etag());
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::CONTENT_DISPOSITION, ATTACHMENT);
     Ok(response)

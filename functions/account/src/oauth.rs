@@ -134,7 +134,7 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
         Entered::In(id) => Ok(crate::signed_in(&session, crate::load(&session, id).await?)),
         Entered::New(id) => {
             let user = crate::load(&session, id).await?;
-            session.save_provider_picture(picture, user.ihash.clone()).await;
+            session.save_provider_picture(picture, &user).await;
             Ok(crate::signed_in(&session, user))
         }
         Entered::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),

@@ -1,7 +1,6 @@
 //! `PATCH /account/{auth}`
 
 use axum::response::Response;
-use bespoke_core::entity::image::ImageId;
 use bespoke_database::Db;
 use bespoke_web::attempts::{AttemptOrigin, AttemptTarget};
 use bespoke_web::level::WRITE_SOME;
@@ -116,8 +115,7 @@ pub(crate) async fn update(
         session.deliver_mail().await;
     }
     let user = crate::load(&session, id).await?;
-    let image_id = ImageId::Account(user.ihash.clone());
-    session.save_image(image, image_id, &mut ignored, |_, _| Ok(())).await;
+    session.save_account_image(image, &user, &mut ignored).await;
     let account = user.into();
     Ok(ok(&Answer {
         result: Outcome::Success,

@@ -22,14 +22,14 @@ use utoipa::ToSchema;
 pub fn router() -> Routes {
     Routes::new("admin")
         .with(route!(search::users))
-        .with(route!(user::read))
+        .with(route!(user::read).writes())
         .with(route!(update::update))
         .with(route!(user::end_keys))
-        .with(route!(impersonate::impersonate))
-        .with(route!(subscribers::list))
-        .with(route!(usage::usage))
+        .with(route!(impersonate::impersonate).writes())
+        .with(route!(subscribers::list).writes())
+        .with(route!(usage::usage).writes())
         .with(route!(audit::list))
-        .with(route!(outbox::list))
+        .with(route!(outbox::list).writes())
         .with(route!(outbox::retry))
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// The routes of this function.
 pub fn router() -> Routes {
-    Routes::new("confirmations").with(route!(read))
+    Routes::new("confirmations").with(route!(read).writes())
 }
 
 /// A suggested set.

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::entity::curated_set::{CuratedSetContent, DEFAULT_HEIGHT};
+use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::texts::Texts;
 use bespoke_database::curated_sets;
 use bespoke_web::level::CURATOR;
@@ -25,7 +26,7 @@ use crate::content::{Changes, CuratedSetRequest, height_of};
 pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
     check(&body)?;
-    let image = session.take_image(&mut body).await;
+    let mut image = session.take_image(&mut body).await;
     body.remove("published");
     let (changes, mut ignored) = Changes::read(body);
     let mut content = CuratedSetContent {
@@ -39,7 +40,12 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
     let make = caller.create(&session, move |db, _| {
         Ok(curated_sets::insert(db, uuid, &content, now)?)
     });
-    let id = make.await?.value;
+    let made = make.await?;
+    let id = made.value;
+    if made.is_repeat {
+        let has_image = session.may_have_image(&ImageId::CuratedSet(id)).await;
+        image = caller.image_of_repeat(&session, image, has_image).await?;
+    }
     crate::save_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -61,10 +61,14 @@ pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -
         };
         Ok((suggestion.uuid, curated_sets::insert(db, uuid, &content, now)?))
     });
-    let (suggestion, set_id) = promote.await?.value;
-    let image = session.images().get(&ImageId::Suggestion(suggestion)).await;
-    // Without its image the set is made all the same.
-    let image = image.ok().flatten().map(Ok);
-    crate::save_image(&session, image, set_id, &mut Vec::new()).await;
+    let made = promote.await?;
+    let (suggestion, set_id) = made.value;
+    // A repeat does not replace a newer image.
+    if !made.is_repeat || !session.may_have_image(&ImageId::CuratedSet(set_id)).await {
+        let image = session.images().get(&ImageId::Suggestion(suggestion)).await;
+        // Without its image the set is made all the same.
+        let image = image.ok().flatten().map(Ok);
+        crate::save_image(&session, image, set_id, &mut Vec::new()).await;
+    }
     crate::answer(&session, Outcome::Success, set_id, None).await
 }

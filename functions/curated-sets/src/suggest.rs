@@ -5,7 +5,7 @@ use bespoke_core::EntityId;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES};
-use bespoke_database::sets;
+use bespoke_database::{Db, sets};
 use bespoke_web::content::suggestions::{self, Submission};
 use bespoke_web::level::USER;
 use bespoke_web::{Body, Caller, Error, JsonObject, Result, Session, truthy};
@@ -48,7 +48,7 @@ pub(crate) struct SetSuggestion {
 pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let Body(mut body) = body;
     let (set, mut data) = check(&body)?;
-    let image = session.take_image(&mut body).await;
+    let mut image = session.take_image(&mut body).await;
     let mut suggestion = Suggestion {
         uuid: session.random().uuid(),
         kind: SuggestionKind::Set,
@@ -68,11 +68,15 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
         suggestions::store(db, actor, &suggestion)?;
         Ok(id)
     });
-    let id = make.await?.value;
+    let made = make.await?;
+    let (id, image_id) = (made.value, ImageId::Suggestion(made.value));
+    if made.is_repeat {
+        let has_image = session.may_have_image(&image_id).await;
+        image = caller.image_of_repeat(&session, image, has_image).await?;
+    }
     let mut ignored = Vec::new();
-    session
-        .save_image(image, ImageId::Suggestion(id), &mut ignored, |_, _| Ok(()))
-        .await;
+    let refer = move |db: &Db<'_>, _: &str| Ok(bespoke_database::suggestions::by_uuid(db, id)?.is_some());
+    session.save_image(image, image_id, &mut ignored, refer).await;
     Ok(suggestions::submitted(Submission::set(id), ignored))
 }
 

@@ -1,12 +1,14 @@
 //! `POST /option-packs/{auth}`
 
 use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::option_pack::OptionPackContent;
 use bespoke_core::entity::texts::Texts;
 use bespoke_core::validate::MAX_NAME_BYTES;
 use bespoke_database::option_packs;
 use bespoke_web::level::CURATOR;
-use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, truthy};
+use bespoke_web::{Body, Caller, Error, Id, JsonObject, Outcome, Result, Session, truthy};
 use serde_json::Value;
 
 use crate::OptionPackAnswer;
@@ -23,7 +25,7 @@ use crate::content::{Changes, OptionPackRequest};
 pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
     let design = check(&body)?;
-    let image = session.take_image(&mut body).await;
+    let mut image = session.take_image(&mut body).await;
     body.remove("design");
     let (changes, mut ignored) = Changes::read(body);
     let mut content = OptionPackContent {
@@ -39,7 +41,13 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
     let make = caller.create(&session, move |db, _| {
         Ok(option_packs::insert(db, uuid, &content, now)?)
     });
-    let id = make.await?.value;
+    let made = make.await?;
+    let id = made.value;
+    if made.is_repeat {
+        let pack = session.read(|db| crate::find(db, Id(EntityId::Integer(id)))).await?;
+        let has_image = pack.content.img == Some(ImageId::OptionPack(id).to_string());
+        image = caller.image_of_repeat(&session, image, has_image).await?;
+    }
     crate::save_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

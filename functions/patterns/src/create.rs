@@ -1,10 +1,12 @@
 //! `POST /patterns/{auth}`
 
 use axum::response::Response;
+use bespoke_core::EntityId;
+use bespoke_core::entity::image::ImageId;
 use bespoke_database::patterns;
 use bespoke_web::content::pattern::{self, NewPattern};
 use bespoke_web::level::USER;
-use bespoke_web::{Body, Caller, Outcome, Result, Session};
+use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 
 use crate::PatternAnswer;
 
@@ -23,13 +25,19 @@ use crate::PatternAnswer;
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
     let design = pattern::check(&body)?;
-    let image = session.take_image(&mut body).await;
+    let mut image = session.take_image(&mut body).await;
     let (content, mut ignored) = pattern::create(design, body, session.config());
     let (uuid, now) = (session.random().uuid(), session.now());
     let make = caller.create(&session, move |db, actor| {
         Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)
     });
-    let id = make.await?.value;
+    let made = make.await?;
+    let id = made.value;
+    if made.is_repeat {
+        let pattern = session.read(|db| crate::find(db, Id(EntityId::Integer(id)))).await?;
+        let has_image = pattern.content.img == Some(ImageId::Pattern(id).to_string());
+        image = caller.image_of_repeat(&session, image, has_image).await?;
+    }
     crate::save_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::SetContent;
 use bespoke_core::{EntityId, Scope};
 use bespoke_database::sets;
@@ -25,7 +26,7 @@ use crate::SetAnswer;
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
     set::check(&body)?;
-    let image = session.take_image(&mut body).await;
+    let mut image = session.take_image(&mut body).await;
     let (content, mut ignored) = set::create(body, session.config());
     let content = Arc::new(content);
     let (uuid, now, sent) = (session.random().uuid(), session.now(), Arc::clone(&content));
@@ -33,10 +34,10 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
         Ok(sets::insert(db, uuid, actor.user_id, &sent, now)?)
     });
     let made = make.await?;
+    let id = made.value;
     if made.is_repeat {
-        let set = session
-            .read(|db| crate::find(db, Id(EntityId::Integer(made.value))))
-            .await?;
+        let set = session.read(|db| crate::find(db, Id(EntityId::Integer(id)))).await?;
+        let has_image = set.content.img == Some(ImageId::Set(id).to_string());
         // The image is left out of account, because it comes after the set.
         let stored = SetContent {
             img: content.img.clone(),
@@ -46,8 +47,8 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
         if stored != *content {
             caller.require_scope(&session, Scope::SetsRead, Some(set.uuid)).await?;
         }
+        image = caller.image_of_repeat(&session, image, has_image).await?;
     }
-    let id = made.value;
     crate::save_image(&session, image, id, &mut ignored).await;
     crate::answer(&session, Outcome::Created, id, Some(ignored)).await
 }

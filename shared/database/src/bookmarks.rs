@@ -51,6 +51,23 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<Bookmark>> {
     )
 }
 
+/// Calls `each` with one of them after the other, so that only one is in memory.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read, and the first error of `each`.
+pub fn each_by_user<E: From<crate::Error>>(
+    db: &Db<'_>,
+    user_id: i64,
+    each: impl FnMut(Bookmark) -> Result<(), E>,
+) -> Result<(), E> {
+    db.each(
+        &format!("{SELECT} WHERE bookmarks.user_id = ?1 ORDER BY bookmarks.id"),
+        [user_id],
+        from_row,
+        each,
+    )
+}
+
 /// Stores what a bookmark says now; its kind stays.
 ///
 /// # Errors

@@ -87,16 +87,16 @@ pub fn update(db: &Db<'_>, id: i64, content: &CuratedSetContent, now: Timestamp)
     Ok(())
 }
 
-/// Notes that a curated set has changed, its image for example.
+/// Notes that a curated set has changed, its image for example; gives whether there is such a curated set.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn touch(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
-    db.run(
+pub fn touch(db: &Db<'_>, id: i64, now: Timestamp) -> Result<bool> {
+    let changed = db.run(
         "UPDATE curated_sets SET updated_at = ?2 WHERE id = ?1",
         (id, now.as_millis()),
     )?;
-    Ok(())
+    Ok(changed > 0)
 }
 
 /// Removes a curated set.

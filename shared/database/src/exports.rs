@@ -4,7 +4,7 @@ use bespoke_core::Timestamp;
 
 use crate::{Db, Result};
 
-/// Notes an export of that name, whose file is stored already. Of all exports of the account, the newest `kept` stay.
+/// Notes an export of that name, before its file is stored. Of all exports of the account, the newest `kept` stay.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -18,6 +18,15 @@ pub fn insert(db: &Db<'_>, name: &str, user_id: i64, kept: u32, now: Timestamp) 
            (SELECT id FROM exports WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2)",
         (user_id, kept),
     )?;
+    Ok(())
+}
+
+/// Deletes the export of that name, because its file could not be stored.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be removed.
+pub fn delete(db: &Db<'_>, name: &str) -> Result<()> {
+    db.run("DELETE FROM exports WHERE name = ?1", [name])?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //! so that a process that dies before it deletes the object leaves it to another.
 
 use bespoke_core::entity::image::ImageId;
-use rusqlite::types::FromSql;
+use rusqlite::types::{FromSql, Value};
 
 use crate::row::Columns;
 use crate::{Db, Result};
@@ -28,6 +28,25 @@ pub fn oldest(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<(i64, Leftover)
         (after, limit),
         from_row,
     )
+}
+
+/// Notes the image of a record that was removed before its image was stored.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn insert_image(db: &Db<'_>, image: &ImageId) -> Result<()> {
+    let (kind, record) = match image {
+        ImageId::Account(ihash) => ("account", Value::from(ihash.clone())),
+        ImageId::Set(id) => ("set", (*id).into()),
+        ImageId::Pattern(id) => ("pattern", (*id).into()),
+        ImageId::CuratedSet(id) => ("curated set", (*id).into()),
+        ImageId::OptionPack(id) => ("option pack", (*id).into()),
+        ImageId::Suggestion(uuid) => ("suggestion", uuid.as_bytes().to_vec().into()),
+        // Maintenance removes an image of a page to which no page refers.
+        ImageId::Page(_) => return Ok(()),
+    };
+    db.insert("INSERT INTO leftovers (kind, record) VALUES (?1, ?2)", (kind, record))?;
+    Ok(())
 }
 
 /// Forgets those of these numbers: the objects are gone.

@@ -85,16 +85,16 @@ pub fn update(db: &Db<'_>, id: i64, content: &OptionPackContent, now: Timestamp)
     Ok(())
 }
 
-/// Stores which image an option pack has.
+/// Stores which image an option pack has; gives whether there is such an option pack.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> {
-    db.run(
+pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<bool> {
+    let changed = db.run(
         "UPDATE option_packs SET img = ?2, updated_at = ?3 WHERE id = ?1",
         (id, img, now.as_millis()),
     )?;
-    Ok(())
+    Ok(changed > 0)
 }
 
 /// Removes an option pack.

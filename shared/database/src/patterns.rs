@@ -69,6 +69,23 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<Pattern>> {
     )
 }
 
+/// Calls `each` with one of them after the other, so that only one is in memory.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read, and the first error of `each`.
+pub fn each_by_user<E: From<crate::Error>>(
+    db: &Db<'_>,
+    user_id: i64,
+    each: impl FnMut(Pattern) -> Result<(), E>,
+) -> Result<(), E> {
+    db.each(
+        &format!("{SELECT} WHERE patterns.user_id = ?1 ORDER BY patterns.id"),
+        [user_id],
+        from_row,
+        each,
+    )
+}
+
 /// Stores what a pattern says now; its design and its image stay.
 ///
 /// # Errors
@@ -91,16 +108,16 @@ pub fn update(db: &Db<'_>, id: i64, uuid: Uuid, content: &PatternContent, now: T
     Ok(())
 }
 
-/// Stores which image a pattern has.
+/// Stores which image a pattern has; gives whether there is such a pattern.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> {
-    db.run(
+pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<bool> {
+    let changed = db.run(
         "UPDATE patterns SET img = ?2, updated_at = ?3 WHERE id = ?1",
         (id, img, now.as_millis()),
     )?;
-    Ok(())
+    Ok(changed > 0)
 }
 
 /// Removes a pattern.

@@ -5,7 +5,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Params, Row, Statement, StatementStatus};
 use serde::Serialize;
 
-use crate::{Db, Result};
+use crate::{Db, Error, Result};
 
 /// Takes the columns of a row one after the other, in the order of the SELECT. (By name, SQLite would be asked for the
 /// name of each column, each time.)
@@ -89,15 +89,30 @@ impl Db<'_> {
         params: impl Params,
         read: impl Fn(&Self, &mut Columns<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params)?;
         let mut result = Vec::new();
-        while let Some(row) = rows.next()? {
-            result.push(read(self, &mut Columns::of(row))?);
+        self.each(sql, params, read, |value| {
+            result.push(value);
+            Ok::<_, Error>(())
+        })?;
+        Ok(result)
+    }
+
+    /// Calls `each` with one row after the other, read by `read`, so that only one is in memory. Ends with the first error.
+    pub(crate) fn each<T, E: From<Error>>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl Fn(&Self, &mut Columns<'_>) -> Result<T>,
+        mut each: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(Error::from)?;
+        let mut rows = statement.query(params).map_err(Error::from)?;
+        while let Some(row) = rows.next().map_err(Error::from)? {
+            each(read(self, &mut Columns::of(row))?)?;
         }
         drop(rows);
         assert_indexed(&statement, sql);
-        Ok(result)
+        Ok(())
     }
 
     /// Runs a statement; gives how many rows it changed.

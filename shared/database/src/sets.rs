@@ -78,16 +78,16 @@ pub fn shows_image(db: &Db<'_>, id: i64, img: &str) -> Result<bool> {
     Ok(shows.flatten().unwrap_or_default())
 }
 
-/// Stores which image a set has.
+/// Stores which image a set has; gives whether there is such a set.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<()> {
-    db.run(
+pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<bool> {
+    let changed = db.run(
         "UPDATE sets SET img = ?2, updated_at = ?3 WHERE id = ?1",
         (id, img, now.as_millis()),
     )?;
-    Ok(())
+    Ok(changed > 0)
 }
 
 /// The account that owns the set with that UUID.
@@ -120,6 +120,23 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementS
         &format!("{SELECT} WHERE sets.user_id = ?1 AND sets.id > ?2 ORDER BY sets.id LIMIT ?3"),
         (user_id, db.after(TABLE, page)?, page.limit()),
         from_row,
+    )
+}
+
+/// Calls `each` with one of them after the other, so that only one is in memory.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read, and the first error of `each`.
+pub fn each_by_user<E: From<crate::Error>>(
+    db: &Db<'_>,
+    user_id: i64,
+    each: impl FnMut(MeasurementSet<StoredMeasurements>) -> Result<(), E>,
+) -> Result<(), E> {
+    db.each(
+        &format!("{SELECT} WHERE sets.user_id = ?1 ORDER BY sets.id"),
+        [user_id],
+        from_row,
+        each,
     )
 }
 

@@ -51,15 +51,20 @@ pub fn by_kind(db: &Db<'_>, kind: SuggestionKind, page: Page) -> Result<Vec<Sugg
     )
 }
 
-/// The suggestions of an account, oldest first.
+/// Calls `each` with one suggestion of an account after the other, oldest first, so that only one is in memory.
 ///
 /// # Errors
-/// [`crate::Error`] when a row cannot be read.
-pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Suggestion>> {
-    db.all(
+/// [`crate::Error`] when a row cannot be read, and the first error of `each`.
+pub fn each_by_user<E: From<crate::Error>>(
+    db: &Db<'_>,
+    user_id: i64,
+    each: impl FnMut(Suggestion) -> Result<(), E>,
+) -> Result<(), E> {
+    db.each(
         &format!("{SELECT} WHERE suggestions.user_id = ?1 ORDER BY suggestions.id"),
         [user_id],
         from_row,
+        each,
     )
 }
 

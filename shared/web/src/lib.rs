@@ -60,7 +60,7 @@ pub use config::{Config, ConfigError, Contact, Overrides};
 pub use content::TextChanges;
 pub use gateway::Gateway;
 pub use jobs::maintenance;
-pub use limits::{AccountLimits, Growth, LimitSettings};
+pub use limits::{AccountLimits, ExportAllowance, Growth, LimitSettings};
 pub use objects::{UploadedImage, exports};
 pub use observability::{SpanExport, logging, metrics};
 #[doc(hidden)]

@@ -55,7 +55,7 @@ pub fn functions() -> Vec<Routes> {
 pub struct App {
     /// Its clock.
     pub clock: Arc<ManualClock>,
-    gateway: Gateway,
+    gateway: Arc<Gateway>,
     bucket: MemoryStore,
     folder: TempDir,
 }
@@ -120,7 +120,7 @@ impl App {
         let context = Context::open(config, dependencies).await?;
         Ok(Self {
             clock,
-            gateway: Gateway::new(context, functions()),
+            gateway: Arc::new(Gateway::new(context, functions())),
             bucket,
             folder,
         })
@@ -130,12 +130,12 @@ impl App {
     #[must_use]
     pub fn beside(mut self, routes: Routes) -> Self {
         let all = functions().into_iter().chain([routes]);
-        self.gateway = Gateway::new(self.context().clone(), all);
+        self.gateway = Arc::new(Gateway::new(self.context().clone(), all));
         self
     }
 
     /// The gateway, for requests that are put together by hand.
-    pub fn gateway(&self) -> &Gateway {
+    pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
     }
 

@@ -1,16 +1,16 @@
-//! What stands in an export.
+//! The content of an export.
 
-use bespoke_core::entity::confirmation;
+use bespoke_core::entity::{confirmation, subscriber};
 use bespoke_core::validate::Language;
 use bespoke_core::{EntityId, Timestamp};
-use bespoke_database::{Db, confirmations, subscribers, suggestions, users};
+use bespoke_database::{Db, Page, api_keys, bookmarks, confirmations, patterns, sets, subscribers, suggestions, users};
 use bespoke_web::content::suggestions::SuggestionView;
 use bespoke_web::view::{self, api_key::ApiKeyListItem};
-use bespoke_web::{Context, Error, Result};
+use bespoke_web::{Context, Error, ExportAllowance, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::data::AccountRecords;
+use super::writer::ExportWriter;
 
 /// By this an import knows an export.
 pub(crate) const FORMAT: &str = "bespoke-account";
@@ -18,8 +18,9 @@ pub(crate) const FORMAT: &str = "bespoke-account";
 pub(crate) const VERSION: u32 = 1;
 
 /// Everything of an account, in clear, save what opens it: no password, no secret of a key, no id or check of a link.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a file")]
+#[schema(rename_all = "camelCase")]
 pub(crate) struct Export {
     /// `bespoke-account`
     format: &'static str,
@@ -54,6 +55,17 @@ struct Confirmation {
     created_at: Timestamp,
 }
 
+impl From<subscriber::Subscriber> for Subscriber {
+    fn from(subscriber: subscriber::Subscriber) -> Self {
+        Self {
+            email: subscriber.email,
+            language: subscriber.language,
+            active: subscriber.active,
+            created_at: subscriber.created_at,
+        }
+    }
+}
+
 impl From<confirmation::Confirmation> for Confirmation {
     fn from(confirmation: confirmation::Confirmation) -> Self {
         Self {
@@ -77,37 +89,41 @@ struct Subscriber {
     created_at: Timestamp,
 }
 
-impl Export {
-    /// Everything of the account of that id, or 404.
-    pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context) -> Result<Self> {
-        let user = users::by_id(db, EntityId::Integer(user_id))?.ok_or_else(Error::not_found)?;
-        let subscriber = subscribers::by_email(db, &user.email)?;
-        let confirmations = confirmations::by_user(db, user_id)?;
-        let suggestions = suggestions::by_user(db, user_id)?;
-        let AccountRecords {
-            apikeys,
-            bookmarks,
-            patterns,
-            sets,
-        } = AccountRecords::of(db, user_id, context)?;
-        Ok(Self {
-            format: FORMAT,
-            version: VERSION,
-            exported_at: context.now(),
-            url: context.config().url.clone(),
-            account: user.into(),
-            apikeys,
-            bookmarks,
-            patterns,
-            sets,
-            confirmations: confirmations.into_iter().map(Into::into).collect(),
-            suggestions: suggestions.into_iter().map(Into::into).collect(),
-            subscriber: subscriber.map(|subscriber| Subscriber {
-                email: subscriber.email,
-                language: subscriber.language,
-                active: subscriber.active,
-                created_at: subscriber.created_at,
-            }),
-        })
-    }
+/// Writes everything of the account of that id, record by record.
+///
+/// # Errors
+/// 404 if there is no such account; 429 if the file is larger than it may be.
+pub(super) fn write(db: &Db<'_>, user_id: i64, context: &Context, allowance: ExportAllowance) -> Result<Vec<u8>> {
+    let user = users::by_id(db, EntityId::Integer(user_id))?.ok_or_else(Error::not_found)?;
+    let subscriber = subscribers::by_email(db, &user.email)?.map(Subscriber::from);
+    let mut file = ExportWriter::new(allowance);
+    file.field("format", &FORMAT)?;
+    file.field("version", &VERSION)?;
+    file.field("exportedAt", &context.now())?;
+    file.field("url", &context.config().url)?;
+    file.field("account", &view::Account::from(user))?;
+    file.list("apikeys", |list| {
+        let keys = api_keys::by_user(db, user_id, Page::ALL)?.into_iter();
+        keys.map(ApiKeyListItem::from).try_for_each(|key| list.item(&key))
+    })?;
+    file.list("bookmarks", |list| {
+        bookmarks::each_by_user(db, user_id, |bookmark| list.item(&view::Bookmark::from(bookmark)))
+    })?;
+    file.list("patterns", |list| {
+        patterns::each_by_user(db, user_id, |pattern| list.item(&view::Pattern::new(pattern, context)))
+    })?;
+    file.list("sets", |list| {
+        sets::each_by_user(db, user_id, |set| list.item(&view::Set::new(&set, context)))
+    })?;
+    file.list("confirmations", |list| {
+        let confirmations = confirmations::by_user(db, user_id)?.into_iter();
+        confirmations
+            .map(Confirmation::from)
+            .try_for_each(|confirmation| list.item(&confirmation))
+    })?;
+    file.list("suggestions", |list| {
+        suggestions::each_by_user(db, user_id, |suggestion| list.item(&SuggestionView::from(suggestion)))
+    })?;
+    file.field("subscriber", &subscriber)?;
+    Ok(file.end())
 }

@@ -149,7 +149,7 @@ impl AccessCheck {
         let digest = secret.digest();
         let verify = session.compute(move |_| hashes.into_iter().find(|hash| hash.verify(secret.expose())));
         if let Some(hash) = verify.await? {
-            let replace = session.write(move |db| Ok(api_keys::replace_imported(db, id, &hash, &digest)?));
+            let replace = session.write_on_any_route(move |db| Ok(api_keys::replace_imported(db, id, &hash, &digest)?));
             replace.await?;
         }
         Ok(())

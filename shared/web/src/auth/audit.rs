@@ -82,6 +82,7 @@ impl Session {
         let audit_entry = audit_entry
             .target("users", identity.actor.user_id)
             .change(Value::Null, call);
-        self.write(move |db| audit_entry.insert(db, impersonator)).await
+        self.write_on_any_route(move |db| audit_entry.insert(db, impersonator))
+            .await
     }
 }

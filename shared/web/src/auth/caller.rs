@@ -123,13 +123,17 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// calls it before it responds, so that every such response has an audit entry.
     ///
     /// # Errors
-    /// Those of [`Caller::write`].
+    /// 401 and 403 if the credentials are no longer valid; those of [`Session::write`].
     pub async fn record_read(&self, session: &Session, audit_entry: AuditEntry, owner_id: i64) -> Result<()> {
         if self.actor.user_id == owner_id {
             return Ok(());
         }
-        self.write(session, move |db, actor| audit_entry.record(db, actor))
-            .await
+        let (check, context) = (self.check.clone(), Context::clone(session));
+        let write = move |db: &Db<'_>| {
+            let actor = check.authorized_actor(LEVEL, db, &context)?;
+            audit_entry.record(db, actor)
+        };
+        session.write_on_any_route(write).await
     }
 
     /// Checks that the API key of the caller has `scope`, if the key is restricted to scopes. `set` is the set that the call reads.

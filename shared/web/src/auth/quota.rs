@@ -51,7 +51,10 @@ pub(super) async fn take_call((quota, made): (KeyQuota, u64), session: &Session,
         return Err(quota_exceeded(now));
     }
     let request = database.reservation(quota, now);
-    match session.write(move |db| Ok(quota::reserve(db, request)?)).await {
+    match session
+        .write_on_any_route(move |db| Ok(quota::reserve(db, request)?))
+        .await
+    {
         Ok(granted) => {
             let remaining = database.reserved(request, granted);
             remaining.map(of_day).ok_or_else(|| quota_exceeded(now))

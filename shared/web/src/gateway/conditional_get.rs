@@ -1,6 +1,7 @@
-//! Conditional GET: every body has a weak ETag, and a client that already has the body gets 304.
+//! Conditional GET: every body has an ETag, and a client that already has the body gets 304. The ETag of a streamed body comes from its handler,
+//! because only pieces of the body are in memory. The other bodies get a weak ETag that is computed from their bytes.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 
@@ -12,21 +13,27 @@ pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, 
     if response.status() != StatusCode::OK || !(method == Method::GET || method == Method::HEAD) {
         return response;
     }
-    let (mut parts, body) = response.into_parts();
-    let bytes = match collect(body).await {
-        Ok(bytes) => bytes,
-        Err(error) => return error.into_response(),
-    };
-    if !parts.headers.contains_key(header::ETAG) {
-        parts.headers.insert(header::ETAG, etag_of(&bytes));
+    let (mut parts, mut body) = response.into_parts();
+    let is_streamed = body.size_hint().exact().is_none();
+    if !is_streamed {
+        let bytes = match collect(body).await {
+            Ok(bytes) => bytes,
+            Err(error) => return error.into_response(),
+        };
+        if !parts.headers.contains_key(header::ETAG) {
+            parts.headers.insert(header::ETAG, etag_of(&bytes));
+        }
+        parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+        body = Body::from(bytes);
     }
-    if if_none_match.is_some_and(|sent| matches(sent, &parts.headers[header::ETAG])) {
+    let is_known = |tag: &HeaderValue| if_none_match.is_some_and(|sent| matches(sent, tag));
+    if parts.headers.get(header::ETAG).is_some_and(is_known) {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);
-        return Response::from_parts(parts, Body::empty());
+        parts.headers.remove(header::CONTENT_LENGTH);
+        body = Body::empty();
     }
-    parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
-    Response::from_parts(parts, Body::from(bytes))
+    Response::from_parts(parts, body)
 }
 
 /// Returns the ETag of a body.

@@ -81,11 +81,33 @@ impl Gateway {
 
     /// Handles a request. It always returns a response; a panic of a handler becomes a 500.
     pub async fn handle(&self, request: Request) -> Response {
-        let Ids { request: id, trace } = self.request_ids.of(request.headers(), self.context.random());
-        let found = match request.method() {
+        let found = self.find(&request);
+        self.handle_at(request, found).await
+    }
+
+    /// Handles a request as [`Gateway::handle`]. A request to a route that writes is handled to its end, also if the returned future is dropped
+    /// because the client closes the connection, so that a reserved attempt is settled, and the file of a stored row is stored.
+    pub async fn handle_to_end(self: &Arc<Self>, request: Request) -> Response {
+        let found = self.find(&request);
+        if !found.as_ref().is_ok_and(|found| found.route.writes) {
+            return self.handle_at(request, found).await;
+        }
+        let gateway = Arc::clone(self);
+        match tokio::spawn(async move { gateway.handle_at(request, found).await }).await {
+            Ok(response) => response,
+            Err(error) => self.refuse(Error::internal(error)),
+        }
+    }
+
+    fn find(&self, request: &Request) -> Result<RouteMatch, Error> {
+        match request.method() {
             &Method::OPTIONS => Err(Error::unknown_route()),
             method => self.table.find(method, request.uri()),
-        };
+        }
+    }
+
+    async fn handle_at(&self, request: Request, found: Result<RouteMatch, Error>) -> Response {
+        let Ids { request: id, trace } = self.request_ids.of(request.headers(), self.context.random());
         let route = found.as_ref().ok().map(|found| SpanRoute {
             path: &found.route.path,
             function: found.route.function,
@@ -211,6 +233,9 @@ impl Gateway {
         let scheme = route.scheme;
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(route.access_rules());
+        if !route.writes {
+            session.forbid_writes();
+        }
         let mut response = match route.cache_key {
             Some(key) => {
                 let response = self.serve_cached(route, key, request, session).await;

@@ -129,7 +129,7 @@ impl Context {
         });
         let purged = purge.await?;
         session.remove_leftovers().await;
-        self.purge_exports(exports_before).await?;
+        self.purge_exports().await?;
         let purged = purged + session.purge_page_images().await?;
         Ok(purged)
     }

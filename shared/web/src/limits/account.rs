@@ -133,28 +133,43 @@ impl AccountLimits {
         Ok(())
     }
 
-    /// Rejects an export if the account has exported too much on this day. The first export of a day is always accepted.
+    /// Returns the size that an export of the account may have now. The first export of a day is not limited.
     ///
     /// # Errors
-    /// 429 `quotaExceeded` with `exportedBytes`.
-    pub fn check_export(&self, storage: &AccountStorage, now: Timestamp) -> Result<()> {
-        let exported = storage.exported_today(now);
-        let limit = self.written_bytes_per_day.map(|limit| limit / EXPORT_SHARE);
-        if exported > 0 && limit.is_some_and(|limit| exported + export_bytes(storage) > limit) {
-            return Err(exports_used_up(now));
-        }
-        Ok(())
+    /// 429 `quotaExceeded` with `exportedBytes` if the texts of the account alone are larger; those of the database.
+    pub fn export_allowance(&self, db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<ExportAllowance> {
+        let storage = account_storage::of(db, user_id)?;
+        let allowance = self.allowance(&storage, now);
+        allowance.check(storage.text_bytes)?;
+        Ok(allowance)
     }
 
-    /// Counts an export. It must be called in the transaction that inserts the row of the export, so that concurrent exports count for each
-    /// other.
+    fn allowance(&self, storage: &AccountStorage, now: Timestamp) -> ExportAllowance {
+        let exported = storage.exported_today(now);
+        let limit = self.written_bytes_per_day.filter(|_| exported > 0);
+        let max_bytes = limit.map(|limit| (limit / EXPORT_SHARE).saturating_sub(exported + COMMIT_BYTES));
+        ExportAllowance { max_bytes, now }
+    }
+
+    /// Counts an export whose file has `bytes`. It must be called in the transaction that inserts the row of the export, so that concurrent exports
+    /// count for each other.
     ///
     /// # Errors
-    /// Those of [`AccountLimits::check_export`] and of the database.
-    pub fn count_export(&self, db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
+    /// 429 `quotaExceeded` with `exportedBytes` if the account has exported too much on this day; those of the database.
+    pub fn count_export(&self, db: &Db<'_>, user_id: i64, bytes: u64, now: Timestamp) -> Result<()> {
         let storage = account_storage::of(db, user_id)?;
-        self.check_export(&storage, now)?;
-        let exported = storage.exported_today(now) + export_bytes(&storage);
+        self.allowance(&storage, now).check(bytes)?;
+        let exported = storage.exported_today(now) + bytes + COMMIT_BYTES;
+        Ok(account_storage::set_exported_today(db, user_id, exported, now)?)
+    }
+
+    /// Reverts [`AccountLimits::count_export`], because the file could not be stored.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn discount_export(&self, db: &Db<'_>, user_id: i64, bytes: u64, now: Timestamp) -> Result<()> {
+        let exported = account_storage::of(db, user_id)?.exported_today(now);
+        let exported = exported.saturating_sub(bytes + COMMIT_BYTES);
         Ok(account_storage::set_exported_today(db, user_id, exported, now)?)
     }
 
@@ -171,7 +186,28 @@ impl AccountLimits {
     }
 }
 
-/// Returns the bytes that an export counts: the encrypted texts of the account and the overhead of a commit.
-fn export_bytes(storage: &AccountStorage) -> u64 {
-    storage.text_bytes + COMMIT_BYTES
+/// The size that an export may have.
+#[derive(Debug, Clone, Copy)]
+pub struct ExportAllowance {
+    /// `None` if it is not limited. Bytes.
+    max_bytes: Option<u64>,
+    now: Timestamp,
+}
+
+impl ExportAllowance {
+    /// Any size: for an export by the operator.
+    pub fn unlimited(now: Timestamp) -> Self {
+        Self { max_bytes: None, now }
+    }
+
+    /// Rejects a larger file, also one that is not complete yet.
+    ///
+    /// # Errors
+    /// 429 `quotaExceeded` with `exportedBytes`.
+    pub fn check(&self, bytes: u64) -> Result<()> {
+        match self.max_bytes {
+            Some(max_bytes) if bytes > max_bytes => Err(exports_used_up(self.now)),
+            _ => Ok(()),
+        }
+    }
 }

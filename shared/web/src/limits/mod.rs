@@ -29,7 +29,7 @@ mod rates;
 mod worker_pool;
 
 pub(crate) use account::WriteCost;
-pub use account::{AccountLimits, Growth};
+pub use account::{AccountLimits, ExportAllowance, Growth};
 pub(crate) use body_memory::{BodyMemory, BodyReservation, BodySender, MAX_BODY_BYTES};
 pub(crate) use errors::{TOO_MANY, quota_exceeded};
 pub(crate) use headers::{Limit, LimitState};

@@ -1,9 +1,10 @@
 //! Exports: files in the bucket with all data of an account, behind signed links.
 
-use bespoke_core::Timestamp;
+use bespoke_database::{Freshness, exports};
 use bespoke_storage::{Fetched, PutCondition};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
+use http::HeaderValue;
 use ulid::Ulid;
 
 use crate::response::{Error, Result};
@@ -29,13 +30,14 @@ impl ExportName {
         (ulid.to_string() == text).then_some(Self(ulid))
     }
 
+    /// Returns the ETag of the file, which never changes.
+    pub fn etag(self) -> HeaderValue {
+        HeaderValue::try_from(format!("\"{}\"", self.0)).expect("a ULID is visible ASCII")
+    }
+
     /// The path of the API that serves the export.
     pub fn path(self) -> String {
         format!("/{PREFIX}{}", self.0)
-    }
-
-    fn made_before(self, moment: Timestamp) -> bool {
-        i64::try_from(self.0.timestamp_ms()).is_ok_and(|made| made < moment.as_millis())
     }
 }
 
@@ -57,22 +59,27 @@ impl Context {
         ExportName(Ulid::from_parts(now, u128::from_be_bytes(self.random().bytes())))
     }
 
-    /// Stores the file of an export, before its row, so that each row has a file. If the process ends between the two steps, maintenance
-    /// deletes the file.
+    /// Stores the file of an export whose row has been committed. Because the row comes first, a file without a row is one whose row was
+    /// deleted. Such a file is deleted here if that happened meanwhile, and otherwise by maintenance.
     ///
     /// # Errors
-    /// 503 if the bucket does not store it.
+    /// 404 if the row was deleted meanwhile, with the account or by newer exports; 503 if the bucket does not store the file.
     pub async fn put_export(&self, name: ExportName, file: Bytes) -> Result<()> {
         let key = key(&name.to_string());
         self.bucket().put(&key, file, PutCondition::CreateOnly).await?;
-        Ok(())
+        if self.has_row(name).await? {
+            return Ok(());
+        }
+        self.bucket().delete(&key).await?;
+        Err(Error::not_found())
     }
 
-    /// Deletes the file of an export whose row was rejected. If that fails, maintenance deletes the file later.
-    pub async fn discard_export(&self, name: ExportName) {
-        if let Err(error) = self.bucket().delete(&key(&name.to_string())).await {
-            tracing::warn!(%error, "the file of a rejected export could not be deleted");
-        }
+    /// Whether the export has a row in the newest version of the database.
+    async fn has_row(&self, name: ExportName) -> Result<bool> {
+        let read = self
+            .database()
+            .read(Freshness::Strict, |db| exports::exists(db, &name.to_string()));
+        Ok(read.await?)
     }
 
     /// Returns a signed link to an export.
@@ -110,19 +117,23 @@ impl Context {
         }
     }
 
-    /// Deletes all files that are older than `before`, including those without a row.
-    pub(crate) async fn purge_exports(&self, before: Timestamp) -> Result<()> {
-        for listed in self.bucket().list(PREFIX).await? {
-            let name = listed
-                .key
-                .strip_prefix(PREFIX)
-                .and_then(|name| name.strip_suffix(SUFFIX));
-            if name
-                .and_then(ExportName::parse)
-                .is_some_and(|name| name.made_before(before))
-            {
-                self.bucket().delete(&listed.key).await?;
+    /// Deletes the files without a row. The files are listed before the rows are read, because a row comes before its file.
+    pub(crate) async fn purge_exports(&self) -> Result<()> {
+        let name_of = |key: &str| ExportName::parse(key.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?);
+        let listed = self.bucket().list(PREFIX).await?;
+        let names: Vec<_> = listed.iter().filter_map(|listed| name_of(&listed.key)).collect();
+        let read = self.database().read(Freshness::Strict, |db| {
+            let mut unlisted = Vec::new();
+            for name in &names {
+                let name = name.to_string();
+                if !exports::exists(db, &name)? {
+                    unlisted.push(name);
+                }
             }
+            Ok::<_, Error>(unlisted)
+        });
+        for name in read.await? {
+            self.bucket().delete(&key(&name)).await?;
         }
         Ok(())
     }

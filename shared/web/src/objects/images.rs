@@ -2,10 +2,12 @@
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::image::ImageId;
-use bespoke_database::Db;
+use bespoke_core::entity::user::User;
+use bespoke_database::{Db, leftovers, users};
 use bespoke_services::images::{Image, ImageError, prepare, prepare_file};
 use serde_json::Value;
 
+use crate::auth::Caller;
 use crate::body::JsonObject;
 use crate::response::{Error, Result};
 use crate::state::{Context, Session};
@@ -91,13 +93,14 @@ impl Session {
     }
 
     /// Stores the image of a request after its record has been stored. First it stores the object, and then `refer` stores the id of the
-    /// image in the record. If that fails, it adds `img` to `ignored`; the record and its previous image stay unchanged.
+    /// image in the record. `refer` returns whether the record still exists; the image of a record that was deleted meanwhile is deleted, too. If
+    /// the image cannot be stored, this adds `img` to `ignored`; the record and its previous image stay unchanged.
     pub async fn save_image(
         &self,
         sent: UploadedImage,
         id: ImageId,
         ignored: &mut Vec<String>,
-        refer: impl Fn(&Db<'_>, &str) -> Result<()> + Send + Sync + 'static,
+        refer: impl Fn(&Db<'_>, &str) -> Result<bool> + Send + Sync + 'static,
     ) {
         let Some(image) = sent else { return };
         let stored = match image {
@@ -111,21 +114,67 @@ impl Session {
     }
 
     /// Stores the picture that an OAuth provider has of the owner of a new account. A failure does not affect the account.
-    pub async fn save_provider_picture(&self, url: Option<String>, ihash: String) {
+    pub async fn save_provider_picture(&self, url: Option<String>, user: &User) {
         let Some(url) = url else { return };
         let picture = Some(self.fetch_image(&url).await);
-        self.save_image(picture, ImageId::Account(ihash), &mut Vec::new(), |_, _| Ok(()))
-            .await;
+        self.save_account_image(picture, user, &mut Vec::new()).await;
+    }
+
+    /// Whether there may be an image with that id. Also true if the image service does not respond, so that no image is replaced by mistake.
+    pub async fn may_have_image(&self, id: &ImageId) -> bool {
+        !matches!(self.images().get(id).await, Ok(None))
+    }
+
+    /// Stores the image of an account, as [`Session::save_image`].
+    pub async fn save_account_image(&self, image: UploadedImage, user: &User, ignored: &mut Vec<String>) {
+        let (id, image_id) = (user.account_status.id, ImageId::Account(user.ihash.clone()));
+        let refer = move |db: &Db<'_>, _: &str| Ok(users::standing(db, id)?.is_some());
+        self.save_image(image, image_id, ignored, refer).await;
     }
 
     async fn store_image(
         &self,
         image: Image,
         id: ImageId,
-        refer: impl Fn(&Db<'_>, &str) -> Result<()> + Send + Sync + 'static,
+        refer: impl Fn(&Db<'_>, &str) -> Result<bool> + Send + Sync + 'static,
     ) -> Result<()> {
         self.images().put(&id, image).await?;
         let name = id.to_string();
-        self.write(move |db| refer(db, &name)).await
+        let settle = self.write(move |db| {
+            let has_record = refer(db, &name)?;
+            if !has_record {
+                leftovers::insert_image(db, &id)?;
+            }
+            Ok(has_record)
+        });
+        if settle.await? {
+            return Ok(());
+        }
+        self.remove_leftovers().await;
+        Err(Error::not_found())
+    }
+}
+
+impl<const LEVEL: u8> Caller<LEVEL> {
+    /// The image that a request under an `Idempotency-Key` still has to store if an earlier one has made its record: none if the record has an
+    /// image, which may be newer. Otherwise the image is counted as written here, because the commit that made the record is not repeated.
+    ///
+    /// # Errors
+    /// Those of [`Caller::write`].
+    pub async fn image_of_repeat(
+        &self,
+        session: &Session,
+        sent: UploadedImage,
+        has_image: bool,
+    ) -> Result<UploadedImage> {
+        match sent {
+            Some(Ok(_)) if has_image => return Ok(None),
+            Some(Ok(ref image)) => {
+                session.note_object(image.bytes().len() as u64);
+                self.write(session, |_, _| Ok(())).await?;
+            }
+            Some(Err(_)) | None => {}
+        }
+        Ok(sent)
     }
 }

@@ -52,8 +52,10 @@ pub struct Route {
     pub conditional: bool,
     /// The cache key of the route; `None` if its responses are not cached.
     pub cache_key: Option<CacheKey>,
-    /// Whether the route only reads, independent of its method.
+    /// Whether calls without authentication count as reads.
     pub reads: bool,
+    /// Whether the route writes to the database or the bucket. Such a request is handled to its end, also if its client closes the connection.
+    pub writes: bool,
     /// The index of its function in the metrics.
     pub(crate) group: usize,
     /// Creates the description on demand.
@@ -101,6 +103,7 @@ pub struct RouteSpec<H, T> {
     conditional: bool,
     cache_key: Option<CacheKey>,
     reads: bool,
+    writes: bool,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -124,6 +127,7 @@ impl<H: Handler<T, Context>, T: 'static> RouteSpec<H, T> {
             conditional: false,
             cache_key: None,
             reads: P::methods().contains(&HttpMethod::Get),
+            writes: !P::methods().contains(&HttpMethod::Get),
             arguments: PhantomData,
         }
     }
@@ -168,7 +172,18 @@ impl<H: Handler<T, Context>, T: 'static> RouteSpec<H, T> {
     /// Marks a route as read-only although its method is not GET, because it computes its response from the body and changes nothing.
     #[must_use]
     pub fn reads(self) -> Self {
-        Self { reads: true, ..self }
+        Self {
+            reads: true,
+            writes: false,
+            ..self
+        }
+    }
+
+    /// Marks a GET route that writes: it creates something, or records an entry in the audit. Without the mark, [`Session::write`](crate::Session::write)
+    /// panics in debug builds.
+    #[must_use]
+    pub fn writes(self) -> Self {
+        Self { writes: true, ..self }
     }
 
     /// Describes `/jwt` and `/key` as two paths, because `/{auth}` would be ambiguous with another path that has a parameter in the same
@@ -237,6 +252,7 @@ impl Routes {
             conditional,
             cache_key,
             reads,
+            writes,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -270,6 +286,7 @@ impl Routes {
                     conditional,
                     cache_key,
                     reads,
+                    writes,
                     group: 0,
                     describe,
                     handler: Arc::clone(&handler),

@@ -60,6 +60,8 @@ struct State {
     /// The states of the limits that this request counts for.
     limits: Mutex<Vec<LimitState>>,
     idempotency: IdempotencyKey,
+    /// Whether the route of the request only reads.
+    only_reads: AtomicBool,
     /// Size of the images of the request that no write has counted yet. Bytes.
     object_bytes: AtomicU64,
     /// Integer id of the calling account; empty without authentication.
@@ -215,8 +217,29 @@ impl Session {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
+        debug_assert!(
+            !self.state.only_reads.load(Ordering::Relaxed),
+            "a GET route that writes must be registered with `writes()`"
+        );
+        self.write_on_any_route(f).await
+    }
+
+    /// Writes as [`Session::write`], also on a route that only reads. The caller does nothing after the commit, because the commit goes on if the
+    /// client closes the connection, but the handler does not.
+    pub(crate) async fn write_on_any_route<T>(
+        &self,
+        f: impl Fn(&Db<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
         let id = self.context.database().fresh_commit_id();
         Ok(self.commit(id, f).await?.value)
+    }
+
+    /// Marks the route of the request as one that only reads.
+    pub(crate) fn forbid_writes(&self) {
+        self.state.only_reads.store(true, Ordering::Relaxed);
     }
 
     /// Writes as [`Session::write`], with a given commit id. A commit with the same id runs only once.

@@ -1,0 +1,92 @@
+//! A bucket that holds back its PUTs, so that a test can act between a PUT and the steps before and after it.
+
+use async_trait::async_trait;
+use bespoke_storage::{ETag, Fetched, Listed, MemoryStore, ObjectStore, PutCondition, StoreError};
+use bytes::Bytes;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex, Semaphore};
+
+/// A bucket in memory that holds back each PUT of a key with a prefix until the test releases it.
+pub(crate) struct HeldStore {
+    bucket: MemoryStore,
+    prefix: &'static str,
+    arrived: Semaphore,
+    released: Semaphore,
+    ends: UnboundedSender<bool>,
+    ended: Mutex<UnboundedReceiver<bool>>,
+}
+
+/// Reports the end of a held PUT.
+struct End<'a> {
+    ends: &'a UnboundedSender<bool>,
+    is_done: bool,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let _ = self.ends.send(self.is_done);
+    }
+}
+
+impl HeldStore {
+    pub(crate) fn new(bucket: MemoryStore, prefix: &'static str) -> Self {
+        let (ends, ended) = unbounded_channel();
+        Self {
+            bucket,
+            prefix,
+            arrived: Semaphore::new(0),
+            released: Semaphore::new(0),
+            ends,
+            ended: Mutex::new(ended),
+        }
+    }
+
+    /// Waits until the next PUT is held back.
+    pub(crate) async fn arrival(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    /// Lets one PUT go on.
+    pub(crate) fn release(&self) {
+        self.released.add_permits(1);
+    }
+
+    /// Waits for the end of a PUT that was held back. Gives whether it was done, or dropped with its request.
+    pub(crate) async fn end(&self) -> bool {
+        self.ended.lock().await.recv().await.unwrap()
+    }
+}
+
+#[async_trait]
+impl ObjectStore for HeldStore {
+    async fn get(&self, key: &str, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
+        self.bucket.get(key, if_none_match).await
+    }
+
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Fetched, StoreError> {
+        self.bucket.get_range(key, offset, length).await
+    }
+
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
+        if !key.starts_with(self.prefix) {
+            return self.bucket.put(key, body, condition).await;
+        }
+        let mut end = End {
+            ends: &self.ends,
+            is_done: false,
+        };
+        self.arrived.add_permits(1);
+        self.released.acquire().await.unwrap().forget();
+        let put = self.bucket.put(key, body, condition).await;
+        end.is_done = true;
+        put
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.bucket.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.bucket.list(prefix).await
+    }
+}
