@@ -128,7 +128,7 @@ impl Session {
     /// Stores the image of an account, as [`Session::save_image`].
     pub async fn save_account_image(&self, image: UploadedImage, user: &User, ignored: &mut Vec<String>) {
         let (id, image_id) = (user.account_status.id, ImageId::Account(user.ihash.clone()));
-        let refer = move |db: &Db<'_>, _: &str| Ok(users::standing(db, id)?.is_some());
+        let refer = move |db: &Db<'_>, _: &str| Ok(users::account_status(db, id)?.is_some());
         self.save_image(image, image_id, ignored, refer).await;
     }
 
@@ -170,7 +170,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
         match sent {
             Some(Ok(_)) if has_image => return Ok(None),
             Some(Ok(ref image)) => {
-                session.note_object(image.bytes().len() as u64);
+                session.add_object_bytes(image.bytes().len() as u64);
                 self.write(session, |_, _| Ok(())).await?;
             }
             Some(Err(_)) | None => {}
