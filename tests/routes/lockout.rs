@@ -653,13 +653,8 @@ async fn fill_workers(app: &App) -> (Sender<()>, Vec<JoinHandle<()>>) {
         tokio::spawn(async move { drop(bespoke_web::yaml_record(&session, record).await) })
     };
     let jobs = (0..WORKER_PLACES).map(|_| occupy()).collect();
-    for number in 0.. {
-        let other = sign_in(app, "192.0.2.1", &json!(format!("other{number}")), "guess").await;
-        if other.status == 503 {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    // The runtime of a test polls each of these tasks once before it goes on here.
+    tokio::task::yield_now().await;
     (end, jobs)
 }
 
