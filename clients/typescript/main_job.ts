@@ -1,5 +1,5 @@
-// The main job with the client: from signing up to a look-up by key.
-// Arguments: the address of the server, the folder of its mails.
+// Runs the main job with the client, from signing up to a lookup by key.
+// Arguments: the URL of the server, the folder of its mails.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const anybody = connect(baseUrl);
 const signedIn = (token: string) => connect(baseUrl, { token });
 const withKey = (key: string, secret: string) => connect(baseUrl, { key: `${key}:${secret}` });
 
-/** The body of an answer; any error ends the program. */
+/** Returns the body of a response; throws on any error. */
 function ok<Data, Failed>({ data, error, response }: { data?: Data; error?: Failed; response: Response }): Data {
   assert.ok(data !== undefined, `${response.url} ${response.status} ${JSON.stringify(error)}`);
   return data;

@@ -1,7 +1,7 @@
 """Looks up the measurements that a design needs, with Python's standard library alone.
 
 Usage: BESPOKE_KEY=<key>:<secret> python3 lookup.py URL SET DESIGN
-Prints them, one a line; ends with 3 when something that the design requires is missing, and with 1 when the lookup is refused."""
+Prints one measurement a line. Exits with 3 if a required measurement is missing, and with 1 if the lookup is rejected."""
 
 import base64
 import json

@@ -1,8 +1,8 @@
-// Drafts the design Aaron for one body, whose measurements it looks up by API key, and writes the pattern as SVG.
+// Looks up the measurements of a set by API key, drafts the design Aaron for them, and writes the pattern as SVG.
 //
 // Usage: BESPOKE_KEY=<key>:<secret> node draft.mjs URL SET FILE
 // Before: npm ci here, and npm ci && npm run build in clients/typescript.
-// Ends with 3 and drafts nothing when a measurement is missing that the design requires, with 1 when the lookup is refused.
+// Exits with 3 and drafts nothing if a required measurement is missing, and with 1 if the lookup is rejected.
 
 import { writeFileSync } from "node:fs";
 import { Aaron } from "@freesewing/aaron";

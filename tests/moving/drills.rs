@@ -65,9 +65,9 @@ fn every_command_for_operators_works_as_it_stands() {
     };
     let accounts = |data: &Path| run(data, &["stats", "--json"], &[]).json(0)["users"].clone();
     let moved = [("the BACKEND_ENC_KEY of the original", SAMPLE_KEY)];
-    follow(here, &section("Moving in"), &moved);
+    follow(here, &section("Import"), &moved);
     let (before, people) = (state(), accounts(&data));
-    follow(here, &section("Day to day"), &[]);
+    follow(here, &section("Daily commands"), &[]);
     let without_one = accounts(&data);
     assert!(
         without_one["total"] == people["total"] || without_one == people,
@@ -75,7 +75,7 @@ fn every_command_for_operators_works_as_it_stands() {
     );
 
     let undo = [("2026-11-21T10:00:00Z", before.as_str()), ("2026-11-20", "2026-11-21")];
-    follow(here, &section("A wrong delete"), &undo);
+    follow(here, &section("Recovering deleted data"), &undo);
     assert_eq!(accounts(&data), people);
     assert!(here.join("then/out").read_dir().unwrap().count() == 1);
 

@@ -121,7 +121,7 @@ fn what_is_listed_is_in_the_contract() {
 #[test]
 fn the_page_about_compatibility_names_tests_that_exist() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(folder.join("../docs/decisions/0008-compatibility.md")).unwrap();
+    let page = std::fs::read_to_string(folder.join("../docs/compatibility.md")).unwrap();
     let mut checked = 0;
     for (module, test) in page
         .split('`')
