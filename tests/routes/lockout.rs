@@ -1,5 +1,6 @@
 //! What stops guessing passwords, and that it does not tell who has an account
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -648,13 +649,18 @@ impl Serialize for Endless {
 async fn fill_workers(app: &App) -> (Sender<()>, Vec<JoinHandle<()>>) {
     let (end, ended) = channel();
     let record = Endless(Arc::new(Mutex::new(ended)));
+    let begun = Arc::new(AtomicUsize::new(0));
     let occupy = || {
-        let (session, record) = (Session::new(app.context().clone()), record.clone());
-        tokio::spawn(async move { drop(bespoke_web::yaml_record(&session, record).await) })
+        let (session, record, begun) = (Session::new(app.context().clone()), record.clone(), Arc::clone(&begun));
+        tokio::spawn(async move {
+            begun.fetch_add(1, Ordering::Relaxed);
+            drop(bespoke_web::yaml_record(&session, record).await);
+        })
     };
     let jobs = (0..WORKER_PLACES).map(|_| occupy()).collect();
-    // The runtime of a test polls each of these tasks once before it goes on here.
-    tokio::task::yield_now().await;
+    while begun.load(Ordering::Relaxed) < WORKER_PLACES {
+        tokio::task::yield_now().await;
+    }
     (end, jobs)
 }
 
