@@ -110,7 +110,7 @@ async fn the_limits_and_whom_to_ask_are_those_of_the_instance() {
     let page = app.get("/").send().await.text();
     for said in [
         "1200 calls a minute and 77 a day",
-        "A key lives 12 days",
+        "API keys expire after at most 12 days",
         r#"<a href="mailto:help@example.org">"#,
     ] {
         assert!(page.contains(said), "{said} is missing");

@@ -4,22 +4,22 @@ use axum::response::Response;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Caller, Outcome, Result, Session, ok};
 
-use crate::AccountAnswer;
+use crate::AccountResponse;
 
-/// Read one's account
+/// Read the caller's account
 #[utoipa::path(get, path = "/account/{auth}", tag = "Accounts", operation_id = "readAccount",
     responses(
-        (status = 200, description = "The account.", body = AccountAnswer),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 200, description = "The account.", body = AccountResponse),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session) -> Result<Response> {
-    answer(&session, caller.actor.user_id).await
+    respond(&session, caller.actor.user_id).await
 }
 
-/// Answers with the account of that id.
-pub(crate) async fn answer(session: &Session, id: i64) -> Result<Response> {
+/// Responds with the account that has this id.
+pub(crate) async fn respond(session: &Session, id: i64) -> Result<Response> {
     let account = crate::load(session, id).await?.into();
-    Ok(ok(&AccountAnswer {
+    Ok(ok(&AccountResponse {
         result: Outcome::Success,
         account,
     }))

@@ -9,20 +9,20 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// No account has this id: nobody is excepted from the question.
-const NOBODY: i64 = 0;
+/// An id that no account has, so that the check excludes no account.
+const NO_ACCOUNT: i64 = 0;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = UserNameTaken)]
 pub(crate) struct Taken {
     result: Outcome,
-    /// As it was sent.
+    /// The name, as the request contained it.
     username: String,
     /// Always false.
     available: bool,
 }
 
-/// A user name.
+/// The user name to check.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct UserName {
@@ -31,14 +31,14 @@ pub(crate) struct UserName {
     username: String,
 }
 
-/// Whether a user name is taken
+/// Check whether a user name is taken
 ///
-/// Mind that 404 is the good news. One's own name is taken.
+/// 404 means that the name is free. The caller's own name counts as taken.
 #[utoipa::path(post, path = "/available/username/{auth}", tag = "Accounts", operation_id = "isUserNameTaken", request_body = UserName,
     responses(
-        (status = 200, description = "It is taken, or cannot be a user name.", body = Taken),
-        (status = 400, description = "`usernameMissing`: the field is missing, or no text."),
-        (status = 404, description = "It is free."),
+        (status = 200, description = "The name is taken, or is not a valid user name.", body = Taken),
+        (status = 400, description = "`usernameMissing`: the field is missing or is not a string."),
+        (status = 404, description = "The name is free."),
     ))]
 pub(crate) async fn username(_: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
     let username = body
@@ -50,7 +50,7 @@ pub(crate) async fn username(_: Caller<READ_SOME>, session: Session, body: Body)
         None => false,
         Some(cleaned) => {
             !session
-                .read(|db| Ok(users::username_taken(db, &cleaned, NOBODY)?))
+                .read(|db| Ok(users::username_taken(db, &cleaned, NO_ACCOUNT)?))
                 .await?
         }
     };

@@ -1,4 +1,4 @@
-//! `GET /users/{id}/card`: a profile as a picture.
+//! `GET /users/{id}/card`: a profile card as an SVG image.
 
 use std::fmt::Write;
 
@@ -10,24 +10,24 @@ use http::{HeaderValue, StatusCode, header};
 use crate::profile;
 
 const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml; charset=utf-8");
-/// The picture runs and loads nothing, wherever it is opened.
+/// Content security policy of the image: it runs no script and loads nothing, also if it is opened on its own.
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
-/// A card shows what changes seldom.
+/// A card may be cached, because its content changes seldom.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
-/// Colours of the letters of the service's name, in turn.
+/// Colours for the letters of the service's name. They repeat for a longer name.
 const RAINBOW: [&str; 7] = [
     "#f87171", "#fb923c", "#facc15", "#4ade80", "#38bdf8", "#818cf8", "#e879f9",
 ];
 
-/// See somebody's card
+/// Read a user's profile card
 ///
-/// An account that cannot be used shows none.
+/// An account that is not active or has not consented has no card.
 #[utoipa::path(get, path = "/users/{id}/card", tag = "Users", operation_id = "readCard",
     params(("id" = String, Path, description = "Integer id, UUID or user name.")),
     responses(
-        (status = 200, description = "A picture, 500 wide and 100 high.", body = String, content_type = "image/svg+xml"),
-        (status = 404, description = "There is nobody to show.", body = String, content_type = "image/svg+xml"),
+        (status = 200, description = "An SVG image, 500 wide and 100 high.", body = String, content_type = "image/svg+xml"),
+        (status = 404, description = "There is no such account, or it has no card.", body = String, content_type = "image/svg+xml"),
     ))]
 pub(crate) async fn card(_: Public, session: Session, params: Params) -> Result<Response> {
     let user = profile::find(&session, &params).await?;
@@ -72,7 +72,7 @@ fn draw(service: &str, id: i64, username: &str) -> String {
     )
 }
 
-/// A text as it stands in XML (defect D50); characters that XML does not have become a blank.
+/// Escapes text for XML. Characters that XML does not allow become spaces.
 fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
         match c {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_can_leave_its_place() {
+    fn names_are_escaped() {
         let card = draw("A&B", 7, "<script>\"'\u{0}\u{ffff}&amp;</text>");
         assert!(
             card.contains(">&lt;script&gt;&quot;&#39;  &amp;amp;&lt;/text&gt;</text>"),

@@ -15,15 +15,15 @@ use uuid::Uuid;
 
 use crate::email::{self, EmailChange};
 
-/// Highest `control`: everything is shown.
+/// The highest value of `control`: the interface shows everything.
 const MAX_CONTROL: f64 = 5.0;
-/// The longest text about oneself, in bytes.
+/// Limit for `bio`, in bytes.
 const MAX_BIO_BYTES: usize = 64 * 1024;
 pub(crate) const WRONG_PASSWORD: Error = Error::unauthorized("authenticationFailed");
-/// Fields that are read with others, or beside them.
+/// Fields that qualify another field, or are read elsewhere. They never count as ignored.
 const SILENT: [&str; 5] = ["test", "currentPassword", "confirm", "confirmation", "check"];
 
-/// The fields of a request that can be taken.
+/// The valid changes of a request.
 #[derive(Default)]
 pub(crate) struct Changes {
     bio: Option<String>,
@@ -36,25 +36,25 @@ pub(crate) struct Changes {
     data: JsonObject,
     username: Option<String>,
     pub(crate) password: Option<String>,
-    /// The stored password that the current one was verified against.
+    /// The stored password hash that the current password was verified against.
     pub(crate) verified: Option<String>,
     email: Option<EmailChange>,
     sign_out_everywhere: bool,
-    /// Whether the request says that it is one of a test.
+    /// Whether the request is marked as a test.
     test: bool,
 }
 
-/// What came of changes.
+/// The result of storing changes.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Stored {
-    /// Names of the fields that the account as it is now does not let in.
+    /// Names of the fields that were not stored, because they do not fit the current account.
     pub(crate) refused: Vec<String>,
-    /// The confirmation that was made or read, in test mode.
+    /// The confirmation that was created or used. Only in test mode.
     pub(crate) confirmation: Option<Uuid>,
 }
 
 impl Changes {
-    /// Reads a request; beside the changes gives the names of the fields that were not taken (decision D80).
+    /// Parses a request. Also returns the names of the ignored fields.
     pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
         let mut changes = Self {
             email: EmailChange::read(&body),
@@ -106,8 +106,8 @@ impl Changes {
         true
     }
 
-    /// Lets only an actor of level 4 change the credentials of the account or the consent of its owner (defect D39), and no
-    /// restricted key change the credentials.
+    /// Checks that the actor may make these changes. Credentials and consent need level 4, and a restricted key cannot change
+    /// credentials.
     pub(crate) fn check_permission(&self, actor: Actor) -> Result<()> {
         let credentials = self.change_credentials();
         if (credentials || self.consent.is_some()) && actor.level < Level::USER {
@@ -123,9 +123,9 @@ impl Changes {
         self.password.is_some() || self.email.is_some() || self.sign_out_everywhere
     }
 
-    /// Whether they protect the account: they change credentials or consent, and nothing else.
+    /// Whether the changes only protect the account: they affect credentials or consent, and nothing else.
     pub(crate) fn protect(&self) -> bool {
-        // All fields are named, so that a new one has to be placed here.
+        // The pattern names all fields, so that the compiler asks for a decision about each new field.
         let Self {
             bio,
             consent,
@@ -153,12 +153,15 @@ impl Changes {
         !others && (self.change_credentials() || consent.is_some())
     }
 
-    /// Whether somebody is told of them by mail.
+    /// Whether the changes send a mail.
     pub(crate) fn mails(&self) -> bool {
         self.password.is_some() || self.email.is_some()
     }
 
     /// Stores the changes.
+    ///
+    /// # Errors
+    /// Those of [`Self::check_permission`] and [`EmailChange::store`].
     pub(crate) fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<Stored> {
         self.check_permission(actor)?;
         let id = actor.user_id;
@@ -204,10 +207,10 @@ impl Changes {
         Ok(stored)
     }
 
-    /// Whether the request is one of a test: by the address that the account has, or the one that is asked for.
+    /// Whether the request is marked as a test, and its current or new address is in the test domain.
     fn is_test(&self, session: &Session, user: &User) -> bool {
         let asked = match &self.email {
-            Some(EmailChange::Ask(address)) => address,
+            Some(EmailChange::Request(address)) => address,
             _ => &user.email,
         };
         self.test
@@ -216,7 +219,7 @@ impl Changes {
                 .any(|address| session.in_test_domain(address))
     }
 
-    /// Merges `data` over what is there; leaves that alone when the whole would be too large.
+    /// Merges `data` into the stored data. Returns false and changes nothing if the result would be too large.
     fn merge_data(&self, user: &mut User) -> bool {
         let mut data = user.data.clone();
         for (name, value) in &self.data {

@@ -13,33 +13,33 @@ use utoipa::ToSchema;
 
 use crate::SignedIn;
 
-/// What confirms an account.
+/// Body of `POST /confirm/signup/{id}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct ConfirmSignUp {
-    /// What may be kept: 1 account data, 2 measurements too, 3 and anonymised measurements may be published.
+    /// Level of consent: 1 account data; 2 also measurements; 3 also the publication of anonymised measurements.
     #[schema(minimum = 1, maximum = 3, example = 2)]
     consent: u8,
-    /// The check of the link in the mail. It is verified when it is sent.
+    /// The check from the link in the mail. If it is present, it is verified.
     check: Option<String>,
 }
 
 /// Confirm a new account
 ///
-/// Activates it with the consent that its owner gives, and signs in. Works once, within seven days.
-// Only a new account: otherwise a link could activate one that an administrator blocked or made inactive (defect D42).
+/// Activates the account with the consent of its owner, and signs in. The link works once, within seven days.
+// Only new accounts can be confirmed. Otherwise, an old link could activate an account that an administrator has blocked or deactivated.
 #[utoipa::path(post, path = "/confirm/signup/{id}", tag = "Accounts", operation_id = "confirmSignUp",
-    params(("id" = Uuid, Path, description = "The id in the link of the mail.")), request_body = ConfirmSignUp,
+    params(("id" = Uuid, Path, description = "The id from the link in the mail.")), request_body = ConfirmSignUp,
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
-        (status = 400, description = "`postBodyMissing`, `consentRequired`: consent has to be 1, 2 or 3."),
-        (status = 404, description = "The link is no longer open, or its check is wrong."),
+        (status = 400, description = "`postBodyMissing`; `consentRequired`: consent must be 1, 2 or 3."),
+        (status = 404, description = "The link was used or has expired, or its check is wrong."),
     ))]
 pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id, body: Body) -> Result<Response> {
     let body = body.required()?;
     let consent = crate::consent_of(body.get("consent")).filter(|consent| *consent >= Consent::Account);
     let consent = consent.ok_or(Error::bad_request("consentRequired"))?;
-    // The check of the link is verified when it is sent (defect D119): the first API generation sends the id alone.
+    // A missing check is accepted unless the settings require it, because clients of the first API generation send only the id.
     let check = match body.get("check") {
         None if !session.config().require_check => None,
         check => Some(check.and_then(Value::as_str).unwrap_or_default().to_owned()),
@@ -50,7 +50,7 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id
     Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
 }
 
-/// Activates the account that the link belongs to; gives its integer id.
+/// Activates the account of this link. Returns its integer id.
 fn activate(db: &Db<'_>, id: Id, consent: Consent, origin: AttemptOrigin) -> Result<i64> {
     let confirmation = find(db, id, origin.now, &[Kind::Signup])?;
     if !users::awaits_activation(db, confirmation.user_id)? {
@@ -70,7 +70,7 @@ fn activate(db: &Db<'_>, id: Id, consent: Consent, origin: AttemptOrigin) -> Res
     Ok(user_id)
 }
 
-/// A new confirmation for an account.
+/// Creates a confirmation for an account.
 pub(crate) fn new(session: &Session, kind: Kind, user_id: i64, data: JsonObject) -> Confirmation {
     Confirmation {
         uuid: session.random().uuid(),
@@ -82,12 +82,15 @@ pub(crate) fn new(session: &Session, kind: Kind, user_id: i64, data: JsonObject)
     }
 }
 
-/// The path of the link to a confirmation, to that page of the website.
+/// The path of the link that leads to this confirmation on the page `page` of the website.
 pub(crate) fn path(page: &str, confirmation: &Confirmation) -> String {
     format!("/confirm/{page}?id={}&check={}", confirmation.uuid, confirmation.check)
 }
 
-/// The confirmation of that id, when it is of one of these kinds and its time is not over; else 404.
+/// Returns the confirmation if it is of one of these kinds and has not expired.
+///
+/// # Errors
+/// 404 otherwise.
 pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Kind]) -> Result<Confirmation> {
     let EntityId::Uuid(uuid) = id else {
         return Err(Error::not_found());
@@ -97,8 +100,8 @@ pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Kind]) -> R
     usable.ok_or_else(Error::not_found)
 }
 
-/// Verifies the check of the confirmation, if there is one; returns the confirmation. A wrong check is counted, and after too many even the
-/// right one is refused.
+/// Verifies the check of a confirmation, and returns the confirmation. Wrong checks are counted. After too many of them, the right
+/// check is refused too.
 ///
 /// # Errors
 /// 404 if there is no such confirmation, if the check is wrong, or after too many wrong checks.

@@ -10,26 +10,26 @@ use utoipa::ToSchema;
 
 use crate::SignedIn;
 
-/// What is consented to.
+/// Body of `PATCH /consent/jwt`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct ConsentChange {
-    /// 0 nothing (the account cannot be used then), 1 account data, 2 measurements too, 3 and anonymised measurements may
-    /// be published.
+    /// Level of consent: 0 none (the account cannot be used); 1 account data; 2 also measurements; 3 also the publication of
+    /// anonymised measurements.
     #[schema(minimum = 0, maximum = 3, example = 2)]
     consent: u8,
 }
 
 /// Give or withdraw consent
 ///
-/// Also for an account that cannot be used because consent is missing. A new account becomes active with its first consent; the
-/// status that an administrator has set stays.
+/// This also works for an account that cannot be used because consent is missing. A new account becomes active with its first
+/// consent. A status that an administrator has set does not change.
 #[utoipa::path(patch, path = "/consent/jwt", tag = "Accounts", operation_id = "setConsent", request_body = ConsentChange,
     responses(
-        (status = 200, description = "The account, and a token that shows its new state. The token expires when that of the \
-            request does.", body = SignedIn),
-        (status = 400, description = "`consentInvalid`: consent has to be 0, 1, 2 or 3."),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 200, description = "The account, and a token with its new state. The token expires at the same time as that of \
+            the request.", body = SignedIn),
+        (status = 400, description = "`consentInvalid`: consent must be 0, 1, 2 or 3."),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn consent(guest: Guest<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     guest.check_level()?;

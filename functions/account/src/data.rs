@@ -1,4 +1,4 @@
-//! `GET /users/{id}/{auth}`: what an account has.
+//! `GET /users/{id}/{auth}`: the records of an account.
 
 use axum::response::Response;
 use bespoke_database::{Db, Page, api_keys, bookmarks, patterns, sets, stored_bytes, users};
@@ -8,10 +8,10 @@ use bespoke_web::{Caller, Context, Error, Id, Outcome, Result, Session};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What an account has.
+/// The records of an account.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccountRecords {
-    /// Without their secrets.
+    /// API keys, without their secrets.
     pub(crate) apikeys: Vec<ApiKeyListItem>,
     pub(crate) bookmarks: Vec<view::Bookmark>,
     pub(crate) patterns: Vec<view::Pattern>,
@@ -19,7 +19,8 @@ pub(crate) struct AccountRecords {
 }
 
 #[derive(Serialize, ToSchema)]
-struct AccountRecordsAnswer {
+#[schema(as = AccountRecordsAnswer)]
+struct AccountRecordsResponse {
     result: Outcome,
     data: AccountRecords,
 }
@@ -39,15 +40,14 @@ impl AccountRecords {
     }
 }
 
-/// Read what an account has
+/// Read the records of an account
 ///
-/// One's own, or anybody's at level 6: API keys, bookmarks, patterns and sets.
-// The original gave anybody's to anybody, and as ciphertext: defects D37 and D73.
+/// API keys, bookmarks, patterns and sets of the caller's own account. Level 6 can read those of any account.
 #[utoipa::path(get, path = "/users/{id}/{auth}", tag = "Users", operation_id = "readAccountData",
     responses(
-        (status = 200, description = "All of it.", body = AccountRecordsAnswer),
+        (status = 200, description = "The records.", body = AccountRecordsResponse),
         (status = 404, description = "There is no such account."),
-        (status = 413, description = "`listTooLarge`: read the lists in parts, with `limit` and `after`."),
+        (status = 413, description = "`listTooLarge`: read the single lists in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id) -> Result<Response> {
     let (actor, context) = (caller.actor, session.clone());
@@ -65,7 +65,7 @@ pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id
         Ok(bytes)
     };
     let list = move |db: &Db<'_>| {
-        Ok(AccountRecordsAnswer {
+        Ok(AccountRecordsResponse {
             result: Outcome::Success,
             data: AccountRecords::of(db, find(db)?, &context)?,
         })

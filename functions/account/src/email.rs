@@ -1,4 +1,4 @@
-//! Another e-mail address: asked for and confirmed by `PATCH /account/{auth}`.
+//! Changes of the e-mail address. `PATCH /account/{auth}` requests and confirms them.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::confirmation::{Confirmation, Kind};
@@ -13,27 +13,26 @@ use uuid::Uuid;
 
 use crate::confirm;
 
-/// The value of `confirm` that goes with it.
+/// The value of `confirm` that confirms a change of the address.
 const CONFIRM: &str = "emailchange";
-/// Names in the confirmation: the address that the account had, and the one that it gets.
+/// Fields of the confirmation's data: the address before the change, and the new address.
 const CURRENT: &str = "current";
 const NEW: &str = "new";
 
-/// What a request says about the address.
+/// A change of the address, as a request contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EmailChange {
-    /// This one is wanted.
-    Ask(String),
-    /// The link in the mail to the new one was opened.
+    /// Requests a change to this address.
+    Request(String),
+    /// Confirms a change with the link from the mail to the new address.
     Confirm { id: Option<EntityId>, check: String },
 }
 
 impl EmailChange {
-    /// Reads a request. A wanted address goes before a confirmation; one that lacks its id or its check says nothing (decision
-    /// D75).
+    /// Parses a request. A new address takes precedence over a confirmation. A confirmation without its id or its check is ignored.
     pub(crate) fn read(body: &JsonObject) -> Option<Self> {
         if let Some(address) = body.get("email").and_then(valid_address) {
-            return Some(Self::Ask(address));
+            return Some(Self::Request(address));
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str);
         match (text("confirm"), text("confirmation"), text("check")) {
@@ -45,29 +44,30 @@ impl EmailChange {
         }
     }
 
-    /// Does it; `test` is whether the request is one of a test, in which no mail goes out. Gives the confirmation that was made
-    /// or read.
+    /// Stores the request or the confirmation of a change. Returns the confirmation that was created or used. No mail is sent if `test`
+    /// is set.
     ///
     /// # Errors
-    /// 404 when there is no such confirmation, 409 when somebody else has the address by now.
+    /// 404 if there is no such confirmation, 409 if another account has the address now.
     pub(crate) fn store(&self, db: &Db<'_>, session: &Session, user: &mut User, test: bool) -> Result<Option<Uuid>> {
         match self {
-            Self::Ask(address) if *address == user.email => Ok(None),
-            Self::Ask(address) => ask(db, session, user, address, test),
+            Self::Request(address) if *address == user.email => Ok(None),
+            Self::Request(address) => request(db, session, user, address, test),
             Self::Confirm { id, check } => confirm(db, session, user, *id, check).map(Some),
         }
     }
 }
 
-/// The address, cleaned, when it can be one.
+/// Returns the cleaned address if it is valid.
 pub(crate) fn valid_address(value: &Value) -> Option<String> {
     value.as_str().map(clean_email).filter(|address| is_email(address))
 }
 
-/// Whether somebody has the new address is found out only by who reads its mail.
-fn ask(db: &Db<'_>, session: &Session, user: &User, address: &str, test: bool) -> Result<Option<Uuid>> {
+/// Sends a mail to the new address. Only the reader of that mailbox learns whether the address belongs to another account, because
+/// the response is the same in both cases.
+fn request(db: &Db<'_>, session: &Session, user: &User, address: &str, test: bool) -> Result<Option<Uuid>> {
     let now = session.now();
-    // As few as strangers' mails, whoever the address belongs to; and as few by one account, whatever the addresses.
+    // The mails count against two budgets: that of mails from strangers to this mailbox, and that of the account for all addresses.
     let by_account = format!("email change of {}", user.account_status.uuid);
     let allowed = test
         || mail_budgets::take_of(db, MOST, &by_account, now)?
@@ -104,7 +104,7 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
         return Err(Error::conflict("emailTaken"));
     }
     confirmations::delete_kind(db, user.account_status.id, Kind::EmailChange)?;
-    // Who reads the old address's mail signs in no more.
+    // The reader of the old mailbox can no longer sign in with a link.
     for kind in [Kind::SigninLink, Kind::SignupActive] {
         confirmations::delete_kind(db, user.account_status.id, kind)?;
     }
@@ -116,7 +116,7 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
     Ok(found.uuid)
 }
 
-/// The new address, when it is this account's, from this address, and the check is right.
+/// Returns the new address if the confirmation belongs to this account and its current address, and the check is right.
 fn wanted(confirmation: &Confirmation, user: &User, check: &str) -> Option<String> {
     let text = |name: &str| confirmation.data.get(name).and_then(Value::as_str);
     let fits = confirmation.user_id == user.account_status.id

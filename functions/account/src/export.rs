@@ -1,4 +1,4 @@
-//! `GET|POST /account/export/{auth}`, and `GET /exports/{id}`, where the file is.
+//! `GET|POST /account/export/{auth}` creates an export, and `GET /exports/{id}` returns the file.
 
 mod file;
 mod writer;
@@ -15,41 +15,42 @@ use utoipa::ToSchema;
 
 pub(crate) use file::{Export, FORMAT, VERSION};
 
-/// Most exports of one account that are kept; a further one takes the place of the oldest.
+/// Maximum number of exports that are stored for one account. A new export replaces the oldest one.
 const KEPT: u32 = 3;
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const ATTACHMENT: HeaderValue = HeaderValue::from_static("attachment; filename=\"export.json\"");
 
 #[derive(Serialize, ToSchema)]
-struct ExportAnswer {
+#[schema(as = ExportAnswer)]
+struct ExportResponse {
     result: Outcome,
-    /// Where the file is, for an hour and for everybody who has this link.
+    /// Link to the file. It works for an hour, without further credentials.
     data: String,
 }
 
-/// Everything of the account of that id, as a file that an import takes back.
+/// Returns everything of the account as a file that an import accepts.
 ///
 /// # Errors
-/// 404 when there is no such account.
+/// 404 if there is no such account.
 pub async fn export_file(session: &Session, user_id: i64) -> Result<Vec<u8>> {
     let (context, now) = (session.clone(), session.now());
     let write = move |db: &Db<'_>| file::write(db, user_id, &context, ExportAllowance::unlimited(now));
     session.read_blocking(write).await
 }
 
-/// Export one's account
+/// Export the caller's account
 ///
-/// Makes a file with everything of the account, that `POST /account/import/{auth}` takes back. Only the newest three of an
-/// account are kept, and none for longer than a day.
+/// Creates a file with all data of the account, which `POST /account/import/{auth}` accepts. Only the three newest exports of an
+/// account are stored, each for at most a day.
 #[utoipa::path(post, path = "/account/export/{auth}", tag = "Accounts", operation_id = "exportAccount",
     responses(
-        (status = 200, description = "The link to the file.", body = ExportAnswer),
-        (status = 404, description = "The account was removed while the call was under way, or three newer exports were made."),
+        (status = 200, description = "The link to the file.", body = ExportResponse),
+        (status = 404, description = "The account was removed during the call, or three newer exports were created."),
     ))]
 pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Result<Response> {
     let user_id = caller.actor.user_id;
-    // Exports of an account run one after the other, so that each counts for the next one, and none evicts one that is still being made.
+    // Exports of an account run one after the other, so that each counts for the next one, and none evicts an unfinished one.
     let permit = session.long_read_permit().await?;
     let (name, now, limits) = (
         session.new_export_name(),
@@ -79,19 +80,19 @@ pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Resul
     }
     drop(permit);
     session.remove_leftovers().await;
-    Ok(ok(&ExportAnswer {
+    Ok(ok(&ExportResponse {
         result: Outcome::Success,
         data: session.export_url(name).await?,
     }))
 }
 
-/// Export one's account, by GET
+/// Export the caller's account, by GET
 ///
-/// As by POST; clients use this.
+/// Does the same as POST, for existing clients.
 #[utoipa::path(get, path = "/account/export/{auth}", tag = "Accounts", operation_id = "exportAccountByGet",
     responses(
-        (status = 200, description = "The link to the file.", body = ExportAnswer),
-        (status = 404, description = "The account was removed while the call was under way, or three newer exports were made."),
+        (status = 200, description = "The link to the file.", body = ExportResponse),
+        (status = 404, description = "The account was removed during the call, or three newer exports were created."),
     ))]
 pub(crate) async fn export_by_get(caller: Caller<READ_ONLY>, session: Session) -> Result<Response> {
     export(caller, session).await
@@ -99,12 +100,12 @@ pub(crate) async fn export_by_get(caller: Caller<READ_ONLY>, session: Session) -
 
 /// Fetch an export
 ///
-/// By the signed link alone that the export was answered with.
+/// Needs the signed link from the response to the export, and no other credentials.
 #[utoipa::path(get, path = "/exports/{id}", tag = "Accounts", operation_id = "readExport",
     params(("id" = String, Path, description = "Name of the export."), Signature),
     responses(
         (status = 200, description = "The file.", body = Export),
-        (status = 404, description = "There is no such export, or the link is not or no longer signed for it."),
+        (status = 404, description = "There is no such export, or the signature of the link is wrong or has expired."),
     ))]
 pub(crate) async fn read(
     _: Public,

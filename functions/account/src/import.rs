@@ -16,8 +16,8 @@ use crate::export::{FORMAT, VERSION};
 
 use records::{Counts, Records};
 
-/// What is taken of an account. Role, address, password and the like are not for a file to change, and consent is given
-/// to whoever keeps the data, by a person.
+/// Fields of the account that an import may change. Role, address, password and similar fields cannot be changed by a file. Consent
+/// cannot either, because a person gives it to the operator of one instance.
 const FIELDS: [&str; 8] = [
     "bio",
     "compare",
@@ -28,10 +28,10 @@ const FIELDS: [&str; 8] = [
     "newsletter",
     "username",
 ];
-/// Parts of an export that describe it.
+/// Fields that describe the export itself.
 const ENVELOPE: [&str; 4] = ["format", "version", "exportedAt", "url"];
 
-/// An export. Every part but `format` and `version` can be left out.
+/// An export. All fields except `format` and `version` are optional.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct Import {
@@ -39,34 +39,34 @@ pub(crate) struct Import {
     format: String,
     /// 1
     version: u32,
-    /// Of this, what a change of the account would take: bio, compare, control, data, imperial, language, newsletter, username.
+    /// Fields of the account. Only these are used: bio, compare, control, data, imperial, language, newsletter, username.
     #[schema(value_type = Option<HashMap<String, Value>>)]
     account: Option<JsonObject>,
-    /// Sets, as `POST /sets/{auth}` takes them.
+    /// Sets, in the form of `POST /sets/{auth}`.
     #[schema(value_type = Option<Vec<HashMap<String, Value>>>)]
     sets: Option<Vec<Value>>,
-    /// Patterns, as `POST /patterns/{auth}` takes them.
+    /// Patterns, in the form of `POST /patterns/{auth}`.
     #[schema(value_type = Option<Vec<HashMap<String, Value>>>)]
     patterns: Option<Vec<Value>>,
-    /// Bookmarks, as `POST /bookmarks/{auth}` takes them.
+    /// Bookmarks, in the form of `POST /bookmarks/{auth}`.
     #[schema(value_type = Option<Vec<HashMap<String, Value>>>)]
     bookmarks: Option<Vec<Value>>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ImportAnswer)]
-struct Answer {
+struct ImportResponse {
     result: Outcome,
     account: view::Account,
-    /// Records that were added.
+    /// Numbers of records that were added.
     added: Counts,
-    /// Records that the account has already, from this or from an earlier import, and that stay as they are.
+    /// Numbers of records that the account already had, for example from an earlier import. They are not changed.
     present: Counts,
-    /// What was sent and not taken: `account.email`, `sets.3` (counted from 0), `sets.0.measies.tail`, and the like.
+    /// Paths of ignored fields and records, for example `account.email`, `sets.3` (counted from 0) or `sets.0.measies.tail`.
     ignored: Vec<String>,
 }
 
-/// What the commit says of itself.
+/// The result of the commit.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     added: Counts,
@@ -74,25 +74,25 @@ struct Stored {
     ignored: Vec<String>,
 }
 
-/// Import an export into one's account
+/// Import an export into the caller's account
 ///
-/// Sets, patterns and bookmarks are added with new ids, without their images; one that the account has already is left alone,
-/// so the same file can be sent again. The account's own fields change as by `PATCH /account/{auth}`. What cannot be taken
-/// never fails the rest: `ignored` names it.
+/// Sets, patterns and bookmarks are added with new ids and without their images. Records that the account already has are skipped,
+/// so that the same file can be sent again. The fields of the account change as with `PATCH /account/{auth}`. Invalid parts do not
+/// fail the request; `ignored` lists them.
 #[utoipa::path(post, path = "/account/import/{auth}", tag = "Accounts", operation_id = "importAccount", request_body = Import,
     responses(
-        (status = 200, description = "The account, and what was taken.", body = Answer),
-        (status = 400, description = "`postBodyMissing`. `formatUnknown`: this is no export, or one of a later version. \
+        (status = 200, description = "The account, and the numbers of imported records.", body = ImportResponse),
+        (status = 400, description = "`postBodyMissing`. `formatUnknown`: the file is not an export, or is of a later version. \
             `tooManyRecords`: more than 5000 sets, patterns and bookmarks."),
-        (status = 401, description = "The account was removed while the call was under way."),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 401, description = "The account was removed during the call."),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
     if body.get("format") != Some(&FORMAT.into()) || body.get("version") != Some(&VERSION.into()) {
         return Err(Error::bad_request("formatUnknown"));
     }
-    // One after the other for an account, because each writes for a long time.
+    // Imports of an account run one after the other, because each one writes for a long time.
     let _permit = session.long_read_permit().await?;
     let mut ignored = Vec::new();
     let changes = take_account(body.remove("account"), &mut ignored);
@@ -112,7 +112,7 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
     };
     let stored = caller.write(&session, store).await?;
     ignored.extend(stored.ignored.into_iter().map(|field| format!("account.{field}")));
-    Ok(ok(&Answer {
+    Ok(ok(&ImportResponse {
         result: Outcome::Success,
         account: crate::load(&session, caller.actor.user_id).await?.into(),
         added: stored.added,
@@ -121,7 +121,7 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
     }))
 }
 
-/// The changes that the file means for the account.
+/// Parses the changes that the file makes to the account.
 fn take_account(account: Option<Value>, ignored: &mut Vec<String>) -> Changes {
     let fields = match account {
         Some(Value::Object(fields)) => fields,

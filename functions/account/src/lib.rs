@@ -1,4 +1,4 @@
-//! Accounts: sign-up, confirmation, sign-in, the account itself (contract-2023 section 3.2).
+//! Accounts: sign-up, confirmation, sign-in, second factor, profile, export and import.
 
 mod account;
 mod available;
@@ -67,7 +67,8 @@ pub fn router() -> Routes {
 }
 
 #[derive(Serialize, ToSchema)]
-struct AccountAnswer {
+#[schema(as = AccountAnswer)]
+struct AccountResponse {
     result: Outcome,
     account: view::Account,
 }
@@ -75,12 +76,12 @@ struct AccountAnswer {
 #[derive(Serialize, ToSchema)]
 struct SignedIn {
     result: Outcome,
-    /// Goes into `Authorization: Bearer` of calls to paths that end in `/jwt`.
+    /// Bearer token for the header `Authorization` of calls to paths that end in `/jwt`.
     token: String,
     account: view::Account,
 }
 
-/// The answer to what leaves nothing to tell; clients want a body.
+/// A response without data. Clients expect a JSON body.
 #[derive(Serialize, ToSchema)]
 struct Emptied {
     result: Outcome,
@@ -96,18 +97,18 @@ fn emptied() -> Response {
     })
 }
 
-/// An error whose code stands one object deeper than elsewhere: its clients read it so.
+/// An error whose code is nested one object deeper than usual, as clients of these routes expect.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes an answer")]
+#[expect(dead_code, reason = "describes a response")]
 struct NestedError {
     result: Failure,
     #[schema(inline)]
     error: NestedCode,
 }
 
-/// An error whose code stands where it always does, or one object deeper.
+/// An error whose code is in the usual place, or nested one object deeper.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes an answer")]
+#[expect(dead_code, reason = "describes a response")]
 struct EitherError {
     result: Failure,
     /// The code of the error, or an object with that code in `error`.
@@ -116,21 +117,24 @@ struct EitherError {
 }
 
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes an answer")]
+#[expect(dead_code, reason = "describes a response")]
 struct NestedCode {
     /// The code of the error.
     #[schema(example = "consentLacking")]
     error: String,
 }
 
-/// The account of that integer id, or 404.
+/// Returns the account with this integer id.
+///
+/// # Errors
+/// 404 if there is no such account.
 async fn load(session: &Session, id: i64) -> Result<User> {
     session
         .read(|db| users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found))
         .await
 }
 
-/// The response to a successful sign-in: the account, and a new token for it.
+/// Creates the response to a successful sign-in: the account, and a new token.
 fn signed_in(session: &Session, user: User) -> Response {
     let token = session.tokens().issue((&user).into(), Grant::SignIn, session.now());
     with_token(token, user)
@@ -144,8 +148,8 @@ fn with_token(token: String, user: User) -> Response {
     })
 }
 
-/// Whether somebody may sign in to the account (contract-2023 section 2.5). Consent is not asked for: who lacks it
-/// signs in to give it.
+/// Checks that the status of the account allows a sign-in. Consent is not required, because an account without consent signs in to
+/// give it.
 fn may_sign_in(user: &User) -> Result<()> {
     if user.account_status.status != Status::Active {
         Err(Error::forbidden("statusLacking"))
@@ -156,10 +160,10 @@ fn may_sign_in(user: &User) -> Result<()> {
     }
 }
 
-/// A level of consent as a request gives it: a whole number that is one.
+/// Parses a level of consent: a whole number in the valid range.
 fn consent_of(value: Option<&serde_json::Value>) -> Option<Consent> {
     let number = value?.as_f64()?;
-    // Only 0.0 to 3.0 pass the match behind the cast.
+    // The cast saturates, and neither end of the range of `i64` is a level.
     (number.fract() == 0.0)
         .then_some(number as i64)
         .and_then(Consent::from_number)

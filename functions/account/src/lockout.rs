@@ -1,5 +1,5 @@
-//! Limits for guesses at passwords and codes. Attempts are counted in the bucket, because a process of a function sees few of
-//! them, and before the work that they limit, because attempts run at the same time.
+//! Limits for guesses at passwords and codes. Attempts are counted in the bucket, because each process sees only a few of them. They
+//! are counted before the check that they limit, because attempts run concurrently.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::mail::Template;
@@ -17,11 +17,11 @@ pub(crate) struct Attempt {
     pub(crate) origin: AttemptOrigin,
 }
 
-/// Whether the password of an attempt may be verified.
+/// Decides whether the password of an attempt may be verified.
 ///
-/// The answer must not tell whether an account exists. A lock of the name that was typed is told, because that name counts whether
-/// an account has it or not. A lock of the account, which may be the result of attempts under its other names, looks like any
-/// failure.
+/// The response must not reveal whether an account exists. A lock of the typed name is reported, because names are counted whether or
+/// not an account has them. A lock of the account, which may come from attempts under its other names, looks like a wrong
+/// password.
 pub(crate) enum Admission {
     NameLocked,
     AccountLocked,
@@ -37,7 +37,7 @@ pub(crate) struct OpenAttempt {
 }
 
 impl Attempt {
-    /// Counts the attempt, unless it is refused.
+    /// Counts the attempt, unless the name is locked.
     pub(crate) async fn reserve(&self, session: &Session) -> Result<Admission> {
         let user = session.read(|db| Ok(users::by_lookup(db, &self.name)?)).await?;
         let user_id = user.map(|user| user.account_status.id);
@@ -53,7 +53,7 @@ impl Attempt {
             }
             (Err(error), _) | (_, Err(error)) => Err(error),
             (Ok(None), Ok(account)) => {
-                // Attempts at a locked name do not count for the account.
+                // Attempts with a locked name do not count against the account.
                 if let Some(account) = account {
                     session.release_attempt(account).await;
                 }
@@ -76,7 +76,7 @@ impl Attempt {
 }
 
 impl OpenAttempt {
-    /// Takes the attempt back, because its password was right or could not be verified.
+    /// Uncounts the attempt, because its password was right or could not be verified.
     pub(crate) async fn release(self, session: &Session) {
         tokio::join!(
             session.release_attempt(self.name),
@@ -84,13 +84,13 @@ impl OpenAttempt {
         );
     }
 
-    /// Tells the owner by mail if this failure locks the account for all.
+    /// Notifies the owner by mail if this failure locks the account for all networks.
     pub(crate) async fn failed(self, session: &Session) -> Result<()> {
         failed(session, &self.account).await
     }
 }
 
-/// Tells the owner by mail if this failed attempt locks the account, or its second factor, for all.
+/// Notifies the owner by mail if this failure locks the account or its second factor for all networks.
 pub(crate) async fn failed(session: &Session, attempt: &ReservedAttempt) -> Result<()> {
     let Some(id) = attempt.locks else { return Ok(()) };
     let writer = session.clone();
@@ -100,7 +100,7 @@ pub(crate) async fn failed(session: &Session, attempt: &ReservedAttempt) -> Resu
     Ok(())
 }
 
-/// The refusal of a name that is locked for the caller's network.
+/// The error for a name that is locked for the caller's network.
 pub(crate) fn too_many() -> Error {
     Error::too_many("tooManyRequests", WINDOW_MS.unsigned_abs() / 1000)
 }

@@ -13,21 +13,21 @@ use utoipa::ToSchema;
 
 use crate::changes::WRONG_PASSWORD;
 use crate::qr_code;
-use crate::second_factor::Typed;
+use crate::second_factor::TypedCode;
 use crate::signin::Entry;
 
 const ACTIVE: Error = Error::bad_request("mfaActive");
 const WRONG_CODE: Error = Error::forbidden("mfaTokenInvalid");
 
-/// One step on the way to a second factor, or away from it.
+/// Body of `POST /account/mfa/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct MfaChange {
-    /// True alone sets a new secret up; true with `secret` and `token` confirms it; false with `password` and `token` removes it.
+    /// `true` alone creates a new secret. `true` with `secret` and `token` confirms it. `false` with `password` and `token` removes it.
     mfa: bool,
-    /// The secret of the set-up.
+    /// The secret from the setup.
     secret: Option<String>,
-    /// A code of the authenticator app. To remove the second factor a scratch code does too.
+    /// A code from the authenticator app. A scratch code works too when the second factor is removed.
     token: Option<String>,
     /// Password.
     password: Option<String>,
@@ -36,53 +36,53 @@ pub(crate) struct MfaChange {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = MfaChanged)]
-struct Answer {
+struct MfaResponse {
     result: Outcome,
-    /// After it was confirmed or removed.
+    /// Present after the second factor was confirmed or removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     account: Option<view::Account>,
-    /// After it was confirmed: each signs in once instead of a code of the app. They are shown here and never again.
+    /// Present after the second factor was confirmed. Each scratch code replaces the app's code for one sign-in. They are shown only once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 8, max_items = 8)]
     scratch_codes: Option<Vec<String>>,
-    /// After it was set up.
+    /// Present after a secret was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     mfa: Option<SetUp>,
 }
 
-/// What an authenticator app needs.
+/// Data for an authenticator app.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MfaSetUp)]
 struct SetUp {
-    /// Base32.
+    /// The secret, in Base32.
     secret: String,
-    /// For an app on the same device.
+    /// `otpauth:` URL, for an app on the same device.
     otpauth: String,
-    /// The same as a QR code, in SVG.
+    /// The URL as a QR code, in SVG.
     qrcode: String,
 }
 
 /// Set up, confirm or remove the second factor
 ///
-/// Codes are those of RFC 6238: SHA-1, 6 digits, 30 seconds. One signs in once; to confirm and to remove, it may be one that has
-/// signed in.
+/// Codes follow RFC 6238 with SHA-1, 6 digits and 30 seconds. A code can sign in only once; a used code can still confirm or remove
+/// the second factor.
 #[utoipa::path(post, path = "/account/mfa/{auth}", tag = "Accounts", operation_id = "changeSecondFactor", request_body = MfaChange,
     responses(
-        (status = 200, description = "What was set up, or the account as it is now.", body = Answer),
-        (status = 400, description = "`invalidMfaSetting`: `mfa` is neither true nor false. `mfaActive`: there is a second factor \
+        (status = 200, description = "The new secret, or the updated account.", body = MfaResponse),
+        (status = 400, description = "`invalidMfaSetting`: `mfa` is neither true nor false. `mfaActive`: the account has a second factor \
             already. `mfaTokenMissing`, `passwordMissing`: the field is missing."),
-        (status = 401, description = "`authenticationFailed`: another password or code, or too many wrong ones."),
-        (status = 403, description = "`mfaTokenInvalid`: another secret or code than that of the set-up. `restrictedKey`: the \
+        (status = 401, description = "`authenticationFailed`: the password or the code is wrong, or there were too many wrong ones."),
+        (status = 403, description = "`mfaTokenInvalid`: the secret or the code does not match the setup. `restrictedKey`: the \
             caller's key is bound to addresses."),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn change(caller: Caller<USER>, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     caller.actor.may_change_credentials()?;
     let body = body.0;
     let given = |name: &str| body.get(name).filter(|value| truthy(value));
-    let typed = Typed::of(&body, session.origin(client));
+    let typed = TypedCode::of(&body, session.origin(client));
     match (body.get("mfa"), given("secret")) {
         (Some(Value::Bool(true)), Some(secret)) if typed.code.is_some() => {
             confirm(caller, session, secret, typed).await
@@ -103,7 +103,7 @@ async fn set_up(caller: Caller<USER>, session: Session) -> Result<Response> {
     store.await?;
     let username = crate::load(&session, caller.actor.user_id).await?.username;
     let otpauth = secret.uri(&session.config().mail.service, &username);
-    Ok(ok(&Answer {
+    Ok(ok(&MfaResponse {
         result: Outcome::Success,
         account: None,
         scratch_codes: None,
@@ -115,7 +115,7 @@ async fn set_up(caller: Caller<USER>, session: Session) -> Result<Response> {
     }))
 }
 
-async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: Typed) -> Result<Response> {
+async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: TypedCode) -> Result<Response> {
     let secret = secret.as_str().unwrap_or_default().to_owned();
     let codes: Vec<_> = (0..SCRATCH_CODES)
         .map(|_| ScratchCode::generate(session.random()))
@@ -132,16 +132,16 @@ async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: 
         switch(db, &mut user, true, &typed)
     });
     store.await?;
-    answer(&caller, &session, Some(shown)).await
+    respond(&caller, &session, Some(shown)).await
 }
 
-async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed: Typed) -> Result<Response> {
+async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed: TypedCode) -> Result<Response> {
     typed.code.as_ref().ok_or(Error::bad_request("mfaTokenMissing"))?;
     let password = body.get("password").filter(|password| truthy(password));
     let password = password.ok_or(Error::bad_request("passwordMissing"))?;
     let user_id = caller.actor.user_id;
     let user = crate::load(&session, user_id).await?;
-    // A password is guessed here no more often than a code.
+    // Passwords are limited like codes here.
     let code = typed.count(&session, &user).await?;
     if !code.is_counted() {
         return Err(WRONG_PASSWORD);
@@ -174,7 +174,7 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     if entry? != Entry::Admitted {
         return Err(WRONG_PASSWORD);
     }
-    answer(&caller, &session, None).await
+    respond(&caller, &session, None).await
 }
 
 fn load(db: &Db<'_>, actor: Actor) -> Result<User> {
@@ -186,15 +186,15 @@ fn without_second_factor(db: &Db<'_>, actor: Actor) -> Result<User> {
     if user.mfa_enabled { Err(ACTIVE) } else { Ok(user) }
 }
 
-fn switch(db: &Db<'_>, user: &mut User, enabled: bool, typed: &Typed) -> Result<()> {
+fn switch(db: &Db<'_>, user: &mut User, enabled: bool, typed: &TypedCode) -> Result<()> {
     user.mfa_enabled = enabled;
     user.updated_at = typed.origin.now;
     Ok(users::update(db, user)?)
 }
 
-async fn answer(caller: &Caller<USER>, session: &Session, scratch_codes: Option<Vec<String>>) -> Result<Response> {
+async fn respond(caller: &Caller<USER>, session: &Session, scratch_codes: Option<Vec<String>>) -> Result<Response> {
     let account = crate::load(session, caller.actor.user_id).await?;
-    Ok(ok(&Answer {
+    Ok(ok(&MfaResponse {
         result: Outcome::Success,
         account: Some(account.into()),
         scratch_codes,

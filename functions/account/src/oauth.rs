@@ -14,58 +14,57 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::SignedIn;
-use crate::second_factor::Typed;
+use crate::second_factor::TypedCode;
 
 use enter::Entered;
 
 const INVALID_PROVIDER: Error = Error::forbidden("invalidProvider");
 const INVALID_STATE: Error = Error::forbidden("stateInvalid");
 const INVALID_CODE: Error = Error::forbidden("codeInvalid");
-/// Seconds after which it may be better to begin anew when the provider is in trouble.
+/// Seconds after which a client may retry when the provider fails.
 const RETRY_AFTER_S: u64 = 5;
-/// Bytes of the secret that proves to the provider that who asks is who began; written as twice as many digits.
+/// Length of the PKCE verifier, in bytes. It is sent as twice as many hexadecimal digits.
 const VERIFIER_BYTES: usize = 32;
-/// The longest code that is passed on, in bytes.
+/// Limit for the code from the provider, in bytes.
 const MAX_CODE_BYTES: usize = 2_048;
 
-/// The beginning of a sign-in with somebody else's account.
+/// Body of `POST /signin/oauth/init`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct OauthStart {
     /// `github` or `google`, in any letter case.
     provider: String,
-    /// Language of the account that may come of it.
+    /// Language of the account, if the sign-in creates one.
     #[schema(example = "en")]
     language: String,
 }
 
-/// Where to go on.
+/// The start of a sign-in with a provider.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OauthBegun {
     result: Outcome,
-    /// The provider's page.
+    /// URL of the provider's page.
     auth_url: String,
 }
 
-/// What the provider sent back.
+/// Body of `POST /signin/oauth`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct OauthReturn {
-    /// The provider with which it began.
+    /// The provider from the start of the sign-in.
     provider: String,
     state: String,
     code: String,
-    /// Code of the authenticator app, or a scratch code, where the account asks for one.
+    /// Code from the authenticator app, or a scratch code, if the account has a second factor.
     token: Option<String>,
 }
 
-/// Begin to sign in through a provider
-// A provider that was no text ended the original's process: defect D8.
+/// Start a sign-in with a provider
 #[utoipa::path(post, path = "/signin/oauth/init", tag = "Accounts", operation_id = "beginOauth", request_body = OauthStart,
     responses(
-        (status = 200, description = "Where to go on.", body = OauthBegun),
-        (status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled. `invalidLanguage`: the language \
+        (status = 200, description = "The URL of the provider's page.", body = OauthBegun),
+        (status = 403, description = "`invalidProvider`: the provider is unknown or not enabled. `invalidLanguage`: the language \
             is missing or unsupported."),
     ))]
 pub(crate) async fn init(_: Public, session: Session, body: Body) -> Result<Response> {
@@ -81,7 +80,7 @@ pub(crate) async fn init(_: Public, session: Session, body: Body) -> Result<Resp
         created_at: session.now(),
     };
     let auth_url = oauth::authorize_url(provider, settings, &state.uuid.to_string(), &state.verifier);
-    let auth_url = auth_url.ok_or_else(|| Error::internal("the URL of the provider cannot be used"))?;
+    let auth_url = auth_url.ok_or_else(|| Error::internal("the URL of the provider is not valid"))?;
     session.write(move |db| Ok(oauth_states::insert(db, &state)?)).await?;
     Ok(ok(&OauthBegun {
         result: Outcome::Success,
@@ -89,17 +88,17 @@ pub(crate) async fn init(_: Public, session: Session, body: Body) -> Result<Resp
     }))
 }
 
-/// Sign in through a provider
+/// Sign in with a provider
 ///
-/// Works once, within ten minutes. When the account asks for a code too, the same request is sent again with `token`. Where there
-/// is no account for the address, one is made; it can be used once its owner has consented (`PATCH /consent/jwt`).
+/// Works once, within ten minutes. If the account requires a code, send the same request again with `token`. If no account has
+/// the address, the call creates one, which becomes usable when its owner consents (`PATCH /consent/jwt`).
 #[utoipa::path(post, path = "/signin/oauth", tag = "Accounts", operation_id = "signInByOauth", request_body = OauthReturn,
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
-        (status = 401, description = "`signInFailed`: another code of the second factor. Try another."),
-        (status = 403, description = "`invalidProvider`: the provider is unknown, or not enabled. `stateInvalid`: it did not begin \
-            here, with this provider, within ten minutes, or has worked already. `codeInvalid`: the provider does not know the code. \
-            `emailNotVerified`: the provider has verified no address. `mfaTokenRequired`: the account asks for a code too. \
+        (status = 401, description = "`signInFailed`: the code of the second factor is wrong. Try again."),
+        (status = 403, description = "`invalidProvider`: the provider is unknown or not enabled. `stateInvalid`: the sign-in did not start \
+            here, with this provider, within the last ten minutes, or was already used. `codeInvalid`: the provider does not know the code. \
+            `emailNotVerified`: the provider has not verified an address. `mfaTokenRequired`: the account requires a code. \
             `statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
         (status = 451, description = "`consentLacking`: the owner of the account has not consented."),
     ))]
@@ -113,13 +112,13 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
     let code = text("code").filter(|code| (1..=MAX_CODE_BYTES).contains(&code.len()));
     let code = code.ok_or(INVALID_CODE)?;
     let state = open_state(&session, state, provider).await?;
-    let identity = who(&session, settings, &state, &code).await?;
+    let identity = identity_of(&session, settings, &state, &code).await?;
     let returned = OauthIdentity {
         code: digest(&code),
         email: identity.email.clone(),
     };
     let (now, uuid) = (session.now(), session.random().uuid());
-    let code = Typed::of(&body, session.origin(client));
+    let code = TypedCode::of(&body, session.origin(client));
     let user = session.read(|db| Ok(users::by_email(db, &identity.email)?)).await?;
     let code = match user.filter(|user| enter::may_enter(user).is_ok()) {
         Some(user) => code.count(&session, &user).await?,
@@ -142,7 +141,7 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
     }
 }
 
-/// The provider that a request names, when it is enabled.
+/// Returns the provider of a request if it is enabled.
 fn provider_of<'a>(session: &'a Session, body: &JsonObject) -> Result<(Provider, &'a OauthSettings)> {
     let provider = body
         .get("provider")
@@ -153,7 +152,7 @@ fn provider_of<'a>(session: &'a Session, body: &JsonObject) -> Result<(Provider,
     Ok((provider, settings))
 }
 
-/// The sign-in that began so, with that provider, and is not over (defect D46).
+/// Returns the state of a sign-in that started with this provider and has not expired.
 async fn open_state(session: &Session, uuid: Uuid, provider: Provider) -> Result<OauthState> {
     let found = session.read(|db| Ok(oauth_states::by_uuid(db, uuid)?)).await?;
     let now = session.now();
@@ -162,8 +161,9 @@ async fn open_state(session: &Session, uuid: Uuid, provider: Provider) -> Result
         .ok_or(INVALID_STATE)
 }
 
-/// Who came back: the provider is asked once, and only by one of two that come at once.
-async fn who(session: &Session, settings: &OauthSettings, state: &OauthState, code: &str) -> Result<Identity> {
+/// Returns the identity behind the code. Only the request that claims the state calls the provider, because a provider accepts a code
+/// once. Later requests with the code of a second factor use the stored address.
+async fn identity_of(session: &Session, settings: &OauthSettings, state: &OauthState, code: &str) -> Result<Identity> {
     if let Some(returned) = &state.returned {
         let same = returned.code == digest(code);
         return same.then(|| known(&returned.email)).ok_or(INVALID_STATE);
@@ -190,7 +190,7 @@ fn refusal(error: OauthError) -> Error {
     }
 }
 
-/// Somebody of whom no more is needed, for there is an account.
+/// An identity with only an address, for an existing account.
 fn known(email: &str) -> Identity {
     Identity {
         email: email.to_owned(),

@@ -1,4 +1,4 @@
-//! `GET /users/{id}`: what everybody may know of somebody.
+//! `GET /users/{id}`: the public profile of an account.
 
 use axum::response::Response;
 use bespoke_core::Role;
@@ -9,11 +9,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What everybody may know of somebody.
+/// The public profile of an account.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Profile {
     id: i64,
-    /// About oneself, as Markdown.
+    /// Description that the owner has written, in Markdown.
     bio: String,
     /// Name of the account's image.
     ihash: String,
@@ -40,29 +40,31 @@ impl From<User> for Profile {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ProfileAnswer {
+#[schema(as = ProfileAnswer)]
+pub(crate) struct ProfileResponse {
     result: Outcome,
     profile: Profile,
 }
 
-/// See somebody's profile
+/// Read a user's profile
 ///
-/// An account that cannot be used shows none.
+/// An account that is not active or has not consented has no profile.
 #[utoipa::path(get, path = "/users/{id}", tag = "Users", operation_id = "readProfile",
     params(("id" = String, Path, description = "Integer id, UUID or user name.")),
     responses(
-        (status = 200, description = "The profile.", body = ProfileAnswer),
-        (status = 404, description = "There is nobody to show."),
+        (status = 200, description = "The profile.", body = ProfileResponse),
+        (status = 404, description = "There is no such account, or it has no profile."),
     ))]
 pub(crate) async fn profile(_: Public, session: Session, params: Params) -> Result<Response> {
     let user = find(&session, &params).await?.ok_or_else(Error::not_found)?;
-    Ok(ok(&ProfileAnswer {
+    Ok(ok(&ProfileResponse {
         result: Outcome::Success,
         profile: user.into(),
     }))
 }
 
-/// Whom the path means, when everybody may know of him. Not by address, which would tell who has an account (defect D56).
+/// Returns the account that the path names, if its profile is public. Addresses are not accepted, because the response would reveal
+/// whether an address has an account.
 pub(crate) async fn find(session: &Session, params: &Params) -> Result<Option<User>> {
     let text = params.get("id");
     if text.contains('@') {

@@ -1,17 +1,17 @@
-//! A text as a QR code.
+//! QR codes in SVG.
 
 use std::fmt::Write;
 
 use bespoke_web::{Error, Result};
 use qrcode::{Color, QrCode};
 
-/// Modules that have to stay empty around the code.
+/// Width of the empty border around the code, in modules.
 const QUIET_ZONE: usize = 4;
 
-/// The code as SVG in the colour of the text around it: it fills what it stands in, without a background.
+/// Returns the code as SVG. It fills its container, has the colour of the surrounding text and no background.
 ///
 /// # Errors
-/// 500 when the text is too long for a QR code.
+/// 500 if the text is too long for a QR code.
 pub(crate) fn svg(text: &str) -> Result<String> {
     let code = QrCode::new(text).map_err(Error::internal)?;
     let (width, mut modules) = (code.width(), String::new());
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_dark_modules_are_those_of_the_code() {
+    fn svg_contains_the_dark_modules() {
         let svg = svg("bespoke").unwrap();
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"));
         assert!(
@@ -44,7 +44,7 @@ mod tests {
             svg.matches("h1v1h-1z").count(),
             dark.iter().filter(|color| **color == Color::Dark).count()
         );
-        // The first corner of every code.
+        // The top left corner is dark in every code.
         assert!(svg.contains("M4 4h1"));
     }
 }

@@ -9,19 +9,19 @@ use bespoke_web::{Caller, Result, Session};
 
 use crate::Emptied;
 
-/// Remove one's account
+/// Remove the caller's account
 ///
-/// A mail to the address says so. Everything of the account goes: sets, patterns, bookmarks, API keys, images, exports, the newsletter. Tokens and keys are
-/// refused from then on. It cannot be undone, and nothing keeps the last administrator from it (`bespoke user` makes another).
-// Images, the newsletter and exports stayed, and errors counted as success: defect D66.
+/// Removes all data of the account: sets, patterns, bookmarks, API keys, images, exports and the newsletter subscription. A mail to
+/// the address confirms the removal. Tokens and keys stop working at once. The removal cannot be undone. The last administrator can
+/// remove their account too (`bespoke user` creates another one).
 #[utoipa::path(delete, path = "/account/{auth}", tag = "Accounts", operation_id = "removeAccount",
-    responses((status = 200, description = "The account is gone.", body = Emptied)))]
+    responses((status = 200, description = "The account was removed.", body = Emptied)))]
 pub(crate) async fn remove(caller: Caller<USER>, session: Session) -> Result<Response> {
     let writer = session.clone();
     let remove = caller.write(&session, move |db, actor| {
         let user = users::by_id(db, EntityId::Integer(actor.user_id))?;
         users::delete(db, actor.user_id)?;
-        // After it: a mail that waits goes with the account that it is for.
+        // The mail is queued after the removal, because the removal deletes the account's queued mails.
         if let Some(user) = user.filter(|user| !writer.in_test_domain(&user.email)) {
             let mail = writer.mail(Template::Goodbye, &user.email, user.language, None);
             outbox::insert(db, &mail)?;

@@ -1,4 +1,4 @@
-//! `POST /account/restrict/{auth}`, and by GET, as the first API generation asked for it.
+//! `POST /account/restrict/{auth}`, and the same by GET for clients of the first API generation.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -9,13 +9,13 @@ use bespoke_web::{Caller, Error, Result, Session};
 
 use crate::Emptied;
 
-/// Freeze one's account
+/// Freeze the caller's account
 ///
-/// Its data stays, and from now on its tokens and API keys are refused. Only an administrator can undo it.
+/// The data of the account stays, and its tokens and API keys stop working. Only an administrator can unfreeze it.
 #[utoipa::path(post, path = "/account/restrict/{auth}", tag = "Accounts", operation_id = "restrictAccount",
     responses(
         (status = 200, description = "The account is frozen.", body = Emptied),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn restrict(caller: Caller<USER>, session: Session) -> Result<Response> {
     let now = session.now();
@@ -29,13 +29,13 @@ pub(crate) async fn restrict(caller: Caller<USER>, session: Session) -> Result<R
     Ok(crate::emptied())
 }
 
-/// Freeze one's account, by GET
+/// Freeze the caller's account, by GET
 ///
-/// As by POST; clients of the first API generation use this.
+/// Does the same as POST, for clients of the first API generation.
 #[utoipa::path(get, path = "/account/restrict/{auth}", tag = "Accounts", operation_id = "restrictAccountByGet",
     responses(
         (status = 200, description = "The account is frozen.", body = Emptied),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn restrict_by_get(caller: Caller<USER>, session: Session) -> Result<Response> {
     restrict(caller, session).await

@@ -1,4 +1,4 @@
-//! Asks for the second factor of who signs in.
+//! Checks the second factor of a sign-in.
 
 use bespoke_core::entity::user::{AccountStatus, User};
 use bespoke_core::{ScratchCode, typed_code};
@@ -10,16 +10,16 @@ use bespoke_web::{Error, JsonObject, Result, Session, truthy};
 use crate::lockout;
 use crate::signin::Entry;
 
-/// A code that somebody has typed, and where.
+/// A typed code, and the origin of the request.
 #[derive(Debug, Clone)]
-pub(crate) struct Typed {
-    /// `None` when there is none.
+pub(crate) struct TypedCode {
+    /// `None` if the request has no code.
     pub(crate) code: Option<String>,
     pub(crate) origin: AttemptOrigin,
 }
 
-impl Typed {
-    /// The code of a request. What can be no code is a wrong one.
+impl TypedCode {
+    /// Reads the code of a request. A value of a wrong type becomes a wrong code.
     pub(crate) fn of(body: &JsonObject, origin: AttemptOrigin) -> Self {
         let token = body.get("token").filter(|token| truthy(token));
         Self {
@@ -28,7 +28,7 @@ impl Typed {
         }
     }
 
-    /// The code for an account that cannot be entered or does not exist yet.
+    /// Converts the code without counting an attempt, for an account that cannot sign in or does not exist yet.
     pub(crate) fn uncounted(self) -> CountedCode {
         CountedCode {
             typed: self,
@@ -36,7 +36,7 @@ impl Typed {
         }
     }
 
-    /// Counts the attempt at the second factor of the account, if it has one and a code was typed.
+    /// Counts an attempt at the second factor, if the account has one and the request has a code.
     pub(crate) async fn count(self, session: &Session, user: &User) -> Result<CountedCode> {
         let id = user.account_status.id;
         let reserved = match user.mfa_enabled && self.code.is_some() {
@@ -51,16 +51,16 @@ impl Typed {
     }
 }
 
-/// A typed code, as an attempt that was counted.
+/// A typed code whose attempt was counted.
 #[derive(Debug, Clone)]
 pub(crate) struct CountedCode {
-    pub(crate) typed: Typed,
+    pub(crate) typed: TypedCode,
     /// `None` if there was nothing to count, or if the second factor is locked.
     reserved: Option<ReservedAttempt>,
 }
 
 impl CountedCode {
-    /// Whether the code lets its owner sign in, if the account asks for one. One code signs in once.
+    /// Decides whether the code allows a sign-in. Each code signs in once. An account without second factor needs no code.
     pub(crate) fn enter(&self, db: &Db<'_>, user: &User) -> Result<Entry> {
         if !user.mfa_enabled {
             return Ok(Entry::Admitted);
@@ -77,7 +77,7 @@ impl CountedCode {
         Ok(if right { Entry::Admitted } else { Entry::Refused })
     }
 
-    /// Whether the code is right, also if it has signed in already in its period.
+    /// Whether the code is right, even if it has already been used to sign in.
     pub(crate) fn is_right(&self, db: &Db<'_>, owner: &AccountStatus) -> Result<bool> {
         let code = self.typed.code.as_deref().unwrap_or_default();
         self.checked(db, owner, |factor| {
@@ -88,8 +88,8 @@ impl CountedCode {
         })
     }
 
-    /// Takes the attempt back if the code was right, or if an error left that open; tells the owner if the code was wrong and locks the second
-    /// factor.
+    /// Uncounts the attempt if the code was right, or if an error prevented the check. Notifies the owner if the code was wrong and this
+    /// locks the second factor.
     pub(crate) async fn settle(self, session: &Session, outcome: Result<Entry, &Error>) -> Result<()> {
         let Some(reserved) = self.reserved else { return Ok(()) };
         match outcome {
@@ -100,7 +100,7 @@ impl CountedCode {
         Ok(())
     }
 
-    /// Whether it was counted. Otherwise, it must not be checked.
+    /// Whether the attempt was counted. A code that was not counted must not be checked.
     pub(crate) fn is_counted(&self) -> bool {
         self.reserved.is_some()
     }

@@ -13,12 +13,12 @@ use utoipa::ToSchema;
 
 use crate::SignedIn;
 use crate::lockout::{self, Admission, Attempt};
-use crate::second_factor::{CountedCode, Typed};
+use crate::second_factor::{CountedCode, TypedCode};
 
-/// Whatever is wrong with name, password or code.
+/// The error for a wrong name, password or code.
 pub(crate) const FAILED: Error = Error::unauthorized("signInFailed");
 
-/// Who signs in.
+/// Body of `POST /signin`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct SignIn {
@@ -28,21 +28,22 @@ pub(crate) struct SignIn {
     /// Password.
     #[schema(example = "correct horse")]
     password: String,
-    /// Code of the authenticator app, or a scratch code, where the account asks for one.
+    /// Code from the authenticator app, or a scratch code, if the account has a second factor.
     token: Option<String>,
 }
 
 /// Sign in
 ///
-/// The answer is the same for an account that does not exist and for a wrong password. After many failures even the right
-/// password fails for a while; a link by mail still signs in, and so does the password from where the account has signed in before.
-// One password hash is run for every name that is not locked, so that the time of the answer does not tell either (defect D58).
+/// The response is the same for an unknown account and for a wrong password. After many failures, the right password is refused
+/// for a while too. A link by mail still works then, and so does the password from a network with an earlier sign-in to the account.
+// Every name that is not locked costs one password hash, so that the response time does not reveal whether an account exists.
 #[utoipa::path(post, path = "/signin", tag = "Accounts", operation_id = "signIn", request_body = SignIn,
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
         (status = 400, description = "`postBodyMissing`, `usernameMissing`, `passwordMissing`: the field is missing."),
-        (status = 401, description = "`signInFailed`: no such account, or another password or code, or too many of them."),
-        (status = 403, description = "`mfaTokenRequired`: the account asks for a code too. `statusLacking`: the account is not \
+        (status = 401, description = "`signInFailed`: the account does not exist, the password or the code is wrong, or there \
+            were too many attempts."),
+        (status = 403, description = "`mfaTokenRequired`: the account requires a code. `statusLacking`: the account is not \
             active. `accountBlocked`: an administrator has blocked it."),
     ))]
 pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
@@ -71,7 +72,7 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         open.failed(&session).await?;
         return Err(FAILED);
     };
-    let code = match Typed::of(&body, origin).count(&session, &user).await {
+    let code = match TypedCode::of(&body, origin).count(&session, &user).await {
         Ok(code) => code,
         Err(error) => {
             open.release(&session).await;
@@ -103,9 +104,9 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
 struct SignInByPassword {
     origin: AttemptOrigin,
     user_id: i64,
-    /// The stored password that was verified.
+    /// The stored hash that the password was verified against.
     password: String,
-    /// Replaces it if it is outdated.
+    /// A new hash, if the stored hash is outdated.
     rehashed: Option<String>,
     code: CountedCode,
 }
@@ -113,16 +114,16 @@ struct SignInByPassword {
 /// Result of a sign-in whose password or link was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Entry {
-    /// Everything was right.
+    /// The sign-in succeeded.
     Admitted,
-    /// The account has a second factor, and no code was sent.
+    /// The account has a second factor, and the request has no code.
     CodeMissing,
-    /// The code was wrong, or the password has changed meanwhile.
+    /// The code was wrong, or the password has changed in the meantime.
     Refused,
 }
 
 impl SignInByPassword {
-    /// Checks the second factor, and that the password is still the one that was verified.
+    /// Checks the second factor, and that the password has not changed since it was verified.
     fn store(&self, db: &Db<'_>) -> Result<Entry> {
         let user = users::by_id(db, EntityId::Integer(self.user_id))?;
         let Some(user) = user.filter(|user| user.password == self.password) else {
@@ -140,10 +141,10 @@ impl SignInByPassword {
     }
 }
 
-/// The name that is typed to sign in, cleaned; one that is no name is empty, and nobody has that.
+/// Returns the cleaned name that was typed to sign in. An invalid name becomes empty, which no account has.
 ///
 /// # Errors
-/// 400 when there is none.
+/// 400 if the request has no name.
 pub(crate) fn name_of(body: &JsonObject) -> Result<String> {
     let name = body.get("username").filter(|name| truthy(name));
     Ok(match name.ok_or(Error::bad_request("usernameMissing"))? {
@@ -153,13 +154,13 @@ pub(crate) fn name_of(body: &JsonObject) -> Result<String> {
     })
 }
 
-/// Returns the account if the password is right. Without an account, the password is hashed too.
+/// Returns the account if the password is right. If there is no account, the password is hashed all the same.
 async fn verify(session: &Session, user_id: Option<i64>, password: &Value) -> Result<Option<(User, VerifiedPassword)>> {
     let user = match user_id {
         Some(id) => session.read(|db| Ok(users::by_id(db, EntityId::Integer(id))?)).await?,
         None => None,
     };
-    // A password that is no text matches none, and costs as much as any other.
+    // A password that is not a string never matches, and costs as much time as any other.
     let stored = user
         .as_ref()
         .filter(|_| password.is_string())

@@ -13,13 +13,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::SignedIn;
-use crate::second_factor::{CountedCode, Typed};
+use crate::second_factor::{CountedCode, TypedCode};
 use crate::signin::{Entry, FAILED, name_of};
 
-/// The links that sign in.
+/// The kinds of confirmations whose links sign in.
 const KINDS: [Kind; 2] = [Kind::SigninLink, Kind::SignupActive];
 
-/// Who wants to sign in.
+/// Body of `POST /signinlink`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct WhoSignsIn {
@@ -30,7 +30,7 @@ pub(crate) struct WhoSignsIn {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = EmailSent)]
-pub(crate) struct Answer {
+pub(crate) struct SignInLinkResponse {
     result: Sent,
 }
 
@@ -41,14 +41,14 @@ enum Sent {
     EmailSent,
 }
 
-/// Ask for a sign-in link
+/// Request a sign-in link
 ///
-/// Mails a link that signs in, to the address of an account that can be used. The answer is the same when there is none. A mailbox
-/// gets at most three such mails an hour because of one network, and ten because of all; a network from which the account has
-/// signed in before has three of its own. A link that is used makes room again.
+/// Mails a link that signs in, if the account exists and can be used. The response is the same otherwise. A mailbox gets at most
+/// three such mails an hour because of one network, and ten because of all networks. A network from which the account has signed in
+/// before has three mails of its own. A used link does not count any more.
 #[utoipa::path(post, path = "/signinlink", tag = "Accounts", operation_id = "sendSignInLink", request_body = WhoSignsIn,
     responses(
-        (status = 200, description = "If there is such an account, a mail is under way.", body = Answer),
+        (status = 200, description = "If the account exists, a mail was sent.", body = SignInLinkResponse),
         (status = 400, description = "`postBodyMissing`, `usernameMissing`: the field is missing."),
     ))]
 pub(crate) async fn send(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
@@ -59,7 +59,7 @@ pub(crate) async fn send(_: Public, session: Session, client: ClientIp, body: Bo
         .write(move |db| make_link(db, &writer, &name, &body, origin))
         .await?;
     session.deliver_mail_in_background();
-    Ok(ok(&Answer {
+    Ok(ok(&SignInLinkResponse {
         result: Sent::EmailSent,
     }))
 }
@@ -83,7 +83,8 @@ fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject, orig
     Ok(())
 }
 
-/// Takes a mail that lets its reader in out of the budget, for the account `owner` if there is one. False if it is used up.
+/// Counts a mail with a sign-in link against the budget of the recipient. A network from which the account `owner` has signed in before
+/// has a budget of its own. Returns false if the budget is used up.
 pub(crate) fn take_mail(
     db: &Db<'_>,
     purpose: Purpose,
@@ -100,57 +101,57 @@ pub(crate) fn take_mail(
     Ok(mail_budgets::take_from(db, purpose, recipient, client, known_to, now)?)
 }
 
-/// The check of a link.
+/// Body of `POST /signinlink/{id}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct LinkCheck {
-    /// The check of the link in the mail.
+    /// The check from the link in the mail.
     check: String,
-    /// Code of the authenticator app, or a scratch code, where the account asks for one.
+    /// Code from the authenticator app, or a scratch code, if the account has a second factor.
     token: Option<String>,
 }
 
-/// A code, where one is asked for.
+/// Body of `POST /signinlink/{id}/{check}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct LinkToken {
-    /// Code of the authenticator app, or a scratch code, where the account asks for one.
+    /// Code from the authenticator app, or a scratch code, if the account has a second factor.
     token: Option<String>,
 }
 
-/// Sign in by the link of a mail
+/// Sign in with a link
 ///
 /// Works once, within an hour.
 #[utoipa::path(post, path = "/signinlink/{id}", tag = "Accounts", operation_id = "signInByLink", request_body = LinkCheck,
-    params(("id" = Uuid, Path, description = "The id in the link of the mail.")),
+    params(("id" = Uuid, Path, description = "The id from the link in the mail.")),
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
-        (status = 401, description = "`signInFailed`: another code. The link stays open."),
-        (status = 403, description = "`mfaTokenRequired`: the account asks for a code too. `statusLacking`: the account is not \
+        (status = 401, description = "`signInFailed`: the code is wrong. The link stays valid."),
+        (status = 403, description = "`mfaTokenRequired`: the account requires a code. `statusLacking`: the account is not \
             active. `accountBlocked`: an administrator has blocked it."),
-        (status = 404, description = "The link is no longer open, or its check is wrong."),
+        (status = 404, description = "The link was used or has expired, or its check is wrong."),
     ))]
 pub(crate) async fn link(_: Public, session: Session, client: ClientIp, id: Id, body: Body) -> Result<Response> {
     let check = body.0.get("check").and_then(Value::as_str).unwrap_or_default();
-    let typed = Typed::of(&body.0, session.origin(client));
+    let typed = TypedCode::of(&body.0, session.origin(client));
     by_link(session, id, check.to_owned(), typed).await
 }
 
-/// Sign in by the link of a mail, its check in the path
+/// Sign in with a link whose check is in the path
 ///
-/// As clients of the first generation do. Works once, within an hour.
+/// For clients of the first API generation. Works once, within an hour.
 #[utoipa::path(post, path = "/signinlink/{id}/{check}", tag = "Accounts", operation_id = "signInByWholeLink",
     request_body = Option<LinkToken>,
     params(
-        ("id" = Uuid, Path, description = "The id in the link of the mail."),
-        ("check" = String, Path, description = "The check of the link in the mail."),
+        ("id" = Uuid, Path, description = "The id from the link in the mail."),
+        ("check" = String, Path, description = "The check from the link in the mail."),
     ),
     responses(
         (status = 200, description = "The account, and a token.", body = SignedIn),
-        (status = 401, description = "`signInFailed`: another code. The link stays open."),
-        (status = 403, description = "`mfaTokenRequired`: the account asks for a code too. `statusLacking`: the account is not \
+        (status = 401, description = "`signInFailed`: the code is wrong. The link stays valid."),
+        (status = 403, description = "`mfaTokenRequired`: the account requires a code. `statusLacking`: the account is not \
             active. `accountBlocked`: an administrator has blocked it."),
-        (status = 404, description = "The link is no longer open, or its check is wrong."),
+        (status = 404, description = "The link was used or has expired, or its check is wrong."),
     ))]
 pub(crate) async fn link_with_check(
     _: Public,
@@ -160,11 +161,11 @@ pub(crate) async fn link_with_check(
     params: Params,
     body: Body,
 ) -> Result<Response> {
-    let typed = Typed::of(&body.0, session.origin(client));
+    let typed = TypedCode::of(&body.0, session.origin(client));
     by_link(session, id, params.get("check").to_owned(), typed).await
 }
 
-async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Result<Response> {
+async fn by_link(session: Session, id: Id, check: String, typed: TypedCode) -> Result<Response> {
     let confirmation = crate::confirm::verify(&session, id, Some(&check), &KINDS, typed.origin).await?;
     let user_id = EntityId::Integer(confirmation.user_id);
     let user = session.read(|db| Ok(users::by_id(db, user_id)?)).await?;
@@ -180,7 +181,7 @@ async fn by_link(session: Session, id: Id, check: String, typed: Typed) -> Resul
     }
 }
 
-/// The account that a link belongs to, whose check was right, and whether it is signed in to.
+/// Signs in to the account of a link whose check was right. Returns the account's id and the result.
 fn enter(db: &Db<'_>, id: Id, code: &CountedCode) -> Result<(i64, Entry)> {
     let AttemptOrigin { client, now } = code.typed.origin;
     let confirmation = crate::confirm::find(db, id, now, &KINDS)?;

@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 use crate::signin_link::take_mail;
 
-/// What stands for the password that nobody knows until the owner sets one: it is no hash, so nothing verifies.
+/// Stored instead of a password hash until the owner sets a password. It is not a hash, so no password matches it.
 pub(crate) const NO_PASSWORD: &str = "";
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SignedUp)]
-pub(crate) struct Answer {
+pub(crate) struct SignUpResponse {
     result: Outcome,
     email: String,
     /// Only in test mode.
@@ -32,7 +32,7 @@ pub(crate) struct Answer {
     confirmation: Option<Uuid>,
 }
 
-/// Who signs up.
+/// Body of `POST /signup`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct SignUp {
@@ -46,14 +46,14 @@ pub(crate) struct SignUp {
 
 /// Sign up
 ///
-/// Makes an inactive account and mails a link that confirms it. For an address that has an account already the answer is
-/// the same; what the mail says differs. A mailbox (with all its `+tag` addresses) gets at most three such mails an hour because of
-/// one network, and ten because of all; the answer is the same when one is left out.
+/// Creates an inactive account and mails a link that confirms it. If the address already has an account, the response is the same,
+/// but the mail is another. A mailbox (with all its `+tag` addresses) gets at most three such mails an hour because of one network,
+/// and ten because of all networks. The response is the same if no mail is sent.
 #[utoipa::path(post, path = "/signup", tag = "Accounts", operation_id = "signUp", request_body = SignUp,
     responses(
-        (status = 201, description = "A mail is under way. `confirmation` is there in test mode only.", body = Answer),
+        (status = 201, description = "A mail was sent. `confirmation` is present only in test mode.", body = SignUpResponse),
         (status = 400, description = "`postBodyMissing`, `emailMissing`, `emailInvalid`, `languageMissing`, \
-            `unsupportedLanguage`: the field is missing or not what it has to be."),
+            `unsupportedLanguage`: the field is missing or invalid."),
     ))]
 pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     let body = body.required()?;
@@ -71,7 +71,7 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, body: 
         session.deliver_mail().await;
     }
     let confirmation = confirmation.filter(|_| test);
-    Ok(created(&Answer {
+    Ok(created(&SignUpResponse {
         result: Outcome::Created,
         email,
         confirmation,
@@ -92,7 +92,7 @@ fn check(body: &JsonObject) -> Result<(String, Language)> {
     }
 }
 
-/// `test` is the body of a request in test mode, which may name a role.
+/// Creates the account. `test` is the body of a request in test mode, which may set a role.
 fn new_user(session: &Session, email: &str, language: Language, test: Option<&JsonObject>) -> NewUser {
     let role = test.and_then(|body| body.get("role")).and_then(Value::as_str);
     NewUser {
@@ -107,7 +107,7 @@ fn new_user(session: &Session, email: &str, language: Language, test: Option<&Js
     }
 }
 
-/// One attempt to sign up, as it is stored: all in one commit.
+/// A sign-up. It is stored in one commit.
 struct Attempt {
     session: Session,
     user: NewUser,
@@ -116,11 +116,11 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Gives the confirmation that was made, if one was.
+    /// Stores the sign-up. Returns the confirmation, if one was created.
     fn store(&self, db: &Db<'_>) -> Result<Option<Uuid>> {
         let existing = users::by_email(db, &self.user.email)?;
         let owner = existing.as_ref().map(|user| user.account_status.id);
-        // Nothing changes for a mail that is not sent.
+        // Nothing is stored if the mail would exceed the budget.
         if !self.test && !take_mail(db, Purpose::SignUp, &self.user.email, owner, self.origin)? {
             return Ok(None);
         }

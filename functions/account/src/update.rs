@@ -15,10 +15,10 @@ use crate::lockout;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ChangedAccount)]
-pub(crate) struct Answer {
+pub(crate) struct UpdateAccountResponse {
     result: Outcome,
     account: view::Account,
-    /// Names of the fields that were sent and not taken.
+    /// Names of the fields that the request contained and the server ignored.
     ignored: Vec<String>,
     /// Only in test mode.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,66 +26,65 @@ pub(crate) struct Answer {
     confirmation: Option<Uuid>,
 }
 
-/// Changes of an account; what is left out stays.
+/// Changes of an account. Missing fields do not change.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct AccountChanges {
-    /// About oneself, as Markdown, at most 64 KiB.
+    /// Description of the user, in Markdown, at most 64 KiB.
     bio: Option<String>,
-    /// Level 4: see `PATCH /consent/jwt`.
+    /// Needs level 4. See `PATCH /consent/jwt`.
     #[schema(maximum = 3)]
     consent: Option<u8>,
-    /// How much of the interface to show.
+    /// Amount of detail in the interface.
     #[schema(minimum = 1, maximum = 5)]
     control: Option<u8>,
     /// Language of mails: en, de, es, fr, nl or uk.
     #[schema(example = "nl")]
     language: Option<String>,
-    /// Whether to be compared with others' measurements.
+    /// Whether to compare the user's measurements with those of others.
     compare: Option<bool>,
-    /// Whether one measures in inches.
+    /// Whether the user prefers inches.
     imperial: Option<bool>,
-    /// Whether one wants the newsletter.
+    /// Whether the user wants the newsletter.
     newsletter: Option<bool>,
-    /// Whatever a client keeps; merged over what is there, at most 256 KiB in all.
+    /// Data of a client. It is merged into the stored data, at most 256 KiB in total.
     #[schema(value_type = Option<HashMap<String, Value>>)]
     data: Option<JsonObject>,
-    /// 2 to 64 characters, no `@`, not digits alone. Left out when somebody has it.
+    /// 2 to 64 characters, without `@`, not only digits. Ignored if the name is taken.
     #[schema(example = "Jane")]
     username: Option<String>,
-    /// Level 4: at most 1024 bytes.
+    /// Needs level 4. At most 1024 bytes.
     password: Option<String>,
-    /// Verified when it is sent with a new password.
+    /// The current password. It is verified if the request also sets a new password.
     current_password: Option<String>,
-    /// Level 4: another e-mail address. It is that of the account once the link in a mail to it was opened; the address that the
-    /// account has is told.
+    /// Needs level 4. The account gets the new address when the link in the mail to it is opened. The old address is notified.
     #[schema(example = "jane@example.org")]
     email: Option<String>,
-    /// Level 4: `emailchange`, with `confirmation` and `check`: confirms another address.
+    /// Needs level 4. `emailchange`, together with `confirmation` and `check`, confirms a new address.
     confirm: Option<String>,
-    /// The id in the link of the mail.
+    /// The id from the link in the mail.
     confirmation: Option<Uuid>,
-    /// The check of the link in the mail.
+    /// The check from the link in the mail.
     check: Option<String>,
-    /// Another image: a data URI, or where it is.
+    /// A new image: a data URI or a URL.
     img: Option<String>,
-    /// Level 4: refuses all tokens of the account that were signed until now, that of this call too. API keys stay.
+    /// Needs level 4. Revokes all tokens of the account that were issued before, including that of this call. API keys stay valid.
     sign_out_everywhere: Option<bool>,
 }
 
-/// Change one's account
+/// Change the caller's account
 ///
-/// What cannot be taken never fails the request: `ignored` names it. Password, address, consent and signing out need level 4.
+/// Invalid fields do not fail the request; `ignored` lists them. Password, address, consent and signing out everywhere need level 4.
 #[utoipa::path(patch, path = "/account/{auth}", tag = "Accounts", operation_id = "updateAccount", request_body = AccountChanges,
     responses(
-        (status = 200, description = "The account as it is now. `confirmation` is there in test mode only.", body = Answer),
-        (status = 401, description = "`authenticationFailed`: the current password is another, or too many were tried."),
-        (status = 403, description = "`restrictedKey`: a key that is bound to addresses changes neither password nor e-mail address, \
-            and signs nobody out."),
-        (status = 404, description = "The link to confirm another address is no longer open, or its check is wrong; or the account \
-            was removed while the call was under way."),
-        (status = 409, description = "`emailTaken`: somebody else has the address by now."),
+        (status = 200, description = "The updated account. `confirmation` is present only in test mode.", body = UpdateAccountResponse),
+        (status = 401, description = "`authenticationFailed`: the current password is wrong, or there were too many attempts."),
+        (status = 403, description = "`restrictedKey`: a key that is bound to addresses cannot change password or e-mail address, \
+            or sign out everywhere."),
+        (status = 404, description = "The confirmation link was used or has expired, its check is wrong, or the account \
+            was removed during the call."),
+        (status = 409, description = "`emailTaken`: another account has the address now."),
     ))]
 pub(crate) async fn update(
     caller: Caller<WRITE_SOME>,
@@ -117,7 +116,7 @@ pub(crate) async fn update(
     let user = crate::load(&session, id).await?;
     session.save_account_image(image, &user, &mut ignored).await;
     let account = user.into();
-    Ok(ok(&Answer {
+    Ok(ok(&UpdateAccountResponse {
         result: Outcome::Success,
         account,
         ignored,
@@ -125,8 +124,8 @@ pub(crate) async fn update(
     }))
 }
 
-/// Nobody knows the random first password, so the current one need not be sent; when it is, it is checked, and counts like an
-/// attempt to sign in. Gives the stored text that it belongs to.
+/// Verifies the current password if the request contains it. It is optional, because the first password is random and unknown
+/// to the owner. A check counts as an attempt to sign in. Returns the stored hash that it matched.
 async fn verify_current(
     session: &Session,
     id: i64,

@@ -24,7 +24,7 @@ struct KeyUsage {
     key: Uuid,
     name: Value,
     usage: Vec<UsageOfDay>,
-    /// All of these days together.
+    /// Calls on all of these days.
     calls: i64,
     #[schema(value_type = Option<String>, format = DateTime, required)]
     last_seen: Option<Timestamp>,
@@ -48,14 +48,14 @@ impl KeyUsage {
     }
 }
 
-/// How often the account may call.
+/// Limits for calls of the account.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CallLimits {
-    /// With each API key, and in all; `null` where nothing is limited.
+    /// For each API key, and for all calls of the account. `null` if unlimited.
     #[schema(required)]
     calls_per_minute: Option<u32>,
-    /// With each API key; `null` where nothing is limited.
+    /// For each API key. `null` if unlimited.
     #[schema(required)]
     calls_per_day: Option<u64>,
 }
@@ -67,16 +67,16 @@ struct Stored {
     limit: u64,
 }
 
-/// The storage of an account. Records beyond a limit are still read, changed and deleted, but the account does not grow.
+/// The storage of an account. If a limit is exceeded, records can still be read, changed and deleted, but the account cannot grow.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct AccountStored {
     sets: Stored,
     patterns: Stored,
     bookmarks: Stored,
-    /// Keys that have not expired.
+    /// API keys that have not expired.
     apikeys: Stored,
-    /// Texts of all of these and of suggestions, in bytes, as they are stored.
+    /// Stored size of the texts of these records and of suggestions, in bytes.
     text_bytes: Stored,
 }
 
@@ -93,12 +93,12 @@ impl AccountStored {
     }
 }
 
-/// The bytes that the account has written on this day (UTC): encrypted texts of the rows that it has made or changed, images, and 4 KiB
+/// The bytes that the account has written today (UTC): the encrypted texts of rows that it created or changed, images, and 4 KiB
 /// for each write.
 #[derive(Serialize, ToSchema)]
 struct WrittenToday {
     bytes: u64,
-    /// `null` where nothing is limited.
+    /// `null` if unlimited.
     #[schema(required)]
     limit: Option<u64>,
 }
@@ -110,17 +110,17 @@ struct AccountUsage {
     limits: CallLimits,
     storage: AccountStored,
     written_today: WrittenToday,
-    /// Each API key that there is now, also one without calls; oldest first.
+    /// All existing API keys, also those without calls, oldest first.
     keys: Vec<KeyUsage>,
     /// Calls with tokens.
     tokens: UsageReport,
 }
 
-/// Read one's calls and storage
+/// Read the caller's calls and storage
 ///
-/// Calls by API key and day, oldest first; days without calls are left out. What other processes counted in the last minute may be
-/// missing. `limits` says how often the account may call, `storage` how much it has stored and may store, and `writtenToday` how much it
-/// has written on this day.
+/// Calls by API key and day, oldest first, without the days that have no calls. Calls of the last minute may be missing, because
+/// processes flush their counters about once a minute. `limits` contains the limits for calls, `storage` the stored records and their
+/// limits, and `writtenToday` the bytes that the account has written today.
 #[utoipa::path(get, path = "/account/usage/{auth}", tag = "Accounts", operation_id = "readAccountUsage", params(Days),
     responses(
         (status = 200, description = "Calls with each key, and with tokens.", body = AccountUsage),
@@ -129,7 +129,7 @@ struct AccountUsage {
 pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(days): Query<Days>) -> Result<Response> {
     let first_day = days.first(session.now())?;
     let user_id = caller.actor.user_id;
-    // First what is outside: what is merged meanwhile is then missing rather than counted twice.
+    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
     let now = session.now();
     let (keys, inside, quota, storage, written_today) = session

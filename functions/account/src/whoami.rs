@@ -5,15 +5,15 @@ use bespoke_core::entity::user::Unusable;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Error, Guest, Result, Session};
 
-use crate::{AccountAnswer, EitherError, NestedError};
+use crate::{AccountResponse, EitherError, NestedError};
 
-/// One's account, or why it cannot be used
+/// Read the caller's account, or the reason why it cannot be used
 #[utoipa::path(get, path = "/whoami/jwt", tag = "Accounts", operation_id = "whoami",
     responses(
-        (status = 200, description = "The account.", body = AccountAnswer),
-        (status = 403, description = "`accountDisabled`, `accountBlocked`, `accountInactive`, one object deeper than elsewhere; \
-            `insufficientAccessLevel` as everywhere.", body = EitherError),
-        (status = 451, description = "`consentLacking`, one object deeper than elsewhere.", body = NestedError),
+        (status = 200, description = "The account.", body = AccountResponse),
+        (status = 403, description = "`accountDisabled`, `accountBlocked`, `accountInactive`, nested one object deeper than usual; \
+            `insufficientAccessLevel`, in the usual place.", body = EitherError),
+        (status = 451, description = "`consentLacking`, nested one object deeper than usual.", body = NestedError),
     ))]
 pub(crate) async fn whoami(guest: Guest<READ_SOME>, session: Session) -> Result<Response> {
     guest.check_usable(|reason| {
@@ -25,5 +25,5 @@ pub(crate) async fn whoami(guest: Guest<READ_SOME>, session: Session) -> Result<
         };
         error.nested()
     })?;
-    crate::account::answer(&session, guest.actor.user_id).await
+    crate::account::respond(&session, guest.actor.user_id).await
 }

@@ -20,15 +20,15 @@ struct RowView {
     created_at: Timestamp,
     /// Integer id of the account that acted.
     actor: i64,
-    /// What was done.
+    /// The action.
     #[schema(example = "users.update")]
     action: String,
-    /// What it was done to.
+    /// The record that the action changed.
     #[schema(required, example = "users/7")]
     target: Option<String>,
-    /// What was changed, as it was before.
+    /// The changed fields, before the change.
     before: Value,
-    /// What was changed, as it is now; of an act that changes nothing, what was asked for.
+    /// The changed fields, after the change. For an action without changes, its parameters.
     after: Value,
     uuid: Uuid,
 }
@@ -54,14 +54,14 @@ pub(crate) struct AuditList {
     audit: Vec<RowView>,
 }
 
-/// List what administrators did
+/// List the actions of administrators
 ///
-/// Reading this list is not an act that it lists.
+/// Reading this list is not recorded.
 #[utoipa::path(get, path = "/admin/audit/{auth}", tag = "Administration", operation_id = "listAudit", params(Paging),
     responses(
-        (status = 200, description = "The acts, newest first.", body = AuditList),
-        (status = 400, description = "`afterUnknown`: there is no such act to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 200, description = "The actions, newest first.", body = AuditList),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(_: Caller<ADMIN>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let page = paging.0.page()?;

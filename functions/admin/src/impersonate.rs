@@ -11,15 +11,15 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Impersonation {
     result: Outcome,
-    /// A token for the account. It says by whom it is used, and works for an hour.
+    /// A token for the account. It names the administrator and expires after an hour.
     token: String,
     account: view::Account,
 }
 
-/// Act as somebody else
+/// Impersonate a user
 ///
-/// Never as a higher role, and never as an administrator. The token ends when the caller may no longer do this.
-// Every refusal ended the original's process, and the token could not be told from the owner's: defects D24 and D55.
+/// Accounts with a higher role, and administrators, cannot be impersonated. The token stops working if the caller loses the
+/// permission to impersonate.
 #[utoipa::path(get, path = "/admin/impersonate/{id}/jwt", tag = "Administration", operation_id = "impersonate",
     responses(
         (status = 200, description = "The account, and a token for it.", body = Impersonation),
@@ -27,7 +27,7 @@ pub(crate) struct Impersonation {
     ))]
 pub(crate) async fn impersonate(caller: Caller<SUPPORT>, session: Session, id: Id) -> Result<Response> {
     if caller.impersonator.is_some() {
-        // Nobody acts as somebody who acts as somebody.
+        // An impersonated account cannot impersonate another one.
         return Err(Error::forbidden("insufficientAccessLevel"));
     }
     let audit_entry = session.audit_entry("users.impersonate");

@@ -1,5 +1,4 @@
-//! Administration (contract-2023 section 3.11, contract-2026 section 2). Every act here leaves a row in the audit, in the same
-//! commit.
+//! Administration. Each action writes an audit entry in the same commit.
 
 mod audit;
 mod impersonate;
@@ -34,27 +33,31 @@ pub fn router() -> Routes {
 }
 
 #[derive(Serialize, ToSchema)]
-struct UserAnswer {
+#[schema(as = UserAnswer)]
+struct UserResponse {
     result: Outcome,
     user: view::Account,
-    /// Calls a day with each of its API keys; `null`: as many as everybody.
+    /// Calls per day with each API key of the account. `null`: the default limit.
     #[schema(required)]
     quota: Option<u32>,
-    /// Names of the fields that were sent and not taken.
+    /// Names of the fields that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ignored: Option<Vec<String>>,
 }
 
-/// The account of that id, or 404.
+/// Returns the account with this id.
+///
+/// # Errors
+/// 404 if there is no such account.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<User> {
     users::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// Answers with the account as it is now.
-async fn answer(session: &Session, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+/// Responds with the current account.
+async fn respond(session: &Session, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let user = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
-    Ok(ok(&UserAnswer {
+    Ok(ok(&UserResponse {
         result: Outcome::Success,
         quota: user.quota,
         user: user.into(),

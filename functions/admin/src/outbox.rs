@@ -13,9 +13,9 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// It is tried when it is due.
+    /// The mail is sent when it is due.
     Waiting,
-    /// It was tried too often, or refused for good.
+    /// The mail will not be sent again, because it failed too often or was rejected permanently.
     Dead,
 }
 
@@ -24,19 +24,19 @@ enum State {
 #[schema(as = WaitingMail)]
 struct MailView {
     id: i64,
-    /// Which text it has.
+    /// Name of the mail's text.
     #[schema(value_type = String, example = "signup")]
     template: bespoke_core::entity::mail::Template,
     to: String,
     #[schema(example = "en")]
     language: &'static str,
     state: State,
-    /// How often it was tried.
+    /// Number of attempts.
     tries: u32,
-    /// When it is tried next, at the earliest; `null` when it is dead.
+    /// Time of the next attempt, at the earliest. `null` if the mail is dead.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     due_at: Option<Timestamp>,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     #[schema(required)]
     problem: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -67,14 +67,14 @@ pub(crate) struct OutboxList {
     outbox: Vec<MailView>,
 }
 
-/// List the mails that have not gone
+/// List unsent mails
 ///
-/// Those that wait, and those that were given up; never their links.
+/// Waiting and dead mails. Links are left out.
 #[utoipa::path(get, path = "/admin/outbox/{auth}", tag = "Administration", operation_id = "listOutbox", params(Paging),
     responses(
         (status = 200, description = "The mails, oldest first.", body = OutboxList),
-        (status = 400, description = "`afterUnknown`: there is no such mail to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(caller: Caller<ADMIN>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let page = paging.0.page()?;
@@ -89,14 +89,14 @@ pub(crate) async fn list(caller: Caller<ADMIN>, session: Session, paging: Query<
     })
 }
 
-/// Try a mail again
+/// Send a mail again
 ///
-/// One that was given up, or that rests until its next try.
+/// For a dead mail, or one that waits for its next attempt.
 #[utoipa::path(post, path = "/admin/outbox/{id}/retry/{auth}", tag = "Administration", operation_id = "retryMail",
     params(("id" = i64, Path, description = "Id of the mail.")),
     responses(
-        (status = 204, description = "It is due now."),
-        (status = 404, description = "There is no such mail, or it is on its way."),
+        (status = 204, description = "The mail is due now."),
+        (status = 404, description = "There is no such mail, or it is being sent."),
     ))]
 pub(crate) async fn retry(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
     let (audit_entry, now) = (session.audit_entry("outbox.retry"), session.now());

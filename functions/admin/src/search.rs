@@ -10,43 +10,43 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// Most accounts that are found by a part of their user name.
+/// Maximum number of accounts that a search by user name returns.
 const MAX_FOUND: u32 = 100;
-/// The longest text that is looked for, in bytes.
+/// Limit for the search text, in bytes.
 const MAX_QUERY_BYTES: usize = 256;
 
-/// What is looked for.
+/// Body of `POST /admin/search/users/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct SearchRequest {
-    /// A part of a user name, or a whole address.
+    /// A part of a user name, or a complete address.
     #[schema(example = "jane")]
     q: String,
 }
 
 #[derive(Serialize, ToSchema)]
 struct FoundUsers {
-    /// Those with that address, or with an image of that name.
+    /// Accounts with this address, or with an image of this name.
     email: Vec<view::Account>,
-    /// Those with that in their user name, at most a hundred.
+    /// Accounts whose user name contains the text, at most 100.
     username: Vec<view::Account>,
 }
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct SearchAnswer {
+#[schema(as = SearchAnswer)]
+pub(crate) struct SearchResponse {
     result: Outcome,
     users: FoundUsers,
 }
 
-/// Look for accounts
+/// Search accounts
 ///
-/// Without a text nothing is found.
-// The original gave away the secrets of the second factor, and everybody for an empty text: defect D60.
+/// An empty text finds no accounts.
 #[utoipa::path(post, path = "/admin/search/users/{auth}", tag = "Administration", operation_id = "searchUsers",
     request_body = SearchRequest,
     responses(
-        (status = 200, description = "The accounts.", body = SearchAnswer),
-        (status = 413, description = "`listTooLarge`: look for something longer."),
+        (status = 200, description = "The accounts.", body = SearchResponse),
+        (status = 413, description = "`listTooLarge`: search for a longer text."),
     ))]
 pub(crate) async fn users(caller: Caller<ADMIN>, session: Session, body: Body) -> Result<Response> {
     let text = body.0.get("q").and_then(Value::as_str).map(clean_email);
@@ -63,7 +63,7 @@ pub(crate) async fn users(caller: Caller<ADMIN>, session: Session, body: Body) -
             username: Vec::new(),
         },
     };
-    list(&SearchAnswer {
+    list(&SearchResponse {
         result: Outcome::Success,
         users: found,
     })

@@ -31,13 +31,13 @@ pub(crate) struct SubscriberList {
     subscribers: Vec<SubscriberView>,
 }
 
-/// List who gets the newsletter
+/// List the newsletter's subscribers
 #[utoipa::path(get, path = "/admin/subscribers/{auth}", tag = "Administration", operation_id = "listSubscribers",
     params(Paging),
     responses(
-        (status = 200, description = "Those who have confirmed, oldest first.", body = SubscriberList),
-        (status = 400, description = "`afterUnknown`: there is no such subscriber to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 200, description = "The confirmed subscribers, oldest first.", body = SubscriberList),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(caller: Caller<SUPPORT>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let page = paging.0.page()?;

@@ -9,15 +9,15 @@ use bespoke_web::{Body, Caller, Id, JsonObject, Result, Session};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::UserAnswer;
+use crate::UserResponse;
 
-/// Tiers of patronage that there are.
+/// The existing tiers of patronage.
 const PATRON_TIERS: std::ops::RangeInclusive<i64> = 0..=8;
 
-/// The most calls a day that an account can be given for each of its API keys.
+/// Limit for the daily quota of an account's API keys, in calls.
 const QUOTA_MAX: u32 = 1_000_000_000;
 
-/// Changes of an account; what is left out stays.
+/// Changes of an account. Missing fields do not change.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a request")]
@@ -25,39 +25,39 @@ pub(crate) struct UserChanges {
     /// Name of a role.
     #[schema(example = "curator")]
     role: Option<String>,
-    /// 1 active, 0 inactive, -1 disabled, -2 blocked; a number, or the text of one.
+    /// 1 active, 0 inactive, -1 disabled, -2 blocked; a number or a numeric string.
     #[schema(value_type = Option<Value>, example = -2)]
     status: Option<Value>,
-    /// 0 to 3.
+    /// Level of consent, 0 to 3.
     consent: Option<u8>,
     /// Tier of patronage.
     patron: Option<u8>,
-    /// Calls a day with each of its API keys, 0 to 1,000,000,000; `null`: as many as everybody.
+    /// Calls per day with each API key of the account, 0 to 1,000,000,000. `null`: the default limit.
     quota: Option<u32>,
-    /// `false` switches the second factor off.
+    /// `false` removes the second factor.
     mfa_enabled: Option<bool>,
 }
 
-/// The fields of a request that can be taken.
+/// The valid changes of a request.
 #[derive(Debug, Default)]
 struct Changes {
     role: Option<Role>,
     status: Option<Status>,
     consent: Option<Consent>,
     patron: Option<i64>,
-    /// The inner `None` takes away what the account has of its own.
+    /// `Some(None)` resets the account to the default limit.
     quota: Option<Option<u32>>,
     mfa_off: bool,
 }
 
 impl Changes {
-    /// Reads a request. Beside the changes gives the names of what was not taken (decision D80).
+    /// Parses a request. Also returns the names of the ignored fields.
     fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         for (field, value) in body {
             let taken = match (field.as_str(), &value) {
                 ("role", Value::String(name)) => set(&mut changes.role, role(name)),
-                // Zero as a number was ignored: defect D81.
+                // Zero is a status, so it is not treated as missing.
                 ("status", value) => set(&mut changes.status, integer(value).and_then(Status::from_number)),
                 ("consent", value) => set(&mut changes.consent, integer(value).and_then(Consent::from_number)),
                 ("patron", value) => {
@@ -96,14 +96,14 @@ impl Changes {
     }
 }
 
-/// Takes a value where there is one; gives whether there is.
+/// Stores `value` in `place` if it is `Some`. Returns whether it is.
 fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
     let given = value.is_some();
     *place = value;
     given
 }
 
-/// A role that can be given: one of the levels' names, or `blocked`.
+/// Parses a role that can be assigned: the name of a level, or `blocked`.
 fn role(name: &str) -> Option<Role> {
     match Role::from_name(name) {
         Role::Other(_) => None,
@@ -111,7 +111,7 @@ fn role(name: &str) -> Option<Role> {
     }
 }
 
-/// A whole number, or the text of one.
+/// Parses a whole number or a numeric string.
 fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) => text.parse().ok(),
@@ -119,7 +119,7 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// What the audit keeps of an account.
+/// The fields of an account that the audit records.
 fn audited(user: &User) -> Value {
     json!({
         "role": user.account_status.role,
@@ -133,13 +133,13 @@ fn audited(user: &User) -> Value {
 
 /// Change an account
 ///
-/// Its role, status, consent, patronage and quota, and whether it needs a second factor. What cannot be taken never fails the
-/// request: `ignored` names it.
+/// Changes role, status, consent, patronage and quota, or removes the second factor. Invalid fields do not fail the request;
+/// `ignored` lists them.
 #[utoipa::path(patch, path = "/admin/user/{id}/{auth}", tag = "Administration", operation_id = "updateUser",
     request_body = UserChanges,
     responses(
-        (status = 200, description = "The account as it is now.", body = UserAnswer),
-        (status = 403, description = "`restrictedKey`: a key that is bound to addresses changes neither a role nor a second factor."),
+        (status = 200, description = "The updated account.", body = UserResponse),
+        (status = 403, description = "`restrictedKey`: a key that is bound to addresses cannot change a role or a second factor."),
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body: Body) -> Result<Response> {
@@ -171,5 +171,5 @@ pub(crate) async fn update(caller: Caller<ADMIN>, session: Session, id: Id, body
         Ok(user.account_status.id)
     });
     let user_id = change.await?;
-    crate::answer(&session, user_id, Some(ignored)).await
+    crate::respond(&session, user_id, Some(ignored)).await
 }

@@ -14,9 +14,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Days that are told when nothing else is asked for.
+/// Number of days if the request does not name one.
 const DEFAULT_DAYS: i64 = 7;
-/// Keys, and accounts, that are told.
+/// Maximum number of keys, and of accounts, in a response.
 const HEAVIEST: usize = 100;
 
 /// Calls with one API key.
@@ -24,7 +24,7 @@ const HEAVIEST: usize = 100;
 #[serde(rename_all = "camelCase")]
 struct KeyCalls {
     key: Uuid,
-    /// `null` where the key is gone.
+    /// `null` if the key was deleted.
     #[schema(required)]
     name: Option<Value>,
     user_id: i64,
@@ -46,13 +46,13 @@ struct UserCalls {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UsageOfAll {
     result: Outcome,
-    /// The heaviest first, at most a hundred.
+    /// At most 100 keys, those with the most calls first.
     keys: Vec<KeyCalls>,
-    /// The heaviest first, at most a hundred.
+    /// At most 100 accounts, those with the most calls first.
     users: Vec<UserCalls>,
 }
 
-/// All calls, and those of them that were refused.
+/// Number of calls, and of refused calls among them.
 #[derive(Clone, Copy, Default)]
 struct Calls {
     calls: i64,
@@ -66,11 +66,12 @@ impl Calls {
     }
 }
 
-/// See who calls most
+/// List the heaviest callers
 ///
-/// With which keys and by which accounts, over the last days. What other processes counted in the last minute may be missing.
+/// Calls of the last days by key and by account. Calls of the last minute may be missing, because processes flush their counters
+/// about once a minute.
 #[utoipa::path(get, path = "/admin/usage/{auth}", tag = "Administration", operation_id = "readUsage",
-    params(("days" = Option<i64>, Query, minimum = 1, maximum = 400, description = "How many days to look back, today included; 7 when left out.")),
+    params(("days" = Option<i64>, Query, minimum = 1, maximum = 400, description = "Number of days, including today. Default: 7.")),
     responses(
         (status = 200, description = "The heaviest callers.", body = UsageOfAll),
         (status = 400, description = "`daysInvalid`: `days` is not a number from 1 to 400."),
@@ -81,9 +82,9 @@ pub(crate) async fn usage(caller: Caller<ADMIN>, session: Session, Query(days): 
     caller
         .write(&session, move |db, actor| audit_entry.record(db, actor))
         .await?;
-    // First what is outside: what is merged meanwhile is then missing rather than counted twice.
+    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
-    let answer = session
+    let response = session
         .read(|db| {
             let inside = usage::by_caller(db, first_day)?;
             let outside = outside.iter().filter(|usage| usage.day >= first_day);
@@ -101,10 +102,10 @@ pub(crate) async fn usage(caller: Caller<ADMIN>, session: Session, Query(days): 
             })
         })
         .await?;
-    Ok(ok(&answer))
+    Ok(ok(&response))
 }
 
-/// The heaviest first; those that call alike in the order of their names.
+/// Sorts by calls, most first, and then by key.
 fn heaviest<K: Ord>(counted: HashMap<K, Calls>) -> impl Iterator<Item = (K, Calls)> {
     let mut counted: Vec<_> = counted.into_iter().collect();
     counted.sort_by(|(one, calls), (other, others)| others.calls.cmp(&calls.calls).then_with(|| one.cmp(other)));
@@ -114,7 +115,7 @@ fn heaviest<K: Ord>(counted: HashMap<K, Calls>) -> impl Iterator<Item = (K, Call
 fn key_calls(db: &Db<'_>, counted: HashMap<(i64, Uuid), Calls>) -> Result<Vec<KeyCalls>> {
     let mut keys = Vec::new();
     for ((user_id, key), Calls { calls, refused }) in heaviest(counted).take(HEAVIEST) {
-        // Counts of an account that has just gone.
+        // The account was removed in the meantime.
         let Some(username) = username(db, user_id)? else {
             continue;
         };

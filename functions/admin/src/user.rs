@@ -6,12 +6,12 @@ use bespoke_web::level::ADMIN;
 use bespoke_web::{Caller, Id, Result, Session, no_content};
 use serde_json::{Value, json};
 
-use crate::UserAnswer;
+use crate::UserResponse;
 
-/// Load an account
+/// Read an account
 #[utoipa::path(get, path = "/admin/user/{id}/{auth}", tag = "Administration", operation_id = "loadUser",
     responses(
-        (status = 200, description = "The account.", body = UserAnswer),
+        (status = 200, description = "The account.", body = UserResponse),
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn read(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {
@@ -22,16 +22,16 @@ pub(crate) async fn read(caller: Caller<ADMIN>, session: Session, id: Id) -> Res
         Ok(user_id)
     });
     let user_id = look.await?;
-    crate::answer(&session, user_id, None).await
+    crate::respond(&session, user_id, None).await
 }
 
-/// End all API keys of an account
+/// Revoke all API keys of an account
 ///
-/// They are refused from then on, everywhere.
+/// The keys stop working at once.
 #[utoipa::path(delete, path = "/admin/user/{id}/apikeys/{auth}", tag = "Administration", operation_id = "endUsersApiKeys",
     responses(
-        (status = 204, description = "The account has no API keys."),
-        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it ends none."),
+        (status = 204, description = "The account has no API keys now."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it cannot revoke keys."),
         (status = 404, description = "There is no such account."),
     ))]
 pub(crate) async fn end_keys(caller: Caller<ADMIN>, session: Session, id: Id) -> Result<Response> {

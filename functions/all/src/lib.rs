@@ -1,4 +1,4 @@
-//! The functions of the bundle, for programs that serve all of them: the Lambda function `all` and `bespoke serve`.
+//! All functions of the bundle, for programs that serve all of them: the Lambda function `all` and `bespoke serve`.
 
 use bespoke_web::Routes;
 
@@ -23,7 +23,7 @@ pub fn routers() -> Vec<Routes> {
     ]
 }
 
-/// The routes of the function that answers where the gateway has no route for a path.
+/// The routes of the function that receives all requests for unknown paths.
 pub fn default_router() -> Routes {
     info::router()
 }

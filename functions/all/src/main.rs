@@ -1,4 +1,4 @@
-//! The Lambda function `all`: serves each route as its own function would, and does the tasks of `maintenance` when a schedule
+//! The Lambda function `all`. It serves the routes of all functions, and runs the background jobs of `maintenance` when a schedule
 //! invokes it.
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

@@ -14,18 +14,18 @@ use crate::new_key::NewKey;
 
 const DAY_S: f64 = 24.0 * 60.0 * 60.0;
 const SECOND_MS: f64 = 1000.0;
-/// The longest name of a key, as JSON, in bytes.
+/// Limit for the name of a key, as JSON, in bytes.
 const MAX_NAME_BYTES: usize = 1024;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = NewApiKeyAnswer)]
-pub(crate) struct Answer {
+pub(crate) struct CreateKeyResponse {
     result: Outcome,
     apikey: NewKey,
 }
 
-/// What was asked for.
-struct Wanted {
+/// A validated request.
+struct ValidatedRequest {
     name: Value,
     level: Level,
     life_ms: i64,
@@ -33,41 +33,41 @@ struct Wanted {
     cidr: Option<Networks>,
 }
 
-/// What a key is asked for with.
+/// Body of `POST /apikeys/{auth}`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct ApiKeyRequest {
-    /// What its owner calls it.
+    /// Name of the key, chosen by its owner.
     #[schema(example = "my script")]
     name: String,
-    /// Highest level that calls with it have.
+    /// The highest level of calls with the key.
     #[schema(maximum = 9, example = 2)]
     level: u8,
-    /// How long it works, in seconds.
+    /// Lifetime of the key, in seconds.
     #[schema(exclusive_minimum = 0, example = 2_592_000)]
     expires_in: f64,
-    /// What it may do of what its level allows: `sets:read`, `sets:write`, `patterns:read`, `patterns:write`, `account:read`,
-    /// `set:<uuid>:read`. Without, all of it.
+    /// Restricts the key to a part of the permissions of its level: `sets:read`, `sets:write`, `patterns:read`, `patterns:write`,
+    /// `account:read`, `set:<uuid>:read`. Default: no restriction.
     #[schema(max_items = 32, nullable = false, example = json!(["sets:read"]))]
     scopes: Option<Vec<String>>,
-    /// Addresses and networks from which it may be used. Without, everywhere.
+    /// Addresses and networks that may use the key. Default: all.
     #[schema(max_items = 32, nullable = false, example = json!(["192.0.2.0/24"]))]
     cidr: Option<Vec<String>>,
 }
 
-/// Make an API key
+/// Create an API key
 ///
-/// Its level is at most that of the caller, and so that of the owner's role now. The secret is shown in this answer and
-/// never again.
+/// The level of the key is at most that of the caller, which is at most that of the caller's role. The secret is shown only in this
+/// response.
 #[utoipa::path(post, path = "/apikeys/{auth}", tag = "API keys", operation_id = "createApiKey", request_body = ApiKeyRequest,
     responses(
-        (status = 201, description = "The key and its secret. A repeat under the same `Idempotency-Key` is not told the secret.", body = Answer),
+        (status = 201, description = "The key and its secret. A repeat with the same `Idempotency-Key` does not return the secret.", body = CreateKeyResponse),
         (status = 400, description = "`postBodyMissing`, `nameMissing`, `nameTooLong`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
-            `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or not what it has to be. \
-            `scopesInvalid`, `cidrInvalid`: not a list of scopes, or of networks. \
+            `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or invalid. \
+            `scopesInvalid`, `cidrInvalid`: not a list of scopes or networks. \
             `keyLevelExceedsRoleLevel`: the level is above the caller's."),
-        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it makes no others."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it cannot create keys."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let wanted = check(&body.required()?, session.config().max_key_life_days)?;
@@ -98,22 +98,22 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
     });
     let made = make.await?;
     if made.is_repeat {
-        // The secret is shown once.
+        // This is a repeat, and the secret is shown only once.
         let id = Id(EntityId::Uuid(made.value));
         let key = session.read(|db| crate::find(db, id)).await?;
-        return Ok(created(&answer(key, None)));
+        return Ok(created(&new_key_response(key, None)));
     }
-    Ok(created(&answer(key, Some(&secret))))
+    Ok(created(&new_key_response(key, Some(&secret))))
 }
 
-fn answer(key: ApiKey, secret: Option<&KeySecret>) -> Answer {
-    Answer {
+fn new_key_response(key: ApiKey, secret: Option<&KeySecret>) -> CreateKeyResponse {
+    CreateKeyResponse {
         result: Outcome::Created,
         apikey: NewKey::of(key, secret, None),
     }
 }
 
-fn check(body: &JsonObject, max_life_days: i64) -> Result<Wanted> {
+fn check(body: &JsonObject, max_life_days: i64) -> Result<ValidatedRequest> {
     let name = body
         .get("name")
         .filter(|name| truthy(name))
@@ -121,7 +121,7 @@ fn check(body: &JsonObject, max_life_days: i64) -> Result<Wanted> {
     if name.to_string().len() > MAX_NAME_BYTES {
         return Err(Error::bad_request("nameTooLong"));
     }
-    // Level 0 is a level (contract-2026 section 2), though JavaScript takes 0 for missing.
+    // Level 0 is valid, so it is not treated as missing like other falsy values.
     let level = body.get("level").filter(|level| level.is_number() || truthy(level));
     let level = level.ok_or(Error::bad_request("levelMissing"))?;
     let level = level.as_f64().ok_or(Error::bad_request("levelNotNumeric"))?;
@@ -140,8 +140,8 @@ fn check(body: &JsonObject, max_life_days: i64) -> Result<Wanted> {
     if life_s > max_life_days as f64 * DAY_S {
         return Err(Error::bad_request("expiresIsHigherThanMaximum"));
     }
-    // Bounded by the line above: at most 100 years.
-    Ok(Wanted {
+    // The check of the lifetime bounds the sum to at most 100 years from now.
+    Ok(ValidatedRequest {
         name: name.clone(),
         level,
         life_ms: (life_s * SECOND_MS) as i64,
@@ -150,7 +150,7 @@ fn check(body: &JsonObject, max_life_days: i64) -> Result<Wanted> {
     })
 }
 
-/// A list of texts that `parse` takes; `None` where there is none, or null.
+/// Parses a list of strings with `parse`. `None` if the field is missing or null.
 fn list<'a, T, E>(
     body: &'a JsonObject,
     name: &str,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn each_field_is_checked_in_the_order_of_the_contract() {
+    fn fields_are_checked_in_order() {
         let max = 732 * 24 * 60 * 60;
         for (body, expected) in [
             (json!({}), Some("nameMissing")),

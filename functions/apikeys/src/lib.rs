@@ -1,4 +1,4 @@
-//! API keys (contract-2023 section 3.1).
+//! API keys.
 
 mod create;
 mod new_key;
@@ -30,7 +30,7 @@ pub fn router() -> Routes {
         .with(route!(whoami).scopes(&[]))
 }
 
-/// An API key. `id` and `key` are the same.
+/// An API key. `id` and `key` are equal.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ApiKey)]
@@ -46,10 +46,10 @@ struct KeyView {
     user_id: i64,
     user_uuid: Uuid,
     id: Uuid,
-    /// What it may do of what its level allows; null for all of it.
+    /// The parts of its level's permissions that the key has. `null`: all.
     #[schema(required)]
     scopes: Option<Vec<String>>,
-    /// The networks from which it may be used; null for everywhere.
+    /// The networks that may use the key. `null`: all.
     #[schema(required)]
     cidr: Option<Vec<String>>,
 }
@@ -73,7 +73,7 @@ impl From<ApiKey> for KeyView {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKeyAnswer)]
-struct KeyAnswer {
+struct KeyResponse {
     result: Outcome,
     apikey: KeyView,
 }
@@ -85,20 +85,20 @@ struct KeyList {
     apikeys: Vec<view::api_key::ApiKeyListItem>,
 }
 
-fn key_answer(key: ApiKey) -> Response {
-    ok(&KeyAnswer {
+fn key_response(key: ApiKey) -> Response {
+    ok(&KeyResponse {
         result: Outcome::Success,
         apikey: key.into(),
     })
 }
 
-/// List one's API keys
+/// List the caller's API keys
 #[utoipa::path(get, path = "/apikeys/{auth}", tag = "API keys", operation_id = "listApiKeys",
     params(Paging),
     responses(
         (status = 200, description = "The keys of the caller, oldest first.", body = KeyList),
-        (status = 400, description = "`afterUnknown`: there is no such key to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
@@ -115,11 +115,11 @@ async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>
 
 /// Read an API key
 ///
-/// One's own, or anybody's at level 9.
+/// Level 9 can read the keys of all accounts.
 #[utoipa::path(get, path = "/apikeys/{id}/{auth}", tag = "API keys", operation_id = "readApiKey",
     params(("id" = Uuid, Path, description = "UUID of the key.")),
     responses(
-        (status = 200, description = "The key, without its secret.", body = KeyAnswer),
+        (status = 200, description = "The key, without its secret.", body = KeyResponse),
         (status = 404, description = "There is no such key."),
     ))]
 async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
@@ -127,17 +127,18 @@ async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Res
     caller.actor.may_manage_key(key.user_id)?;
     let audit_entry = session.audit_entry("apikeys.read").target("apikeys", key.uuid);
     caller.record_read(&session, audit_entry, key.user_id).await?;
-    Ok(key_answer(key))
+    Ok(key_response(key))
 }
 
-/// End an API key
+/// Revoke an API key
 ///
-/// One's own, or anybody's at level 9. A key may end itself, unless it is bound to addresses. It is refused from then on, everywhere.
+/// The key stops working at once. A key can revoke itself, unless it is bound to addresses. Level 9 can revoke the keys of all
+/// accounts.
 #[utoipa::path(delete, path = "/apikeys/{id}/{auth}", tag = "API keys", operation_id = "deleteApiKey",
     params(("id" = Uuid, Path, description = "UUID of the key.")),
     responses(
-        (status = 204, description = "The key has ended."),
-        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it ends none."),
+        (status = 204, description = "The key was revoked."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it cannot revoke keys."),
         (status = 404, description = "There is no such key."),
     ))]
 async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Response> {
@@ -154,20 +155,22 @@ async fn delete(caller: Caller<USER>, session: Session, id: Id) -> Result<Respon
     Ok(no_content())
 }
 
-/// Describe the API key of this call
+/// Read the API key of this call
 #[utoipa::path(get, path = "/whoami/key", tag = "API keys", operation_id = "whoamiByKey",
     responses(
-        (status = 200, description = "The key that the call was made with.", body = KeyAnswer),
-        (status = 404, description = "The key was ended while the call was under way."),
+        (status = 200, description = "The key that authenticated the call.", body = KeyResponse),
+        (status = 404, description = "The key was revoked during the call."),
     ))]
 async fn whoami(caller: Caller<READ_NONE>, session: Session) -> Result<Response> {
     let AuthMethod::Key(uuid) = caller.auth_method else {
         return Err(Error::not_found());
     };
-    Ok(key_answer(session.read(|db| find(db, Id(EntityId::Uuid(uuid)))).await?))
+    Ok(key_response(
+        session.read(|db| find(db, Id(EntityId::Uuid(uuid)))).await?,
+    ))
 }
 
-/// The key of that id. Keys were known by their UUID in every API generation, so a number finds none.
+/// Returns the key with this UUID. Numbers find no key, because keys had UUIDs in every API generation.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<ApiKey> {
     match id {
         EntityId::Uuid(uuid) => api_keys::by_uuid(db, uuid)?.ok_or_else(Error::not_found),

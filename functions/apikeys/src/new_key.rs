@@ -7,13 +7,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A key that was just made, or given a new secret: nothing else ever shows a secret.
+/// A key that was just created, or that got a new secret. No other response contains a secret.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = NewApiKey)]
 pub(crate) struct NewKey {
     key: Uuid,
-    /// Null only in the answer to a repeat under an `Idempotency-Key`: it is shown once.
+    /// `null` only in the response to a repeated request with the same `Idempotency-Key`, because the secret is shown once.
     #[schema(required, pattern = "^fsk_[0-9A-Za-z]{49}$")]
     secret: Option<String>,
     #[schema(value_type = u8, maximum = 9)]
@@ -26,13 +26,13 @@ pub(crate) struct NewKey {
     user_id: i64,
     user_uuid: Uuid,
     id: Uuid,
-    /// What it may do of what its level allows; null for all of it.
+    /// The parts of its level's permissions that the key has. `null`: all.
     #[schema(required)]
     scopes: Option<Vec<String>>,
-    /// The networks from which it may be used; null for everywhere.
+    /// The networks that may use the key. `null`: all.
     #[schema(required)]
     cidr: Option<Vec<String>>,
-    /// After a rotation: until then the secret before this one is taken too.
+    /// After a rotation: the previous secret works until this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     grace_until: Option<Timestamp>,

@@ -16,33 +16,34 @@ const SECOND_MS: i64 = 1000;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = RotatedApiKeyAnswer)]
-pub(crate) struct Answer {
+pub(crate) struct RotateKeyResponse {
     result: Outcome,
     apikey: NewKey,
 }
 
-/// How long the old secret goes on working.
+/// Body of `POST /apikeys/{id}/rotate/{auth}`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct RotateRequest {
-    /// In seconds.
+    /// How long the previous secret still works, in seconds.
     #[schema(minimum = 0, maximum = 2_592_000, default = 86_400)]
     grace_seconds: Option<i64>,
 }
 
 /// Give an API key a new secret
 ///
-/// The key stays what it is: id, name, level, scopes, end. The new secret is shown in this answer and never again; the one before
-/// works until the grace ends, and the one before that no longer. One's own keys, up to one's own level.
+/// Id, name, level, scopes and expiry of the key stay the same. The new secret is shown only in this response. The previous secret
+/// works until the end of the grace period; the one before it stops working at once. The caller must own the key, and its level must
+/// not exceed that of the caller.
 #[utoipa::path(post, path = "/apikeys/{id}/rotate/{auth}", tag = "API keys", operation_id = "rotateApiKey",
     params(("id" = Uuid, Path, description = "UUID of the key.")),
     request_body = RotateRequest,
     responses(
-        (status = 200, description = "The key and its new secret.", body = Answer),
-        (status = 400, description = "`graceSecondsInvalid`: it is not a whole number of seconds from 0 to 2,592,000. \
+        (status = 200, description = "The key and its new secret.", body = RotateKeyResponse),
+        (status = 400, description = "`graceSecondsInvalid`: not a whole number of seconds from 0 to 2,592,000. \
             `keyLevelExceedsRoleLevel`: the level of the key is above the caller's."),
-        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it rotates none."),
+        (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it cannot rotate keys."),
         (status = 404, description = "There is no such key."),
     ))]
 pub(crate) async fn rotate(caller: Caller<USER>, session: Session, id: Id, Body(body): Body) -> Result<Response> {
@@ -58,7 +59,7 @@ pub(crate) async fn rotate(caller: Caller<USER>, session: Session, id: Id, Body(
     });
     rotate.await?;
     let key = session.read(|db| crate::find(db, id)).await?;
-    Ok(ok(&Answer {
+    Ok(ok(&RotateKeyResponse {
         result: Outcome::Success,
         apikey: NewKey::of(key, Some(&secret), Some(grace_until)),
     }))

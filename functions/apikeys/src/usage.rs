@@ -12,22 +12,23 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ApiKeyUsage)]
-struct UsageAnswer {
+struct UsageResponse {
     result: Outcome,
     usage: Vec<UsageOfDay>,
-    /// All of these days together.
+    /// Calls on all of these days.
     calls: i64,
     #[schema(value_type = Option<String>, format = DateTime, required)]
     last_seen: Option<Timestamp>,
 }
 
-/// Count the calls with an API key
+/// Read the number of calls with an API key
 ///
-/// By day, oldest first; days without calls are left out. What other processes counted in the last minute may be missing.
+/// By day, oldest first, without the days that have no calls. Calls of the last minute may be missing, because processes flush their
+/// counters about once a minute.
 #[utoipa::path(get, path = "/apikeys/{id}/usage/{auth}", tag = "API keys", operation_id = "readApiKeyUsage",
     params(("id" = Uuid, Path, description = "UUID of the key."), Days),
     responses(
-        (status = 200, description = "Calls with the key.", body = UsageAnswer),
+        (status = 200, description = "Calls with the key.", body = UsageResponse),
         (status = 400, description = "`daysInvalid`: `days` is not a number from 1 to 400."),
         (status = 404, description = "There is no such key."),
     ))]
@@ -38,7 +39,7 @@ pub(crate) async fn usage(
     Query(days): Query<Days>,
 ) -> Result<Response> {
     let first_day = days.first(session.now())?;
-    // First what is outside: what is merged meanwhile is then missing rather than counted twice.
+    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
     let outside = session.database().usage_outside().await?;
     let (key, inside) = session
         .read(|db| {
@@ -57,7 +58,7 @@ pub(crate) async fn usage(
         calls,
         last_seen,
     } = UsageReport::of(counted, key.last_seen);
-    Ok(ok(&UsageAnswer {
+    Ok(ok(&UsageResponse {
         result: Outcome::Success,
         usage,
         calls,

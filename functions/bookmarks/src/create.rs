@@ -6,16 +6,15 @@ use bespoke_web::content::bookmark::{self, NewBookmark};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Outcome, Result, Session};
 
-use crate::BookmarkAnswer;
+use crate::BookmarkResponse;
 
-/// Make a bookmark
-// A level below 3 or an empty body ended the original's process: defect D19.
+/// Create a bookmark
 #[utoipa::path(post, path = "/bookmarks/{auth}", tag = "Bookmarks", operation_id = "createBookmark",
     request_body = NewBookmark,
     responses(
-        (status = 201, description = "The bookmark.", body = BookmarkAnswer),
+        (status = 201, description = "The bookmark.", body = BookmarkResponse),
         (status = 400, description = "`postBodyMissing`, `titleMissing`, `urlMissing`, `typeMissing`: the field is missing. \
-            `titleTooLong`, `urlInvalid`, `typeInvalid`: it is not what it has to be."),
+            `titleTooLong`, `urlInvalid`, `typeInvalid`: the field is invalid."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let content = bookmark::create(&body.required()?)?;
@@ -24,5 +23,5 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
         Ok(bookmarks::insert(db, uuid, actor.user_id, &content)?)
     });
     let id = make.await?.value;
-    crate::answer(&session, Outcome::Created, id, None).await
+    crate::respond(&session, Outcome::Created, id, None).await
 }

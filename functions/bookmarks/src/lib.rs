@@ -1,4 +1,4 @@
-//! Bookmarks (contract-2023 section 3.4).
+//! Bookmarks.
 
 mod create;
 mod update;
@@ -23,10 +23,11 @@ pub fn router() -> Routes {
 }
 
 #[derive(Serialize, ToSchema)]
-struct BookmarkAnswer {
+#[schema(as = BookmarkAnswer)]
+struct BookmarkResponse {
     result: Outcome,
     bookmark: view::Bookmark,
-    /// Names of the fields that were sent and not taken.
+    /// Names of the fields that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ignored: Option<Vec<String>>,
@@ -38,12 +39,12 @@ struct BookmarkList {
     bookmarks: Vec<view::Bookmark>,
 }
 
-/// List one's bookmarks
+/// List the caller's bookmarks
 #[utoipa::path(get, path = "/bookmarks/{auth}", tag = "Bookmarks", operation_id = "listBookmarks", params(Paging),
     responses(
-        (status = 200, description = "The bookmarks of the caller, in the order in which they were made.", body = BookmarkList),
-        (status = 400, description = "`afterUnknown`: there is no such bookmark to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 200, description = "The bookmarks of the caller, oldest first.", body = BookmarkList),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
@@ -60,16 +61,16 @@ async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>
 
 /// Read a bookmark
 ///
-/// One's own alone, at any level.
+/// Only the caller's own bookmarks, at every level.
 #[utoipa::path(get, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "readBookmark",
     responses(
-        (status = 200, description = "The bookmark.", body = BookmarkAnswer),
+        (status = 200, description = "The bookmark.", body = BookmarkResponse),
         (status = 404, description = "There is no such bookmark."),
     ))]
 async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {
     let bookmark = session.read(|db| find(db, id)).await?;
     caller.actor.must_own(bookmark.user_id)?;
-    Ok(ok(&BookmarkAnswer {
+    Ok(ok(&BookmarkResponse {
         result: Outcome::Success,
         bookmark: bookmark.into(),
         ignored: None,
@@ -78,10 +79,10 @@ async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Res
 
 /// Remove a bookmark
 ///
-/// One's own alone, at any level.
+/// Only the caller's own bookmarks, at every level.
 #[utoipa::path(delete, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "deleteBookmark",
     responses(
-        (status = 204, description = "The bookmark is gone."),
+        (status = 204, description = "The bookmark was removed."),
         (status = 404, description = "There is no such bookmark."),
     ))]
 async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
@@ -94,18 +95,21 @@ async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<
     Ok(no_content())
 }
 
-/// The bookmark of that id, or 404.
+/// Returns the bookmark with this id.
+///
+/// # Errors
+/// 404 if there is no such bookmark.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<Bookmark> {
     bookmarks::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// Answers with the bookmark as it is now.
-async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+/// Responds with the current bookmark.
+async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let bookmark = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?.into();
-    let answer = BookmarkAnswer {
+    let response = BookmarkResponse {
         result: outcome,
         bookmark,
         ignored,
     };
-    Ok(outcome.answer(&answer))
+    Ok(outcome.answer(&response))
 }

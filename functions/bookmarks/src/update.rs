@@ -8,25 +8,25 @@ use bespoke_web::{Body, Caller, Id, JsonObject, Outcome, Result, Session};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::BookmarkAnswer;
+use crate::BookmarkResponse;
 
-/// Changes of a bookmark; what is left out stays, and its type always does.
+/// Changes of a bookmark. Missing fields do not change. The type cannot be changed.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct BookmarkChanges {
     /// Title.
     title: Option<String>,
-    /// Where it leads: `http(s)`, or relative to the site.
+    /// Target: an `http(s)` URL, or a path relative to the site.
     url: Option<String>,
 }
 
 /// Change a bookmark
 ///
-/// One's own alone, at any level. What cannot be taken never fails the request: `ignored` names it.
+/// Only the caller's own bookmarks, at every level. Invalid fields do not fail the request; `ignored` lists them.
 #[utoipa::path(patch, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "updateBookmark",
     request_body = BookmarkChanges,
     responses(
-        (status = 200, description = "The bookmark as it is now.", body = BookmarkAnswer),
+        (status = 200, description = "The updated bookmark.", body = BookmarkResponse),
         (status = 404, description = "There is no such bookmark."),
     ))]
 pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id, body: Body) -> Result<Response> {
@@ -44,10 +44,10 @@ pub(crate) async fn update(caller: Caller<WRITE_SOME>, session: Session, id: Id,
         Ok(bookmark.id)
     });
     let bookmark_id = change.await?;
-    crate::answer(&session, Outcome::Success, bookmark_id, Some(ignored)).await
+    crate::respond(&session, Outcome::Success, bookmark_id, Some(ignored)).await
 }
 
-/// Title, target, and the names of what was not taken.
+/// Parses a request: the title, the target, and the names of the ignored fields.
 fn read(body: JsonObject) -> (Option<String>, Option<String>, Vec<String>) {
     let (mut title, mut url, mut ignored) = (None, None, Vec::new());
     for (field, value) in body {

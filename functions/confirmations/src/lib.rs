@@ -1,4 +1,4 @@
-//! What waits to be confirmed (contract-2023 section 3.6).
+//! Confirmations that have not been used yet, and suggested sets.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -25,7 +25,7 @@ struct SubmissionView {
     notes: Value,
     /// Integer id of the set.
     set: Value,
-    /// As it was suggested: a number or a text.
+    /// Height as it was suggested: a number or a string.
     height: Value,
 }
 
@@ -49,29 +49,30 @@ struct OpenConfirmation {
 
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-enum Answer {
+#[schema(as = Answer)]
+enum ConfirmationResponse {
     SuggestedSet(Box<SuggestedSet>),
     Confirmation(OpenConfirmation),
 }
 
-/// Look at what waits to be confirmed
+/// Read an open confirmation
 ///
-/// With the check of its link; that it is looked at does not use it up. A suggested set is shown to everybody who knows its
-/// id, whatever stands for the check: clients read it so.
+/// Needs the check of its link. Reading does not use the confirmation. A suggested set can be read with its id and any check, because
+/// clients depend on this.
 #[utoipa::path(get, path = "/confirmations/{id}/{check}", tag = "Service", operation_id = "readConfirmation",
     params(
-        ("id" = Uuid, Path, description = "The id in the link of the mail, or that of a suggestion."),
-        ("check" = String, Path, description = "The check in the link of the mail."),
+        ("id" = Uuid, Path, description = "The id from the link in the mail, or that of a suggestion."),
+        ("check" = String, Path, description = "The check from the link in the mail."),
     ),
     responses(
-        (status = 200, description = "The confirmation waits, or the suggested set.", body = Answer),
-        (status = 404, description = "There is none, its time is over, or the check is wrong."),
+        (status = 200, description = "The open confirmation, or the suggested set.", body = ConfirmationResponse),
+        (status = 404, description = "There is no such confirmation, it has expired, or the check is wrong."),
     ))]
 async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Params) -> Result<Response> {
     let suggestion = session.read(|db| suggestions::find(db, id)).await?;
     if let Some(suggestion) = suggestion {
         return match suggestion.kind {
-            SuggestionKind::Set => Ok(ok(&Answer::SuggestedSet(Box::new(SuggestedSet {
+            SuggestionKind::Set => Ok(ok(&ConfirmationResponse::SuggestedSet(Box::new(SuggestedSet {
                 result: Outcome::Success,
                 submission: submission(suggestion.uuid, &suggestion.data),
             })))),
@@ -95,7 +96,7 @@ async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Par
         session.reserve_attempt(&subject, owner, origin).await?;
         return Err(Error::not_found());
     }
-    Ok(ok(&Answer::Confirmation(OpenConfirmation {
+    Ok(ok(&ConfirmationResponse::Confirmation(OpenConfirmation {
         result: Outcome::Success,
         confirmation: ConfirmationView {
             id: uuid,

@@ -12,12 +12,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ClonedSetAnswer {
+#[schema(as = ClonedSetAnswer)]
+pub(crate) struct ClonedSetResponse {
     result: Outcome,
     set: view::Set,
 }
 
-/// In which language.
+/// Body of `POST /curated-sets/{id}/clone/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct CloneRequest {
@@ -26,15 +27,14 @@ pub(crate) struct CloneRequest {
     language: String,
 }
 
-/// Copy a curated set into one's own
+/// Copy a curated set into the caller's account
 ///
 /// The copy is a private set of the caller.
-// A level or language that did not suffice ended the original's process: defect D20.
 #[utoipa::path(post, path = "/curated-sets/{id}/clone/{auth}", tag = "Curated sets", operation_id = "cloneCuratedSet",
     request_body = CloneRequest,
     responses(
-        (status = 201, description = "The copy.", body = ClonedSetAnswer),
-        (status = 400, description = "`languageMissing`: no language, or none that there is. `nameMissing`: the curated \
+        (status = 201, description = "The copy.", body = ClonedSetResponse),
+        (status = 400, description = "`languageMissing`: the language is missing or unknown. `nameMissing`: the curated \
             set has no name in that language."),
         (status = 404, description = "There is no such curated set."),
     ))]
@@ -67,7 +67,7 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id, 
     let set = session
         .read(|db| sets::stored_by_id(db, EntityId::Integer(clone_id))?.ok_or_else(Error::not_found))
         .await?;
-    Ok(created(&ClonedSetAnswer {
+    Ok(created(&ClonedSetResponse {
         result: Outcome::Created,
         set: view::Set::new(&set, &session),
     }))

@@ -1,4 +1,4 @@
-//! What a request says about a curated set.
+//! The content of a curated set in a request.
 
 use bespoke_core::entity::curated_set::{CuratedSetContent, HEIGHTS};
 use bespoke_core::measurement::{self, is_valid};
@@ -6,33 +6,33 @@ use bespoke_web::{JsonObject, TextChanges, truthy};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A curated set, or changes of one: what is left out stays. Beside these there are the names and notes in the other
-/// languages: `nameDe`, `notesFr` and so on.
+/// A curated set, or changes of one. Missing fields do not change. The names and notes in the other languages are further fields:
+/// `nameDe`, `notesFr` and so on.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct CuratedSetRequest {
-    /// Name in English, at most 1024 bytes. A new set needs one.
+    /// Name in English, at most 1024 bytes. Required for a new set.
     #[schema(example = "Woman, size 34")]
     name_en: Option<String>,
-    /// Notes in English, as Markdown, at most 64 KiB.
+    /// Notes in English, in Markdown, at most 64 KiB.
     notes_en: Option<String>,
-    /// By which sets are ordered, in centimetres.
+    /// Height in centimetres. Lists are ordered by it.
     height: Option<u32>,
     /// Tags.
     tags: Option<Vec<String>>,
-    /// Measurements to add or change; `null` takes one out.
+    /// Measurements to add or change. `null` removes a measurement.
     #[schema(value_type = Option<HashMap<String, Option<f64>>>, example = json!({ "chest": 930, "neck": 360 }))]
     measies: Option<JsonObject>,
-    /// Whether clients show it to users; a new set is not published.
+    /// Whether clients show the set to users. New sets are not published.
     published: Option<bool>,
-    /// Remarks among curators; nobody else sees them.
+    /// Remarks for curators. Other users cannot read them.
     info: Option<String>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
     img: Option<String>,
 }
 
-/// The fields of a request that can be taken.
+/// The valid fields of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     texts: TextChanges,
@@ -42,7 +42,7 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Reads a request. Beside the changes gives the names of what was not taken (decision D80).
+    /// Parses a request. Also returns the names of the ignored fields.
     pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         for (field, value) in body {
@@ -74,7 +74,7 @@ impl Changes {
         (changes, ignored)
     }
 
-    /// Puts the changes over what a curated set says.
+    /// Applies the changes to the content of a curated set.
     pub(crate) fn apply(&self, content: &mut CuratedSetContent) {
         self.texts.apply(&mut content.texts);
         content.height = self.height.unwrap_or(content.height);
@@ -83,13 +83,13 @@ impl Changes {
     }
 }
 
-/// A height as a request gives it: a number, or the text of one. Its fraction is dropped.
+/// Parses a height: a number or a numeric string. Fractions are dropped.
 pub(crate) fn height_of(value: &Value) -> Option<i64> {
     let height = match value {
         Value::String(text) => text.trim().parse().ok(),
         value => value.as_f64(),
     };
-    // What is out of range becomes an end of it, and no height.
+    // The cast saturates, and the largest and the smallest integer are not valid heights.
     height
         .map(|height| height as i64)
         .filter(|height| HEIGHTS.contains(height))
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heights_are_numbers_or_texts_of_one() {
+    fn height_may_be_a_numeric_string() {
         for (value, height) in [
             (json!(166), Some(166)),
             (json!("166.5"), Some(166)),

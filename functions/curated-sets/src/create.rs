@@ -9,19 +9,19 @@ use bespoke_web::level::CURATOR;
 use bespoke_web::{Body, Caller, Error, JsonObject, Outcome, Result, Session, truthy};
 use serde_json::Value;
 
-use crate::CuratedSetAnswer;
+use crate::CuratedSetResponse;
 use crate::content::{Changes, CuratedSetRequest, height_of};
 
-/// Make a curated set
+/// Create a curated set
 ///
-/// It is not published before somebody says so. Measurements that are unknown or no number above zero are left out;
-/// `ignored` names them, and every field that was not taken.
+/// A new set is not published. Unknown measurements, and values that are not positive numbers, are ignored. `ignored` lists them
+/// and all other ignored fields.
 #[utoipa::path(post, path = "/curated-sets/{auth}", tag = "Curated sets", operation_id = "createCuratedSet",
     request_body = CuratedSetRequest,
     responses(
-        (status = 201, description = "The curated set.", body = CuratedSetAnswer),
+        (status = 201, description = "The curated set.", body = CuratedSetResponse),
         (status = 400, description = "`postBodyMissing`, `nameEnMissing`: the field is missing. `heightInvalid`: the \
-            height is no number. `infoInvalid`: `info` is no text."),
+            height is not a number. `infoInvalid`: `info` is not a string."),
     ))]
 pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
@@ -47,7 +47,7 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
         image = caller.image_of_repeat(&session, image, has_image).await?;
     }
     crate::save_image(&session, image, id, &mut ignored).await;
-    crate::answer(&session, Outcome::Created, id, Some(ignored)).await
+    crate::respond(&session, Outcome::Created, id, Some(ignored)).await
 }
 
 fn check(body: &JsonObject) -> Result<()> {

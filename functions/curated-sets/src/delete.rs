@@ -8,7 +8,7 @@ use bespoke_web::{Caller, Id, Result, Session, no_content};
 /// Remove a curated set
 #[utoipa::path(delete, path = "/curated-sets/{id}/{auth}", tag = "Curated sets", operation_id = "deleteCuratedSet",
     responses(
-        (status = 204, description = "The curated set is gone."),
+        (status = 204, description = "The curated set was removed."),
         (status = 404, description = "There is no such curated set."),
     ))]
 pub(crate) async fn delete(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {

@@ -1,4 +1,4 @@
-//! Curated sets, and what users suggest to become one (contract-2023 sections 3.6 and 3.7).
+//! Curated sets, and users' suggestions for them.
 
 mod clone;
 mod content;
@@ -43,35 +43,39 @@ pub fn router() -> Routes {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CuratedSetAnswer {
+#[schema(as = CuratedSetAnswer)]
+struct CuratedSetResponse {
     result: Outcome,
     #[schema(value_type = view::CuratedSet)]
     curated_set: view::Shown<Measurements>,
-    /// Names of the fields and measurements that were sent and not taken.
+    /// Names of the fields and measurements that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ignored: Option<Vec<String>>,
 }
 
-/// The curated set of that id, or 404.
+/// Returns the curated set with this id.
+///
+/// # Errors
+/// 404 if there is no such set.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<CuratedSet> {
     curated_sets::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// Keeps the image that came with a curated set.
+/// Stores the image of a curated set, if the request had one.
 async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, _: &str| Ok(curated_sets::touch(db, id, now)?);
     session.save_image(image, ImageId::CuratedSet(id), ignored, refer).await;
 }
 
-/// Answers with the curated set as it is now: 201 when it was made, 200 when it was changed.
-async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+/// Responds with the current curated set: 201 if it was created, 200 if it was changed.
+async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let set = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
-    let answer = CuratedSetAnswer {
+    let response = CuratedSetResponse {
         result: outcome,
         curated_set: set.into(),
         ignored,
     };
-    Ok(outcome.answer(&answer))
+    Ok(outcome.answer(&response))
 }

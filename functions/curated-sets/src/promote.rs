@@ -13,18 +13,17 @@ use bespoke_web::level::CURATOR;
 use bespoke_web::{Caller, Error, Id, Outcome, Result, Session};
 use serde_json::Value;
 
-use crate::CuratedSetAnswer;
+use crate::CuratedSetResponse;
 
-/// Make a curated set from a suggestion
+/// Create a curated set from a suggestion
 ///
-/// With the suggested name in all languages, the set's measurements of now, and the suggested image. It is not published
-/// before somebody says so; the suggestion stays until it is removed.
-// The original always ended here: defect D21.
+/// The set has the suggested name in all languages, the current measurements of the suggested set, and the suggested image. It is
+/// not published. The suggestion stays until it is removed.
 #[utoipa::path(post, path = "/curated-sets/from/{id}/{auth}", tag = "Curated sets", operation_id = "promoteSuggestedSet",
     params(("id" = Uuid, Path, description = "UUID of the suggestion.")),
     responses(
-        (status = 200, description = "The curated set.", body = CuratedSetAnswer),
-        (status = 404, description = "There is no such suggestion, or its set is gone."),
+        (status = 200, description = "The curated set.", body = CuratedSetResponse),
+        (status = 404, description = "There is no such suggestion, or its set was removed."),
     ))]
 pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {
     let (uuid, now) = (session.random().uuid(), session.now());
@@ -37,7 +36,7 @@ pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -
             .map(EntityId::Integer)
             .ok_or_else(Error::not_found)?;
         let set = sets::by_id(db, set)?;
-        // Whose set it was may have changed hands with its number, after the database was restored.
+        // After a restore of the database, the set with this integer id may belong to another account.
         let set = set
             .filter(|set| set.user_id == suggestion.user_id)
             .ok_or_else(Error::not_found)?;
@@ -63,12 +62,12 @@ pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -
     });
     let made = promote.await?;
     let (suggestion, set_id) = made.value;
-    // A repeat does not replace a newer image.
+    // A repeated request must not replace a newer image.
     if !made.is_repeat || !session.may_have_image(&ImageId::CuratedSet(set_id)).await {
         let image = session.images().get(&ImageId::Suggestion(suggestion)).await;
-        // Without its image the set is made all the same.
+        // If there is no image, the set is created without one.
         let image = image.ok().flatten().map(Ok);
         crate::save_image(&session, image, set_id, &mut Vec::new()).await;
     }
-    crate::answer(&session, Outcome::Success, set_id, None).await
+    crate::respond(&session, Outcome::Success, set_id, None).await
 }

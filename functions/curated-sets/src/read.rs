@@ -1,5 +1,5 @@
-//! `GET /curated-sets`, `GET /curated-sets/{id}`, and both as documents. Everybody sees unpublished sets too: clients
-//! filter, and the pages of curators read the same list (decision D64).
+//! `GET /curated-sets`, `GET /curated-sets/{id}`, and both as documents. Unpublished sets are public too, because the clients filter
+//! them, and the pages for curators read the same list.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::{CuratedSetAnswer, view};
+use crate::{CuratedSetResponse, view};
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -29,12 +29,12 @@ async fn load(session: &Session, paging: &Paging) -> Result<Vec<view::Shown<Stor
 
 /// List the curated sets
 ///
-/// By height; those that are not published too.
+/// Ordered by height, including unpublished sets.
 #[utoipa::path(get, path = "/curated-sets", tag = "Curated sets", operation_id = "listCuratedSets", params(Paging),
     responses(
         (status = 200, description = "The curated sets.", body = CuratedSetList),
-        (status = 400, description = "`afterUnknown`: there is no such curated set to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list_all(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
     list(&CuratedSetList {
@@ -48,8 +48,8 @@ pub(crate) async fn list_all(_: Public, session: Session, paging: Query<Paging>)
     params(Paging),
     responses(
         (status = 200, description = "The curated sets.", body = Vec<view::CuratedSet>),
-        (status = 400, description = "`afterUnknown`: there is no such curated set to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list_json(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
     list(&load(&session, &paging.0).await?)
@@ -60,23 +60,23 @@ pub(crate) async fn list_json(_: Public, session: Session, paging: Query<Paging>
     params(Paging),
     responses(
         (status = 200, description = "The curated sets.", body = String, content_type = "text/yaml"),
-        (status = 400, description = "`afterUnknown`: there is no such curated set to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list_yaml(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
-    // The stored text of the measurements is JSON.
+    // The measurements are stored as JSON text, so YAML needs them parsed.
     yaml_list(&json!(load(&session, &paging.0).await?))
 }
 
 /// Read a curated set
 #[utoipa::path(get, path = "/curated-sets/{id}", tag = "Curated sets", operation_id = "readCuratedSet",
     responses(
-        (status = 200, description = "The curated set.", body = CuratedSetAnswer),
+        (status = 200, description = "The curated set.", body = CuratedSetResponse),
         (status = 404, description = "There is no such curated set."),
     ))]
 pub(crate) async fn read(_: Public, session: Session, id: Id) -> Result<Response> {
     let set = session.read(|db| crate::find(db, id)).await?;
-    Ok(ok(&CuratedSetAnswer {
+    Ok(ok(&CuratedSetResponse {
         result: Outcome::Success,
         curated_set: set.into(),
         ignored: None,
@@ -87,9 +87,9 @@ pub(crate) async fn read(_: Public, session: Session, id: Id) -> Result<Response
 #[utoipa::path(get, path = "/curated-sets/{id}/measurements", tag = "Measurements", operation_id = "lookUpCuratedSet",
     params(LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
-        (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
-            `designMissing`: `only` asks for the measurements of a design, and there is none."),
+        (status = 200, description = "The measurements, and problems with them.", body = LookupResponse),
+        (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: unknown name. \
+            `designMissing`: `only` needs a design, but the request names none."),
         (status = 404, description = "There is no such curated set."),
     ))]
 pub(crate) async fn measurements(_: Public, session: Session, id: Id, asked: Query<LookupQuery>) -> Result<Response> {

@@ -12,14 +12,14 @@ use bespoke_web::{Body, Caller, Error, JsonObject, Result, Session, truthy};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// The longest height that is given as a text, in bytes.
+/// Limit for a height that is a string, in bytes.
 const MAX_HEIGHT_BYTES: usize = 64;
 
-/// A set for curators to look at.
+/// Body of `POST /curated-sets/suggest/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct SetSuggestion {
-    /// Id of one's own set: the integer, or the UUID.
+    /// Id of a set of the caller: the integer or the UUID.
     #[schema(value_type = Value, example = 12)]
     set: Value,
     /// Height of the person.
@@ -34,16 +34,15 @@ pub(crate) struct SetSuggestion {
     img: String,
 }
 
-/// Suggest a set of one's own for curation
-// Any set could be suggested, and be published with other people's measurements: defect D52.
+/// Suggest one of the caller's sets for curation
 #[utoipa::path(post, path = "/curated-sets/suggest/{auth}", tag = "Curated sets", operation_id = "suggestSet",
     request_body = SetSuggestion,
     responses(
         (status = 200, description = "The suggestion.", body = suggestions::SubmissionResponse),
         (status = 403, description = "`setMissing`, `heightMissing`, `nameMissing`, `imgMissing`: the field is missing \
-            or not what it has to be."),
+            or invalid."),
         (status = 404, description = "There is no such set."),
-        (status = 409, description = "`tooManySuggestions`: a hundred of the caller's wait already."),
+        (status = 409, description = "`tooManySuggestions`: the caller already has 100 open suggestions."),
     ))]
 pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let Body(mut body) = body;
@@ -80,7 +79,7 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
     Ok(suggestions::submitted(Submission::set(id), ignored))
 }
 
-/// The set that is suggested, and what is said about it.
+/// Validates a request. Returns the id of the set, and the data of the suggestion.
 fn check(body: &JsonObject) -> Result<(EntityId, JsonObject)> {
     let given = |field: &str| body.get(field).filter(|value| truthy(value));
     let text = |field: &str, limit: usize| {

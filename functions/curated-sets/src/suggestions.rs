@@ -11,8 +11,8 @@ use bespoke_web::{Caller, Id, Paging, Query, Result, Session, no_content};
     params(Paging),
     responses(
         (status = 200, description = "The suggestions, oldest first.", body = SuggestionList),
-        (status = 400, description = "`afterUnknown`: there is no such suggestion to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(_: Caller<CURATOR>, session: Session, paging: Query<Paging>) -> Result<Response> {
     suggestions::list(&session, SuggestionKind::Set, &paging.0).await
@@ -22,8 +22,8 @@ pub(crate) async fn list(_: Caller<CURATOR>, session: Session, paging: Query<Pag
 #[utoipa::path(delete, path = "/suggested-sets/{id}/{auth}", tag = "Curated sets", operation_id = "deleteSuggestedSet",
     params(("id" = Uuid, Path, description = "UUID of the suggestion.")),
     responses(
-        (status = 204, description = "The suggestion is gone."),
-        (status = 400, description = "`typeMismatch`: it is a suggestion of another kind."),
+        (status = 204, description = "The suggestion was removed."),
+        (status = 400, description = "`typeMismatch`: the suggestion is of another kind."),
         (status = 404, description = "There is no such suggestion."),
     ))]
 pub(crate) async fn delete(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {

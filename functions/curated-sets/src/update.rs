@@ -5,16 +5,16 @@ use bespoke_database::curated_sets;
 use bespoke_web::level::CURATOR;
 use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 
-use crate::CuratedSetAnswer;
+use crate::CuratedSetResponse;
 use crate::content::{Changes, CuratedSetRequest};
 
 /// Change a curated set
 ///
-/// Measurements are merged over those that are there. What cannot be taken never fails the request: `ignored` names it.
+/// Measurements are merged into the stored ones. Invalid fields do not fail the request; `ignored` lists them.
 #[utoipa::path(patch, path = "/curated-sets/{id}/{auth}", tag = "Curated sets", operation_id = "updateCuratedSet",
     request_body = CuratedSetRequest,
     responses(
-        (status = 200, description = "The curated set as it is now.", body = CuratedSetAnswer),
+        (status = 200, description = "The updated curated set.", body = CuratedSetResponse),
         (status = 404, description = "There is no such curated set."),
     ))]
 pub(crate) async fn update(caller: Caller<CURATOR>, session: Session, id: Id, body: Body) -> Result<Response> {
@@ -33,5 +33,5 @@ pub(crate) async fn update(caller: Caller<CURATOR>, session: Session, id: Id, bo
     });
     let set_id = change.await?;
     crate::save_image(&session, image, set_id, &mut ignored).await;
-    crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
+    crate::respond(&session, Outcome::Success, set_id, Some(ignored)).await
 }

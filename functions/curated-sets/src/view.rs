@@ -1,4 +1,4 @@
-//! How a curated set looks.
+//! Curated sets in responses.
 
 use bespoke_core::entity::curated_set;
 use bespoke_core::{Timestamp, measurement};
@@ -35,7 +35,7 @@ impl PartialSchema for CuratedSet {
 
 impl ToSchema for CuratedSet {}
 
-/// A curated set as a document of its own.
+/// A curated set as a standalone document.
 pub(crate) struct CuratedSetDocument;
 
 impl PartialSchema for CuratedSetDocument {
@@ -60,7 +60,7 @@ impl PartialSchema for CuratedSetDocument {
 
 impl ToSchema for CuratedSetDocument {}
 
-/// What of a curated set is shown.
+/// The fields of a curated set in a response.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown<M> {
@@ -90,7 +90,7 @@ impl<M> From<curated_set::CuratedSet<M>> for Shown<M> {
     }
 }
 
-/// The document: without `result`, with the measurements under another name at its end.
+/// The document form: without `result`, and with the measurements at its end under another name.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Document {

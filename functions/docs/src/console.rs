@@ -1,5 +1,5 @@
-//! `GET /console/`: the page on which people sign up, make keys and enter measurements. Links of mails lead below it where no
-//! website is set.
+//! `GET /console/`: the page for signing up, creating API keys and entering measurements. Links in mails lead to it if no website is
+//! configured.
 
 mod files;
 
@@ -11,15 +11,15 @@ use http::{Uri, header};
 use crate::page::{self, CONSOLE_POLICY};
 use files::File;
 
-/// Where the paths of the console begin.
+/// The path of the console.
 const ROOT: &str = "/console/";
-/// What leads from the page to the folder of the console.
+/// Placeholder in the page for the relative path to the console's folder.
 const TO_ROOT: &str = "{root}";
-/// The providers through which people can sign in here.
+/// Placeholder for the enabled sign-in providers.
 const PROVIDERS: &str = "{providers}";
-/// The longest life of an API key here, in days.
+/// Placeholder for the maximum lifetime of an API key, in days.
 const MAX_KEY_DAYS: &str = "{max-key-days}";
-/// What paths of links lead to the page: in mails, and from providers that people sign in through.
+/// Paths below the console that show the page: the links in mails, and the redirects of sign-in providers.
 const LINKS: [&str; 7] = [
     "confirm/signup",
     "confirm/signin",
@@ -30,9 +30,9 @@ const LINKS: [&str; 7] = [
     "signin/callback/google",
 ];
 
-/// The console
+/// Show the console
 ///
-/// `/console` leads to `/console/`.
+/// `/console` redirects to `/console/`.
 #[utoipa::path(get, path = "/console", tag = "Service", operation_id = "console",
     responses(
         (status = 200, description = "A page.", body = String, content_type = "text/html"),
@@ -40,25 +40,25 @@ const LINKS: [&str; 7] = [
     ))]
 pub(crate) async fn index(_: Public, session: Session, uri: Uri) -> Response {
     if uri.path().ends_with('/') {
-        return answer_page(session.config(), uri.path());
+        return page_response(session.config(), uri.path());
     }
     page::moved("console/")
 }
 
-/// A file of the console
+/// Read a file of the console
 #[utoipa::path(get, path = "/console/{file}", tag = "Service", operation_id = "consoleFile",
     params(("file" = String, Path, description = "Name of the file.")),
     responses(
-        (status = 200, description = "A script, or a style sheet.", content((String = "text/javascript"), (String = "text/css"))),
+        (status = 200, description = "A script or a style sheet.", content((String = "text/javascript"), (String = "text/css"))),
         (status = 404, description = "There is no such file."),
     ))]
 pub(crate) async fn file(_: Public, params: Params) -> Result<Response> {
     files::find(params.get("file"))
-        .map(answer_file)
+        .map(file_response)
         .ok_or_else(Error::not_found)
 }
 
-/// A file of the console in a folder, or the page for the link of a mail
+/// Read a file in a folder of the console, or show the page for a link in a mail
 #[utoipa::path(get, path = "/console/{folder}/{file}", tag = "Service", operation_id = "consoleFileInFolder",
     params(
         ("folder" = String, Path, description = "Name of the folder."),
@@ -69,17 +69,17 @@ pub(crate) async fn file(_: Public, params: Params) -> Result<Response> {
             (String = "text/javascript"), (String = "text/html"),
             (std::collections::HashMap<String, String> = "application/json"),
         )),
-        (status = 404, description = "There is no such file and no such link."),
+        (status = 404, description = "There is no such file or link."),
     ))]
 pub(crate) async fn file_in_folder(_: Public, session: Session, params: Params, uri: Uri) -> Result<Response> {
     let path = format!("{}/{}", params.get("folder"), params.get("file"));
     match files::find(&path) {
-        Some(file) => Ok(answer_file(file)),
-        None => answer_link(&session, &path, &uri),
+        Some(file) => Ok(file_response(file)),
+        None => link_response(&session, &path, &uri),
     }
 }
 
-/// The page for who comes back from a provider
+/// Show the page after a redirect from a sign-in provider
 #[utoipa::path(get, path = "/console/signin/callback/{provider}", tag = "Service", operation_id = "consoleCallback",
     params(("provider" = String, Path, description = "Name of the provider.")),
     responses(
@@ -88,19 +88,20 @@ pub(crate) async fn file_in_folder(_: Public, session: Session, params: Params, 
     ))]
 pub(crate) async fn callback(_: Public, session: Session, params: Params, uri: Uri) -> Result<Response> {
     let path = format!("signin/callback/{}", params.get("provider"));
-    answer_link(&session, &path, &uri)
+    link_response(&session, &path, &uri)
 }
 
-fn answer_link(session: &Session, path: &str, uri: &Uri) -> Result<Response> {
+fn link_response(session: &Session, path: &str, uri: &Uri) -> Result<Response> {
     if LINKS.contains(&path.to_ascii_lowercase().as_str()) {
-        Ok(answer_page(session.config(), uri.path()))
+        Ok(page_response(session.config(), uri.path()))
     } else {
         Err(Error::not_found())
     }
 }
 
-/// The page, for any path of the console. What it loads is named from there, so that it also holds behind a path of somebody else's.
-fn answer_page(config: &Config, path: &str) -> Response {
+/// Creates the page for a path of the console. References to files are relative, so that they also work behind a proxy that adds a
+/// path prefix.
+fn page_response(config: &Config, path: &str) -> Response {
     let depth = path.get(ROOT.len()..).unwrap_or_default().matches('/').count();
     let root = if depth == 0 {
         "./".to_owned()
@@ -115,14 +116,14 @@ fn answer_page(config: &Config, path: &str) -> Response {
         .replace(TO_ROOT, &root)
         .replace(PROVIDERS, &providers.join(" "))
         .replace(MAX_KEY_DAYS, &config.max_key_life_days.to_string());
-    answer("text/html; charset=utf-8", html)
+    respond("text/html; charset=utf-8", html)
 }
 
-fn answer_file(file: &'static File) -> Response {
-    answer(file.content_type(), file.bytes)
+fn file_response(file: &'static File) -> Response {
+    respond(file.content_type(), file.bytes)
 }
 
-fn answer(content_type: &str, bytes: impl Into<axum::body::Bytes>) -> Response {
+fn respond(content_type: &str, bytes: impl Into<axum::body::Bytes>) -> Response {
     let mut response = page::file(content_type, bytes);
     response
         .headers_mut()

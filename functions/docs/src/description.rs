@@ -8,16 +8,16 @@ use bespoke_web::{Config, Contact, Public, Session};
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
-/// The description, made from the code by `bespoke openapi` and kept in step by a test: this function describes all the
-/// others without being linked with them.
+/// The OpenAPI description of all functions. `bespoke openapi` generates it from the code, and a test compares them. It is a file, so
+/// that this function need not link the others.
 const DESCRIPTION: &str = include_str!("../openapi.json");
 
-/// As it is answered, but for the operator: made once, for it is the largest answer, and anybody may ask for it.
+/// The serialized description, without the contact of the operator. It is created once, because it is the largest response, and public.
 static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     let description: Value = serde_json::from_str(DESCRIPTION).expect("a test compares it with the code");
     Texts {
         json: description.to_string(),
-        yaml: yaml_serde::to_string(&description).expect("what is JSON can be written as YAML"),
+        yaml: yaml_serde::to_string(&description).expect("every JSON value can be written as YAML"),
     }
 });
 
@@ -26,7 +26,7 @@ struct Texts {
     yaml: String,
 }
 
-/// Where the operator of this instance is reached.
+/// The contact of the operator.
 fn contact(config: &Config) -> Option<Value> {
     Some(match config.operator.as_ref()? {
         Contact::Email(address) => json!({ "email": address }),
@@ -34,7 +34,7 @@ fn contact(config: &Config) -> Option<Value> {
     })
 }
 
-/// The text with the contact behind the beginning of `info`. A line of JSON is YAML too.
+/// Inserts the contact at the beginning of `info`. The contact is JSON on one line, which is valid YAML too.
 fn with_contact(text: &str, info: &str, contact: Option<&str>) -> String {
     match contact {
         None => text.to_owned(),
@@ -49,7 +49,7 @@ fn document(kind: &'static str, text: String) -> Response {
     response
 }
 
-/// The description of this API, as JSON
+/// Read the description of this API, as JSON
 #[utoipa::path(get, path = "/openapi.json", tag = "Service", operation_id = "describeAsJson",
     responses((status = 200, description = "An OpenAPI 3.1 description.", body = std::collections::HashMap<String, Value>)))]
 pub(crate) async fn json(_: Public, session: Session) -> Response {
@@ -58,7 +58,7 @@ pub(crate) async fn json(_: Public, session: Session) -> Response {
     document("application/json; charset=utf-8", text)
 }
 
-/// The description of this API, as YAML
+/// Read the description of this API, as YAML
 #[utoipa::path(get, path = "/openapi.yaml", tag = "Service", operation_id = "describeAsYaml",
     responses((status = 200, description = "An OpenAPI 3.1 description.", body = String, content_type = "text/yaml")))]
 pub(crate) async fn yaml(_: Public, session: Session) -> Response {

@@ -1,7 +1,6 @@
-//! The pages: the landing page, the console, the interactive reference, and the description of the API.
+//! The landing page, the console, the interactive reference, and the OpenAPI description.
 //!
-//! Everything that a page loads comes from here: nothing from elsewhere, no inline script, and a Content-Security-Policy
-//! that says so.
+//! The pages load files only from this instance and contain no inline scripts. Their Content-Security-Policy enforces both.
 
 mod console;
 mod description;

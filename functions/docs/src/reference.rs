@@ -1,4 +1,4 @@
-//! `GET /docs/`: the interactive reference, Swagger UI from its package.
+//! `GET /docs/`: the interactive reference, served by Swagger UI.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use utoipa_swagger_ui::Config;
 
 use crate::page;
 
-/// The interactive reference
+/// Show the interactive reference
 ///
-/// `/docs` leads to `/docs/`.
+/// `/docs` redirects to `/docs/`.
 #[utoipa::path(get, path = "/docs", tag = "Service", operation_id = "reference",
     responses(
         (status = 200, description = "A page.", body = String, content_type = "text/html"),
         (status = 301, description = "The page is at `/docs/`."),
-        (status = 404, description = "This version has no such page."),
+        (status = 404, description = "This build does not contain the reference."),
     ))]
 pub(crate) async fn index(_: Public, uri: Uri) -> Result<Response> {
     if uri.path().ends_with('/') {
@@ -27,7 +27,7 @@ pub(crate) async fn index(_: Public, uri: Uri) -> Result<Response> {
     Ok(page::moved("docs/"))
 }
 
-/// A file of the interactive reference
+/// Read a file of the interactive reference
 #[utoipa::path(get, path = "/docs/{file}", tag = "Service", operation_id = "referenceFile",
     params(("file" = String, Path, description = "Name of the file.")),
     responses(

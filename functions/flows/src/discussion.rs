@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 
 use crate::fields;
 
-/// A discussion.
+/// Body of `POST /discussions`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct Discussion {
-    /// Title, of at most 256 bytes.
+    /// Title, at most 256 bytes.
     #[schema(example = "What do you sew next?")]
     title: String,
     /// Text, in Markdown.
@@ -23,20 +23,20 @@ pub(crate) struct Discussion {
 #[schema(as = DiscussionOpened)]
 pub(crate) struct Opened {
     result: Outcome,
-    /// GitHub's answer: its `data.createDiscussion.discussion` has the `url`.
+    /// The response of GitHub. `data.createDiscussion.discussion` contains the `url`.
     #[schema(value_type = HashMap<String, Value>)]
     discussion: Described,
 }
 
-/// Open a discussion at GitHub
+/// Open a discussion on GitHub
 ///
-/// Without an account, there or here. Nothing else than title and body is passed on.
+/// Needs no account, neither here nor on GitHub. Only title and body are passed on.
 #[utoipa::path(post, path = "/discussions", tag = "Flows", operation_id = "createDiscussion", request_body = Discussion,
     responses(
         (status = 201, description = "The discussion.", body = Opened),
         (status = 400, description = "`notEnabled`: there is no repository. `postBodyMissing`, `titleMissing`, `titleInvalid`, \
-            `bodyMissing`, `bodyInvalid`: the field is missing, or not what it has to be. `createDiscussionFailed`: GitHub refused \
-            it, or did not answer; in that case it may have been opened."),
+            `bodyMissing`, `bodyInvalid`: the field is missing or invalid. `createDiscussionFailed`: GitHub rejected \
+            it or did not respond. Without a response, the discussion may exist."),
     ))]
 pub(crate) async fn create(_: Public, session: Session, body: Body) -> Result<Response> {
     let github = crate::github(&session)?;

@@ -3,18 +3,18 @@
 use bespoke_web::{Error, JsonObject, Result, truthy};
 use serde_json::Value;
 
-/// The longest title of an issue or a discussion, in bytes: as long as GitHub takes.
+/// Limit for the title of an issue or a discussion, in bytes. GitHub has the same limit.
 pub(crate) const MAX_TITLE_BYTES: usize = 256;
-/// The longest text of an issue or a discussion, in bytes: as long as GitHub takes.
+/// Limit for the text of an issue or a discussion, in bytes. GitHub has the same limit.
 pub(crate) const MAX_BODY_BYTES: usize = 65_536;
 
-/// The value of a field that has one.
+/// Returns the value of a field unless it is missing or empty.
 pub(crate) fn given<'a>(body: &'a JsonObject, name: &str, missing: &'static str) -> Result<&'a Value> {
     let value = body.get(name).filter(|value| truthy(value));
     value.ok_or(Error::bad_request(missing))
 }
 
-/// The text of a field, when it has one of at most so many bytes that says something.
+/// Returns the string in a field. It must not be blank or exceed the limit in bytes.
 pub(crate) fn text(
     body: &JsonObject,
     name: &str,
@@ -26,7 +26,7 @@ pub(crate) fn text(
     text.map(str::to_owned).ok_or(Error::bad_request(invalid))
 }
 
-/// Title and text of what is opened at GitHub.
+/// Returns the title and the text of an issue or a discussion.
 pub(crate) fn title_and_body(body: &JsonObject) -> Result<(String, String)> {
     given(body, "title", "titleMissing")?;
     given(body, "body", "bodyMissing")?;

@@ -9,16 +9,16 @@ use utoipa::ToSchema;
 
 use crate::fields;
 
-/// An issue.
+/// Body of `POST /issues`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct Issue {
-    /// Title, of at most 256 bytes.
+    /// Title, at most 256 bytes.
     #[schema(example = "The waistband of Charlie is too wide")]
     title: String,
     /// Text, in Markdown.
     body: String,
-    /// Labels; of those that are not allowed here none is taken.
+    /// Labels. Labels that the operator does not allow are ignored.
     labels: Option<Vec<String>>,
 }
 
@@ -31,16 +31,15 @@ pub(crate) struct Opened {
     issue: Described,
 }
 
-/// Open an issue at GitHub
+/// Open an issue on GitHub
 ///
-/// Without an account, there or here. Nothing else than title, body and labels is passed on.
-// Strangers could assign people, close milestones, and set any label by the name of the project: defect D101.
+/// Needs no account, neither here nor on GitHub. Only title, body and labels are passed on.
 #[utoipa::path(post, path = "/issues", tag = "Flows", operation_id = "createIssue", request_body = Issue,
     responses(
         (status = 201, description = "The issue.", body = Opened),
         (status = 400, description = "`notEnabled`: there is no repository. `postBodyMissing`, `titleMissing`, `titleInvalid`, \
-            `bodyMissing`, `bodyInvalid`: the field is missing, or not what it has to be. `createIssueFailed`: GitHub refused it, \
-            or did not answer; in that case it may have been opened."),
+            `bodyMissing`, `bodyInvalid`: the field is missing or invalid. `createIssueFailed`: GitHub rejected it \
+            or did not respond. Without a response, the issue may exist."),
     ))]
 pub(crate) async fn create(_: Public, session: Session, body: Body) -> Result<Response> {
     let github = crate::github(&session)?;
@@ -56,7 +55,7 @@ pub(crate) async fn create(_: Public, session: Session, body: Body) -> Result<Re
     }))
 }
 
-/// The labels that were asked for and may be given.
+/// Returns the requested labels that the operator allows.
 fn allowed(body: &JsonObject, labels: &[String]) -> Vec<String> {
     let asked = body
         .get("labels")

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::fields::given;
-use crate::mails::{self, UnderWay};
+use crate::mails::{self, MailQueued};
 
-/// A language for the site, with whatever else there is to say.
+/// Body of `POST /flows/language-suggestion/{auth}`. Further fields are allowed.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct LanguageSuggestion {
@@ -21,17 +21,16 @@ pub(crate) struct LanguageSuggestion {
     language: Value,
 }
 
-/// Suggest a language for the site
+/// Suggest a language for the website
 ///
-/// Mails everything that is sent, with the caller's id, user name and address, to whoever looks after the site. At most twenty
-/// an hour.
-// The original mailed the whole account, the secret of its second factor among it: defect D61.
+/// Mails all fields of the request to the operator of the website, together with the id, the user name and the address of the caller.
+/// Limited to 20 mails an hour.
 #[utoipa::path(post, path = "/flows/language-suggestion/{auth}", tag = "Flows", operation_id = "suggestLanguage",
     request_body = LanguageSuggestion,
     responses(
-        (status = 200, description = "The mail is under way.", body = UnderWay),
+        (status = 200, description = "The mail was sent.", body = MailQueued),
         (status = 400, description = "`postBodyMissing`, `languageMissing`: the field is missing."),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn suggest(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
@@ -48,7 +47,7 @@ pub(crate) async fn suggest(caller: Caller<READ_SOME>, session: Session, body: B
     .await
 }
 
-/// What is said about who suggests it.
+/// The fields of the caller's account that the mail contains.
 fn about(user: &User) -> Value {
     json!({
         "id": user.account_status.id,
@@ -58,5 +57,5 @@ fn about(user: &User) -> Value {
 }
 
 fn indented(value: &Value) -> String {
-    serde_json::to_string_pretty(value).expect("a value has text keys")
+    serde_json::to_string_pretty(value).expect("keys of a JSON value are strings")
 }

@@ -1,5 +1,5 @@
-//! What people bring forward (contract-2023 section 3.10): by mail, to become a translator or to suggest a language; at GitHub,
-//! issues, discussions, and pages of the website.
+//! Contributions of users: mails to become a translator or to suggest a language, and issues, discussions and proposed pages on
+//! GitHub.
 
 mod discussion;
 mod fields;
@@ -26,15 +26,15 @@ pub fn router() -> Routes {
         .with(route!(slugs::showcase))
 }
 
-/// Seconds after which it may be better to ask again when GitHub is in trouble.
+/// Seconds after which a client may retry when GitHub fails.
 const RETRY_AFTER_S: u64 = 5;
 
-/// The repository at GitHub, before anything else is looked at.
+/// Returns the GitHub repository. Handlers call this first.
 fn github(session: &Session) -> Result<&dyn GitHub> {
     session.github().ok_or(Error::bad_request("notEnabled"))
 }
 
-/// GitHub was asked, and nothing was made.
+/// The error for a failed call of GitHub that changed nothing.
 fn unavailable(problem: impl std::fmt::Display) -> Error {
     Error::unavailable(RETRY_AFTER_S, format!("GitHub: {problem}"))
 }

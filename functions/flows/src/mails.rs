@@ -1,4 +1,4 @@
-//! Mails that a caller has sent: a bounded number, for nobody asked for most of them.
+//! Mails that a caller triggers. They are limited, because their recipients have not asked for them.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -10,17 +10,17 @@ use bespoke_web::{Caller, Error, Outcome, Result, Session, ok};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Most mails of one kind that an account has sent in an hour.
+/// Limit for the mails of one kind that an account triggers in an hour.
 const MOST: i64 = 20;
 
-/// The answer when a mail is under way.
+/// Response after a mail was queued.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MailUnderWay)]
-pub(crate) struct UnderWay {
+pub(crate) struct MailQueued {
     result: Outcome,
 }
 
-/// Puts the mail into the outbox that `write` makes for the caller's account, and answers. `kind` says what is counted.
+/// Queues the mail that `write` creates for the caller's account, and responds. `kind` names the limit that the mail counts against.
 pub(crate) async fn send(
     caller: &Caller<READ_SOME>,
     session: &Session,
@@ -39,7 +39,7 @@ pub(crate) async fn send(
     });
     queue.await?;
     session.deliver_mail().await;
-    Ok(ok(&UnderWay {
+    Ok(ok(&MailQueued {
         result: Outcome::Success,
     }))
 }

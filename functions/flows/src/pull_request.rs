@@ -13,21 +13,21 @@ use utoipa::ToSchema;
 
 use crate::fields::{given, text};
 
-/// The longest page, in bytes.
+/// Limit for a page, in bytes.
 const MAX_MARKDOWN_BYTES: usize = 512 * 1024;
-/// The longest name of an account at GitHub, in bytes.
+/// Limit for the name of a GitHub account, in bytes.
 const MAX_GITHUB_NAME_BYTES: usize = 39;
 
-/// A page that is proposed.
+/// Body of a proposal for a page.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct PageProposal {
-    /// The page, in Markdown, of at most 512 KiB.
+    /// The page, in Markdown, at most 512 KiB.
     markdown: String,
-    /// Its name: small letters, digits, and `-` between them.
+    /// Name of the page: lower-case letters and digits, with single `-` between them.
     #[schema(example = "a-day-out")]
     slug: String,
-    /// The language of who wrote it.
+    /// Language of the page's author.
     #[schema(example = "en")]
     language: String,
 }
@@ -35,10 +35,10 @@ pub(crate) struct PageProposal {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PageProposed {
     result: Outcome,
-    /// Its branch, as GitHub describes it.
+    /// The branch, as GitHub describes it.
     #[schema(value_type = HashMap<String, Value>)]
     branch: Described,
-    /// Its file and commit, as GitHub describes them.
+    /// The file and the commit, as GitHub describes them.
     #[schema(value_type = HashMap<String, Value>)]
     file: Described,
     /// The pull request, as GitHub describes it.
@@ -46,44 +46,44 @@ pub(crate) struct PageProposed {
     pr: Described,
 }
 
-/// Propose a post of the blog
+/// Propose a blog post
 ///
-/// Opens a pull request at GitHub, all of it or nothing. Its author is the account at GitHub that the caller's `data` names
+/// Opens a pull request on GitHub. If a step fails, nothing remains. The author is the GitHub account in the caller's `data`
 /// (`githubUsername` and `githubEmail`).
 #[utoipa::path(post, path = "/flows/pr/blog/{auth}", tag = "Flows", operation_id = "proposeBlogPost", request_body = PageProposal,
     responses(
         (status = 201, description = "The pull request.", body = PageProposed),
         (status = 400, description = "`notEnabled`: there is no repository. `markdownMissing`, `markdownInvalid`, `slugMissing`, \
-            `slugInvalid`, `languageMissing`, `languageInvalid`: the field is missing, or not what it has to be. \
-            `createPullRequestFailed`: GitHub refused it, or did not answer."),
-        (status = 404, description = "The account was removed while the call was under way."),
-        (status = 409, description = "`slugTaken`: there is such a page, or a proposal for it."),
+            `slugInvalid`, `languageMissing`, `languageInvalid`: the field is missing or invalid. \
+            `createPullRequestFailed`: GitHub rejected it or did not respond."),
+        (status = 404, description = "The account was removed during the call."),
+        (status = 409, description = "`slugTaken`: a page or a proposal with this name exists."),
     ))]
 pub(crate) async fn blog(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     propose(&caller, &session, &body.0, PageKind::Blog).await
 }
 
-/// Propose a post of the showcase
+/// Propose a showcase post
 ///
-/// Opens a pull request at GitHub, all of it or nothing. Its author is the account at GitHub that the caller's `data` names
+/// Opens a pull request on GitHub. If a step fails, nothing remains. The author is the GitHub account in the caller's `data`
 /// (`githubUsername` and `githubEmail`).
 #[utoipa::path(post, path = "/flows/pr/showcase/{auth}", tag = "Flows", operation_id = "proposeShowcasePost", request_body = PageProposal,
     responses(
         (status = 201, description = "The pull request.", body = PageProposed),
         (status = 400, description = "`notEnabled`: there is no repository. `markdownMissing`, `markdownInvalid`, `slugMissing`, \
-            `slugInvalid`, `languageMissing`, `languageInvalid`: the field is missing, or not what it has to be. \
-            `createPullRequestFailed`: GitHub refused it, or did not answer."),
-        (status = 404, description = "The account was removed while the call was under way."),
-        (status = 409, description = "`slugTaken`: there is such a page, or a proposal for it."),
+            `slugInvalid`, `languageMissing`, `languageInvalid`: the field is missing or invalid. \
+            `createPullRequestFailed`: GitHub rejected it or did not respond."),
+        (status = 404, description = "The account was removed during the call."),
+        (status = 409, description = "`slugTaken`: a page or a proposal with this name exists."),
     ))]
 pub(crate) async fn showcase(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     propose(&caller, &session, &body.0, PageKind::Showcase).await
 }
 
-// A name of `../../x` wrote anywhere, and what failed on the way was passed over: defects D28 and D102.
+// The name is validated before it becomes a path in the repository, and the first failed step ends the proposal.
 async fn propose(caller: &Caller<USER>, session: &Session, body: &JsonObject, kind: PageKind) -> Result<Response> {
     let github = crate::github(session)?;
-    let sent = Sent::read(body)?;
+    let sent = ValidatedProposal::read(body)?;
     let id = EntityId::Integer(caller.actor.user_id);
     let user = session
         .read(|db| users::by_id(db, id)?.ok_or_else(Error::not_found))
@@ -105,14 +105,14 @@ async fn propose(caller: &Caller<USER>, session: &Session, body: &JsonObject, ki
     }))
 }
 
-/// What was sent of a page.
-struct Sent {
+/// A validated proposal.
+struct ValidatedProposal {
     markdown: String,
     slug: String,
     language: Language,
 }
 
-impl Sent {
+impl ValidatedProposal {
     fn read(body: &JsonObject) -> Result<Self> {
         given(body, "markdown", "markdownMissing")?;
         let slug = given(body, "slug", "slugMissing")?
@@ -135,7 +135,7 @@ impl Sent {
     }
 }
 
-/// Who the owner of an account says that he is at GitHub, where that can be somebody.
+/// The GitHub account in the data of an account, if its name and address are valid.
 fn author(data: &JsonObject) -> Option<Author> {
     let string = |name: &str| data.get(name).and_then(Value::as_str);
     let is_name = |name: &&str| {

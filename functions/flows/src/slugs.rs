@@ -16,31 +16,31 @@ pub(crate) struct SlugTaken {
     available: bool,
 }
 
-/// Look whether a name of the blog is taken
+/// Check whether the name of a blog post is taken
 #[utoipa::path(get, path = "/slugs/blog/{slug}/{auth}", tag = "Flows", operation_id = "readBlogSlug",
     params(("slug" = String, Path, description = "The name.")),
     responses(
-        (status = 200, description = "It is taken.", body = SlugTaken),
-        (status = 400, description = "`notEnabled`: there is no repository. `slugInvalid`: this can be no name."),
-        (status = 404, description = "It is free."),
+        (status = 200, description = "The name is taken.", body = SlugTaken),
+        (status = 400, description = "`notEnabled`: there is no repository. `slugInvalid`: the name is not valid."),
+        (status = 404, description = "The name is free."),
     ))]
 pub(crate) async fn blog(_: Caller<READ_SOME>, session: Session, params: Params) -> Result<Response> {
     look(&session, PageKind::Blog, params.get("slug")).await
 }
 
-/// Look whether a name of the showcase is taken
+/// Check whether the name of a showcase post is taken
 #[utoipa::path(get, path = "/slugs/showcase/{slug}/{auth}", tag = "Flows", operation_id = "readShowcaseSlug",
     params(("slug" = String, Path, description = "The name.")),
     responses(
-        (status = 200, description = "It is taken.", body = SlugTaken),
-        (status = 400, description = "`notEnabled`: there is no repository. `slugInvalid`: this can be no name."),
-        (status = 404, description = "It is free."),
+        (status = 200, description = "The name is taken.", body = SlugTaken),
+        (status = 400, description = "`notEnabled`: there is no repository. `slugInvalid`: the name is not valid."),
+        (status = 404, description = "The name is free."),
     ))]
 pub(crate) async fn showcase(_: Caller<READ_SOME>, session: Session, params: Params) -> Result<Response> {
     look(&session, PageKind::Showcase, params.get("slug")).await
 }
 
-// GitHub in trouble ended the process, or made every name free for half an hour: defect D29.
+// A failure of GitHub is an error, so that it never makes a name look free.
 async fn look(session: &Session, kind: PageKind, slug: &str) -> Result<Response> {
     let github = crate::github(session)?;
     if !is_slug(slug) {

@@ -8,9 +8,9 @@ use bespoke_web::{Body, Caller, Error, Result, Session};
 use utoipa::ToSchema;
 
 use crate::fields::given;
-use crate::mails::{self, UnderWay};
+use crate::mails::{self, MailQueued};
 
-/// Into what somebody would translate.
+/// Body of `POST /flows/translator-invite/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct TranslatorInvite {
@@ -19,16 +19,16 @@ pub(crate) struct TranslatorInvite {
     language: String,
 }
 
-/// Ask for an invitation to the translators
+/// Request an invitation to the translators
 ///
-/// Mails to the caller, in that language, where its translators work. At most twenty an hour.
+/// Mails the address of the translation project for this language to the caller. Limited to 20 mails an hour.
 #[utoipa::path(post, path = "/flows/translator-invite/{auth}", tag = "Flows", operation_id = "inviteTranslator",
     request_body = TranslatorInvite,
     responses(
-        (status = 200, description = "The mail is under way.", body = UnderWay),
-        (status = 400, description = "`postBodyMissing`, `languageMissing`: the field is missing. `languageInvalid`: nobody \
-            translates into that."),
-        (status = 404, description = "The account was removed while the call was under way."),
+        (status = 200, description = "The mail was sent.", body = MailQueued),
+        (status = 400, description = "`postBodyMissing`, `languageMissing`: the field is missing. `languageInvalid`: there is no \
+            translation project for it."),
+        (status = 404, description = "The account was removed during the call."),
     ))]
 pub(crate) async fn invite(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;

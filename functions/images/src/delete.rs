@@ -6,13 +6,12 @@ use bespoke_database::page_images;
 use bespoke_web::level::CURATOR;
 use bespoke_web::{Caller, Error, Params, Result, Session, no_content};
 
-/// Remove an image of a page
-// Any image went, and with a slash in the id any other thing at the host too: defect D41.
+/// Remove the image of a page
 #[utoipa::path(delete, path = "/images/{id}/{auth}", tag = "Images", operation_id = "deleteImage",
     params(("id" = String, Path, description = "Id of the image.")),
     responses(
-        (status = 204, description = "There is no image of that id."),
-        (status = 404, description = "This is no id of an image of a page."),
+        (status = 204, description = "There is no image with this id now."),
+        (status = 404, description = "The id is not that of a page's image."),
     ))]
 pub(crate) async fn delete(_: Caller<CURATOR>, session: Session, params: Params) -> Result<Response> {
     let id = ImageId::parse(params.get("id")).filter(|id| matches!(id, ImageId::Page(_)));

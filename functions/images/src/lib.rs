@@ -1,4 +1,4 @@
-//! Images (contract-2023 section 6).
+//! Images of accounts, sets, patterns and pages.
 
 mod delete;
 mod read;

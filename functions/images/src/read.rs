@@ -7,23 +7,23 @@ use bespoke_database::{Db, patterns, sets};
 use bespoke_web::{Context, Error, Params, Public, Query, Result, Session, Signature};
 use http::{HeaderValue, StatusCode, header};
 
-/// Where the picture is that stands for everything without one of its own.
+/// Path of the default image.
 const DEFAULT_PICTURE: &str = "/avatar.svg";
-/// How long a URL of the bucket works that a client is sent to, in milliseconds.
+/// Lifetime of a signed URL to the bucket, in milliseconds.
 const REDIRECT_LIFETIME_MS: u64 = 10 * 60 * 1000;
-/// An image may change under its id, so clients ask again after five minutes.
+/// Clients revalidate after five minutes, because an image can be replaced under the same id.
 const CACHE_PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const CACHE_PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=300");
 
-/// See an image
+/// Read an image
 ///
-/// The image of a private set or pattern is seen through the signed link alone that the set or pattern has as `imageUrl`.
+/// The image of a private set or pattern needs the signed link in its `imageUrl`.
 #[utoipa::path(get, path = "/images/{id}", tag = "Images", operation_id = "readImage",
-    params(("id" = String, Path, description = "Id of the image, as `img` has it."), Signature),
+    params(("id" = String, Path, description = "Id of the image, from the field `img`."), Signature),
     responses(
         (status = 200, description = "The image; a PNG where something of it can be seen through.",
             content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"))),
-        (status = 302, description = "The image is where `Location` says."),
+        (status = 302, description = "The image is at the URL in `Location`."),
         (status = 404, description = "There is no such image, or it is private and the link is not signed."),
     ))]
 pub(crate) async fn read(
@@ -59,7 +59,7 @@ pub(crate) async fn read(
     Ok(response)
 }
 
-/// Whether anybody may see the image. The images of what can be private are private where it is gone.
+/// Whether the image is public. The image of a removed set or pattern counts as private.
 fn is_public(db: &Db<'_>, id: &ImageId) -> Result<bool> {
     let name = id.to_string();
     Ok(match id {

@@ -13,26 +13,26 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The level from which on an image replaces the one that has the id.
+/// Level from which an upload replaces an existing image.
 const REPLACES: u8 = 5;
 /// Kinds of pages that have images.
 const KINDS: [&str; 3] = ["blog", "showcase", "support"];
 
-/// An image for a page.
+/// Body of `POST /images` and `POST /images/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct PageImage {
     /// A PNG, JPEG, WebP or GIF, as a data URI or in base64.
     img: Option<String>,
-    /// Where it is instead: `https` alone, and only with credentials.
+    /// URL of the image, instead of `img`. Only `https`, and only for authenticated callers.
     url: Option<String>,
     /// `blog`, `showcase` or `support`.
     r#type: String,
     /// `main`, or a number from 1 to 9.
     #[schema(value_type = Value, example = "main")]
     sub_id: Value,
-    /// Name of the page: small letters, digits, and `-` between them.
+    /// Name of the page: lower-case letters and digits, with single `-` between them.
     #[schema(example = "a-day-out")]
     slug: String,
 }
@@ -47,33 +47,34 @@ pub(crate) struct Stored {
     img_id: String,
 }
 
-/// Store an image for a page, without an account
+/// Store the image of a page, without an account
 ///
-/// Where the id has an image, that stays. Ten an hour and 5 MB a day by one address (of IPv6 by one /48), and 50 MB a day by all; not for a page
-/// that there is or that is proposed. While another request stores an image of the id, it is 429. An image to which no page refers is deleted
-/// after 30 days.
+/// An existing image is not replaced. Limits: 10 images an hour and 5 MB a day for each address (for IPv6 each /48), 50 MB a day for all
+/// addresses. Images for existing or proposed pages are rejected. The response is 429 while another request stores an image with the
+/// same id. An image is deleted after 30 days if no page refers to it.
 #[utoipa::path(post, path = "/images", tag = "Images", operation_id = "uploadImageAnonymously", request_body = PageImage,
     responses(
-        (status = 200, description = "There is an image of that id.", body = Stored),
+        (status = 200, description = "There is an image with this id.", body = Stored),
         (status = 400, description = "`postBodyMissing`, `imgOrUrlMissing`, `typeMissing`, `typeInvalid`, `subIdMissing`, \
-            `subIdInvalid`, `slugMissing`, `slugInvalid`: the field is missing, or not what it has to be. `imgInvalid`, `imgTooLarge`: \
-            no picture that is taken."),
-        (status = 403, description = "`urlNotAllowed`: to give a URL takes an account."),
-        (status = 409, description = "`slugTaken`: there is such a page, or a proposal for it."),
+            `subIdInvalid`, `slugMissing`, `slugInvalid`: the field is missing or invalid. `imgInvalid`, `imgTooLarge`: \
+            the image is not accepted."),
+        (status = 403, description = "`urlNotAllowed`: a URL needs an account."),
+        (status = 409, description = "`slugTaken`: a page or a proposal with this name exists."),
     ))]
 pub(crate) async fn anonymous(_: Public, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     upload(session, body.required()?, Sender::Stranger(client.network())).await
 }
 
-/// Store an image for a page
+/// Store the image of a page
 ///
-/// From level 5 on it replaces the one that the id has; below, that stays, and an account stores ten an hour and 50 MB a day.
+/// From level 5, an upload replaces an existing image. Below level 5, an existing image stays, and an account can store 10 images an
+/// hour and 50 MB a day.
 #[utoipa::path(post, path = "/images/{auth}", tag = "Images", operation_id = "uploadImage", request_body = PageImage,
     responses(
-        (status = 200, description = "There is an image of that id.", body = Stored),
+        (status = 200, description = "There is an image with this id.", body = Stored),
         (status = 400, description = "`postBodyMissing`, `imgOrUrlMissing`, `typeMissing`, `typeInvalid`, `subIdMissing`, \
-            `subIdInvalid`, `slugMissing`, `slugInvalid`: the field is missing, or not what it has to be. `imgInvalid`, `imgTooLarge`, \
-            `imgUnreachable`: no picture that is taken."),
+            `subIdInvalid`, `slugMissing`, `slugInvalid`: the field is missing or invalid. `imgInvalid`, `imgTooLarge`, \
+            `imgUnreachable`: the image is not accepted."),
     ))]
 pub(crate) async fn upload_as(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
     upload(session, body.required()?, Sender::Account(caller.actor)).await
@@ -125,9 +126,9 @@ async fn upload(session: Session, body: JsonObject, sender: Sender) -> Result<Re
     }))
 }
 
-/// Where an image comes from.
+/// Source of an image.
 enum Source {
-    /// A data URI, or base64.
+    /// A data URI or base64 text.
     Sent(String),
     Url(String),
 }
@@ -141,7 +142,7 @@ impl Source {
     }
 }
 
-/// Stores an image within the limits of its uploader, unless the id has one.
+/// Stores an image within the limits of its uploader, unless the id already has an image.
 async fn store_limited(
     session: &Session,
     id: &ImageId,
@@ -149,7 +150,7 @@ async fn store_limited(
     source: Source,
     uploader: Uploader,
 ) -> Result<()> {
-    // The image itself is looked up, because a reservation may be of a process that died before it stored one.
+    // The image itself is looked up, because a process may have reserved the id and stopped before it stored an image.
     if session.images().get(id).await?.is_some() {
         return Ok(());
     }
@@ -173,14 +174,14 @@ async fn store_limited(
             return Err(error);
         }
     };
-    // If this fails, the image may have been stored, so the reservation stays. An image that was there is not this uploader's.
+    // If this call fails, the image may have been stored, so the reservation stays. An existing image does not count against this uploader.
     if !session.images().ensure(id, prepared).await? {
         release().await?;
     }
     Ok(())
 }
 
-/// The image to store, whose bytes are counted.
+/// Prepares the image to store, and counts its bytes.
 async fn prepare(
     session: &Session,
     image: &page_images::PageImage,
@@ -201,7 +202,7 @@ async fn prepare(
     }
 }
 
-/// The refusal of an image that another request is storing.
+/// The error while another request stores an image with the same id.
 fn busy() -> Error {
     Error::too_many("tooManyRequests", page_images::RESERVED_MS / 1000)
 }
@@ -210,7 +211,7 @@ fn too_many(window_ms: i64) -> Error {
     Error::too_many("tooManyRequests", window_ms.unsigned_abs() / 1000)
 }
 
-/// The id that the image gets (contract-2023 section 3.10), and the page that it is for.
+/// Returns the id of the image, and the page that it belongs to.
 fn page_id(body: &JsonObject) -> Result<(ImageId, PageName)> {
     let given = |name: &str, missing| {
         let value = body.get(name).filter(|value| truthy(value));

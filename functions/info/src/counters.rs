@@ -1,4 +1,4 @@
-//! `GET /info/users`, `GET /info/stats` and `GET /info/authors`: how much there is, for everybody; a setting closes them.
+//! `GET /info/users`, `GET /info/stats` and `GET /info/authors`: public counters, which a setting can close.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use bespoke_web::{Context, Error, Outcome, Public, Result, Session, ok};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Most designs that are counted one by one.
+/// Maximum number of designs in the statistics.
 const MAX_DESIGNS: u32 = 200;
-/// The longest name of a design that is shown, in bytes.
+/// Limit for the name of a design in the statistics, in bytes.
 const MAX_DESIGN_BYTES: usize = 40;
 
-/// Goes on while the counters are open.
+/// Returns 404 if the counters are closed.
 fn open(context: &Context) -> Result<()> {
     if context.config().public_counters {
         Ok(())
@@ -25,7 +25,7 @@ fn open(context: &Context) -> Result<()> {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserCount {
     result: Outcome,
-    /// How many accounts there are.
+    /// Number of accounts.
     users: i64,
 }
 
@@ -47,9 +47,9 @@ pub(crate) async fn users(_: Public, session: Session) -> Result<Response> {
 /// Authenticated calls.
 #[derive(Serialize, ToSchema)]
 struct Activity {
-    /// By token.
+    /// Calls with tokens.
     jwt: i64,
-    /// By API key.
+    /// Calls with API keys.
     key: i64,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Stats {
     curated_set: i64,
     apikey: i64,
     subscriber: i64,
-    /// Patterns by design, for the designs that are used most.
+    /// Numbers of patterns by design, for the most used designs.
     designs: BTreeMap<String, i64>,
 }
 
@@ -94,7 +94,7 @@ impl From<Statistics> for Stats {
     }
 }
 
-/// Whether that looks like the name of a design: people write it freely, and this is for everybody to read.
+/// Whether a name looks like that of a design. Users choose these names freely, and the statistics are public.
 fn is_design(name: &str) -> bool {
     name.len() <= MAX_DESIGN_BYTES
         && name
@@ -102,7 +102,7 @@ fn is_design(name: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-/// Count everything
+/// Read the statistics
 #[utoipa::path(get, path = "/info/stats", tag = "Service", operation_id = "countEverything",
     responses(
         (status = 200, description = "The numbers.", body = Stats),
@@ -117,14 +117,14 @@ pub(crate) async fn stats(_: Public, session: Session) -> Result<Response> {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Authors {
     result: Outcome,
-    /// Nobody: what people write is elsewhere.
+    /// Always empty, because the texts of authors are stored elsewhere.
     #[schema(max_items = 0)]
     authors: Vec<String>,
 }
 
 /// List the authors
 ///
-/// There are none here; clients ask for the list.
+/// The list is empty. It exists because clients request it.
 #[utoipa::path(get, path = "/info/authors", tag = "Service", operation_id = "listAuthors",
     responses(
         (status = 200, description = "An empty list.", body = Authors),

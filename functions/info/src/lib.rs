@@ -1,4 +1,4 @@
-//! Health, readiness and counters; and, as the function of the gateway's `$default` route, the 404 of every unknown one.
+//! Health, readiness and public counters. This function also serves the gateway's `$default` route, with 404 for unknown paths.
 
 mod counters;
 
@@ -24,9 +24,9 @@ struct Health {
     version: &'static str,
 }
 
-/// Whether the process answers
+/// Check that the process responds
 #[utoipa::path(get, path = "/healthz", tag = "Service", operation_id = "health",
-    responses((status = 200, description = "They do.", body = Health)))]
+    responses((status = 200, description = "The process responds.", body = Health)))]
 async fn healthz(_: Public) -> Response {
     ok(&Health {
         result: Outcome::Success,
@@ -42,9 +42,9 @@ struct Readiness {
     database: String,
 }
 
-/// Whether requests for data succeed
+/// Check that requests can read the database
 #[utoipa::path(get, path = "/readyz", tag = "Service", operation_id = "readiness",
-    responses((status = 200, description = "It does.", body = Readiness)))]
+    responses((status = 200, description = "The database can be read.", body = Readiness)))]
 async fn readyz(_: Public, session: Session) -> Result<Response> {
     let version = session.database().ready().await?;
     Ok(ok(&Readiness {

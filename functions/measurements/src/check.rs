@@ -8,29 +8,29 @@ use bespoke_web::{Body, Error, JsonObject, Public, Result, Session, ok};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Measurements to look at.
+/// Body of `POST /measurements/check`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct Check {
     #[schema(value_type = bespoke_web::view::schema::Measurements)]
     measurements: JsonObject,
-    /// A design that is to be drafted from them.
+    /// The design to check the measurements for.
     design: Option<String>,
-    /// The unit of lengths: `mm` (without this field), `cm` or `in`. The answer has the same.
+    /// Unit of lengths in the request and the response: `mm` (default), `cm` or `in`.
     #[schema(pattern = "^(mm|cm|in)$")]
     units: Option<String>,
 }
 
 /// Check measurements
 ///
-/// Nothing is stored. The answer is that of a lookup; names of no measurement are left out of it.
+/// Stores nothing. The response is that of a lookup, without unknown measurements.
 #[utoipa::path(post, path = "/measurements/check", tag = "Measurements", operation_id = "checkMeasurements",
     request_body = Check,
     responses(
-        (status = 200, description = "What there is to say about them.", body = LookupResponse),
+        (status = 200, description = "The measurements, and problems with them.", body = LookupResponse),
         (status = 400, description = "`postBodyMissing`, `measurementsMissing`: the field is missing. \
-            `measurementsInvalid`: a measurement is no number, not above zero, or more than 10,000 mm or 90 degrees. \
-            `unitsUnknown`, `designUnknown`: there is none of that name."),
+            `measurementsInvalid`: a measurement is not a number, not positive, or more than 10,000 mm or 90 degrees. \
+            `unitsUnknown`, `designUnknown`: unknown name."),
     ))]
 pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
@@ -47,7 +47,7 @@ pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Res
     Ok(ok(&lookup.answer(None, sanitise(stored))))
 }
 
-/// A field that is a text or left out; `None` when it is anything else.
+/// Returns an optional string field: `Some(None)` if it is missing, `None` if it is not a string.
 fn text(body: &JsonObject, field: &str) -> Option<Option<String>> {
     match body.get(field) {
         None | Some(Value::Null) => Some(None),

@@ -9,13 +9,13 @@ use bespoke_web::{Error, Outcome, Params, Public, Result, Session, ok};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A design and the measurements that it is drafted from.
+/// A design and its measurements.
 #[derive(Serialize, ToSchema)]
 struct Design {
     name: String,
-    /// Without these it cannot be drafted.
+    /// Measurements that the design needs.
     required: Vec<String>,
-    /// With these it is drafted better.
+    /// Measurements that improve the draft.
     optional: Vec<String>,
 }
 
@@ -36,14 +36,15 @@ pub(crate) struct DesignList {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct DesignAnswer {
+#[schema(as = DesignAnswer)]
+pub(crate) struct DesignResponse {
     result: Outcome,
     design: Design,
 }
 
-/// List the designs, and the measurements that they need
+/// List the designs with their measurements
 #[utoipa::path(get, path = "/designs", tag = "Measurements", operation_id = "listDesigns",
-    responses((status = 200, description = "All of them, by name.", body = DesignList)))]
+    responses((status = 200, description = "All designs, by name.", body = DesignList)))]
 pub(crate) async fn list(_: Public, session: Session) -> Result<Response> {
     let designs = session.read(|db| Ok(designs::all(db)?)).await?;
     Ok(ok(&DesignList {
@@ -52,17 +53,17 @@ pub(crate) async fn list(_: Public, session: Session) -> Result<Response> {
     }))
 }
 
-/// Read which measurements a design needs
+/// Read the measurements of a design
 #[utoipa::path(get, path = "/designs/{name}", tag = "Measurements", operation_id = "readDesign",
     params(("name" = String, Path, description = "Name of the design.", example = "aaron")),
     responses(
-        (status = 200, description = "The design.", body = DesignAnswer),
+        (status = 200, description = "The design.", body = DesignResponse),
         (status = 404, description = "There is no such design."),
     ))]
 pub(crate) async fn read(_: Public, session: Session, params: Params) -> Result<Response> {
     let name = params.get("name").to_ascii_lowercase();
     let design = session.read(|db| Ok(designs::by_name(db, &name)?)).await?;
-    Ok(ok(&DesignAnswer {
+    Ok(ok(&DesignResponse {
         result: Outcome::Success,
         design: Arc::unwrap_or_clone(design.ok_or_else(Error::not_found)?).into(),
     }))

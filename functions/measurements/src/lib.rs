@@ -1,4 +1,4 @@
-//! The measurements, what designs need of them, and what is odd about those of a body. Nothing is stored here.
+//! The known measurements, the measurements of each design, and checks of measurements. These routes store nothing.
 
 mod check;
 mod designs;
@@ -24,7 +24,7 @@ struct MeasurementList {
     measurements: Vec<Measurement>,
 }
 
-/// One of the measurements.
+/// A known measurement.
 #[derive(Serialize, ToSchema)]
 struct Measurement {
     name: &'static str,
@@ -34,7 +34,7 @@ struct Measurement {
     adult: Range,
 }
 
-/// From the least to the greatest among FreeSewing's adult models.
+/// Smallest and largest value among FreeSewing's adult models.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AdultRange)]
 struct Range {
@@ -44,7 +44,7 @@ struct Range {
 
 /// List the measurements
 #[utoipa::path(get, path = "/measurements", tag = "Measurements", operation_id = "listMeasurements",
-    responses((status = 200, description = "All of them, in alphabetical order.", body = MeasurementList)))]
+    responses((status = 200, description = "All measurements, in alphabetical order.", body = MeasurementList)))]
 async fn list(_: Public) -> Response {
     let measurement = |name| {
         let adult = adult(name)?;

@@ -1,4 +1,4 @@
-//! What a request says about an option pack.
+//! The content of an option pack in a request.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::option_pack::OptionPackContent;
@@ -6,35 +6,35 @@ use bespoke_web::{JsonObject, TextChanges};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The largest options of a pack, as JSON, in bytes.
+/// Limit for the options of a pack, as JSON, in bytes.
 pub(crate) const MAX_OPTIONS_BYTES: usize = 64 * 1024;
 
-/// An option pack, or changes of one: what is left out stays. Beside these there are the names and notes in the other
-/// languages: `nameDe`, `notesFr` and so on.
+/// An option pack, or changes of one. Missing fields do not change. The names and notes in the other languages are further fields:
+/// `nameDe`, `notesFr` and so on.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct OptionPackRequest {
-    /// Name of the design. A new pack needs one; it never changes.
+    /// Name of the design. Required for a new pack, and cannot be changed.
     #[schema(example = "aaron")]
     design: Option<String>,
-    /// Name in English, at most 1024 bytes. A new pack needs one.
+    /// Name in English, at most 1024 bytes. Required for a new pack.
     #[schema(example = "Loose")]
     name_en: Option<String>,
-    /// Notes in English, as Markdown, at most 64 KiB.
+    /// Notes in English, in Markdown, at most 64 KiB.
     notes_en: Option<String>,
     /// Tags.
     tags: Option<Vec<String>>,
-    /// Options to add or change, by name; `null` takes one out. At most 64 KiB.
+    /// Options to add or change, by name. `null` removes an option. At most 64 KiB.
     #[schema(value_type = Option<HashMap<String, Value>>, example = json!({ "chestEase": 0.1 }))]
     options: Option<JsonObject>,
-    /// Remarks among curators; nobody else sees them.
+    /// Remarks for curators. Other users cannot read them.
     info: Option<String>,
     /// An image (PNG, JPEG, WebP or GIF of at most 5 MiB) as a data URI.
     img: Option<String>,
 }
 
-/// The fields of a request that can be taken.
+/// The valid fields of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     texts: TextChanges,
@@ -42,7 +42,7 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Reads a request. Beside the changes gives the names of what was not taken (decision D80).
+    /// Parses a request. Also returns the names of the ignored fields.
     pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
         for (field, value) in body {
@@ -61,7 +61,7 @@ impl Changes {
         (changes, ignored)
     }
 
-    /// Puts the changes over what an option pack says. Gives whether that fits.
+    /// Applies the changes to the content of an option pack. Returns whether the result is within the limits.
     pub(crate) fn apply(&self, content: &mut OptionPackContent) -> bool {
         self.texts.apply(&mut content.texts);
         let mut options = content.options.clone();

@@ -11,16 +11,16 @@ use bespoke_web::level::CURATOR;
 use bespoke_web::{Body, Caller, Error, Id, JsonObject, Outcome, Result, Session, truthy};
 use serde_json::Value;
 
-use crate::OptionPackAnswer;
+use crate::OptionPackResponse;
 use crate::content::{Changes, OptionPackRequest};
 
-/// Make an option pack
+/// Create an option pack
 #[utoipa::path(post, path = "/option-packs/{auth}", tag = "Option packs", operation_id = "createOptionPack",
     request_body = OptionPackRequest,
     responses(
-        (status = 201, description = "The option pack.", body = OptionPackAnswer),
+        (status = 201, description = "The option pack.", body = OptionPackResponse),
         (status = 400, description = "`postBodyMissing`, `designMissing`, `nameEnMissing`: the field is missing. \
-            `optionsNotAnObject`, `optionsTooLarge`, `infoInvalid`: it is not what it has to be."),
+            `optionsNotAnObject`, `optionsTooLarge`, `infoInvalid`: the field is invalid."),
     ))]
 pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
@@ -49,10 +49,10 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
         image = caller.image_of_repeat(&session, image, has_image).await?;
     }
     crate::save_image(&session, image, id, &mut ignored).await;
-    crate::answer(&session, Outcome::Created, id, Some(ignored)).await
+    crate::respond(&session, Outcome::Created, id, Some(ignored)).await
 }
 
-/// Gives the design.
+/// Validates a request. Returns the name of the design.
 fn check(body: &JsonObject) -> Result<String> {
     let given = |field: &str| body.get(field).filter(|value| truthy(value));
     let text = |field: &str| {

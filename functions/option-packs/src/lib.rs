@@ -1,4 +1,4 @@
-//! Option packs, and what users suggest to become one (contract-2023 sections 3.6 and 3.8).
+//! Option packs, and users' suggestions for them.
 
 mod content;
 mod create;
@@ -37,35 +37,39 @@ pub fn router() -> Routes {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct OptionPackAnswer {
+#[schema(as = OptionPackAnswer)]
+struct OptionPackResponse {
     result: Outcome,
     #[schema(value_type = view::OptionPack)]
     option_pack: view::Shown,
-    /// Names of the fields that were sent and not taken.
+    /// Names of the fields that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ignored: Option<Vec<String>>,
 }
 
-/// The option pack of that id, or 404.
+/// Returns the option pack with this id.
+///
+/// # Errors
+/// 404 if there is no such pack.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<OptionPack> {
     option_packs::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// Keeps the image that came with an option pack.
+/// Stores the image of an option pack, if the request had one.
 async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, img: &str| Ok(option_packs::set_image(db, id, img, now)?);
     session.save_image(image, ImageId::OptionPack(id), ignored, refer).await;
 }
 
-/// Answers with the option pack as it is now: 201 when it was made, 200 when it was changed.
-async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+/// Responds with the current option pack: 201 if it was created, 200 if it was changed.
+async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let pack = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
-    let answer = OptionPackAnswer {
+    let response = OptionPackResponse {
         result: outcome,
         option_pack: view::Shown::new(pack, session),
         ignored,
     };
-    Ok(outcome.answer(&answer))
+    Ok(outcome.answer(&response))
 }

@@ -1,5 +1,5 @@
-//! `GET /option-packs`, `GET /option-packs/{id}`, and both as documents. What is neither an id nor the word for an
-//! authentication is the name of a design: its packs (defect D82).
+//! `GET /option-packs`, `GET /option-packs/{id}`, and both as documents. An `{id}` that is neither an id nor a method of authentication
+//! (`jwt`, `key`) is the name of a design, and selects the packs of this design.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -9,7 +9,7 @@ use bespoke_web::{Error, Outcome, Paging, Params, Public, Query, Result, Scheme,
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{OptionPackAnswer, view};
+use crate::{OptionPackResponse, view};
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -19,25 +19,25 @@ pub(crate) struct OptionPackList {
     option_packs: Vec<view::Shown>,
 }
 
-/// An option pack, or those of a design.
+/// An option pack, or the option packs of a design.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes an answer")]
+#[expect(dead_code, reason = "describes a response")]
 pub(crate) enum OneOrSome {
-    One(Box<OptionPackAnswer>),
+    One(Box<OptionPackResponse>),
     Some(OptionPackList),
 }
 
-/// An option pack, or those of a design, without more around.
+/// An option pack, or the option packs of a design, as a bare document.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes an answer")]
+#[expect(dead_code, reason = "describes a response")]
 pub(crate) enum OneOrSomeBare {
     One(view::OptionPackDocument),
     Some(Vec<view::OptionPack>),
 }
 
-/// What a path names.
+/// The record or records that a path selects.
 enum Named {
     Pack(Box<OptionPack>),
     Design(Vec<view::Shown>),
@@ -70,15 +70,15 @@ async fn named(session: &Session, params: &Params, paging: &Paging) -> Result<Na
 /// List the option packs
 #[utoipa::path(get, path = "/option-packs", tag = "Option packs", operation_id = "listOptionPacks", params(Paging),
     responses(
-        (status = 200, description = "The option packs, in the order in which they were made.", body = OptionPackList),
-        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 200, description = "The option packs, oldest first.", body = OptionPackList),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list_all(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
-    answer_list(load(&session, None, paging.0.page()?).await?)
+    list_response(load(&session, None, paging.0.page()?).await?)
 }
 
-fn answer_list(option_packs: Vec<view::Shown>) -> Result<Response> {
+fn list_response(option_packs: Vec<view::Shown>) -> Result<Response> {
     list(&OptionPackList {
         result: Outcome::Success,
         option_packs,
@@ -90,8 +90,8 @@ fn answer_list(option_packs: Vec<view::Shown>) -> Result<Response> {
     params(Paging),
     responses(
         (status = 200, description = "The option packs.", body = Vec<view::OptionPack>),
-        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list_json(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
     list(&load(&session, None, paging.0.page()?).await?)
@@ -102,42 +102,42 @@ pub(crate) async fn list_json(_: Public, session: Session, paging: Query<Paging>
     params(Paging),
     responses(
         (status = 200, description = "The option packs.", body = String, content_type = "text/yaml"),
-        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list_yaml(_: Public, session: Session, paging: Query<Paging>) -> Result<Response> {
     yaml_list(&load(&session, None, paging.0.page()?).await?)
 }
 
-/// Read an option pack, or list those of a design
+/// Read an option pack, or list the option packs of a design
 #[utoipa::path(get, path = "/option-packs/{id}", tag = "Option packs", operation_id = "readOptionPack",
     params(("id" = String, Path, description = "Integer id, UUID, or the name of a design."), Paging),
     responses(
-        (status = 200, description = "The option pack, or those of the design.", body = OneOrSome),
-        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 200, description = "The option pack, or the option packs of the design.", body = OneOrSome),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
         (status = 404, description = "There is no such option pack."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn read(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
     match named(&session, &params, &paging.0).await? {
-        Named::Pack(pack) => Ok(ok(&OptionPackAnswer {
+        Named::Pack(pack) => Ok(ok(&OptionPackResponse {
             result: Outcome::Success,
             option_pack: view::Shown::new(*pack, &session),
             ignored: None,
         })),
-        Named::Design(packs) => answer_list(packs),
+        Named::Design(packs) => list_response(packs),
         Named::Nothing => Err(Error::not_found()),
     }
 }
 
-/// Read an option pack, or list those of a design, as bare JSON
+/// Read an option pack, or list the option packs of a design, as bare JSON
 #[utoipa::path(get, path = "/option-packs/{id}.json", tag = "Option packs", operation_id = "readOptionPackAsJson",
     params(("id" = String, Path, description = "Integer id, UUID, or the name of a design."), Paging),
     responses(
-        (status = 200, description = "The option pack, or those of the design.", body = OneOrSomeBare),
-        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 200, description = "The option pack, or the option packs of the design.", body = OneOrSomeBare),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
         (status = 404, description = "There is no such option pack."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn json(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
     match named(&session, &params, &paging.0).await? {
@@ -147,14 +147,14 @@ pub(crate) async fn json(_: Public, session: Session, params: Params, paging: Qu
     }
 }
 
-/// Read an option pack, or list those of a design, as YAML
+/// Read an option pack, or list the option packs of a design, as YAML
 #[utoipa::path(get, path = "/option-packs/{id}.yaml", tag = "Option packs", operation_id = "readOptionPackAsYaml",
     params(("id" = String, Path, description = "Integer id, UUID, or the name of a design."), Paging),
     responses(
-        (status = 200, description = "The option pack, or those of the design.", body = String, content_type = "text/yaml"),
-        (status = 400, description = "`afterUnknown`: there is no such option pack to go on behind."),
+        (status = 200, description = "The option pack, or the option packs of the design.", body = String, content_type = "text/yaml"),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
         (status = 404, description = "There is no such option pack.", body = String, content_type = "text/yaml"),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn yaml(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
     match named(&session, &params, &paging.0).await? {

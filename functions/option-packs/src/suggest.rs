@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 
 use crate::content::MAX_OPTIONS_BYTES;
 
-/// An option pack for curators to look at.
+/// Body of `POST /option-packs/suggest/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct PackSuggestion {
     /// Name of the design.
     #[schema(example = "aaron")]
     design: String,
-    /// The options, by name; at most 64 KiB.
+    /// The options, by name, at most 64 KiB.
     #[schema(value_type = HashMap<String, Value>, example = json!({ "chestEase": 0.1 }))]
     options: JsonObject,
     /// Notes.
@@ -30,9 +30,8 @@ pub(crate) struct PackSuggestion {
     request_body = PackSuggestion,
     responses(
         (status = 200, description = "The suggestion.", body = suggestions::SubmissionResponse),
-        (status = 403, description = "`designMissing`, `optionsMissing`, `notesMissing`: the field is missing or not what \
-            it has to be."),
-        (status = 409, description = "`tooManySuggestions`: a hundred of the caller's wait already."),
+        (status = 403, description = "`designMissing`, `optionsMissing`, `notesMissing`: the field is missing or invalid."),
+        (status = 409, description = "`tooManySuggestions`: the caller already has 100 open suggestions."),
     ))]
 pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let suggestion = Suggestion {
@@ -52,7 +51,7 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
     Ok(suggestions::submitted(Submission::pack(id), Vec::new()))
 }
 
-/// What is suggested, checked.
+/// Validates a request. Returns the data of the suggestion.
 fn check(body: &JsonObject) -> Result<JsonObject> {
     let text = |field: &str, limit: usize| {
         let text = body.get(field).and_then(Value::as_str);

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RemovedPack {
     result: Outcome,
-    /// Nothing; clients of the first generation expect it.
+    /// Always empty. Clients of the first API generation expect this field.
     #[schema(value_type = HashMap<String, Value>)]
     data: JsonObject,
 }
@@ -21,8 +21,8 @@ pub(crate) struct RemovedPack {
     params(Paging),
     responses(
         (status = 200, description = "The suggestions, oldest first.", body = SuggestionList),
-        (status = 400, description = "`afterUnknown`: there is no such suggestion to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(_: Caller<CURATOR>, session: Session, paging: Query<Paging>) -> Result<Response> {
     suggestions::list(&session, SuggestionKind::Pack, &paging.0).await
@@ -32,8 +32,8 @@ pub(crate) async fn list(_: Caller<CURATOR>, session: Session, paging: Query<Pag
 #[utoipa::path(delete, path = "/suggested-packs/{id}/{auth}", tag = "Option packs", operation_id = "deleteSuggestedPack",
     params(("id" = Uuid, Path, description = "UUID of the suggestion.")),
     responses(
-        (status = 200, description = "The suggestion is gone.", body = RemovedPack),
-        (status = 400, description = "`typeMismatch`: it is a suggestion of another kind."),
+        (status = 200, description = "The suggestion was removed.", body = RemovedPack),
+        (status = 400, description = "`typeMismatch`: the suggestion is of another kind."),
         (status = 404, description = "There is no such suggestion."),
     ))]
 pub(crate) async fn delete(caller: Caller<CURATOR>, session: Session, id: Id) -> Result<Response> {

@@ -5,16 +5,16 @@ use bespoke_database::option_packs;
 use bespoke_web::level::CURATOR;
 use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 
-use crate::OptionPackAnswer;
+use crate::OptionPackResponse;
 use crate::content::{Changes, OptionPackRequest};
 
 /// Change an option pack
 ///
-/// Options are merged over those that are there. What cannot be taken never fails the request: `ignored` names it.
+/// Options are merged into the stored ones. Invalid fields do not fail the request; `ignored` lists them.
 #[utoipa::path(patch, path = "/option-packs/{id}/{auth}", tag = "Option packs", operation_id = "updateOptionPack",
     request_body = OptionPackRequest,
     responses(
-        (status = 200, description = "The option pack as it is now.", body = OptionPackAnswer),
+        (status = 200, description = "The updated option pack.", body = OptionPackResponse),
         (status = 404, description = "There is no such option pack."),
     ))]
 pub(crate) async fn update(caller: Caller<CURATOR>, session: Session, id: Id, body: Body) -> Result<Response> {
@@ -36,5 +36,5 @@ pub(crate) async fn update(caller: Caller<CURATOR>, session: Session, id: Id, bo
         ignored.push("options".to_owned());
     }
     crate::save_image(&session, image, pack_id, &mut ignored).await;
-    crate::answer(&session, Outcome::Success, pack_id, Some(ignored)).await
+    crate::respond(&session, Outcome::Success, pack_id, Some(ignored)).await
 }

@@ -1,4 +1,4 @@
-//! How an option pack looks.
+//! Option packs in responses.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::option_pack;
@@ -26,7 +26,7 @@ impl PartialSchema for OptionPack {
 
 impl ToSchema for OptionPack {}
 
-/// An option pack as a document of its own.
+/// An option pack as a standalone document.
 #[derive(Serialize)]
 pub(crate) struct OptionPackDocument;
 
@@ -73,7 +73,7 @@ fn maybe_text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(kind).into()
 }
 
-/// What of an option pack is shown.
+/// The fields of an option pack in a response.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown {
@@ -90,7 +90,7 @@ pub(crate) struct Shown {
     image_url: Option<String>,
 }
 
-/// The document: without `result`.
+/// The document form, without `result`.
 #[derive(Serialize)]
 pub(crate) struct Document {
     provider: &'static str,
@@ -102,7 +102,7 @@ pub(crate) struct Document {
 }
 
 impl Shown {
-    /// How an option pack looks to everybody.
+    /// Creates the public form of an option pack.
     pub(crate) fn new(pack: option_pack::OptionPack, context: &Context) -> Self {
         let content = pack.content;
         Self {
@@ -121,7 +121,7 @@ impl Shown {
 }
 
 impl Document {
-    /// How an option pack looks as a document.
+    /// Creates the document form of an option pack.
     pub(crate) fn new(pack: option_pack::OptionPack, context: &Context) -> Self {
         Self {
             provider: PROVIDER,

@@ -6,16 +6,15 @@ use bespoke_database::patterns;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Outcome, Result, Session};
 
-use crate::PatternAnswer;
+use crate::PatternResponse;
 
-/// Copy a pattern into one's own
+/// Copy a pattern into the caller's account
 ///
-/// The source is one's own, a public one, or any at level 8. The copy is private. (The status is 200, where a copied set
-/// has 201: clients of either expect it so.)
-// The original left the copy with the owner of the source: defect D51.
+/// The source must belong to the caller or be public. Level 8 can copy all patterns. The copy is private. The status is 200 instead of
+/// the 201 for a copied set, because clients depend on both.
 #[utoipa::path(post, path = "/patterns/{id}/clone/{auth}", tag = "Patterns", operation_id = "clonePattern",
     responses(
-        (status = 200, description = "The copy.", body = PatternAnswer),
+        (status = 200, description = "The copy.", body = PatternResponse),
         (status = 404, description = "There is no such pattern."),
     ))]
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
@@ -41,5 +40,5 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) 
         Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)
     });
     let clone_id = copy.await?.value;
-    crate::answer(&session, Outcome::Success, clone_id, None).await
+    crate::respond(&session, Outcome::Success, clone_id, None).await
 }

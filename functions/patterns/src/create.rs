@@ -8,19 +8,19 @@ use bespoke_web::content::pattern::{self, NewPattern};
 use bespoke_web::level::USER;
 use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 
-use crate::PatternAnswer;
+use crate::PatternResponse;
 
 /// Store a pattern
 ///
-/// Measurements in the settings that are unknown or no number above zero are left out; `ignored` names them, and every
-/// field that was not taken.
+/// Unknown measurements in the settings, and values that are not positive numbers, are ignored. `ignored` lists them and all other
+/// ignored fields.
 #[utoipa::path(post, path = "/patterns/{auth}", tag = "Patterns", operation_id = "createPattern",
     request_body = NewPattern,
     responses(
-        (status = 201, description = "The pattern.", body = PatternAnswer),
+        (status = 201, description = "The pattern.", body = PatternResponse),
         (status = 400, description = "`postBodyMissing`: fewer than two fields. `settingsNotAnObject`, `dataNotAnObject`, \
-            `designMissing`, `designNotStringy`: the field is missing or not what it has to be. `designTooLong`, \
-            `settingsTooLarge`, `dataTooLarge`: it is larger than what is taken."),
+            `designMissing`, `designNotStringy`: the field is missing or invalid. `designTooLong`, \
+            `settingsTooLarge`, `dataTooLarge`: the field is too large."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
@@ -39,5 +39,5 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         image = caller.image_of_repeat(&session, image, has_image).await?;
     }
     crate::save_image(&session, image, id, &mut ignored).await;
-    crate::answer(&session, Outcome::Created, id, Some(ignored)).await
+    crate::respond(&session, Outcome::Created, id, Some(ignored)).await
 }

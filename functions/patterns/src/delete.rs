@@ -10,10 +10,10 @@ use crate::update::audited;
 
 /// Remove a pattern
 ///
-/// One's own, or anybody's at level 9.
+/// Level 9 can remove the patterns of all accounts.
 #[utoipa::path(delete, path = "/patterns/{id}/{auth}", tag = "Patterns", operation_id = "deletePattern",
     responses(
-        (status = 204, description = "The pattern is gone."),
+        (status = 204, description = "The pattern was removed."),
         (status = 404, description = "There is no such pattern."),
     ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {

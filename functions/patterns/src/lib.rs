@@ -1,4 +1,4 @@
-//! Patterns (contract-2023 section 3.5).
+//! Patterns.
 
 mod clone;
 mod create;
@@ -39,42 +39,46 @@ pub fn router() -> Routes {
 }
 
 #[derive(Serialize, ToSchema)]
-struct PatternAnswer {
+#[schema(as = PatternAnswer)]
+struct PatternResponse {
     result: Outcome,
     pattern: view::Pattern,
-    /// Names of the fields and measurements that were sent and not taken.
+    /// Names of the fields and measurements that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ignored: Option<Vec<String>>,
 }
 
-/// The pattern of that id, or 404.
+/// Returns the pattern with this id.
+///
+/// # Errors
+/// 404 if there is no such pattern.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<Pattern> {
     patterns::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// Keeps the image that came with a pattern.
+/// Stores the image of a pattern, if the request had one.
 async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, img: &str| Ok(patterns::set_image(db, id, img, now)?);
     session.save_image(image, ImageId::Pattern(id), ignored, refer).await;
 }
 
-/// Answers with the pattern as it is now: 201 when it was made, 200 when it was changed or copied.
-async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+/// Responds with the current pattern: 201 if it was created, 200 if it was changed or copied.
+async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let pattern = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
     Ok(show(session, outcome, pattern, ignored))
 }
 
-/// The answer that shows a pattern, under a tag that `If-Match` takes.
+/// Creates the response with a pattern, and with an entity tag that `If-Match` accepts.
 fn show(session: &Session, outcome: Outcome, pattern: Pattern, ignored: Option<Vec<String>>) -> Response {
     let content = content_tag(&pattern.content);
-    let answer = PatternAnswer {
+    let response = PatternResponse {
         result: outcome,
         pattern: view::Pattern::new(pattern, session),
         ignored,
     };
-    content.on(&answer).answer(outcome)
+    content.on(&response).answer(outcome)
 }
 
 fn content_tag(content: &PatternContent) -> ContentTag {

@@ -1,4 +1,4 @@
-//! `GET /patterns/{id}.json` and `GET /patterns/{id}.yaml`: a public pattern, for everybody.
+//! `GET /patterns/{id}.json` and `GET /patterns/{id}.yaml`: public patterns, without authentication.
 
 use axum::response::Response;
 use bespoke_core::{EntityId, StoredJson, Timestamp};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 const PROVIDER: &str = "FreeSewing.org";
 
-/// A public pattern. Whose it is, is left out (defect D72).
+/// A public pattern, without its owner.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PublicPattern)]
@@ -87,7 +87,7 @@ pub(crate) async fn json(_: Public, session: Session, params: Params) -> Result<
     responses(
         (status = 200, description = "The pattern.", body = String, content_type = "text/yaml"),
         (status = 404, description = "There is no such pattern, or it is private.", body = String, content_type = "text/yaml"),
-        (status = 413, description = "`listTooLarge`: the document is too large. Read it as JSON."),
+        (status = 413, description = "`listTooLarge`: the document is too large for YAML. Read it as JSON."),
     ))]
 pub(crate) async fn yaml(_: Public, session: Session, params: Params) -> Result<Response> {
     match find(&session, &params).await? {

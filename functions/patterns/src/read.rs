@@ -8,7 +8,7 @@ use bespoke_web::{Caller, Error, Id, Outcome, Paging, Params, Query, Result, Ses
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::PatternAnswer;
+use crate::PatternResponse;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PatternList {
@@ -16,12 +16,12 @@ pub(crate) struct PatternList {
     patterns: Vec<view::Pattern>,
 }
 
-/// List one's patterns
+/// List the caller's patterns
 #[utoipa::path(get, path = "/patterns/{auth}", tag = "Patterns", operation_id = "listPatterns", params(Paging),
     responses(
-        (status = 200, description = "The patterns of the caller, in the order in which they were made.", body = PatternList),
-        (status = 400, description = "`afterUnknown`: there is no such pattern to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 200, description = "The patterns of the caller, oldest first.", body = PatternList),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id, context) = (paging.0.page()?, caller.actor.user_id, session.clone());
@@ -38,10 +38,10 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Qu
 
 /// Read a pattern
 ///
-/// One's own, or anybody's at level 6. That a pattern is public makes no difference here.
+/// Level 6 can read the patterns of all accounts. For other callers, this route returns only their own patterns, not public ones.
 #[utoipa::path(get, path = "/patterns/{id}/{auth}", tag = "Patterns", operation_id = "readPattern",
     responses(
-        (status = 200, description = "The pattern.", body = PatternAnswer),
+        (status = 200, description = "The pattern.", body = PatternResponse),
         (status = 403, description = "`idNotNumeric`: the id is neither a number nor a UUID."),
         (status = 404, description = "There is no such pattern."),
     ))]

@@ -8,16 +8,16 @@ use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, IfMatch, Outcome, Result, Session};
 use serde_json::{Value, json};
 
-use crate::PatternAnswer;
+use crate::PatternResponse;
 
 /// Change a pattern
 ///
-/// One's own, or anybody's at level 9. `data` and `settings` replace what was there. What cannot be taken never fails the
-/// request: `ignored` names it.
+/// Level 9 can change the patterns of all accounts. `data` and `settings` are replaced completely. Invalid fields do not fail the
+/// request; `ignored` lists them.
 #[utoipa::path(patch, path = "/patterns/{id}/{auth}", tag = "Patterns", operation_id = "updatePattern",
     request_body = PatternChanges,
     responses(
-        (status = 200, description = "The pattern as it is now.", body = PatternAnswer),
+        (status = 200, description = "The updated pattern.", body = PatternResponse),
         (status = 404, description = "There is no such pattern."),
     ))]
 pub(crate) async fn update(
@@ -49,10 +49,10 @@ pub(crate) async fn update(
     });
     let pattern_id = change.await?;
     crate::save_image(&session, image, pattern_id, &mut ignored).await;
-    crate::answer(&session, Outcome::Success, pattern_id, Some(ignored)).await
+    crate::respond(&session, Outcome::Success, pattern_id, Some(ignored)).await
 }
 
-/// What the audit keeps of somebody else's pattern.
+/// The fields that the audit records when the pattern of another account is changed.
 pub(crate) fn audited(content: &PatternContent) -> Value {
     json!({ "name": content.name, "notes": content.notes, "public": content.public, "data": content.data,
         "settings": content.settings })

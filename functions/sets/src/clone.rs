@@ -6,15 +6,14 @@ use bespoke_database::sets;
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Caller, Id, Outcome, Result, Session};
 
-use crate::SetAnswer;
+use crate::SetResponse;
 
-/// Copy a measurements set into one's own
+/// Copy a measurements set into the caller's account
 ///
-/// The source is one's own, a public one, or any at level 8. The copy is private.
-// The original left the copy with the owner of the source: defect D51.
+/// The source must belong to the caller or be public. Level 8 can copy all sets. The copy is private.
 #[utoipa::path(post, path = "/sets/{id}/clone/{auth}", tag = "Sets", operation_id = "cloneSet",
     responses(
-        (status = 201, description = "The copy.", body = SetAnswer),
+        (status = 201, description = "The copy.", body = SetResponse),
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {
@@ -44,5 +43,5 @@ pub(crate) async fn clone(caller: Caller<WRITE_SOME>, session: Session, id: Id) 
         Ok(sets::insert(db, uuid, actor.user_id, &content, now)?)
     });
     let clone_id = copy.await?.value;
-    crate::answer(&session, Outcome::Created, clone_id, None).await
+    crate::respond(&session, Outcome::Created, clone_id, None).await
 }

@@ -11,15 +11,14 @@ use bespoke_web::content::set::{self, NewSet};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, Outcome, Result, Session};
 
-use crate::SetAnswer;
+use crate::SetResponse;
 
 /// Store a measurements set
 ///
-/// Measurements that are unknown or no number above zero are left out; `ignored` names them, and every field that was not
-/// taken.
+/// Unknown measurements, and values that are not positive numbers, are ignored. `ignored` lists them and all other ignored fields.
 #[utoipa::path(post, path = "/sets/{auth}", tag = "Sets", operation_id = "createSet", request_body = NewSet,
     responses(
-        (status = 201, description = "The set.", body = SetAnswer),
+        (status = 201, description = "The set.", body = SetResponse),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
             `nameTooLong`: the name has more than 1024 bytes."),
     ))]
@@ -38,17 +37,17 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     if made.is_repeat {
         let set = session.read(|db| crate::find(db, Id(EntityId::Integer(id)))).await?;
         let has_image = set.content.img == Some(ImageId::Set(id).to_string());
-        // The image is left out of account, because it comes after the set.
+        // The image is not compared here, because it is stored after the set.
         let stored = SetContent {
             img: content.img.clone(),
             ..set.content
         };
-        // The response shows the set as it is now. A key that only writes must not read changes of others by a repeat.
+        // The response shows the current set. A key that can only write must not read changes of other callers by repeating a request.
         if stored != *content {
             caller.require_scope(&session, Scope::SetsRead, Some(set.uuid)).await?;
         }
         image = caller.image_of_repeat(&session, image, has_image).await?;
     }
     crate::save_image(&session, image, id, &mut ignored).await;
-    crate::answer(&session, Outcome::Created, id, Some(ignored)).await
+    crate::respond(&session, Outcome::Created, id, Some(ignored)).await
 }

@@ -10,10 +10,10 @@ use crate::update::audited;
 
 /// Remove a measurements set
 ///
-/// One's own, or anybody's at level 9.
+/// Level 9 can remove the sets of all accounts.
 #[utoipa::path(delete, path = "/sets/{id}/{auth}", tag = "Sets", operation_id = "deleteSet",
     responses(
-        (status = 204, description = "The set is gone."),
+        (status = 204, description = "The set was removed."),
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn delete(caller: Caller<WRITE_SOME>, session: Session, id: Id) -> Result<Response> {

@@ -13,42 +13,43 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Parts of an export and of a list that are no sets, and that say nothing about any.
+/// Fields of an export or a list that contain no sets and are not reported as ignored.
 const ENVELOPE: [&str; 5] = ["format", "version", "exportedAt", "url", "result"];
 
-/// One set, as `GET /sets/{id}.json` and `GET /sets/{id}.yaml` give it; or many, as an export and `GET /sets/{auth}` do.
+/// One set, in the form of `GET /sets/{id}.json` and `GET /sets/{id}.yaml`, or many sets, in the form of an export and `GET /sets/{auth}`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct ImportedSets {
-    /// Sets; without this field, the other fields are those of one set.
+    /// The sets. Without this field, the other fields describe one set.
     #[schema(value_type = Option<Vec<HashMap<String, Value>>>)]
     sets: Option<Vec<Value>>,
     /// Name.
     name: Option<String>,
     #[schema(value_type = Option<bespoke_web::view::schema::Measurements>)]
     measurements: Option<JsonObject>,
-    /// `metric` or `imperial`, what its owner wants to see, with millimetres in any case; or `mm`, `cm` or `in`, which is converted.
+    /// Unit of the measurements. `metric` and `imperial` are the owner's preference, with values in millimetres. Values in `mm`, `cm` or
+    /// `in` are converted.
     units: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ImportedSetsAnswer)]
-struct Answer {
+struct ImportSetsResponse {
     result: Outcome,
-    /// The sets that were added, in their order.
+    /// The added sets, in the order of the request.
     sets: Vec<view::Set>,
-    /// How many sets that is.
+    /// Number of added sets.
     added: u32,
-    /// How many sets the account had already, from this or from an earlier import; they stay as they are.
+    /// Number of sets that the account already had, for example from an earlier import. They are not changed.
     present: u32,
-    /// What was sent and not taken: `account`, `sets.0.measies.tail` (counted from 0), and the like.
+    /// Paths of ignored fields, for example `account` or `sets.0.measies.tail` (counted from 0).
     ignored: Vec<String>,
 }
 
-/// What the commit says of itself.
+/// The result of the commit.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    /// Integer id of the last set that was added. Those of one commit follow each other.
+    /// Integer id of the last added set. The ids of one commit are consecutive.
     last: i64,
     added: u32,
     present: u32,
@@ -56,15 +57,15 @@ struct Stored {
 
 /// Import measurements sets
 ///
-/// They are added with new ids and without their images; one that the account has already is left alone. All of them are taken, or
-/// none. YAML of at most 64 KiB is read too, as `text/yaml` or `application/yaml`.
+/// The sets are added with new ids and without their images. Sets that the account already has are skipped. If a set is invalid, none is
+/// added. YAML of at most 64 KiB is accepted too, as `text/yaml` or `application/yaml`.
 #[utoipa::path(post, path = "/sets/import/{auth}", tag = "Sets", operation_id = "importSets",
     request_body = ImportedSets,
     responses(
-        (status = 201, description = "What was added.", body = Answer),
+        (status = 201, description = "The added sets.", body = ImportSetsResponse),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
-            `nameTooLong`: a name has more than 1024 bytes. `formatUnknown`: this is no set. \
-            `unitsUnknown`: there is no such unit. `measurementsInvalid`: a measurement is no number, not above zero, \
+            `nameTooLong`: a name has more than 1024 bytes. `formatUnknown`: the body is not a set. \
+            `unitsUnknown`: unknown unit. `measurementsInvalid`: a measurement is not a number, not positive, \
             or more than 10,000 mm or 90 degrees. `tooManyRecords`: more than 5000 sets."),
     ))]
 pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: Document) -> Result<Response> {
@@ -80,9 +81,9 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
     let mut sets = session
         .read_blocking(move |db| Ok(sets::by_user(db, user_id, page)?))
         .await?;
-    // A repeat may come when some of them are gone.
+    // When a repeated request arrives, some of the sets may have been removed.
     sets.retain(|set| set.id <= last);
-    Ok(Outcome::Created.answer(&Answer {
+    Ok(Outcome::Created.answer(&ImportSetsResponse {
         result: Outcome::Created,
         sets: sets.into_iter().map(|set| view::Set::new(&set, &session)).collect(),
         added,
@@ -91,7 +92,7 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
     }))
 }
 
-/// The sets of a request, and the names of what is not taken.
+/// Parses the sets of a request. Also returns the paths of the ignored fields.
 fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<ImportedRecord<SetContent>>, Vec<String>)> {
     let read = |fields| ImportedRecord::parse(fields, context, |fields| set::import(fields, context.config()));
     let Some(sets) = body.remove("sets") else {

@@ -1,4 +1,4 @@
-//! Measurement sets (contract-2023 section 3.3).
+//! Measurement sets.
 
 mod clone;
 mod create;
@@ -30,7 +30,7 @@ pub fn router() -> Routes {
         .with(route!(create::create).scopes(&[SetsWrite]).repeatable())
         .with(route!(read::list).scopes(&[SetsRead]))
         .with(route!(read::read).scopes(&[SetsRead]))
-        // The answer shows the set, and so does a copy.
+        // The response contains the set, so these routes need `sets:read` too.
         .with(route!(update::update).scopes(&[SetsRead, SetsWrite]).conditional())
         .with(route!(delete::delete).scopes(&[SetsWrite]))
         .with(route!(clone::clone).scopes(&[SetsRead, SetsWrite]).repeatable())
@@ -43,26 +43,33 @@ pub fn router() -> Routes {
 }
 
 #[derive(Serialize, ToSchema)]
-struct SetAnswer {
+#[schema(as = SetAnswer)]
+struct SetResponse {
     result: Outcome,
     set: view::Set,
-    /// Names of the fields and measurements that were sent and not taken.
+    /// Names of the fields and measurements that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ignored: Option<Vec<String>>,
 }
 
-/// The set of that id, or 404.
+/// Returns the set with this id.
+///
+/// # Errors
+/// 404 if there is no such set.
 fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
     sets::by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// The same, only to be shown.
+/// Returns the set with this id in its stored form, for a response.
+///
+/// # Errors
+/// 404 if there is no such set.
 fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<StoredSet>> {
     sets::stored_by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
-/// Writes down that the caller reads a set that is private and another account's.
+/// Writes an audit entry if the set is private and belongs to another account.
 async fn record_read<const LEVEL: u8>(caller: &Caller<LEVEL>, session: &Session, set: &StoredSet) -> Result<()> {
     if set.content.public {
         return Ok(());
@@ -71,30 +78,30 @@ async fn record_read<const LEVEL: u8>(caller: &Caller<LEVEL>, session: &Session,
     caller.record_read(session, audit_entry, set.user_id).await
 }
 
-/// Keeps the image that came with a set.
+/// Stores the image of a set, if the request had one.
 async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &mut Vec<String>) {
     let now = session.now();
     let refer = move |db: &Db<'_>, img: &str| Ok(sets::set_image(db, id, img, now)?);
     session.save_image(image, ImageId::Set(id), ignored, refer).await;
 }
 
-/// Answers with the set as it is now: 201 when it was made, 200 when it was changed.
-async fn answer(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
+/// Responds with the current set: 201 if it was created, 200 if it was changed.
+async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let set = session.read(|db| find_stored(db, Id(EntityId::Integer(id)))).await?;
     Ok(under_tag(session, &set, outcome, ignored).answer(outcome))
 }
 
-/// The answer that shows a set, kept with it unless it has a link that ends.
+/// Creates the response with a set. It is cached together with the set, unless it contains a link that expires.
 fn show(session: &Session, set: &StoredSet) -> Response {
     let make = || under_tag(session, set, Outcome::Success, None);
     let lasts = set.content.public || session.image_url(set.content.img.as_deref(), false).is_none();
-    let answer = if lasts { TaggedBody::cached(set, make) } else { make() };
-    answer.answer(Outcome::Success)
+    let response = if lasts { TaggedBody::cached(set, make) } else { make() };
+    response.answer(Outcome::Success)
 }
 
-/// The answer under a tag that `If-Match` takes.
+/// Creates the body of a response, with an entity tag that `If-Match` accepts.
 fn under_tag(session: &Session, set: &StoredSet, result: Outcome, ignored: Option<Vec<String>>) -> TaggedBody {
-    content_tag(&set.content).on(&SetAnswer {
+    content_tag(&set.content).on(&SetResponse {
         result,
         set: view::Set::new(set, session),
         ignored,

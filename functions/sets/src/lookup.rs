@@ -1,5 +1,5 @@
-//! `GET /sets/{id}/measurements/{auth}`, the same for everybody, and `GET /sets/lookup/{auth}`: what a program needs to draft from
-//! a set.
+//! `GET /sets/{id}/measurements`, `GET /sets/{id}/measurements/{auth}` and `GET /sets/lookup/{auth}`: the measurements of a set in the form
+//! that programs need to draft a pattern.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// Most sets that an answer names as those that may be meant.
+/// Maximum number of candidates in the response to an ambiguous name.
 const MAX_CANDIDATES: usize = 100;
 
 /// Look up the measurements of a set
 ///
-/// One's own, or anybody's at level 6. A key with the scope `set:<uuid>:read` can do this for that set and nothing else.
+/// Level 6 can look up the sets of all accounts. The scope `set:<uuid>:read` allows only this call, and only for this set.
 #[utoipa::path(get, path = "/sets/{id}/measurements/{auth}", tag = "Measurements", operation_id = "lookUpSet",
     params(LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
-        (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
-            `designMissing`: `only` asks for the measurements of a design, and there is none."),
+        (status = 200, description = "The measurements, and problems with them.", body = LookupResponse),
+        (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: unknown name. \
+            `designMissing`: `only` needs a design, but the request names none."),
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn measurements(
@@ -43,16 +43,16 @@ pub(crate) async fn measurements(
     };
     let (lookup, set) = session.read(find).await?;
     crate::record_read(&caller, &session, &set).await?;
-    answer(lookup, &set)
+    respond(lookup, &set)
 }
 
 /// Look up the measurements of a public set
 #[utoipa::path(get, path = "/sets/{id}/measurements", tag = "Measurements", operation_id = "lookUpPublicSet",
     params(LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
-        (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
-            `designMissing`: `only` asks for the measurements of a design, and there is none."),
+        (status = 200, description = "The measurements, and problems with them.", body = LookupResponse),
+        (status = 400, description = "`unitsUnknown`, `onlyUnknown`, `designUnknown`: unknown name. \
+            `designMissing`: `only` needs a design, but the request names none."),
         (status = 404, description = "There is no such set, or it is private."),
     ))]
 pub(crate) async fn public(_: Public, session: Session, id: Id, asked: Query<LookupQuery>) -> Result<Response> {
@@ -65,19 +65,19 @@ pub(crate) async fn public(_: Public, session: Session, id: Id, asked: Query<Loo
         }
     };
     let (lookup, set) = session.read(find).await?;
-    answer(lookup, &set)
+    respond(lookup, &set)
 }
 
-/// Which set is meant.
+/// The name of a set.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Name {
-    /// Name of the set, as it is written; where there is none, in any letter case.
+    /// Name of the set. If no name matches exactly, letter case is ignored.
     #[param(required)]
     name: Option<String>,
 }
 
-/// Sets that may be meant.
+/// The sets that an ambiguous name may mean.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AmbiguousName)]
 pub(crate) struct Ambiguous {
@@ -85,11 +85,11 @@ pub(crate) struct Ambiguous {
     result: &'static str,
     /// `nameAmbiguous`
     error: &'static str,
-    /// Some of the sets of that name, a hundred at most.
+    /// Sets with this name, at most 100.
     candidates: Vec<Candidate>,
 }
 
-/// A set that may be meant.
+/// A set that an ambiguous name may mean.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Candidate {
@@ -100,16 +100,16 @@ pub(crate) struct Candidate {
     updated_at: Timestamp,
 }
 
-/// Look up the measurements of a set of one's own by its name
+/// Look up the measurements of one of the caller's sets by name
 ///
 /// A key with scopes needs `sets:read`.
 #[utoipa::path(get, path = "/sets/lookup/{auth}", tag = "Measurements", operation_id = "lookUpSetByName",
     params(Name, LookupQuery),
     responses(
-        (status = 200, description = "The measurements, and what there is to say about them.", body = LookupResponse),
-        (status = 400, description = "`nameMissing`: no name is given. \
-            `unitsUnknown`, `onlyUnknown`, `designUnknown`: there is none of that name. \
-            `designMissing`: `only` asks for the measurements of a design, and there is none."),
+        (status = 200, description = "The measurements, and problems with them.", body = LookupResponse),
+        (status = 400, description = "`nameMissing`: the request has no name. \
+            `unitsUnknown`, `onlyUnknown`, `designUnknown`: unknown name. \
+            `designMissing`: `only` needs a design, but the request names none."),
         (status = 404, description = "There is no such set."),
         (status = 409, description = "More than one set has that name.", body = Ambiguous),
     ))]
@@ -134,7 +134,7 @@ pub(crate) async fn by_name(
     let (lookup, found) = session.read(find).await?;
     match &found[..] {
         [] => Err(Error::not_found()),
-        [set] => answer(lookup, set),
+        [set] => respond(lookup, set),
         all => Ok(ambiguous(all)),
     }
 }
@@ -154,7 +154,7 @@ fn ambiguous(found: &[Arc<StoredSet>]) -> Response {
     json(StatusCode::CONFLICT, &body)
 }
 
-fn answer(lookup: Lookup, set: &StoredSet) -> Result<Response> {
+fn respond(lookup: Lookup, set: &StoredSet) -> Result<Response> {
     let measies = serde_json::from_str(set.content.measies.get()).map_err(Error::internal)?;
     let head = SetSummary {
         id: set.id,

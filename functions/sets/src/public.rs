@@ -1,4 +1,4 @@
-//! `GET /sets/{id}.json` and `GET /sets/{id}.yaml`: a public set, for everybody.
+//! `GET /sets/{id}.json` and `GET /sets/{id}.yaml`: public sets, without authentication.
 
 use axum::response::Response;
 use bespoke_core::entity::set::MeasurementSet;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 const AUTHOR: &str = "FreeSewing.org";
 const ABOUT: &str = "Measurements of one body. Lengths are in millimetres, shoulderSlope is in degrees.";
 
-/// A public set. What concerns its owner alone is left out.
+/// A public set, without the fields that are only for its owner.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PublicSet)]
@@ -36,7 +36,7 @@ pub(crate) struct Document {
     image: Option<String>,
     #[schema(value_type = bespoke_web::view::schema::Measurements)]
     measurements: Measurements,
-    /// What its owner wants to see; the values are millimetres either way.
+    /// The unit that the owner prefers. The values are always in millimetres.
     #[schema(pattern = "^(metric|imperial)$")]
     units: &'static str,
 }

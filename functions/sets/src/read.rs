@@ -7,7 +7,7 @@ use bespoke_web::{Caller, Id, Outcome, Paging, Query, Result, Session, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::SetAnswer;
+use crate::SetResponse;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SetList {
@@ -15,13 +15,13 @@ pub(crate) struct SetList {
     sets: Vec<view::Set>,
 }
 
-/// List one's measurements sets
+/// List the caller's measurements sets
 #[utoipa::path(get, path = "/sets/{auth}", tag = "Sets", operation_id = "listSets",
     params(Paging),
     responses(
-        (status = 200, description = "The sets of the caller, in the order in which they were made.", body = SetList),
-        (status = 400, description = "`afterUnknown`: there is no such set to go on behind."),
-        (status = 413, description = "`listTooLarge`: ask for parts, with `limit` and `after`."),
+        (status = 200, description = "The sets of the caller, oldest first.", body = SetList),
+        (status = 400, description = "`afterUnknown`: unknown cursor."),
+        (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id, context) = (paging.0.page()?, caller.actor.user_id, session.clone());
@@ -38,10 +38,10 @@ pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Qu
 
 /// Read a measurements set
 ///
-/// One's own, or anybody's at level 6. That a set is public makes no difference here.
+/// Level 6 can read the sets of all accounts. For other callers, this route returns only their own sets, not public ones.
 #[utoipa::path(get, path = "/sets/{id}/{auth}", tag = "Sets", operation_id = "readSet",
     responses(
-        (status = 200, description = "The set.", body = SetAnswer),
+        (status = 200, description = "The set.", body = SetResponse),
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Response> {

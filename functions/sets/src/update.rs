@@ -8,15 +8,15 @@ use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, IfMatch, Outcome, Result, Session};
 use serde_json::{Value, json};
 
-use crate::SetAnswer;
+use crate::SetResponse;
 
 /// Change a measurements set
 ///
-/// One's own, or anybody's at level 9. Measurements are merged over those that are there. What cannot be taken never fails
-/// the request: `ignored` names it.
+/// Level 9 can change the sets of all accounts. Measurements are merged into the stored ones. Invalid fields do not fail the request;
+/// `ignored` lists them.
 #[utoipa::path(patch, path = "/sets/{id}/{auth}", tag = "Sets", operation_id = "updateSet", request_body = SetChanges,
     responses(
-        (status = 200, description = "The set as it is now.", body = SetAnswer),
+        (status = 200, description = "The updated set.", body = SetResponse),
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn update(
@@ -48,10 +48,10 @@ pub(crate) async fn update(
     });
     let set_id = change.await?;
     crate::save_image(&session, image, set_id, &mut ignored).await;
-    crate::answer(&session, Outcome::Success, set_id, Some(ignored)).await
+    crate::respond(&session, Outcome::Success, set_id, Some(ignored)).await
 }
 
-/// What the audit keeps of somebody else's set.
+/// The fields that the audit records when the set of another account is changed.
 pub(crate) fn audited(content: &SetContent) -> Value {
     json!({ "name": content.name, "notes": content.notes, "public": content.public, "imperial": content.imperial,
         "measies": content.measies })

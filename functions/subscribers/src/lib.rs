@@ -1,5 +1,5 @@
-//! Who gets the newsletter (contract-2023 section 3.9, contract-2026 section 2). Whoever knows an address can ask for a mail
-//! to it, and no more: what is in the mail alone subscribes and unsubscribes (defect D53).
+//! Subscriptions to the newsletter. A request with an address only sends a mail to this address. Subscribing and unsubscribing need the
+//! secrets in that mail.
 
 mod one_click;
 mod remove;
@@ -32,7 +32,7 @@ struct Done {
     result: Outcome,
 }
 
-/// The address of a request, cleaned.
+/// Returns the cleaned address of a request.
 fn email_of(body: &JsonObject) -> Result<String> {
     let email = body.get("email").and_then(Value::as_str).map(clean_email);
     let email = email.filter(|email| !email.is_empty());
@@ -44,7 +44,10 @@ fn email_of(body: &JsonObject) -> Result<String> {
     }
 }
 
-/// The subscriber of that UUID, whose links have that check; or 404.
+/// Returns the subscriber with this UUID if `check` is the check of its links.
+///
+/// # Errors
+/// 404 otherwise.
 fn find(db: &Db<'_>, id: &str, check: &str) -> Result<Subscriber> {
     let Some(EntityId::Uuid(uuid)) = EntityId::parse(id) else {
         return Err(Error::not_found());
@@ -53,7 +56,7 @@ fn find(db: &Db<'_>, id: &str, check: &str) -> Result<Subscriber> {
     found.ok_or_else(Error::not_found)
 }
 
-/// The subscriber with that UUID or keyed hash, which only mails to it have.
+/// Returns the subscriber with this UUID or keyed hash. Only mails to the subscriber contain them.
 fn by_secret(db: &Db<'_>, secret: &str) -> Result<Option<Subscriber>> {
     Ok(match EntityId::parse(secret) {
         Some(EntityId::Uuid(uuid)) => subscribers::by_uuid(db, uuid)?,

@@ -1,5 +1,5 @@
-//! `GET /ocunsub/{id}` and `POST /ocunsub/{id}`: unsubscribing with one click in the mail program (RFC 8058). Programs that
-//! look at every link in a mail send GET, which changes nothing.
+//! `GET /ocunsub/{id}` and `POST /ocunsub/{id}`: unsubscribing with one click in the mail program (RFC 8058). Mail programs that
+//! follow all links send GET, so GET changes nothing.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -8,7 +8,7 @@ use bespoke_web::{Error, Params, Public, Result, Session};
 use http::{HeaderValue, header};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// Nothing is loaded, nothing runs; the form goes to where the page is from.
+/// Content security policy of the page: it loads nothing, runs nothing, and its form is sent only to this instance.
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
 
@@ -24,9 +24,9 @@ fn html(title: &str, body: &str) -> Response {
     response
 }
 
-/// Ask whether to unsubscribe
+/// Show the page that unsubscribes
 ///
-/// A page with one button, for who opens the link of a mail in a browser. It changes nothing.
+/// The page has one button, for users who open the link in a browser. Reading it changes nothing.
 #[utoipa::path(get, path = "/ocunsub/{id}", tag = "Newsletter", operation_id = "oneClickPage",
     params(("id" = String, Path, description = "The secret in the `List-Unsubscribe` header of the mail.")),
     responses(
@@ -38,15 +38,15 @@ pub(crate) async fn page(_: Public, session: Session, params: Params) -> Result<
     let found = session.read(|db| crate::by_secret(db, secret)).await?;
     found.ok_or_else(Error::not_found)?;
     let form = "<form method=\"post\"><button>Unsubscribe</button></form>";
-    Ok(html("Do you want the newsletter no longer?", form))
+    Ok(html("Unsubscribe from the newsletter?", form))
 }
 
 /// Unsubscribe with one click
 ///
-/// Whatever the body says. Doing it again is no error.
+/// Ignores the body. Repeated calls succeed.
 #[utoipa::path(post, path = "/ocunsub/{id}", tag = "Newsletter", operation_id = "oneClickUnsubscribe",
     params(("id" = String, Path, description = "The secret in the `List-Unsubscribe` header of the mail.")),
-    responses((status = 200, description = "The address gets no newsletter.", body = String, content_type = "text/html")))]
+    responses((status = 200, description = "The address no longer gets the newsletter.", body = String, content_type = "text/html")))]
 pub(crate) async fn unsubscribe(_: Public, session: Session, params: Params) -> Result<Response> {
     let secret = params.get("id").to_owned();
     let remove = session.write(move |db| {
@@ -58,6 +58,6 @@ pub(crate) async fn unsubscribe(_: Public, session: Session, params: Params) -> 
     remove.await?;
     Ok(html(
         "You are unsubscribed.",
-        "<p>You get no more newsletters at this address.</p>",
+        "<p>This address will no longer receive the newsletter.</p>",
     ))
 }

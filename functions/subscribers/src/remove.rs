@@ -11,15 +11,15 @@ use crate::Done;
 
 /// Unsubscribe
 ///
-/// Links of the original's mails work too.
+/// Also accepts the links in mails of the first API generation.
 #[utoipa::path(delete, path = "/subscriber/{id}/{ehash}", tag = "Newsletter", operation_id = "unsubscribeWithCheck",
     params(
-        ("id" = Uuid, Path, description = "The id in the link of the mail."),
-        ("ehash" = String, Path, description = "The check in the link of the mail."),
+        ("id" = Uuid, Path, description = "The id from the link in the mail."),
+        ("ehash" = String, Path, description = "The check from the link in the mail."),
     ),
     responses(
-        (status = 204, description = "The address gets no newsletter."),
-        (status = 404, description = "There is no such subscription, or the check is another's."),
+        (status = 204, description = "The address no longer gets the newsletter."),
+        (status = 404, description = "There is no such subscription, or the check belongs to another one."),
     ))]
 pub(crate) async fn by_id_and_check(_: Public, session: Session, params: Params) -> Result<Response> {
     let (id, check) = (params.get("id").to_owned(), params.get("ehash").to_owned());
@@ -31,11 +31,11 @@ pub(crate) async fn by_id_and_check(_: Public, session: Session, params: Params)
     Ok(no_content())
 }
 
-/// Unsubscribe, by one of the secrets alone
+/// Unsubscribe with one secret
 #[utoipa::path(delete, path = "/subscriber/{id}", tag = "Newsletter", operation_id = "unsubscribe",
-    params(("id" = String, Path, description = "The id or the check in the link of the mail.")),
+    params(("id" = String, Path, description = "The id or the check from the link in the mail.")),
     responses(
-        (status = 204, description = "The address gets no newsletter."),
+        (status = 204, description = "The address no longer gets the newsletter."),
         (status = 404, description = "There is no such subscription."),
     ))]
 pub(crate) async fn by_secret(_: Public, session: Session, params: Params) -> Result<Response> {
@@ -48,7 +48,7 @@ pub(crate) async fn by_secret(_: Public, session: Session, params: Params) -> Re
     Ok(no_content())
 }
 
-/// Who wants the newsletter no longer.
+/// Body of `POST /subscriber/remove`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct RemoveRequest {
@@ -57,14 +57,14 @@ pub(crate) struct RemoveRequest {
     email: String,
 }
 
-/// Ask to be unsubscribed
+/// Request to be unsubscribed
 ///
-/// A mail with a link goes to the address if it gets the newsletter, at most three an hour; the answer is the same if it does not.
+/// Sends a mail with a link if the address gets the newsletter, at most three an hour. The response is the same otherwise.
 #[utoipa::path(post, path = "/subscriber/remove", tag = "Newsletter", operation_id = "requestUnsubscription",
     request_body = RemoveRequest,
     responses(
-        (status = 200, description = "A mail is under way, if there is somebody to mail it to.", body = Done),
-        (status = 400, description = "`emailMissing`, `emailInvalid`: the address is missing or none."),
+        (status = 200, description = "If the address gets the newsletter, a mail was sent.", body = Done),
+        (status = 400, description = "`emailMissing`, `emailInvalid`: the address is missing or invalid."),
     ))]
 pub(crate) async fn by_mail(_: Public, session: Session, body: Body) -> Result<Response> {
     let email = crate::email_of(&body.0)?;

@@ -34,7 +34,7 @@ pub(crate) struct Subscribed {
     data: Subscription,
 }
 
-/// Who wants the newsletter.
+/// Body of `POST /subscriber`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct SubscribeRequest {
@@ -46,15 +46,13 @@ pub(crate) struct SubscribeRequest {
     language: String,
 }
 
-/// Ask for the newsletter
+/// Request the newsletter
 ///
-/// A mail with a link goes to the address, at most three an hour; the answer is the same whether it gets the newsletter already or
-/// not.
+/// Sends a mail with a link to the address, at most three an hour. The response is the same if the address already gets the newsletter.
 #[utoipa::path(post, path = "/subscriber", tag = "Newsletter", operation_id = "subscribe", request_body = SubscribeRequest,
     responses(
-        (status = 200, description = "A mail is under way. `id` and `ehash` are there in test mode only.", body = Subscribed),
-        (status = 400, description = "`emailMissing`, `emailInvalid`, `languageMissing`: the field is missing or not what \
-            it has to be."),
+        (status = 200, description = "A mail was sent. `id` and `ehash` are present only in test mode.", body = Subscribed),
+        (status = 400, description = "`emailMissing`, `emailInvalid`, `languageMissing`: the field is missing or invalid."),
     ))]
 pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result<Response> {
     let Body(body) = body;
@@ -103,7 +101,7 @@ pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result
     }))
 }
 
-/// What confirms a subscription: both stand in the link of the mail.
+/// Body of `PUT /subscriber`: the values from the link in the mail.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct ConfirmSubscription {
@@ -119,7 +117,7 @@ pub(crate) struct ConfirmSubscription {
     responses(
         (status = 200, description = "The address gets the newsletter.", body = Done),
         (status = 400, description = "`idMissing`, `ehashMissing`: the field is missing."),
-        (status = 404, description = "There is no such subscription, or the check is another's."),
+        (status = 404, description = "There is no such subscription, or the check belongs to another one."),
     ))]
 pub(crate) async fn confirm(_: Public, session: Session, body: Body) -> Result<Response> {
     let text = |field: &str, missing| {

@@ -12,12 +12,12 @@ use utoipa::ToSchema;
 
 use super::writer::ExportWriter;
 
-/// By this an import knows an export.
+/// Identifies a file as an export.
 pub(crate) const FORMAT: &str = "bespoke-account";
-/// Version of the format. A later one that a reader of this one would misunderstand has a higher number.
+/// Version of the format. It increases if readers of the previous version would misunderstand the file.
 pub(crate) const VERSION: u32 = 1;
 
-/// Everything of an account, in clear, save what opens it: no password, no secret of a key, no id or check of a link.
+/// All data of an account, decrypted. Credentials are left out: the password, the secrets of keys, and the ids and checks of links.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a file")]
 #[schema(rename_all = "camelCase")]
@@ -28,24 +28,24 @@ pub(crate) struct Export {
     version: u32,
     #[schema(value_type = String, format = DateTime)]
     exported_at: Timestamp,
-    /// Where it comes from.
+    /// URL of the instance that created the export.
     url: String,
     account: view::Account,
-    /// Without their secrets.
+    /// API keys, without their secrets.
     apikeys: Vec<ApiKeyListItem>,
     bookmarks: Vec<view::Bookmark>,
     patterns: Vec<view::Pattern>,
     sets: Vec<view::Set>,
-    /// What waits for a link to be opened.
+    /// Confirmations whose link has not been opened yet.
     confirmations: Vec<Confirmation>,
-    /// What was suggested to curators.
+    /// Suggestions of the account to the curators.
     suggestions: Vec<SuggestionView>,
-    /// What the newsletter knows of the account's address.
+    /// Newsletter subscription of the account's address.
     #[schema(required)]
     subscriber: Option<Subscriber>,
 }
 
-/// Something that waits for a link to be opened.
+/// A confirmation whose link has not been opened yet.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ExportedConfirmation)]
@@ -75,7 +75,7 @@ impl From<confirmation::Confirmation> for Confirmation {
     }
 }
 
-/// What the newsletter knows of somebody.
+/// A newsletter subscription.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ExportedSubscriber)]
@@ -83,16 +83,16 @@ struct Subscriber {
     email: String,
     #[schema(value_type = String, pattern = "^(en|de|es|fr|nl|uk)$")]
     language: Language,
-    /// Whether the newsletter goes there.
+    /// Whether the subscription was confirmed.
     active: bool,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
-/// Writes everything of the account of that id, record by record.
+/// Writes all data of the account, record by record.
 ///
 /// # Errors
-/// 404 if there is no such account; 429 if the file is larger than it may be.
+/// 404 if there is no such account, 429 if the file would exceed the allowance.
 pub(super) fn write(db: &Db<'_>, user_id: i64, context: &Context, allowance: ExportAllowance) -> Result<Vec<u8>> {
     let user = users::by_id(db, EntityId::Integer(user_id))?.ok_or_else(Error::not_found)?;
     let subscriber = subscribers::by_email(db, &user.email)?.map(Subscriber::from);

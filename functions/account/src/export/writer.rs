@@ -1,19 +1,19 @@
-//! Writes the JSON text of an export value by value, so that only one record is in memory in addition to the text.
+//! Writes the JSON text of an export value by value, so that memory holds only one record in addition to the text.
 
 use bespoke_web::{Error, ExportAllowance, Result};
 use serde::Serialize;
 
-/// The text of a JSON object that is being written, without insignificant spaces.
+/// A JSON object under construction, without insignificant whitespace.
 pub(super) struct ExportWriter {
     text: Vec<u8>,
     allowance: ExportAllowance,
 }
 
-/// A list of the object.
+/// A list in the object.
 pub(super) struct ListWriter<'a>(&'a mut ExportWriter);
 
 impl ExportWriter {
-    /// An empty object.
+    /// Starts an empty object.
     pub(super) fn new(allowance: ExportAllowance) -> Self {
         Self {
             text: b"{".to_vec(),
@@ -24,13 +24,13 @@ impl ExportWriter {
     /// Adds a field.
     ///
     /// # Errors
-    /// 429 if the text is larger than it may be.
+    /// 429 if the text would exceed the allowance.
     pub(super) fn field(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
         self.name(name)?;
         self.value(value)
     }
 
-    /// Adds a field that is a list, with the items that `add` adds.
+    /// Adds a list field. The callback `add` adds its items.
     ///
     /// # Errors
     /// Those of `add`.
@@ -42,7 +42,7 @@ impl ExportWriter {
         Ok(())
     }
 
-    /// The complete text.
+    /// Completes the object and returns its text.
     pub(super) fn end(mut self) -> Vec<u8> {
         self.text.push(b'}');
         self.text
@@ -60,7 +60,7 @@ impl ExportWriter {
         self.allowance.check(self.text.len() as u64)
     }
 
-    /// Adds a comma unless an object or a list begins here. No complete value ends with a bracket that opens one.
+    /// Adds a comma unless this is the first entry of an object or a list. Complete values never end with an opening bracket.
     fn separate(&mut self) {
         if !self.text.ends_with(b"{") && !self.text.ends_with(b"[") {
             self.text.push(b',');
@@ -72,7 +72,7 @@ impl ListWriter<'_> {
     /// Adds an item.
     ///
     /// # Errors
-    /// 429 if the text is larger than it may be.
+    /// 429 if the text would exceed the allowance.
     pub(super) fn item(&mut self, item: &impl Serialize) -> Result<()> {
         self.0.separate();
         self.0.value(item)

@@ -16,7 +16,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// How many records.
+/// Numbers of records by type.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[schema(as = RecordCounts)]
 pub(super) struct Counts {
@@ -25,7 +25,7 @@ pub(super) struct Counts {
     bookmarks: u32,
 }
 
-/// The records of an import that can be stored.
+/// The valid records of an import.
 #[derive(Default)]
 pub(super) struct Records {
     sets: Vec<ImportedRecord<SetContent>>,
@@ -34,7 +34,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Takes the records out of a request; adds what cannot be taken to `ignored`.
+    /// Takes the records out of a request. Adds the paths of invalid records and fields to `ignored`.
     pub(super) fn take(body: &mut JsonObject, context: &Context, ignored: &mut Vec<String>) -> Result<Self> {
         let config = context.config();
         let records = Self {
@@ -56,11 +56,12 @@ impl Records {
         Ok(records)
     }
 
-    /// Stores those that the account does not have; gives how many that are, and how many it has. Nothing is stored if the limits of the account do not
-    /// allow them all, because a refusal after thousands of inserts would delay the writes of others.
+    /// Stores the records that the account does not have. Returns the numbers of stored records and of records that were already present.
+    /// Stores nothing if the account's limits do not allow all of them, because a refusal after thousands of inserts would delay
+    /// the writes of other accounts.
     pub(super) fn store(&self, db: &Db<'_>, owner: &AccountStatus, context: &Context) -> Result<(Counts, Counts)> {
         let (id, now) = (owner.id, context.now());
-        let place = Placing { owner, context };
+        let place = RecordUuids { owner, context };
         let sets = place.missing(&self.sets, "sets", &|uuid| Ok(sets::owner_of(db, uuid)?))?;
         let patterns = place.missing(&self.patterns, "patterns", &|uuid| {
             Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id))
@@ -95,7 +96,7 @@ impl Records {
 }
 
 impl Counts {
-    /// Counts of lists, which a request bounds.
+    /// Converts the lengths of lists. The size of a request bounds them.
     fn of(sets: usize, patterns: usize, bookmarks: usize) -> Self {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Self {
@@ -114,14 +115,14 @@ impl Counts {
     }
 }
 
-/// Finds the UUIDs of imported records.
-struct Placing<'a> {
+/// Derives the UUIDs of imported records.
+struct RecordUuids<'a> {
     owner: &'a AccountStatus,
     context: &'a Context,
 }
 
-impl Placing<'_> {
-    /// The records that the account does not have, with their UUIDs. Of records with the same UUID, the first one counts.
+impl RecordUuids<'_> {
+    /// Returns the records that the account does not have, with their UUIDs. The first record with a given UUID wins.
     fn missing<'r, T>(
         &self,
         records: &'r [ImportedRecord<T>],
@@ -140,7 +141,8 @@ impl Placing<'_> {
     }
 }
 
-/// Takes one list out of a request. A record that `read` refuses is left out; what it does not take of a record is named.
+/// Takes one list out of a request. Skips the records that `read` rejects. Adds the paths of skipped records and ignored fields
+/// to `ignored`.
 fn take<T>(
     body: &mut JsonObject,
     list: &str,

@@ -1,4 +1,4 @@
-//! Whoever came back gets in: to the account of the address, or to a new one.
+//! Signs in after the provider has confirmed an address: to the account with this address, or to a new account.
 
 use bespoke_core::entity::oauth::{OauthIdentity, OauthState};
 use bespoke_core::entity::user::{Consent, Status, User};
@@ -14,24 +14,24 @@ use uuid::Uuid;
 use crate::second_factor::CountedCode;
 use crate::signin::Entry;
 
-/// What an account says about its owner where the provider says nothing.
+/// Default `bio` of a new account if the provider has none.
 const NO_BIO: &str = "--";
 
-/// What came of it. A number is the account's integer id.
+/// The result of a sign-in. Numbers are integer ids of accounts.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) enum Entered {
-    /// Into an account that was there.
+    /// Signed in to an existing account.
     In(i64),
-    /// Into a new account.
+    /// Signed in to a new account.
     New(i64),
-    /// The account asks for a second factor.
+    /// The account requires a code of the second factor.
     CodeMissing,
-    /// Its code was wrong.
+    /// The code was wrong.
     CodeWrong,
 }
 
 impl Entered {
-    /// The result for the code of the second factor.
+    /// Converts the result for the attempt at the second factor.
     pub(super) fn entry(&self) -> Entry {
         match self {
             Self::In(_) | Self::New(_) => Entry::Admitted,
@@ -41,7 +41,7 @@ impl Entered {
     }
 }
 
-/// Lets somebody in, and has the state work no more; it stays while only the second factor is missing.
+/// Signs in, and marks the state as used. The state stays valid while only the code of the second factor is missing.
 pub(super) fn enter(
     db: &Db<'_>,
     state: &OauthState,
@@ -72,7 +72,7 @@ pub(super) fn enter(
     Ok(refused)
 }
 
-/// Consent is asked for here, and before anything else (contract-2023 section 2.5).
+/// Checks consent, and then the status of the account.
 pub(super) fn may_enter(user: &User) -> Result<()> {
     if user.account_status.consent == Consent::None {
         return Err(Error::consent_lacking());
@@ -105,7 +105,7 @@ fn sign_up(db: &Db<'_>, state: &OauthState, identity: &Identity, uuid: Uuid, now
     Ok(id)
 }
 
-/// The name, with as many `+` behind it as it takes; `None` when it can be none.
+/// Returns a free user name: `name`, followed by as many `+` as necessary. `None` if `name` is not a valid user name.
 fn free_name(db: &Db<'_>, name: &str, id: i64) -> Result<Option<String>> {
     let Some(mut name) = clean_username(name) else {
         return Ok(None);

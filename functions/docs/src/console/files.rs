@@ -1,8 +1,8 @@
-//! The files of the console, inside the binary.
+//! The files of the console, embedded in the binary.
 
 /// A file of the console.
 pub(crate) struct File {
-    /// Its path below `/console/`.
+    /// Path below `/console/`.
     name: &'static str,
     pub(crate) bytes: &'static [u8],
 }
@@ -21,7 +21,7 @@ impl File {
     }
 }
 
-/// The file of that path, in any letter case.
+/// Returns the file with this path. Letter case is ignored.
 pub(crate) fn find(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.name.eq_ignore_ascii_case(path))
 }
@@ -32,7 +32,7 @@ macro_rules! files {
     };
 }
 
-/// All of them, but the page itself.
+/// All files except the page itself.
 static FILES: [File; 56] = files![
     "api.js"
     "app.js"
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_of_the_folder_is_served() {
+    fn all_files_of_the_folder_are_served() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/console");
         let mut found = BTreeSet::new();
         walk(&root, &root, &mut found);
