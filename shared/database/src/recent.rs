@@ -1,7 +1,7 @@
-//! What was read last and is asked for again and again: kept as long as the rows that it was read from have not changed.
+//! Read cache: records that are read often, cached until the rows that they were read from change.
 //!
-//! What this process commits names its rows; after anything else, all is forgotten. Builds with assertions read once more whatever
-//! has outlived a change, and compare.
+//! A commit of this process names the rows that it changed. After any other change, the complete cache is invalidated.
+//! Builds with assertions read each entry that survived a change once more, and compare.
 
 use std::hash::Hash;
 use std::ops::Deref;
@@ -18,19 +18,19 @@ use crate::api_keys::Credential;
 use crate::sets::StoredSet;
 use crate::{Db, Result, Version};
 
-/// What is kept of each kind at most; with more than that all of that kind is forgotten. Bytes, as near as it matters.
+/// Approximate size of the cache of each kind, in bytes. If it grows larger, all entries of that kind are removed.
 const MAX_BYTES: usize = 24 * 1024 * 1024;
-/// What an entry takes beside its texts. Bytes.
+/// Size of an entry without its texts, in bytes.
 const ENTRY_BYTES: usize = 512;
 
-/// A record as it is stored, with room for the answer that shows it: it lasts as long as the record is what it was.
+/// A stored record, with room for the response that shows it. Both are valid as long as the record does not change.
 #[derive(Debug)]
 pub struct Stored<T> {
     record: T,
     shown: OnceLock<Shown>,
 }
 
-/// An answer that depends on nothing but its record.
+/// A response that depends only on its record.
 #[derive(Debug, Clone)]
 pub struct Shown {
     /// The body.
@@ -57,13 +57,13 @@ impl<T> Deref for Stored<T> {
 }
 
 impl<T> Stored<T> {
-    /// The answer that shows the record, made at the first time.
+    /// Returns the response that shows the record. It is made at the first call.
     pub fn shown(&self, make: impl FnOnce() -> Shown) -> Shown {
         self.shown.get_or_init(make).clone()
     }
 }
 
-/// What one process keeps.
+/// The read cache of one process.
 #[derive(Default)]
 pub(crate) struct Recent {
     pub(crate) credentials: Shelf<Uuid, Credential>,
@@ -71,28 +71,28 @@ pub(crate) struct Recent {
     pub(crate) sets: Shelf<i64, StoredSet>,
     pub(crate) sets_by_uuid: Shelf<Uuid, StoredSet>,
     pub(crate) designs: Shelf<String, Design>,
-    /// Calls by account, key and day, as far as they are in the database.
+    /// Calls by account, key and day that are counted in the database.
     pub(crate) calls: Shelf<(i64, Uuid, i64), i64>,
 }
 
 impl Recent {
-    /// Takes over to the next version what the change left as it was.
+    /// Moves entries that the change does not affect to the next version.
     pub(crate) fn follow(&self, change: &Change<'_>) {
         let is_touched = |table| change.rows.iter().any(|row| &*row.table == table);
         let accounts = is_touched("users");
         self.credentials.follow(change, accounts || is_touched("api_keys"), []);
         self.account_statuses.follow(change, accounts, []);
         self.calls.follow(change, accounts, []);
-        // A table without a `rowid`: its rows are not named.
+        // The table has no `rowid`, so changes do not name its rows.
         self.designs.follow(change, true, []);
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
-        // Of the account a set has the UUID, which never changes; with the account its sets go.
+        // A set contains the UUID of its account, which never changes. If the account is deleted, so are its sets.
         self.sets.follow(change, false, sets.map(|row| row.row));
         self.sets_by_uuid.follow(change, is_touched("sets"), []);
     }
 }
 
-/// What is kept, for a read of that version.
+/// The read cache at the version of a read.
 #[derive(Clone, Copy)]
 pub(crate) struct RecentAt<'a> {
     pub(crate) recent: &'a Recent,
@@ -100,7 +100,7 @@ pub(crate) struct RecentAt<'a> {
 }
 
 impl Db<'_> {
-    /// What stands under `key`, as the process has it on a shelf or as `read` finds it.
+    /// Returns the cached value of `key`, or reads and caches it.
     pub(crate) fn recent<K: Hash + Eq, V: Keep>(
         &self,
         shelf: impl FnOnce(&Recent) -> &Shelf<K, V>,
@@ -114,7 +114,7 @@ impl Db<'_> {
     }
 }
 
-/// What is kept of one kind, all of one version.
+/// Cached values of one kind, all of one version.
 pub(crate) struct Shelf<K, V>(Mutex<Kept<K, V>>);
 
 struct Kept<K, V> {
@@ -125,7 +125,7 @@ struct Kept<K, V> {
 
 struct Entry<V> {
     value: Arc<V>,
-    /// When it was read.
+    /// The version at which it was read.
     at: Version,
 }
 
@@ -139,14 +139,14 @@ impl<K, V> Default for Shelf<K, V> {
     }
 }
 
-/// What can be kept.
+/// A value that can be cached.
 pub(crate) trait Keep {
-    /// The length of its texts, which can be large. Bytes.
+    /// Returns the length of its texts, which can be large, in bytes.
     fn bytes(&self) -> usize {
         0
     }
 
-    /// Whether it is what was read now.
+    /// Returns whether the value equals the one that was read now.
     fn is_still(&self, now: &Self) -> bool;
 }
 
@@ -175,7 +175,7 @@ impl Keep for i64 {
 }
 
 impl Keep for StoredSet {
-    /// Those of the answer are as many.
+    /// Returns the response is about as long as the record.
     fn bytes(&self) -> usize {
         2 * (self.content.name.len() + self.content.notes.len() + self.content.measies.get().len())
     }
@@ -186,7 +186,7 @@ impl Keep for StoredSet {
 }
 
 impl<K: Hash + Eq, V: Keep> Shelf<K, V> {
-    /// Takes over to the next version what is not outdated, all of it or under these keys.
+    /// Moves entries to the next version, except for outdated ones: all of them or those of `keys`.
     fn follow(&self, change: &Change<'_>, all: bool, keys: impl IntoIterator<Item = K>) {
         let mut kept = self.lock();
         if kept.of != change.from {
@@ -205,8 +205,8 @@ impl<K: Hash + Eq, V: Keep> Shelf<K, V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What stands under `key` in that version: as it is kept, or as `read` finds it. That there is nothing is not kept, so that
-    /// nobody fills the shelf with what there is not.
+    /// Returns the value of `key` at that version from the cache, or reads and caches it. Missing records are not
+    /// cached, so that requests for ids that do not exist cannot fill the cache.
     pub(crate) fn get_or_read(
         &self,
         version: Version,
@@ -346,7 +346,7 @@ mod tests {
         })
     }
 
-    /// Whether each of the sets 1 and 2, the set by its UUID, and the calls are still there in that version.
+    /// Returns whether the sets 1 and 2, the set by its UUID, and the calls are still cached at that version.
     fn kept(recent: &Recent, seq: u64) -> (Vec<bool>, bool, bool) {
         let sets = [1, 2].map(|id| recent.sets.lock().has(at(seq), &id));
         let by_uuid = recent.sets_by_uuid.lock().has(at(seq), &Uuid::nil());
