@@ -1,4 +1,4 @@
-//! `bespoke import`: a database of the original is moved in.
+//! `bespoke import`: imports a legacy database.
 
 mod accounts;
 mod batches;
@@ -29,21 +29,22 @@ use self::tables::TABLES;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows of one commit. Fewer would write the pages of the indexes more often, more would take more memory.
+/// Rows per commit. Smaller commits would write the pages of the indexes more often; larger ones would take more
+/// memory.
 const BATCH_ROWS: usize = 10_000;
-/// Times that a commit of unknown outcome is tried again under the same name.
+/// Attempts of a commit of unknown outcome under the same commit id.
 const ATTEMPTS: u32 = 5;
-/// Notes that a report holds at most.
+/// The maximum number of issues in a report.
 const NOTES_MAX: u32 = 100_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// SQLite file of the original; its passphrase is in IMPORT_ENC_KEY
+    /// SQLite file of FreeSewing's backend; its passphrase is in IMPORT_ENC_KEY
     file: PathBuf,
-    /// Do everything in a scratch folder, report, and keep nothing
+    /// Import into a temporary folder, print the report, and keep nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leave tables and columns where they are that this version does not know
+    /// Skip tables and columns that this version does not know
     #[arg(long)]
     ignore_unknown: bool,
     /// Print the report as JSON
@@ -88,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     })
 }
 
-/// An installation of its own, with keys of its own, that is gone afterwards.
+/// Returns the environment of a temporary installation with new keys.
 fn scratch_environment(folder: &Path) -> Environment {
     let overrides = Overrides {
         data_dir: Some(folder.into()),
@@ -141,7 +142,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
     })
 }
 
-/// Begins the import, or finds out that it was begun; says whether it was finished.
+/// Begins the import, or finds an earlier one of the same file. Returns whether that was finished.
 async fn begin(database: &Database, source: &Source) -> Result<bool> {
     match database.read(Freshness::Strict, import::begun).await? {
         Some((digest, _)) if digest != source.digest => {

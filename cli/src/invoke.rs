@@ -1,4 +1,4 @@
-//! `bespoke invoke`: one event, as the Lambda function for its path would answer it.
+//! `bespoke invoke`: passes one event to the Lambda function for its path.
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     event: PathBuf,
 }
 
-/// Prints the gateway's answer and nothing else. Succeeds whenever the function answered, whatever the status.
+/// Prints only the response of the function. Succeeds if the function responded, with any status.
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     let environment = Environment::read(Overrides {
         data_dir,
@@ -45,7 +45,8 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         let gateway = Gateway::new(context.clone(), [routes]);
         let mut function = Adapter::from(service_fn(|event| lambda::answer(&gateway, event)));
         let event = LambdaEvent::new(request, lambda_http::Context::default());
-        // The runtime's crate panics on what no gateway sends: a body that is not base64, a host that is none.
+        // The crate of the Lambda runtime panics on events that no gateway sends, for example with an invalid host or
+        // a body that is not base64.
         let call = catch_unwind(AssertUnwindSafe(|| function.call(event)));
         let Ok(answer) = call
             .map_err(|_| anyhow!("the event cannot be turned into a request"))?
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     })
 }
 
-/// Does what a schedule has the function `maintenance` do.
+/// Runs the tasks of the function `maintenance` for a scheduled event.
 async fn maintain(environment: Environment, event: Value) -> Result<()> {
     let context = start::open(environment, Expect::Installation, None).await?;
     let done = lambda::maintain(&context, event).await;

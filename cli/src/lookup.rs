@@ -1,4 +1,4 @@
-//! `bespoke lookup`: the measurements of a set of any installation, for shells and CI.
+//! `bespoke lookup`: looks up the measurements of a set of any installation, for shells and CI.
 
 use std::process::ExitCode;
 
@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::output;
 use crate::remote::{KEY_VARIABLE, agent, authorization, base_url};
 
-/// How long the whole call may take, in seconds.
+/// Timeout of the call, in seconds.
 const DEADLINE_S: u64 = 30;
 
-/// What became of a lookup. A script tells them apart by the exit code; 1 is any other failure, 2 a command that was not
-/// understood.
+/// The result of a lookup. Scripts distinguish the results by exit code; 1 is any other failure, and 2 is a usage
+/// error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Complete = 0,
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(found as u8))
 }
 
-/// Where the lookup is answered; the name of a set goes into the query.
+/// Returns the URL of the lookup. The name of a set is part of the query.
 fn url(base: &str, set: &str, with_key: bool) -> Result<String> {
     match (EntityId::parse(set).is_some(), with_key) {
         (true, true) => Ok(format!("{base}/sets/{set}/measurements/key")),
@@ -82,7 +82,7 @@ fn url(base: &str, set: &str, with_key: bool) -> Result<String> {
     }
 }
 
-/// Prints an answer and says what it means: the verdict on standard output, everything else on standard error.
+/// Prints a response: the result on standard output, everything else on standard error.
 fn judge(status: u16, body: &Value) -> Result<Found> {
     let code = body["error"].as_str().unwrap_or("no reason given");
     match status {

@@ -1,4 +1,4 @@
-//! `bespoke restore`: an earlier state of the bucket, or a backup in a new one.
+//! `bespoke restore`: restores an earlier state of the bucket, or a backup into a new bucket.
 
 mod states;
 
@@ -15,7 +15,7 @@ use crate::backup::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows of one commit.
+/// Rows per commit.
 const BATCH_ROWS: usize = 10_000;
 
 #[derive(clap::Args)]
@@ -29,13 +29,13 @@ pub(crate) struct Arguments {
         conflicts_with_all = ["from", "list"]
     )]
     at: Option<String>,
-    /// Show which states --at can restore, and change nothing
+    /// List the states that --at can restore, and change nothing
     #[arg(long, conflicts_with = "from")]
     list: bool,
     /// Folder of a backup, into a bucket without accounts
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
-    /// Print what was restored as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
     /// Rows of one commit
@@ -133,7 +133,7 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
     Ok(total)
 }
 
-/// Begins, or finds out how far it has come: table, and rows of it.
+/// Begins a restore, or returns the progress of an interrupted one: table, and number of its rows.
 async fn begin(database: &Database, snapshot: &Snapshot, manifest: &Manifest) -> Result<(String, i64)> {
     let source: [u8; 32] = manifest
         .files

@@ -1,4 +1,4 @@
-//! `bespoke rotate-keys`: what older keys sealed is sealed anew, while servers serve.
+//! `bespoke rotate-keys`: re-encrypts fields of older keys with the newest key, while servers run.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows of one commit: few, so that nobody who writes waits for long.
+/// Rows per commit. Few, so that other writers do not wait for long.
 const ROWS: u32 = 1_000;
-/// Rows that one commit looked at, the integer key of the last, and how many it changed.
+/// Number of rows that one commit processed, integer key of the last one, and number of changed rows.
 type Counts = (usize, i64, usize);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Print what was done as JSON
+    /// Print a summary as JSON
     #[arg(long)]
     json: bool,
     /// Rows of one commit
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     abort_after: Option<u64>,
 }
 
-/// What has been done.
+/// Counts of all commits.
 #[derive(Default)]
 struct Done {
     rows: usize,
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
             renew(database, table, arguments, &mut done).await?;
             bar.inc(1);
         }
-        // Until the last table was done, a process that has the old data key alone could add rows to the others.
+        // Until the last table is complete, a process that has only the old data key could add rows to the others.
         let mut late = Done {
             commits: done.commits,
             ..Done::default()

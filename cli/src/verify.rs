@@ -1,4 +1,4 @@
-//! `bespoke verify`: whether everything is there and can be read.
+//! `bespoke verify`: verifies that all data are present and readable.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,22 +14,22 @@ use crate::backup::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{aws, output, start};
 
-/// Rows that are looked at in one go.
+/// Rows per query.
 const ROWS: u32 = 1_000;
-/// Problems that are shown to a person.
+/// The maximum number of problems shown to a person.
 const SHOWN: usize = 50;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Look at the backup in this folder instead of the bucket
+    /// Verify the backup in this folder instead of the bucket
     #[arg(long, value_name = "FOLDER")]
     backup: Option<PathBuf>,
-    /// Print what was found as JSON
+    /// Print the problems as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What was found.
+/// Result of a verification.
 struct Found {
     state: String,
     rows: usize,
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     Ok(output::exit_code(!found.problems.is_empty()))
 }
 
-/// Needs the keys alone, so that a backup can be looked at before there is a bucket for it.
+/// Needs only the keys, so that a backup can be verified before a bucket for it exists.
 fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
     let manifest = Manifest::read(folder)?;
     let (mut environment, dependencies) = (start::environment(data_dir), Dependencies::system());
@@ -61,8 +61,8 @@ fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
     })
 }
 
-/// Fetches every object that the database consists of, and compares it with its checksum. The rest is looked at in a copy, so that
-/// nobody who is served has to wait.
+/// Fetches every object of the database, and verifies its checksum. The other checks use a copy, so that requests to
+/// running servers do not wait.
 async fn bucket(context: &Context) -> Result<Found> {
     context.database().check_objects().await?;
     let folder = tempfile::Builder::new()

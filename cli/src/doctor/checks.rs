@@ -1,4 +1,4 @@
-//! What a doctor looks at.
+//! The checks of `bespoke doctor`.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use bespoke_web::{Config, Context, Session, SystemClock};
 use super::Finding;
 use super::State::{Bad, Doubtful, Good};
 
-/// Where to go on reading when the bucket does not open.
+/// Chapters of the documentation that help if the bucket cannot be opened.
 pub(super) const ADVICE: &str = "see \"The bucket is gone\" and \"A key is lost\" in docs/operations.md";
-/// Free space below which a disk counts as nearly full, in bytes.
+/// Less free space than this is reported, in bytes.
 const LITTLE_SPACE: u64 = 1 << 30;
-/// A mail that waits longer than this is stuck, in milliseconds.
+/// A mail that has waited longer than this is reported, in milliseconds.
 const STUCK_MS: i64 = 15 * 60 * 1000;
-/// How far the clocks of this machine and of the store may be apart, in milliseconds.
+/// A larger difference between the clocks of this machine and of the store is reported, in milliseconds.
 const SKEW_MS: u64 = 60_000;
 
-/// What the settings alone tell.
+/// Checks the settings.
 pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::good("configuration", format!("serves {}", config.url))];
     if config.test_domain.is_some() {
@@ -52,7 +52,7 @@ pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// What the installation itself tells.
+/// Checks the installation.
 pub(super) async fn installation(context: &Context) -> Vec<Finding> {
     vec![
         store(context).await,
@@ -131,7 +131,7 @@ async fn unfinished(context: &Context) -> Finding {
 }
 
 fn space(subject: &'static str, folder: &Path) -> Finding {
-    // A folder that is not there yet will be on the disk of the one above.
+    // A folder that does not exist yet will be created on the disk of its parent.
     let folder = folder
         .ancestors()
         .find(|folder| folder.exists())

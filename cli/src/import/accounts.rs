@@ -218,7 +218,7 @@ fn user_data(value: Value, notes: &mut Notes) -> Map<String, Value> {
     }
 }
 
-/// The hash by which the original finds an address.
+/// Returns the hash by which the original finds an address.
 fn email_hash(cleaned: &str) -> String {
     hex::encode(Sha256::digest(cleaned.as_bytes()))
 }

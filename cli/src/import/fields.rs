@@ -1,4 +1,4 @@
-//! One row of the original, and how its columns are read.
+//! Reads the columns of one row of the legacy database.
 
 use bespoke_core::{Random, Timestamp};
 use rusqlite::types::{Value as Cell, ValueRef};
@@ -7,25 +7,25 @@ use uuid::Uuid;
 
 use super::old_cipher::OldCipher;
 
-/// Why a row cannot be stored: the column, and what is wrong with it.
+/// The reason why a row cannot be stored: the column and its problem.
 pub(super) type Problem = String;
 
-/// What every row needs.
+/// Values that every row needs.
 pub(super) struct Tools<'a> {
     pub(super) cipher: &'a OldCipher,
     pub(super) random: &'a dyn Random,
-    /// The instance that API keys shall belong to.
+    /// The instance to which imported API keys belong.
     pub(super) instance: &'a str,
 }
 
-/// One row. A column that is missing, as some are in one of the shapes, is NULL.
+/// One row. A missing column is NULL, because some columns exist in only one of the schemas.
 pub(super) struct Fields<'a> {
     pub(super) columns: &'a [String],
     pub(super) cells: &'a [Cell],
     pub(super) tools: &'a Tools<'a>,
 }
 
-/// The value of a column, whatever it is; a text that is none is bytes.
+/// Returns the value of a column. Text that is not valid UTF-8 becomes bytes.
 pub(super) fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,
@@ -39,7 +39,7 @@ pub(super) fn cell(value: ValueRef<'_>) -> Cell {
     }
 }
 
-/// An id as people read it.
+/// Returns an id in readable form.
 pub(super) fn shown(cell: &Cell) -> String {
     match cell {
         Cell::Integer(number) => number.to_string(),
@@ -54,7 +54,7 @@ impl Fields<'_> {
         at.and_then(|at| self.cells.get(at)).unwrap_or(&Cell::Null)
     }
 
-    /// A whole number; a fraction loses what is behind the point, as with the original.
+    /// Returns an integer. A fraction is truncated, as in the legacy backend.
     pub(super) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
         let odd = || format!("{name}: is no number");
         match self.cell(name) {
@@ -99,12 +99,12 @@ impl Fields<'_> {
         }
     }
 
-    /// A text; empty where there is none.
+    /// Returns a text, which is empty if the column is NULL.
     pub(super) fn text(&self, name: &str) -> Result<String, Problem> {
         Ok(self.maybe_text(name)?.unwrap_or_default())
     }
 
-    /// A moment: milliseconds, or a text as SQLite or JavaScript write one.
+    /// Returns a timestamp, which is stored in milliseconds or as a text of SQLite or JavaScript.
     pub(super) fn maybe_moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let ms = match self.cell(name) {
             Cell::Text(text) => Some(moment_of(text).ok_or_else(|| format!("{name}: is no date"))?),
@@ -123,7 +123,7 @@ impl Fields<'_> {
         Uuid::try_parse(&self.text(name)?).map_err(|_| format!("{name}: is no UUID"))
     }
 
-    /// The UUID of the row; a new one where it has none, as in the shape of 2023.
+    /// Returns the UUID of the row, or a new one if it has none, as in the schema of 2023.
     pub(super) fn uuid_or_new(&self) -> Result<Uuid, Problem> {
         match self.cell("uuid") {
             Cell::Null => Ok(self.tools.random.uuid()),
@@ -132,18 +132,18 @@ impl Fields<'_> {
         }
     }
 
-    /// An encrypted column.
+    /// Decrypts a column.
     pub(super) fn sealed(&self, name: &str) -> Result<Value, Problem> {
         let opened = self.tools.cipher.open(&self.text(name)?);
         opened.map_err(|error| format!("{name}: {error}"))
     }
 
-    /// An encrypted text.
+    /// Decrypts a text.
     pub(super) fn sealed_text(&self, name: &str) -> Result<String, Problem> {
         Ok(text_of(self.sealed(name)?))
     }
 
-    /// An encrypted address, which the original may have encrypted twice.
+    /// Decrypts an address, which the legacy backend may have encrypted twice.
     pub(super) fn sealed_address(&self, name: &str) -> Result<String, Problem> {
         match self.tools.cipher.peel(self.sealed(name)?) {
             Value::String(address) => Ok(bespoke_core::validate::clean_email(&address)),
@@ -151,10 +151,10 @@ impl Fields<'_> {
         }
     }
 
-    /// An encrypted structure, with one or two layers of JSON; null where it is empty.
+    /// Decrypts a structure with one or two layers of JSON; null if the column is empty.
     pub(super) fn sealed_json(&self, name: &str) -> Result<Value, Problem> {
         if self.text(name)?.trim() == "{}" {
-            // The default of the column, which was never encrypted.
+            // The default of the column is not encrypted.
             return Ok(Value::Object(Map::new()));
         }
         Ok(match self.sealed(name)? {
@@ -164,7 +164,7 @@ impl Fields<'_> {
         })
     }
 
-    /// A column of plain JSON; null where it is empty or none.
+    /// Returns a column of unencrypted JSON; null if it is empty or invalid.
     pub(super) fn json(&self, name: &str) -> Result<Value, Problem> {
         let text = self.text(name)?;
         if text.is_empty() {
@@ -174,7 +174,7 @@ impl Fields<'_> {
     }
 }
 
-/// A text of any JSON value.
+/// Returns a JSON value as text.
 pub(super) fn text_of(value: Value) -> String {
     match value {
         Value::String(text) => text,
@@ -184,7 +184,7 @@ pub(super) fn text_of(value: Value) -> String {
 }
 
 fn whole(number: f64) -> Option<i64> {
-    // Beyond 2^53 a number with a point is none that anybody counted.
+    // Above 2^53, floating-point numbers are inexact, so they cannot be counts.
     const MAX: f64 = 9_007_199_254_740_992.0;
     (number.abs() <= MAX).then_some(number.trunc() as i64)
 }

@@ -1,4 +1,4 @@
-//! The original's encryption at rest: AES-256-CBC under a key that scrypt makes of its passphrase.
+//! Encryption at rest of the legacy backend: AES-256-CBC with a key that scrypt derives from the passphrase.
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
@@ -10,16 +10,16 @@ use serde_json::Value;
 const KEY_BYTES: usize = 32;
 const IV_BYTES: usize = 16;
 const SALT: &[u8] = b"FreeSewing";
-/// Binary logarithm of the work of scrypt: N = 16,384.
+/// Binary logarithm of the cost parameter of scrypt: N = 16,384.
 const SCRYPT_LOG_N: u8 = 14;
 const SCRYPT_R: u32 = 8;
 const SCRYPT_P: u32 = 1;
 
-/// Opens what the original encrypted.
+/// Decrypts fields of the legacy backend.
 #[derive(Clone)]
 pub(crate) struct OldCipher([u8; KEY_BYTES]);
 
-/// A column as the original stores it, both in hexadecimal.
+/// An encrypted column of the legacy database. Both fields are hexadecimal.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sealed {
@@ -27,7 +27,7 @@ struct Sealed {
     ct: String,
 }
 
-/// A value that does not open.
+/// A value that cannot be decrypted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum OpenError {
     #[error("is not encrypted the way the original does it")]
@@ -37,7 +37,7 @@ pub(crate) enum OpenError {
 }
 
 impl OldCipher {
-    /// The cipher of that passphrase. Takes a core for tens of milliseconds.
+    /// Derives the key from a passphrase. Takes tens of milliseconds of CPU time.
     pub(crate) fn new(passphrase: &str) -> Self {
         let params = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).expect("scrypt takes these parameters");
         let mut key = [0; KEY_BYTES];
@@ -45,7 +45,7 @@ impl OldCipher {
         Self(key)
     }
 
-    /// Opens the text of a column; an empty one is an empty text.
+    /// Decrypts the text of a column. An empty column is an empty text.
     pub(crate) fn open(&self, column: &str) -> Result<Value, OpenError> {
         if column.is_empty() {
             return Ok(Value::String(String::new()));
@@ -63,9 +63,9 @@ impl OldCipher {
         serde_json::from_slice(opened).map_err(|_| OpenError::Content)
     }
 
-    /// Opens a value that the original encrypted more than once.
+    /// Decrypts a value that was encrypted more than once.
     pub(crate) fn peel(&self, mut value: Value) -> Value {
-        // Each layer is shorter than the one around it, so this ends.
+        // Each layer is shorter than the one around it, so the loop ends.
         while let Some(inner) = value.as_str().filter(|text| text.starts_with('{')) {
             match self.open(inner) {
                 Ok(opened) => value = opened,
@@ -75,7 +75,7 @@ impl OldCipher {
         value
     }
 
-    /// Encrypts a value as the original does.
+    /// Encrypts a value as the legacy backend does.
     pub(crate) fn seal(&self, random: &dyn Random, value: &Value) -> String {
         let iv: [u8; IV_BYTES] = random.bytes();
         let encryptor = cbc::Encryptor::<Aes256>::new(&self.0.into(), &iv.into());
@@ -86,7 +86,7 @@ impl OldCipher {
         serde_json::to_string(&sealed).expect("two texts always serialise")
     }
 
-    /// The same with two layers of JSON.
+    /// Encrypts a value with two layers of JSON.
     pub(crate) fn seal_text_of(&self, random: &dyn Random, value: &Value) -> String {
         self.seal(random, &Value::String(value.to_string()))
     }
@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// What the original encrypted, re-checked independently.
+    /// Ciphertexts of the legacy backend, which were verified independently.
     fn vectors() -> Value {
         let all: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
         all["encryption"].clone()

@@ -1,4 +1,4 @@
-//! Earlier states of the bucket: which can be restored, and why one cannot.
+//! Earlier states of the bucket, and the reasons why a state cannot be restored.
 
 use anyhow::{Error, Result, anyhow};
 use bespoke_database::{DatedVersion, NotRestorable, RestorePoint, VersionRange};
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::output;
 
-/// Over the columns of a list.
+/// The header of the list.
 const HEADER: &str = "    states  from                                    to";
-/// Shown in place of a time that is not known.
+/// Stands for an unknown time.
 const NO_TIME: &str = "-";
 
 /// Reads a state (`1-1234`) or a moment (`2026-11-21T10:00:00Z`).
@@ -63,7 +63,7 @@ fn sentence(why: &NotRestorable) -> String {
     }
 }
 
-/// Prints which states can be restored.
+/// Prints the states that can be restored.
 pub(super) fn print(spans: &[VersionRange], as_json: bool) {
     output::print(as_json, || spans.iter().map(as_value).collect(), || lines(spans));
 }
@@ -79,7 +79,7 @@ fn as_value(span: &VersionRange) -> Value {
     })
 }
 
-/// The number of its states.
+/// Returns the number of states in the range.
 fn count(span: &VersionRange) -> u64 {
     span.last.version.seq - span.first.version.seq + 1
 }
@@ -115,7 +115,7 @@ fn named(state: &DatedVersion) -> String {
     }
 }
 
-/// A time in the form that `--at` takes.
+/// Returns a time in the format of `--at`.
 fn time(ms: u64) -> String {
     let moment = i64::try_from(ms)
         .ok()

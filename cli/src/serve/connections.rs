@@ -163,7 +163,7 @@ async fn respond(gateway: Arc<Gateway>, peer: Peer, mut request: Request<Incomin
     Ok(response)
 }
 
-/// The reason of a refusal, from the path of the request that stands for the refused head.
+/// Returns the reason of a refusal, from the path of the request that stands for the refused head.
 fn refusal(path: &str) -> Refusal {
     match path {
         "/431" => Refusal::HeadTooLarge,

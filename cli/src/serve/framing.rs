@@ -77,7 +77,7 @@ impl Framing {
         }
     }
 
-    /// Whether the rest of a body is missing, or a body is broken.
+    /// Returns whether the rest of a body is missing, or a body is broken.
     pub(super) fn is_mid_body(&self) -> bool {
         !matches!(self.position, Position::Head(_))
     }
@@ -183,7 +183,7 @@ struct Framed<'a> {
     coding: Option<&'a [u8]>,
 }
 
-/// The position behind a complete head.
+/// Returns the position behind a complete head.
 fn after_head(head: &[u8]) -> Result<Position, Refusal> {
     let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
     let mut request = Request::new(&mut []);
@@ -214,13 +214,13 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
     Ok(position)
 }
 
-/// Whether the target is one of RFC 9112 section 3.2; a host alone is one of CONNECT.
+/// Returns whether the target is one of RFC 9112 section 3.2; a host alone is one of CONNECT.
 fn has_target(request: &Request<'_, '_>) -> bool {
     let target = request.path.and_then(|target| target.parse::<Uri>().ok());
     target.is_some_and(|target| !target.path().is_empty() || request.method == Some("CONNECT"))
 }
 
-/// The fields that determine the end of the request and its host; `None` if one of them is invalid or repeated.
+/// Returns the fields that determine the end of the request and its host; `None` if one of them is invalid or repeated.
 fn framed<'a>(fields: &[Header<'a>]) -> Option<Framed<'a>> {
     let mut framed = Framed::default();
     for field in fields {
@@ -243,7 +243,7 @@ fn framed<'a>(fields: &[Header<'a>]) -> Option<Framed<'a>> {
     Some(framed)
 }
 
-/// Whether the value has only characters of a host and port (RFC 3986 section 3.2.2). It may be empty.
+/// Returns whether the value has only characters of a host and port (RFC 3986 section 3.2.2). It may be empty.
 fn is_host(value: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte);
     value.iter().all(is_part)

@@ -230,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         };
     }
 
-    /// Whether the client may still be sending a request that was answered.
+    /// Returns whether the client may still be sending a request that was answered.
     fn is_mid_request(&self) -> bool {
         self.refusal.is_some() || self.framing.is_mid_body()
     }

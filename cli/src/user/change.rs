@@ -1,4 +1,4 @@
-//! What changes an account. Each leaves a row in the audit, under the account 0: nobody's.
+//! Commands that change an account. Each inserts an audit entry with the actor 0, which is not an account.
 
 use anyhow::{Result, ensure};
 use bespoke_core::Level;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{find, new_password, readable};
 use crate::output;
 
-/// Whoever is at the command line.
+/// The actor of all commands.
 pub(crate) const OPERATOR: Actor = Actor {
     user_id: 0,
     level: Level::ADMIN,
@@ -134,7 +134,7 @@ async fn change(
     write.await.map_err(readable)
 }
 
-/// What the audit keeps of an account.
+/// Returns the fields of an account that audit entries contain.
 fn audited(user: &User) -> Value {
     json!({
         "username": user.username,
