@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     let Arguments { folder, json } = arguments;
     let manifest = start::with_context(data_dir, Expect::Installation, async |context| {
         if let Some(taken) = taken_by(folder, context.config())? {
-            bail!("{} is in {taken}, which is not for backups", folder.display());
+            bail!("{} is in {taken}, which must not contain backups", folder.display());
         }
         save(context, folder).await
     })?;
@@ -109,7 +109,7 @@ fn claim(folder: &Path) -> Result<()> {
     };
     made.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
-            "{} is not empty, or another backup is being made there: every backup is a folder of its own",
+            "{} is not empty, or another backup is being written there: every backup needs a new folder",
             folder.display()
         ),
         _ => anyhow!("cannot make {}: {error}", folder.display()),
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_is_split_where_it_stops_to_exist() {
+    fn path_is_split_after_its_existing_part() {
         let parent = tempfile::tempdir().unwrap();
         let existing = fs::canonicalize(parent.path()).unwrap();
         for (path, missing) in [
@@ -179,7 +179,7 @@ mod tests {
             assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
             for error in results.iter().filter_map(|result| result.as_ref().err()) {
                 assert!(
-                    error.to_string().contains("another backup is being made there"),
+                    error.to_string().contains("another backup is being written there"),
                     "{error}"
                 );
             }

@@ -38,13 +38,13 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
         let session = Session::new(context.clone());
         let (writer, digest_of) = (session.clone(), secret.clone());
         let made = session.write(move |db| store(db, &writer, &digest_of)).await;
-        let made = made.map_err(|error| readable(error).context("the demonstration cannot be stored"))?;
+        let made = made.map_err(|error| readable(error).context("cannot store the demonstration account"))?;
         output::say!(
             "{}",
             if made {
-                "Made the demonstration account."
+                "Created the demonstration account."
             } else {
-                "The demonstration account is there already."
+                "The demonstration account exists already."
             }
         );
         output::say!(
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_secret_is_a_secret() {
+    fn published_secret_is_valid() {
         assert!(KeySecret::parse(SECRET).is_ok());
     }
 }

@@ -87,7 +87,7 @@ fn unusable(error: &Error) -> Finding {
             Finding::new("keys", State::Bad, error.to_string(), checks::ADVICE)
         }
         Some(_) => {
-            let advice = "correct it; docs/configuration.md has every setting";
+            let advice = "correct it; docs/configuration.md lists every setting";
             Finding::new("configuration", State::Bad, error.to_string(), advice)
         }
         None => Finding::new("store", State::Bad, format!("{error:#}"), checks::ADVICE),

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         || json!({ "accounts": count }),
         || {
             output::say!(
-                "{count} accounts are in {}, in clear: keep them as you keep the keys.",
+                "Exported {count} accounts to {}. The files are not encrypted: protect them like the keys.",
                 folder.display()
             );
         },

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_path_finds_its_function() {
+    fn each_path_has_a_function() {
         for (path, function) in [
             ("/whoami/jwt", "account"),
             ("/whoami/key", "apikeys"),

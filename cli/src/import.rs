@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     let environment = start::environment(data_dir);
     let passphrase = environment
         .import_passphrase()
-        .context("set IMPORT_ENC_KEY to the encryption key of the original (its BACKEND_ENC_KEY)")?;
+        .context("set IMPORT_ENC_KEY to the encryption key of FreeSewing's backend (its BACKEND_ENC_KEY)")?;
     let source = Source::open(&arguments.file)?;
     let ignored = source.check_shape(arguments.ignore_unknown)?;
     let cipher = OldCipher::new(&passphrase);
@@ -146,7 +146,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
 async fn begin(database: &Database, source: &Source) -> Result<bool> {
     match database.read(Freshness::Strict, import::begun).await? {
         Some((digest, _)) if digest != source.digest => {
-            bail!("another file is being moved in, or was; each installation takes one")
+            bail!("another file was imported, or its import is incomplete; an installation accepts only one")
         }
         Some((_, finished)) => Ok(finished.is_some()),
         None => {
@@ -160,7 +160,7 @@ async fn begin(database: &Database, source: &Source) -> Result<bool> {
                 .await;
             begun.map_err(|error| match error {
                 bespoke_database::Error::NotEmpty => {
-                    anyhow!("this installation has accounts already: move into one that has none")
+                    anyhow!("this installation has accounts already: import into one that has none")
                 }
                 error => error.into(),
             })?;
@@ -194,7 +194,7 @@ async fn store(database: &Database, batch: Batch, bar: &ProgressBar) -> Result<(
             .await;
         match stored {
             Err(bespoke_database::Error::Storage(StorageError::Unavailable { .. })) if attempt < ATTEMPTS => {}
-            Err(bespoke_database::Error::NoSuchPlace) => bail!("another process moves this file in at the same time"),
+            Err(bespoke_database::Error::NoSuchPlace) => bail!("another process imports this file at the same time"),
             stored => {
                 stored.with_context(|| format!("cannot store rows of {table}"))?;
                 break;

@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let file = &arguments.file;
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let parts = parts::split(&text).with_context(|| format!("{} is no export of an account", file.display()))?;
+    let parts = parts::split(&text).with_context(|| format!("{} is not an export of an account", file.display()))?;
     if parts.is_empty() {
         bail!("{} has neither an account nor records", file.display());
     }

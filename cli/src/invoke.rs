@@ -30,15 +30,15 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     });
     logging::start(&environment);
     let event = read(arguments).with_context(|| format!("cannot read {}", arguments.event.display()))?;
-    let event: Value = serde_json::from_str(&event).context("the event is no JSON")?;
+    let event: Value = serde_json::from_str(&event).context("the event is not JSON")?;
     if lambda::is_schedule(&event) {
         return start::block_on(maintain(environment, event));
     }
     let path = event["rawPath"]
         .as_str()
-        .context("the event has no rawPath: not a gateway event of version 2.0")?;
+        .context("the event has no rawPath: it is not a gateway event of version 2.0")?;
     let routes = functions::for_path(path);
-    let mut request: LambdaRequest = serde_json::from_value(event).context("the event is none of API Gateway's")?;
+    let mut request: LambdaRequest = serde_json::from_value(event).context("the event is not one of API Gateway")?;
     lambda::encode_query(&mut request);
     start::block_on(async {
         let context = start::open(environment, Expect::Installation, None).await?;
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         // a body that is not base64.
         let call = catch_unwind(AssertUnwindSafe(|| function.call(event)));
         let Ok(answer) = call
-            .map_err(|_| anyhow!("the event cannot be turned into a request"))?
+            .map_err(|_| anyhow!("the event cannot be converted to a request"))?
             .await;
         output::say!("{}", serde_json::to_string(&answer)?);
         context.database().clone().close().await;

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// URL of the API
     #[arg(long)]
     url: String,
-    /// A design: print what it is drafted from, and fail when something that it requires is missing
+    /// A design: print the measurements that it uses, and fail if a required one is missing
     #[arg(long)]
     design: Option<String>,
     /// Unit of lengths
@@ -92,16 +92,16 @@ fn judge(status: u16, body: &Value) -> Result<Found> {
             return Ok(Found::Refused);
         }
         404 => {
-            eprintln!("bespoke: there is no such set");
+            eprintln!("bespoke: the set does not exist");
             return Ok(Found::Missing);
         }
         500.. => {
-            eprintln!("bespoke: the API is not there now: {status} {code}");
+            eprintln!("bespoke: the API is unavailable: {status} {code}");
             return Ok(Found::Unreachable);
         }
         _ => bail!("the API answers {status} {code}"),
     }
-    let text = serde_json::to_string_pretty(body).context("the answer cannot be printed")?;
+    let text = serde_json::to_string_pretty(body).context("the response cannot be printed")?;
     output::say!("{text}");
     for warning in body["warnings"].as_array().into_iter().flatten() {
         let (severity, message) = (warning["severity"].as_str(), warning["message"].as_str());

@@ -20,7 +20,7 @@ pub(crate) const KEY_VARIABLE: &str = "BESPOKE_KEY";
 pub(crate) fn base_url(url: &str) -> Result<&str> {
     let is_http = url.starts_with("http://") || url.starts_with("https://");
     if !is_http || url.parse::<ureq::http::Uri>().is_err() {
-        bail!("`{url}` is no URL");
+        bail!("`{url}` is not a URL");
     }
     Ok(url.trim_end_matches('/'))
 }
@@ -31,7 +31,7 @@ pub(crate) fn base_url(url: &str) -> Result<&str> {
 /// If it has no secret.
 #[expect(
     clippy::disallowed_methods,
-    reason = "it is the key of a client, and no setting of an installation"
+    reason = "it is the key of a client, not a setting of an installation"
 )]
 pub(crate) fn authorization() -> Result<Option<String>> {
     let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());

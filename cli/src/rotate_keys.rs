@@ -69,8 +69,8 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         arguments.json,
         || json!({ "rows": done.rows, "changed": done.changed }),
         || {
-            output::say!("{} of {} rows were sealed anew.", done.changed, done.rows);
-            output::say!("Every field is under the new key. Take BACKEND_OLD_ENC_KEY away and restart every server.");
+            output::say!("{} of {} rows were re-encrypted.", done.changed, done.rows);
+            output::say!("Every field uses the new key. Remove BACKEND_OLD_ENC_KEY and restart every server.");
         },
     );
     Ok(())
@@ -86,7 +86,7 @@ async fn renew(database: &Database, table: &'static str, arguments: &Arguments, 
         });
         let (rows, last, changed) = write
             .await
-            .with_context(|| format!("cannot go on with {table}; the same command goes on there"))?;
+            .with_context(|| format!("cannot continue with {table}; run the command again to continue"))?;
         if rows == 0 {
             return Ok(());
         }

@@ -58,13 +58,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     );
     match report.failures.first() {
         None => {
-            output::say!("No promise was broken.");
+            output::say!("No guarantee was violated.");
             Ok(())
         }
         Some(failure) => {
             output::say!("{failure}");
             bail!(
-                "seed {} broke a promise; play it again with --from {} --seeds 1",
+                "seed {} violated a guarantee; repeat it with --from {} --seeds 1",
                 failure.seed,
                 failure.seed
             )

@@ -73,7 +73,7 @@ pub(crate) async fn configuration(
         let found = store.has_database(&config.aws).await;
         ensure!(
             found.with_context(|| format!("cannot open the bucket {store}"))?,
-            "there is no installation in {store}: check --data and BACKEND_STORE; `bespoke serve` begins a new one"
+            "there is no installation in {store}: check --data and BACKEND_STORE; `bespoke serve` creates a new one"
         );
     }
     Ok(config)

@@ -77,7 +77,7 @@ fn role(name: &str) -> Result<Role> {
         .find(|role| role.name() == name)
         .with_context(|| {
             let names = Role::NAMED.map(|role| role.name().to_owned()).join(", ");
-            format!("`{name}` is no role; there are {names}")
+            format!("`{name}` is not a role; the roles are {names}")
         })
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn readable(error: Error) -> anyhow::Error {
     match (error.code(), error.status().as_u16()) {
         ("emailTaken", _) => anyhow!("this address has an account already"),
         ("usernameTaken", _) => anyhow!("this user name is taken"),
-        (_, 404) => anyhow!("there is no such thing"),
-        (code, _) => anyhow!("that cannot be done: {}", error.detail().unwrap_or(code)),
+        (_, 404) => anyhow!("there is no such record"),
+        (code, _) => anyhow!("the operation failed: {}", error.detail().unwrap_or(code)),
     }
 }

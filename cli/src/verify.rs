@@ -103,7 +103,7 @@ fn fields(snapshot: &Snapshot, table: &str, problems: &mut Vec<String>) -> Resul
             return Ok(rows);
         }
         if looked.last <= after {
-            bail!("the rows of {table} are in no order: run `PRAGMA integrity_check`");
+            bail!("the keys of {table} are not in ascending order: run `PRAGMA integrity_check`");
         }
         after = looked.last;
         rows += looked.rows;
@@ -123,7 +123,7 @@ impl Found {
         let seconds = self.took_ms as f64 / 1000.0;
         match self.problems.len() {
             0 => output::say!(
-                "State {}: checksums, pages, references, and every encrypted field of {} rows are in order. {seconds:.1} s",
+                "State {}: checksums, pages, references, and every encrypted field of {} rows are valid. {seconds:.1} s",
                 self.state,
                 self.rows
             ),

@@ -57,11 +57,11 @@ impl Manifest {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
         let text = fs::read_to_string(&path)
-            .with_context(|| format!("{} is no whole backup: it has no {MANIFEST}", folder.display()))?;
+            .with_context(|| format!("{} is not a complete backup: it has no {MANIFEST}", folder.display()))?;
         let manifest: Self = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
         ensure!(
             manifest.format == FORMAT,
-            "the backup has format {}, this version knows {FORMAT}",
+            "the backup has format {}, but this version reads only {FORMAT}",
             manifest.format
         );
         for (name, expected) in &manifest.files {
@@ -69,7 +69,7 @@ impl Manifest {
             let found = sha256(&path).with_context(|| format!("{} is missing", path.display()))?;
             ensure!(
                 hex::encode(found) == *expected,
-                "{} is not as it was saved",
+                "{} was changed after the backup",
                 path.display()
             );
         }

@@ -23,7 +23,7 @@ const SKEW_MS: u64 = 60_000;
 pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::good("configuration", format!("serves {}", config.url))];
     if config.test_domain.is_some() {
-        let advice = "take BACKEND_ENABLE_TESTS away where others can call";
+        let advice = "remove BACKEND_ENABLE_TESTS if the server is reachable from other machines";
         findings.push(Finding::new("configuration", Doubtful, "test mode is on", advice));
     }
     if config.old_keys.data.is_some() || config.old_keys.index.is_some() {
@@ -33,7 +33,7 @@ pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     let file = config.data_dir.join("keys/encryption.key");
     if file.exists() {
         let advice = format!(
-            "keep a copy of {} apart from the bucket: without it all is lost",
+            "keep a copy of {} in another place than the bucket: without it, all data are lost",
             file.display()
         );
         findings.push(Finding::new("keys", Good, "the key file is in use, or was", advice));
@@ -76,13 +76,18 @@ async fn store(context: &Context) -> Finding {
 
 async fn clock(context: &Context) -> Finding {
     let Ok(Fetched::Found(head)) = context.bucket().get("head", None).await else {
-        return Finding::new("clock", Bad, "the store does not say what time it is", ADVICE);
+        return Finding::new("clock", Bad, "the responses of the store contain no time", ADVICE);
     };
     let here_ms = SystemClock.now().as_millis().unsigned_abs();
     let apart_ms = here_ms.abs_diff(head.date_ms);
     if apart_ms > SKEW_MS {
         let what = format!("this machine and the store are {} s apart", apart_ms / 1000);
-        return Finding::new("clock", Bad, what, "set the clock; tokens and keys expire by it");
+        return Finding::new(
+            "clock",
+            Bad,
+            what,
+            "set the clock, because it determines when tokens and keys expire",
+        );
     }
     Finding::good("clock", "as the store's")
 }
@@ -106,7 +111,7 @@ async fn mail(context: &Context) -> Finding {
             "mail",
             Bad,
             format!("{} wait, the oldest since {oldest}", waiting.len()),
-            "look for what the log says of mails, and whether `bespoke serve` or the function maintenance runs",
+            "search the log for mails, and check that `bespoke serve` or the function maintenance runs",
         ),
         _ => Finding::good("mail", format!("{} wait", waiting.len())),
     }
@@ -115,7 +120,7 @@ async fn mail(context: &Context) -> Finding {
 async fn unfinished(context: &Context) -> Finding {
     let session = Session::new(context.clone());
     if let Err(error) = context.database().check_complete().await {
-        let advice = "let `bespoke restore --from` come to its end, or run it again with the same backup";
+        let advice = "wait for `bespoke restore --from`, or run it again with the same backup";
         return Finding::new("data", Bad, error.to_string(), advice);
     }
     match session.read(|db| Ok(import::begun(db)?)).await {
@@ -126,7 +131,7 @@ async fn unfinished(context: &Context) -> Finding {
             "an import was interrupted",
             "run the same `bespoke import` again",
         ),
-        Ok(_) => Finding::good("data", "nothing is half done"),
+        Ok(_) => Finding::good("data", "no import or restore is incomplete"),
     }
 }
 
@@ -137,7 +142,7 @@ fn space(subject: &'static str, folder: &Path) -> Finding {
         .find(|folder| folder.exists())
         .unwrap_or(Path::new("."));
     match rustix::fs::statvfs(folder) {
-        Err(error) => Finding::new(subject, Bad, error.to_string(), "see whether the disk is mounted"),
+        Err(error) => Finding::new(subject, Bad, error.to_string(), "check that the disk is mounted"),
         Ok(disk) => {
             let free = disk.f_bavail * disk.f_frsize;
             let what = format!("{:.1} GiB are free", free as f64 / (1u64 << 30) as f64);

@@ -1,4 +1,4 @@
-//! Reads the original on one thread, decrypts on all cores, and hands over whole batches in their order.
+//! Reads the legacy database on one thread, decrypts on all cores, and returns batches in order.
 
 use std::sync::Arc;
 
@@ -14,27 +14,28 @@ use super::old_cipher::OldCipher;
 use super::source::{Raw, Source};
 use super::tables::{Converted, TABLES, Table};
 
-/// Batches that are ready and wait: one is written, one waits, one is made. More would only take memory.
+/// The number of batches that wait: one is written, one waits, one is prepared. More would only take memory.
 const WAITING: usize = 1;
 
-/// What the batches are made with.
+/// Parts that are needed to prepare batches.
 pub(super) struct Workshop {
     pub(super) source: Source,
     pub(super) cipher: OldCipher,
     pub(super) random: Arc<dyn Random>,
     pub(super) instance: String,
-    /// Where they go.
+    /// The database that the batches are for.
     pub(super) database: Database,
-    /// Rows of one batch at most.
+    /// The maximum number of rows of a batch.
     pub(super) rows: usize,
 }
 
-/// Makes every batch from where each table has come, on a thread of its own. It ends when nobody takes them any more.
+/// Prepares all batches on a thread, beginning after the progress of each table. The thread ends when the receiver is
+/// dropped.
 pub(super) fn start(workshop: Workshop, reached: Vec<(String, i64)>) -> mpsc::Receiver<Result<Batch>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
         if let Err(error) = make(&workshop, &reached, &sender) {
-            // Nobody may be left who wants to know.
+            // The receiver may have been dropped.
             let _ = sender.blocking_send(Err(error));
         }
     });
@@ -80,7 +81,7 @@ fn convert(workshop: &Workshop, table: &Table, columns: &[String], raw: &Raw) ->
     let database = &workshop.database;
     let one = move |rows: &[(i64, Vec<Cell>)]| -> Vec<Row> {
         let rows = rows.iter().map(|(_, cells)| row(table, columns, cells, tools));
-        // Whole batches wait, so they are made small.
+        // Content is encrypted and compacted, because complete batches wait in memory.
         rows.map(|row| Row {
             record: row.record.map(|record| record.seal(database)),
             ..row

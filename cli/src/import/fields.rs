@@ -56,7 +56,7 @@ impl Fields<'_> {
 
     /// Returns an integer. A fraction is truncated, as in the legacy backend.
     pub(super) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
-        let odd = || format!("{name}: is no number");
+        let odd = || format!("{name}: is not a number");
         match self.cell(name) {
             Cell::Null => Ok(None),
             Cell::Integer(number) => Ok(Some(*number)),
@@ -75,9 +75,7 @@ impl Fields<'_> {
 
     pub(super) fn id(&self, name: &str) -> Result<i64, Problem> {
         let id = self.maybe_integer(name)?.ok_or_else(|| format!("{name}: is missing"))?;
-        (id > 0)
-            .then_some(id)
-            .ok_or_else(|| format!("{name}: is not above zero"))
+        (id > 0).then_some(id).ok_or_else(|| format!("{name}: is not positive"))
     }
 
     pub(super) fn flag_or(&self, name: &str, default: bool) -> Result<bool, Problem> {
@@ -95,7 +93,7 @@ impl Fields<'_> {
             Cell::Text(text) => Ok(Some(text.clone())),
             Cell::Integer(number) => Ok(Some(number.to_string())),
             Cell::Real(number) => Ok(Some(number.to_string())),
-            Cell::Blob(_) => Err(format!("{name}: is no text")),
+            Cell::Blob(_) => Err(format!("{name}: is not a text")),
         }
     }
 
@@ -107,11 +105,11 @@ impl Fields<'_> {
     /// Returns a timestamp, which is stored in milliseconds or as a text of SQLite or JavaScript.
     pub(super) fn maybe_moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let ms = match self.cell(name) {
-            Cell::Text(text) => Some(moment_of(text).ok_or_else(|| format!("{name}: is no date"))?),
+            Cell::Text(text) => Some(moment_of(text).ok_or_else(|| format!("{name}: is not a date"))?),
             _ => self.maybe_integer(name)?,
         };
         let Some(ms) = ms else { return Ok(None) };
-        jiff::Timestamp::from_millisecond(ms).map_err(|_| format!("{name}: is no date"))?;
+        jiff::Timestamp::from_millisecond(ms).map_err(|_| format!("{name}: is not a date"))?;
         Ok(Some(Timestamp::from_millis(ms)))
     }
 
@@ -120,7 +118,7 @@ impl Fields<'_> {
     }
 
     pub(super) fn uuid(&self, name: &str) -> Result<Uuid, Problem> {
-        Uuid::try_parse(&self.text(name)?).map_err(|_| format!("{name}: is no UUID"))
+        Uuid::try_parse(&self.text(name)?).map_err(|_| format!("{name}: is not a UUID"))
     }
 
     /// Returns the UUID of the row, or a new one if it has none, as in the schema of 2023.
@@ -147,7 +145,7 @@ impl Fields<'_> {
     pub(super) fn sealed_address(&self, name: &str) -> Result<String, Problem> {
         match self.tools.cipher.peel(self.sealed(name)?) {
             Value::String(address) => Ok(bespoke_core::validate::clean_email(&address)),
-            _ => Err(format!("{name}: is no text")),
+            _ => Err(format!("{name}: is not a text")),
         }
     }
 
@@ -170,7 +168,7 @@ impl Fields<'_> {
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).map_err(|_| format!("{name}: is no JSON"))
+        serde_json::from_str(&text).map_err(|_| format!("{name}: is not JSON"))
     }
 }
 
@@ -248,21 +246,21 @@ mod tests {
     }
 
     #[test]
-    fn numbers_lose_what_is_behind_the_point() {
+    fn numbers_are_truncated() {
         for (cell, expected) in [
             (Cell::Real(1.5), Ok(Some(1))),
             (Cell::Text("166".into()), Ok(Some(166))),
             (Cell::Text("166.5".into()), Ok(Some(166))),
             (Cell::Null, Ok(None)),
-            (Cell::Text("tall".into()), Err("x: is no number".to_owned())),
-            (Cell::Real(1e300), Err("x: is no number".to_owned())),
+            (Cell::Text("tall".into()), Err("x: is not a number".to_owned())),
+            (Cell::Real(1e300), Err("x: is not a number".to_owned())),
         ] {
             assert_eq!(with(cell, |fields| fields.maybe_integer("x")), expected);
         }
     }
 
     #[test]
-    fn a_column_of_the_other_shape_is_null() {
+    fn column_of_another_schema_is_null() {
         with(Cell::Integer(1), |fields| {
             assert_eq!(fields.maybe_text("y"), Ok(None));
             assert_eq!(fields.flag_or("y", true), Ok(true));

@@ -30,9 +30,9 @@ struct Sealed {
 /// A value that cannot be decrypted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum OpenError {
-    #[error("is not encrypted the way the original does it")]
+    #[error("is not encrypted in the format of FreeSewing's backend")]
     Form,
-    #[error("does not open: it is damaged, or was encrypted with another passphrase")]
+    #[error("cannot be decrypted: it is damaged, or was encrypted with another passphrase")]
     Content,
 }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_original_encrypted_opens() {
+    fn legacy_ciphertext_is_decrypted() {
         let vectors = vectors();
         let cipher = OldCipher::new(text(&vectors["passphrase"]));
         assert_eq!(hex::encode(cipher.0), text(&vectors["derived_key_hex"]));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_encrypted_opens_with_its_passphrase_only() {
+    fn ciphertext_requires_its_passphrase() {
         let (one, other) = (OldCipher::new("one"), OldCipher::new("other"));
         let value = serde_json::json!({ "note": "żółw 👋" });
         let column = one.seal(&SystemRandom, &value);

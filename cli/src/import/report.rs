@@ -66,7 +66,7 @@ impl Report {
 
     pub(super) fn print(&self) {
         if self.was_finished {
-            output::say!("This file was moved in before; nothing was changed.");
+            output::say!("This file was imported before. Nothing was changed.");
         }
         for Progress {
             table, rows, stored, ..
@@ -75,13 +75,13 @@ impl Report {
             output::say!("{table:<14}{rows:>10} rows{stored:>10} stored");
         }
         if !self.ignored.is_empty() {
-            output::say!("Not looked at: {}", self.ignored.join(", "));
+            output::say!("Skipped: {}", self.ignored.join(", "));
         }
         for note in self.notes.iter().take(SHOWN) {
             output::say!("{}: {} {}: {}", note.verdict.name(), note.table, note.id, note.reason);
         }
         if self.notes.len() > SHOWN {
-            output::say!("... and {} more; --json has them all", self.notes.len() - SHOWN);
+            output::say!("... and {} more; --json prints all of them", self.notes.len() - SHOWN);
         }
         let rate = self.rows().unsigned_abs() * 1000 / self.took_ms.max(1);
         match (self.dry_run, self.set_aside()) {

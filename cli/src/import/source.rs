@@ -41,13 +41,13 @@ impl Source {
         let header = header(path).with_context(|| format!("cannot read {shown}"))?;
         ensure!(
             header.len() == HEADER_BYTES && header.starts_with(MAGIC),
-            "{shown} is no SQLite database"
+            "{shown} is not a SQLite database"
         );
         let bytes = fs::metadata(path)?.len();
         let expected = expected_bytes(&header);
         ensure!(
             expected.is_none_or(|expected| bytes >= expected),
-            "{shown} is cut short: it has {bytes} of {} bytes. Copy it once more, while the original is stopped",
+            "{shown} is truncated: it has {bytes} of {} bytes. Stop FreeSewing's backend and copy the file again",
             expected.unwrap_or_default()
         );
         for (suffix, what) in [("-wal", "changes"), ("-journal", "an unfinished change")] {
@@ -66,8 +66,8 @@ impl Source {
         let verdict: rusqlite::Result<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
         match verdict {
             Ok(verdict) if verdict == "ok" => {}
-            Ok(verdict) => bail!("{shown} is damaged: {verdict}. `sqlite3 {shown} .recover` saves what can be read"),
-            Err(error) => bail!("{shown} is damaged: {error}. `sqlite3 {shown} .recover` saves what can be read"),
+            Ok(verdict) => bail!("{shown} is damaged: {verdict}. `sqlite3 {shown} .recover` saves the readable data"),
+            Err(error) => bail!("{shown} is damaged: {error}. `sqlite3 {shown} .recover` saves the readable data"),
         }
         let digest = sha256(path).with_context(|| format!("cannot read {shown}"))?;
         Ok(Self { connection, digest })
@@ -81,7 +81,7 @@ impl Source {
             if columns.is_empty() {
                 ensure!(
                     !table.required,
-                    "this is no database of FreeSewing's backend of 2023 or later: it has no table {}",
+                    "this is not a database of FreeSewing's backend of 2023 or later: it has no table {}",
                     table.name
                 );
                 continue;
@@ -89,7 +89,7 @@ impl Source {
             let (missing, more) = table.compare(&columns);
             ensure!(
                 missing.is_empty(),
-                "the table {} has no column {}: this is no shape that is known",
+                "the table {} has no column {}: the schema is unknown",
                 table.name,
                 missing.join(", ")
             );
@@ -98,7 +98,7 @@ impl Source {
         unknown.extend(self.other_tables()?);
         ensure!(
             unknown.is_empty() || ignore_unknown,
-            "it holds what this version does not know: {}. With --ignore-unknown the rest is moved without it",
+            "it contains tables or columns that this version does not know: {}. --ignore-unknown imports the rest",
             unknown.join(", ")
         );
         Ok(unknown)
@@ -129,7 +129,7 @@ impl Source {
         }
         ensure!(
             tried == 0,
-            "IMPORT_ENC_KEY is not the passphrase of this database: none of {tried} values opens with it"
+            "IMPORT_ENC_KEY is not the passphrase of this database: it decrypts none of {tried} values"
         );
         Ok(())
     }

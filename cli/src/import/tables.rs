@@ -5,7 +5,7 @@ use bespoke_database::import::{Record, Verdict};
 use super::fields::{Fields, Problem};
 use super::{accounts, content};
 
-/// The record of a row, or the reason why there is none.
+/// The result of converting a row: its record, if it has one, and issues to report.
 #[derive(Debug)]
 pub(super) struct Converted {
     pub(super) record: Option<Record>,

@@ -37,27 +37,31 @@ fn sentence(why: &NotRestorable) -> String {
     let list = "`bespoke restore --list` shows the states that can be restored";
     match why {
         NotRestorable::Future { wanted_ms, now_ms } => {
-            format!("{} lies in the future: it is {}", time(*wanted_ms), time(*now_ms))
+            format!(
+                "{} is in the future: the current time is {}",
+                time(*wanted_ms),
+                time(*now_ms)
+            )
         }
         NotRestorable::BeforeFirst {
             wanted_ms,
             first_ms: Some(first_ms),
         } => format!(
-            "{} lies before the first state that can be restored, which is of {}. {list}",
+            "{} is before the first state that can be restored, which was written at {}. {list}",
             time(*wanted_ms),
             time(*first_ms)
         ),
         NotRestorable::BeforeFirst { wanted_ms, .. } => {
             format!("no state of {} can be restored. {list}", time(*wanted_ms))
         }
-        NotRestorable::Unknown(version) => format!("{version} is no state that can be restored. {list}"),
+        NotRestorable::Unknown(version) => format!("{version} is not a state that can be restored. {list}"),
         NotRestorable::Between { before, after } => format!(
-            "the states between {} and {} are not kept one by one: restore one of these two. {list}",
+            "the states between {} and {} can no longer be restored individually: restore one of these two. {list}",
             named(before),
             named(after)
         ),
         NotRestorable::Gone { version, key } => {
-            format!("{version} cannot be restored, because the object {key} is gone: restore another state. {list}")
+            format!("{version} cannot be restored, because the object {key} is missing: restore another state. {list}")
         }
         other => other.to_string(),
     }
@@ -128,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_sentences_with_times() {
+    fn refusals_contain_times() {
         let state = |seq, at_ms| DatedVersion {
             version: bespoke_database::Version { epoch: 1, seq },
             at_ms,
@@ -148,19 +152,19 @@ mod tests {
         for (why, begin) in [
             (
                 future,
-                "2027-01-15T08:00:00Z lies in the future: it is 2026-11-22T00:27:20.123Z",
+                "2027-01-15T08:00:00Z is in the future: the current time is 2026-11-22T00:27:20.123Z",
             ),
             (
                 early,
-                "1970-01-01T00:00:01Z lies before the first state that can be restored, which is of 2026-11-22T00:27:20.123Z.",
+                "1970-01-01T00:00:01Z is before the first state that can be restored, which was written at 2026-11-22T00:27:20.123Z.",
             ),
             (
                 between,
-                "the states between 1-5 (2026-11-22T00:27:20Z) and 1-9 are not kept one by one: restore one of these two.",
+                "the states between 1-5 (2026-11-22T00:27:20Z) and 1-9 can no longer be restored individually: restore one of these two.",
             ),
             (
                 NotRestorable::Unknown(bespoke_database::Version { epoch: 1, seq: 77 }),
-                "1-77 is no state that can be restored.",
+                "1-77 is not a state that can be restored.",
             ),
         ] {
             let said = sentence(&why);
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_or_a_state_is_a_point() {
+    fn restore_point_is_a_moment_or_a_state() {
         assert_eq!(point("1970-01-01T00:00:02.5Z").unwrap(), RestorePoint::Before(2_500));
         let version = bespoke_database::Version { epoch: 2, seq: 31 };
         assert_eq!(point("2-31").unwrap(), RestorePoint::At(version));

@@ -53,14 +53,10 @@ impl Collector for Counts {
         requests(metrics, &mut page)?;
         durations(metrics, &mut page)?;
         for (name, help, value) in [
-            ("commits", "Commits that the bucket has", metrics.commits()),
-            ("mails", "Mails that were delivered", metrics.mails()),
-            (
-                "mail_failures",
-                "Deliveries of a mail that failed",
-                metrics.mail_failures(),
-            ),
-            ("password_hashes", "Passwords that were hashed", self.0.password_runs()),
+            ("commits", "Commits in the bucket", metrics.commits()),
+            ("mails", "Delivered mails", metrics.mails()),
+            ("mail_failures", "Failed deliveries of mails", metrics.mail_failures()),
+            ("password_hashes", "Hashed passwords", self.0.password_runs()),
         ] {
             let mut counter = page.encode_descriptor(name, help, None, MetricType::Counter)?;
             counter.encode_counter::<[(&str, &str); 0], _, u64>(&value, None)?;
@@ -70,7 +66,7 @@ impl Collector for Counts {
 }
 
 fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-    let help = "Requests, by the function that serves them, what callers prove who they are by, and class of status";
+    let help = "Requests by function, kind of credential and class of status";
     let mut family = page.encode_descriptor("requests", help, None, MetricType::Counter)?;
     for counted in metrics.requests() {
         let status = format!("{}xx", counted.status_class);
@@ -86,7 +82,7 @@ fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Re
 }
 
 fn durations(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-    let help = "How long requests took, by the function that serves them";
+    let help = "Duration of requests by function";
     let mut family = page.encode_descriptor("request_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?;
     let ends = DURATIONS_MS.iter().map(|ms| *ms as f64 / 1e3).chain([f64::INFINITY]);
     let requests = metrics.requests();

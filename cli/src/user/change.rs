@@ -95,10 +95,7 @@ pub(super) async fn sign_out(session: &Session, Account { account }: Account) ->
 }
 
 pub(super) async fn remove(session: &Session, Remove { account, yes }: Remove) -> Result<()> {
-    ensure!(
-        yes,
-        "this removes the account with everything that is its own; say --yes as well"
-    );
+    ensure!(yes, "this deletes the account and all its data; add --yes to confirm");
     let audit_entry = session.audit_entry("operator.remove");
     let remove = session.write(move |db| {
         let user = find(db, &account)?;

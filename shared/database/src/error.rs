@@ -38,7 +38,7 @@ pub enum Error {
     #[error("{0} is taken")]
     Taken(String),
     /// The row that a page of a list should begin after does not exist.
-    #[error("there is no such place in the list")]
+    #[error("the position in the list does not exist")]
     NoSuchPlace,
     /// Accounts exist, but the operation needs a database without any.
     #[error("there are accounts already")]
@@ -62,7 +62,7 @@ pub enum Error {
         source: CipherError,
     },
     /// This version does not know the stored value.
-    #[error("{table}.{column} of {row} holds what this version does not know")]
+    #[error("{table}.{column} of {row} contains a value that this version does not know")]
     Unknown {
         /// Name of the table.
         table: &'static str,

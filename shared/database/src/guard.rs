@@ -82,7 +82,7 @@ mod tests {
     use crate::testing::{with_database, with_other_keys};
 
     #[test]
-    fn incomplete_database_takes_writes_of_the_restore_only() {
+    fn incomplete_database_accepts_only_writes_of_the_restore() {
         with_database(|db| {
             let guard = Guard::default();
             installation::mark(db).unwrap();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_are_refused_and_noticed_once() {
+    fn other_keys_are_refused_and_reported_once() {
         with_database(|db| {
             installation::mark(db).unwrap();
             with_other_keys(db, |other| {

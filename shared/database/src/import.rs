@@ -89,7 +89,7 @@ pub fn notes(db: &Db<'_>, limit: u32) -> Result<Vec<Note>> {
     )
 }
 
-/// Stores a batch. Records that cannot be stored are rejected with an issue. Returns the number of stored records.
+/// Stores a batch. Records that cannot be stored are set aside with an issue. Returns the number of stored records.
 ///
 /// # Errors
 /// [`Error::NoSuchPlace`] when the progress of the table is not `batch.after`, because another process imports too.
@@ -171,7 +171,7 @@ fn refusal(error: Error) -> Result<String> {
         Error::Sqlite(rusqlite::Error::SqliteFailure(failure, _))
             if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY =>
         {
-            Ok("its account is not there, or was set aside".to_owned())
+            Ok("its account does not exist, or was set aside".to_owned())
         }
         Error::Sqlite(rusqlite::Error::SqliteFailure(failure, _))
             if failure.code == rusqlite::ErrorCode::ConstraintViolation =>

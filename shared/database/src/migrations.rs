@@ -110,7 +110,7 @@ mod tests {
 
     /// During a deployment, the previous version runs next to the new one. After a rollback, it runs alone.
     #[test]
-    fn each_migration_lets_the_code_before_read_and_write() {
+    fn previous_version_can_use_each_migration() {
         for pair in MIGRATIONS.windows(2) {
             let [before, migration] = pair else { unreachable!() };
             let needed = migration.min_reader.max(migration.min_writer);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_somebodys_goes_with_the_account() {
+    fn deleting_an_account_deletes_its_records() {
         let connection = database();
         insert(&connection, "users", &[("id", ID)]);
         insert(&connection, "subscribers", &[]);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_from_before_are_counted() {
+    fn rows_from_before_a_migration_are_counted() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(MIGRATIONS[0].sql).unwrap();
         insert(&connection, "users", &[("id", ID)]);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_to_an_account_has_an_index_and_says_that_its_row_goes_with_it() {
+    fn references_to_accounts_are_indexed_and_cascade() {
         let connection = database();
         for table in owned(&connection) {
             let sql = "SELECT \"table\" || ' ' || \"from\" || ' ' || on_delete FROM pragma_foreign_key_list(?1)";

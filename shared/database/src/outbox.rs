@@ -110,7 +110,7 @@ pub fn failed(db: &Db<'_>, uuid: Uuid, tries: u32, problem: &str, hopeless: bool
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
 pub fn retry(db: &Db<'_>, id: i64, now: Timestamp) -> Result<bool> {
-    // A mail that is being sent is not changed, because its lease is no waiting time.
+    // A mail that is being sent is not changed, because its lease is not a waiting time.
     let changed = db.run(
         "UPDATE outbox SET tries = 0, due_at = ?2 WHERE id = ?1 AND (due_at IS NULL OR problem IS NOT NULL)",
         (id, now.as_millis()),

@@ -225,7 +225,7 @@ impl<K: Hash + Eq, V: Keep> Shelf<K, V> {
                     let now = read()?;
                     assert!(
                         now.is_some_and(|now| value.is_still(&now)),
-                        "what was kept from {at} to {version}"
+                        "stale cache entries from {at} to {version}"
                     );
                 }
                 return Ok(Some(value));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_kept_until_the_database_changes() {
+    fn entries_are_cached_until_the_database_changes() {
         let shelf = Shelf::default();
         let text = |version, read: fn() -> Result<Option<String>>| {
             let found = shelf.get_or_read(version, 1, read).unwrap();
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_change_leaves_alone_stays() {
+    fn unchanged_entries_stay_cached() {
         let recent = filled(1);
         follow(&recent, 1, &[("mails", 1), ("_commits", 2)]);
         assert_eq!(kept(&recent, 2), (vec![true, true], true, true));
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_lasts_as_long_as_its_record() {
+    fn response_is_cached_as_long_as_its_record() {
         let recent = filled(1);
         let shown = |seq, text: &'static str| {
             let set = recent
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_change_that_nobody_told_of_nothing_is_left() {
+    fn unknown_change_clears_the_cache() {
         let recent = filled(1);
         follow(&recent, 2, &[]);
         assert_eq!(kept(&recent, 3), (vec![false, false], false, false));
@@ -423,15 +423,15 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "what was kept from 1-1 to 1-2")]
-    fn a_change_that_was_not_named_is_noticed() {
+    #[should_panic(expected = "stale cache entries from 1-1 to 1-2")]
+    fn unnamed_change_is_detected() {
         let recent = filled(1);
         follow(&recent, 1, &[]);
         let _ = recent.sets.get_or_read(at(2), 1, || Ok(None));
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn cache_size_is_bounded() {
         let shelf = Shelf::default();
         for key in 0..20 {
             let large = || Ok(Some("x".repeat(MAX_BYTES / 4)));

@@ -136,7 +136,7 @@ pub fn check(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked>
                 Ok(opened) if !fits(db, table, &row, column, &opened) => {
                     let (name, uuid) = (table.name, row.uuid);
                     let problem = format!(
-                        "{name}.{column} of {uuid}: it is not found by its {}",
+                        "{name}.{column} of {uuid}: the index of the {} does not match",
                         if *column == "email" { "address" } else { "name" }
                     );
                     looked.problems.push(problem);
@@ -280,7 +280,7 @@ mod tests {
     use crate::MIGRATIONS;
 
     #[test]
-    fn every_column_that_the_schema_calls_sealed_is_here() {
+    fn every_encrypted_column_is_listed() {
         let mut found = Vec::new();
         let mut table = "";
         for line in MIGRATIONS.iter().flat_map(|migration| migration.sql.lines()) {

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_twenty_whole_ones_in_order_of_size() {
+    fn seeds_are_twenty_complete_sets_by_size() {
         let models = models();
         assert_eq!(models.len(), 20);
         for model in &models {

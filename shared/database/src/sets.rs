@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_found_by_its_index() {
+    fn name_is_found_by_its_index() {
         with_account(|db, user_id| {
             let (jane, lower, jorg) = (
                 add(db, user_id, "Jane"),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_that_older_code_writes_are_found_and_indexed() {
+    fn sets_of_older_code_are_found_and_indexed() {
         with_account(|db, user_id| {
             let ids = ["Jane", "Jo", "Ada"].map(|name| add(db, user_id, name));
             let found = |name: &str| by_name(db, user_id, name).unwrap();
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_list_is_counted_until_it_is_too_large() {
+    fn size_of_list_is_counted_up_to_limit() {
         with_account(|db, user_id| {
             for name in ["a", "b", "c"] {
                 add(db, user_id, name);

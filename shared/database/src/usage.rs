@@ -301,7 +301,7 @@ mod tests {
     use crate::testing::{NOW, with_account};
 
     #[test]
-    fn counts_are_dropped_while_a_backup_is_put_back() {
+    fn counts_are_dropped_during_a_restore() {
         with_account(|db, user_id| {
             let body = serde_json::to_vec(&[Usage {
                 user_id,
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn many_callers_alone_are_no_reason_to_flush_all_the_time() {
+    fn many_callers_do_not_flush_before_a_limit() {
         let (gathered, at) = (Gathered::default(), Timestamp::from_millis(0));
         let count = |user_id| {
             gathered.count(Call {

@@ -1,4 +1,5 @@
-//! The client for calls to services out there: bounded in time and size, repeated where that is safe, and never redirected.
+//! The client for calls to external services: bounded in time and size, retried if that is safe, and without
+//! redirects.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,35 +12,35 @@ use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
-/// How long a connection may take to come about, in milliseconds.
+/// Timeout for connecting, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 3_000;
-/// How long a whole call may take, in milliseconds, where the settings say nothing else.
+/// Default timeout of a complete call, in milliseconds.
 pub const CALL_TIMEOUT_MS: u64 = 10_000;
-/// How often a call is repeated that may be.
+/// The maximum number of retries.
 const REPEATS: usize = 2;
-/// The first wait before a repeat, in milliseconds.
+/// The first backoff before a retry, in milliseconds.
 const FIRST_WAIT_MS: u64 = 100;
-/// The largest answer that is read, in bytes.
+/// The largest response that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-/// Some services ask that callers say who they are.
+/// Some services require that callers identify themselves.
 const USER_AGENT: &str = concat!("bespoke/", env!("CARGO_PKG_VERSION"));
 
-/// A call that brought no answer, or none that can be used. Its text names no address, token or body.
+/// A call without a usable response. The text contains no address, token or body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The service refused.
-    #[error("it answered {0}")]
+    /// The service responded with an error status.
+    #[error("it responded with {0}")]
     Refused(StatusCode),
-    /// There was no answer in time, none at all, or only a part of one.
-    #[error("no answer: {0}")]
+    /// The response was late, missing or incomplete.
+    #[error("no response: {0}")]
     NoAnswer(&'static str),
-    /// The answer is none that such a service gives.
-    #[error("an answer that cannot be read")]
+    /// The response is not in the format of the service.
+    #[error("the response cannot be read")]
     Garbage,
 }
 
 impl CallError {
-    /// A name for the kind of error, as spans have it in `error.type`.
+    /// Returns the kind of error for the field `error.type` of spans.
     fn kind(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",
@@ -49,7 +50,7 @@ impl CallError {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     /// Status.
@@ -59,7 +60,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer, when its status says that all went well.
+    /// Returns the response if its status is a success.
     ///
     /// # Errors
     /// [`CallError::Refused`]
@@ -71,7 +72,7 @@ impl Answer {
         }
     }
 
-    /// The body as JSON of that form.
+    /// Parses the body as JSON.
     ///
     /// # Errors
     /// [`CallError::Garbage`]
@@ -80,21 +81,21 @@ impl Answer {
     }
 }
 
-/// The client. It is made at the first call: most processes call nobody.
+/// The client. It is created at the first call, because most processes make none.
 pub struct Http {
     timeout_ms: u64,
-    /// Connections to one host that are kept open for the next call.
+    /// The maximum number of idle connections per host.
     idle_connections: usize,
     client: OnceLock<Client>,
 }
 
 impl Http {
-    /// A client whose calls may take so long, in milliseconds.
+    /// Creates a client with a timeout per call, in milliseconds.
     pub fn new(timeout_ms: u64) -> Self {
         Self::keeping(timeout_ms, usize::MAX)
     }
 
-    /// The same, with a new connection for each call: for a runtime that stands still between calls.
+    /// Creates a client that opens a new connection for each call, for a runtime that is frozen between calls.
     pub fn without_idle_connections(timeout_ms: u64) -> Self {
         Self::keeping(timeout_ms, 0)
     }
@@ -107,12 +108,12 @@ impl Http {
         }
     }
 
-    /// A request that is to be put together, and sent with [`send`].
+    /// Begins a request. [`send`] sends it.
     pub fn request(&self, method: Method, url: impl reqwest::IntoUrl) -> RequestBuilder {
         self.client().request(method, url)
     }
 
-    /// Sends a request of another library once, without a span and without a trace of its own.
+    /// Sends a request of another library once, without a span and without trace headers.
     ///
     /// # Errors
     /// [`CallError::NoAnswer`]; [`CallError::Garbage`] for a response that is too large.
@@ -134,7 +135,7 @@ impl Http {
     }
 }
 
-/// What all clients have in common; a call of one may take so long, in milliseconds.
+/// Returns the settings of all clients, with a timeout per call in milliseconds.
 pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls_config())
@@ -144,11 +145,11 @@ pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
         .timeout(Duration::from_millis(timeout_ms))
 }
 
-/// Sends a request. One that may be repeated (GET, HEAD, PUT, DELETE) is, where the service does not answer or says that it is in
-/// trouble.
+/// Sends a request. Idempotent methods (GET, HEAD, PUT, DELETE) are retried if the service does not respond or fails
+/// temporarily.
 ///
 /// # Errors
-/// [`CallError::NoAnswer`]; a status that is no success is an answer.
+/// [`CallError::NoAnswer`]. A response with an error status is not an error here.
 pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
     let (client, request) = split(request)?;
     let repeatable = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(request.method());
@@ -169,7 +170,7 @@ pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
     }
 }
 
-/// The waits before the repeats of a call.
+/// Returns the backoff between retries.
 pub(crate) fn waits() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(FIRST_WAIT_MS))
@@ -177,7 +178,7 @@ pub(crate) fn waits() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// Sends a request that may not be repeated, though its method says that it may.
+/// Sends a request once, even if its method is idempotent.
 ///
 /// # Errors
 /// As [`send`].
@@ -194,7 +195,7 @@ fn split(request: RequestBuilder) -> Result<(Client, reqwest::Request), CallErro
     ))
 }
 
-/// What may be better next time.
+/// A failure that a retry may solve.
 enum Trouble {
     Answer(Answer),
     None(CallError),
@@ -218,7 +219,7 @@ async fn exchange(client: &Client, request: reqwest::Request) -> Result<Answer, 
     Ok(Answer { status, body })
 }
 
-/// The body; `None` when it is larger than that many bytes.
+/// Returns the body; `None` if it is larger than `limit` bytes.
 pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Result<Option<Bytes>, CallError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
@@ -230,14 +231,14 @@ pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Resul
     Ok(Some(body.freeze()))
 }
 
-/// The library's own words repeat the URL.
+/// Returns the error's own text is not used, because it repeats the URL.
 pub(crate) fn no_answer(error: reqwest::Error) -> CallError {
     CallError::NoAnswer(if error.is_timeout() {
         "it took too long"
     } else if error.is_connect() {
-        "no connection came about"
+        "the connection failed"
     } else {
-        "it broke off"
+        "the connection was closed early"
     })
 }
 

@@ -20,13 +20,13 @@ pub(super) fn user(
     let mut change = None;
     let (mut username, mut lusername) = (user.username.clone(), user.lusername.clone());
     if users::username_taken(db, &lusername, user.account_status.id)? {
-        change = Some("its user name belongs to another account; it is called by its UUID now");
+        change = Some("its user name belongs to another account; it was replaced by the UUID");
         username = user.account_status.uuid.to_string();
         lusername.clone_from(&username);
     }
     let mut ihash = user.ihash.clone();
     if users::by_ihash(db, &ihash)?.is_some() {
-        change = Some("another account has the same ihash; it has a new one");
+        change = Some("another account has the same ihash; it was replaced by a new one");
         ihash = db.vault.random().hex::<IHASH_BYTES>();
     }
     let vault = db.vault.row("users", user.account_status.uuid);

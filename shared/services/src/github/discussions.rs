@@ -1,4 +1,4 @@
-//! Discussions: GitHub opens them through its GraphQL API alone.
+//! Discussions, which GitHub opens only through its GraphQL API.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ const FIND: &str = "query($owner: String!, $name: String!, $category: String!) {
     repository(owner: $owner, name: $name) { id discussionCategory(slug: $category) { id } } }";
 const CREATE: &str = "mutation($input: CreateDiscussionInput!) { \
     createDiscussion(input: $input) { discussion { id number title url } } }";
-/// Where the answer to [`CREATE`] says that it was done.
+/// The field of the response to [`CREATE`] that proves success.
 const CREATED: &str = "/data/createDiscussion/discussion/url";
 
 /// Ids of the repository and of a category of its discussions.
@@ -45,7 +45,7 @@ struct Category {
 
 impl Client {
     /// # Errors
-    /// [`CallError::Garbage`] where there is no such category too.
+    /// [`CallError::Garbage`] also if there is no such category.
     pub(super) async fn find_place(&self) -> Result<Place, CallError> {
         let variables = json!({
             "owner": self.settings.owner,
@@ -71,7 +71,7 @@ impl Client {
         let answer = Value::Object(answer);
         match (answer.pointer(CREATED).is_some_and(Value::is_string), answer) {
             (true, Value::Object(answer)) => Ok(answer),
-            // A refusal has status 200 as well.
+            // Refusals have the status 200 as well.
             _ => Err(CallError::Garbage),
         }
     }
