@@ -188,7 +188,7 @@ fn language(fields: &Fields<'_>, notes: &mut Notes) -> Result<Language, Problem>
     }))
 }
 
-/// Returns the legacy backend regards positive numbers as active, and negative ones as refused.
+/// The legacy backend regards positive numbers as active, and negative ones as refused.
 fn status(number: i64, notes: &mut Notes) -> Status {
     Status::from_number(number).unwrap_or_else(|| {
         notes.add("status: is unknown");

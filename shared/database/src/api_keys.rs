@@ -74,7 +74,7 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Arc<Credential>>> {
-    db.recent(|recent| &recent.credentials, uuid, || read_credential(db, uuid))
+    db.cached(|cache| &cache.credentials, uuid, || read_credential(db, uuid))
 }
 
 fn read_credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {

@@ -40,7 +40,7 @@ pub fn by_name(db: &Db<'_>, name: &str) -> Result<Option<Arc<Design>>> {
         let place = EMBEDDED_DESIGNS.binary_search_by(|design| design.name.as_str().cmp(name));
         Ok(place.ok().map(|place| EMBEDDED_DESIGNS[place].clone()))
     };
-    db.recent(|recent| &recent.designs, name.to_owned(), read)
+    db.cached(|cache| &cache.designs, name.to_owned(), read)
 }
 
 /// Replaces all stored designs.

@@ -65,7 +65,7 @@ pub(crate) fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     )
 }
 
-/// Returns the hash includes the account, so that the table does not reveal which accounts share a network.
+/// The hash includes the account, so that the table does not reveal which accounts share a network.
 fn entry(index: &BlindIndex, user_id: i64, client: ClientNetwork) -> [u8; 32] {
     index.entry("known network", &format!("{user_id} {}", client.customer))
 }

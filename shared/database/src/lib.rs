@@ -15,7 +15,7 @@ mod guard;
 mod installation;
 mod migrations;
 mod page;
-mod recent;
+mod read_cache;
 mod row;
 mod seeds;
 mod snapshot;
@@ -67,12 +67,12 @@ pub use bespoke_storage::{
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use page::{Page, stored_bytes};
-pub use recent::{Shown, Stored};
+pub use read_cache::{Shown, Stored};
 pub use snapshot::Snapshot;
 pub use vault::Vault;
 
 use guard::Writer;
-use recent::RecentAt;
+use read_cache::ReadCacheAt;
 
 /// The database of one process: the storage engine, and the vault for the encrypted columns.
 #[derive(Clone)]
@@ -80,7 +80,7 @@ pub struct Database {
     engine: Engine,
     vault: Arc<Vault>,
     gathered: Arc<usage::Gathered>,
-    recent: Arc<recent::Recent>,
+    read_cache: Arc<read_cache::ReadCache>,
     guard: Arc<guard::Guard>,
 }
 
@@ -90,7 +90,7 @@ pub struct Db<'a> {
     connection: &'a rusqlite::Connection,
     vault: &'a Vault,
     /// The read cache. `None` in a write, because a write sees data that are not committed yet.
-    recent: Option<RecentAt<'a>>,
+    read_cache: Option<ReadCacheAt<'a>>,
 }
 
 impl Database {
@@ -116,10 +116,10 @@ impl Database {
     /// # Errors
     /// [`Error::Storage`] when the bucket cannot be used.
     pub async fn open_for_restore(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
-        let recent = Arc::new(recent::Recent::default());
-        let follows = Arc::clone(&recent);
+        let read_cache = Arc::new(read_cache::ReadCache::default());
+        let follows = Arc::clone(&read_cache);
         let options = Options {
-            apply_usage: Some(usage::fold),
+            apply_usage: Some(usage::apply),
             on_change: Some(Arc::new(move |change| follows.follow(change))),
             ..Options::new(local_dir, MIGRATIONS)
         };
@@ -127,7 +127,7 @@ impl Database {
             engine: Engine::open(store, options).await?,
             vault: Arc::new(vault),
             gathered: Arc::default(),
-            recent,
+            read_cache,
             guard: Arc::default(),
         })
     }
@@ -158,13 +158,13 @@ impl Database {
         T: Send,
         E: From<Error> + Send,
     {
-        let (vault, recent, guard) = (&*self.vault, &*self.recent, &*self.guard);
+        let (vault, read_cache, guard) = (&*self.vault, &*self.read_cache, &*self.guard);
         let read = self.engine.read_at(freshness, |connection, version| {
-            let recent = Some(RecentAt { recent, version });
+            let read_cache = Some(ReadCacheAt { read_cache, version });
             let db = Db {
                 connection,
                 vault,
-                recent,
+                read_cache,
             };
             guard.admit_read(&db, version).map_err(|error| Caller(error.into()))?;
             f(&db).map_err(Caller)
@@ -234,7 +234,7 @@ impl Database {
             let db = Db {
                 connection,
                 vault: &vault,
-                recent: None,
+                read_cache: None,
             };
             guard.admit_write(&db, writer).map_err(|error| Caller(error.into()))?;
             f(&db).map_err(Caller)

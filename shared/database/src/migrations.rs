@@ -133,7 +133,7 @@ mod tests {
         let db = Db {
             connection: &connection,
             vault: &vault,
-            recent: None,
+            read_cache: None,
         };
         users::delete(&db, ID).unwrap();
         for table in owned.iter().map(String::as_str).chain(["users", "subscribers"]) {

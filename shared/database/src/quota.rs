@@ -149,7 +149,7 @@ pub fn made(db: &Db<'_>, quota: &KeyQuota, now: Timestamp) -> Result<u64> {
     let day = day_of(now);
     // Far below the quota, expired reservations do not matter.
     let read = || Ok(Some(read_made(db, quota, day, Timestamp::from_millis(0))?));
-    let at_most = db.recent(|recent| &recent.calls, (user_id, key, day), read)?;
+    let at_most = db.cached(|cache| &cache.calls, (user_id, key, day), read)?;
     let at_most = at_most.map_or(0, |made| made.unsigned_abs());
     if is_near(calls, at_most) {
         Ok(read_made(db, quota, day, now)?.unsigned_abs())
@@ -188,7 +188,7 @@ pub fn reserve(db: &Db<'_>, request: Request) -> Result<(u64, u64)> {
             now.as_millis(),
         ),
     )?;
-    // The cached number is invalidated by a change of the account's row (see `recent`).
+    // The cached number is invalidated by a change of the account's row (see `read_cache`).
     db.run("UPDATE users SET quota = quota WHERE id = ?1", [quota.user_id])?;
     Ok((granted, quota.calls - made - granted))
 }

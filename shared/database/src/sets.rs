@@ -10,7 +10,7 @@ use rusqlite::named_params;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::recent::Stored;
+use crate::read_cache::Stored;
 use crate::row::Columns;
 use crate::{Db, Page, Result};
 
@@ -62,8 +62,8 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
 pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>> {
     let read = || Ok(db.first_by_id(SELECT, TABLE, id, from_row)?.map(Stored::from));
     match id {
-        EntityId::Integer(id) => db.recent(|recent| &recent.sets, id, read),
-        EntityId::Uuid(uuid) => db.recent(|recent| &recent.sets_by_uuid, uuid, read),
+        EntityId::Integer(id) => db.cached(|cache| &cache.sets, id, read),
+        EntityId::Uuid(uuid) => db.cached(|cache| &cache.sets_by_uuid, uuid, read),
     }
 }
 

@@ -35,7 +35,7 @@ impl Database {
             copy(&Db {
                 connection,
                 vault,
-                recent: None,
+                read_cache: None,
             })
             .map_err(crate::Caller)
         });
@@ -79,7 +79,7 @@ impl Snapshot {
         f(&Db {
             connection: &self.connection,
             vault: &self.vault,
-            recent: None,
+            read_cache: None,
         })
     }
 

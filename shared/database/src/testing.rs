@@ -33,7 +33,7 @@ pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
     test(&Db {
         connection: &connection,
         vault: &vault,
-        recent: None,
+        read_cache: None,
     });
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn with_other_keys(db: &Db<'_>, test: impl FnOnce(&Db<'_>)) {
     test(&Db {
         connection: db.connection,
         vault: &vault,
-        recent: None,
+        read_cache: None,
     });
 }
 

@@ -22,7 +22,7 @@ const FLUSH_ENTRIES: usize = 10_000;
 /// Size of a batch. A commit includes a few batches.
 const BATCH_ENTRIES: usize = 500;
 /// A commit of the process includes counts that are older than this. Milliseconds.
-const FOLD_AFTER_MS: i64 = 10_000;
+const OFFER_AFTER_MS: i64 = 10_000;
 /// Daily counts are kept for this time, in days.
 pub const KEPT_DAYS: i64 = 400;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -145,7 +145,7 @@ impl Database {
 
     /// Offers the counts of this process to its next commit, unless they are very recent.
     pub fn offer_usage(&self, now: Timestamp) {
-        self.freeze(FOLD_AFTER_MS, now);
+        self.freeze(OFFER_AFTER_MS, now);
     }
 
     /// Puts the counts of this process into the bucket if they are due.
@@ -205,9 +205,9 @@ impl Database {
 }
 
 /// Applies a batch of counts to the database. Counts of deleted accounts and keys are dropped. Every change of a day's
-/// count also changes the row of its account, because [`crate::recent`] invalidates its entries by that row. While a
+/// count also changes the row of its account, because [`crate::read_cache`] invalidates its entries by that row. While a
 /// backup is being restored, counts are dropped, because their rows would collide with rows of the backup.
-pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()> {
+pub(crate) fn apply(connection: &Connection, body: &[u8]) -> rusqlite::Result<()> {
     let batch: Vec<Usage> = serde_json::from_slice(body)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error)))?;
     if crate::refill::is_begun(connection)? {
@@ -314,10 +314,10 @@ mod tests {
             let body = body.unwrap();
             let begin = "INSERT INTO refills (id, source, name, rows) VALUES (1, x'00', 'users', 0)";
             db.insert(begin, []).unwrap();
-            fold(db.connection, &body).unwrap();
+            apply(db.connection, &body).unwrap();
             assert_eq!(by_user(db, user_id, 0).unwrap(), []);
             db.run("DELETE FROM refills WHERE id = 1", []).unwrap();
-            fold(db.connection, &body).unwrap();
+            apply(db.connection, &body).unwrap();
             assert_eq!(by_user(db, user_id, 0).unwrap().len(), 1);
         });
     }

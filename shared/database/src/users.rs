@@ -159,8 +159,8 @@ pub fn with_username_part(db: &Db<'_>, part: &str, limit: u32) -> Result<Vec<i64
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn account_status(db: &Db<'_>, id: i64) -> Result<Option<Arc<AccountStatus>>> {
-    db.recent(
-        |recent| &recent.account_statuses,
+    db.cached(
+        |cache| &cache.account_statuses,
         id,
         || {
             db.first(

@@ -73,7 +73,7 @@ impl SesMailer {
         }
     }
 
-    /// Returns the service is created for the first mail, because most runs of maintenance have none.
+    /// The service is created for the first mail, because most runs of maintenance have none.
     fn service(&self) -> &Service {
         self.service.get_or_init(|| {
             Service::new(ServiceSettings {

@@ -21,7 +21,7 @@ const REPEATS: usize = 2;
 /// The first backoff before a retry, in milliseconds.
 const FIRST_WAIT_MS: u64 = 100;
 /// The largest response that is read, in bytes.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 /// Some services require that callers identify themselves.
 const USER_AGENT: &str = concat!("bespoke/", env!("CARGO_PKG_VERSION"));
 
@@ -33,10 +33,10 @@ pub enum CallError {
     Refused(StatusCode),
     /// The response was late, missing or incomplete.
     #[error("no response: {0}")]
-    NoAnswer(&'static str),
+    NoResponse(&'static str),
     /// The response is not in the format of the service.
     #[error("the response cannot be read")]
-    Garbage,
+    InvalidResponse,
 }
 
 impl CallError {
@@ -44,22 +44,22 @@ impl CallError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",
-            Self::NoAnswer(_) => "no_answer",
-            Self::Garbage => "unreadable_answer",
+            Self::NoResponse(_) => "no_answer",
+            Self::InvalidResponse => "unreadable_answer",
         }
     }
 }
 
 /// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct CallResponse {
     /// Status.
     pub status: StatusCode,
     /// Body.
     pub body: Bytes,
 }
 
-impl Answer {
+impl CallResponse {
     /// Returns the response if its status is a success.
     ///
     /// # Errors
@@ -75,9 +75,9 @@ impl Answer {
     /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`CallError::Garbage`]
+    /// [`CallError::InvalidResponse`]
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        serde_json::from_slice(&self.body).map_err(|_| CallError::Garbage)
+        serde_json::from_slice(&self.body).map_err(|_| CallError::InvalidResponse)
     }
 }
 
@@ -116,12 +116,12 @@ impl Http {
     /// Sends a request of another library once, without a span and without trace headers.
     ///
     /// # Errors
-    /// [`CallError::NoAnswer`]; [`CallError::Garbage`] for a response that is too large.
+    /// [`CallError::NoResponse`]; [`CallError::InvalidResponse`] for a response that is too large.
     pub async fn forward(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, CallError> {
         let request = request
             .try_into()
-            .map_err(|_| CallError::NoAnswer("the URL cannot be used"))?;
-        let Answer { status, body } = exchange(self.client(), request).await?;
+            .map_err(|_| CallError::NoResponse("the URL cannot be used"))?;
+        let CallResponse { status, body } = exchange(self.client(), request).await?;
         let mut response = http::Response::new(body);
         *response.status_mut() = status;
         Ok(response)
@@ -149,8 +149,8 @@ pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
 /// temporarily.
 ///
 /// # Errors
-/// [`CallError::NoAnswer`]. A response with an error status is not an error here.
-pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
+/// [`CallError::NoResponse`]. A response with an error status is not an error here.
+pub async fn send(request: RequestBuilder) -> Result<CallResponse, CallError> {
     let (client, request) = split(request)?;
     let repeatable = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(request.method());
     let Some(first) = request.try_clone().filter(|_| repeatable) else {
@@ -159,14 +159,14 @@ pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
     let attempt = async || {
         let request = first.try_clone().expect("it could be cloned before");
         match once(&client, request).await {
-            Ok(answer) if answer.status.is_server_error() => Err(Trouble::Answer(answer)),
+            Ok(answer) if answer.status.is_server_error() => Err(Failure::Status(answer)),
             Ok(answer) => Ok(answer),
-            Err(error) => Err(Trouble::None(error)),
+            Err(error) => Err(Failure::Call(error)),
         }
     };
     match attempt.retry(waits()).await {
-        Ok(answer) | Err(Trouble::Answer(answer)) => Ok(answer),
-        Err(Trouble::None(error)) => Err(error),
+        Ok(answer) | Err(Failure::Status(answer)) => Ok(answer),
+        Err(Failure::Call(error)) => Err(error),
     }
 }
 
@@ -182,7 +182,7 @@ pub(crate) fn waits() -> ExponentialBuilder {
 ///
 /// # Errors
 /// As [`send`].
-pub async fn send_once(request: RequestBuilder) -> Result<Answer, CallError> {
+pub async fn send_once(request: RequestBuilder) -> Result<CallResponse, CallError> {
     let (client, request) = split(request)?;
     once(&client, request).await
 }
@@ -191,17 +191,17 @@ fn split(request: RequestBuilder) -> Result<(Client, reqwest::Request), CallErro
     let (client, request) = request.build_split();
     Ok((
         client,
-        request.map_err(|_| CallError::NoAnswer("the URL cannot be used"))?,
+        request.map_err(|_| CallError::NoResponse("the URL cannot be used"))?,
     ))
 }
 
 /// A failure that a retry may solve.
-enum Trouble {
-    Answer(Answer),
-    None(CallError),
+enum Failure {
+    Status(CallResponse),
+    Call(CallError),
 }
 
-async fn once(client: &Client, request: reqwest::Request) -> Result<Answer, CallError> {
+async fn once(client: &Client, request: reqwest::Request) -> Result<CallResponse, CallError> {
     let url = request.url();
     let span = trace::outgoing_call(request.method(), url.host_str(), url.port_or_known_default());
     let answer = exchange(client, request).instrument(span.clone()).await;
@@ -212,17 +212,19 @@ async fn once(client: &Client, request: reqwest::Request) -> Result<Answer, Call
     answer
 }
 
-async fn exchange(client: &Client, request: reqwest::Request) -> Result<Answer, CallError> {
-    let response = client.execute(request).await.map_err(no_answer)?;
+async fn exchange(client: &Client, request: reqwest::Request) -> Result<CallResponse, CallError> {
+    let response = client.execute(request).await.map_err(no_response)?;
     let status = response.status();
-    let body = read(response, MAX_ANSWER_BYTES).await?.ok_or(CallError::Garbage)?;
-    Ok(Answer { status, body })
+    let body = read(response, MAX_RESPONSE_BYTES)
+        .await?
+        .ok_or(CallError::InvalidResponse)?;
+    Ok(CallResponse { status, body })
 }
 
 /// Returns the body; `None` if it is larger than `limit` bytes.
 pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Result<Option<Bytes>, CallError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+    while let Some(chunk) = response.chunk().await.map_err(no_response)? {
         if body.len() + chunk.len() > limit {
             return Ok(None);
         }
@@ -231,9 +233,9 @@ pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Resul
     Ok(Some(body.freeze()))
 }
 
-/// Returns the error's own text is not used, because it repeats the URL.
-pub(crate) fn no_answer(error: reqwest::Error) -> CallError {
-    CallError::NoAnswer(if error.is_timeout() {
+/// The error's own text is not used, because it repeats the URL.
+pub(crate) fn no_response(error: reqwest::Error) -> CallError {
+    CallError::NoResponse(if error.is_timeout() {
         "it took too long"
     } else if error.is_connect() {
         "the connection failed"

@@ -153,7 +153,7 @@ async fn exchange(
         (None, Some(token)) => Ok(token),
         (Some("bad_verification_code" | "invalid_grant"), _) => Err(OauthError::Code),
         _ if refused => Err(CallError::Refused(StatusCode::BAD_REQUEST).into()),
-        _ => Err(CallError::Garbage.into()),
+        _ => Err(CallError::InvalidResponse.into()),
     }
 }
 

@@ -10,9 +10,9 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::discussions::Place;
-use super::pages::Taken;
+use super::pages::PageLists;
 use super::{Described, GitHub, GitHubSettings, NewIssue, NewPage, PageKind, Proposal, ProposalError};
-use crate::http::{Answer, CallError, Http, send, send_once};
+use crate::http::{CallError, CallResponse, Http, send, send_once};
 
 const ACCEPT: &str = "application/vnd.github.v3+json";
 /// The version of the API.
@@ -21,7 +21,7 @@ const API_VERSION: &str = "2022-11-28";
 /// for the result.
 const ASK_DEADLINE_MS: u64 = 6_000;
 /// The deadline was exceeded.
-pub(super) const TOO_LATE: CallError = CallError::NoAnswer("it took too long");
+pub(super) const TOO_LATE: CallError = CallError::NoResponse("it took too long");
 
 /// A client of the repository through GitHub's API.
 pub(super) struct Client {
@@ -29,7 +29,7 @@ pub(super) struct Client {
     http: Arc<Http>,
     /// The place for discussions, which is queried once.
     pub(super) place: OnceCell<Place>,
-    pub(super) taken: Taken,
+    pub(super) taken: PageLists,
 }
 
 impl Client {
@@ -38,7 +38,7 @@ impl Client {
             settings,
             http,
             place: OnceCell::new(),
-            taken: Taken::default(),
+            taken: PageLists::default(),
         }
     }
 
@@ -56,7 +56,7 @@ impl Client {
     }
 
     /// Queries a resource of the repository. Retries if GitHub fails temporarily.
-    pub(super) async fn ask(&self, rest: &str) -> Result<Answer, CallError> {
+    pub(super) async fn ask(&self, rest: &str) -> Result<CallResponse, CallError> {
         let request = self.request(Method::GET, &self.path(rest));
         let limit = Duration::from_millis(ASK_DEADLINE_MS);
         tokio::time::timeout(limit, send(request))
@@ -82,7 +82,7 @@ impl GitHub for Client {
     }
 
     async fn create_issue(&self, issue: &NewIssue) -> Result<Described, CallError> {
-        let body = serde_json::to_value(issue).map_err(|_| CallError::Garbage)?;
+        let body = serde_json::to_value(issue).map_err(|_| CallError::InvalidResponse)?;
         self.make(Method::POST, "/issues", &body).await
     }
 

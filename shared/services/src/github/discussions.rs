@@ -45,15 +45,15 @@ struct Category {
 
 impl Client {
     /// # Errors
-    /// [`CallError::Garbage`] also if there is no such category.
+    /// [`CallError::InvalidResponse`] also if there is no such category.
     pub(super) async fn find_place(&self) -> Result<Place, CallError> {
         let variables = json!({
             "owner": self.settings.owner,
             "name": self.settings.repository,
             "category": self.settings.discussion_category,
         });
-        let found: Found =
-            serde_json::from_value(self.graphql(FIND, variables).await?.into()).map_err(|_| CallError::Garbage)?;
+        let found: Found = serde_json::from_value(self.graphql(FIND, variables).await?.into())
+            .map_err(|_| CallError::InvalidResponse)?;
         Ok(Place {
             repository: found.data.repository.id,
             category: found.data.repository.discussion_category.id,
@@ -72,7 +72,7 @@ impl Client {
         match (answer.pointer(CREATED).is_some_and(Value::is_string), answer) {
             (true, Value::Object(answer)) => Ok(answer),
             // Refusals have the status 200 as well.
-            _ => Err(CallError::Garbage),
+            _ => Err(CallError::InvalidResponse),
         }
     }
 

@@ -30,7 +30,7 @@ const FOLDER: &str = "markdown/org";
 
 /// The cached names of pages, by kind.
 #[derive(Default)]
-pub(super) struct Taken(Mutex<HashMap<PageKind, List>>);
+pub(super) struct PageLists(Mutex<HashMap<PageKind, List>>);
 
 /// The names of all pages of a kind.
 struct List {

@@ -67,7 +67,7 @@ async fn incomplete_responses_are_errors() {
         ("nowhere".to_owned(), "the URL cannot be used"),
     ] {
         let error = send_once(http.request(Method::POST, &url)).await.unwrap_err();
-        assert_eq!(error, CallError::NoAnswer(problem), "{url}");
+        assert_eq!(error, CallError::NoResponse(problem), "{url}");
         send(http.request(Method::GET, &url)).await.unwrap_err();
     }
 }
@@ -82,7 +82,7 @@ async fn redirects_and_large_responses_are_refused() {
         .unwrap();
     assert_eq!(answer.success().unwrap_err(), CallError::Refused(StatusCode::FOUND));
     assert_eq!(asked(&elsewhere).await, 0);
-    let huge = server(ResponseTemplate::new(200).set_body_bytes(vec![b' '; MAX_ANSWER_BYTES + 1])).await;
+    let huge = server(ResponseTemplate::new(200).set_body_bytes(vec![b' '; MAX_RESPONSE_BYTES + 1])).await;
     let error = send_once(http.request(Method::GET, huge.uri())).await.unwrap_err();
-    assert_eq!(error, CallError::Garbage);
+    assert_eq!(error, CallError::InvalidResponse);
 }

@@ -9,7 +9,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 
 use super::{Image, ImageError, ImageStore};
 use crate::Token;
-use crate::http::{Answer, CallError, Http, send};
+use crate::http::{CallError, CallResponse, Http, send};
 
 /// Access to Cloudflare Images.
 #[derive(Debug, Clone)]
@@ -49,10 +49,10 @@ impl CloudflareImages {
     }
 
     /// Stores an image under an unused name. If the name is in use, the status is 409. No personal data are sent.
-    async fn upload(&self, name: &str, image: Image, can_be_private: bool) -> Result<Answer, CallError> {
+    async fn upload(&self, name: &str, image: Image, can_be_private: bool) -> Result<CallResponse, CallError> {
         let media_type = image.media_type();
         let file = Part::stream(reqwest::Body::from(image.0)).file_name(name.to_owned());
-        let file = file.mime_str(media_type).map_err(|_| CallError::Garbage)?;
+        let file = file.mime_str(media_type).map_err(|_| CallError::InvalidResponse)?;
         let form = Form::new()
             .text("id", name.to_owned())
             .text("metadata", "{}")
@@ -110,7 +110,7 @@ impl ImageStore for CloudflareImages {
         }
         second.success()?;
         self.delete(&name).await?;
-        let moved = self.upload(&name, image, private).await.and_then(Answer::success);
+        let moved = self.upload(&name, image, private).await.and_then(CallResponse::success);
         // If this failed, readers find the new image as the spare, and the next replacement moves it.
         if moved.is_ok() {
             self.discard(&spare).await;

@@ -24,7 +24,7 @@ struct Address {
     verified: bool,
 }
 
-/// Returns the profile does not tell whether its public address is verified, so the list of addresses is queried.
+/// The profile does not tell whether its public address is verified, so the list of addresses is queried.
 pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Token) -> Result<Identity, OauthError> {
     let url = |path: &str| format!("{}{path}", settings.api_url);
     let addresses: Vec<Address> = ask(http, url("/user/emails"), token).await?;

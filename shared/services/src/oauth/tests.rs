@@ -165,7 +165,7 @@ async fn invalid_code_is_distinguished_from_failed_provider() {
     for provider in [Provider::GitHub, Provider::Google] {
         let error = identify(provider, &hangs_up, &http, "the code", "the verifier").await;
         assert!(
-            matches!(error, Err(OauthError::Call(CallError::NoAnswer(_)))),
+            matches!(error, Err(OauthError::Call(CallError::NoResponse(_)))),
             "{error:?}"
         );
     }

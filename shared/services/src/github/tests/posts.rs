@@ -43,12 +43,12 @@ async fn failed_issue_is_an_error_without_retry() {
         .create_issue(&issue())
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::NoAnswer(_)), "{error:?}");
+    assert!(matches!(error, CallError::NoResponse(_)), "{error:?}");
     let error = github_at("http://127.0.0.1:1", LONG_MS)
         .create_issue(&issue())
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::NoAnswer(_)), "{error:?}");
+    assert!(matches!(error, CallError::NoResponse(_)), "{error:?}");
 }
 
 async fn with_place() -> MockServer {
@@ -115,7 +115,7 @@ async fn missing_category_is_queried_again() {
     let github = github(&server);
     for _ in 0..2 {
         let error = github.create_discussion("Title", "Text").await.unwrap_err();
-        assert!(matches!(error, CallError::Garbage), "{error:?}");
+        assert!(matches!(error, CallError::InvalidResponse), "{error:?}");
     }
     assert_eq!(asked(&server).await.len(), 2);
 }

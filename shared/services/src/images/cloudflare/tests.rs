@@ -220,7 +220,7 @@ async fn unexpected_response_is_an_error_and_removes_nothing() {
     for images in [images(&server).await, images_at(&cut().await)] {
         let none = images.put(&ImageId::Set(7), picture(b"new")).await;
         assert!(
-            matches!(none, Err(ImageError::Service(CallError::NoAnswer(_)))),
+            matches!(none, Err(ImageError::Service(CallError::NoResponse(_)))),
             "{none:?}"
         );
     }

@@ -127,7 +127,7 @@ async fn failed_service_is_an_error_and_keeps_the_image() {
     for url in [slow.uri(), cut().await] {
         let failed = images_at(url).put(&ImageId::Set(7), Image(b"new"[..].into())).await;
         assert!(
-            matches!(failed, Err(ImageError::Service(CallError::NoAnswer(_)))),
+            matches!(failed, Err(ImageError::Service(CallError::NoResponse(_)))),
             "{failed:?}"
         );
     }
