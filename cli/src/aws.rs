@@ -21,13 +21,13 @@ const CONNECT_TIMEOUT_MS: u64 = 1_500;
 const ANSWER_TIMEOUT_MS: u64 = 10_000;
 
 /// The AWS settings of profile files, single sign-on and the machine.
-struct Found {
+struct MachineSettings {
     region: Option<Region>,
     endpoint: Option<String>,
     access: Option<SharedCredentialsProvider>,
 }
 
-impl Found {
+impl MachineSettings {
     async fn look() -> Self {
         // The default chain of the SDK would also query the metadata service of EC2, and wait for its timeout on other
         // machines.
@@ -66,7 +66,7 @@ pub(crate) async fn complete(config: &mut Config) {
     if ses.is_none() && !matches!(config.store, Place::S3 { .. }) {
         return;
     }
-    let found = Found::look().await;
+    let found = MachineSettings::look().await;
     found.complete(&mut config.aws);
     if let Some(ses) = ses {
         ses.endpoint = ses.endpoint.take().or_else(|| found.endpoint.clone());
@@ -80,7 +80,7 @@ pub(crate) async fn complete(config: &mut Config) {
 /// [`ConfigError`] if the secret cannot be read.
 pub(crate) async fn read_key(environment: &mut Environment, now: Timestamp) -> Result<(), ConfigError> {
     if let Some(mut secret) = environment.key_secret()? {
-        Found::look().await.complete(&mut secret.aws);
+        MachineSettings::look().await.complete(&mut secret.aws);
         environment.set_keys(&secret.read(now).await?);
     }
     Ok(())

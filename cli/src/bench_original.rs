@@ -11,7 +11,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::import::old_cipher::OldCipher;
+use crate::import::legacy_cipher::LegacyCipher;
 use crate::output;
 
 /// Creation time of all records: 2023-10-01T00:00:00Z.
@@ -38,21 +38,21 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let passphrase = Environment::read(Overrides::default()).import_passphrase();
-    let cipher = OldCipher::new(&passphrase.context("set IMPORT_ENC_KEY to the passphrase for the new database")?);
+    let cipher = LegacyCipher::new(&passphrase.context("set IMPORT_ENC_KEY to the passphrase for the new database")?);
     let mut connection = create(&arguments.file, arguments.shape == "2026")?;
     let transaction = connection.transaction()?;
-    let maker = Maker {
+    let writer = RecordWriter {
         cipher,
         random: &SystemRandom,
         with_uuids: arguments.shape == "2026",
     };
     let bar = output::bar(arguments.users + arguments.sets, "rows");
     for id in 1..=arguments.users {
-        maker.user(&transaction, id)?;
+        writer.user(&transaction, id)?;
         bar.inc(1);
     }
     for id in 1..=arguments.sets {
-        maker.set(&transaction, id, (id - 1) % arguments.users + 1)?;
+        writer.set(&transaction, id, (id - 1) % arguments.users + 1)?;
         bar.inc(1);
     }
     transaction.commit()?;
@@ -72,13 +72,13 @@ fn create(file: &Path, with_uuids: bool) -> Result<Connection> {
     Ok(connection)
 }
 
-struct Maker<'a> {
-    cipher: OldCipher,
+struct RecordWriter<'a> {
+    cipher: LegacyCipher,
     random: &'a dyn Random,
     with_uuids: bool,
 }
 
-impl Maker<'_> {
+impl RecordWriter<'_> {
     fn sealed(&self, value: &Value) -> String {
         self.cipher.seal(self.random, value)
     }

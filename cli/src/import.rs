@@ -4,7 +4,7 @@ mod accounts;
 mod batches;
 mod content;
 mod fields;
-pub(crate) mod old_cipher;
+pub(crate) mod legacy_cipher;
 mod report;
 mod source;
 mod tables;
@@ -21,8 +21,8 @@ use bespoke_web::config::Environment;
 use bespoke_web::{Context, Dependencies, Overrides, SystemClock};
 use indicatif::ProgressBar;
 
-use self::batches::Workshop;
-use self::old_cipher::OldCipher;
+use self::batches::Pipeline;
+use self::legacy_cipher::LegacyCipher;
 use self::report::Report;
 use self::source::Source;
 use self::tables::TABLES;
@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
         .context("set IMPORT_ENC_KEY to the encryption key of FreeSewing's backend (its BACKEND_ENC_KEY)")?;
     let source = Source::open(&arguments.file)?;
     let ignored = source.check_shape(arguments.ignore_unknown)?;
-    let cipher = OldCipher::new(&passphrase);
+    let cipher = LegacyCipher::new(&passphrase);
     source.check_passphrase(&cipher)?;
     let scratch = tempfile::tempdir()?;
     let environment = if arguments.dry_run {
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     start::block_on(async {
         let context = start::open(environment, Expect::InstallationOrNone, None).await?;
         let began = SystemClock.now();
-        let result = move_in(&context, source, cipher, arguments).await;
+        let result = import_all(&context, source, cipher, arguments).await;
         let report = result.map(|report| Report {
             ignored,
             took_ms: (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs(),
@@ -98,7 +98,7 @@ fn scratch_environment(folder: &Path) -> Environment {
     Environment::of([], overrides)
 }
 
-async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments: &Arguments) -> Result<Report> {
+async fn import_all(context: &Context, source: Source, cipher: LegacyCipher, arguments: &Arguments) -> Result<Report> {
     let database = context.database();
     let was_finished = begin(database, &source).await?;
     if !was_finished {
@@ -106,7 +106,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
         let bar = output::bar(total(&source)?, "rows");
         bar.set_position(reached.iter().map(|table| table.rows.unsigned_abs()).sum());
         let mut batches = batches::start(
-            Workshop {
+            Pipeline {
                 cipher,
                 random: Dependencies::system().random,
                 instance: context.config().instance.clone(),

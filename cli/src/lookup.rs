@@ -15,7 +15,7 @@ const DEADLINE_S: u64 = 30;
 /// The result of a lookup. Scripts distinguish the results by exit code; 1 is any other failure, and 2 is a usage
 /// error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Outcome {
     Complete = 0,
     Incomplete = 3,
     Refused = 4,
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         Err(error) => {
             eprintln!("bespoke: {} cannot be reached: {error}", arguments.url);
-            Found::Unreachable
+            Outcome::Unreachable
         }
     };
     Ok(ExitCode::from(found as u8))
@@ -83,21 +83,21 @@ fn url(base: &str, set: &str, with_key: bool) -> Result<String> {
 }
 
 /// Prints a response: the result on standard output, everything else on standard error.
-fn judge(status: u16, body: &Value) -> Result<Found> {
+fn judge(status: u16, body: &Value) -> Result<Outcome> {
     let code = body["error"].as_str().unwrap_or("no reason given");
     match status {
         200 if body["measurements"].is_object() => {}
         401 | 403 | 429 | 451 => {
             eprintln!("bespoke: refused: {code}");
-            return Ok(Found::Refused);
+            return Ok(Outcome::Refused);
         }
         404 => {
             eprintln!("bespoke: the set does not exist");
-            return Ok(Found::Missing);
+            return Ok(Outcome::Missing);
         }
         500.. => {
             eprintln!("bespoke: the API is unavailable: {status} {code}");
-            return Ok(Found::Unreachable);
+            return Ok(Outcome::Unreachable);
         }
         _ => bail!("the API answers {status} {code}"),
     }
@@ -112,10 +112,10 @@ fn judge(status: u16, body: &Value) -> Result<Found> {
         );
     }
     if body["design"]["complete"] != false {
-        return Ok(Found::Complete);
+        return Ok(Outcome::Complete);
     }
     let missing = body["design"]["missing"].as_array().into_iter().flatten();
     let missing: Vec<_> = missing.filter_map(Value::as_str).collect();
     eprintln!("bespoke: incomplete, missing: {}", missing.join(", "));
-    Ok(Found::Incomplete)
+    Ok(Outcome::Incomplete)
 }

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 
 /// Counts of all commits.
 #[derive(Default)]
-struct Done {
+struct Progress {
     rows: usize,
     changed: usize,
     commits: u64,
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                  new one, restart every server with both, then run this again"
             );
         }
-        let mut done = Done::default();
+        let mut done = Progress::default();
         let bar = output::bar(sealed::tables().count() as u64, "tables");
         let database = context.database();
         database.write(database.fresh_commit_id(), sealed::begin).await?;
@@ -53,9 +53,9 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
             bar.inc(1);
         }
         // Until the last table is complete, a process that has only the old data key could add rows to the others.
-        let mut late = Done {
+        let mut late = Progress {
             commits: done.commits,
-            ..Done::default()
+            ..Progress::default()
         };
         for table in sealed::tables() {
             renew(database, table, arguments, &mut late).await?;
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     Ok(())
 }
 
-async fn renew(database: &Database, table: &'static str, arguments: &Arguments, done: &mut Done) -> Result<()> {
+async fn renew(database: &Database, table: &'static str, arguments: &Arguments, done: &mut Progress) -> Result<()> {
     let (mut after, limit) = (0, arguments.batch_rows.max(1));
     loop {
         let id = database.fresh_commit_id();

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 }
 
 /// Result of a verification.
-struct Found {
+struct Verification {
     state: String,
     rows: usize,
     problems: Vec<String>,
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
 }
 
 /// Needs only the keys, so that a backup can be verified before a bucket for it exists.
-fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
+fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Verification> {
     let manifest = Manifest::read(folder)?;
     let (mut environment, dependencies) = (start::environment(data_dir), Dependencies::system());
     environment.expect_key();
@@ -63,7 +63,7 @@ fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
 
 /// Fetches every object of the database, and verifies its checksum. The other checks use a copy, so that requests to
 /// running servers do not wait.
-async fn bucket(context: &Context) -> Result<Found> {
+async fn bucket(context: &Context) -> Result<Verification> {
     context.database().check_objects().await?;
     let folder = tempfile::Builder::new()
         .prefix("verify-")
@@ -73,7 +73,7 @@ async fn bucket(context: &Context) -> Result<Found> {
     look(&context.database().open_snapshot(&file)?, state.to_string())
 }
 
-fn look(snapshot: &Snapshot, state: String) -> Result<Found> {
+fn look(snapshot: &Snapshot, state: String) -> Result<Verification> {
     let bar = output::bar(sealed::tables().count() as u64 + 1, "tables");
     let mut problems = snapshot.problems()?;
     match snapshot.check_complete() {
@@ -87,7 +87,7 @@ fn look(snapshot: &Snapshot, state: String) -> Result<Found> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(Found {
+    Ok(Verification {
         state,
         rows,
         problems,
@@ -111,7 +111,7 @@ fn fields(snapshot: &Snapshot, table: &str, problems: &mut Vec<String>) -> Resul
     }
 }
 
-impl Found {
+impl Verification {
     fn as_json(&self) -> serde_json::Value {
         json!({ "state": self.state, "rows": self.rows, "problems": self.problems, "tookMs": self.took_ms })
     }

@@ -91,7 +91,7 @@ pub(super) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
         scopes: None,
         cidr: None,
         // Imported keys belong to this instance. The name of the legacy instance is not used.
-        instance: fields.tools.instance.to_owned(),
+        instance: fields.context.instance.to_owned(),
         calls: fields.integer_or("calls", 0)?,
         created_at: fields.moment("createdAt")?,
         expires_at: fields.moment("expiresAt")?,

@@ -5,14 +5,14 @@ use rusqlite::types::{Value as Cell, ValueRef};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::old_cipher::OldCipher;
+use super::legacy_cipher::LegacyCipher;
 
 /// The reason why a row cannot be stored: the column and its problem.
 pub(super) type Problem = String;
 
 /// Values that every row needs.
-pub(super) struct Tools<'a> {
-    pub(super) cipher: &'a OldCipher,
+pub(super) struct RowContext<'a> {
+    pub(super) cipher: &'a LegacyCipher,
     pub(super) random: &'a dyn Random,
     /// The instance to which imported API keys belong.
     pub(super) instance: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct Tools<'a> {
 pub(super) struct Fields<'a> {
     pub(super) columns: &'a [String],
     pub(super) cells: &'a [Cell],
-    pub(super) tools: &'a Tools<'a>,
+    pub(super) context: &'a RowContext<'a>,
 }
 
 /// Returns the value of a column. Text that is not valid UTF-8 becomes bytes.
@@ -124,15 +124,15 @@ impl Fields<'_> {
     /// Returns the UUID of the row, or a new one if it has none, as in the schema of 2023.
     pub(super) fn uuid_or_new(&self) -> Result<Uuid, Problem> {
         match self.cell("uuid") {
-            Cell::Null => Ok(self.tools.random.uuid()),
-            Cell::Text(text) if text.is_empty() => Ok(self.tools.random.uuid()),
+            Cell::Null => Ok(self.context.random.uuid()),
+            Cell::Text(text) if text.is_empty() => Ok(self.context.random.uuid()),
             _ => self.uuid("uuid"),
         }
     }
 
     /// Decrypts a column.
     pub(super) fn sealed(&self, name: &str) -> Result<Value, Problem> {
-        let opened = self.tools.cipher.open(&self.text(name)?);
+        let opened = self.context.cipher.open(&self.text(name)?);
         opened.map_err(|error| format!("{name}: {error}"))
     }
 
@@ -143,7 +143,7 @@ impl Fields<'_> {
 
     /// Decrypts an address, which the legacy backend may have encrypted twice.
     pub(super) fn sealed_address(&self, name: &str) -> Result<String, Problem> {
-        match self.tools.cipher.peel(self.sealed(name)?) {
+        match self.context.cipher.peel(self.sealed(name)?) {
             Value::String(address) => Ok(bespoke_core::validate::clean_email(&address)),
             _ => Err(format!("{name}: is not a text")),
         }
@@ -212,8 +212,8 @@ mod tests {
     use super::*;
 
     fn with<T>(cell: Cell, look: impl FnOnce(&Fields<'_>) -> T) -> T {
-        let (cipher, columns, cells) = (OldCipher::new("x"), ["x".to_owned()], [cell]);
-        let tools = Tools {
+        let (cipher, columns, cells) = (LegacyCipher::new("x"), ["x".to_owned()], [cell]);
+        let context = RowContext {
             cipher: &cipher,
             random: &SystemRandom,
             instance: "",
@@ -221,7 +221,7 @@ mod tests {
         look(&Fields {
             columns: &columns,
             cells: &cells,
-            tools: &tools,
+            context: &context,
         })
     }
 

@@ -9,7 +9,7 @@ use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fields::cell;
-use super::old_cipher::OldCipher;
+use super::legacy_cipher::LegacyCipher;
 use super::tables::{TABLES, Table};
 use crate::digest::sha256;
 
@@ -30,7 +30,7 @@ pub(super) struct Source {
 }
 
 /// Consecutive rows of one table.
-pub(super) struct Raw {
+pub(super) struct RawRows {
     pub(super) rows: Vec<(i64, Vec<Cell>)>,
 }
 
@@ -105,7 +105,7 @@ impl Source {
     }
 
     /// Checks the passphrase by decrypting samples. A database without encrypted values accepts any passphrase.
-    pub(super) fn check_passphrase(&self, cipher: &OldCipher) -> Result<()> {
+    pub(super) fn check_passphrase(&self, cipher: &LegacyCipher) -> Result<()> {
         let mut tried = 0;
         for (table, column) in [
             ("User", "email"),
@@ -151,7 +151,7 @@ impl Source {
     }
 
     /// Returns at most `limit` rows after the rowid `after`, in the order of their rowids.
-    pub(super) fn read(&self, table: &Table, columns: usize, after: i64, limit: usize) -> Result<Raw> {
+    pub(super) fn read(&self, table: &Table, columns: usize, after: i64, limit: usize) -> Result<RawRows> {
         let sql = format!(
             "SELECT rowid, * FROM \"{}\" WHERE rowid > ?1 ORDER BY rowid LIMIT {limit}",
             table.name
@@ -161,7 +161,7 @@ impl Source {
             let cells = (1..=columns).map(|at| Ok(cell(row.get_ref(at)?)));
             Ok((row.get(0)?, cells.collect::<rusqlite::Result<_>>()?))
         })?;
-        Ok(Raw {
+        Ok(RawRows {
             rows: rows.collect::<rusqlite::Result<_>>()?,
         })
     }

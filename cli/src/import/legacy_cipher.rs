@@ -17,12 +17,12 @@ const SCRYPT_P: u32 = 1;
 
 /// Decrypts fields of the legacy backend.
 #[derive(Clone)]
-pub(crate) struct OldCipher([u8; KEY_BYTES]);
+pub(crate) struct LegacyCipher([u8; KEY_BYTES]);
 
 /// An encrypted column of the legacy database. Both fields are hexadecimal.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sealed {
+struct EncryptedColumn {
     iv: String,
     ct: String,
 }
@@ -36,7 +36,7 @@ pub(crate) enum OpenError {
     Content,
 }
 
-impl OldCipher {
+impl LegacyCipher {
     /// Derives the key from a passphrase. Takes tens of milliseconds of CPU time.
     pub(crate) fn new(passphrase: &str) -> Self {
         let params = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).expect("scrypt takes these parameters");
@@ -50,7 +50,7 @@ impl OldCipher {
         if column.is_empty() {
             return Ok(Value::String(String::new()));
         }
-        let sealed: Sealed = serde_json::from_str(column).map_err(|_| OpenError::Form)?;
+        let sealed: EncryptedColumn = serde_json::from_str(column).map_err(|_| OpenError::Form)?;
         let iv: [u8; IV_BYTES] = hex::decode(sealed.iv)
             .ok()
             .and_then(|iv| iv.try_into().ok())
@@ -79,7 +79,7 @@ impl OldCipher {
     pub(crate) fn seal(&self, random: &dyn Random, value: &Value) -> String {
         let iv: [u8; IV_BYTES] = random.bytes();
         let encryptor = cbc::Encryptor::<Aes256>::new(&self.0.into(), &iv.into());
-        let sealed = Sealed {
+        let sealed = EncryptedColumn {
             iv: hex::encode(iv),
             ct: hex::encode(encryptor.encrypt_padded_vec::<Pkcs7>(value.to_string().as_bytes())),
         };
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn legacy_ciphertext_is_decrypted() {
         let vectors = vectors();
-        let cipher = OldCipher::new(text(&vectors["passphrase"]));
+        let cipher = LegacyCipher::new(text(&vectors["passphrase"]));
         assert_eq!(hex::encode(cipher.0), text(&vectors["derived_key_hex"]));
         for vector in vectors["vectors"].as_array().unwrap() {
             let mut opened = cipher.open(text(&vector["stored_column_text"])).unwrap();
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn ciphertext_requires_its_passphrase() {
-        let (one, other) = (OldCipher::new("one"), OldCipher::new("other"));
+        let (one, other) = (LegacyCipher::new("one"), LegacyCipher::new("other"));
         let value = serde_json::json!({ "note": "żółw 👋" });
         let column = one.seal(&SystemRandom, &value);
         assert_eq!(one.open(&column), Ok(value.clone()));
