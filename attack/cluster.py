@@ -11,7 +11,7 @@ import urllib.parse
 
 from stage import ROOT, SETTINGS, Server
 
-# How long a call waits for an answer.
+# Timeout of a call.
 ANSWER_LIMIT_S = 5
 COMMAND_LIMIT_S = 120
 BUCKET = "bespoke"
@@ -31,7 +31,7 @@ class Cluster:
         self.problems = []
 
     def call(self, process, method, path, body=None, authorization=None, headers=None):
-        """Status, JSON and headers of an answer; `NO_ANSWER` where there is none."""
+        """Status, JSON and headers of a response; `NO_ANSWER` if there is none."""
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.urls[process]).netloc, timeout=ANSWER_LIMIT_S)
         more = {"Content-Type": "application/json"} | (headers or {}) | ({"Authorization": authorization} if authorization else {})
         try:
@@ -45,7 +45,7 @@ class Cluster:
             connection.close()
 
     def everywhere(self, ask):
-        """The results of `ask(process)` for all processes, which are asked at the same time."""
+        """Returns the results of `ask(process)` for all processes, which run concurrently."""
         answers = [None] * len(self.urls)
 
         def one(process):
@@ -59,7 +59,7 @@ class Cluster:
         return answers
 
     def disturb(self, dice, stopped):
-        """One fault after the other, until the end."""
+        """Injects one fault after the other until the end."""
         while not stopped.wait(dice.uniform(0.2, 2)):
             process, fault = dice.randrange(len(self.servers)), dice.choice(list(self.faults))
             self.faults[fault] += 1
@@ -78,7 +78,7 @@ class Cluster:
                 return
 
     def command(self, *arguments):
-        """Runs a command on the bucket: its exit code, what it printed, and what it logged."""
+        """Runs a command on the bucket. Returns its exit code, output and log."""
         ran = subprocess.run(
             [self.binary, *arguments, "--data", self.folders[0]], env=os.environ | self.settings,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_LIMIT_S,
@@ -113,7 +113,7 @@ class Bucket:
 
 
 def until(deadline, attempt):
-    """Repeats `attempt` until it gives something, at most until the deadline."""
+    """Repeats `attempt` until it returns a value, at most until the deadline."""
     while time.monotonic() < deadline:
         result = attempt()
         if result is not None:

@@ -43,7 +43,7 @@ class Run:
         self.stopped.set()
 
     def anywhere(self, dice, method, path, wanted, body=None, authorization=None):
-        """Asks one process after the other until one answers as wanted."""
+        """Calls one process after the other until a response is as expected."""
         def attempt():
             process = dice.randrange(len(self.cluster.urls))
             status, answer, headers = self.cluster.call(process, method, path, body, authorization)
@@ -59,11 +59,11 @@ class Run:
         return answer
 
     def sign_up(self, dice, role="user"):
-        """A new account: its id, and what goes into Authorization."""
+        """Creates an account. Returns its id and the value of Authorization."""
         body = {"language": "en", "test": True, "role": role}
 
         def attempt():
-            # If the answer to a confirmation is lost, its link is used up, so each attempt has another address.
+            # If the response to a confirmation is lost, its link is used up, so each attempt has another address.
             process = dice.randrange(len(self.cluster.urls))
             body["email"] = f"{secrets.token_hex(8)}@{TEST_DOMAIN}"
             status, answer, _ = self.cluster.call(process, "POST", "/signup", body)
@@ -93,12 +93,12 @@ class Register:
         self.raised_by = "its creation"
 
     def raise_floor(self, turn, cause):
-        """From now on no read may show less. Called under the lock."""
+        """Raises the floor: from now on, no read may return less. Called under the lock."""
         if turn > self.floor:
             self.floor, self.raised_by = turn, cause
 
     def shows(self, answer, headers, floor, where):
-        """Checks an answer to a read that began when the floor was that; gives the name."""
+        """Checks the response to a read that began when the floor was `floor`. Returns the name."""
         name = answer["set"]["name"]
         turn = int(name.split("-")[0])
         shown = f"{name} at process {where} in {headers.get('DB-Seq')}"
@@ -110,7 +110,7 @@ class Register:
         return name
 
     def read(self, process):
-        """The name and the tag; nothing without an answer."""
+        """Returns the name and the ETag; None without a response."""
         floor = self.floor
         status, answer, headers = self.run.cluster.call(process, "GET", self.path, authorization=self.authorization)
         if status == 200:
@@ -122,7 +122,7 @@ class Register:
         return None
 
     def race(self, dice):
-        """All processes are to change it under one tag; then all of them are asked."""
+        """All processes change the set with the same ETag; then all of them are read."""
         processes = range(len(self.run.cluster.urls))
         deadline = time.monotonic() + PATIENCE_S
         known = until(deadline, lambda: self.read(dice.choice(processes)))
@@ -149,9 +149,9 @@ class Register:
         return self.settle(turn, won, known[1], deadline)
 
     def settle(self, turn, won, tag, deadline):
-        """Makes sure that the turn is over, and that every process knows who won it."""
+        """Checks that the turn is over, and that every process knows its winner."""
         def attempt():
-            # A write without an answer may still win, unless another one has won.
+            # A write without a response may still win, unless another one has won.
             status, *_ = self.run.cluster.call(0, "PATCH", self.path, {"name": f"{turn}-0"}, self.authorization, {"If-Match": tag})
             return status if status in (200, 412) else None
 
@@ -210,7 +210,7 @@ def revoke_for_ever(run, administrator, seed):
 
 
 def copy_for_ever(run, folder, copies, pause_s):
-    """Keeps copies of the database, each with the state that it is of."""
+    """Keeps copies of the database, each with its version."""
     while not run.stopped.wait(pause_s):
         target = folder / f"copy-{len(copies)}"
         code, out, log = run.cluster.command("backup", str(target), "--json")
@@ -248,7 +248,7 @@ def restored(run, folder, copies, count):
 
 
 def begin(run, dice):
-    """Makes what the checks work on; gives the checks, each with what it needs."""
+    """Creates the data of the checks. Returns the checks with their parameters."""
     _, owner = run.sign_up(dice)
     _, administrator = run.sign_up(dice, "admin")
     registers = [Register(run, dice, owner) for _ in range(REGISTERS)]
@@ -258,7 +258,7 @@ def begin(run, dice):
 
 
 def check(folder, cluster, seed, seconds):
-    """Everything at once for so many seconds; gives what is wrong."""
+    """Runs all checks at once for that many seconds. Returns the problems."""
     dice = random.Random(seed)
     run = Run(cluster, dice)
     copies, count = [], RESTORES if seconds > SHORT_S else SHORT_RESTORES

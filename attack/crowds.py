@@ -27,7 +27,7 @@ CONNECTION_LIMIT_BYTES = 24 * 1024
 # Memory that may remain taken once the connections are gone, and the time until then.
 REMAINING_LIMIT_BYTES = 64 * 1024 * 1024
 RELEASE_LIMIT_S = 30
-# What many systems give a process to begin with.
+# The usual soft limit of open files per process.
 SOFT_FILES = 1024
 
 

@@ -95,7 +95,7 @@ def sign_in(server, prefix, statuses, over):
 
 
 def writes(server, authorization):
-    """How many failed, and the median and the longest time of the others in milliseconds."""
+    """Returns the number of failures, and the median and the maximum time of the others in milliseconds."""
     times_ms, failed = [], 0
     for number in range(WRITES):
         began = time.monotonic()
@@ -107,7 +107,7 @@ def writes(server, authorization):
 
 
 def guess(servers):
-    """How many of the guesses were verified, of all that were sent at the same time."""
+    """Returns how many of the concurrent guesses were verified."""
     statuses = collections.Counter()
 
     def send(server):

@@ -1,4 +1,4 @@
-"""What happens to the process, its disk, its bucket and its clock, while writes go on."""
+"""Faults of the process, its disk, its bucket and its clock during writes."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ TMPFS_BYTES = 24_000_000
 
 
 def settled(options, data, server, writers, settings=SETTINGS):
-    """Ends the load and starts the server anew; gives what is wrong with what is there."""
+    """Ends the load and restarts the server. Returns the problems of the stored data."""
     writers.stop()
     server.stop()
     server = Server.bespoke(options.binary, data, more=settings)
@@ -34,7 +34,7 @@ def settled(options, data, server, writers, settings=SETTINGS):
 
 
 def writes_again(writers):
-    """Nothing where a write is acknowledged before long."""
+    """Returns no problem if a write is acknowledged soon."""
     before, began = len(writers.acknowledged), time.monotonic()
     while time.monotonic() - began < RECOVERY_LIMIT_S:
         if len(writers.acknowledged) > before:
@@ -60,7 +60,7 @@ def kills(options, folder):
 
 
 def disk(options, folder):
-    """The disk of the bucket and of the local copy fills, and then there is room again."""
+    """The disk of the bucket and of the local copy fills, and then space is freed again."""
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "tmpfs", folder], stderr=subprocess.DEVNULL).returncode:
         print("no file system may be mounted here: left out; the test a_full_disk_loses_nothing_and_the_server_says_so does without")
         return []
@@ -77,14 +77,14 @@ def disk(options, folder):
         stands, _ = call(server, "GET", "/healthz")
         ballast.unlink()
         problems = writes_again(writers) + ([] if stands == 200 else [f"/healthz answered {stands}"])
-        # A process that begins needs room of its own.
+        # A starting process needs free space.
         return problems + settled(options, data, server, writers)
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
 def bucket(options, folder):
-    """The bucket refuses, is slow, and cuts its connections, each in turn."""
+    """The bucket refuses requests, is slow, and closes connections, in turn."""
     script = ROOT / "shared/storage/tests/support/s3_server.py"
     with subprocess.Popen([ROOT / ".venv/bin/python", script, "bespoke"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as s3:
         try:
@@ -123,7 +123,7 @@ def clock(options, folder):
     writers = Writers(server.url, key, method="key")
     problems = []
     for jump in ("+3h", "-2h", "+20h", "-300d", "+0"):
-        # In place at once: the library reads it at every question.
+        # Replaced atomically, because the library reads it at every call.
         (folder / "next").write_text(jump)
         shutil.move(folder / "next", time_file)
         time.sleep(FAULT_S)

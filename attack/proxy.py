@@ -8,12 +8,12 @@ import urllib.parse
 
 FAULTS = ["refuses", "slow", "cut"]
 SLOW_S = 3
-# Not sent on: they hold for one connection.
+# Not forwarded, because they are valid for one connection only.
 OWN_HEADERS = {"connection", "transfer-encoding", "content-length"}
 
 
 class Proxy:
-    """Passes requests on to `target` and answers back; `fault` is one of FAULTS, or None."""
+    """Forwards requests to `target` and responses to the client; `fault` is one of FAULTS, or None."""
 
     def __init__(self, target):
         self.fault = None
@@ -27,7 +27,7 @@ class Proxy:
                 try:
                     outer.handle(self, urllib.parse.urlsplit(target).netloc)
                 except OSError:
-                    # The server did not wait for it.
+                    # The server has closed the connection already.
                     self.close_connection = True
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = pass_on
@@ -52,7 +52,7 @@ class Proxy:
         if fault == "cut":
             self.cut += 1
             if self.cut % 2:
-                # Before the bucket has it; otherwise behind that, in the middle of the answer.
+                # Before the request reaches the bucket; otherwise later, in the middle of the response.
                 request.close_connection = True
                 return
         upstream = http.client.HTTPConnection(host, timeout=60)

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench")
 
 from common import ROOT, TARGET, Server, require  # noqa: E402, F401
 
-# Test mode lets anybody sign up with any role. Passwords cost nothing, and no limit stands before what is attacked.
+# In test mode, accounts can be created with any role. Passwords are cheap, and no rate limit stops the attacks.
 SETTINGS = {
     "BACKEND_ENABLE_TESTS": "yes",
     "BACKEND_PASSWORD_MEMORY_KIB": "8",

@@ -1,4 +1,4 @@
-"""A load of writes that remembers what was acknowledged, and says afterwards whether it is there, once."""
+"""A load of writes. Records the acknowledged writes, and checks afterwards that each is stored exactly once."""
 
 import collections
 import http.client
@@ -70,7 +70,7 @@ class Writers:
             thread.join()
 
     def missing(self, server_url):
-        """The acknowledged sets that are not there, and the sets that are there twice."""
+        """Returns the acknowledged sets that are missing, and the sets that exist twice."""
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(server_url).netloc, timeout=ANSWER_LIMIT_S)
         there, after = collections.Counter(), ""
         while True:

@@ -1,4 +1,4 @@
-"""The cases of `bench/run`: what is asked, and beside what it is measured."""
+"""The cases of `bench/run`: their requests, and the baselines that they are compared with."""
 
 import base64
 import json
@@ -6,14 +6,14 @@ import random
 import urllib.error
 import urllib.request
 
-# The ceilings, served by cli/examples/ceiling.rs.
+# The baselines, served by cli/examples/ceiling.rs.
 BARE, READ, COMMIT = "bare axum route", "plain SQLite read", "plain SQLite commit"
 CREATE, SIGN_IN = "POST /sets/key", "POST /signin"
 BY_KEY = "GET /sets/:id/key"
 LIST_SETS = 100
-# Lookups that the client has already. The writes beside the reads change few of their sets.
+# Lookups whose response the client has cached. Concurrent writes change few of their sets.
 TAGGED = 1_000
-# Sets that are created are large, so few texts of them do.
+# Created sets are large, so a few different bodies are enough.
 CREATED = 100
 PLAIN_ROWS = 10_000
 
@@ -40,7 +40,7 @@ def call(url, method, path, body=None, **headers):
 
 
 def prepare(row):
-    """What the requests of a seeded set need."""
+    """The parameters of requests for a seeded set."""
     pair = f"{row['key']}:{row['secret']}".encode()
     row["by_key"] = {"Authorization": "Basic " + base64.b64encode(pair).decode()}
     row["by_token"] = {"Authorization": f"Bearer {row['token']}"}
@@ -48,11 +48,11 @@ def prepare(row):
 
 
 def measies(url, row):
-    """The measurements of a seeded set, as a body that can be sent."""
+    """The measurements of a seeded set as a request body."""
     status, body, _ = call(url, "GET", row["path"] + "/key", **row["by_key"])
     assert status == 200, body
     content = json.loads(body)["set"]["measies"]
-    # What was seeded is no real body: an import takes no shoulder that steep.
+    # Seeded values are not realistic: an import rejects a shoulder slope that is this steep.
     content["shoulderSlope"] = 13
     return content
 
@@ -66,14 +66,14 @@ def fill_list(url, row):
 
 
 def tagged(url, row):
-    """The request for what the client has already: answered with 304."""
+    """A conditional request for a cached response; the status is 304."""
     path = row["path"] + "/measurements/key?design=aaron"
     tag = call(url, "GET", path, **row["by_key"])[2]["ETag"]
     return line("GET", path, If_None_Match=tag, **row["by_key"])
 
 
 def of_api(url, rows):
-    """Each case of the API: its requests, and the ceiling that it is compared with."""
+    """Each case of the API: its requests, and the baseline that it is compared with."""
     fill_list(url, rows[0])
     one, known = rows[len(rows) // 2], random.sample(rows, min(TAGGED, len(rows)))
     new = json.dumps({"name": "Made while measuring", "measies": measies(url, one)}, separators=(",", ":"))
@@ -97,7 +97,7 @@ def of_api(url, rows):
 
 
 def of_ceilings(new_bytes):
-    """The requests of each ceiling; a commit has as many bytes as a set that is created."""
+    """The requests of each baseline; a commit has as many bytes as a created set."""
     return {
         BARE: [line("GET", "/bare")],
         READ: [line("GET", f"/read/{id}") for id in range(1, PLAIN_ROWS + 1)],

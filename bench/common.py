@@ -1,4 +1,4 @@
-"""What the scripts here share: the binary and its settings, the tools of Debian that they load it with, and a server to be measured."""
+"""Shared parts of the scripts: the binary and its settings, the load generators from Debian, and a server to be measured."""
 
 import datetime
 import os
@@ -15,7 +15,7 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BINARY = TARGET / "release/bespoke"
-# Limits are counted as they always are, and never reached. Tokens are bound to the URL.
+# Limits are counted as usual, but never reached. Tokens are bound to the URL.
 SETTINGS = {
     "BACKEND_LIMIT_PUBLIC_READS": "4000000000",
     "BACKEND_LIMIT_PUBLIC_WRITES": "4000000000",
@@ -28,7 +28,7 @@ START_LIMIT_S = 60
 
 
 def require(tool, package):
-    """Makes sure of a tool, from the package that has it."""
+    """Ensures that a tool is installed. As root, installs its Debian package."""
     if shutil.which(tool):
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
@@ -38,23 +38,23 @@ def require(tool, package):
 
 
 def commit():
-    """What of ours was measured."""
+    """The version of the project that was measured."""
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return git.stdout.strip() or "unknown"
 
 
 def file_system(directory):
-    """What the data lie on, and whether it keeps a journal where that can be seen."""
+    """The file system of the data, and whether it has a journal if it is ext4."""
     found = subprocess.run(["findmnt", "--noheadings", "--output", "SOURCE,FSTYPE", "--target", directory],
                            capture_output=True, text=True, check=True)
-    # Where several are mounted over each other, the last.
+    # If several file systems are mounted at one place, the last one counts.
     device, kind = found.stdout.splitlines()[-1].split()
     journal = pathlib.Path("/proc/fs/jbd2").glob(f"{pathlib.Path(device).name}-*")
     return kind if kind != "ext4" else f"ext4 {'with' if any(journal) else 'without'} a journal"
 
 
 def machine(cpu):
-    """What was measured on."""
+    """The machine of the measurements."""
     info = pathlib.Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*:\s*(.*)", info)
     siblings = pathlib.Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
@@ -69,7 +69,7 @@ def machine(cpu):
 
 
 def write_between(page, name, text):
-    """Puts the text between the marks of that name."""
+    """Replaces the text between the markers of that name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, rest = page.read_text().split(begin)
     _, after = rest.split(end)
@@ -77,9 +77,9 @@ def write_between(page, name, text):
 
 
 class Server:
-    """A server to be measured; it prints where it listens."""
+    """A server to be measured. It prints its address."""
 
-    # The file that servers log to; what they log stands among what the script prints, unless told.
+    # The log file of the servers. By default, they log to the output of the script.
     log = None
 
     def __init__(self, command, env=None):
@@ -99,16 +99,16 @@ class Server:
 
     @classmethod
     def bespoke(cls, binary, data, prefix=(), more=None, port=0):
-        """`bespoke serve` on a data directory; `prefix` stands before the command, `more` are settings beside the shared ones."""
+        """`bespoke serve` on a data directory; `prefix` precedes the command, `more` contains additional settings."""
         return cls([*prefix, binary, "serve", "--data", data, "--port", str(port)], os.environ | SETTINGS | (more or {}))
 
     def memory_mib(self, name):
-        """`VmRSS` is what it has now, `VmHWM` what it had at most."""
+        """Memory in MiB: `VmRSS` is the current value, `VmHWM` the peak."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"{name}:\s+(\d+) kB", status).group(1)) / 1024
 
     def read(self, said):
-        """Reads to the end, or a full pipe would stop the server."""
+        """Reads to the end, because a full pipe would block the server."""
         for line in self.process.stdout:
             listens = re.search(r"listens +\S*:(\d+)$", line.strip())
             if listens:

@@ -9,7 +9,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Recorded, and successful.
+# Stand-ins record their calls and succeed.
 RECORDED = ("apt-get", "cargo", "docker", "make", "sudoedit", "systemctl", "systemd-run", "vi")
 
 

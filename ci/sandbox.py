@@ -122,7 +122,7 @@ class SystemCalls:
 
 @dataclasses.dataclass
 class Sandbox:
-    """The surroundings of a process."""
+    """The sandbox of a process."""
 
     user: int
     root: str = "/"
@@ -130,7 +130,7 @@ class Sandbox:
     writable: dict = dataclasses.field(default_factory=dict)
     # Empty folders of its own.
     private: list = dataclasses.field(default_factory=list)
-    # Those that it finds empty and may not change.
+    # Empty folders that it may not change.
     hidden: list = dataclasses.field(default_factory=list)
     open_files: int | None = None
     umask: int = 0o022
@@ -142,7 +142,7 @@ class Sandbox:
         try:
             self.restrict()
         except Exception as error:
-            # The parent gets no reason.
+            # The parent process gets no error message.
             os.write(STANDARD_ERROR, f"sandbox: {error!r}\n".encode())
             raise
 
@@ -176,7 +176,7 @@ class Sandbox:
             self.system_calls.load()
 
     def run(self, command, environment):
-        """Runs a command to its end; gives its exit code and all output."""
+        """Runs a command to its end. Returns its exit code and all output."""
         result = subprocess.run(
             command,
             env=environment,
@@ -225,7 +225,7 @@ class Running:
         return "".join(self.lines)
 
     def stop(self):
-        """Stops the process with SIGTERM; gives its exit code."""
+        """Stops the process with SIGTERM. Returns its exit code."""
         self.process.terminate()
         code = self.process.wait(LIMIT_S)
         self.reader.join()

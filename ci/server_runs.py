@@ -51,7 +51,7 @@ def expect(condition, message, process=None):
 
 
 def unpack(archive, folder):
-    """Unpacks the image into the folder; gives its configuration. Blobs have to be the content that their name says."""
+    """Unpacks the image into the folder. Returns its configuration. Blobs have to be the content that their name says."""
     with tarfile.open(archive) as tar:
         files = {entry.name: tar.extractfile(entry).read() for entry in tar.getmembers() if entry.isfile()}
 
@@ -217,7 +217,7 @@ def members(name):
 
 
 def folders_of(service, folder):
-    """Makes the folders of the service; gives them by their path."""
+    """Creates the folders of the service. Returns them by path."""
     found = {}
     for kind, parent in (("State", "/var/lib"), ("Cache", "/var/cache")):
         path, source, mode = pathlib.Path(parent, service[f"{kind}Directory"]), folder / kind, service[f"{kind}DirectoryMode"]
@@ -276,7 +276,7 @@ def check_service(options, folder):
 
 
 class MailServer:
-    """Takes mails on a free port of loopback, and forgets them."""
+    """Accepts mails on a free port of loopback, and discards them."""
 
     def __init__(self):
         self.received = threading.Event()

@@ -33,7 +33,7 @@ PARAMETERS_MAX = 200
 OUTPUTS_MAX = 200
 BYTES_MAX = 1_000_000
 INLINE_BYTES_MAX = 51_200
-# Where `sam deploy` would have put the code.
+# The location to which `sam deploy` would upload the code.
 ARTIFACTS = "artifacts"
 CODE = "code.zip"
 # The parameters that have no default, as a first deployment gives them.

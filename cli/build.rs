@@ -1,4 +1,4 @@
-//! Takes the commit into the binary, for `bespoke --version`.
+//! Embeds the Git commit in the binary, for `bespoke --version`.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,14 +8,14 @@ fn main() {
     let commit = commit.as_deref().unwrap_or("unknown commit");
     println!("cargo::rustc-env=BESPOKE_COMMIT={commit}");
     println!("cargo::rerun-if-changed=build.rs");
-    // Elsewhere than in .git if this is a linked work tree.
+    // In a linked worktree, these files are not below .git.
     let logs = ["HEAD", "logs/HEAD"].map(|name| git(&["rev-parse", "--git-path", name]));
     for path in logs.iter().flatten().filter(|path| Path::new(path).exists()) {
         println!("cargo::rerun-if-changed={path}");
     }
 }
 
-/// The output of a command of Git; `None` if it fails or writes nothing.
+/// Returns the output of a Git command; `None` if it fails or is empty.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

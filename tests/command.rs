@@ -183,11 +183,11 @@ fn what_cannot_start_says_why_in_one_line() {
             ],
             "no credentials for bucket bucket: set AWS_ACCESS_KEY_ID",
         ),
-        (&["user", "create", "nobody"], &[], "`nobody` is no e-mail address"),
+        (&["user", "create", "nobody"], &[], "`nobody` is not an e-mail address"),
         (
             &["user", "create", "a@example.com", "--role", "king"],
             &[],
-            "`king` is no role; there are readNone, readSome",
+            "`king` is not a role; the roles are readNone, readSome",
         ),
     ] {
         let (success, stdout, stderr) = run(arguments, settings);
@@ -257,7 +257,7 @@ fn the_version_names_the_commit() {
 fn anyone_can_play_the_simulation() {
     let (success, output, _) = run(&["simulate", "--seeds", "20", "--from", "7"], &[]);
     assert!(
-        success && output.starts_with("20 schedules: ") && output.ends_with("No promise was broken.\n"),
+        success && output.starts_with("20 schedules: ") && output.ends_with("No guarantee was violated.\n"),
         "{output}"
     );
 }

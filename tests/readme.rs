@@ -51,7 +51,7 @@ fn every_command_works_as_it_stands() {
         r#"{"result":"created","email":"jane@example.com"}"#,
         "{'chest': 925, 'neck': 340.5}",
         "measurements:\n  chest: 925\n  neck: 340.5\n",
-        "Made the demonstration account.",
+        "Created the demonstration account.",
         r#""statusCode":200"#,
         "role      admin",
     ] {

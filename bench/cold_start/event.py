@@ -1,9 +1,9 @@
-"""The event that each function is measured with: a call that reads the database, as the gateway hands it over."""
+"""The event with which each function is measured: a gateway event of a request that reads the database."""
 
 import json
 import base64
 
-# What is asked of a function; `{set}` is a set of the account whose key is used.
+# The request to each function; `{set}` is a set of the account whose key is used.
 CALLS = {
     "account": ("GET", "/account/key"),
     "all": ("GET", "/sets/{set}/key"),

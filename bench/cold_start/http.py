@@ -1,11 +1,11 @@
-"""As much of an HTTP/1.1 server as the programs here need: a thread for each connection, nothing that takes long itself."""
+"""A minimal HTTP/1.1 server for the programs here, with one thread per connection."""
 
 import socket
 import threading
 
 
 class Server:
-    """Answers with what `answer(method, path, headers, body)` gives: status, headers, body; None says nothing and waits."""
+    """Sends the result of `answer(method, path, headers, body)`: status, headers, body. None sends no response and waits."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -28,7 +28,7 @@ class Server:
                 while request := read(stream):
                     answer = self.answer(*request)
                     if answer is None:
-                        # Until the other side goes.
+                        # Until the client closes the connection.
                         stream.read(1)
                         return
                     connection.sendall(packed(request[0], *answer))
@@ -40,7 +40,7 @@ class Server:
 
 
 def read(stream):
-    """Method, path, headers and body; None where the connection ended."""
+    """Method, path, headers and body; None if the connection ended."""
     line = stream.readline().decode("latin-1").split()
     if len(line) < 2:
         return None
@@ -53,7 +53,7 @@ def read(stream):
         while size := int(stream.readline().split(b";")[0], 16):
             body += stream.read(size)
             stream.readline()
-        # What may follow the last chunk.
+        # The trailer after the last chunk.
         while stream.readline().strip():
             pass
     else:

@@ -17,7 +17,7 @@ LIMIT_S = 20
 
 
 class RuntimeApi:
-    """Hands one event out, once, and takes its response."""
+    """Serves one event once, and receives its response."""
 
     def __init__(self):
         self.server = Server(self.answer)
@@ -39,7 +39,7 @@ class RuntimeApi:
             self.response = (path.rsplit("/", 1)[-1], body)
             self.done.set()
             return 202, {}, b""
-        # The next event, which does not come.
+        # There is no second event, so the call waits.
         return None
 
 
@@ -54,7 +54,7 @@ def headers():
 
 
 def environment(api, more):
-    """What Lambda sets, and nothing of ours."""
+    """The environment variables that Lambda sets, without settings of the project."""
     return {
         "AWS_LAMBDA_RUNTIME_API": api.server.address,
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
@@ -76,7 +76,7 @@ def environment(api, more):
 
 
 def start_cold(api, command, settings, event, cpu):
-    """Starts a process on that CPU for that event. Gives milliseconds to its response, its peak memory in KB, and the response."""
+    """Starts a process on that CPU for that event. Returns the time to its response in ms, its peak memory in KB, and the response."""
     api.reset(json.dumps(event).encode())
     env = environment(api, settings)
     nowhere, log = os.open(os.devnull, os.O_RDWR), tempfile.TemporaryFile()

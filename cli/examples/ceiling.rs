@@ -1,6 +1,6 @@
-//! What `bench/run` measures the API beside: a bare axum route, and plain SQLite behind one.
+//! Baselines for `bench/run`: a bare axum route, and plain SQLite behind one.
 //!
-//! `ceiling <folder>` listens on a free port of this machine, which it prints, until it is killed.
+//! `ceiling <folder>` listens on a free loopback port, prints the port, and runs until it is killed.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +13,13 @@ use axum::routing::{get, post};
 use rusqlite::Connection;
 use tokio::net::TcpListener;
 
-/// As the command has it.
+/// The same allocator as in the command.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What a set with all its measurements takes as JSON, as a rule. Bytes.
+/// Typical size of a set with all its measurements as JSON, in bytes.
 const BODY_BYTES: u32 = 1_400;
-/// Rows of the table that is read.
+/// Number of rows in the table.
 const ROWS: i64 = 10_000;
 
 #[tokio::main]
@@ -51,7 +51,7 @@ fn json(body: String) -> Response {
     ([(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }
 
-/// A database with the durability of ours: a commit is on the disk when it is answered.
+/// A database as durable as that of the API: a commit is on the disk before the response is sent.
 fn table(folder: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(folder.join("plain.sqlite"))?;
     connection.execute_batch(
@@ -71,7 +71,7 @@ fn read(connection: &Mutex<Connection>, id: i64) -> Result<Response, StatusCode>
     read.map(json).map_err(|_| StatusCode::NOT_FOUND)
 }
 
-/// The id of the new row.
+/// Returns the id of the new row.
 fn commit(connection: &Mutex<Connection>, text: &str) -> Option<String> {
     let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
     let mut insert = connection.prepare_cached("INSERT INTO sets (text) VALUES (?1)").ok()?;

@@ -1,5 +1,5 @@
-//! Who asks AWS, for whoever works with an installation at their machine: beside variables the profile files, single sign-on,
-//! and the roles of machines.
+//! AWS settings and credentials for operators who run commands on their own machine. In addition to the environment
+//! variables, they come from profile files, single sign-on, and the roles of machines.
 
 use std::time::Duration;
 
@@ -15,21 +15,22 @@ use bespoke_storage::aws::{ANY_REGION, Aws, http_client};
 use bespoke_web::Config;
 use bespoke_web::config::{ConfigError, Environment};
 
-/// How long a connection may take to come about. Milliseconds.
+/// Timeout for connecting, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
-/// How long an answer of what hands out credentials may take. Milliseconds.
+/// Timeout for a response of a credentials endpoint, in milliseconds.
 const ANSWER_TIMEOUT_MS: u64 = 10_000;
 
-/// The settings of AWS that profile files, single sign-on and the machine have.
-struct Found {
+/// The AWS settings of profile files, single sign-on and the machine.
+struct MachineSettings {
     region: Option<Region>,
     endpoint: Option<String>,
     access: Option<SharedCredentialsProvider>,
 }
 
-impl Found {
+impl MachineSettings {
     async fn look() -> Self {
-        // The SDK's own way would go on to ask the machine that it takes this for, and wait.
+        // The default chain of the SDK would also query the metadata service of EC2, and wait for its timeout on other
+        // machines.
         let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
         let region = chain.or_else(ProfileFileRegionProvider::new()).region().await;
         let found = aws_config::defaults(BehaviorVersion::latest())
@@ -47,7 +48,7 @@ impl Found {
         }
     }
 
-    /// Fills in the settings that the environment variables do not give.
+    /// Adds the settings that the environment variables do not contain.
     fn complete(&self, aws: &mut Aws) {
         let region = || self.region.as_ref().map(ToString::to_string);
         aws.region = aws.region.take().or_else(region);
@@ -56,7 +57,7 @@ impl Found {
     }
 }
 
-/// Adds what the variables leave open, where AWS is needed at all.
+/// Adds the AWS settings that the environment variables do not contain, if the configuration uses AWS.
 pub(crate) async fn complete(config: &mut Config) {
     let ses = match &mut config.mail.transport {
         MailTransport::Ses(ses) => Some(ses),
@@ -65,7 +66,7 @@ pub(crate) async fn complete(config: &mut Config) {
     if ses.is_none() && !matches!(config.store, Place::S3 { .. }) {
         return;
     }
-    let found = Found::look().await;
+    let found = MachineSettings::look().await;
     found.complete(&mut config.aws);
     if let Some(ses) = ses {
         ses.endpoint = ses.endpoint.take().or_else(|| found.endpoint.clone());
@@ -73,13 +74,13 @@ pub(crate) async fn complete(config: &mut Config) {
     }
 }
 
-/// Reads the passphrase, if it is in a secret.
+/// Reads the passphrase if it is stored in a secret.
 ///
 /// # Errors
-/// [`ConfigError`], if the secret cannot be read.
+/// [`ConfigError`] if the secret cannot be read.
 pub(crate) async fn read_key(environment: &mut Environment, now: Timestamp) -> Result<(), ConfigError> {
     if let Some(mut secret) = environment.key_secret()? {
-        Found::look().await.complete(&mut secret.aws);
+        MachineSettings::look().await.complete(&mut secret.aws);
         environment.set_keys(&secret.read(now).await?);
     }
     Ok(())

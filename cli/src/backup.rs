@@ -1,4 +1,4 @@
-//! `bespoke backup`: everything of an installation but its keys, in a folder.
+//! `bespoke backup`: saves an installation, except for its keys, in a folder.
 
 pub(crate) mod manifest;
 
@@ -17,14 +17,15 @@ use self::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{output, start};
 
-/// What lies in the bucket beside the database and is worth keeping. Exports are made anew.
+/// Prefix of the images in the bucket. Other objects next to the database are not saved, because exports can be made
+/// again.
 const IMAGES: &str = "images/";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Folder to make; what people have entered stays encrypted in it
+    /// Folder to create. Data of users stay encrypted in it
     folder: PathBuf,
-    /// Print what was saved as JSON
+    /// Print a summary as JSON
     #[arg(long)]
     json: bool,
 }
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     let Arguments { folder, json } = arguments;
     let manifest = start::with_context(data_dir, Expect::Installation, async |context| {
         if let Some(taken) = taken_by(folder, context.config())? {
-            bail!("{} is in {taken}, which is not for backups", folder.display());
+            bail!("{} is in {taken}, which must not contain backups", folder.display());
         }
         save(context, folder).await
     })?;
@@ -46,13 +47,13 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                 manifest.state,
                 manifest.files.len() - 1
             );
-            output::say!("The keys are not in it: keep them, and apart from it.");
+            output::say!("The keys are not part of the backup. Keep a copy of them in another place.");
         },
     );
     Ok(())
 }
 
-/// The name of the installation's folder that contains `folder`, which may not exist yet.
+/// Returns the description of the installation's folder that contains `folder`, which may not exist yet.
 fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
     let folder = std::path::absolute(folder)?;
     let (existing, missing) = existing_part(&folder);
@@ -80,7 +81,7 @@ fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
     if let Some((name, _)) = ours.into_iter().find(|(_, ours)| is_in(ours.as_deref())) {
         return Ok(Some(name));
     }
-    // Before that folder is made, it is not known where it leads.
+    // `..` after a folder that does not exist cannot be resolved.
     ensure!(
         missing.components().all(|part| matches!(part, Component::Normal(_))),
         "{} has `..` after a folder that does not exist",
@@ -89,7 +90,7 @@ fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// Splits an absolute path into the longest part that exists, without symbolic links, and the rest.
+/// Splits an absolute path into the longest part that exists, with symbolic links resolved, and the rest.
 fn existing_part(folder: &Path) -> (Option<PathBuf>, &Path) {
     let existing = |part: &Path| Some((fs::canonicalize(part).ok()?, folder.strip_prefix(part).ok()?));
     match folder.ancestors().find_map(existing) {
@@ -98,8 +99,8 @@ fn existing_part(folder: &Path) -> (Option<PathBuf>, &Path) {
     }
 }
 
-/// Takes a folder, which is made if it is missing, for a backup. Of backups that are made at once, one gets it, because `mkdir` is
-/// atomic on every file system.
+/// Creates the folder if it is missing, and reserves it for this backup. If several backups start at the same time,
+/// only one gets the folder, because `mkdir` is atomic on every file system.
 fn claim(folder: &Path) -> Result<()> {
     let is_empty = !folder.exists() || fs::read_dir(folder)?.next().is_none();
     let made = match is_empty {
@@ -108,7 +109,7 @@ fn claim(folder: &Path) -> Result<()> {
     };
     made.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
-            "{} is not empty, or another backup is being made there: every backup is a folder of its own",
+            "{} is not empty, or another backup is being written there: every backup needs a new folder",
             folder.display()
         ),
         _ => anyhow!("cannot make {}: {error}", folder.display()),
@@ -128,7 +129,7 @@ async fn save(context: &Context, folder: &Path) -> Result<Manifest> {
     let images = context.bucket().list(IMAGES).await?;
     let bar = output::bar(images.len() as u64, "images");
     for image in images {
-        // One that was removed meanwhile is missed by nobody.
+        // Skip an image that was deleted in the meantime.
         if let Fetched::Found(object) = context.bucket().get(&image.key, None).await? {
             fs::write(folder.join(&image.key), &object.body)?;
             manifest.add(folder, &image.key)?;
@@ -136,7 +137,7 @@ async fn save(context: &Context, folder: &Path) -> Result<Manifest> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    // Last: a folder without it is no backup.
+    // The manifest is written last, because a folder without it is not a complete backup.
     manifest.write(folder)?;
     Ok(manifest)
 }
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn path_is_split_where_it_stops_to_exist() {
+    fn path_is_split_after_its_existing_part() {
         let parent = tempfile::tempdir().unwrap();
         let existing = fs::canonicalize(parent.path()).unwrap();
         for (path, missing) in [
@@ -178,7 +179,7 @@ mod tests {
             assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
             for error in results.iter().filter_map(|result| result.as_ref().err()) {
                 assert!(
-                    error.to_string().contains("another backup is being made there"),
+                    error.to_string().contains("another backup is being written there"),
                     "{error}"
                 );
             }

@@ -1,4 +1,5 @@
-//! `bespoke bench-original`: a database as FreeSewing's backend keeps it, made up, to measure and test an import with.
+//! `bespoke bench-original`: creates a synthetic database of FreeSewing's backend, for tests and measurements of the
+//! import.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +11,10 @@ use rusqlite::{Connection, Transaction, params};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::import::old_cipher::OldCipher;
+use crate::import::legacy_cipher::LegacyCipher;
 use crate::output;
 
-/// When everything in it was made: 2023-10-01T00:00:00Z.
+/// Creation time of all records: 2023-10-01T00:00:00Z.
 const MADE_AT_MS: i64 = 1_696_118_400_000;
 /// `correct horse battery staple`, as scrypt.
 const V3: &str = r#"{"type":"v3","hash":"63dcfa78e6be23c23dbff0dba06747be476e3632b36c9bf3e1f321466d3b0371a19b81bfa6e5f37de7148a8ca7c23aa0a7adb3572bd280ee8183e171214691c2","salt":"08fab17674291a1c70fcbe9e8159defd"}"#;
@@ -22,36 +23,36 @@ const V2: &str = r#"{"type":"v2","data":"$2a$10$xd5fTqlE6GvSicbQwkDJ1uwIpvMvbXaJ
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// File to make
+    /// File to create
     file: PathBuf,
-    /// How many accounts; every other one has a bcrypt password
+    /// Number of accounts; every other one has a bcrypt password
     #[arg(long)]
     users: u64,
-    /// How many sets, dealt out among them
+    /// Number of sets, distributed evenly among the accounts
     #[arg(long)]
     sets: u64,
-    /// The year of its shape
+    /// The year of its schema
     #[arg(long, default_value = "2023", value_parser = ["2023", "2026"])]
     shape: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let passphrase = Environment::read(Overrides::default()).import_passphrase();
-    let cipher = OldCipher::new(&passphrase.context("set IMPORT_ENC_KEY to the passphrase that it shall have")?);
+    let cipher = LegacyCipher::new(&passphrase.context("set IMPORT_ENC_KEY to the passphrase for the new database")?);
     let mut connection = create(&arguments.file, arguments.shape == "2026")?;
     let transaction = connection.transaction()?;
-    let maker = Maker {
+    let writer = RecordWriter {
         cipher,
         random: &SystemRandom,
         with_uuids: arguments.shape == "2026",
     };
     let bar = output::bar(arguments.users + arguments.sets, "rows");
     for id in 1..=arguments.users {
-        maker.user(&transaction, id)?;
+        writer.user(&transaction, id)?;
         bar.inc(1);
     }
     for id in 1..=arguments.sets {
-        maker.set(&transaction, id, (id - 1) % arguments.users + 1)?;
+        writer.set(&transaction, id, (id - 1) % arguments.users + 1)?;
         bar.inc(1);
     }
     transaction.commit()?;
@@ -71,13 +72,13 @@ fn create(file: &Path, with_uuids: bool) -> Result<Connection> {
     Ok(connection)
 }
 
-struct Maker<'a> {
-    cipher: OldCipher,
+struct RecordWriter<'a> {
+    cipher: LegacyCipher,
     random: &'a dyn Random,
     with_uuids: bool,
 }
 
-impl Maker<'_> {
+impl RecordWriter<'_> {
     fn sealed(&self, value: &Value) -> String {
         self.cipher.seal(self.random, value)
     }
@@ -120,7 +121,7 @@ impl Maker<'_> {
         self.name(transaction, "Set", id)
     }
 
-    /// Gives a row the UUID that its shape has.
+    /// Sets the UUID of a row if the schema has one.
     fn name(&self, transaction: &Transaction<'_>, table: &str, id: u64) -> Result<()> {
         if self.with_uuids {
             let sql = format!("UPDATE \"{table}\" SET uuid = ?2 WHERE id = ?1");

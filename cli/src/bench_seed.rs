@@ -1,4 +1,4 @@
-//! `bespoke bench-seed`: an installation to measure with.
+//! `bespoke bench-seed`: fills an installation for measurements.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -26,13 +26,13 @@ const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// How many sets
+    /// Number of sets
     #[arg(long)]
     sets: usize,
-    /// How many accounts, each with one key; the sets are dealt out among them
+    /// Number of accounts, each with one key; the sets are distributed evenly among them
     #[arg(long)]
     keys: usize,
-    /// File for one JSON line a set: key, secret, token, username, password, set, set_uuid
+    /// File for one JSON line per set: key, secret, token, username, password, set, set_uuid
     #[arg(long)]
     out: PathBuf,
 }
@@ -106,7 +106,7 @@ impl Account {
         }
     }
 
-    /// Gives the integer ids of the account and of its last set.
+    /// Returns the integer ids of the account and of its last set.
     fn store(&self, db: &Db<'_>, session: &Session) -> Result<(i64, i64), Error> {
         let now = session.now();
         let new = NewUser {

@@ -1,4 +1,4 @@
-//! `bespoke demo`: the account whose fixed key the sample events use.
+//! `bespoke demo`: creates the account whose fixed key the sample events use.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ use crate::{output, start};
 const USER: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
 const SET: Uuid = Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0003);
 const EMAIL: &str = "demo@example.com";
-/// The secret of the demonstration key: published here, and so in every copy of the sample events.
+/// The secret of the demonstration key. It is public, because every copy of the sample events contains it.
 const SECRET: &str = "fsk_BespokeDemonstrationKeyThatNobodyEverTrusts1MK5lt";
 const LIFE_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
 
@@ -38,13 +38,13 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
         let session = Session::new(context.clone());
         let (writer, digest_of) = (session.clone(), secret.clone());
         let made = session.write(move |db| store(db, &writer, &digest_of)).await;
-        let made = made.map_err(|error| readable(error).context("the demonstration cannot be stored"))?;
+        let made = made.map_err(|error| readable(error).context("cannot store the demonstration account"))?;
         output::say!(
             "{}",
             if made {
-                "Made the demonstration account."
+                "Created the demonstration account."
             } else {
-                "The demonstration account is there already."
+                "The demonstration account exists already."
             }
         );
         output::say!(
@@ -56,7 +56,7 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
     })
 }
 
-/// Gives whether the account was made now.
+/// Returns whether the account was created now.
 fn store(db: &Db<'_>, session: &Session, secret: &KeySecret) -> Result<bool, Error> {
     if users::by_id(db, EntityId::Uuid(USER))?.is_some() {
         return Ok(false);
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_secret_is_a_secret() {
+    fn published_secret_is_valid() {
         assert!(KeySecret::parse(SECRET).is_ok());
     }
 }

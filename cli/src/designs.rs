@@ -1,4 +1,4 @@
-//! `bespoke designs`: which measurements designs need, by the operator.
+//! `bespoke designs`: manages the designs and the measurements that they need.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::{output, start};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Put the designs of a file in the place of those that there are: {"aaron": {"required": ["chest"], "optional": []}}
+    /// Replace all designs by those of a file: {"aaron": {"required": ["chest"], "optional": []}}
     Import {
         /// The file, JSON
         file: PathBuf,
@@ -27,13 +27,10 @@ pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
     start::with_context(data_dir, Expect::Installation, async |context| {
         let session = Session::new(context.clone());
         let write = session.write(move |db| Ok(designs::replace(db, &list)?));
-        write.await.map_err(|error| {
-            anyhow!(
-                "the designs cannot be stored: {}",
-                error.detail().unwrap_or(error.code())
-            )
-        })
+        write
+            .await
+            .map_err(|error| anyhow!("cannot store the designs: {}", error.detail().unwrap_or(error.code())))
     })?;
-    output::say!("{count} designs are served now.");
+    output::say!("Stored {count} designs.");
     Ok(())
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// Bytes that are read at once.
+/// Size of the read buffer, in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// SHA-256 of a file of any size.
+/// Returns the SHA-256 of a file of any size.
 pub(crate) fn sha256(path: &Path) -> std::io::Result<[u8; 32]> {
     let (mut file, mut digest) = (File::open(path)?, Sha256::new());
     let mut buffer = vec![0; BUFFER_BYTES];

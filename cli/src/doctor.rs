@@ -1,4 +1,4 @@
-//! `bespoke doctor`: what is wrong with an installation, and what to do.
+//! `bespoke doctor`: checks an installation, and advises how to solve problems.
 
 mod checks;
 
@@ -15,27 +15,27 @@ use crate::{output, start};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Print what was found as JSON
+    /// Print the findings as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// How something is.
+/// Result of a check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Good,
-    /// It works, and may not be what one wants.
+    /// It works, but possibly not as intended.
     Doubtful,
     Bad,
 }
 
-/// One thing that was looked at.
+/// The result of one check, described for the operator.
 struct Finding {
     subject: &'static str,
     state: State,
-    /// How it is.
+    /// The finding in words.
     what: String,
-    /// What to do about it.
+    /// Advice to the operator.
     advice: String,
 }
 
@@ -80,14 +80,14 @@ impl State {
     }
 }
 
-/// The finding about an error of the configuration, the keys or the bucket, which ends the other checks.
+/// Returns the finding for an error of the configuration, the keys or the bucket. No other checks can run after it.
 fn unusable(error: &Error) -> Finding {
     match error.downcast_ref::<ConfigError>() {
         Some(ConfigError::NoKey { .. } | ConfigError::KeyFile { .. }) => {
             Finding::new("keys", State::Bad, error.to_string(), checks::ADVICE)
         }
         Some(_) => {
-            let advice = "correct it; docs/configuration.md has every setting";
+            let advice = "correct it; docs/configuration.md lists every setting";
             Finding::new("configuration", State::Bad, error.to_string(), advice)
         }
         None => Finding::new("store", State::Bad, format!("{error:#}"), checks::ADVICE),

@@ -1,4 +1,4 @@
-//! `bespoke export`: accounts as files, in clear.
+//! `bespoke export`: exports accounts to unencrypted files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,17 +12,17 @@ use crate::start::Expect;
 use crate::user::{find, readable};
 use crate::{output, start};
 
-/// Accounts that are asked for at once.
+/// Number of accounts per query.
 const ACCOUNTS: u32 = 100;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Folder for one file an account, `<id>.json`: everything of it, decrypted
+    /// Folder for one decrypted file per account, `<id>.json`
     folder: PathBuf,
     /// Only this account: user name, address or id
     #[arg(long)]
     account: Option<String>,
-    /// Print how many there were as JSON
+    /// Print the number of accounts as JSON
     #[arg(long)]
     json: bool,
 }
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         || json!({ "accounts": count }),
         || {
             output::say!(
-                "{count} accounts are in {}, in clear: keep them as you keep the keys.",
+                "Exported {count} accounts to {}. The files are not encrypted: protect them like the keys.",
                 folder.display()
             );
         },

@@ -1,9 +1,9 @@
-//! Finds the function that the gateway would call.
+//! Finds the function to which the gateway routes a path.
 
 use bespoke_web::{Route, Routes};
 
-/// The function that the gateway would call for a path: the one with the longest fixed beginning that the path has;
-/// `info` when none has one.
+/// Returns the function to which the gateway routes a path: the one with the longest matching prefix, or `info` if
+/// none matches.
 pub(crate) fn for_path(path: &str) -> Routes {
     let path = path.to_ascii_lowercase();
     let claim = |routes: &Routes| routes.iter().filter_map(|route| claims(route, &path)).max();
@@ -14,12 +14,12 @@ pub(crate) fn for_path(path: &str) -> Routes {
     best.map_or_else(all::default_router, |(_, routes)| routes)
 }
 
-/// Length of the route's fixed beginning, when the path begins with it.
+/// Returns the length of the route's fixed prefix if the path begins with it.
 fn claims(route: &Route, path: &str) -> Option<usize> {
     let fixed = route.path.split('{').next().unwrap_or_default();
     let rest = path.strip_prefix(fixed)?;
     let below = rest.starts_with('/') || fixed.ends_with('/');
-    // The landing page is at `/` and has nothing below it.
+    // The landing page is at `/` and has no paths below it.
     (rest.is_empty() || (below && fixed != "/")).then_some(fixed.len())
 }
 
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_path_finds_its_function() {
+    fn each_path_has_a_function() {
         for (path, function) in [
             ("/whoami/jwt", "account"),
             ("/whoami/key", "apikeys"),

@@ -1,4 +1,4 @@
-//! `bespoke health`: whether a server responds, for the health checks of containers.
+//! `bespoke health`: checks that a server responds, for the health checks of containers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,7 +10,8 @@ use ureq::http::StatusCode;
 use crate::output;
 use crate::remote::{agent, base_url};
 
-/// How long the call may take, in seconds. Container engines kill a check that takes longer than the timeout of its own: 5 s in our image.
+/// Timeout of the request, in seconds. It is shorter than the timeout of the health check in the container image,
+/// which is 5 s.
 const DEADLINE_S: u64 = 4;
 
 #[derive(clap::Args)]
@@ -34,9 +35,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let environment = Environment::read(Overrides::default());
         let address = environment.address()?;
         let url = format!("http://{}{path}", reachable(address));
-        // A proxy that the environment names is for calls to the outside.
+        // Proxies of the environment are for requests to other hosts.
         let mut request = agent.get(&url).config().proxy(None).build();
-        // The server refuses requests without the secret. It never goes to the host of `--url`.
+        // The server refuses requests without the secret. The secret is never sent to the host of `--url`.
         if let Some(secret) = environment.origin_secret()? {
             let (name, value) = secret.header();
             request = request.header(name, value);
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The address at which this machine reaches a server that listens on `address`, which may stand for all addresses.
+/// Returns an address at which this machine reaches a server that listens on `address`, which may be unspecified.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,10 +1,10 @@
-//! `bespoke import`: a database of the original is moved in.
+//! `bespoke import`: imports a legacy database.
 
 mod accounts;
 mod batches;
 mod content;
 mod fields;
-pub(crate) mod old_cipher;
+pub(crate) mod legacy_cipher;
 mod report;
 mod source;
 mod tables;
@@ -21,29 +21,30 @@ use bespoke_web::config::Environment;
 use bespoke_web::{Context, Dependencies, Overrides, SystemClock};
 use indicatif::ProgressBar;
 
-use self::batches::Workshop;
-use self::old_cipher::OldCipher;
+use self::batches::Pipeline;
+use self::legacy_cipher::LegacyCipher;
 use self::report::Report;
 use self::source::Source;
 use self::tables::TABLES;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows of one commit. Fewer would write the pages of the indexes more often, more would take more memory.
+/// Rows per commit. Smaller commits would write the pages of the indexes more often; larger ones would take more
+/// memory.
 const BATCH_ROWS: usize = 10_000;
-/// Times that a commit of unknown outcome is tried again under the same name.
+/// Attempts of a commit of unknown outcome under the same commit id.
 const ATTEMPTS: u32 = 5;
-/// Notes that a report holds at most.
+/// The maximum number of issues in a report.
 const NOTES_MAX: u32 = 100_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// SQLite file of the original; its passphrase is in IMPORT_ENC_KEY
+    /// SQLite file of FreeSewing's backend; its passphrase is in IMPORT_ENC_KEY
     file: PathBuf,
-    /// Do everything in a scratch folder, report, and keep nothing
+    /// Import into a temporary folder, print the report, and keep nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leave tables and columns where they are that this version does not know
+    /// Skip tables and columns that this version does not know
     #[arg(long)]
     ignore_unknown: bool,
     /// Print the report as JSON
@@ -61,10 +62,10 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     let environment = start::environment(data_dir);
     let passphrase = environment
         .import_passphrase()
-        .context("set IMPORT_ENC_KEY to the encryption key of the original (its BACKEND_ENC_KEY)")?;
+        .context("set IMPORT_ENC_KEY to the encryption key of FreeSewing's backend (its BACKEND_ENC_KEY)")?;
     let source = Source::open(&arguments.file)?;
     let ignored = source.check_shape(arguments.ignore_unknown)?;
-    let cipher = OldCipher::new(&passphrase);
+    let cipher = LegacyCipher::new(&passphrase);
     source.check_passphrase(&cipher)?;
     let scratch = tempfile::tempdir()?;
     let environment = if arguments.dry_run {
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     start::block_on(async {
         let context = start::open(environment, Expect::InstallationOrNone, None).await?;
         let began = SystemClock.now();
-        let result = move_in(&context, source, cipher, arguments).await;
+        let result = import_all(&context, source, cipher, arguments).await;
         let report = result.map(|report| Report {
             ignored,
             took_ms: (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs(),
@@ -88,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     })
 }
 
-/// An installation of its own, with keys of its own, that is gone afterwards.
+/// Returns the environment of a temporary installation with new keys.
 fn scratch_environment(folder: &Path) -> Environment {
     let overrides = Overrides {
         data_dir: Some(folder.into()),
@@ -97,7 +98,7 @@ fn scratch_environment(folder: &Path) -> Environment {
     Environment::of([], overrides)
 }
 
-async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments: &Arguments) -> Result<Report> {
+async fn import_all(context: &Context, source: Source, cipher: LegacyCipher, arguments: &Arguments) -> Result<Report> {
     let database = context.database();
     let was_finished = begin(database, &source).await?;
     if !was_finished {
@@ -105,7 +106,7 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
         let bar = output::bar(total(&source)?, "rows");
         bar.set_position(reached.iter().map(|table| table.rows.unsigned_abs()).sum());
         let mut batches = batches::start(
-            Workshop {
+            Pipeline {
                 cipher,
                 random: Dependencies::system().random,
                 instance: context.config().instance.clone(),
@@ -141,11 +142,11 @@ async fn move_in(context: &Context, source: Source, cipher: OldCipher, arguments
     })
 }
 
-/// Begins the import, or finds out that it was begun; says whether it was finished.
+/// Begins the import, or finds an earlier one of the same file. Returns whether that was finished.
 async fn begin(database: &Database, source: &Source) -> Result<bool> {
     match database.read(Freshness::Strict, import::begun).await? {
         Some((digest, _)) if digest != source.digest => {
-            bail!("another file is being moved in, or was; each installation takes one")
+            bail!("another file was imported, or its import is incomplete; an installation accepts only one")
         }
         Some((_, finished)) => Ok(finished.is_some()),
         None => {
@@ -159,7 +160,7 @@ async fn begin(database: &Database, source: &Source) -> Result<bool> {
                 .await;
             begun.map_err(|error| match error {
                 bespoke_database::Error::NotEmpty => {
-                    anyhow!("this installation has accounts already: move into one that has none")
+                    anyhow!("this installation has accounts already: import into one that has none")
                 }
                 error => error.into(),
             })?;
@@ -193,7 +194,7 @@ async fn store(database: &Database, batch: Batch, bar: &ProgressBar) -> Result<(
             .await;
         match stored {
             Err(bespoke_database::Error::Storage(StorageError::Unavailable { .. })) if attempt < ATTEMPTS => {}
-            Err(bespoke_database::Error::NoSuchPlace) => bail!("another process moves this file in at the same time"),
+            Err(bespoke_database::Error::NoSuchPlace) => bail!("another process imports this file at the same time"),
             stored => {
                 stored.with_context(|| format!("cannot store rows of {table}"))?;
                 break;

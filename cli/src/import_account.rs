@@ -1,7 +1,8 @@
-//! `bespoke import-account`: an export of any size into an account of any installation.
+//! `bespoke import-account`: imports an export of any size into an account of any installation.
 //!
-//! `POST /account/import/key` takes bodies of a few megabytes, so the export is sent in parts, each of which is an export itself. Records
-//! that the account has already are skipped, so that the command can be run again after a failure.
+//! `POST /account/import/key` accepts bodies of a few megabytes, so the export is sent in parts, each of which is an
+//! export itself. Records that the account already has are skipped, so that the command can be repeated after a
+//! failure.
 
 mod parts;
 
@@ -14,7 +15,7 @@ use self::parts::{LISTS, Part};
 use crate::output;
 use crate::remote::{KEY_VARIABLE, agent, authorization, base_url};
 
-/// The limits of an account that an import can reach: their name in the response, their name for the user, and the advice.
+/// Limits of an account that an import can reach: their name in the response, their name for the user, and the advice.
 const ACCOUNT_LIMITS: [(&str, &str, &str); 5] = [
     (
         "sets",
@@ -43,22 +44,20 @@ const ACCOUNT_LIMITS: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// How long one part may take, in seconds.
+/// Timeout of one part, in seconds.
 const DEADLINE_S: u64 = 120;
 
 #[derive(clap::Args)]
-#[command(
-    after_help = "The API key of the account is read from BESPOKE_KEY, as <key>:<secret>; its level has to be 4."
-)]
+#[command(after_help = "The API key of the account is read from BESPOKE_KEY, as <key>:<secret>; its level must be 4.")]
 pub(crate) struct Arguments {
-    /// The file that `POST /account/export/{auth}` or `bespoke export` has made
+    /// The file that `POST /account/export/{auth}` or `bespoke export` created
     file: PathBuf,
     /// URL of the API
     #[arg(long)]
     url: String,
 }
 
-/// The records that were added, those that the account had already, and the names of ignored fields.
+/// The number of records that were added, the number that the account already had, and the names of ignored fields.
 #[derive(Default)]
 struct Totals {
     added: u64,
@@ -73,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let file = &arguments.file;
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let parts = parts::split(&text).with_context(|| format!("{} is no export of an account", file.display()))?;
+    let parts = parts::split(&text).with_context(|| format!("{} is not an export of an account", file.display()))?;
     if parts.is_empty() {
         bail!("{} has neither an account nor records", file.display());
     }
@@ -108,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The reason why the API has refused a part, for the user.
+/// Returns the reason why the API rejected a part, for the user.
 fn refusal(status: u16, answer: &Value) -> String {
     let code = answer["error"].as_str().unwrap_or("no reason given");
     let response = format!("the API answers {status} {code}");

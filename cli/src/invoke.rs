@@ -1,4 +1,4 @@
-//! `bespoke invoke`: one event, as the Lambda function for its path would answer it.
+//! `bespoke invoke`: passes one event to the Lambda function for its path.
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     event: PathBuf,
 }
 
-/// Prints the gateway's answer and nothing else. Succeeds whenever the function answered, whatever the status.
+/// Prints only the response of the function. Succeeds if the function responded, with any status.
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     let environment = Environment::read(Overrides {
         data_dir,
@@ -30,25 +30,26 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     });
     logging::start(&environment);
     let event = read(arguments).with_context(|| format!("cannot read {}", arguments.event.display()))?;
-    let event: Value = serde_json::from_str(&event).context("the event is no JSON")?;
+    let event: Value = serde_json::from_str(&event).context("the event is not JSON")?;
     if lambda::is_schedule(&event) {
         return start::block_on(maintain(environment, event));
     }
     let path = event["rawPath"]
         .as_str()
-        .context("the event has no rawPath: not a gateway event of version 2.0")?;
+        .context("the event has no rawPath: it is not a gateway event of version 2.0")?;
     let routes = functions::for_path(path);
-    let mut request: LambdaRequest = serde_json::from_value(event).context("the event is none of API Gateway's")?;
+    let mut request: LambdaRequest = serde_json::from_value(event).context("the event is not one of API Gateway")?;
     lambda::encode_query(&mut request);
     start::block_on(async {
         let context = start::open(environment, Expect::Installation, None).await?;
         let gateway = Gateway::new(context.clone(), [routes]);
         let mut function = Adapter::from(service_fn(|event| lambda::answer(&gateway, event)));
         let event = LambdaEvent::new(request, lambda_http::Context::default());
-        // The runtime's crate panics on what no gateway sends: a body that is not base64, a host that is none.
+        // The crate of the Lambda runtime panics on events that no gateway sends, for example with an invalid host or
+        // a body that is not base64.
         let call = catch_unwind(AssertUnwindSafe(|| function.call(event)));
         let Ok(answer) = call
-            .map_err(|_| anyhow!("the event cannot be turned into a request"))?
+            .map_err(|_| anyhow!("the event cannot be converted to a request"))?
             .await;
         output::say!("{}", serde_json::to_string(&answer)?);
         context.database().clone().close().await;
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     })
 }
 
-/// Does what a schedule has the function `maintenance` do.
+/// Runs the tasks of the function `maintenance` for a scheduled event.
 async fn maintain(environment: Environment, event: Value) -> Result<()> {
     let context = start::open(environment, Expect::Installation, None).await?;
     let done = lambda::maintain(&context, event).await;

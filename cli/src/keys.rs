@@ -1,4 +1,4 @@
-//! `bespoke keys`: API keys, by the operator.
+//! `bespoke keys`: manages API keys.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::{output, start};
 pub(crate) enum Command {
     /// List the keys of an account
     List(List),
-    /// End keys, everywhere at once
+    /// Revoke keys for all processes at once
     Revoke(Revoke),
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Command {
 pub(crate) struct List {
     /// User name, address or id
     account: String,
-    /// Print them as JSON
+    /// Print the keys as JSON
     #[arg(long)]
     json: bool,
 }

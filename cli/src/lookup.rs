@@ -1,4 +1,4 @@
-//! `bespoke lookup`: the measurements of a set of any installation, for shells and CI.
+//! `bespoke lookup`: looks up the measurements of a set of any installation, for shells and CI.
 
 use std::process::ExitCode;
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::output;
 use crate::remote::{KEY_VARIABLE, agent, authorization, base_url};
 
-/// How long the whole call may take, in seconds.
+/// Timeout of the call, in seconds.
 const DEADLINE_S: u64 = 30;
 
-/// What became of a lookup. A script tells them apart by the exit code; 1 is any other failure, 2 a command that was not
-/// understood.
+/// The result of a lookup. Scripts distinguish the results by exit code; 1 is any other failure, and 2 is a usage
+/// error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Outcome {
     Complete = 0,
     Incomplete = 3,
     Refused = 4,
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// URL of the API
     #[arg(long)]
     url: String,
-    /// A design: print what it is drafted from, and fail when something that it requires is missing
+    /// A design: print the measurements that it uses, and fail if a required one is missing
     #[arg(long)]
     design: Option<String>,
     /// Unit of lengths
@@ -66,13 +66,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         Err(error) => {
             eprintln!("bespoke: {} cannot be reached: {error}", arguments.url);
-            Found::Unreachable
+            Outcome::Unreachable
         }
     };
     Ok(ExitCode::from(found as u8))
 }
 
-/// Where the lookup is answered; the name of a set goes into the query.
+/// Returns the URL of the lookup. The name of a set is part of the query.
 fn url(base: &str, set: &str, with_key: bool) -> Result<String> {
     match (EntityId::parse(set).is_some(), with_key) {
         (true, true) => Ok(format!("{base}/sets/{set}/measurements/key")),
@@ -82,26 +82,26 @@ fn url(base: &str, set: &str, with_key: bool) -> Result<String> {
     }
 }
 
-/// Prints an answer and says what it means: the verdict on standard output, everything else on standard error.
-fn judge(status: u16, body: &Value) -> Result<Found> {
+/// Prints a response: the result on standard output, everything else on standard error.
+fn judge(status: u16, body: &Value) -> Result<Outcome> {
     let code = body["error"].as_str().unwrap_or("no reason given");
     match status {
         200 if body["measurements"].is_object() => {}
         401 | 403 | 429 | 451 => {
             eprintln!("bespoke: refused: {code}");
-            return Ok(Found::Refused);
+            return Ok(Outcome::Refused);
         }
         404 => {
-            eprintln!("bespoke: there is no such set");
-            return Ok(Found::Missing);
+            eprintln!("bespoke: the set does not exist");
+            return Ok(Outcome::Missing);
         }
         500.. => {
-            eprintln!("bespoke: the API is not there now: {status} {code}");
-            return Ok(Found::Unreachable);
+            eprintln!("bespoke: the API is unavailable: {status} {code}");
+            return Ok(Outcome::Unreachable);
         }
         _ => bail!("the API answers {status} {code}"),
     }
-    let text = serde_json::to_string_pretty(body).context("the answer cannot be printed")?;
+    let text = serde_json::to_string_pretty(body).context("the response cannot be printed")?;
     output::say!("{text}");
     for warning in body["warnings"].as_array().into_iter().flatten() {
         let (severity, message) = (warning["severity"].as_str(), warning["message"].as_str());
@@ -112,10 +112,10 @@ fn judge(status: u16, body: &Value) -> Result<Found> {
         );
     }
     if body["design"]["complete"] != false {
-        return Ok(Found::Complete);
+        return Ok(Outcome::Complete);
     }
     let missing = body["design"]["missing"].as_array().into_iter().flatten();
     let missing: Vec<_> = missing.filter_map(Value::as_str).collect();
     eprintln!("bespoke: incomplete, missing: {}", missing.join(", "));
-    Ok(Found::Incomplete)
+    Ok(Outcome::Incomplete)
 }

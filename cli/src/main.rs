@@ -1,10 +1,11 @@
 //! The command `bespoke`.
 //!
-//! **What it is for.** Everything a person does with an installation: run it, try it, look after it.
+//! **Purpose.** Commands for operators: run, test and maintain an installation.
 //!
-//! **What it must not know.** How a route answers, or what a table looks like: it calls the functions and repositories.
+//! **Does not depend on** the implementation of routes and tables: it calls functions and repositories.
 //!
-//! **How to add one more.** A module with its arguments as a `clap::Args` and a `run`, and a line in [`Command`].
+//! **To add a command,** write a module with its arguments as a `clap::Args` and a `run`, and add a variant to
+//! [`Command`].
 
 mod aws;
 mod backup;
@@ -38,8 +39,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Batches and blocking work run on many threads, which the allocator of glibc answers with an arena each that keeps what was
-/// freed: an import then takes three times the memory, and more the longer it is.
+/// glibc's allocator gives each thread an arena that keeps freed memory. Batches and blocking work run on many
+/// threads, so that an import would take three times the memory, and more the longer it runs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -58,53 +59,53 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the whole API in one process (this is what happens without a command)
+    /// Serve the complete API in one process (the default without a command)
     Serve(serve::Arguments),
-    /// Answer one gateway event as the Lambda function for its path would, and print the answer
+    /// Pass one gateway event to the Lambda function for its path, and print the response
     Invoke(invoke::Arguments),
-    /// Make the account, key and set that the sample events use
+    /// Create the account, key and set that the sample events use
     Demo,
-    /// Move in from a database of FreeSewing's backend
+    /// Import a database of FreeSewing's backend
     Import(import::Arguments),
-    /// Import the export of an account into the account of an API key, of any installation, however large it is
+    /// Import an export of any size into the account of an API key, in any installation
     ImportAccount(import_account::Arguments),
-    /// Look up the measurements of a set, by API key, of any installation
+    /// Look up the measurements of a set in any installation, by API key
     Lookup(lookup::Arguments),
-    /// Look after the designs
+    /// Manage designs
     #[command(subcommand)]
     Designs(designs::Command),
-    /// Write accounts into files, in clear
+    /// Export accounts to unencrypted files
     Export(export::Arguments),
-    /// Save everything but the keys into a folder
+    /// Back up everything except the keys to a folder
     Backup(backup::Arguments),
-    /// Put an earlier state back, or a backup into a new bucket
+    /// Restore an earlier state, or restore a backup into a new bucket
     Restore(restore::Arguments),
-    /// Look whether everything is there and can be read: checksums, pages, references, every encrypted field
+    /// Verify checksums, pages, references and every encrypted field
     Verify(verify::Arguments),
-    /// Seal anew what older keys have sealed, while servers serve
+    /// Re-encrypt fields of older keys with the newest key, while servers run
     RotateKeys(rotate_keys::Arguments),
-    /// Look after accounts
+    /// Manage accounts
     #[command(subcommand)]
     User(user::Command),
-    /// Look after API keys
+    /// Manage API keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Say what is wrong with an installation, and what to do
+    /// Find problems of an installation, and print advice
     Doctor(doctor::Arguments),
     /// Check that a server responds
     Health(health::Arguments),
-    /// Say how much there is
+    /// Print statistics
     Stats(stats::Arguments),
-    /// Play hostile schedules on the storage engine: crashes, stalls, lost answers, many processes
+    /// Simulate the storage engine with crashes, stalls, lost responses and many processes
     Simulate(simulate::Arguments),
-    /// Print every setting, as docs/configuration.md has them
+    /// Print every setting, as in docs/configuration.md
     Settings,
     /// Print the description of the API (OpenAPI 3.1, JSON)
     Openapi,
-    /// Fill an installation with keys and sets to measure with
+    /// Fill an installation with keys and sets for measurements
     #[command(hide = true)]
     BenchSeed(bench_seed::Arguments),
-    /// Make up a database of FreeSewing's backend to measure an import with
+    /// Create a synthetic database of FreeSewing's backend to measure an import
     #[command(hide = true)]
     BenchOriginal(bench_original::Arguments),
 }
@@ -149,7 +150,7 @@ fn exit(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            // The cause of the cause is in the cause's own text.
+            // The text of a cause includes its own cause.
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             eprintln!("bespoke: {error}{cause}");
             ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! What commands say: to people, to machines, and by their exit code.
+//! Output and exit codes of the commands.
 
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
@@ -8,14 +8,14 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-/// The exit code of a command that came to its end and found something that somebody should look at. 0 is success, 1 a
-/// command that failed, 2 one that was not understood.
+/// The exit code of a command that finished and found a problem that needs attention. 0 is success, 1 a failure, 2 a
+/// usage error.
 const ATTENTION: u8 = 3;
 
-/// How often a progress bar moves while nothing is done, in milliseconds.
+/// Interval at which the progress bar is redrawn without progress, in milliseconds.
 const TICK_MS: u64 = 200;
 
-/// The exit code of a command that came to its end.
+/// Returns the exit code of a command that finished.
 pub(crate) fn exit_code(needs_attention: bool) -> ExitCode {
     if needs_attention {
         ExitCode::from(ATTENTION)
@@ -24,7 +24,7 @@ pub(crate) fn exit_code(needs_attention: bool) -> ExitCode {
     }
 }
 
-/// Prints a line, as `println!` does, and ends like any other tool when nobody reads on (`| head`).
+/// Prints a line as `println!` does, but exits without an error if the reader closes the pipe (`| head`).
 macro_rules! say {
     ($($text:tt)*) => { $crate::output::line(format_args!($($text)*)) };
 }
@@ -50,7 +50,7 @@ pub(crate) fn print(as_json: bool, json: impl FnOnce() -> Value, lines: impl FnO
     }
 }
 
-/// A progress bar on the terminal's error stream; nothing where that is no terminal.
+/// Returns a progress bar on standard error, which is hidden if that is not a terminal.
 pub(crate) fn bar(total: u64, unit: &str) -> ProgressBar {
     let bar = ProgressBar::new(total);
     let style = ProgressStyle::with_template(&format!("{{bar:40}} {{pos}} of {{len}} {unit}, {{eta}} left"));

@@ -1,4 +1,4 @@
-//! Calls to the API of any installation, by API key.
+//! Calls to the API of any installation with an API key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +9,29 @@ use base64::engine::general_purpose::STANDARD;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// The environment variable with the API key, `<key>:<secret>`. It is not an argument, because every user of the machine can read those.
+/// The environment variable with the API key, `<key>:<secret>`. It is not an argument, because every user of the
+/// machine can read arguments.
 pub(crate) const KEY_VARIABLE: &str = "BESPOKE_KEY";
 
-/// The base URL of an installation, without a slash at its end.
+/// Returns the base URL of an installation without a slash at its end.
 ///
 /// # Errors
-/// Unless it is an HTTP URL.
+/// If it is not an HTTP URL.
 pub(crate) fn base_url(url: &str) -> Result<&str> {
     let is_http = url.starts_with("http://") || url.starts_with("https://");
     if !is_http || url.parse::<ureq::http::Uri>().is_err() {
-        bail!("`{url}` is no URL");
+        bail!("`{url}` is not a URL");
     }
     Ok(url.trim_end_matches('/'))
 }
 
-/// The value of `Authorization` for the API key of the environment; `None` if there is none.
+/// Returns the value of `Authorization` for the API key of the environment; `None` if there is none.
 ///
 /// # Errors
 /// If it has no secret.
 #[expect(
     clippy::disallowed_methods,
-    reason = "it is the key of a client, and no setting of an installation"
+    reason = "it is the key of a client, not a setting of an installation"
 )]
 pub(crate) fn authorization() -> Result<Option<String>> {
     let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
@@ -40,7 +41,7 @@ pub(crate) fn authorization() -> Result<Option<String>> {
     }
 }
 
-/// A client whose calls take at most `deadline_s` seconds each.
+/// Returns a client with a timeout of `deadline_s` seconds per call.
 pub(crate) fn agent(deadline_s: u64) -> Agent {
     let provider = rustls::crypto::ring::default_provider();
     let tls = TlsConfig::builder()

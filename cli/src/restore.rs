@@ -1,4 +1,4 @@
-//! `bespoke restore`: an earlier state of the bucket, or a backup in a new one.
+//! `bespoke restore`: restores an earlier state of the bucket, or a backup into a new bucket.
 
 mod states;
 
@@ -15,7 +15,7 @@ use crate::backup::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows of one commit.
+/// Rows per commit.
 const BATCH_ROWS: usize = 10_000;
 
 #[derive(clap::Args)]
@@ -29,13 +29,13 @@ pub(crate) struct Arguments {
         conflicts_with_all = ["from", "list"]
     )]
     at: Option<String>,
-    /// Show which states --at can restore, and change nothing
+    /// List the states that --at can restore, and change nothing
     #[arg(long, conflicts_with = "from")]
     list: bool,
     /// Folder of a backup, into a bucket without accounts
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
-    /// Print what was restored as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
     /// Rows of one commit
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                 || json!({ "from": from, "state": now }),
                 || {
                     output::say!(
-                        "State {from} is back, and is called {now} now. To take that back, restore the state before."
+                        "State {from} was restored. Its name is {now} now. To undo this, restore the previous state."
                     );
                 },
             );
@@ -112,7 +112,7 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
             let store = database.write_refill(move |db| refill::store(db, &rows));
             store
                 .await
-                .with_context(|| format!("cannot store rows of {table}; the same command goes on there"))?;
+                .with_context(|| format!("cannot store rows of {table}; run the command again to continue"))?;
             before += count;
             bar.inc(count.unsigned_abs());
             commits += 1;
@@ -133,30 +133,30 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
     Ok(total)
 }
 
-/// Begins, or finds out how far it has come: table, and rows of it.
+/// Begins a restore, or returns the progress of an interrupted one: table, and number of its rows.
 async fn begin(database: &Database, snapshot: &Snapshot, manifest: &Manifest) -> Result<(String, i64)> {
     let source: [u8; 32] = manifest
         .files
         .get(DATABASE)
         .and_then(|digest| hex::decode(digest).ok()?.try_into().ok())
-        .context("the backup names no database")?;
+        .context("the manifest of the backup contains no database")?;
     let first = snapshot.tables()?.into_iter().next().unwrap_or_default();
     match database.read(Freshness::Strict, refill::begun).await? {
         Some((begun, table, rows)) if begun == source => Ok((table, rows)),
         Some(_) => {
             let begun = database.check_complete().await.err();
-            Err(begun.map_or_else(|| anyhow!("it has ended meanwhile"), Error::from))
-                .context("this is another backup than the one whose restore was interrupted")
+            Err(begun.map_or_else(|| anyhow!("the other restore has finished"), Error::from))
+                .context("the restore of a different backup was interrupted")
         }
         None => {
             let table = first.clone();
             let begin = database.write_refill(move |db| refill::begin(db, &source, &table));
             begin.await.map_err(|error| match error {
                 bespoke_database::Error::NotEmpty => {
-                    anyhow!("this installation has accounts already: put a backup back into one that has none")
+                    anyhow!("this installation has accounts already: restore a backup into one that has none")
                 }
                 error @ bespoke_database::Error::InUse(_) => {
-                    Error::from(error).context("this installation is in use already: put a backup back into a new one")
+                    Error::from(error).context("this installation is in use already: restore a backup into a new one")
                 }
                 error => error.into(),
             })?;

@@ -1,4 +1,4 @@
-//! `bespoke rotate-keys`: what older keys sealed is sealed anew, while servers serve.
+//! `bespoke rotate-keys`: re-encrypts fields of older keys with the newest key, while servers run.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows of one commit: few, so that nobody who writes waits for long.
+/// Rows per commit. Few, so that other writers do not wait for long.
 const ROWS: u32 = 1_000;
-/// Rows that one commit looked at, the integer key of the last, and how many it changed.
+/// Number of rows that one commit processed, integer key of the last one, and number of changed rows.
 type Counts = (usize, i64, usize);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Print what was done as JSON
+    /// Print a summary as JSON
     #[arg(long)]
     json: bool,
     /// Rows of one commit
@@ -27,9 +27,9 @@ pub(crate) struct Arguments {
     abort_after: Option<u64>,
 }
 
-/// What has been done.
+/// Counts of all commits.
 #[derive(Default)]
-struct Done {
+struct Progress {
     rows: usize,
     changed: usize,
     commits: u64,
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                  new one, restart every server with both, then run this again"
             );
         }
-        let mut done = Done::default();
+        let mut done = Progress::default();
         let bar = output::bar(sealed::tables().count() as u64, "tables");
         let database = context.database();
         database.write(database.fresh_commit_id(), sealed::begin).await?;
@@ -52,10 +52,10 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
             renew(database, table, arguments, &mut done).await?;
             bar.inc(1);
         }
-        // Until the last table was done, a process that has the old data key alone could add rows to the others.
-        let mut late = Done {
+        // Until the last table is complete, a process that has only the old data key could add rows to the others.
+        let mut late = Progress {
             commits: done.commits,
-            ..Done::default()
+            ..Progress::default()
         };
         for table in sealed::tables() {
             renew(database, table, arguments, &mut late).await?;
@@ -69,14 +69,14 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         arguments.json,
         || json!({ "rows": done.rows, "changed": done.changed }),
         || {
-            output::say!("{} of {} rows were sealed anew.", done.changed, done.rows);
-            output::say!("Every field is under the new key. Take BACKEND_OLD_ENC_KEY away and restart every server.");
+            output::say!("{} of {} rows were re-encrypted.", done.changed, done.rows);
+            output::say!("Every field uses the new key. Remove BACKEND_OLD_ENC_KEY and restart every server.");
         },
     );
     Ok(())
 }
 
-async fn renew(database: &Database, table: &'static str, arguments: &Arguments, done: &mut Done) -> Result<()> {
+async fn renew(database: &Database, table: &'static str, arguments: &Arguments, done: &mut Progress) -> Result<()> {
     let (mut after, limit) = (0, arguments.batch_rows.max(1));
     loop {
         let id = database.fresh_commit_id();
@@ -86,7 +86,7 @@ async fn renew(database: &Database, table: &'static str, arguments: &Arguments, 
         });
         let (rows, last, changed) = write
             .await
-            .with_context(|| format!("cannot go on with {table}; the same command goes on there"))?;
+            .with_context(|| format!("cannot continue with {table}; run the command again to continue"))?;
         if rows == 0 {
             return Ok(());
         }

@@ -28,11 +28,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::start::{self, Expect};
 
-/// How long requests under way may take after a signal to stop, in seconds.
+/// Requests in progress may take this long after a stop signal, in seconds.
 const GRACE_S: u64 = 20;
-/// How often mails that wait are tried again, counts merged and the database compacted, in seconds.
+/// Interval of delivering waiting mails, applying counts and compacting the database, in seconds.
 const FREQUENT_S: u64 = 5 * 60;
-/// How often what has expired is forgotten, in seconds.
+/// Interval of deleting expired data, in seconds.
 const RARE_S: u64 = 6 * 60 * 60;
 
 #[derive(clap::Args, Default)]
@@ -75,19 +75,19 @@ async fn serve(mut environment: Environment) -> Result<()> {
     welcome(&context, listener.local_addr()?);
     let gateway = Arc::new(Gateway::new(context.clone(), all::routers()));
     connections::accept(&listener, &gateway, stop_signal()?).await;
-    // A mail that is cut off goes once more, so it gets the time that requests get.
+    // A mail whose delivery is interrupted is sent again later, so deliveries get the same grace period as requests.
     let _ = tokio::time::timeout(Duration::from_secs(GRACE_S), context.finish_mail()).await;
-    // What they do not come to is done after the next start.
+    // The next start does the remaining work.
     chores.iter().for_each(JoinHandle::abort);
     context.put_usage().await;
     context.database().clone().close().await;
     Ok(())
 }
 
-/// Does what nobody waits for, at once and then again and again: also what a process left that ended before it came to that.
+/// Runs background tasks at once and then repeatedly. The first run also completes work that an earlier process left.
 async fn maintain(context: Context, interval_s: u64, tasks: &[Task]) {
     let mut interval = tokio::time::interval(Duration::from_secs(interval_s));
-    // A machine that slept has not missed anything that would have to be made up for.
+    // After the machine slept, missed runs need not be repeated.
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
@@ -95,7 +95,7 @@ async fn maintain(context: Context, interval_s: u64, tasks: &[Task]) {
     }
 }
 
-/// Gets a message at the first SIGTERM or SIGINT.
+/// Returns a receiver that gets a message at the first SIGTERM or SIGINT.
 fn stop_signal() -> Result<Receiver<()>> {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -127,7 +127,7 @@ Open {url}/console/ to sign up, make API keys and enter measurements. Or try:
     );
 }
 
-/// Shows a mail's link to the person at the terminal, and to nobody else.
+/// Shows the link of a mail only to the person at the terminal.
 fn announce(mail: &OutboxMail) {
     match &mail.action_url {
         Some(link) => println!("Mail for {}: {link}", mail.to),

@@ -1,4 +1,4 @@
-//! `bespoke simulate`: the storage engine under hostile schedules, for anyone who doubts it.
+//! `bespoke simulate`: simulates the storage engine with adverse schedules.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -8,18 +8,18 @@ use bespoke_storage::simulation::{Copies, Plan, Statistics, simulate};
 
 use crate::output;
 
-/// Failing schedules that are printed before the run ends.
+/// The simulation stops after this number of failing schedules.
 const MAX_FAILURES: usize = 1;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// How many schedules to play
+    /// Number of schedules
     #[arg(long, default_value_t = 10_000)]
     seeds: u64,
-    /// The first seed; a failing one is played again with `--from SEED --seeds 1`
+    /// The first seed; repeat a failing one with `--from SEED --seeds 1`
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Play with real SQLite files below this folder, best one in memory, instead of a model of them
+    /// Use real SQLite files below this folder (preferably in memory) instead of a model
     #[arg(long, value_name = "DIR")]
     sqlite: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         MAX_FAILURES,
         &|done| {
             if progress {
-                // Who does not see it misses nothing.
+                // Progress is not essential, so errors are ignored.
                 let _ = write!(std::io::stderr(), "\r{done} of {seeds} schedules");
             }
         },
@@ -58,13 +58,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     );
     match report.failures.first() {
         None => {
-            output::say!("No promise was broken.");
+            output::say!("No guarantee was violated.");
             Ok(())
         }
         Some(failure) => {
             output::say!("{failure}");
             bail!(
-                "seed {} broke a promise; play it again with --from {} --seeds 1",
+                "seed {} violated a guarantee; repeat it with --from {} --seeds 1",
                 failure.seed,
                 failure.seed
             )

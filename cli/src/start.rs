@@ -1,4 +1,4 @@
-//! What every command begins with.
+//! Start-up of all commands: environment, configuration and database.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use bespoke_web::{Config, Context, Dependencies, Overrides, logging};
 
 use crate::aws;
 
-/// The installation that a command works on.
+/// The state of the installation that a command requires.
 #[derive(Clone, Copy)]
 pub(crate) enum Expect {
-    /// One that is there and complete.
+    /// A complete installation.
     Installation,
-    /// The same, or a new one where there is none.
+    /// A complete installation, or none: then a new one is created.
     InstallationOrNone,
-    /// One that is there, which an interrupted restore may have left incomplete.
+    /// An installation that may be incomplete because of an interrupted restore.
     InstallationOrPart,
-    /// Any of these: for the restore itself.
+    /// Any of these. For the restore itself.
     Anything,
 }
 
@@ -34,7 +34,7 @@ impl Expect {
     }
 }
 
-/// Runs a future to its end on a runtime of its own.
+/// Runs a future to completion on a new runtime.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("cannot start threads")?.block_on(future)
@@ -56,7 +56,7 @@ pub(crate) async fn open(environment: Environment, expect: Expect, announce: Opt
 /// Reads the configuration. Creates nothing if an installation is expected.
 ///
 /// # Errors
-/// Those of the configuration, and a missing installation where one is expected.
+/// Those of the configuration, and an error if a required installation does not exist.
 pub(crate) async fn configuration(
     mut environment: Environment,
     expect: Expect,
@@ -73,13 +73,13 @@ pub(crate) async fn configuration(
         let found = store.has_database(&config.aws).await;
         ensure!(
             found.with_context(|| format!("cannot open the bucket {store}"))?,
-            "there is no installation in {store}: check --data and BACKEND_STORE; `bespoke serve` begins a new one"
+            "there is no installation in {store}: check --data and BACKEND_STORE; `bespoke serve` creates a new one"
         );
     }
     Ok(config)
 }
 
-/// The environment of the process, with the folder that the command line names; begins to log.
+/// Returns the environment of the process with the folder of the command line, and starts logging.
 pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
     let environment = Environment::read(Overrides {
         data_dir,
@@ -89,7 +89,7 @@ pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
     environment
 }
 
-/// Does something with the installation of the environment, and leaves it in order.
+/// Runs `work` on the installation of the environment, and closes it afterwards.
 pub(crate) fn with_context<T>(
     data_dir: Option<PathBuf>,
     expect: Expect,
@@ -104,7 +104,8 @@ pub(crate) fn with_context<T>(
     })
 }
 
-/// Does something with the database of the environment, which may have been made with other keys or be incomplete: for a restore.
+/// Runs `work` on the database of the environment, which may have been created with other keys or be incomplete. For
+/// restores.
 pub(crate) fn with_database<T>(data_dir: Option<PathBuf>, work: impl AsyncFnOnce(&Database) -> Result<T>) -> Result<T> {
     let environment = environment(data_dir);
     block_on(async {

@@ -1,4 +1,4 @@
-//! `bespoke stats`: how much there is.
+//! `bespoke stats`: prints statistics.
 
 use std::path::PathBuf;
 
@@ -11,16 +11,16 @@ use crate::start::Expect;
 use crate::user::readable;
 use crate::{output, start};
 
-/// Designs that are named.
+/// The maximum number of designs.
 const DESIGNS: u32 = 10;
-/// Where the objects of an installation lie.
+/// Prefixes of the objects of an installation.
 const FOLDERS: [&str; 8] = [
     "chunk/", "segment/", "history/", "table/", "trash/", "usage/", "images/", "exports/",
 ];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Print it as JSON
+    /// Print the statistics as JSON
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     Ok(())
 }
 
-/// Names and values, one a line.
+/// Prints one name and value per line.
 fn lines(prefix: &str, value: &Value) {
     for (name, value) in value.as_object().into_iter().flatten() {
         match value {

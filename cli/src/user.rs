@@ -1,4 +1,4 @@
-//! `bespoke user`: accounts, by the operator.
+//! `bespoke user`: manages accounts.
 
 mod change;
 mod create;
@@ -16,36 +16,36 @@ pub(crate) use change::OPERATOR;
 
 use crate::start::{self, Expect};
 
-/// Bytes of a password that is made here; shown as twice as many hexadecimal digits.
+/// Size of a generated password, in bytes. It is shown as twice as many hexadecimal digits.
 const PASSWORD_BYTES: usize = 12;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Make an account that can sign in right away, and print its password
+    /// Create an active account, and print its password
     Create(create::Create),
     /// List accounts
     List(show::List),
     /// Show an account
     Show(show::Show),
-    /// Give an account another role
+    /// Change the role of an account
     Role(change::RoleArguments),
-    /// Shut an account out: it cannot sign in, and its tokens and keys are refused
+    /// Block an account: it cannot sign in, and its tokens and keys are refused
     Block(change::Account),
-    /// Let an account in again
+    /// Unblock an account
     Unblock(change::Account),
-    /// Give an account a new password, and print it
+    /// Set a new random password for an account, and print it
     Password(change::Account),
-    /// Take the second factor away from an account whose owner has lost it
+    /// Remove the second factor of an account whose owner has lost it
     MfaOff(change::Account),
-    /// Refuse all tokens of an account that were given until now
+    /// Revoke all current tokens of an account
     SignOut(change::Account),
-    /// Remove an account with everything that is its own
+    /// Delete an account and all its data
     Remove(change::Remove),
 }
 
 pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
     let expect = match &command {
-        // On AWS, the first administrator may be there before any function has started.
+        // On AWS, the first administrator may be created before any function has started.
         Command::Create(_) => Expect::InstallationOrNone,
         _ => Expect::Installation,
     };
@@ -66,7 +66,7 @@ pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
     })
 }
 
-/// The account of that user name, address or id.
+/// Returns the account with that user name, address or id.
 pub(crate) fn find(db: &Db<'_>, name: &str) -> Result<User, Error> {
     users::by_lookup(db, name)?.ok_or_else(Error::not_found)
 }
@@ -77,23 +77,23 @@ fn role(name: &str) -> Result<Role> {
         .find(|role| role.name() == name)
         .with_context(|| {
             let names = Role::NAMED.map(|role| role.name().to_owned()).join(", ");
-            format!("`{name}` is no role; there are {names}")
+            format!("`{name}` is not a role; the roles are {names}")
         })
 }
 
-/// A new password and its hash.
+/// Returns a new password and its hash.
 async fn new_password(session: &Session) -> Result<(String, String)> {
     let password = session.random().hex::<PASSWORD_BYTES>();
     let hash = session.hash_password(password.clone()).await.map_err(readable)?;
     Ok((password, hash))
 }
 
-/// What an error of the API means to an operator.
+/// Converts an error of the API to a sentence for operators.
 pub(crate) fn readable(error: Error) -> anyhow::Error {
     match (error.code(), error.status().as_u16()) {
         ("emailTaken", _) => anyhow!("this address has an account already"),
         ("usernameTaken", _) => anyhow!("this user name is taken"),
-        (_, 404) => anyhow!("there is no such thing"),
-        (code, _) => anyhow!("that cannot be done: {}", error.detail().unwrap_or(code)),
+        (_, 404) => anyhow!("there is no such record"),
+        (code, _) => anyhow!("the operation failed: {}", error.detail().unwrap_or(code)),
     }
 }

@@ -1,4 +1,4 @@
-//! `bespoke verify`: whether everything is there and can be read.
+//! `bespoke verify`: verifies that all data are present and readable.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,23 +14,23 @@ use crate::backup::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{aws, output, start};
 
-/// Rows that are looked at in one go.
+/// Rows per query.
 const ROWS: u32 = 1_000;
-/// Problems that are shown to a person.
+/// The maximum number of problems shown to a person.
 const SHOWN: usize = 50;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Look at the backup in this folder instead of the bucket
+    /// Verify the backup in this folder instead of the bucket
     #[arg(long, value_name = "FOLDER")]
     backup: Option<PathBuf>,
-    /// Print what was found as JSON
+    /// Print the problems as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What was found.
-struct Found {
+/// Result of a verification.
+struct Verification {
     state: String,
     rows: usize,
     problems: Vec<String>,
@@ -48,8 +48,8 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     Ok(output::exit_code(!found.problems.is_empty()))
 }
 
-/// Needs the keys alone, so that a backup can be looked at before there is a bucket for it.
-fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
+/// Needs only the keys, so that a backup can be verified before a bucket for it exists.
+fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Verification> {
     let manifest = Manifest::read(folder)?;
     let (mut environment, dependencies) = (start::environment(data_dir), Dependencies::system());
     environment.expect_key();
@@ -61,9 +61,9 @@ fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Found> {
     })
 }
 
-/// Fetches every object that the database consists of, and compares it with its checksum. The rest is looked at in a copy, so that
-/// nobody who is served has to wait.
-async fn bucket(context: &Context) -> Result<Found> {
+/// Fetches every object of the database, and verifies its checksum. The other checks use a copy, so that requests to
+/// running servers do not wait.
+async fn bucket(context: &Context) -> Result<Verification> {
     context.database().check_objects().await?;
     let folder = tempfile::Builder::new()
         .prefix("verify-")
@@ -73,7 +73,7 @@ async fn bucket(context: &Context) -> Result<Found> {
     look(&context.database().open_snapshot(&file)?, state.to_string())
 }
 
-fn look(snapshot: &Snapshot, state: String) -> Result<Found> {
+fn look(snapshot: &Snapshot, state: String) -> Result<Verification> {
     let bar = output::bar(sealed::tables().count() as u64 + 1, "tables");
     let mut problems = snapshot.problems()?;
     match snapshot.check_complete() {
@@ -87,7 +87,7 @@ fn look(snapshot: &Snapshot, state: String) -> Result<Found> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(Found {
+    Ok(Verification {
         state,
         rows,
         problems,
@@ -103,7 +103,7 @@ fn fields(snapshot: &Snapshot, table: &str, problems: &mut Vec<String>) -> Resul
             return Ok(rows);
         }
         if looked.last <= after {
-            bail!("the rows of {table} are in no order: run `PRAGMA integrity_check`");
+            bail!("the keys of {table} are not in ascending order: run `PRAGMA integrity_check`");
         }
         after = looked.last;
         rows += looked.rows;
@@ -111,7 +111,7 @@ fn fields(snapshot: &Snapshot, table: &str, problems: &mut Vec<String>) -> Resul
     }
 }
 
-impl Found {
+impl Verification {
     fn as_json(&self) -> serde_json::Value {
         json!({ "state": self.state, "rows": self.rows, "problems": self.problems, "tookMs": self.took_ms })
     }
@@ -123,7 +123,7 @@ impl Found {
         let seconds = self.took_ms as f64 / 1000.0;
         match self.problems.len() {
             0 => output::say!(
-                "State {}: checksums, pages, references, and every encrypted field of {} rows are in order. {seconds:.1} s",
+                "State {}: checksums, pages, references, and every encrypted field of {} rows are valid. {seconds:.1} s",
                 self.state,
                 self.rows
             ),

@@ -11,7 +11,7 @@ const PLACES: [(&str, &str); 6] = [
     ("/measurements/check", "application/json"),
 ];
 
-// The first byte says where the others go.
+// The first byte selects the route for the other bytes.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((place, body)) = bytes.split_first() else {
         return;

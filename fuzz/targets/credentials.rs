@@ -6,7 +6,7 @@ use bespoke_core::{Key, Timestamp, TokenSettings, Tokens};
 use fuzz::on_stage;
 use jsonwebtoken::{EncodingKey, Header};
 
-// The value of Authorization as it is and as Basic, and the claims of a token whose signature is right.
+// The value of `Authorization`, raw and as Basic, and the claims of a correctly signed token.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     claims(bytes);
     for value in [bytes.to_vec(), format!("Basic {}", STANDARD.encode(bytes)).into_bytes()] {

@@ -24,8 +24,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     });
 });
 
-/// The runtime's crate panics on what no gateway sends: a body that is not base64, a host that is none, a path without the slash
-/// at its beginning, a path with what no URL has. Without a context it is no event of this kind.
+/// Returns whether a gateway could send the event. The crate of the Lambda runtime panics on others: a body that is
+/// not base64, an invalid host, or an invalid path. Without a context, it is not an event of this kind.
 fn as_a_gateway_sends_it(event: &mut Value) -> bool {
     if !event["requestContext"].is_object() {
         return false;

@@ -1,20 +1,20 @@
-//! A process that serves the whole API, for targets that go through all of it.
+//! A process that serves the complete API, for the targets that send requests.
 
 use std::cell::RefCell;
 
 use bespoke_tests::support::{App, Person, secrets};
 use tokio::runtime::Runtime;
 
-/// After so many requests begins a fresh installation, so that what they left behind does not fill the memory.
+/// A fresh installation is created after this many requests, so that their data do not fill the memory.
 const REQUESTS_EACH: usize = 5_000;
 
-/// An installation with somebody in it.
+/// An installation with one account.
 pub struct Stage {
     runtime: Runtime,
     requests: usize,
     /// The process.
     pub app: App,
-    /// Somebody with an account.
+    /// The account.
     pub person: Person,
 }
 
@@ -38,15 +38,15 @@ impl Stage {
     }
 }
 
-/// Runs `attack` on the installation of this thread; gives the status of the answer.
+/// Runs `attack` on the installation of this thread. Returns the status of the response.
 ///
 /// # Panics
-/// When the server is at fault.
+/// If the server fails.
 pub fn on_stage(attack: impl AsyncFnOnce(&Stage) -> Option<u16>) {
     thread_local!(static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) });
     STAGE.with_borrow_mut(|place| {
         if place.as_ref().is_none_or(|stage| stage.requests >= REQUESTS_EACH) {
-            // The one before has its log looked through as it ends.
+            // Dropping the previous installation checks its log.
             *place = None;
             secrets::forget();
             *place = Some(Stage::new());

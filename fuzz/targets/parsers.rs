@@ -4,12 +4,12 @@ use bespoke_core::Networks;
 use bespoke_core::validate::is_email;
 use bespoke_web::fuzzing;
 
-/// Events of YAML that aliases may repeat, and those of an empty document.
+/// YAML events that aliases may repeat, and those of an empty document.
 const FIXED_EVENTS: usize = 10_100;
-/// The longest `tracestate` that is passed on.
+/// The longest `tracestate` that is propagated.
 const MAX_STATE_BYTES: usize = 512;
 
-// The first byte names the parser of the others.
+// The first byte selects the parser for the other bytes.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((parser, bytes)) = bytes.split_first() else {
         return;

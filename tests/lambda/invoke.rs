@@ -106,30 +106,34 @@ async fn what_is_no_event_is_refused_in_one_line() {
         (missing, String::new(), "cannot read"),
         (missing, String::new(), "missing.json: No such file or directory"),
         (".", String::new(), "cannot read .: Is a directory"),
-        ("-", String::new(), "the event is no JSON"),
-        ("-", "{".into(), "the event is no JSON"),
-        ("-", "hello".into(), "the event is no JSON"),
+        ("-", String::new(), "the event is not JSON"),
+        ("-", "{".into(), "the event is not JSON"),
+        ("-", "hello".into(), "the event is not JSON"),
         (
             "-",
             "[1]".into(),
-            "the event has no rawPath: not a gateway event of version 2.0",
+            "the event has no rawPath: it is not a gateway event of version 2.0",
         ),
         (
             "-",
             without_path.to_string(),
-            "the event has no rawPath: not a gateway event of version 2.0",
+            "the event has no rawPath: it is not a gateway event of version 2.0",
         ),
         (
             "-",
             r#"{"rawPath":7}"#.into(),
-            "the event has no rawPath: not a gateway event of version 2.0",
+            "the event has no rawPath: it is not a gateway event of version 2.0",
         ),
         (
             "-",
             r#"{"rawPath":"/healthz"}"#.into(),
-            "the event is none of API Gateway's",
+            "the event is not one of API Gateway",
         ),
-        ("-", not_base64.to_string(), "the event cannot be turned into a request"),
+        (
+            "-",
+            not_base64.to_string(),
+            "the event cannot be converted to a request",
+        ),
     ] {
         let outcome = installation.bespoke(&["invoke", argument], &[], Some(&input)).await;
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{input}");

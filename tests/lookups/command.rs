@@ -52,9 +52,9 @@ fn the_exit_code_says_what_became_of_a_lookup() {
     for (key, set, code, words) in [
         (one.as_str(), at.half.as_str(), 4, "refused: insufficientScope"),
         (&format!("{key}:fsk_wrong"), &at.whole, 4, "refused: unauthorized"),
-        (all, "6f9619ff-8b86-4011-b42d-00c04fc964ff", 5, "there is no such set"),
-        (all, "nobody's", 5, "there is no such set"),
-        ("", &at.whole, 5, "there is no such set"),
+        (all, "6f9619ff-8b86-4011-b42d-00c04fc964ff", 5, "the set does not exist"),
+        (all, "nobody's", 5, "the set does not exist"),
+        ("", &at.whole, 5, "the set does not exist"),
         ("", "Whole", 1, "set BESPOKE_KEY"),
         ("nonsense", "Whole", 1, "is no <key>:<secret>"),
     ] {

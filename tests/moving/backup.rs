@@ -88,7 +88,7 @@ fn a_backup_that_is_not_as_it_was_saved_is_refused() {
     fs::write(&database, bytes).unwrap();
     run(tempdir().unwrap().path(), &from, &[]).fails_with("is not as it was saved");
     fs::remove_file(backup.join("manifest.json")).unwrap();
-    run(tempdir().unwrap().path(), &from, &[]).fails_with("is no whole backup");
+    run(tempdir().unwrap().path(), &from, &[]).fails_with("is not a complete backup");
 }
 
 #[test]
@@ -102,13 +102,13 @@ fn what_was_deleted_by_mistake_comes_back() {
     assert_eq!(restored["from"], state);
     assert_eq!(counted(folder.path())["users"], before["users"]);
     verify(folder.path());
-    run(folder.path(), &["restore", "--at", "0-999999"], &[]).fails_with("is no state that can be restored");
+    run(folder.path(), &["restore", "--at", "0-999999"], &[]).fails_with("is not a state that can be restored");
     for text in ["yesterday", "+1-+1", "1-"] {
         run(folder.path(), &["restore", "--at", text], &[]).fails_with("is neither a state");
     }
     run(folder.path(), &["restore", "--at", "2999-01-01T00:00:00Z"], &[]).fails_with("lies in the future");
     let early = run(folder.path(), &["restore", "--at", "2001-01-01T00:00:00Z"], &[]);
-    early.fails_with("2001-01-01T00:00:00Z lies before the first state that can be restored, which is of 20");
+    early.fails_with("2001-01-01T00:00:00Z is before the first state that can be restored, which was written at 20");
     let ancient = run(folder.path(), &["restore", "--at=1969-01-01T00:00:00Z"], &[]);
     assert_eq!(
         ancient.err,
@@ -175,7 +175,7 @@ fn damage_is_found_and_named() {
         "{problems:?}"
     );
     assert!(
-        has("users.email_index") || has("it is not found by its address"),
+        has("users.email_index") || has("the index of the address does not match"),
         "{problems:?}"
     );
 }

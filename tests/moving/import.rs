@@ -253,7 +253,7 @@ fn what_cannot_be_read_is_refused_before_anything_is_written() {
     let mut torn = whole.clone();
     torn[8192..40_960].fill(0x55);
     for (content, expected) in [
-        (&b"no database"[..], "is no SQLite database"),
+        (&b"no database"[..], "is not a SQLite database"),
         (&whole[..40_000], "is cut short: it has 40000 of 98304 bytes"),
         (&torn[..], "is damaged"),
     ] {

@@ -85,7 +85,7 @@ fn failure_of_an_import_says_why() {
     let (key, _) = account(&server);
     let file = folder.path().join("export.json");
     for (text, key, words) in [
-        ("{}", key.as_str(), "is no export of an account"),
+        ("{}", key.as_str(), "is not an export of an account"),
         (
             r#"{"format":"bespoke-account","version":2}"#,
             &key,

@@ -69,17 +69,23 @@ async fn odd_rows_are_named_and_never_stop_the_rest() {
     let expected = [
         (
             "Apikey 4c01f7c6-9340-44b4-ae61-4eefd214c400",
-            "level: is none of 0 to 9",
+            "level: is not between 0 and 9",
         ),
-        ("Apikey 4c01f7c6-9340-44b4-ae61-4eefd214c401", "secret: is no hash"),
-        ("Apikey no-uuid", "id: is no UUID"),
-        ("Bookmark 9", "url: leads to no page"),
-        ("Set 21", "its account is not there, or was set aside"),
-        ("Set 22", "its account is not there, or was set aside"),
-        ("Set 24", "measies: is not encrypted the way the original does it"),
-        ("Set 25", "createdAt: is no date"),
-        ("Set 26", "notes: is no text"),
-        ("User 11", "email: is not encrypted the way the original does it"),
+        ("Apikey 4c01f7c6-9340-44b4-ae61-4eefd214c401", "secret: is not a hash"),
+        ("Apikey no-uuid", "id: is not a UUID"),
+        ("Bookmark 9", "url: is not a link to a page"),
+        ("Set 21", "its account does not exist, or was set aside"),
+        ("Set 22", "its account does not exist, or was set aside"),
+        (
+            "Set 24",
+            "measies: is not encrypted in the format of FreeSewing's backend",
+        ),
+        ("Set 25", "createdAt: is not a date"),
+        ("Set 26", "notes: is not a text"),
+        (
+            "User 11",
+            "email: is not encrypted in the format of FreeSewing's backend",
+        ),
         ("User 12", "another account has this address"),
     ];
     assert_eq!(aside, expected.map(|(row, why)| (row, why.to_owned())).into());
@@ -88,7 +94,7 @@ async fn odd_rows_are_named_and_never_stop_the_rest() {
     assert_eq!(changed.len(), 6, "{changed:?}");
     assert_eq!(
         notes[&("changed".to_owned(), "CuratedSet 8".to_owned())],
-        ["measies: tail is no measurement"]
+        ["measies: tail is not a measurement"]
     );
 
     let app = app(&data).await;
@@ -130,7 +136,8 @@ fn what_is_not_known_is_named_and_left_where_it_is_only_when_asked() {
         &file,
         "ALTER TABLE \"User\" ADD COLUMN shoeSize INTEGER; CREATE TABLE Flow (id INTEGER PRIMARY KEY)",
     );
-    import(&data, &file, &[]).fails_with("it holds what this version does not know: User.shoeSize, Flow");
+    import(&data, &file, &[])
+        .fails_with("it contains tables or columns that this version does not know: User.shoeSize, Flow");
     assert!(!data.exists());
     let report = import(&data, &file, &["--ignore-unknown"]).json(0);
     assert_eq!(report["ignored"], json!(["User.shoeSize", "Flow"]));

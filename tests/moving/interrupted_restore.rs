@@ -59,7 +59,7 @@ async fn interrupted_restore_is_reported_and_only_its_repetition_writes() {
     let told = run(new.path(), &["doctor"], &[]);
     assert!(told.code == Some(3) && told.out.contains(COMMAND), "{}", told.out);
     let wrong = run(new.path(), &[&restore[..], &[&other]].concat(), &[]);
-    wrong.fails_with("this is another backup than the one whose restore was interrupted");
+    wrong.fails_with("the restore of a different backup was interrupted");
     wrong.fails_with(digest);
 
     run(new.path(), &[&restore[..], &[&one]].concat(), &[]).json(0);

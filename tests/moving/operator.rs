@@ -26,7 +26,7 @@ fn accounts_are_listed_shown_and_changed() {
         (&shown["id"], &shown["sets"], &shown["apikeys"]),
         (&json!(1), &json!(2), &json!(1))
     );
-    run(data, &["user", "show", "nobody"], &[]).fails_with("there is no such thing");
+    run(data, &["user", "show", "nobody"], &[]).fails_with("there is no such record");
 
     let token = format!("Bearer {}", sign_in("ada-password").1["token"].as_str().unwrap());
     let whoami = || server.call("GET", "/whoami/jwt", &token, &json!(null)).0;
@@ -38,7 +38,7 @@ fn accounts_are_listed_shown_and_changed() {
     told.succeeds();
     let password = told.out.split_whitespace().last().unwrap();
     assert_eq!((sign_in("ada-password").0, sign_in(password).0), (401, 200));
-    run(data, &["user", "role", "ada", "king"], &[]).fails_with("`king` is no role; there are");
+    run(data, &["user", "role", "ada", "king"], &[]).fails_with("`king` is not a role; the roles are");
     run(data, &["user", "role", "ada", "curator"], &[]).succeeds();
     assert_eq!(
         run(data, &["user", "show", "1", "--json"], &[]).json(0)["role"],
@@ -50,9 +50,9 @@ fn accounts_are_listed_shown_and_changed() {
         false
     );
     run(data, &["user", "sign-out", "ada"], &[]).succeeds();
-    run(data, &["user", "remove", "ada"], &[]).fails_with("say --yes as well");
+    run(data, &["user", "remove", "ada"], &[]).fails_with("add --yes to confirm");
     run(data, &["user", "remove", "ada", "--yes"], &[]).succeeds();
-    run(data, &["user", "show", "1"], &[]).fails_with("there is no such thing");
+    run(data, &["user", "show", "1"], &[]).fails_with("there is no such record");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn keys_are_listed_and_ended() {
     let key = keys[0]["key"].as_str().unwrap();
     assert_eq!((&keys[0]["level"], &keys[0]["name"]), (&json!(4), &json!("Ada key")));
     run(data, &["keys", "revoke", key], &[]).succeeds();
-    run(data, &["keys", "revoke", key], &[]).fails_with("there is no such thing");
+    run(data, &["keys", "revoke", key], &[]).fails_with("there is no such record");
     run(data, &["keys", "revoke", "--all-of", "ada"], &[]).fails_with("this account has no keys");
     assert_eq!(run(data, &["keys", "revoke"], &[]).code, Some(2));
     assert_eq!(run(data, &["keys", "list", "ada", "--json"], &[]).json(0), json!([]));

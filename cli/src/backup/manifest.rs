@@ -1,4 +1,4 @@
-//! What a backup consists of.
+//! The manifest of a backup.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use crate::digest::sha256;
 /// Name of the database in a backup.
 pub(crate) const DATABASE: &str = "database.sqlite";
 const MANIFEST: &str = "manifest.json";
-/// The form of a backup that this code writes and reads.
+/// The backup format that this version writes and reads.
 const FORMAT: u32 = 1;
 
 /// The files of a backup.
@@ -21,7 +21,7 @@ const FORMAT: u32 = 1;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Manifest {
     format: u32,
-    /// The state of the database, as `<epoch>-<seq>`.
+    /// The version of the database, as `<epoch>-<seq>`.
     pub(crate) state: String,
     made_at: String,
     /// SHA-256 of each file, in hexadecimal.
@@ -38,7 +38,7 @@ impl Manifest {
         }
     }
 
-    /// Takes note of a file that was written, once the disk has it.
+    /// Adds a written file after it was synced to the disk.
     pub(crate) fn add(&mut self, folder: &Path, name: &str) -> Result<()> {
         let path = folder.join(name);
         File::open(&path)?.sync_all()?;
@@ -53,15 +53,15 @@ impl Manifest {
         Ok(())
     }
 
-    /// Reads it, and makes sure that every file is there as it was written.
+    /// Reads the manifest, and verifies that every file is present and unchanged.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
         let text = fs::read_to_string(&path)
-            .with_context(|| format!("{} is no whole backup: it has no {MANIFEST}", folder.display()))?;
+            .with_context(|| format!("{} is not a complete backup: it has no {MANIFEST}", folder.display()))?;
         let manifest: Self = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
         ensure!(
             manifest.format == FORMAT,
-            "the backup has format {}, this version knows {FORMAT}",
+            "the backup has format {}, but this version reads only {FORMAT}",
             manifest.format
         );
         for (name, expected) in &manifest.files {
@@ -69,7 +69,7 @@ impl Manifest {
             let found = sha256(&path).with_context(|| format!("{} is missing", path.display()))?;
             ensure!(
                 hex::encode(found) == *expected,
-                "{} is not as it was saved",
+                "{} was changed after the backup",
                 path.display()
             );
         }

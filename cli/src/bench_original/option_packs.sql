@@ -1,4 +1,4 @@
--- What the shape of 2023 has, and that of 2026 no more.
+-- Tables of the schema of 2023 that the schema of 2026 does not have.
 CREATE TABLE "OptionPack" (
   id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, createdAt DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
   design TEXT NOT NULL DEFAULT '', img TEXT, info TEXT NOT NULL DEFAULT '', nameDe TEXT NOT NULL DEFAULT '',

@@ -1,4 +1,4 @@
--- What the shape of 2026 has besides.
+-- Columns that only the schema of 2026 has.
 ALTER TABLE "User" ADD COLUMN uuid TEXT NOT NULL DEFAULT '';
 ALTER TABLE "Bookmark" ADD COLUMN uuid TEXT NOT NULL DEFAULT '';
 ALTER TABLE "Pattern" ADD COLUMN uuid TEXT NOT NULL DEFAULT '';

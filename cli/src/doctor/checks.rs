@@ -1,4 +1,4 @@
-//! What a doctor looks at.
+//! The checks of `bespoke doctor`.
 
 use std::path::Path;
 
@@ -10,20 +10,20 @@ use bespoke_web::{Config, Context, Session, SystemClock};
 use super::Finding;
 use super::State::{Bad, Doubtful, Good};
 
-/// Where to go on reading when the bucket does not open.
+/// Chapters of the documentation that help if the bucket cannot be opened.
 pub(super) const ADVICE: &str = "see \"The bucket is gone\" and \"A key is lost\" in docs/operations.md";
-/// Free space below which a disk counts as nearly full, in bytes.
+/// Less free space than this is reported, in bytes.
 const LITTLE_SPACE: u64 = 1 << 30;
-/// A mail that waits longer than this is stuck, in milliseconds.
+/// A mail that has waited longer than this is reported, in milliseconds.
 const STUCK_MS: i64 = 15 * 60 * 1000;
-/// How far the clocks of this machine and of the store may be apart, in milliseconds.
+/// A larger difference between the clocks of this machine and of the store is reported, in milliseconds.
 const SKEW_MS: u64 = 60_000;
 
-/// What the settings alone tell.
+/// Checks the settings.
 pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::good("configuration", format!("serves {}", config.url))];
     if config.test_domain.is_some() {
-        let advice = "take BACKEND_ENABLE_TESTS away where others can call";
+        let advice = "remove BACKEND_ENABLE_TESTS if the server is reachable from other machines";
         findings.push(Finding::new("configuration", Doubtful, "test mode is on", advice));
     }
     if config.old_keys.data.is_some() || config.old_keys.index.is_some() {
@@ -33,7 +33,7 @@ pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     let file = config.data_dir.join("keys/encryption.key");
     if file.exists() {
         let advice = format!(
-            "keep a copy of {} apart from the bucket: without it all is lost",
+            "keep a copy of {} in another place than the bucket: without it, all data are lost",
             file.display()
         );
         findings.push(Finding::new("keys", Good, "the key file is in use, or was", advice));
@@ -52,7 +52,7 @@ pub(super) fn configuration(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// What the installation itself tells.
+/// Checks the installation.
 pub(super) async fn installation(context: &Context) -> Vec<Finding> {
     vec![
         store(context).await,
@@ -76,13 +76,18 @@ async fn store(context: &Context) -> Finding {
 
 async fn clock(context: &Context) -> Finding {
     let Ok(Fetched::Found(head)) = context.bucket().get("head", None).await else {
-        return Finding::new("clock", Bad, "the store does not say what time it is", ADVICE);
+        return Finding::new("clock", Bad, "the responses of the store contain no time", ADVICE);
     };
     let here_ms = SystemClock.now().as_millis().unsigned_abs();
     let apart_ms = here_ms.abs_diff(head.date_ms);
     if apart_ms > SKEW_MS {
         let what = format!("this machine and the store are {} s apart", apart_ms / 1000);
-        return Finding::new("clock", Bad, what, "set the clock; tokens and keys expire by it");
+        return Finding::new(
+            "clock",
+            Bad,
+            what,
+            "set the clock, because it determines when tokens and keys expire",
+        );
     }
     Finding::good("clock", "as the store's")
 }
@@ -106,7 +111,7 @@ async fn mail(context: &Context) -> Finding {
             "mail",
             Bad,
             format!("{} wait, the oldest since {oldest}", waiting.len()),
-            "look for what the log says of mails, and whether `bespoke serve` or the function maintenance runs",
+            "search the log for mails, and check that `bespoke serve` or the function maintenance runs",
         ),
         _ => Finding::good("mail", format!("{} wait", waiting.len())),
     }
@@ -115,7 +120,7 @@ async fn mail(context: &Context) -> Finding {
 async fn unfinished(context: &Context) -> Finding {
     let session = Session::new(context.clone());
     if let Err(error) = context.database().check_complete().await {
-        let advice = "let `bespoke restore --from` come to its end, or run it again with the same backup";
+        let advice = "wait for `bespoke restore --from`, or run it again with the same backup";
         return Finding::new("data", Bad, error.to_string(), advice);
     }
     match session.read(|db| Ok(import::begun(db)?)).await {
@@ -126,18 +131,18 @@ async fn unfinished(context: &Context) -> Finding {
             "an import was interrupted",
             "run the same `bespoke import` again",
         ),
-        Ok(_) => Finding::good("data", "nothing is half done"),
+        Ok(_) => Finding::good("data", "no import or restore is incomplete"),
     }
 }
 
 fn space(subject: &'static str, folder: &Path) -> Finding {
-    // A folder that is not there yet will be on the disk of the one above.
+    // A folder that does not exist yet will be created on the disk of its parent.
     let folder = folder
         .ancestors()
         .find(|folder| folder.exists())
         .unwrap_or(Path::new("."));
     match rustix::fs::statvfs(folder) {
-        Err(error) => Finding::new(subject, Bad, error.to_string(), "see whether the disk is mounted"),
+        Err(error) => Finding::new(subject, Bad, error.to_string(), "check that the disk is mounted"),
         Ok(disk) => {
             let free = disk.f_bavail * disk.f_frsize;
             let what = format!("{:.1} GiB are free", free as f64 / (1u64 << 30) as f64);

@@ -1,4 +1,4 @@
-//! Accounts of the original, and what belongs to signing in.
+//! Converts accounts, API keys and confirmations of the legacy database.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::confirmation::{Confirmation, Kind};
@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::fields::{Fields, Problem, text_of};
 use super::tables::Converted;
 
-/// The confirmation with which the original began a sign-in at GitHub or Google.
+/// The kind of confirmation with which the legacy backend began a sign-in at GitHub or Google.
 const OAUTH: &str = "oauth-init";
-/// Where an odd `data` goes: clients expect an object.
+/// The key for `data` that is not an object, because clients expect an object.
 const ODD_DATA: &str = "imported";
 
 pub(super) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
@@ -27,11 +27,11 @@ pub(super) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
         return Err("email: is empty".to_owned());
     }
     if email_hash(&email) != fields.text("ehash")?.to_ascii_lowercase() {
-        notes.add("email: does not fit its hash; it is found by the address");
+        notes.add("email: does not match its hash; the account is found by the address");
     }
     let password = fields.text("password")?;
     if ImportedHash::parse(&password).is_none() {
-        notes.add("password: is no hash, so its owner signs in by a link");
+        notes.add("password: is not a hash, so the owner must sign in by a link");
     }
     let username = fields.text("username")?;
     let created_at = fields.moment("createdAt")?;
@@ -76,7 +76,7 @@ pub(super) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
 
 pub(super) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let level = fields.integer_or("level", 0)?;
-    let secret = ImportedHash::parse(&fields.text("secret")?).ok_or("secret: is no hash")?;
+    let secret = ImportedHash::parse(&fields.text("secret")?).ok_or("secret: is not a hash")?;
     let key = ApiKey {
         uuid: fields.uuid("id")?,
         user_id: fields.id("userId")?,
@@ -85,13 +85,13 @@ pub(super) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
         level: u8::try_from(level)
             .ok()
             .and_then(Level::new)
-            .ok_or("level: is none of 0 to 9")?,
+            .ok_or("level: is not between 0 and 9")?,
         secret: StoredSecret::Imported(secret),
         grace_until: None,
         scopes: None,
         cidr: None,
-        // A move takes the instance along: what the original was called does not matter any more.
-        instance: fields.tools.instance.to_owned(),
+        // Imported keys belong to this instance. The name of the legacy instance is not used.
+        instance: fields.context.instance.to_owned(),
         calls: fields.integer_or("calls", 0)?,
         created_at: fields.moment("createdAt")?,
         expires_at: fields.moment("expiresAt")?,
@@ -104,12 +104,12 @@ pub(super) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let kind = fields.text("type")?;
     if kind == OAUTH {
         return Ok(Converted::left_out(
-            "a sign-in elsewhere that was under way; it begins anew",
+            "an unfinished sign-in at a provider; it has to be started again",
         ));
     }
     let (uuid, user_id, created_at) = (fields.uuid("id")?, fields.id("userId")?, fields.moment("createdAt")?);
     let Value::Object(mut data) = fields.sealed_json("data")? else {
-        return Err("data: is no object".to_owned());
+        return Err("data: is not an object".to_owned());
     };
     if let Some(kind) = SuggestionKind::from_name(&kind) {
         return Ok(Converted::of(Record::Suggestion(Box::new(Suggestion {
@@ -121,7 +121,7 @@ pub(super) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
             created_at,
         }))));
     }
-    let kind = Kind::from_name(&kind).ok_or("type: is none that is known")?;
+    let kind = Kind::from_name(&kind).ok_or("type: is unknown")?;
     let Some(Value::String(check)) = data.shift_remove("check") else {
         return Err("data: has no check".to_owned());
     };
@@ -163,7 +163,7 @@ pub(super) fn subscriber(fields: &Fields<'_>) -> Result<Converted, Problem> {
     }))
 }
 
-/// What had to be changed about a row.
+/// Changes to a row that are to be reported.
 #[derive(Default)]
 struct Notes(Vec<(Verdict, String)>);
 
@@ -183,22 +183,22 @@ impl Notes {
 fn language(fields: &Fields<'_>, notes: &mut Notes) -> Result<Language, Problem> {
     let code = fields.text("language")?;
     Ok(code.parse().unwrap_or_else(|_| {
-        notes.add("language: is none that is supported; it is English now");
+        notes.add("language: is not supported; it was changed to English");
         Language::En
     }))
 }
 
-/// Above zero the original takes an account for active, below for refused.
+/// The legacy backend regards positive numbers as active, and negative ones as refused.
 fn status(number: i64, notes: &mut Notes) -> Status {
     Status::from_number(number).unwrap_or_else(|| {
-        notes.add("status: is none that is known");
+        notes.add("status: is unknown");
         if number > 0 { Status::Active } else { Status::Blocked }
     })
 }
 
 fn consent(number: i64, notes: &mut Notes) -> Consent {
     Consent::from_number(number).unwrap_or_else(|| {
-        notes.add("consent: is none that is known");
+        notes.add("consent: is unknown");
         if number > 0 {
             Consent::Publication
         } else {
@@ -212,13 +212,13 @@ fn user_data(value: Value, notes: &mut Notes) -> Map<String, Value> {
         Value::Object(data) => data,
         Value::Null => Map::new(),
         odd => {
-            notes.add("data: is no object; it stands under `imported` now");
+            notes.add("data: is not an object; it was moved to `imported`");
             Map::from_iter([(ODD_DATA.to_owned(), odd)])
         }
     }
 }
 
-/// The hash by which the original finds an address.
+/// Returns the hash by which the legacy backend looks up an address.
 fn email_hash(cleaned: &str) -> String {
     hex::encode(Sha256::digest(cleaned.as_bytes()))
 }
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_cleaned_and_hashed_as_the_original_did() {
+    fn addresses_are_normalised_and_hashed_as_before() {
         let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
         for vector in vectors["email_hash"].as_array().unwrap() {
             let cleaned = clean_email(vector["input"].as_str().unwrap());

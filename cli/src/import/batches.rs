@@ -1,4 +1,4 @@
-//! Reads the original on one thread, decrypts on all cores, and hands over whole batches in their order.
+//! Reads the legacy database on one thread, decrypts on all cores, and returns batches in order.
 
 use std::sync::Arc;
 
@@ -9,41 +9,42 @@ use bespoke_database::import::{Batch, Row, Verdict};
 use rusqlite::types::Value as Cell;
 use tokio::sync::mpsc;
 
-use super::fields::{Fields, Tools, shown};
-use super::old_cipher::OldCipher;
-use super::source::{Raw, Source};
+use super::fields::{Fields, RowContext, shown};
+use super::legacy_cipher::LegacyCipher;
+use super::source::{RawRows, Source};
 use super::tables::{Converted, TABLES, Table};
 
-/// Batches that are ready and wait: one is written, one waits, one is made. More would only take memory.
+/// The number of batches that wait: one is written, one waits, one is prepared. More would only take memory.
 const WAITING: usize = 1;
 
-/// What the batches are made with.
-pub(super) struct Workshop {
+/// Reads, decrypts and converts the legacy database.
+pub(super) struct Pipeline {
     pub(super) source: Source,
-    pub(super) cipher: OldCipher,
+    pub(super) cipher: LegacyCipher,
     pub(super) random: Arc<dyn Random>,
     pub(super) instance: String,
-    /// Where they go.
+    /// The database that the batches are for.
     pub(super) database: Database,
-    /// Rows of one batch at most.
+    /// The maximum number of rows of a batch.
     pub(super) rows: usize,
 }
 
-/// Makes every batch from where each table has come, on a thread of its own. It ends when nobody takes them any more.
-pub(super) fn start(workshop: Workshop, reached: Vec<(String, i64)>) -> mpsc::Receiver<Result<Batch>> {
+/// Prepares all batches on a thread, beginning after the progress of each table. The thread ends when the receiver is
+/// dropped.
+pub(super) fn start(pipeline: Pipeline, reached: Vec<(String, i64)>) -> mpsc::Receiver<Result<Batch>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::spawn(move || {
-        if let Err(error) = make(&workshop, &reached, &sender) {
-            // Nobody may be left who wants to know.
+        if let Err(error) = make(&pipeline, &reached, &sender) {
+            // The receiver may have been dropped.
             let _ = sender.blocking_send(Err(error));
         }
     });
     receiver
 }
 
-fn make(workshop: &Workshop, reached: &[(String, i64)], sender: &mpsc::Sender<Result<Batch>>) -> Result<()> {
+fn make(pipeline: &Pipeline, reached: &[(String, i64)], sender: &mpsc::Sender<Result<Batch>>) -> Result<()> {
     for table in &TABLES {
-        let columns = workshop.source.columns(table)?;
+        let columns = pipeline.source.columns(table)?;
         if columns.is_empty() {
             continue;
         }
@@ -52,13 +53,13 @@ fn make(workshop: &Workshop, reached: &[(String, i64)], sender: &mpsc::Sender<Re
             .find(|(name, _)| name == table.name)
             .map_or(0, |(_, last)| *last);
         loop {
-            let raw = workshop.source.read(table, columns.len(), after, workshop.rows)?;
+            let raw = pipeline.source.read(table, columns.len(), after, pipeline.rows)?;
             let Some((last, _)) = raw.rows.last() else { break };
             let batch = Batch {
                 table: table.name,
                 after,
                 last: *last,
-                rows: convert(workshop, table, &columns, &raw),
+                rows: convert(pipeline, table, &columns, &raw),
             };
             after = batch.last;
             if sender.blocking_send(Ok(batch)).is_err() {
@@ -69,18 +70,18 @@ fn make(workshop: &Workshop, reached: &[(String, i64)], sender: &mpsc::Sender<Re
     Ok(())
 }
 
-fn convert(workshop: &Workshop, table: &Table, columns: &[String], raw: &Raw) -> Vec<Row> {
+fn convert(pipeline: &Pipeline, table: &Table, columns: &[String], raw: &RawRows) -> Vec<Row> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = raw.rows.len().div_ceil(cores).max(1);
-    let tools = &Tools {
-        cipher: &workshop.cipher,
-        random: &*workshop.random,
-        instance: &workshop.instance,
+    let context = &RowContext {
+        cipher: &pipeline.cipher,
+        random: &*pipeline.random,
+        instance: &pipeline.instance,
     };
-    let database = &workshop.database;
+    let database = &pipeline.database;
     let one = move |rows: &[(i64, Vec<Cell>)]| -> Vec<Row> {
-        let rows = rows.iter().map(|(_, cells)| row(table, columns, cells, tools));
-        // Whole batches wait, so they are made small.
+        let rows = rows.iter().map(|(_, cells)| row(table, columns, cells, context));
+        // Content is encrypted and compacted, because complete batches wait in memory.
         rows.map(|row| Row {
             record: row.record.map(|record| record.seal(database)),
             ..row
@@ -99,8 +100,12 @@ fn convert(workshop: &Workshop, table: &Table, columns: &[String], raw: &Raw) ->
     })
 }
 
-fn row(table: &Table, columns: &[String], cells: &[Cell], tools: &Tools<'_>) -> Row {
-    let fields = Fields { columns, cells, tools };
+fn row(table: &Table, columns: &[String], cells: &[Cell], context: &RowContext<'_>) -> Row {
+    let fields = Fields {
+        columns,
+        cells,
+        context,
+    };
     let at = columns.iter().position(|column| column == "id");
     let converted = (table.convert)(&fields).unwrap_or_else(|why| Converted::without(Verdict::SetAside, why));
     Row {

@@ -1,4 +1,4 @@
-//! Sets, patterns, bookmarks and what curators made of the original.
+//! Converts sets, patterns, bookmarks and curated content of the legacy database.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::bookmark::{Bookmark, BookmarkContent, is_link};
@@ -63,7 +63,7 @@ pub(super) fn pattern(fields: &Fields<'_>) -> Result<Converted, Problem> {
 pub(super) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let url = fields.text("url")?;
     if !is_link(&url) {
-        return Err("url: leads to no page".to_owned());
+        return Err("url: is not a link to a page".to_owned());
     }
     let bookmark = Bookmark {
         id: fields.id("id")?,
@@ -100,7 +100,7 @@ pub(super) fn curated_set(fields: &Fields<'_>) -> Result<Converted, Problem> {
 pub(super) fn option_pack(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let created_at = fields.moment("createdAt")?;
     let Value::Object(options) = or_empty(fields.json("options")?) else {
-        return Err("options: is no object".to_owned());
+        return Err("options: is not an object".to_owned());
     };
     let pack = OptionPack {
         id: fields.id("id")?,
@@ -124,7 +124,7 @@ fn or_empty(value: Value) -> Value {
     }
 }
 
-/// What is valid of measurements, and what is to be said of the rest. The default of curated sets is an empty list.
+/// Returns the valid measurements, and an issue about the others. The default of curated sets is an empty list.
 fn measurements(value: Value) -> (Measurements, Option<(Verdict, String)>) {
     let changed = |text: String| Some((Verdict::Changed, text));
     match value {
@@ -132,14 +132,14 @@ fn measurements(value: Value) -> (Measurements, Option<(Verdict, String)>) {
             let names: Vec<_> = given.keys().cloned().collect();
             let valid = measurement::sanitise(given);
             let lost: Vec<_> = names.into_iter().filter(|name| !valid.contains_key(name)).collect();
-            let note = (!lost.is_empty()).then(|| format!("measies: {} is no measurement", lost.join(", ")));
+            let note = (!lost.is_empty()).then(|| format!("measies: {} is not a measurement", lost.join(", ")));
             (valid, note.and_then(changed))
         }
         Value::Array(list) if list.is_empty() => (Measurements::new(), None),
         Value::Null => (Measurements::new(), None),
         odd => (
             Measurements::new(),
-            changed(format!("measies: {odd} holds no measurements")),
+            changed(format!("measies: {odd} contains no measurements")),
         ),
     }
 }

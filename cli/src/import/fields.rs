@@ -1,31 +1,31 @@
-//! One row of the original, and how its columns are read.
+//! Reads the columns of one row of the legacy database.
 
 use bespoke_core::{Random, Timestamp};
 use rusqlite::types::{Value as Cell, ValueRef};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::old_cipher::OldCipher;
+use super::legacy_cipher::LegacyCipher;
 
-/// Why a row cannot be stored: the column, and what is wrong with it.
+/// The reason why a row cannot be stored: the column and its problem.
 pub(super) type Problem = String;
 
-/// What every row needs.
-pub(super) struct Tools<'a> {
-    pub(super) cipher: &'a OldCipher,
+/// Values that every row needs.
+pub(super) struct RowContext<'a> {
+    pub(super) cipher: &'a LegacyCipher,
     pub(super) random: &'a dyn Random,
-    /// The instance that API keys shall belong to.
+    /// The instance to which imported API keys belong.
     pub(super) instance: &'a str,
 }
 
-/// One row. A column that is missing, as some are in one of the shapes, is NULL.
+/// One row. A missing column is NULL, because some columns exist in only one of the schemas.
 pub(super) struct Fields<'a> {
     pub(super) columns: &'a [String],
     pub(super) cells: &'a [Cell],
-    pub(super) tools: &'a Tools<'a>,
+    pub(super) context: &'a RowContext<'a>,
 }
 
-/// The value of a column, whatever it is; a text that is none is bytes.
+/// Returns the value of a column. Text that is not valid UTF-8 becomes bytes.
 pub(super) fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,
@@ -39,7 +39,7 @@ pub(super) fn cell(value: ValueRef<'_>) -> Cell {
     }
 }
 
-/// An id as people read it.
+/// Returns an id in readable form.
 pub(super) fn shown(cell: &Cell) -> String {
     match cell {
         Cell::Integer(number) => number.to_string(),
@@ -54,9 +54,9 @@ impl Fields<'_> {
         at.and_then(|at| self.cells.get(at)).unwrap_or(&Cell::Null)
     }
 
-    /// A whole number; a fraction loses what is behind the point, as with the original.
+    /// Returns an integer. A fraction is truncated, as in the legacy backend.
     pub(super) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
-        let odd = || format!("{name}: is no number");
+        let odd = || format!("{name}: is not a number");
         match self.cell(name) {
             Cell::Null => Ok(None),
             Cell::Integer(number) => Ok(Some(*number)),
@@ -75,9 +75,7 @@ impl Fields<'_> {
 
     pub(super) fn id(&self, name: &str) -> Result<i64, Problem> {
         let id = self.maybe_integer(name)?.ok_or_else(|| format!("{name}: is missing"))?;
-        (id > 0)
-            .then_some(id)
-            .ok_or_else(|| format!("{name}: is not above zero"))
+        (id > 0).then_some(id).ok_or_else(|| format!("{name}: is not positive"))
     }
 
     pub(super) fn flag_or(&self, name: &str, default: bool) -> Result<bool, Problem> {
@@ -95,23 +93,23 @@ impl Fields<'_> {
             Cell::Text(text) => Ok(Some(text.clone())),
             Cell::Integer(number) => Ok(Some(number.to_string())),
             Cell::Real(number) => Ok(Some(number.to_string())),
-            Cell::Blob(_) => Err(format!("{name}: is no text")),
+            Cell::Blob(_) => Err(format!("{name}: is not a text")),
         }
     }
 
-    /// A text; empty where there is none.
+    /// Returns a text, which is empty if the column is NULL.
     pub(super) fn text(&self, name: &str) -> Result<String, Problem> {
         Ok(self.maybe_text(name)?.unwrap_or_default())
     }
 
-    /// A moment: milliseconds, or a text as SQLite or JavaScript write one.
+    /// Returns a timestamp, which is stored in milliseconds or as a text of SQLite or JavaScript.
     pub(super) fn maybe_moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let ms = match self.cell(name) {
-            Cell::Text(text) => Some(moment_of(text).ok_or_else(|| format!("{name}: is no date"))?),
+            Cell::Text(text) => Some(moment_of(text).ok_or_else(|| format!("{name}: is not a date"))?),
             _ => self.maybe_integer(name)?,
         };
         let Some(ms) = ms else { return Ok(None) };
-        jiff::Timestamp::from_millisecond(ms).map_err(|_| format!("{name}: is no date"))?;
+        jiff::Timestamp::from_millisecond(ms).map_err(|_| format!("{name}: is not a date"))?;
         Ok(Some(Timestamp::from_millis(ms)))
     }
 
@@ -120,41 +118,41 @@ impl Fields<'_> {
     }
 
     pub(super) fn uuid(&self, name: &str) -> Result<Uuid, Problem> {
-        Uuid::try_parse(&self.text(name)?).map_err(|_| format!("{name}: is no UUID"))
+        Uuid::try_parse(&self.text(name)?).map_err(|_| format!("{name}: is not a UUID"))
     }
 
-    /// The UUID of the row; a new one where it has none, as in the shape of 2023.
+    /// Returns the UUID of the row, or a new one if it has none, as in the schema of 2023.
     pub(super) fn uuid_or_new(&self) -> Result<Uuid, Problem> {
         match self.cell("uuid") {
-            Cell::Null => Ok(self.tools.random.uuid()),
-            Cell::Text(text) if text.is_empty() => Ok(self.tools.random.uuid()),
+            Cell::Null => Ok(self.context.random.uuid()),
+            Cell::Text(text) if text.is_empty() => Ok(self.context.random.uuid()),
             _ => self.uuid("uuid"),
         }
     }
 
-    /// An encrypted column.
+    /// Decrypts a column.
     pub(super) fn sealed(&self, name: &str) -> Result<Value, Problem> {
-        let opened = self.tools.cipher.open(&self.text(name)?);
+        let opened = self.context.cipher.open(&self.text(name)?);
         opened.map_err(|error| format!("{name}: {error}"))
     }
 
-    /// An encrypted text.
+    /// Decrypts a text.
     pub(super) fn sealed_text(&self, name: &str) -> Result<String, Problem> {
         Ok(text_of(self.sealed(name)?))
     }
 
-    /// An encrypted address, which the original may have encrypted twice.
+    /// Decrypts an address, which the legacy backend may have encrypted twice.
     pub(super) fn sealed_address(&self, name: &str) -> Result<String, Problem> {
-        match self.tools.cipher.peel(self.sealed(name)?) {
+        match self.context.cipher.peel(self.sealed(name)?) {
             Value::String(address) => Ok(bespoke_core::validate::clean_email(&address)),
-            _ => Err(format!("{name}: is no text")),
+            _ => Err(format!("{name}: is not a text")),
         }
     }
 
-    /// An encrypted structure, with one or two layers of JSON; null where it is empty.
+    /// Decrypts a structure with one or two layers of JSON; null if the column is empty.
     pub(super) fn sealed_json(&self, name: &str) -> Result<Value, Problem> {
         if self.text(name)?.trim() == "{}" {
-            // The default of the column, which was never encrypted.
+            // The default of the column is not encrypted.
             return Ok(Value::Object(Map::new()));
         }
         Ok(match self.sealed(name)? {
@@ -164,17 +162,17 @@ impl Fields<'_> {
         })
     }
 
-    /// A column of plain JSON; null where it is empty or none.
+    /// Returns a column of unencrypted JSON; null if it is empty or invalid.
     pub(super) fn json(&self, name: &str) -> Result<Value, Problem> {
         let text = self.text(name)?;
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).map_err(|_| format!("{name}: is no JSON"))
+        serde_json::from_str(&text).map_err(|_| format!("{name}: is not JSON"))
     }
 }
 
-/// A text of any JSON value.
+/// Returns a JSON value as text.
 pub(super) fn text_of(value: Value) -> String {
     match value {
         Value::String(text) => text,
@@ -184,7 +182,7 @@ pub(super) fn text_of(value: Value) -> String {
 }
 
 fn whole(number: f64) -> Option<i64> {
-    // Beyond 2^53 a number with a point is none that anybody counted.
+    // Above 2^53, floating-point numbers are inexact, so they cannot be counts.
     const MAX: f64 = 9_007_199_254_740_992.0;
     (number.abs() <= MAX).then_some(number.trunc() as i64)
 }
@@ -214,8 +212,8 @@ mod tests {
     use super::*;
 
     fn with<T>(cell: Cell, look: impl FnOnce(&Fields<'_>) -> T) -> T {
-        let (cipher, columns, cells) = (OldCipher::new("x"), ["x".to_owned()], [cell]);
-        let tools = Tools {
+        let (cipher, columns, cells) = (LegacyCipher::new("x"), ["x".to_owned()], [cell]);
+        let context = RowContext {
             cipher: &cipher,
             random: &SystemRandom,
             instance: "",
@@ -223,7 +221,7 @@ mod tests {
         look(&Fields {
             columns: &columns,
             cells: &cells,
-            tools: &tools,
+            context: &context,
         })
     }
 
@@ -248,21 +246,21 @@ mod tests {
     }
 
     #[test]
-    fn numbers_lose_what_is_behind_the_point() {
+    fn numbers_are_truncated() {
         for (cell, expected) in [
             (Cell::Real(1.5), Ok(Some(1))),
             (Cell::Text("166".into()), Ok(Some(166))),
             (Cell::Text("166.5".into()), Ok(Some(166))),
             (Cell::Null, Ok(None)),
-            (Cell::Text("tall".into()), Err("x: is no number".to_owned())),
-            (Cell::Real(1e300), Err("x: is no number".to_owned())),
+            (Cell::Text("tall".into()), Err("x: is not a number".to_owned())),
+            (Cell::Real(1e300), Err("x: is not a number".to_owned())),
         ] {
             assert_eq!(with(cell, |fields| fields.maybe_integer("x")), expected);
         }
     }
 
     #[test]
-    fn a_column_of_the_other_shape_is_null() {
+    fn column_of_another_schema_is_null() {
         with(Cell::Integer(1), |fields| {
             assert_eq!(fields.maybe_text("y"), Ok(None));
             assert_eq!(fields.flag_or("y", true), Ok(true));

@@ -1,4 +1,4 @@
-//! What an import came to, for people and for machines.
+//! The report of an import, for people and for machines.
 
 use bespoke_database::import::{Note, Progress, Verdict};
 use serde::Serialize;
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 
 use crate::output;
 
-/// Rows that are named to a person; a machine gets all that are kept.
+/// Issues shown to a person. The JSON output contains all that were stored.
 const SHOWN: usize = 50;
 
-/// What an import came to.
+/// The result of an import.
 pub(super) struct Report {
     pub(super) dry_run: bool,
-    /// Whether it had been finished before, so that nothing was done.
+    /// Whether the import had been finished before, so that this run changed nothing.
     pub(super) was_finished: bool,
     pub(super) tables: Vec<Progress>,
     pub(super) notes: Vec<Note>,
-    /// Tables and columns that were left where they are.
+    /// Tables and columns that were not imported.
     pub(super) ignored: Vec<String>,
-    /// How long it took. Milliseconds.
+    /// Duration in milliseconds.
     pub(super) took_ms: u64,
 }
 
@@ -30,7 +30,7 @@ struct TableLine<'a> {
 }
 
 impl Report {
-    /// How many rows could not be stored.
+    /// Returns the number of rows that could not be stored.
     pub(super) fn set_aside(&self) -> usize {
         self.count(Verdict::SetAside)
     }
@@ -66,7 +66,7 @@ impl Report {
 
     pub(super) fn print(&self) {
         if self.was_finished {
-            output::say!("This file was moved in before; nothing was changed.");
+            output::say!("This file was imported before. Nothing was changed.");
         }
         for Progress {
             table, rows, stored, ..
@@ -75,13 +75,13 @@ impl Report {
             output::say!("{table:<14}{rows:>10} rows{stored:>10} stored");
         }
         if !self.ignored.is_empty() {
-            output::say!("Not looked at: {}", self.ignored.join(", "));
+            output::say!("Skipped: {}", self.ignored.join(", "));
         }
         for note in self.notes.iter().take(SHOWN) {
             output::say!("{}: {} {}: {}", note.verdict.name(), note.table, note.id, note.reason);
         }
         if self.notes.len() > SHOWN {
-            output::say!("... and {} more; --json has them all", self.notes.len() - SHOWN);
+            output::say!("... and {} more; --json prints all of them", self.notes.len() - SHOWN);
         }
         let rate = self.rows().unsigned_abs() * 1000 / self.took_ms.max(1);
         match (self.dry_run, self.set_aside()) {

@@ -1,4 +1,4 @@
-//! The database file of the original: whether it can be read, and what is in it.
+//! Opens and checks the database file of the legacy backend.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,45 +9,45 @@ use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fields::cell;
-use super::old_cipher::OldCipher;
+use super::legacy_cipher::LegacyCipher;
 use super::tables::{TABLES, Table};
 use crate::digest::sha256;
 
-/// What every SQLite file begins with.
+/// The first bytes of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Bytes of the header of a SQLite file.
+/// Size of the header of a SQLite file, in bytes.
 const HEADER_BYTES: usize = 100;
-/// Encrypted values that are tried with the passphrase, from each end of a table.
+/// Encrypted values at each end of a table that are decrypted to test the passphrase.
 const SAMPLES: u32 = 20;
-/// Tables that tell nothing about people.
+/// Tables without data of users.
 const FOREIGN_TABLES: [&str; 1] = ["_prisma_migrations"];
 
-/// A database of the original, opened to be read only. Nothing is ever written beside it.
+/// A legacy database, opened for reading only. No file is created next to it.
 pub(super) struct Source {
     connection: Connection,
     /// SHA-256 of the file.
     pub(super) digest: [u8; 32],
 }
 
-/// Rows of one table that follow each other.
-pub(super) struct Raw {
+/// Consecutive rows of one table.
+pub(super) struct RawRows {
     pub(super) rows: Vec<(i64, Vec<Cell>)>,
 }
 
 impl Source {
-    /// Opens the file and looks whether it is whole.
+    /// Opens the file and checks its integrity.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let shown = path.display();
         let header = header(path).with_context(|| format!("cannot read {shown}"))?;
         ensure!(
             header.len() == HEADER_BYTES && header.starts_with(MAGIC),
-            "{shown} is no SQLite database"
+            "{shown} is not a SQLite database"
         );
         let bytes = fs::metadata(path)?.len();
         let expected = expected_bytes(&header);
         ensure!(
             expected.is_none_or(|expected| bytes >= expected),
-            "{shown} is cut short: it has {bytes} of {} bytes. Copy it once more, while the original is stopped",
+            "{shown} is truncated: it has {bytes} of {} bytes. Stop FreeSewing's backend and copy the file again",
             expected.unwrap_or_default()
         );
         for (suffix, what) in [("-wal", "changes"), ("-journal", "an unfinished change")] {
@@ -66,14 +66,14 @@ impl Source {
         let verdict: rusqlite::Result<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
         match verdict {
             Ok(verdict) if verdict == "ok" => {}
-            Ok(verdict) => bail!("{shown} is damaged: {verdict}. `sqlite3 {shown} .recover` saves what can be read"),
-            Err(error) => bail!("{shown} is damaged: {error}. `sqlite3 {shown} .recover` saves what can be read"),
+            Ok(verdict) => bail!("{shown} is damaged: {verdict}. `sqlite3 {shown} .recover` saves the readable data"),
+            Err(error) => bail!("{shown} is damaged: {error}. `sqlite3 {shown} .recover` saves the readable data"),
         }
         let digest = sha256(path).with_context(|| format!("cannot read {shown}"))?;
         Ok(Self { connection, digest })
     }
 
-    /// Whether tables and columns are those that are known; gives what is not and shall not matter.
+    /// Checks that all tables and columns are known. Returns the unknown ones if they are to be ignored.
     pub(super) fn check_shape(&self, ignore_unknown: bool) -> Result<Vec<String>> {
         let mut unknown = Vec::new();
         for table in &TABLES {
@@ -81,7 +81,7 @@ impl Source {
             if columns.is_empty() {
                 ensure!(
                     !table.required,
-                    "this is no database of FreeSewing's backend of 2023 or later: it has no table {}",
+                    "this is not a database of FreeSewing's backend of 2023 or later: it has no table {}",
                     table.name
                 );
                 continue;
@@ -89,7 +89,7 @@ impl Source {
             let (missing, more) = table.compare(&columns);
             ensure!(
                 missing.is_empty(),
-                "the table {} has no column {}: this is no shape that is known",
+                "the table {} has no column {}: the schema is unknown",
                 table.name,
                 missing.join(", ")
             );
@@ -98,14 +98,14 @@ impl Source {
         unknown.extend(self.other_tables()?);
         ensure!(
             unknown.is_empty() || ignore_unknown,
-            "it holds what this version does not know: {}. With --ignore-unknown the rest is moved without it",
+            "it contains tables or columns that this version does not know: {}. --ignore-unknown imports the rest",
             unknown.join(", ")
         );
         Ok(unknown)
     }
 
-    /// Whether the passphrase is the one, by what it opens. Whoever has nothing encrypted has any.
-    pub(super) fn check_passphrase(&self, cipher: &OldCipher) -> Result<()> {
+    /// Checks the passphrase by decrypting samples. A database without encrypted values accepts any passphrase.
+    pub(super) fn check_passphrase(&self, cipher: &LegacyCipher) -> Result<()> {
         let mut tried = 0;
         for (table, column) in [
             ("User", "email"),
@@ -129,19 +129,19 @@ impl Source {
         }
         ensure!(
             tried == 0,
-            "IMPORT_ENC_KEY is not the passphrase of this database: none of {tried} values opens with it"
+            "IMPORT_ENC_KEY is not the passphrase of this database: it decrypts none of {tried} values"
         );
         Ok(())
     }
 
-    /// Names of the columns of a table; none where there is no such table.
+    /// Returns the names of the columns of a table, or none if the table does not exist.
     pub(super) fn columns(&self, table: &Table) -> Result<Vec<String>> {
         let mut statement = self.connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
         let names = statement.query_map([table.name], |row| row.get(0))?;
         Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// How many rows a table has.
+    /// Returns the number of rows of a table.
     pub(super) fn count(&self, table: &Table) -> Result<u64> {
         let sql = format!("SELECT COUNT(*) FROM \"{}\"", table.name);
         Ok(self
@@ -150,8 +150,8 @@ impl Source {
             .unsigned_abs())
     }
 
-    /// At most `limit` rows behind `after`, in order of their rowids.
-    pub(super) fn read(&self, table: &Table, columns: usize, after: i64, limit: usize) -> Result<Raw> {
+    /// Returns at most `limit` rows after the rowid `after`, in the order of their rowids.
+    pub(super) fn read(&self, table: &Table, columns: usize, after: i64, limit: usize) -> Result<RawRows> {
         let sql = format!(
             "SELECT rowid, * FROM \"{}\" WHERE rowid > ?1 ORDER BY rowid LIMIT {limit}",
             table.name
@@ -161,12 +161,12 @@ impl Source {
             let cells = (1..=columns).map(|at| Ok(cell(row.get_ref(at)?)));
             Ok((row.get(0)?, cells.collect::<rusqlite::Result<_>>()?))
         })?;
-        Ok(Raw {
+        Ok(RawRows {
             rows: rows.collect::<rusqlite::Result<_>>()?,
         })
     }
 
-    /// The highest integer ids that were ever given away, by our tables.
+    /// Returns the highest integer id that was ever assigned, by table of this project.
     pub(super) fn counters(&self) -> Result<Vec<(&'static str, i64)>> {
         let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'";
         let counts: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
@@ -204,14 +204,14 @@ fn header(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(header)
 }
 
-/// How long the file is by its header, where that says so (SQLite's file format, section 1.3).
+/// Returns the size of the file according to its header, if the header is valid.
 fn expected_bytes(header: &[u8]) -> Option<u64> {
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
         1 => 65_536,
         bytes => u64::from(bytes),
     };
-    // Old versions of SQLite do not keep the count; they leave these two apart.
+    // Old versions of SQLite do not update the page count. They leave these two fields different.
     (number(24) == number(92)).then(|| page_bytes * u64::from(number(28)))
 }
 
@@ -221,7 +221,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Immutable: SQLite takes no lock, and makes no file beside it.
+/// With `immutable`, SQLite takes no lock and creates no file next to the database.
 fn uri(path: &Path) -> String {
     let path = path.to_string_lossy();
     let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");

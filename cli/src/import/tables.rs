@@ -1,11 +1,11 @@
-//! The tables of the original, in the order in which they refer to each other.
+//! The tables of the legacy database. A table follows those that it refers to.
 
 use bespoke_database::import::{Record, Verdict};
 
 use super::fields::{Fields, Problem};
 use super::{accounts, content};
 
-/// What a row became.
+/// The result of converting a row: its record, if it has one, and issues to report.
 #[derive(Debug)]
 pub(super) struct Converted {
     pub(super) record: Option<Record>,
@@ -36,23 +36,23 @@ impl Converted {
     }
 }
 
-/// A table of the original.
+/// A table of the legacy database.
 pub(super) struct Table {
     /// Its name.
     pub(super) name: &'static str,
-    /// Ours, where its integer ids are kept.
+    /// The table of this project that keeps its integer ids.
     pub(super) ours: Option<&'static str>,
-    /// Whether every shape has it.
+    /// Whether every schema has it.
     pub(super) required: bool,
-    /// Columns that every shape has.
+    /// Columns that every schema has.
     columns: &'static [&'static str],
-    /// Columns that are known and may be missing.
+    /// Known columns that may be missing.
     optional: &'static [&'static str],
     pub(super) convert: fn(&Fields<'_>) -> Result<Converted, Problem>,
 }
 
 impl Table {
-    /// The columns that are missing, and those that nobody knows.
+    /// Returns the missing columns and the unknown columns.
     pub(super) fn compare<'a>(&self, found: &'a [String]) -> (Vec<&'static str>, Vec<&'a str>) {
         let missing = self.columns.iter().copied();
         let missing = missing.filter(|column| !found.iter().any(|found| found == column));
@@ -64,7 +64,7 @@ impl Table {
     }
 }
 
-/// Columns of the shape of 2026.
+/// Columns of the schema of 2026.
 const UUID: &str = "uuid";
 const USER_UUID: &str = "userUuid";
 
@@ -186,7 +186,7 @@ pub(super) const TABLES: [Table; 9] = [
     },
 ];
 
-/// The columns of texts in every language, and others.
+/// Columns of texts in every language, and others.
 const fn with_texts<const N: usize>(others: &[&'static str; N]) -> [&'static str; 17] {
     let mut all = [""; 17];
     let mut at = 0;

@@ -1,22 +1,23 @@
-//! The parts in which an export is sent.
+//! Splits an export into parts.
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The lists of an export that an import takes.
+/// The lists of an export that can be imported.
 pub(super) const LISTS: [&str; 3] = ["sets", "patterns", "bookmarks"];
-/// The format of an export, and its version.
+/// The name of the export format, and its version.
 const FORMAT: (&str, u32) = ("bespoke-account", 1);
-/// The largest part, in bytes. AWS Lambda takes events of 6 MB, in which each quotation mark of a body takes two bytes. A record alone
-/// may be larger.
+/// The maximum size of a part, in bytes. AWS Lambda accepts events of 6 MB, in which each quotation mark of a body
+/// takes two bytes. A single record may be larger.
 const MAX_PART_BYTES: usize = 2_900_000;
-/// Most records in a part. The API takes 5,000.
+/// The maximum number of records in a part. The API accepts 5,000.
 const MAX_PART_RECORDS: usize = 2_000;
-/// Most commas and brackets in a part. The API counts them before it parses a body, and takes 100,000.
+/// The maximum number of commas and brackets in a part. The API counts them before it parses a body, and accepts
+/// 100,000.
 const MAX_PART_SEPARATORS: usize = 80_000;
 
-/// An export, as far as an import takes it.
+/// The fields of an export that are imported.
 #[derive(Deserialize)]
 struct Export<'a> {
     format: String,
@@ -31,7 +32,7 @@ struct Export<'a> {
     bookmarks: Vec<&'a RawValue>,
 }
 
-/// A part of an export: the account, or records of one list that follow each other.
+/// A part of an export: the account, or consecutive records of one list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
     content: Content<'a>,
@@ -42,16 +43,16 @@ enum Content<'a> {
     Account(&'a str),
     Records {
         list: &'static str,
-        /// Number of the first record in its list, counted from 0.
+        /// Index of the first record in its list.
         first: usize,
         records: Vec<&'a str>,
     },
 }
 
-/// Splits the text of an export into parts that an import takes one after the other.
+/// Splits the text of an export into parts to be imported in order.
 ///
 /// # Errors
-/// Unless it is an export of a version that is known here.
+/// If it is not an export of a known version.
 pub(super) fn split(text: &str) -> Result<Vec<Part<'_>>> {
     let export: Export<'_> = serde_json::from_str(text)?;
     if (export.format.as_str(), export.version) != FORMAT {
@@ -93,7 +94,7 @@ fn split_list<'a>(list: &'static str, all: &[&'a RawValue], parts: &mut Vec<Part
 }
 
 impl Part<'_> {
-    /// The part as the body of a request: an export itself.
+    /// Returns the part as the body of a request, which is an export itself.
     pub(super) fn body(&self) -> String {
         let (format, version) = FORMAT;
         let content = match &self.content {
@@ -103,7 +104,8 @@ impl Part<'_> {
         format!("{{\"format\":\"{format}\",\"version\":{version},{content}}}")
     }
 
-    /// The name that something ignored has in the complete export: records are counted from the first one of the list.
+    /// Returns the name of an ignored field in the complete export, where records are counted from the first one of
+    /// the list.
     pub(super) fn name_in_file(&self, name: &str) -> String {
         let Content::Records { list, first, .. } = &self.content else {
             return name.to_owned();
@@ -124,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// An export with that many sets, whose notes have so many bytes.
+    /// Returns an export with `sets` sets, whose notes have `bytes` bytes.
     fn export(sets: usize, bytes: usize) -> String {
         let set = |number: usize| json!({ "name": number.to_string(), "notes": "x".repeat(bytes) });
         let sets: Vec<_> = (0..sets).map(set).collect();

@@ -1,4 +1,4 @@
-//! Earlier states of the bucket: which can be restored, and why one cannot.
+//! Earlier states of the bucket, and the reasons why a state cannot be restored.
 
 use anyhow::{Error, Result, anyhow};
 use bespoke_database::{DatedVersion, NotRestorable, RestorePoint, VersionRange};
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::output;
 
-/// Over the columns of a list.
+/// The header of the list.
 const HEADER: &str = "    states  from                                    to";
-/// Shown in place of a time that is not known.
+/// Stands for an unknown time.
 const NO_TIME: &str = "-";
 
 /// Reads a state (`1-1234`) or a moment (`2026-11-21T10:00:00Z`).
@@ -37,33 +37,37 @@ fn sentence(why: &NotRestorable) -> String {
     let list = "`bespoke restore --list` shows the states that can be restored";
     match why {
         NotRestorable::Future { wanted_ms, now_ms } => {
-            format!("{} lies in the future: it is {}", time(*wanted_ms), time(*now_ms))
+            format!(
+                "{} is in the future: the current time is {}",
+                time(*wanted_ms),
+                time(*now_ms)
+            )
         }
         NotRestorable::BeforeFirst {
             wanted_ms,
             first_ms: Some(first_ms),
         } => format!(
-            "{} lies before the first state that can be restored, which is of {}. {list}",
+            "{} is before the first state that can be restored, which was written at {}. {list}",
             time(*wanted_ms),
             time(*first_ms)
         ),
         NotRestorable::BeforeFirst { wanted_ms, .. } => {
             format!("no state of {} can be restored. {list}", time(*wanted_ms))
         }
-        NotRestorable::Unknown(version) => format!("{version} is no state that can be restored. {list}"),
+        NotRestorable::Unknown(version) => format!("{version} is not a state that can be restored. {list}"),
         NotRestorable::Between { before, after } => format!(
-            "the states between {} and {} are not kept one by one: restore one of these two. {list}",
+            "the states between {} and {} can no longer be restored individually: restore one of these two. {list}",
             named(before),
             named(after)
         ),
         NotRestorable::Gone { version, key } => {
-            format!("{version} cannot be restored, because the object {key} is gone: restore another state. {list}")
+            format!("{version} cannot be restored, because the object {key} is missing: restore another state. {list}")
         }
         other => other.to_string(),
     }
 }
 
-/// Prints which states can be restored.
+/// Prints the states that can be restored.
 pub(super) fn print(spans: &[VersionRange], as_json: bool) {
     output::print(as_json, || spans.iter().map(as_value).collect(), || lines(spans));
 }
@@ -79,7 +83,7 @@ fn as_value(span: &VersionRange) -> Value {
     })
 }
 
-/// The number of its states.
+/// Returns the number of states in the range.
 fn count(span: &VersionRange) -> u64 {
     span.last.version.seq - span.first.version.seq + 1
 }
@@ -115,7 +119,7 @@ fn named(state: &DatedVersion) -> String {
     }
 }
 
-/// A time in the form that `--at` takes.
+/// Returns a time in the format of `--at`.
 fn time(ms: u64) -> String {
     let moment = i64::try_from(ms)
         .ok()
@@ -128,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_sentences_with_times() {
+    fn refusals_contain_times() {
         let state = |seq, at_ms| DatedVersion {
             version: bespoke_database::Version { epoch: 1, seq },
             at_ms,
@@ -148,19 +152,19 @@ mod tests {
         for (why, begin) in [
             (
                 future,
-                "2027-01-15T08:00:00Z lies in the future: it is 2026-11-22T00:27:20.123Z",
+                "2027-01-15T08:00:00Z is in the future: the current time is 2026-11-22T00:27:20.123Z",
             ),
             (
                 early,
-                "1970-01-01T00:00:01Z lies before the first state that can be restored, which is of 2026-11-22T00:27:20.123Z.",
+                "1970-01-01T00:00:01Z is before the first state that can be restored, which was written at 2026-11-22T00:27:20.123Z.",
             ),
             (
                 between,
-                "the states between 1-5 (2026-11-22T00:27:20Z) and 1-9 are not kept one by one: restore one of these two.",
+                "the states between 1-5 (2026-11-22T00:27:20Z) and 1-9 can no longer be restored individually: restore one of these two.",
             ),
             (
                 NotRestorable::Unknown(bespoke_database::Version { epoch: 1, seq: 77 }),
-                "1-77 is no state that can be restored.",
+                "1-77 is not a state that can be restored.",
             ),
         ] {
             let said = sentence(&why);
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_or_a_state_is_a_point() {
+    fn restore_point_is_a_moment_or_a_state() {
         assert_eq!(point("1970-01-01T00:00:02.5Z").unwrap(), RestorePoint::Before(2_500));
         let version = bespoke_database::Version { epoch: 2, seq: 31 };
         assert_eq!(point("2-31").unwrap(), RestorePoint::At(version));

@@ -1,4 +1,4 @@
-//! The number of connections that each address has.
+//! Limits the number of connections per address.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bespoke_core::{ClientNetwork, Networks};
 
-/// Counts connections by address, and refuses those beyond a limit. Proxies that are trusted have no limit, because they connect for
-/// many clients.
+/// Counts connections by address, and refuses those beyond a limit. Trusted proxies have no limit, because they
+/// connect for many clients.
 pub(super) struct Addresses {
     limit: usize,
     trusted: Option<Networks>,
@@ -16,7 +16,7 @@ pub(super) struct Addresses {
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A connection that counts for its address until this is dropped.
+/// A connection that counts for its address until it is dropped.
 pub(super) struct Admitted(Option<(Arc<Addresses>, IpAddr)>);
 
 impl Addresses {
@@ -28,7 +28,7 @@ impl Addresses {
         })
     }
 
-    /// Counts a connection; `None` if its address has as many as it may have.
+    /// Counts a connection; `None` if its address has reached the limit.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admitted> {
         let peer = peer.to_canonical();
         if self.trusted.as_ref().is_some_and(|trusted| trusted.contain(peer)) {

@@ -1,4 +1,4 @@
-//! The connections of `bespoke serve`: how many, and how long somebody may hold one.
+//! Connections of `bespoke serve`, with limits of their number and duration.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,22 +30,22 @@ use super::guarded::{GuardedStream, HeadMemory};
 use super::unread::{CLOSE, Unread};
 use super::{GRACE_S, metrics};
 
-/// How long a client may take to send the head of a request, in seconds; also how long a connection may be idle.
+/// Timeout for receiving the head of a request, and for idle connections, in seconds.
 const HEADER_DEADLINE_S: u64 = 30;
-/// How long a client may take none of an answer, in seconds.
+/// Timeout for a client that does not read the response, in seconds.
 const WRITE_DEADLINE_S: u64 = 30;
-/// The buffer in which hyper reads, in bytes: it holds the longest head and some of the body.
+/// Size of hyper's read buffer, in bytes: enough for the longest head and part of the body.
 const READ_BUFFER_BYTES: usize = 2 * MAX_HEAD_BYTES;
 /// Memory for the unfinished heads of all connections, in bytes.
 const MAX_UNFINISHED_HEADS_BYTES: usize = 16 * 1024 * 1024;
-/// When a client may try again whose unfinished head found no memory, in seconds.
+/// `Retry-After` of a client whose unfinished head found no memory, in seconds.
 const BUSY_RETRY_S: u64 = 5;
-/// How long to wait when no connection can be accepted, in milliseconds.
+/// Pause after a connection could not be accepted, in milliseconds.
 const ACCEPT_PAUSE_MS: u64 = 50;
-/// Files that the process needs for other things than connections.
+/// Open files that the process needs for other purposes than connections.
 const RESERVED_FILES: u64 = 128;
 
-/// Lets the process have as many files open as it may give itself. Where that is refused, there are fewer connections.
+/// Raises the limit of open files to the maximum. If that fails, fewer connections are accepted.
 pub(super) fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
@@ -55,7 +55,7 @@ pub(super) fn allow_many_files() {
     let _ = setrlimit(Resource::Nofile, most);
 }
 
-/// Accepts connections until the signal, then lets the requests under way end.
+/// Accepts connections until the signal, then waits for the requests in progress.
 pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut stop: Receiver<()>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -74,7 +74,7 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
         };
         let (place, accepted) = tokio::select! { accepted = accepted => accepted, _ = stop.recv() => break };
         let Ok((stream, peer)) = accepted else {
-            // Out of file descriptors, as a rule: one of those in use has to go first.
+            // Usually the process has no free file descriptors, so a connection must close first.
             tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
             continue;
         };
@@ -98,8 +98,8 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
     }
 }
 
-/// Serves a connection to its end. Before its first complete head, and if that is refused, it takes no buffers of hyper and does not hold
-/// up the end of the server. A client that goes away is no event.
+/// Serves a connection to its end. Until its first complete head, and if that is refused, it uses no buffers of hyper
+/// and does not delay the shutdown of the server. A client that disconnects is not logged.
 async fn serve(
     mut stream: GuardedStream<Connection>,
     gateway: Arc<Gateway>,
@@ -114,7 +114,7 @@ async fn serve(
     match first {
         Ok(Ok(None)) => {
             let service = service_fn(move |request| respond(Arc::clone(&gateway), peer, request));
-            // In a box, because a connection that waits for its first head needs much less memory.
+            // Boxed, because a connection that waits for its first head then needs much less memory.
             let _ = Box::pin(watcher.watch(http.serve_connection(TokioIo::new(stream), service))).await;
         }
         Ok(Ok(Some(refusal))) => {
@@ -125,8 +125,8 @@ async fn serve(
     }
 }
 
-/// Refuses the first head of a connection and closes the connection. Without hyper, because crowds send such heads, and its buffers are
-/// large.
+/// Refuses the first head of a connection and closes the connection. hyper is not used, because its buffers are large
+/// and many clients may send such heads at once.
 async fn refuse_first(gateway: &Gateway, mut stream: impl AsyncWrite + Unpin, refusal: Refusal) -> std::io::Result<()> {
     let (head, body) = gateway.refuse(error(refusal)).into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
@@ -163,7 +163,7 @@ async fn respond(gateway: Arc<Gateway>, peer: Peer, mut request: Request<Incomin
     Ok(response)
 }
 
-/// The reason of a refusal, from the path of the request that stands for the refused head.
+/// Returns the reason of a refusal from the path of the request that replaces the refused head.
 fn refusal(path: &str) -> Refusal {
     match path {
         "/431" => Refusal::HeadTooLarge,
@@ -180,7 +180,8 @@ fn error(refusal: Refusal) -> Error {
     }
 }
 
-/// Tells a client that its address has too many connections, as far as the socket takes it at once, and closes the connection.
+/// Tells a client that its address has too many connections, if the socket accepts the response at once, and closes
+/// the connection.
 fn refuse(stream: &TcpStream) {
     const RESPONSE: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json; charset=utf-8\r\n\
         Content-Length: 47\r\nConnection: close\r\nRetry-After: 1\r\n\r\n\
@@ -188,19 +189,20 @@ fn refuse(stream: &TcpStream) {
     let _ = stream.try_write(RESPONSE);
 }
 
-/// The stream of a connection, with limits of time.
+/// The stream of a connection, with timeouts.
 type Connection = Pin<Box<TimeoutStream<TcpStream>>>;
 
-/// A connection that ends when its client takes nothing for too long.
+/// Wraps a connection, which ends when its client does not read for too long.
 fn bounded(stream: TcpStream) -> TimeoutStream<TcpStream> {
-    // Small answers must not wait for more to send; a socket that cannot be told so still works.
+    // Small responses must not wait for more data. A socket that rejects the option still works.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(Duration::from_secs(WRITE_DEADLINE_S)));
     stream
 }
 
-/// As many connections as the process may have files open, less those that it needs itself.
+/// Returns the number of connections that the limit of open files allows, less the files that the process needs
+/// itself.
 fn max_connections() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(files.saturating_sub(RESERVED_FILES))

@@ -1,9 +1,10 @@
-//! The framing of requests on a connection (RFC 9112): the end of each head, and of the body behind it.
+//! The framing of requests on a connection (RFC 9112): the end of each head, and of the body that follows.
 //!
-//! hyper is lenient where two readers of the same bytes may disagree about where a request ends, which lets an attacker hide a request
-//! behind a proxy: it takes bare LF as the end of a line, drops `Content-Length` next to `Transfer-Encoding`, and asks for no `Host`.
-//! So heads are checked here before hyper gets them. The parser is the one that hyper uses, and each byte is looked at a fixed number of
-//! times, however the bytes are cut into reads.
+//! hyper is lenient where two readers of the same bytes may disagree about the end of a request, which lets an
+//! attacker hide a request behind a proxy: it accepts a bare LF as the end of a line, drops `Content-Length` next to
+//! `Transfer-Encoding`, and does not require `Host`. Therefore heads are checked here before hyper gets them. The
+//! parser is the one that hyper uses. Each byte is examined a fixed number of times, regardless of the sizes of the
+//! reads.
 
 mod chunks;
 
@@ -14,13 +15,13 @@ use httparse::{Header, Request, Status};
 
 use self::chunks::Chunks;
 
-/// The method of the request that stands for a refused head. A client may not send it.
+/// The method of the request that replaces a refused head. Clients must not send it.
 pub(super) const REFUSED: &str = "REFUSED";
-/// The longest head of a request, in bytes, with empty lines before it.
+/// The longest head of a request, in bytes, including empty lines before it.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// The largest `Content-Length`: hyper has other uses for the largest numbers.
+/// The largest `Content-Length`, because hyper reserves larger numbers.
 const MAX_LENGTH: u64 = i64::MAX as u64;
-/// Most fields in a head. hyper has the same limit.
+/// The maximum number of fields in a head. hyper has the same limit.
 const MAX_FIELDS: usize = 100;
 
 /// The reason why a request is refused before it is parsed.
@@ -30,18 +31,18 @@ pub(super) enum Refusal {
     Malformed,
     /// The head is longer than [`MAX_HEAD_BYTES`] or has more than [`MAX_FIELDS`] fields.
     HeadTooLarge,
-    /// Unfinished heads take all memory that there is for them.
+    /// Unfinished heads use all the memory that is available for them.
     Busy,
 }
 
-/// The state behind the bytes that were passed.
+/// The state after the passed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behind {
-    /// Everything was passed.
+    /// All bytes were passed.
     Nothing,
     /// The rest is the beginning of a head.
     UnfinishedHead,
-    /// The rest is a head that is refused. Nothing behind it is read as a request.
+    /// The rest is a refused head. No later bytes are read as a request.
     Refused(Refusal),
     /// The rest violates the chunked coding of the body that it should continue.
     BrokenBody,
@@ -63,10 +64,10 @@ pub(super) struct Framing {
 #[derive(Debug)]
 enum Position {
     Head(HeadSearch),
-    /// In a body of which so many bytes are missing.
+    /// In a body of which this many bytes are missing.
     Body(u64),
     Chunks(Chunks),
-    /// Behind a request that was refused, or a body that is broken.
+    /// After a refused request or a broken body.
     End,
 }
 
@@ -77,13 +78,13 @@ impl Framing {
         }
     }
 
-    /// Whether the rest of a body is missing, or a body is broken.
+    /// Returns whether the rest of a body is missing, or a body is broken.
     pub(super) fn is_mid_body(&self) -> bool {
         !matches!(self.position, Position::Head(_))
     }
 
-    /// Follows the requests in `bytes`, which come behind those that were passed before. An unfinished head has to be given again from its
-    /// beginning, with more behind it; bytes that were searched are not searched again.
+    /// Follows the requests in `bytes`, which come after those that were passed before. An unfinished head must be
+    /// given again from its beginning, with more bytes appended; bytes that were searched are not searched again.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Passed {
         let mut at = 0;
         loop {
@@ -143,9 +144,9 @@ impl Framing {
 struct HeadSearch {
     /// Bytes that were searched.
     searched: usize,
-    /// Where the line begins that is not yet at its end.
+    /// Start of the current line.
     line: usize,
-    /// Whether there was a line with something in it. Empty lines before the request line are skipped.
+    /// Whether a non-empty line was found. Empty lines before the request line are skipped.
     has_line: bool,
 }
 
@@ -155,7 +156,7 @@ impl HeadSearch {
         for found in memchr::memchr_iter(b'\n', &bytes[searched..]) {
             let end = searched + found;
             let Some(length) = (end - self.line).checked_sub(1).filter(|_| bytes[end - 1] == b'\r') else {
-                // A bare LF ends a line for some readers, and none for others.
+                // Readers disagree whether a bare LF ends a line.
                 return Err(Refusal::Malformed);
             };
             if end >= MAX_HEAD_BYTES {
@@ -183,7 +184,7 @@ struct Framed<'a> {
     coding: Option<&'a [u8]>,
 }
 
-/// The position behind a complete head.
+/// Returns the position after a complete head.
 fn after_head(head: &[u8]) -> Result<Position, Refusal> {
     let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
     let mut request = Request::new(&mut []);
@@ -214,18 +215,18 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
     Ok(position)
 }
 
-/// Whether the target is one of RFC 9112 section 3.2; a host alone is one of CONNECT.
+/// Returns whether the target has a form of RFC 9112 section 3.2. A bare host is valid only for CONNECT.
 fn has_target(request: &Request<'_, '_>) -> bool {
     let target = request.path.and_then(|target| target.parse::<Uri>().ok());
     target.is_some_and(|target| !target.path().is_empty() || request.method == Some("CONNECT"))
 }
 
-/// The fields that determine the end of the request and its host; `None` if one of them is invalid or repeated.
+/// Returns the fields that determine the end of the request and its host; `None` if one of them is invalid or repeated.
 fn framed<'a>(fields: &[Header<'a>]) -> Option<Framed<'a>> {
     let mut framed = Framed::default();
     for field in fields {
         let value = field.value.trim_ascii();
-        // The length is compared first, because most fields are none of these.
+        // The length is compared first, because most fields are different ones.
         match field.name.len() {
             4 if field.name.eq_ignore_ascii_case("host") => {
                 framed.hosts += 1;
@@ -243,13 +244,13 @@ fn framed<'a>(fields: &[Header<'a>]) -> Option<Framed<'a>> {
     Some(framed)
 }
 
-/// Whether the value has only characters of a host and port (RFC 3986 section 3.2.2). It may be empty.
+/// Returns whether the value has only characters of a host and port (RFC 3986 section 3.2.2). It may be empty.
 fn is_host(value: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte);
     value.iter().all(is_part)
 }
 
-/// A length in digits alone: neither a sign nor a list.
+/// Parses a length that consists only of digits: no sign and no list.
 fn parse_length(value: &[u8]) -> Option<u64> {
     let digits = value.iter().all(u8::is_ascii_digit);
     let length = std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()?;

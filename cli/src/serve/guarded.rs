@@ -1,9 +1,11 @@
 //! The stream of a connection, between the socket and hyper.
 //!
-//! hyper gets a head only when it is complete and valid, so it parses each head once and buffers none that is unfinished. It begins with
-//! the first complete head ([`GuardedStream::poll_first`]), because its buffers take more memory than all the rest of a connection. In
-//! place of a later head that is refused, hyper gets a request with the method [`REFUSED`](super::framing::REFUSED), so that the refusal is
-//! answered in its turn, like any other request. When hyper closes the connection before the client has sent all of its request, the client can still read the response.
+//! hyper gets a head only when it is complete and valid, so it parses each head once and never buffers an unfinished
+//! one. It starts with the first complete head ([`GuardedStream::poll_first`]), because its buffers take more memory
+//! than the rest of a connection. A later head that is refused is replaced by a request with the method
+//! [`REFUSED`](super::framing::REFUSED), so that the refusal is sent in order, after the responses to earlier
+//! requests. When hyper closes the connection before the client has sent its complete request, the client can still
+//! read the response.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -17,13 +19,14 @@ use tokio::time::Sleep;
 
 use super::framing::{Behind, Framing, Passed, Refusal};
 
-/// How long a connection stays open for reading after the response to a request that was not read, in seconds.
+/// A connection stays open for reading for this time after the response to a request that was not read completely, in
+/// seconds.
 const LINGER_DEADLINE_S: u64 = 5;
-/// Most bytes that are read and discarded in that time.
+/// The maximum number of bytes that are read and discarded in that time.
 const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes that are discarded at once.
+/// Size of a read that is discarded, in bytes.
 const LINGER_PIECE_BYTES: usize = 16 * 1024;
-/// Bytes that are read at once before hyper is there. Most requests fit.
+/// Size of a read before hyper starts, in bytes. Most requests fit.
 const FIRST_PIECE_BYTES: usize = 4 * 1024;
 
 /// The memory that unfinished heads of all connections take, in bytes.
@@ -41,7 +44,7 @@ impl HeadMemory {
         }
     }
 
-    /// Bytes that are taken now.
+    /// Bytes that are in use.
     #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
@@ -61,14 +64,14 @@ impl HeadMemory {
     }
 }
 
-/// Bytes that were read and not yet passed to hyper.
+/// Bytes that were read and not passed to hyper yet.
 struct Held {
     bytes: Vec<u8>,
     memory: Arc<HeadMemory>,
 }
 
 impl Held {
-    /// Adds bytes; whether there is memory for them.
+    /// Adds bytes. Returns whether there was memory for them.
     fn extend(&mut self, bytes: &[u8]) -> bool {
         let fits = self.memory.take(bytes.len());
         if fits {
@@ -77,7 +80,7 @@ impl Held {
         fits
     }
 
-    /// Removes bytes at the beginning; the last ones take their memory with them.
+    /// Removes bytes at the beginning. Memory is released with the last ones.
     fn remove(&mut self, bytes: usize) {
         self.memory.give_back(bytes);
         if bytes == self.bytes.len() {
@@ -91,7 +94,7 @@ impl Held {
     fn truncate(&mut self, bytes: usize) {
         self.memory.give_back(self.bytes.len() - bytes);
         self.bytes.truncate(bytes);
-        // A refused connection may stay open for a while; its head must not take memory meanwhile.
+        // A refused connection may stay open for a while, and its head must not use memory during that time.
         self.bytes.shrink_to_fit();
     }
 }
@@ -102,26 +105,26 @@ impl Drop for Held {
     }
 }
 
-/// A stream that passes valid requests only.
+/// A stream that passes only valid requests.
 pub(super) struct GuardedStream<S> {
     stream: S,
     framing: Framing,
-    /// Bytes to be passed before those that are held.
+    /// Bytes to pass before the held ones.
     first: Vec<u8>,
-    /// Bytes to be passed, and behind them the beginning of a head.
+    /// Bytes to pass, followed by the beginning of a head.
     held: Held,
-    /// How many of the held bytes may be passed.
+    /// The number of held bytes that may be passed.
     passable: usize,
-    /// The reason why a head was refused. Nothing behind it is read.
+    /// The reason why a head was refused. No bytes after it are read.
     refusal: Option<Refusal>,
-    /// The rest of the request that stands for the refused head: the bytes that were not passed yet.
+    /// The rest of the request that replaces the refused head.
     stand_in: &'static [u8],
-    /// Whether the body that is being read is broken behind the bytes that were passed.
+    /// Whether the body is broken after the bytes that were passed.
     is_broken: bool,
     linger: Option<Linger>,
 }
 
-/// The time after a response to a request that was not read.
+/// The time after a response to a request that was not read completely.
 struct Linger {
     deadline: Pin<Box<Sleep>>,
     discarded: usize,
@@ -145,11 +148,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         }
     }
 
-    /// Reads until there is something to pass, or until the first head is refused, so that a connection without a complete head takes no
-    /// buffers of hyper. Returns the reason of a refusal.
+    /// Reads until bytes can be passed, or until the first head is refused, so that a connection without a complete
+    /// head uses no buffers of hyper. Returns the reason of a refusal.
     ///
     /// # Errors
-    /// Those of the stream, and `UnexpectedEof` if the client leaves before.
+    /// Those of the stream, and `UnexpectedEof` if the client disconnects before.
     pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Refusal>>> {
         while self.first.is_empty() && self.passable == 0 {
             if self.refusal.is_some() {
@@ -168,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         Poll::Ready(Ok(None))
     }
 
-    /// Passes bytes that were read before; `false` if there are none to be passed.
+    /// Passes bytes that were read before; `false` if there are none.
     fn pass_held(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         if !self.first.is_empty() {
             let bytes = self.first.len().min(buffer.remaining());
@@ -193,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         bytes > 0
     }
 
-    /// Takes note of bytes that were read; returns how many of them may be passed at once.
+    /// Processes bytes that were read. Returns how many of them may be passed at once.
     fn take_note(&mut self, fresh: &[u8]) -> usize {
         if self.held.bytes.is_empty() {
             let Passed { bytes, behind } = self.framing.pass(fresh);
@@ -230,13 +233,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         };
     }
 
-    /// Whether the client may still be sending a request that was answered.
+    /// Returns whether the client may still be sending a request that already has a response.
     fn is_mid_request(&self) -> bool {
         self.refusal.is_some() || self.framing.is_mid_body()
     }
 
-    /// Reads and discards, because closing a socket with bytes in its receive buffer resets the connection, and the client loses a
-    /// response that it has not read yet.
+    /// Reads and discards bytes, because closing a socket with unread bytes resets the connection, and the client
+    /// loses a response that it has not read yet.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let linger = self.linger.get_or_insert_with(|| Linger {
             deadline: Box::pin(tokio::time::sleep(Duration::from_secs(LINGER_DEADLINE_S))),
@@ -262,10 +265,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedStream<S> {
                 return Poll::Ready(Ok(()));
             }
             if this.is_broken {
-                return Poll::Ready(Err(Error::new(ErrorKind::InvalidData, "the body is not in chunks")));
+                return Poll::Ready(Err(Error::new(
+                    ErrorKind::InvalidData,
+                    "the chunked coding of the body is invalid",
+                )));
             }
             if this.refusal.is_some() {
-                // The response closes the connection. Until then there is nothing to read.
+                // The response closes the connection. Until then, there is nothing to read.
                 return Poll::Pending;
             }
             let before = buffer.filled().len();

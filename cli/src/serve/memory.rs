@@ -1,13 +1,13 @@
-//! Memory that goes back to the system when a crowd has left.
+//! Returns free memory to the system after a burst of requests.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-/// How often the allocator is made to look for pages to return, in seconds.
+/// Interval of collecting free pages, in seconds.
 const INTERVAL_S: u64 = 5;
-/// A block that the allocator keeps in no list of a thread, because it is too large. Bytes; none of them is touched.
+/// Size of a block that is too large for the lists of a thread, in bytes. None of its pages is touched.
 const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Makes the allocator return free pages. mimalloc looks for pages that have been free for a second only while it frees another page, and

@@ -1,4 +1,5 @@
-//! `GET /metrics`: what this process has counted, as Prometheus reads it, for whoever asks from this machine. No route of the API.
+//! `GET /metrics`: counters of this process in the format of Prometheus, for clients on this machine. It is not a
+//! route of the API.
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -12,10 +13,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 const PATH: &str = "/metrics";
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// What a proxy adds: behind one, everybody comes from this machine.
+/// Headers of proxies. Behind a proxy, all requests come from this machine.
 const FORWARDED: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
-/// The page; `None` where it was not asked for, or by somebody else.
+/// Returns the page; `None` unless this is a `/metrics` request from loopback.
 pub(super) fn page(context: &Context, request: &Request<Body>) -> Option<Response> {
     if request.uri().path() != PATH || request.method() != Method::GET || context.config().hide_metrics {
         return None;
@@ -27,7 +28,7 @@ pub(super) fn page(context: &Context, request: &Request<Body>) -> Option<Respons
     let mut registry = Registry::with_prefix("bespoke");
     registry.register_collector(Box::new(Counts(context.clone())));
     let mut text = String::new();
-    // Nothing in it can fail but the writer, and that is memory.
+    // Only the writer could fail, and it writes to memory.
     text::encode(&mut text, &registry).ok()?;
     let headers = [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")];
     Some((headers, text).into_response())
@@ -37,7 +38,7 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
     FORWARDED.iter().any(|name| headers.contains_key(*name))
 }
 
-/// Reads the counts when the page is made.
+/// Reads the counters when the page is requested.
 struct Counts(Context);
 
 impl std::fmt::Debug for Counts {
@@ -52,14 +53,10 @@ impl Collector for Counts {
         requests(metrics, &mut page)?;
         durations(metrics, &mut page)?;
         for (name, help, value) in [
-            ("commits", "Commits that the bucket has", metrics.commits()),
-            ("mails", "Mails that were delivered", metrics.mails()),
-            (
-                "mail_failures",
-                "Deliveries of a mail that failed",
-                metrics.mail_failures(),
-            ),
-            ("password_hashes", "Passwords that were hashed", self.0.password_runs()),
+            ("commits", "Commits in the bucket", metrics.commits()),
+            ("mails", "Delivered mails", metrics.mails()),
+            ("mail_failures", "Failed deliveries of mails", metrics.mail_failures()),
+            ("password_hashes", "Hashed passwords", self.0.password_runs()),
         ] {
             let mut counter = page.encode_descriptor(name, help, None, MetricType::Counter)?;
             counter.encode_counter::<[(&str, &str); 0], _, u64>(&value, None)?;
@@ -69,7 +66,7 @@ impl Collector for Counts {
 }
 
 fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-    let help = "Requests, by the function that serves them, what callers prove who they are by, and class of status";
+    let help = "Requests by function, kind of credential and class of status";
     let mut family = page.encode_descriptor("requests", help, None, MetricType::Counter)?;
     for counted in metrics.requests() {
         let status = format!("{}xx", counted.status_class);
@@ -85,7 +82,7 @@ fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Re
 }
 
 fn durations(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-    let help = "How long requests took, by the function that serves them";
+    let help = "Duration of requests by function";
     let mut family = page.encode_descriptor("request_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?;
     let ends = DURATIONS_MS.iter().map(|ms| *ms as f64 / 1e3).chain([f64::INFINITY]);
     let requests = metrics.requests();

@@ -1,4 +1,4 @@
-//! Request bodies that a handler has not read to their end, because it refused the request.
+//! Request bodies that a handler has not read completely, because it rejected the request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,25 +13,25 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 /// The largest rest of a body that is read and discarded so that the connection can serve the next request, in bytes.
 const MAX_DRAIN_BYTES: u64 = 256 * 1024;
-/// How long the client may take to send that rest, in seconds.
+/// Timeout for receiving that rest, in seconds.
 const DRAIN_DEADLINE_S: u64 = 5;
 /// The value of `Connection` that ends the connection.
 pub(super) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// Receives a body when its reader drops it before its end.
+/// Receives a body when its reader drops it early.
 #[derive(Clone, Default)]
 pub(super) struct Unread(Arc<Mutex<Option<Rest>>>);
 
 /// The rest of a body.
 struct Rest {
     body: Incoming,
-    /// Whether the connection has to end in any case: the body is broken, or the client waits for `100 Continue` before it sends the
-    /// body. It gets that when the body is read.
+    /// Whether the connection must close in any case: the body is broken, or the client waits for `100 Continue`
+    /// before it sends the body. Reading the body would send that.
     ends: bool,
 }
 
 impl Unread {
-    /// The body for a handler.
+    /// Wraps the body for a handler.
     pub(super) fn follow(&self, body: Incoming, headers: &HeaderMap) -> FollowedBody {
         FollowedBody {
             rest: Some(Rest {
@@ -42,8 +42,8 @@ impl Unread {
         }
     }
 
-    /// Decides whether the connection serves more requests after the response. A small rest of the body is discarded, so that it
-    /// does; otherwise the response announces its end.
+    /// Decides whether the connection serves more requests after the response. If the rest of the body is small, it is
+    /// discarded and the connection stays open. Otherwise the response announces that the connection closes.
     pub(super) fn settle(self, response: &mut Response) {
         let Some(rest) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
@@ -66,12 +66,13 @@ impl Unread {
     }
 }
 
-/// Discards a body whose length is known, and small. hyper closes the connection when the body is dropped before its end.
+/// Discards a small body of known length. Otherwise hyper would close the connection, because the body was dropped
+/// early.
 async fn drain(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-/// A body that goes to [`Unread`] when it is dropped before its end.
+/// A body that is passed to [`Unread`] if it is dropped early.
 pub(super) struct FollowedBody {
     /// `None` at the end of the body.
     rest: Option<Rest>,

@@ -1,4 +1,4 @@
-//! What changes an account. Each leaves a row in the audit, under the account 0: nobody's.
+//! Commands that change an account. Each inserts an audit entry with the actor 0, which is not an account.
 
 use anyhow::{Result, ensure};
 use bespoke_core::Level;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{find, new_password, readable};
 use crate::output;
 
-/// Whoever is at the command line.
+/// The actor of all commands.
 pub(crate) const OPERATOR: Actor = Actor {
     user_id: 0,
     level: Level::ADMIN,
@@ -95,10 +95,7 @@ pub(super) async fn sign_out(session: &Session, Account { account }: Account) ->
 }
 
 pub(super) async fn remove(session: &Session, Remove { account, yes }: Remove) -> Result<()> {
-    ensure!(
-        yes,
-        "this removes the account with everything that is its own; say --yes as well"
-    );
+    ensure!(yes, "this deletes the account and all its data; add --yes to confirm");
     let audit_entry = session.audit_entry("operator.remove");
     let remove = session.write(move |db| {
         let user = find(db, &account)?;
@@ -134,7 +131,7 @@ async fn change(
     write.await.map_err(readable)
 }
 
-/// What the audit keeps of an account.
+/// Returns the fields of an account that audit entries contain.
 fn audited(user: &User) -> Value {
     json!({
         "username": user.username,

@@ -25,11 +25,11 @@ pub(crate) struct Create {
 pub(super) async fn create(session: &Session, create: Create) -> Result<()> {
     let email = clean_email(&create.email);
     if !is_email(&email) {
-        bail!("`{}` is no e-mail address", create.email);
+        bail!("`{}` is not an e-mail address", create.email);
     }
     let role = super::role(&create.role)?;
     let username = match &create.username {
-        Some(name) => Some(clean_username(name).with_context(|| format!("`{name}` cannot be a user name"))?),
+        Some(name) => Some(clean_username(name).with_context(|| format!("`{name}` is not a valid user name"))?),
         None => None,
     };
     let (password, hash) = super::new_password(session).await?;

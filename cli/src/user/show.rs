@@ -11,13 +11,13 @@ use crate::output;
 
 #[derive(clap::Args)]
 pub(crate) struct List {
-    /// Accounts behind this id
+    /// List accounts after this id
     #[arg(long, default_value_t = 0)]
     after: i64,
-    /// How many at most
+    /// Maximum number of accounts
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    /// Print them as JSON
+    /// Print the accounts as JSON
     #[arg(long)]
     json: bool,
 }
@@ -26,7 +26,7 @@ pub(crate) struct List {
 pub(crate) struct Show {
     /// User name, address or id
     account: String,
-    /// Print it as JSON
+    /// Print the account as JSON
     #[arg(long)]
     json: bool,
 }

@@ -47,7 +47,7 @@ impl AccountStorage {
     }
 }
 
-/// The storage of the account.
+/// Returns the storage of the account.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.

@@ -14,32 +14,32 @@ use crate::vault::RowVault;
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "api_keys";
-/// How long an ended key is remembered, in milliseconds.
+/// Revoked keys are remembered for this time, in milliseconds.
 pub const REVOKED_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_keys.name, api_keys.level, api_keys.secret, \
      api_keys.grace_until, api_keys.scopes, api_keys.cidr, api_keys.instance, api_keys.calls, api_keys.created_at, api_keys.expires_at, api_keys.last_seen \
      FROM api_keys JOIN users ON users.id = api_keys.user_id";
 
-/// What a call by key has to know: the key without its name, and the account status of its owner.
+/// The data that authenticates a request by key: the key without its name, and the account status of its owner.
 #[derive(Debug)]
 pub struct Credential {
-    /// What is stored of the secret.
+    /// The stored digest of the secret.
     pub secret: StoredSecret,
-    /// The secret before the last rotation, and until when it is taken.
+    /// The secret before the last rotation, and the end of its grace period.
     pub old_secret: Option<(StoredSecret, Timestamp)>,
-    /// What the key may do of what its level allows.
+    /// Scopes that restrict the key further than its level.
     pub scopes: Option<Scopes>,
-    /// From where it may be used.
+    /// Networks from which the key may be used.
     pub cidr: Option<Networks>,
-    /// Calls a day that its owner may make with it, where that is not the default.
+    /// Requests per day that the owner may make with the key. `None` if the default applies.
     pub quota: Option<u32>,
     /// Highest level of the key.
     pub level: Level,
     /// The instance that the key was made on.
     pub instance: String,
-    /// From this moment on it is refused.
+    /// The key is refused from this moment on.
     pub expires_at: Timestamp,
     /// The owner.
     pub owner: AccountStatus,
@@ -69,12 +69,12 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
     Ok(())
 }
 
-/// What a call by that key has to know, in one query that opens nothing.
+/// Returns the data that authenticates a request by that key. The query decrypts no columns.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Arc<Credential>>> {
-    db.recent(|recent| &recent.credentials, uuid, || read_credential(db, uuid))
+    db.cached(|cache| &cache.credentials, uuid, || read_credential(db, uuid))
 }
 
 fn read_credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
@@ -96,7 +96,7 @@ fn read_credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
     })
 }
 
-/// The hashes that were moved in for the secrets of that key, and not yet replaced.
+/// Returns the imported hashes of the key's secrets that have not been replaced by digests yet.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -116,7 +116,7 @@ pub fn imported_hashes(db: &Db<'_>, uuid: Uuid) -> Result<Vec<ImportedHash>> {
         .collect())
 }
 
-/// Stores the digest of a secret instead of the hash that was moved in for it.
+/// Replaces an imported hash of a secret by the digest of that secret.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -130,7 +130,7 @@ pub fn replace_imported(db: &Db<'_>, uuid: Uuid, hash: &ImportedHash, digest: &S
     Ok(())
 }
 
-/// The key with that UUID.
+/// Returns the key with that UUID.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -150,7 +150,7 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<ApiKey>> {
     )
 }
 
-/// Gives a key another secret; the one that it had is taken until `grace_until`.
+/// Replaces the secret of a key. The old secret remains valid until `grace_until`.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -162,7 +162,7 @@ pub fn rotate(db: &Db<'_>, uuid: Uuid, secret: &SecretDigest, grace_until: Times
     Ok(())
 }
 
-/// Ends a key. Who holds its secret can be told so for [`REVOKED_KEPT_MS`].
+/// Revokes a key. For [`REVOKED_KEPT_MS`], a holder of its secret can be told that it was revoked.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
@@ -175,7 +175,7 @@ pub fn revoke(db: &Db<'_>, uuid: Uuid, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Ends all keys of an account.
+/// Revokes all keys of an account.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.
@@ -186,7 +186,7 @@ pub fn revoke_all(db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Whether that was a key with that secret, before it was ended.
+/// Returns whether a key with that secret existed and was revoked.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -197,7 +197,7 @@ pub fn was_revoked(db: &Db<'_>, uuid: Uuid, secret: &KeySecret) -> Result<bool> 
     Ok(stored.flatten().is_some_and(|stored| stored.matches(secret)))
 }
 
-/// Forgets the keys that were ended long ago.
+/// Deletes the records of keys that were revoked more than [`REVOKED_KEPT_MS`] ago.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.

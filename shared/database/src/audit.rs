@@ -1,4 +1,4 @@
-//! What administrators do. Rows are added and read, and never changed.
+//! The audit log of administrators. Rows are inserted and read, but never changed.
 
 use bespoke_core::entity::audit::AuditRow;
 use bespoke_core::{EntityId, Timestamp};
@@ -11,24 +11,24 @@ use crate::{Db, Page, Result};
 
 const TABLE: &str = "audit";
 
-/// An act that is to be written down.
+/// An audit entry to insert.
 #[derive(Debug, Clone)]
 pub struct Act {
     /// UUID of the row.
     pub uuid: Uuid,
-    /// When.
+    /// When the action happened.
     pub created_at: Timestamp,
-    /// What is done: `users.update`, for example.
+    /// The action, for example `users.update`.
     pub action: &'static str,
-    /// What it is done to: `users/7`, for example.
+    /// The record that the action concerns, for example `users/7`.
     pub target: Option<String>,
-    /// What is changed, as it was before.
+    /// The changed fields before the action.
     pub before: Value,
-    /// What is changed, as it is now; of an act that changes nothing, what was asked for.
+    /// The changed fields after the action. If the action changes nothing, the parameters of the request.
     pub after: Value,
 }
 
-/// Writes down what the account `actor` does, in the same transaction as the act itself.
+/// Inserts an audit entry for an action of the account `actor`, in the transaction of the action itself.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -50,7 +50,7 @@ pub fn insert(db: &Db<'_>, actor: i64, act: &Act) -> Result<()> {
     Ok(())
 }
 
-/// What was done, newest first.
+/// Returns audit entries, newest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.

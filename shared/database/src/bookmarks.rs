@@ -9,11 +9,11 @@ use crate::row::Columns;
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "bookmarks";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT bookmarks.id, bookmarks.uuid, bookmarks.user_id, users.uuid, bookmarks.kind, \
      bookmarks.title, bookmarks.url FROM bookmarks JOIN users ON users.id = bookmarks.user_id";
 
-/// Stores a new bookmark of an account; gives its integer id.
+/// Inserts a new bookmark of an account. Returns its integer id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -31,7 +31,7 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, user_id: i64, content: &BookmarkContent) 
     )
 }
 
-/// The bookmark with that id.
+/// Returns the bookmark with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -51,7 +51,7 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<Bookmark>> {
     )
 }
 
-/// Calls `each` with one of them after the other, so that only one is in memory.
+/// Calls `each` for each bookmark of an account in turn, so that only one is in memory.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read, and the first error of `each`.
@@ -68,7 +68,7 @@ pub fn each_by_user<E: From<crate::Error>>(
     )
 }
 
-/// Stores what a bookmark says now; its kind stays.
+/// Updates the content of a bookmark. Its kind does not change.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -85,7 +85,7 @@ pub fn update(db: &Db<'_>, id: i64, uuid: Uuid, content: &BookmarkContent) -> Re
     Ok(())
 }
 
-/// Removes a bookmark.
+/// Deletes a bookmark.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.

@@ -1,4 +1,4 @@
-//! Confirmations.
+//! Confirmations of e-mail addresses and sign-in links.
 
 use bespoke_core::entity::confirmation::{Confirmation, Kind};
 use rusqlite::named_params;
@@ -9,11 +9,12 @@ use crate::{Db, Result};
 
 const TABLE: &str = "confirmations";
 
-/// Most confirmations of one kind that an account has at once. A further one replaces the oldest.
+/// The maximum number of confirmations of one kind per account. A further one replaces the oldest.
 const MOST_OF_A_KIND: u32 = 16;
 
-/// Stores a new confirmation. Older ones of its kind stay valid, because people use the first of two mails, and so that a
-/// request of a stranger does not void the link that the owner has asked for. [`delete_kind`] voids all of them when one is used.
+/// Inserts a new confirmation. Older ones of its kind stay valid, because people may use the first of two mails, and
+/// so that the request of a stranger does not invalidate the link that the owner requested. [`delete_kind`] removes
+/// all of them when one is used.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -27,7 +28,7 @@ pub fn insert(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     Ok(())
 }
 
-/// Stores a confirmation in addition to those of its kind.
+/// Inserts a confirmation without removing others of its kind.
 pub(crate) fn add(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     let vault = db.vault.row(TABLE, confirmation.uuid);
     db.insert(
@@ -45,7 +46,7 @@ pub(crate) fn add(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     Ok(())
 }
 
-/// The confirmation with that UUID, also one whose time is over.
+/// Returns the confirmation with that UUID, even if it has expired.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -57,7 +58,7 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Confirmation>> {
     )
 }
 
-/// All confirmations of an account, oldest first.
+/// Returns all confirmations of an account, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -69,7 +70,7 @@ pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Confirmation>> {
     )
 }
 
-/// Removes all of an account's confirmations of one kind: one of them was used.
+/// Deletes all confirmations of one kind of an account, because one of them was used.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.

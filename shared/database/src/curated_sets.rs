@@ -12,11 +12,11 @@ use crate::row::{Columns, json};
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "curated_sets";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT id, uuid, created_at, updated_at, height, names, notes, tags, info, measies, published \
      FROM curated_sets";
 
-/// Stores a new curated set; gives its integer id.
+/// Inserts a new curated set. Returns its integer id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -38,7 +38,7 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, content: &CuratedSetContent, now: Timesta
     )
 }
 
-/// The curated set with that id.
+/// Returns the curated set with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -46,10 +46,11 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<CuratedSet>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
-/// Curated sets by height, published or not.
+/// Returns curated sets ordered by height, published or not.
 ///
 /// # Errors
-/// [`crate::Error`] when a row cannot be read; [`crate::Error::NoSuchPlace`] when the one before the page is gone.
+/// [`crate::Error`] when a row cannot be read; [`crate::Error::NoSuchPlace`] when the set that `page` begins after
+/// does not exist.
 pub fn by_height(db: &Db<'_>, page: Page) -> Result<Vec<CuratedSet<StoredMeasurements>>> {
     let place = match page.after {
         None => (i64::MIN, 0),
@@ -64,7 +65,7 @@ pub fn by_height(db: &Db<'_>, page: Page) -> Result<Vec<CuratedSet<StoredMeasure
     )
 }
 
-/// Stores what a curated set says now.
+/// Updates the content of a curated set.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -87,7 +88,8 @@ pub fn update(db: &Db<'_>, id: i64, content: &CuratedSetContent, now: Timestamp)
     Ok(())
 }
 
-/// Notes that a curated set has changed, its image for example; gives whether there is such a curated set.
+/// Sets the time of the last change of a curated set, for example after its image changed. Returns whether the set
+/// exists.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -99,7 +101,7 @@ pub fn touch(db: &Db<'_>, id: i64, now: Timestamp) -> Result<bool> {
     Ok(changed > 0)
 }
 
-/// Removes a curated set.
+/// Deletes a curated set.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.

@@ -1,4 +1,5 @@
-//! Designs: those that the operator brought, or those that the program knows.
+//! Designs and the measurements that they need. The rows come from the operator; if there are none, the built-in
+//! designs apply.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::{Db, Result};
 
 const TABLE: &str = "designs";
 
-/// All designs, by name.
+/// Returns all designs, ordered by name.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -26,7 +27,7 @@ pub fn all(db: &Db<'_>) -> Result<Vec<Design>> {
     })
 }
 
-/// The design of that name.
+/// Returns the design of that name.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -39,10 +40,10 @@ pub fn by_name(db: &Db<'_>, name: &str) -> Result<Option<Arc<Design>>> {
         let place = EMBEDDED_DESIGNS.binary_search_by(|design| design.name.as_str().cmp(name));
         Ok(place.ok().map(|place| EMBEDDED_DESIGNS[place].clone()))
     };
-    db.recent(|recent| &recent.designs, name.to_owned(), read)
+    db.cached(|cache| &cache.designs, name.to_owned(), read)
 }
 
-/// Puts these in the place of all that there are.
+/// Replaces all stored designs.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be written.

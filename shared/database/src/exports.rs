@@ -1,10 +1,10 @@
-//! Exports: which files with everything of an account lie in the bucket.
+//! Exports of accounts: the names of the files in the bucket.
 
 use bespoke_core::Timestamp;
 
 use crate::{Db, Result};
 
-/// Notes an export of that name, before its file is stored. Of all exports of the account, the newest `kept` stay.
+/// Records an export of that name before its file is stored. Only the newest `kept` exports of the account remain.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -21,7 +21,7 @@ pub fn insert(db: &Db<'_>, name: &str, user_id: i64, kept: u32, now: Timestamp) 
     Ok(())
 }
 
-/// Deletes the export of that name, because its file could not be stored.
+/// Deletes the record of an export whose file could not be stored.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
@@ -30,7 +30,7 @@ pub fn delete(db: &Db<'_>, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether there is an export of that name.
+/// Returns whether an export of that name exists.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -39,7 +39,7 @@ pub fn exists(db: &Db<'_>, name: &str) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Gives up the exports from before that moment.
+/// Deletes the exports that were made before that moment.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.

@@ -1,9 +1,9 @@
-//! Refuses a process that must not go on: one whose keys another process has replaced, and one that would write into a database
-//! that a restore has not completed.
+//! Rejects reads and writes of a process whose keys another process has replaced, and writes to a database while the
+//! restore of a backup is incomplete.
 //!
-//! Both marks are rows, read inside each write transaction, so that a process that was started long before sees them too: a commit
-//! whose database has moved runs again on the newest. The two lookups by integer key, one short decryption and one HMAC take a few
-//! microseconds. Reads look at the keys once for each version of the database.
+//! Both marks are rows. They are read inside each write transaction, so that a process that was started long before
+//! sees them too: a commit that loses a race runs again on the newest version. The two lookups by integer key, one
+//! short decryption and one HMAC take a few microseconds. Reads check the keys once per version of the database.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::{Db, Error, Result, Version, installation, refill};
 pub(crate) enum Writer {
     /// A restore of a backup.
     Refill,
-    /// Anything else.
+    /// Any other write.
     Any,
 }
 
@@ -24,7 +24,7 @@ pub(crate) enum Writer {
 pub(crate) struct Guard {
     /// The last version whose keys were compared with those of the process.
     checked: Mutex<Version>,
-    /// Whether the keys turned out to be others.
+    /// Whether the database was found to have other keys.
     other_keys: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl Guard {
         }
     }
 
-    /// Whether the keys turned out to be others since the last call.
+    /// Returns whether the database was found to have other keys since the last call.
     pub(crate) fn take_other_keys(&self) -> bool {
         self.other_keys.swap(false, Ordering::Relaxed)
     }
@@ -60,13 +60,13 @@ impl Guard {
         if matches!(checked, Err(Error::OtherKeys)) {
             self.other_keys.store(true, Ordering::Relaxed);
         }
-        // A database that knows no keys yet takes those of the process.
+        // A database without keys accepts those of the process.
         checked.map(drop)
     }
 }
 
 /// # Errors
-/// [`Error::Incomplete`] if a restore of a backup has not come to its end.
+/// [`Error::Incomplete`] if a restore of a backup is not complete.
 pub(crate) fn check_complete(db: &Db<'_>) -> Result<()> {
     match refill::begun(db)? {
         None => Ok(()),
@@ -82,7 +82,7 @@ mod tests {
     use crate::testing::{with_database, with_other_keys};
 
     #[test]
-    fn incomplete_database_takes_writes_of_the_restore_only() {
+    fn incomplete_database_accepts_only_writes_of_the_restore() {
         with_database(|db| {
             let guard = Guard::default();
             installation::mark(db).unwrap();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_are_refused_and_noticed_once() {
+    fn other_keys_are_refused_and_reported_once() {
         with_database(|db| {
             installation::mark(db).unwrap();
             with_other_keys(db, |other| {

@@ -1,7 +1,7 @@
-//! Rows that are moved in from a database of the original, with their ids, and how far that has come.
+//! Imports records of the legacy database with their ids, and records the progress.
 //!
-//! Every batch notes in its own commit how far it went, so that an import that was interrupted goes on behind it, and one that is
-//! finished is never repeated.
+//! Every batch records its last row in its own commit, so that an interrupted import continues after that row, and a
+//! finished import is never repeated.
 
 mod accounts;
 mod content;
@@ -14,7 +14,7 @@ pub use record::{Batch, Note, Progress, Record, Row, Verdict};
 
 use crate::{Db, Error, Result, seeds};
 
-/// An import that was begun: SHA-256 of its file, and when it was finished.
+/// Returns the import that was begun, if any: SHA-256 of its file, and the time when it was finished.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -24,12 +24,12 @@ pub fn begun(db: &Db<'_>) -> Result<Option<([u8; 32], Option<Timestamp>)>> {
     })
 }
 
-/// Begins an import of the file with that SHA-256. Curated sets of the beginning that nobody has changed make room, where
-/// `replaces_seeds`. `counters` says for tables of ours which integer ids were given away in the original: none of those is given
-/// to anybody else, now or later.
+/// Begins an import of the file with that SHA-256. If `replaces_seeds` is set, unchanged seeded curated sets are
+/// deleted. `counters` contains the highest integer id of each table in the legacy database, so that none of those ids
+/// is assigned again.
 ///
 /// # Errors
-/// [`Error::Taken`] when one was begun, [`Error::NotEmpty`] when there are accounts.
+/// [`Error::Taken`] when an import was begun before, [`Error::NotEmpty`] when there are accounts.
 pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool, counters: &[(&'static str, i64)]) -> Result<()> {
     let anybody = db.first("SELECT 1 FROM users ORDER BY id LIMIT 1", [], |_, _| Ok(()))?;
     if anybody.is_some() {
@@ -45,12 +45,12 @@ pub fn begin(db: &Db<'_>, source: &[u8; 32], replaces_seeds: bool, counters: &[(
     Ok(())
 }
 
-/// How far each table has come.
+/// Returns the progress of each table.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
 pub fn progress(db: &Db<'_>) -> Result<Vec<Progress>> {
-    // In the order in which they were begun.
+    // Tables in the order in which their import began.
     db.all(
         "SELECT name, last_row, rows, stored FROM import_tables WHERE rowid > 0 ORDER BY rowid",
         [],
@@ -65,7 +65,7 @@ pub fn progress(db: &Db<'_>) -> Result<Vec<Progress>> {
     )
 }
 
-/// The oldest of what is to be said of rows, at most `limit`.
+/// Returns the oldest issues of records, at most `limit`.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -78,7 +78,7 @@ pub fn notes(db: &Db<'_>, limit: u32) -> Result<Vec<Note>> {
             Ok(Note {
                 table,
                 id,
-                // Only these are ever written.
+                // No other values are written.
                 verdict: Verdict::ALL
                     .into_iter()
                     .find(|known| known.name() == verdict)
@@ -89,10 +89,10 @@ pub fn notes(db: &Db<'_>, limit: u32) -> Result<Vec<Note>> {
     )
 }
 
-/// Stores a batch. A row that cannot be is set aside. Gives how many were stored.
+/// Stores a batch. Records that cannot be stored are set aside with an issue. Returns the number of stored records.
 ///
 /// # Errors
-/// [`Error::NoSuchPlace`] when the table has come further, or not so far: another process imports too.
+/// [`Error::NoSuchPlace`] when the progress of the table is not `batch.after`, because another process imports too.
 pub fn store(db: &Db<'_>, batch: &Batch, now: Timestamp) -> Result<usize> {
     let reached = db.first(
         "SELECT last_row FROM import_tables WHERE name = ?1",
@@ -125,7 +125,7 @@ pub fn store(db: &Db<'_>, batch: &Batch, now: Timestamp) -> Result<usize> {
     Ok(stored)
 }
 
-/// Ends the import.
+/// Marks the import as finished.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -142,7 +142,7 @@ fn note(db: &Db<'_>, table: &str, id: &str, verdict: Verdict, reason: &str) -> R
     Ok(())
 }
 
-/// Stores a record; says what had to be changed about it.
+/// Inserts a record. Returns the change that was necessary, if any.
 fn insert(db: &Db<'_>, record: &Record, now: Timestamp) -> Result<Option<&'static str>> {
     match record {
         Record::User { user, totp } => return accounts::user(db, user, totp.as_ref(), now),
@@ -160,7 +160,7 @@ fn insert(db: &Db<'_>, record: &Record, now: Timestamp) -> Result<Option<&'stati
     Ok(None)
 }
 
-/// Why a row was not stored; an error that is none of the row's goes on.
+/// Returns the reason why a record was not stored. Errors that the record did not cause are passed on.
 fn refusal(error: Error) -> Result<String> {
     match error {
         Error::Taken(column) => Ok(match column.as_str() {
@@ -171,7 +171,7 @@ fn refusal(error: Error) -> Result<String> {
         Error::Sqlite(rusqlite::Error::SqliteFailure(failure, _))
             if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY =>
         {
-            Ok("its account is not there, or was set aside".to_owned())
+            Ok("its account does not exist, or was set aside".to_owned())
         }
         Error::Sqlite(rusqlite::Error::SqliteFailure(failure, _))
             if failure.code == rusqlite::ErrorCode::ConstraintViolation =>

@@ -1,5 +1,5 @@
-//! Which keys the database was made with. A process with other keys could open no field and find no address, and what it
-//! wrote could be read by nobody else: it must not start.
+//! The mark of the keys with which the database was created. A process with other keys could not decrypt any field or
+//! look up any address, and other processes could not read its writes. It must not start.
 
 use rusqlite::named_params;
 use uuid::Uuid;
@@ -9,10 +9,10 @@ use crate::{Db, Error, Result, seeds};
 
 const TABLE: &str = "installation";
 
-/// Whether the keys are those of the database; `None` when it is new and knows none yet.
+/// Checks that the keys are those of the database. `None` if the database is new and has no mark yet.
 ///
 /// # Errors
-/// [`Error::OtherKeys`] when they are others.
+/// [`Error::OtherKeys`] when the keys differ.
 pub(crate) fn check(db: &Db<'_>) -> Result<Option<()>> {
     db.first(
         "SELECT uuid, sealed, email_index FROM installation WHERE id = 1",
@@ -34,10 +34,10 @@ pub(crate) fn check(db: &Db<'_>) -> Result<Option<()>> {
     )
 }
 
-/// Makes these the keys of a new database, and puts into it what it begins with.
+/// Marks a new database with the keys of this process, and inserts the seeds.
 ///
 /// # Errors
-/// [`Error::OtherKeys`] when another process was first, with others.
+/// [`Error::OtherKeys`] when another process with other keys was first.
 pub(crate) fn claim(db: &Db<'_>) -> Result<()> {
     if check(db)?.is_some() {
         return Ok(());
@@ -46,7 +46,7 @@ pub(crate) fn claim(db: &Db<'_>) -> Result<()> {
     seeds::plant(db)
 }
 
-/// Notes which keys the database is made with.
+/// Inserts the mark of the keys.
 pub(crate) fn mark(db: &Db<'_>) -> Result<()> {
     let uuid = db.vault.random().uuid();
     db.insert(

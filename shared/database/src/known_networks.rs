@@ -1,18 +1,18 @@
-//! Networks from which an account has signed in, as keyed hashes. The lock of an account for all and the mail budget of strangers
-//! do not hold there, so that a stranger cannot lock an owner out.
+//! Networks from which an account has signed in, as keyed hashes. The account-wide lock and the mail budget of
+//! strangers do not apply to these networks, so that a stranger cannot lock an owner out.
 
 use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
 
 use crate::{Db, Result};
 
-/// Most networks of one account. A further one replaces the one that was used longest ago.
+/// The maximum number of networks per account. A further one replaces the least recently used.
 pub const MOST: u32 = 16;
-/// How long a network is remembered after the last sign-in from it, in milliseconds.
+/// Networks are remembered for this time after the last sign-in, in milliseconds.
 pub const KEPT_MS: i64 = 180 * 24 * 60 * 60 * 1000;
-/// The time of a network is written again only if it is older than this, in milliseconds.
+/// The time of the last sign-in is written again only if it is older than this, in milliseconds.
 const REFRESH_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Remembers that the account signed in from there.
+/// Remembers that the account has signed in from that network.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -35,7 +35,7 @@ pub fn note(db: &Db<'_>, user_id: i64, client: ClientNetwork, now: Timestamp) ->
     Ok(())
 }
 
-/// Whether the account has signed in from there in the last [`KEPT_MS`].
+/// Returns whether the account has signed in from that network within [`KEPT_MS`].
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -57,7 +57,7 @@ pub fn contains(db: &Db<'_>, user_id: i64, client: ClientNetwork, now: Timestamp
     Ok(false)
 }
 
-/// Forgets the networks that were not used for [`KEPT_MS`].
+/// Deletes networks that were not used for [`KEPT_MS`].
 pub(crate) fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     db.run(
         "DELETE FROM known_networks WHERE last_at <= ?1",
@@ -65,7 +65,7 @@ pub(crate) fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     )
 }
 
-/// The account is part of the entry, so that the table does not tell which accounts share a network.
+/// The hash includes the account, so that the table does not reveal which accounts share a network.
 fn entry(index: &BlindIndex, user_id: i64, client: ClientNetwork) -> [u8; 32] {
     index.entry("known network", &format!("{user_id} {}", client.customer))
 }

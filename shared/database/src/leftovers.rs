@@ -1,5 +1,5 @@
-//! Objects of the bucket that lost their row. Triggers of the schema write these down in the commit that removes the row,
-//! so that a process that dies before it deletes the object leaves it to another.
+//! Objects of the bucket whose row was deleted. Triggers of the schema record them in the commit that deletes the row,
+//! so that another process deletes the object if this process dies before it does.
 
 use bespoke_core::entity::image::ImageId;
 use rusqlite::types::{FromSql, Value};
@@ -7,18 +7,18 @@ use rusqlite::types::{FromSql, Value};
 use crate::row::Columns;
 use crate::{Db, Result};
 
-/// An object that nothing refers to any more.
+/// An object that no row refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leftover {
     /// An image.
     Image(ImageId),
     /// The export of that name.
     Export(String),
-    /// Of a kind that only another version of this code knows.
+    /// An object of a kind that only another version of this code knows.
     Unknown,
 }
 
-/// The oldest of them that were written down behind `after`, at most `limit`, each with the number of its row.
+/// Returns the oldest recorded objects after the row number `after`, at most `limit`, each with the number of its row.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -30,7 +30,7 @@ pub fn oldest(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<(i64, Leftover)
     )
 }
 
-/// Notes the image of a record that was removed before its image was stored.
+/// Records the image of a record that was deleted before its image was stored.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -42,14 +42,14 @@ pub fn insert_image(db: &Db<'_>, image: &ImageId) -> Result<()> {
         ImageId::CuratedSet(id) => ("curated set", (*id).into()),
         ImageId::OptionPack(id) => ("option pack", (*id).into()),
         ImageId::Suggestion(uuid) => ("suggestion", uuid.as_bytes().to_vec().into()),
-        // Maintenance removes an image of a page to which no page refers.
+        // Maintenance deletes images of pages that no page refers to.
         ImageId::Page(_) => return Ok(()),
     };
     db.insert("INSERT INTO leftovers (kind, record) VALUES (?1, ?2)", (kind, record))?;
     Ok(())
 }
 
-/// Forgets those of these numbers: the objects are gone.
+/// Deletes the entries with these numbers, because their objects were deleted.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.

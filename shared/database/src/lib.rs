@@ -1,21 +1,21 @@
 //! Schema, migrations, and one repository module per table: the only SQL in the project.
 //!
-//! **What it is for.** Turning rows into entities of `bespoke-core` and back. Encrypted columns are sealed and opened
-//! here, so that nobody above sees ciphertext and nobody below sees clear text.
+//! **Purpose.** Converts rows to entities of `bespoke-core` and back. Encrypted columns are encrypted and decrypted
+//! here, so that no caller sees ciphertext and the storage engine sees no clear text.
 //!
-//! **What it must not know.** HTTP, levels, and who may: a repository does what it is told. The rules are in
-//! `bespoke-core`, the asking in the handlers.
+//! **Does not depend on** HTTP, levels and permissions. `bespoke-core` defines the permissions, and the handlers check
+//! them before they call a repository.
 //!
-//! **How to add one more.** A table is a migration at the end of [`migrations`](MIGRATIONS) and a module with one
-//! function per question a handler asks, each taking [`Db`]; every lookup has an index: debug builds stop at a
-//! statement that looks through a whole table.
+//! **To add a table,** append a migration to [`migrations`](MIGRATIONS), and write a module with one function per
+//! query. Each function takes [`Db`]. Every query needs an index, because debug builds panic when a statement scans a
+//! complete table.
 
 mod error;
 mod guard;
 mod installation;
 mod migrations;
 mod page;
-mod recent;
+mod read_cache;
 mod row;
 mod seeds;
 mod snapshot;
@@ -67,33 +67,34 @@ pub use bespoke_storage::{
 pub use error::{Error, Result};
 pub use migrations::MIGRATIONS;
 pub use page::{Page, stored_bytes};
-pub use recent::{Shown, Stored};
+pub use read_cache::{Shown, Stored};
 pub use snapshot::Snapshot;
 pub use vault::Vault;
 
 use guard::Writer;
-use recent::RecentAt;
+use read_cache::ReadCacheAt;
 
-/// The database of one process: the storage engine, and what opens the encrypted columns.
+/// The database of one process: the storage engine, and the vault for the encrypted columns.
 #[derive(Clone)]
 pub struct Database {
     engine: Engine,
     vault: Arc<Vault>,
     gathered: Arc<usage::Gathered>,
-    recent: Arc<recent::Recent>,
+    read_cache: Arc<read_cache::ReadCache>,
     guard: Arc<guard::Guard>,
 }
 
-/// One connection inside a read or a write, and what opens its encrypted columns. Every repository function takes it.
+/// One connection inside a read or a write, and the vault for its encrypted columns. Every repository function takes
+/// it.
 pub struct Db<'a> {
     connection: &'a rusqlite::Connection,
     vault: &'a Vault,
-    /// Where what is read may be kept: not in a write, which sees what nobody else does.
-    recent: Option<RecentAt<'a>>,
+    /// The read cache. `None` in a write, because a write sees data that are not committed yet.
+    read_cache: Option<ReadCacheAt<'a>>,
 }
 
 impl Database {
-    /// Syncs the database from its bucket into `local_dir`, making or migrating it where needed.
+    /// Syncs the database from its bucket into `local_dir`. Creates or migrates it if necessary.
     ///
     /// # Errors
     /// [`Error::Storage`] when the bucket cannot be used, [`Error::OtherKeys`] when the database was made with other keys.
@@ -109,15 +110,16 @@ impl Database {
         Ok(database)
     }
 
-    /// Syncs the database as [`Database::open`] does, also if it was made with other keys: for [`Database::restore`] and [`Database::restorable`].
+    /// Syncs the database as [`Database::open`] does, even if it was created with other keys. Used by
+    /// [`Database::restore`] and [`Database::restorable`].
     ///
     /// # Errors
     /// [`Error::Storage`] when the bucket cannot be used.
     pub async fn open_for_restore(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
-        let recent = Arc::new(recent::Recent::default());
-        let follows = Arc::clone(&recent);
+        let read_cache = Arc::new(read_cache::ReadCache::default());
+        let follows = Arc::clone(&read_cache);
         let options = Options {
-            apply_usage: Some(usage::fold),
+            apply_usage: Some(usage::apply),
             on_change: Some(Arc::new(move |change| follows.follow(change))),
             ..Options::new(local_dir, MIGRATIONS)
         };
@@ -125,12 +127,12 @@ impl Database {
             engine: Engine::open(store, options).await?,
             vault: Arc::new(vault),
             gathered: Arc::default(),
-            recent,
+            read_cache,
             guard: Arc::default(),
         })
     }
 
-    /// Makes sure that no restore of a backup is under way or was interrupted, as far as this process knows.
+    /// Checks that no restore of a backup is in progress or was interrupted, according to the local copy.
     ///
     /// # Errors
     /// [`Error::Incomplete`] if one is, [`Error::Storage`].
@@ -138,12 +140,12 @@ impl Database {
         self.read(Freshness::Local, guard::check_complete).await
     }
 
-    /// Whether a read or write was refused with [`Error::OtherKeys`] since the last call.
+    /// Returns whether a read or write was refused with [`Error::OtherKeys`] since the last call.
     pub fn take_other_keys(&self) -> bool {
         self.guard.take_other_keys()
     }
 
-    /// Runs a read on the local copy, after making sure that it is as new as `freshness` asks. `f` may run again.
+    /// Runs a read on the local copy once it is as fresh as `freshness` demands. `f` may be called several times.
     ///
     /// # Errors
     /// Those of `f`, [`Error::OtherKeys`] if another process has changed the keys, or [`Error::Storage`].
@@ -156,13 +158,13 @@ impl Database {
         T: Send,
         E: From<Error> + Send,
     {
-        let (vault, recent, guard) = (&*self.vault, &*self.recent, &*self.guard);
+        let (vault, read_cache, guard) = (&*self.vault, &*self.read_cache, &*self.guard);
         let read = self.engine.read_at(freshness, |connection, version| {
-            let recent = Some(RecentAt { recent, version });
+            let read_cache = Some(ReadCacheAt { read_cache, version });
             let db = Db {
                 connection,
                 vault,
-                recent,
+                read_cache,
             };
             guard.admit_read(&db, version).map_err(|error| Caller(error.into()))?;
             f(&db).map_err(Caller)
@@ -171,12 +173,13 @@ impl Database {
         result.map(|read| read.value).map_err(|Caller(error)| error)
     }
 
-    /// Runs a write and returns once the bucket has it. `f` runs SQL only and may run again; what it returns is
-    /// remembered with the commit (at most 256 bytes), so that a repeat of the same commit gives the same.
+    /// Runs a write and returns when the bucket contains it. `f` runs SQL only and may be called several times. Its
+    /// result (at most 256 bytes) is stored with the commit, so that a repetition of the same commit returns the same
+    /// result.
     ///
     /// # Errors
     /// Those of `f` (then nothing is written), [`Error::OtherKeys`] if another process has changed the keys,
-    /// [`Error::Incomplete`] while a backup is being put back, or [`Error::Storage`].
+    /// [`Error::Incomplete`] while a backup is being restored, or [`Error::Storage`].
     pub async fn write<T, E>(
         &self,
         id: CommitId,
@@ -189,7 +192,8 @@ impl Database {
         Ok(self.commit(id, f).await?.value)
     }
 
-    /// The same; says also whether it had landed before.
+    /// Runs a write as [`Database::write`] does. The result also tells whether an earlier attempt had already
+    /// succeeded.
     ///
     /// # Errors
     /// As [`Database::write`].
@@ -205,10 +209,10 @@ impl Database {
         self.commit_of(Writer::Any, id, f).await
     }
 
-    /// Writes rows of a backup. Only this write is accepted while a backup is being put back.
+    /// Writes rows of a backup. No other write is accepted while a backup is being restored.
     ///
     /// # Errors
-    /// As [`Database::write`], but for [`Error::Incomplete`].
+    /// As [`Database::write`], except for [`Error::Incomplete`].
     pub async fn write_refill(&self, f: impl Fn(&Db<'_>) -> Result<()> + Send + Sync + 'static) -> Result<()> {
         let refilled = self.commit_of(Writer::Refill, self.fresh_commit_id(), f);
         refilled.await?;
@@ -230,7 +234,7 @@ impl Database {
             let db = Db {
                 connection,
                 vault: &vault,
-                recent: None,
+                read_cache: None,
             };
             guard.admit_write(&db, writer).map_err(|error| Caller(error.into()))?;
             f(&db).map_err(Caller)
@@ -238,51 +242,53 @@ impl Database {
         self.engine.write(id, run).await.map_err(|Caller(error)| error)
     }
 
-    /// The keyed index.
+    /// Returns the keyed index.
     pub fn index(&self) -> &BlindIndex {
         self.vault.index()
     }
 
-    /// A commit id for a write that nobody will repeat from outside.
+    /// Returns a commit id for a write that no client will repeat.
     pub fn fresh_commit_id(&self) -> CommitId {
         CommitId::new(self.vault.random().uuid().to_string()).expect("a UUID is short enough for an id")
     }
 
-    /// The newest version that this process knows.
+    /// Returns the newest version that this process knows.
     pub fn version(&self) -> Version {
         self.engine.version()
     }
 
-    /// Brings what commits left behind into a new base, where that is worth it.
+    /// Compacts the commits since the last base into a new base, if that is worthwhile.
     ///
     /// # Errors
-    /// [`Error::Storage`]; it does no harm to repeat it.
+    /// [`Error::Storage`]. The call can be repeated safely.
     pub async fn compact(&self) -> Result<Compacted> {
         Ok(self.engine.compact(Compact::WhereWorthIt).await?)
     }
 
-    /// From now on compactions begin by themselves, beside writes. Not for a process that is frozen between its calls.
+    /// Starts compactions automatically in parallel to writes. Unsuitable for a process that is frozen between
+    /// requests.
     pub fn compact_by_itself(&self) {
         self.engine.compact_by_itself();
     }
 
-    /// Fetches every object of the bucket that the database is made of, and compares it with its checksum.
+    /// Fetches every object of the database from the bucket, and verifies its checksum.
     ///
     /// # Errors
-    /// [`Error::Storage`] names what is damaged.
+    /// [`Error::Storage`] names the damaged object.
     pub async fn check_objects(&self) -> Result<()> {
         Ok(self.engine.check_objects().await?)
     }
 
-    /// Deletes what nothing in the bucket names any more.
+    /// Deletes objects of the bucket that nothing refers to.
     ///
     /// # Errors
-    /// [`Error::Storage`]; it does no harm to repeat it.
+    /// [`Error::Storage`]. The call can be repeated safely.
     pub async fn collect_garbage(&self) -> Result<Collected> {
         Ok(self.engine.collect_garbage().await?)
     }
 
-    /// Puts an earlier state back, for every process. If that state has other keys than this process, the replaced state is put back.
+    /// Restores an earlier state for all processes. If that state has other keys than this process, the replaced state
+    /// is restored again.
     ///
     /// # Errors
     /// [`Error::Storage`] with [`NotRestorable`] if there is no such state; [`Error::OtherKeysInState`].
@@ -300,7 +306,7 @@ impl Database {
         checked.map(|_| restored)
     }
 
-    /// The states that can be restored, the earliest first.
+    /// Returns the states that can be restored, earliest first.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -308,7 +314,7 @@ impl Database {
         Ok(self.engine.restorable().await?)
     }
 
-    /// Asks the bucket whether it responds; returns the newest version.
+    /// Checks that the bucket responds. Returns the newest version.
     ///
     /// # Errors
     /// [`Error::Storage`] if it does not.
@@ -326,13 +332,13 @@ impl Database {
         Ok(self.version())
     }
 
-    /// Ends the engine: waits for the write under way.
+    /// Closes the engine after the current write has finished.
     pub async fn close(self) {
         self.engine.close().await;
     }
 }
 
-/// The caller's error on its way through the engine, which only asks that its own can become one.
+/// Carries the caller's error through the engine, which requires only that its own error can be converted to it.
 struct Caller<E>(E);
 
 impl<E: From<Error>> From<bespoke_storage::Error> for Caller<E> {

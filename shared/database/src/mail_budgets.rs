@@ -1,19 +1,21 @@
 //! Budgets for mails that are sent because of a request: a number of mails an hour for each purpose and mailbox.
 //!
-//! Each purpose has a budget of its own, so that requests for one kind of mail never suppress another kind. Mails that let an owner
-//! into the account have two limits: a low one for the requests of one site, and a higher one for those of all strangers. A
-//! network from which the owner has signed in before has a budget that strangers cannot use up.
+//! Each purpose has its own budget, so that requests for one kind of mail never suppress another kind. Mails with
+//! which an owner signs in have two limits: a low one for the requests of one site, and a higher one for the requests
+//! of all strangers. A network from which the owner has signed in before has a separate budget, which strangers cannot
+//! use up.
 
 use bespoke_core::validate::{clean_email, mailbox};
 use bespoke_core::{ClientNetwork, Timestamp};
 
 use crate::{Db, Result};
 
-/// How long a mail counts, in milliseconds.
+/// A mail counts for this time, in milliseconds.
 pub const WINDOW_MS: i64 = 60 * 60 * 1000;
-/// Most mails of one purpose to one mailbox in [`WINDOW_MS`].
+/// The maximum number of mails of one purpose to one mailbox within [`WINDOW_MS`].
 pub const MOST: i64 = 3;
-/// Most mails of a purpose that lets the owner in, if several sites ask for them.
+/// The maximum number of mails within [`WINDOW_MS`] of a purpose with which the owner signs in, if several sites
+/// request them.
 pub const MOST_FROM_ALL_SITES: i64 = 10;
 
 /// The purpose of a mail.
@@ -21,13 +23,13 @@ pub const MOST_FROM_ALL_SITES: i64 = 10;
 pub enum Purpose {
     /// A link that signs in.
     SigninLink,
-    /// A link that confirms a new account, or tells that there is one.
+    /// A link that confirms a new account, or the notice that the account already exists.
     SignUp,
     /// A subscription to the newsletter.
     Newsletter,
-    /// The end of a subscription to the newsletter.
+    /// A link that ends a subscription to the newsletter.
     Unsubscription,
-    /// Another address of an account.
+    /// A link that confirms the new address of an account.
     AddressChange,
     /// The notice that an account is locked.
     LockNotice,
@@ -49,8 +51,8 @@ impl Purpose {
     }
 }
 
-/// Takes one mail to that address out of the budget of its purpose. False if the budget is used up. Text that is no address, a
-/// user name for example, is counted in the same way, so that both cases do the same work.
+/// Takes one mail to that address out of the budget of its purpose. Returns false if the budget is used up. Text that
+/// is not an address, for example a user name, is counted in the same way, so that both cases do the same work.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
@@ -60,8 +62,8 @@ pub fn take(db: &Db<'_>, purpose: Purpose, address: &str, now: Timestamp) -> Res
     take_of(db, most, &format!("{} {recipient}", purpose.name()), now)
 }
 
-/// The same for a purpose that lets the owner of the mailbox in. `known_to` is the integer id of the account if it has signed in
-/// from this client before.
+/// Takes one mail out of the budget of a purpose with which the owner of the mailbox signs in. `known_to` is the
+/// integer id of the account if it has signed in from this client before.
 ///
 /// # Errors
 /// As [`take`].
@@ -93,7 +95,8 @@ pub fn take_from(
     Ok(true)
 }
 
-/// Takes one mail out of a budget of `most` mails in [`WINDOW_MS`] that the text `subject` names. False if it is used up.
+/// Takes one mail out of the budget with the name `subject`, which allows `most` mails within [`WINDOW_MS`]. Returns
+/// false if the budget is used up.
 ///
 /// # Errors
 /// As [`take`].
@@ -111,7 +114,7 @@ pub fn take_of(db: &Db<'_>, most: i64, subject: &str, now: Timestamp) -> Result<
     Ok(true)
 }
 
-/// Fills the budgets of a purpose again, because the owner has used a mail of that purpose.
+/// Resets the budgets of a purpose, because the owner has used a mail of that purpose.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.
@@ -128,7 +131,7 @@ fn of_network(purpose: Purpose, user_id: i64, client: ClientNetwork) -> String {
     format!("{} of {user_id} from {}", purpose.name(), client.customer)
 }
 
-/// Deletes the mails that no longer count.
+/// Deletes mails that no longer count.
 pub(crate) fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     db.run(
         "DELETE FROM strangers_mails WHERE asked_at <= ?1",

@@ -1,9 +1,9 @@
-//! The schema, as a list of steps that only grows.
+//! Schema migrations. New ones are appended.
 
 use bespoke_storage::Migration;
 
-/// Every step from an empty database to the schema of this version, oldest first. A step that has been released is
-/// never changed; older code may read and write what an additive step leaves (`min_reader`, `min_writer`).
+/// Every migration from an empty database to the schema of this version, oldest first. A released migration is never
+/// changed. Older code may read and write the database after an additive migration (`min_reader`, `min_writer`).
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::{Db, Vault, users};
 
-    /// The account that is removed.
+    /// The account that is deleted.
     const ID: i64 = 7;
 
     struct NoRandom;
@@ -72,14 +72,14 @@ mod tests {
         rows.map(Result::unwrap).collect()
     }
 
-    /// The tables whose rows are somebody's.
+    /// Returns the tables whose rows belong to an account.
     fn owned(connection: &Connection) -> Vec<String> {
         let sql = "SELECT tables.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
              WHERE tables.type = 'table' AND columns.name = ?1";
         texts(connection, sql, "user_id")
     }
 
-    /// Stores any row: `values` for the columns that it names, and for the rest what their types let in.
+    /// Inserts a row with `values`. The other columns get arbitrary values of their types.
     fn insert(connection: &Connection, table: &str, values: &[(&str, i64)]) {
         let sql = "SELECT name || ' ' || type FROM pragma_table_info(?1)";
         let columns = texts(connection, sql, table);
@@ -108,9 +108,9 @@ mod tests {
         connection.query_row(&sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// During a deployment the code before runs next to the new one, and after a rollback it runs alone.
+    /// During a deployment, the previous version runs next to the new one. After a rollback, it runs alone.
     #[test]
-    fn each_migration_lets_the_code_before_read_and_write() {
+    fn previous_version_can_use_each_migration() {
         for pair in MIGRATIONS.windows(2) {
             let [before, migration] = pair else { unreachable!() };
             let needed = migration.min_reader.max(migration.min_writer);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_somebodys_goes_with_the_account() {
+    fn deleting_an_account_deletes_its_records() {
         let connection = database();
         insert(&connection, "users", &[("id", ID)]);
         insert(&connection, "subscribers", &[]);
@@ -133,7 +133,7 @@ mod tests {
         let db = Db {
             connection: &connection,
             vault: &vault,
-            recent: None,
+            read_cache: None,
         };
         users::delete(&db, ID).unwrap();
         for table in owned.iter().map(String::as_str).chain(["users", "subscribers"]) {
@@ -177,7 +177,7 @@ mod tests {
             connection.query_row(sql, [], |row| row.get(0)).unwrap()
         };
         let mut total = 0;
-        // The account's own two texts, and those of each kind of record: 16 bytes each.
+        // The two texts of the account, and those of each kind of record: 16 bytes each.
         for (table, columns) in [
             ("users", 2),
             ("sets", 3),
@@ -186,7 +186,7 @@ mod tests {
             ("api_keys", 1),
             ("suggestions", 1),
         ] {
-            // The name of the design, which is as long as that of the table here, is not encrypted.
+            // The name of the design is not encrypted. Its length is that of the table's name here.
             let design = if table == "patterns" { table.len() as i64 } else { 0 };
             if table != "users" {
                 insert(&connection, table, &[("user_id", ID)]);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_from_before_are_counted() {
+    fn rows_from_before_a_migration_are_counted() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(MIGRATIONS[0].sql).unwrap();
         insert(&connection, "users", &[("id", ID)]);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_to_an_account_has_an_index_and_says_that_its_row_goes_with_it() {
+    fn references_to_accounts_are_indexed_and_cascade() {
         let connection = database();
         for table in owned(&connection) {
             let sql = "SELECT \"table\" || ' ' || \"from\" || ' ' || on_delete FROM pragma_foreign_key_list(?1)";

@@ -1,4 +1,4 @@
-//! Sign-ins that are under way at a provider. Each works once.
+//! Sign-ins in progress at OAuth providers. Each can be completed once.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::oauth::{LIFE_MS, OauthIdentity, OauthState, Provider};
@@ -10,7 +10,7 @@ use crate::{Db, Result};
 
 const TABLE: &str = "oauth_states";
 
-/// Stores one that begins.
+/// Inserts a sign-in that begins.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -30,7 +30,7 @@ pub fn insert(db: &Db<'_>, state: &OauthState) -> Result<()> {
     Ok(())
 }
 
-/// The one of that UUID, also when its time is over.
+/// Returns the sign-in with that UUID, even if it has expired.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -42,7 +42,7 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<OauthState>> {
     )
 }
 
-/// Takes it for whoever asks the provider now. Gives whether nobody has before.
+/// Claims the sign-in, so that only one request queries the provider. Returns false if it was claimed before.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -54,7 +54,7 @@ pub fn claim(db: &Db<'_>, uuid: Uuid) -> Result<bool> {
     Ok(changed > 0)
 }
 
-/// Remembers who came back.
+/// Stores the identity that the provider returned.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -64,7 +64,7 @@ pub fn remember(db: &Db<'_>, uuid: Uuid, returned: &OauthIdentity) -> Result<()>
     Ok(())
 }
 
-/// Removes it: it has worked.
+/// Deletes a completed sign-in.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
@@ -73,7 +73,7 @@ pub fn delete(db: &Db<'_>, uuid: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Forgets those whose time is over. Gives how many.
+/// Deletes expired sign-ins. Returns their number.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.

@@ -10,11 +10,11 @@ use crate::row::{Columns, json};
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "option_packs";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT id, uuid, created_at, updated_at, design, names, notes, tags, info, options, img \
      FROM option_packs";
 
-/// Stores a new option pack; gives its integer id.
+/// Inserts a new option pack. Returns its integer id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -36,7 +36,7 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, content: &OptionPackContent, now: Timesta
     )
 }
 
-/// The option pack with that id.
+/// Returns the option pack with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -44,7 +44,7 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<OptionPack>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
-/// Option packs, of one design or of all, in the order in which they were made.
+/// Returns option packs of one design or of all, in the order of their creation.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -64,7 +64,7 @@ pub fn list(db: &Db<'_>, design: Option<&str>, page: Page) -> Result<Vec<OptionP
     }
 }
 
-/// Stores what an option pack says now; its design and its image stay.
+/// Updates the content of an option pack. Its design and its image do not change.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -85,7 +85,7 @@ pub fn update(db: &Db<'_>, id: i64, content: &OptionPackContent, now: Timestamp)
     Ok(())
 }
 
-/// Stores which image an option pack has; gives whether there is such an option pack.
+/// Sets the image of an option pack. Returns whether the option pack exists.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -97,7 +97,7 @@ pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<bool
     Ok(changed > 0)
 }
 
-/// Removes an option pack.
+/// Deletes an option pack.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.

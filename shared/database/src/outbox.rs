@@ -1,5 +1,5 @@
-//! Mails that wait to be delivered. A row is written in the same commit as what it tells about, and removed once the
-//! mail has gone.
+//! The outbox: mails to be delivered. A row is written in the commit of the event that it reports, and is deleted
+//! after the delivery.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::{LEASE_MS, OutboxMail, PendingMail, Template, wait_after_ms};
@@ -12,10 +12,10 @@ use crate::vault::RowVault;
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "outbox";
-/// How long mails that were given up are kept, in milliseconds.
+/// Undeliverable mails are kept for this time, in milliseconds.
 const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// Puts a mail into the outbox.
+/// Inserts a mail into the outbox.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -41,7 +41,7 @@ pub fn insert(db: &Db<'_>, mail: &OutboxMail) -> Result<()> {
     Ok(())
 }
 
-/// Whether a mail is due.
+/// Returns whether a mail is due.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read.
@@ -50,8 +50,9 @@ pub fn is_any_due(db: &Db<'_>, now: Timestamp) -> Result<bool> {
     Ok(db.first(sql, [now.as_millis()], |_, _| Ok(()))?.is_some())
 }
 
-/// Takes the mails that are due, oldest first, at most `limit`, for whoever sends them now: until [`LEASE_MS`] from now nobody
-/// else gets them, and by then it counts as a try in vain. Gives their ids.
+/// Claims the mails that are due for the calling process, oldest first, at most `limit`. No other process gets them
+/// within [`LEASE_MS`]. The claim counts as an attempt.
+/// Returns their ids.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be written.
@@ -67,7 +68,7 @@ pub fn claim(db: &Db<'_>, now: Timestamp, limit: u32) -> Result<Vec<i64>> {
     Ok(ids)
 }
 
-/// A mail, whole, and how often it was tried.
+/// Returns a mail and the number of attempts to send it.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -80,7 +81,7 @@ pub fn by_id(db: &Db<'_>, id: i64) -> Result<Option<(OutboxMail, u32)>> {
     )
 }
 
-/// Removes mails that have gone.
+/// Deletes mails that were sent.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.
@@ -91,7 +92,7 @@ pub fn delete(db: &Db<'_>, uuids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Writes down that a try failed: the mail rests, or is given up when trying again does not help.
+/// Records a failed attempt. The mail is retried later, or given up if a retry would be `hopeless`.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -104,12 +105,12 @@ pub fn failed(db: &Db<'_>, uuid: Uuid, tries: u32, problem: &str, hopeless: bool
     Ok(())
 }
 
-/// Tries a mail again that was given up, or rests. Gives whether there is such a mail.
+/// Makes a mail due that was given up or waits for its next attempt. Returns whether such a mail exists.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
 pub fn retry(db: &Db<'_>, id: i64, now: Timestamp) -> Result<bool> {
-    // One that is being sent is left alone: its lease is no rest.
+    // A mail that is being sent is not changed, because its lease is not a waiting time.
     let changed = db.run(
         "UPDATE outbox SET tries = 0, due_at = ?2 WHERE id = ?1 AND (due_at IS NULL OR problem IS NOT NULL)",
         (id, now.as_millis()),
@@ -117,7 +118,7 @@ pub fn retry(db: &Db<'_>, id: i64, now: Timestamp) -> Result<bool> {
     Ok(changed > 0)
 }
 
-/// All that have not gone, oldest first.
+/// Returns all mails that have not been sent, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -141,7 +142,7 @@ pub fn waiting(db: &Db<'_>, page: Page) -> Result<Vec<PendingMail>> {
     })
 }
 
-/// Forgets mails that were given up long ago. Gives how many.
+/// Deletes mails that were given up more than [`KEPT_MS`] ago. Returns their number.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.

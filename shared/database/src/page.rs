@@ -1,38 +1,38 @@
-//! Parts of lists.
+//! Pagination.
 
 use bespoke_core::EntityId;
 
 use crate::sealed::columns;
 use crate::{Db, Error, Result};
 
-/// A part of a list: what follows an item, and how much of it.
+/// A page of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Most items; all without it.
+    /// The maximum number of items. `None` returns all.
     pub limit: Option<u32>,
-    /// The item behind which it begins; the first without it.
+    /// The item before the page. `None` begins at the start of the list.
     pub after: Option<EntityId>,
 }
 
 impl Page {
-    /// The whole list.
+    /// The complete list.
     pub const ALL: Self = Self {
         limit: None,
         after: None,
     };
 
-    /// As SQLite wants it: a negative limit is none.
+    /// Returns the limit for SQLite, where a negative number means no limit.
     pub(crate) fn limit(self) -> i64 {
         self.limit.map_or(-1, i64::from)
     }
 }
 
 impl Db<'_> {
-    /// The integer id behind which a page of that table begins: 0 for the first one.
+    /// Returns the integer id after which the page begins; 0 for the first page.
     pub(crate) fn after(&self, table: &str, page: Page) -> Result<i64> {
         match page.after {
             None => Ok(0),
-            // An id finds its place also when its row is gone.
+            // An integer id is valid even if its row was deleted.
             Some(EntityId::Integer(id)) => Ok(id),
             Some(EntityId::Uuid(uuid)) => {
                 let id = self.first(&format!("SELECT id FROM {table} WHERE uuid = ?1"), [uuid], |_, row| {
@@ -44,8 +44,8 @@ impl Db<'_> {
     }
 }
 
-/// Bytes that the sealed columns of a part of an account's list take. The count ends as soon as it is more than `most`, and opens
-/// nothing, so a list can be refused before the work of reading it.
+/// Returns the size of the encrypted columns of a page of an account's list, in bytes. The count stops when it exceeds
+/// `most`, and decrypts nothing, so that a list can be rejected before the work of reading it.
 ///
 /// # Errors
 /// [`Error::NoSuchPlace`], and [`crate::Error`] when the rows cannot be read.

@@ -1,33 +1,34 @@
-//! Images of pages that were stored by strangers and by users below the level of a curator. Each is noted before it is stored, so
-//! that uploads at the same time count for each other. An image without a row here is permanent.
+//! Images of pages that were uploaded by strangers and by users below the level of a curator. Each is recorded before
+//! it is stored, so that concurrent uploads count for each other. An image without a row is permanent.
 
 use bespoke_core::{ClientNetwork, Timestamp};
 
 use crate::row::Columns;
 use crate::{Db, Result};
 
-/// Most images that one site, or one account, stores in [`WINDOW_MS`].
+/// The maximum number of images that one site or one account uploads within [`WINDOW_MS`].
 pub const MOST: i64 = 10;
-/// How long an image counts for [`MOST`], in milliseconds.
+/// An image counts towards [`MOST`] for this time, in milliseconds.
 pub const WINDOW_MS: i64 = 60 * 60 * 1000;
-/// Most bytes that strangers together, or one account, store in [`DAY_MS`].
+/// The maximum number of bytes that all strangers together, or one account, upload within [`DAY_MS`].
 pub const MOST_BYTES: i64 = 50_000_000;
-/// Most bytes that the strangers of one site store in [`DAY_MS`], so that a few of them cannot use up those of all.
+/// The maximum number of bytes that the strangers of one site upload within [`DAY_MS`], so that a few sites cannot use
+/// up the limit of all.
 pub const MOST_BYTES_OF_SITE: i64 = MOST_BYTES / 10;
-/// How long an image counts for [`MOST_BYTES`], in milliseconds.
+/// An image counts towards [`MOST_BYTES`] for this time, in milliseconds.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// How long a reservation keeps other requests from storing an image of that name, in milliseconds. Then the request that made it counts as
-/// dead.
+/// A reservation prevents other requests from storing an image of that name for this time, in milliseconds. Then the
+/// request that made it is presumed dead.
 pub const RESERVED_MS: u64 = 60 * 1000;
-/// How long an image is kept to which no page refers, in milliseconds.
+/// An image to which no page refers is kept for this time, in milliseconds.
 pub const KEPT_MS: i64 = 30 * DAY_MS;
 
 /// The uploader of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uploader {
-    /// Somebody without an account.
+    /// A client without an account.
     Stranger(ClientNetwork),
-    /// The account of that integer id.
+    /// The account with that integer id.
     Account(i64),
 }
 
@@ -36,7 +37,7 @@ pub enum Uploader {
 pub struct PageName {
     /// `blog`, `showcase` or `support`.
     pub kind: String,
-    /// Its name.
+    /// Name of the page.
     pub slug: String,
 }
 
@@ -45,12 +46,13 @@ pub struct PageName {
 pub struct PageImage {
     /// Id of the image.
     pub name: String,
-    /// The page.
+    /// The page that it was uploaded for.
     pub page: PageName,
 }
 
 impl PageImage {
-    /// The pages that may have an image of this id: `blog-a-2` is the second image of the page `a`, and the main image of the page `a-2`.
+    /// Returns the pages that may have an image of this id: `blog-a-2` is the second image of the page `a`, and the main
+    /// image of the page `a-2`.
     pub fn pages(&self) -> Vec<PageName> {
         let kind = &self.page.kind;
         let slug = self.name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));
@@ -76,7 +78,7 @@ pub enum Reserved {
     Yes(i64),
     /// Another request is storing an image of that name.
     Busy,
-    /// The uploader has stored too many.
+    /// The uploader has stored too many images.
     TooMany,
 }
 
@@ -85,13 +87,14 @@ pub enum Reserved {
 pub enum Counted {
     /// The image may be stored.
     Yes,
-    /// Another request has taken the reservation over, because it was too old.
+    /// Another request has taken over the reservation, because it was too old.
     Lost,
-    /// There are too many bytes for one day; the reservation is deleted.
+    /// The limit of bytes per day is exceeded; the reservation is deleted.
     TooMany,
 }
 
-/// Reserves the name of an image that is not stored yet. A reservation that was made long ago is replaced, because its request has died.
+/// Reserves the name of an image before it is stored. An expired reservation is replaced, because its request is
+/// presumed dead.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
@@ -120,7 +123,7 @@ pub fn reserve(db: &Db<'_>, image: &PageImage, uploader: Uploader, now: Timestam
     Ok(Reserved::Yes(id))
 }
 
-/// Counts the bytes of an image whose name was reserved, and renews the reservation.
+/// Counts the bytes of a reserved image, and renews the reservation.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
@@ -159,7 +162,7 @@ pub fn release(db: &Db<'_>, reservation: i64) -> Result<()> {
     Ok(())
 }
 
-/// Forgets an image: it is gone, or permanent from now on.
+/// Deletes the row of an image that was deleted or has become permanent.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
@@ -168,7 +171,7 @@ pub fn delete(db: &Db<'_>, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Images that were stored more than [`KEPT_MS`] ago, oldest first, at most `limit`.
+/// Returns images that were stored more than [`KEPT_MS`] ago, oldest first, at most `limit`.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -221,7 +224,7 @@ mod tests {
             }
             assert!(take("b", share - 1, stranger(10), NOW));
             assert!(!take("d", 2, stranger(11), NOW));
-            // What was refused is not in the way, and an account has a limit of its own.
+            // A rejected image does not count, and accounts have a separate limit.
             assert!(take("d", 1, stranger(11), NOW));
             assert!(take("c", MOST_BYTES, Uploader::Account(7), NOW));
             assert!(!take("e", 1, Uploader::Account(7), NOW));
@@ -254,11 +257,11 @@ mod tests {
                 panic!("the reservation is old");
             };
             assert_eq!(reserve(first, later), Reserved::Busy);
-            // The first request was only slow.
+            // The first request was slow, not dead.
             assert_eq!(take_bytes(db, abandoned, 5, first, later).unwrap(), Counted::Lost);
             release(db, abandoned).unwrap();
             assert_eq!(take_bytes(db, reservation, 5, second, later).unwrap(), Counted::Yes);
-            // A clock that was ahead reserves no longer than others.
+            // A clock that was ahead does not extend a reservation.
             let Reserved::Yes(_) = reserve(first, NOW.plus_ms(-DAY_MS)) else {
                 panic!("the reservation is of the future");
             };

@@ -9,12 +9,12 @@ use crate::row::Columns;
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "patterns";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT patterns.id, patterns.uuid, patterns.user_id, users.uuid, patterns.created_at, \
      patterns.updated_at, patterns.design, patterns.name, patterns.notes, patterns.data, patterns.settings, \
      patterns.public, patterns.img FROM patterns JOIN users ON users.id = patterns.user_id";
 
-/// Stores a new pattern of an account; gives its integer id.
+/// Inserts a new pattern of an account. Returns its integer id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -38,7 +38,7 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, user_id: i64, content: &PatternContent, n
     )
 }
 
-/// The pattern with that id.
+/// Returns the pattern with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -46,8 +46,8 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Pattern>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
-/// Whether anybody may see the image of that name: it is that of a public pattern. The name has a number that another pattern can have
-/// after the database was restored, so the row has to name the image too.
+/// Returns whether the image of that name is public because it belongs to a public pattern. The name contains the id
+/// of its pattern. After a restore, another pattern can get the same id, so the row must name the image too.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -57,7 +57,7 @@ pub fn shows_image(db: &Db<'_>, id: i64, img: &str) -> Result<bool> {
     Ok(shows.flatten().unwrap_or_default())
 }
 
-/// Patterns of an account, in the order in which they were made.
+/// Returns the patterns of an account, in the order of their creation.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -69,7 +69,7 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<Pattern>> {
     )
 }
 
-/// Calls `each` with one of them after the other, so that only one is in memory.
+/// Calls `each` for each pattern of an account in turn, so that only one is in memory.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read, and the first error of `each`.
@@ -86,7 +86,7 @@ pub fn each_by_user<E: From<crate::Error>>(
     )
 }
 
-/// Stores what a pattern says now; its design and its image stay.
+/// Updates the content of a pattern. Its design and its image do not change.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -108,7 +108,7 @@ pub fn update(db: &Db<'_>, id: i64, uuid: Uuid, content: &PatternContent, now: T
     Ok(())
 }
 
-/// Stores which image a pattern has; gives whether there is such a pattern.
+/// Sets the image of a pattern. Returns whether the pattern exists.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -120,7 +120,7 @@ pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<bool
     Ok(changed > 0)
 }
 
-/// Removes a pattern.
+/// Deletes a pattern.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.

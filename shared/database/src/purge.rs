@@ -1,15 +1,15 @@
-//! What has expired, and is forgotten.
+//! Deletes expired rows.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::confirmation::Kind;
 
 use crate::{Db, Result, known_networks, mail_budgets, oauth_states, outbox};
 
-/// How long version 0.1 counts an attempt, in milliseconds.
+/// Version 0.1 counts an attempt for this time, in milliseconds.
 const OLD_ATTEMPTS_MS: i64 = 15 * 60 * 1000;
 
-/// Forgets confirmations whose time is over, accounts that were never confirmed, mails that were given up long ago, and counts that
-/// count no more. Gives how many rows went.
+/// Deletes expired confirmations, accounts that were never confirmed, mails that were given up, and expired counts.
+/// Returns the number of deleted rows.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.
@@ -30,7 +30,8 @@ pub fn expired(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     Ok(gone)
 }
 
-/// Attempts at passwords and codes that code of version 0.1 has counted. Later code counts them in objects of the bucket.
+/// Deletes the attempts at passwords and codes that version 0.1 has counted. Later versions count them in objects of
+/// the bucket.
 fn old_attempts(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     db.run(
         "DELETE FROM failed_signins WHERE failed_at <= ?1",
@@ -38,8 +39,8 @@ fn old_attempts(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     )
 }
 
-/// Accounts that nobody confirmed in time. One that was in use and then made inactive stays: it has been seen, or has a
-/// password, a key or a set.
+/// Deletes accounts that were not confirmed in time. An account that was used and then made inactive stays. It is
+/// recognised by its last visit, or by a password, a key or a set.
 fn never_confirmed(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     db.run(
         "DELETE FROM users WHERE status = 0 AND created_at <= ?1 AND consent = 0 AND last_seen IS NULL AND password = ''

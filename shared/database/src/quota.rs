@@ -1,9 +1,10 @@
-//! The quota of calls that a key has on a day, over all processes.
+//! Daily quotas of API keys, shared by all processes.
 //!
-//! A call is no write, so processes report their calls late (see [`crate::usage`]). Far below the quota that does not matter. Near
-//! it, and always where the quota is small, a process reserves calls in the database before it serves them: one after the other at
-//! first, then in blocks that double, so that a busy process writes rarely and an idle one keeps little for itself. The report of
-//! the calls settles the reservation; a reservation that is never settled, because its process has died, lapses.
+//! Requests are not written one by one, so processes report them late (see [`crate::usage`]). This delay does not
+//! matter far below the quota. Near the quota, and always if the quota is small, a process reserves requests in the
+//! database before it serves them: one at first, then in blocks that double, so that a busy process writes rarely and
+//! an idle one reserves few. The report of the requests settles the reservation. If the process dies, the reservation
+//! expires.
 
 use bespoke_core::Timestamp;
 use hashbrown::HashMap;
@@ -12,13 +13,14 @@ use uuid::Uuid;
 use crate::usage::{column_of, day_of};
 use crate::{Database, Db, Result};
 
-/// How long a reservation lasts, in milliseconds: longer than a report of calls takes.
+/// Reservations expire after this time, in milliseconds. It exceeds the delay of reports.
 const RESERVED_MS: i64 = 15 * 60 * 1000;
-/// A reservation is at most this part of the quota.
+/// A reservation is at most this fraction of the quota: one in 100.
 const PARTS: u64 = 100;
-/// Below so many calls a day all calls are reserved. Some two minutes' worth of calls by one key.
+/// If the quota is smaller than this, all requests are reserved. One key makes that many requests in about two
+/// minutes.
 const ALWAYS_RESERVED: u64 = 2_400;
-/// Of larger quotas, this part is served without a reservation: one half.
+/// The fraction of larger quotas that is served without a reservation: one half.
 const FREE_PART: u64 = 2;
 
 /// The quota of a key.
@@ -28,25 +30,25 @@ pub struct KeyQuota {
     pub user_id: i64,
     /// The key.
     pub key: Uuid,
-    /// Calls a day (UTC).
+    /// Requests per day (UTC).
     pub calls: u64,
 }
 
-/// Calls that a process has reserved and not served yet, by key and day.
+/// Requests that a process has reserved and not served yet, by key and day.
 #[derive(Default)]
 pub(crate) struct Reservations(HashMap<(Uuid, i64), Reservation>);
 
 struct Reservation {
-    /// The quota that it is part of.
+    /// The quota when they were reserved.
     quota: u64,
-    /// Calls that may be served.
+    /// Reserved requests that have not been served.
     left: u64,
-    /// Calls of the quota that nobody had reserved.
+    /// Requests of the quota that were not reserved by any process.
     beyond: u64,
     until: Timestamp,
-    /// Calls that were reserved last.
+    /// Size of the last reservation.
     block: u64,
-    /// Calls that were served and are not reported yet.
+    /// Requests that were served and not reported yet.
     unreported: i64,
 }
 
@@ -54,24 +56,25 @@ struct Reservation {
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     quota: KeyQuota,
-    /// Calls to reserve.
+    /// Requests to reserve.
     block: u64,
-    /// Calls that were reserved under another quota, and are given back.
+    /// Requests that were reserved under another quota and are returned.
     returned: u64,
-    /// Calls that were served without a reservation and not reported yet.
+    /// Requests that were served without a reservation and not reported yet.
     uncovered: u64,
     now: Timestamp,
 }
 
 impl Reservations {
-    /// All calls that were served are on their way into the database.
+    /// Marks all served requests as reported.
     pub(crate) fn reported(&mut self) {
         self.0.values_mut().for_each(|reservation| reservation.unreported = 0);
     }
 }
 
 impl Database {
-    /// Takes a call out of what this process has reserved. Gives the calls that are left of the quota; `None` if none is reserved.
+    /// Takes one request out of the reservation of this process. Returns the number of requests left of the quota;
+    /// `None` if none is reserved.
     pub fn take_reserved_call(&self, quota: &KeyQuota, now: Timestamp) -> Option<u64> {
         self.gathered.reservations(|all| {
             let reservation = all.0.get_mut(&(quota.key, day_of(now)))?;
@@ -84,7 +87,8 @@ impl Database {
         })
     }
 
-    /// The next reservation of this process for a key. Calls that it served without a reservation become part of it.
+    /// Returns the next reservation to make for a key. Requests that were served without a reservation become part of
+    /// it.
     pub fn reservation(&self, quota: KeyQuota, now: Timestamp) -> Request {
         let day = day_of(now);
         let counted = self.calls_in_memory(quota.user_id, quota.key, day);
@@ -116,8 +120,8 @@ impl Database {
         })
     }
 
-    /// Takes over what was reserved, and serves one call of it. Gives the calls that are left of the quota; `None` if nothing was
-    /// reserved.
+    /// Records a granted reservation and serves one request of it. Returns the number of requests left of the quota;
+    /// `None` if none was granted.
     pub fn reserved(&self, request: Request, (granted, beyond): (u64, u64)) -> Option<u64> {
         let Request { quota, now, .. } = request;
         self.gathered.reservations(|all| {
@@ -131,21 +135,21 @@ impl Database {
     }
 }
 
-/// Whether the calls of a quota are reserved, when so many of them are known to be made.
+/// Returns whether requests must be reserved once `made` requests are known.
 pub fn is_near(quota: u64, made: u64) -> bool {
     quota <= ALWAYS_RESERVED || made >= quota / FREE_PART
 }
 
-/// Calls with a key on that day that are in the database or reserved there.
+/// Returns the number of requests of a key on that day that are counted or reserved in the database.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn made(db: &Db<'_>, quota: &KeyQuota, now: Timestamp) -> Result<u64> {
     let KeyQuota { user_id, key, calls } = *quota;
     let day = day_of(now);
-    // Far below the quota it does not matter that a reservation may have lapsed.
+    // Far below the quota, expired reservations do not matter.
     let read = || Ok(Some(read_made(db, quota, day, Timestamp::from_millis(0))?));
-    let at_most = db.recent(|recent| &recent.calls, (user_id, key, day), read)?;
+    let at_most = db.cached(|cache| &cache.calls, (user_id, key, day), read)?;
     let at_most = at_most.map_or(0, |made| made.unsigned_abs());
     if is_near(calls, at_most) {
         Ok(read_made(db, quota, day, now)?.unsigned_abs())
@@ -154,7 +158,8 @@ pub fn made(db: &Db<'_>, quota: &KeyQuota, now: Timestamp) -> Result<u64> {
     }
 }
 
-/// Reserves calls. Gives how many were granted, at most as many as are left, and the calls that are left of the quota then.
+/// Reserves requests. Returns the number granted, which is limited by the rest of the quota, and the number left
+/// afterwards.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -183,7 +188,7 @@ pub fn reserve(db: &Db<'_>, request: Request) -> Result<(u64, u64)> {
             now.as_millis(),
         ),
     )?;
-    // The cached number follows the row of the account (see `recent`).
+    // The cached number is invalidated by a change of the account's row (see `read_cache`).
     db.run("UPDATE users SET quota = quota WHERE id = ?1", [quota.user_id])?;
     Ok((granted, quota.calls - made - granted))
 }

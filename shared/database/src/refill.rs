@@ -1,41 +1,42 @@
-//! Puts the rows of a snapshot back into a new installation, table by table, in any number of commits. How far that has come is
-//! noted in each, so that whoever was interrupted goes on.
+//! Restores the rows of a snapshot into a new installation, table by table, in any number of commits. Each commit
+//! records its progress, so that an interrupted restore can continue.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::{Db, Error, Result, Snapshot, seeds};
 
-/// Tables that are not put back: SQLite's and the engine's own, the mark of the keys in use, the progress of the refill, and the
-/// counts that triggers make anew.
+/// Tables that are not restored: those of SQLite and of the engine, the mark of the keys in use, the progress of the
+/// restore, and the counts that triggers rebuild.
 const NOT_OURS: &str = "name LIKE 'sqlite\\_%' ESCAPE '\\' OR name LIKE '\\_%' ESCAPE '\\' OR name IN ('installation', 'refills', 'account_storage')";
 
-/// Counters of attempts: those of the backup take their place.
+/// Counters of attempts. They are replaced by those of the backup.
 const COUNTERS: [&str; 2] = ["failed_signins", "strangers_mails"];
 
 /// Rows of one table.
 pub struct Rows {
     /// Name of the table.
     pub table: String,
-    /// How many of its rows come before them.
+    /// Number of rows of the table before these.
     pub before: i64,
     columns: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Rows {
-    /// How many.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none: the table has come to its end.
+    /// Returns whether there are no rows, because the end of the table was reached.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 }
 
-/// A refill that was begun: SHA-256 of its file, table and rows that it has come to.
+/// Returns the restore that was begun, if any: SHA-256 of its file, the current table, and the number of its restored
+/// rows.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -45,18 +46,19 @@ pub fn begun(db: &Db<'_>) -> Result<Option<([u8; 32], String, i64)>> {
     })
 }
 
-/// Whether one was begun.
+/// Returns whether a restore was begun.
 pub(crate) fn is_begun(connection: &Connection) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT 1 FROM refills WHERE id = 1")?
         .exists([])
 }
 
-/// Begins one in a new installation. Any row of a table that is put back would be in the place of a row of the backup, and so end
-/// the restore half-way.
+/// Begins a restore in a new installation. Other rows in a restored table would collide with rows of the backup and
+/// abort the restore half-way.
 ///
 /// # Errors
-/// [`Error::NotEmpty`] when there are accounts, [`Error::InUse`] when there is anything else, [`Error::Taken`] when one was begun.
+/// [`Error::NotEmpty`] when there are accounts, [`Error::InUse`] when there are other rows, [`Error::Taken`] when a
+/// restore was begun before.
 pub fn begin(db: &Db<'_>, source: &[u8; 32], table: &str) -> Result<()> {
     if db
         .first("SELECT 1 FROM users ORDER BY id LIMIT 1", [], |_, _| Ok(()))?
@@ -81,10 +83,10 @@ pub fn begin(db: &Db<'_>, source: &[u8; 32], table: &str) -> Result<()> {
     Ok(())
 }
 
-/// Stores rows.
+/// Inserts rows.
 ///
 /// # Errors
-/// [`Error::NoSuchPlace`] when the refill has come further, or not so far: another process does it too.
+/// [`Error::NoSuchPlace`] when the progress is not `rows.before`, because another process restores too.
 pub fn store(db: &Db<'_>, rows: &Rows) -> Result<()> {
     let Some((_, table, reached)) = begun(db)? else {
         return Err(Error::NoSuchPlace);
@@ -108,7 +110,7 @@ pub fn store(db: &Db<'_>, rows: &Rows) -> Result<()> {
     Ok(())
 }
 
-/// Ends it; `counters` are [`Snapshot::counters`].
+/// Completes the restore; `counters` are [`Snapshot::counters`].
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be written.
@@ -128,7 +130,7 @@ fn tables(connection: &Connection) -> Result<Vec<String>> {
 }
 
 impl Snapshot {
-    /// Names of the tables that are put back, in the order in which they refer to each other.
+    /// Returns the names of the tables to restore. A table follows those that it refers to.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when it cannot be read.
@@ -136,7 +138,8 @@ impl Snapshot {
         tables(&self.connection)
     }
 
-    /// At most `limit` rows of a table behind the first `before`. The file does not change, so their order does not either.
+    /// Returns at most `limit` rows of a table after the first `before`. The order is stable, because the file does
+    /// not change.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when they cannot be read.
@@ -153,7 +156,7 @@ impl Snapshot {
         })
     }
 
-    /// How many rows all of these tables have.
+    /// Returns the number of rows of all these tables.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when it cannot be read.
@@ -169,7 +172,7 @@ impl Snapshot {
         Ok(count)
     }
 
-    /// The highest integer ids that were given away, by table.
+    /// Returns the highest integer id that was assigned, by table.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when it cannot be read.

@@ -1,4 +1,4 @@
-//! Small steps that the repositories share.
+//! Helpers for queries that the repositories share.
 
 use bespoke_core::{EntityId, Timestamp};
 use rusqlite::types::FromSql;
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::{Db, Error, Result};
 
-/// Takes the columns of a row one after the other, in the order of the SELECT. (By name, SQLite would be asked for the
-/// name of each column, each time.)
+/// Reads the columns of a row in the order of the SELECT. Reading by name would make SQLite look up the name of each
+/// column for each row.
 pub(crate) struct Columns<'a> {
     row: &'a Row<'a>,
     next: usize,
@@ -24,28 +24,28 @@ impl<'a> Columns<'a> {
         self.next - 1
     }
 
-    /// The next column.
+    /// Returns the next column.
     pub(crate) fn take<T: FromSql>(&mut self) -> rusqlite::Result<T> {
         let index = self.advance();
         self.row.get(index)
     }
 
-    /// The next column, a number that is never negative.
+    /// Returns the next column, a number that is never negative.
     pub(crate) fn count(&mut self) -> rusqlite::Result<u64> {
         Ok(self.take::<i64>()?.unsigned_abs())
     }
 
-    /// The next column, a moment.
+    /// Returns the next column, a timestamp.
     pub(crate) fn timestamp(&mut self) -> rusqlite::Result<Timestamp> {
         self.take().map(Timestamp::from_millis)
     }
 
-    /// The next column, a moment or NULL.
+    /// Returns the next column, a timestamp or NULL.
     pub(crate) fn maybe_timestamp(&mut self) -> rusqlite::Result<Option<Timestamp>> {
         Ok(self.take::<Option<i64>>()?.map(Timestamp::from_millis))
     }
 
-    /// The next column, a sealed field; NULL is `None`.
+    /// Returns the next column, an encrypted field; NULL is `None`.
     pub(crate) fn sealed(&mut self) -> rusqlite::Result<Option<&'a [u8]>> {
         let index = self.advance();
         Ok(self.row.get_ref(index)?.as_blob_or_null()?)
@@ -53,7 +53,7 @@ impl<'a> Columns<'a> {
 }
 
 impl Db<'_> {
-    /// The first row, read by `read`; none when there is none.
+    /// Returns the first row, read by `read`.
     pub(crate) fn first<T>(
         &self,
         sql: &str,
@@ -68,7 +68,7 @@ impl Db<'_> {
         result
     }
 
-    /// The row with that id of either kind. `sql` ends where the name of the id's column follows.
+    /// Returns the row with that id of either kind. `sql` ends before the name of the id's column.
     pub(crate) fn first_by_id<T>(
         &self,
         select: &str,
@@ -82,7 +82,7 @@ impl Db<'_> {
         }
     }
 
-    /// All rows, read by `read`.
+    /// Returns all rows, read by `read`.
     pub(crate) fn all<T>(
         &self,
         sql: &str,
@@ -97,7 +97,7 @@ impl Db<'_> {
         Ok(result)
     }
 
-    /// Calls `each` with one row after the other, read by `read`, so that only one is in memory. Ends with the first error.
+    /// Calls `each` for each row in turn, read by `read`, so that only one is in memory. Stops at the first error.
     pub(crate) fn each<T, E: From<Error>>(
         &self,
         sql: &str,
@@ -115,7 +115,7 @@ impl Db<'_> {
         Ok(())
     }
 
-    /// Runs a statement; gives how many rows it changed.
+    /// Runs a statement. Returns the number of changed rows.
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let changed = statement.execute(params)?;
@@ -123,16 +123,16 @@ impl Db<'_> {
         Ok(changed)
     }
 
-    /// Runs an INSERT; gives the integer id of the new row.
+    /// Runs an INSERT. Returns the integer id of the new row.
     pub(crate) fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
         Ok(self.connection.prepare_cached(sql)?.insert(params)?)
     }
 }
 
 impl Db<'_> {
-    /// Sees to it that no integer id of `table` up to `highest` is given again.
+    /// Ensures that no integer id of `table` up to `highest` is assigned again.
     pub(crate) fn raise_counter(&self, table: &str, highest: i64) -> Result<()> {
-        // SQLite's own table has no index, and a row for each table.
+        // SQLite's own table has no index, but only one row per table.
         let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
         if self.connection.execute(raise, (table, highest))? == 0 {
             self.insert(
@@ -144,13 +144,13 @@ impl Db<'_> {
     }
 }
 
-/// A JSON value as the text of a column that is not sealed.
+/// Returns a JSON value as the text of an unencrypted column.
 pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain structures with text keys always serialise")
 }
 
-/// Makes sure, in debug builds and so in every test, that a statement has not looked through a whole table: each lookup
-/// has an index.
+/// Asserts in debug builds, and thus in every test, that a statement did not scan a complete table. Every query needs
+/// an index.
 fn assert_indexed(statement: &Statement<'_>, sql: &str) {
     debug_assert_eq!(
         statement.get_status(StatementStatus::FullscanStep),

@@ -1,4 +1,4 @@
-//! All that is sealed, by table: so that it can be checked, and sealed anew under another key.
+//! All encrypted columns by table, for checks and for the re-encryption under a new key.
 
 use bespoke_core::BlindIndex;
 use rusqlite::params_from_iter;
@@ -8,17 +8,17 @@ use uuid::Uuid;
 use crate::row::Columns;
 use crate::{Db, Result};
 
-/// A table with sealed columns.
+/// A table with encrypted columns.
 struct Table {
     name: &'static str,
-    /// Its integer key.
+    /// Name of its integer key.
     id: &'static str,
     columns: &'static [&'static str],
-    /// The column by whose index rows are looked up.
+    /// The column of the keyed hash by which rows are looked up.
     index: Option<Index>,
 }
 
-/// A column that is a keyed hash of a sealed one.
+/// A column that is a keyed hash of an encrypted one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Index {
     /// `email_index`, of `email`.
@@ -42,7 +42,7 @@ impl Index {
         }
     }
 
-    /// The entry for the opened column of a row.
+    /// Returns the keyed hash for the decrypted column of a row.
     fn entry(self, index: &BlindIndex, row: &SealedRow, opened: &[u8]) -> [u8; 32] {
         let text = std::str::from_utf8(opened).unwrap_or_default();
         match self {
@@ -61,7 +61,7 @@ const fn table(name: &'static str, columns: &'static [&'static str]) -> Table {
     }
 }
 
-/// Every sealed column.
+/// All tables with encrypted columns.
 const TABLES: &[Table] = &[
     Table {
         index: Some(Index::Email),
@@ -87,20 +87,20 @@ const TABLES: &[Table] = &[
         ..table("subscribers", &["email"])
     },
     table("audit", &["before", "after"]),
-    // Last: once it is under the new key, everything is.
+    // The last table: when it uses the new key, all tables do.
     table("installation", &["sealed"]),
 ];
 
-/// Rows that were looked at.
+/// Result of processing rows.
 #[derive(Debug, Default)]
 pub struct Looked {
-    /// How many.
+    /// Number of processed rows.
     pub rows: usize,
-    /// Integer key of the last of them.
+    /// Integer key of the last one.
     pub last: i64,
-    /// How many were changed.
+    /// Number of changed rows.
     pub changed: usize,
-    /// What is wrong with some of them.
+    /// Problems that were found.
     pub problems: Vec<String>,
 }
 
@@ -108,18 +108,18 @@ pub struct Looked {
 struct SealedRow {
     id: i64,
     uuid: Uuid,
-    /// Of the owner; 0 where the index does not need it.
+    /// The owner; 0 if the index does not need it.
     user_id: i64,
     index: Option<Vec<u8>>,
     fields: Vec<Option<Vec<u8>>>,
 }
 
-/// Names of the tables, in the order in which they are best worked through.
+/// Returns the names of the tables, in the order in which they should be processed.
 pub fn tables() -> impl Iterator<Item = &'static str> {
     TABLES.iter().map(|table| table.name)
 }
 
-/// Tries to open every field of at most `limit` rows behind `after`.
+/// Tries to decrypt every field of at most `limit` rows after `after`.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be read.
@@ -136,7 +136,7 @@ pub fn check(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked>
                 Ok(opened) if !fits(db, table, &row, column, &opened) => {
                     let (name, uuid) = (table.name, row.uuid);
                     let problem = format!(
-                        "{name}.{column} of {uuid}: it is not found by its {}",
+                        "{name}.{column} of {uuid}: the index of the {} does not match",
                         if *column == "email" { "address" } else { "name" }
                     );
                     looked.problems.push(problem);
@@ -148,8 +148,8 @@ pub fn check(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked>
     Ok(looked)
 }
 
-/// Begins to replace keys: from now on, a process that does not have the newest key of the index is refused. One that has it alone
-/// stays refused until [`renew`] has come to the end of the table `installation`. It does no harm to repeat it.
+/// Begins a rotation of keys. From now on, processes without the newest index key are refused. A process that has only
+/// the newest key is refused until [`renew`] has processed the table `installation`. The call can be repeated safely.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read or written.
@@ -164,10 +164,11 @@ pub fn begin(db: &Db<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Seals every field of at most `limit` rows behind `after` with the newest key, where it is not. It does no harm to repeat it.
+/// Re-encrypts with the newest key every field of at most `limit` rows after `after` that uses an older key. The call
+/// can be repeated safely.
 ///
 /// # Errors
-/// [`crate::Error::Field`] for a field that does not open, and when a row cannot be read or written.
+/// [`crate::Error::Field`] for a field that cannot be decrypted, and when a row cannot be read or written.
 pub fn renew(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked> {
     let mut looked = Looked::default();
     let Some(table) = find(table) else { return Ok(looked) };
@@ -179,7 +180,7 @@ pub fn renew(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked>
     Ok(looked)
 }
 
-/// The sealed columns of a table.
+/// Returns the encrypted columns of a table.
 pub(crate) fn columns(table: &str) -> &'static [&'static str] {
     find(table).map_or(&[], |table| table.columns)
 }
@@ -188,7 +189,7 @@ fn find(name: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.name == name)
 }
 
-/// Whether the index of a row, if it has one, is that of the column.
+/// Returns whether the keyed hash of a row, if it has one, matches the column.
 fn fits(db: &Db<'_>, table: &Table, row: &SealedRow, column: &str, opened: &[u8]) -> bool {
     let (Some(index), Some(stored)) = (table.index.filter(|index| index.of() == column), &row.index) else {
         return true;
@@ -234,7 +235,7 @@ fn rows(db: &Db<'_>, table: &Table, after: i64, limit: u32) -> Result<Vec<Sealed
     })
 }
 
-/// The table whose index is that of its own uuid.
+/// The table whose index is the keyed hash of its own UUID.
 const INSTALLATION: &str = "installation";
 
 fn renew_row(db: &Db<'_>, table: &Table, row: SealedRow) -> Result<bool> {
@@ -253,7 +254,7 @@ fn renew_row(db: &Db<'_>, table: &Table, row: SealedRow) -> Result<bool> {
         if let Some(index) = index {
             let new = index.entry(db.vault.index(), &row, &opened);
             let is_old = row.index.as_deref() != Some(&new[..]);
-            // Writing a name empties its index.
+            // A trigger clears the index when the name is written.
             entry = (is_old || !is_current).then_some((index, new));
         }
         if !is_current {
@@ -279,7 +280,7 @@ mod tests {
     use crate::MIGRATIONS;
 
     #[test]
-    fn every_column_that_the_schema_calls_sealed_is_here() {
+    fn every_encrypted_column_is_listed() {
         let mut found = Vec::new();
         let mut table = "";
         for line in MIGRATIONS.iter().flat_map(|migration| migration.sql.lines()) {

@@ -1,4 +1,4 @@
-//! Second factors: the secret that an authenticator app has too, and scratch codes.
+//! Second factors: the secret that is shared with an authenticator app, and scratch codes.
 
 use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::{BlindIndex, ScratchCode, TotpSecret};
@@ -13,11 +13,11 @@ const TABLE: &str = "second_factors";
 pub struct SecondFactor {
     /// The secret.
     pub secret: TotpSecret,
-    /// The step of the last one-time password that signed in; -1 when none has.
+    /// The time step of the last accepted one-time password; -1 if there is none.
     pub last_step: i64,
 }
 
-/// Stores a new secret; an older one and its scratch codes are void from now on.
+/// Stores a new secret. An older one and its scratch codes become invalid.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -31,7 +31,7 @@ pub fn insert(db: &Db<'_>, owner: &AccountStatus, secret: &TotpSecret) -> Result
     Ok(())
 }
 
-/// The second factor of an account, whether it is asked for or only set up.
+/// Returns the second factor of an account, whether it is enabled or only set up.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -48,7 +48,7 @@ pub fn of(db: &Db<'_>, owner: &AccountStatus) -> Result<Option<SecondFactor>> {
     )
 }
 
-/// Notes that the one-time password of that step has signed in. False when it, or a later one, had before.
+/// Records that the one-time password of that step was used. Returns false if it or a later one was used before.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -74,7 +74,7 @@ pub fn insert_scratch_codes(db: &Db<'_>, owner: &AccountStatus, codes: &[Scratch
     Ok(())
 }
 
-/// Uses up a scratch code. False when there is none like it any more.
+/// Consumes a scratch code. Returns false if the account has no such code.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
@@ -89,7 +89,7 @@ pub fn use_scratch_code(db: &Db<'_>, owner: &AccountStatus, code: &ScratchCode) 
     Ok(deleted > 0)
 }
 
-/// Forgets the secret and the scratch codes of an account.
+/// Deletes the secret and the scratch codes of an account.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.

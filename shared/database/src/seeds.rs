@@ -1,4 +1,4 @@
-//! What a new database begins with: FreeSewing's adult model sizes as curated sets 1 to 20, published. Pages all over the
+//! Seeds of a new database: FreeSewing's adult model sizes as curated sets 1 to 20, published. Clients all over the
 //! world read `/curated-sets/1.json`.
 
 use bespoke_core::Timestamp;
@@ -8,10 +8,11 @@ use bespoke_core::measurement::{MODEL_SETS, Measurements};
 
 use crate::{Db, Result, curated_sets};
 
-/// When the seeds were made: 2026-01-01T00:00:00Z. The same everywhere, so that one can tell a seed that was changed.
+/// Time at which the seeds were made: 2026-01-01T00:00:00Z. It is the same in all databases, so that a changed seed
+/// can be recognised.
 const SEEDED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
-/// Adds them to a new database.
+/// Inserts the seeds into a new database.
 pub(crate) fn plant(db: &Db<'_>) -> Result<()> {
     for content in models() {
         curated_sets::insert(db, db.vault.random().uuid(), &content, SEEDED_AT)?;
@@ -19,14 +20,14 @@ pub(crate) fn plant(db: &Db<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Removes those that nobody has changed; their numbers are free again.
+/// Deletes unchanged seeds. Their ids may be assigned again.
 pub(crate) fn clear(db: &Db<'_>) -> Result<()> {
     let count = models().len() as i64;
     db.run(
         "DELETE FROM curated_sets WHERE id BETWEEN 1 AND ?1 AND created_at = ?2 AND updated_at = ?2",
         (count, SEEDED_AT.as_millis()),
     )?;
-    // They had no images, and whoever gets their numbers may.
+    // Seeds have no images, but curated sets that get their ids may have some.
     db.run(
         "DELETE FROM leftovers WHERE id > 0 AND kind = 'curated set' AND record BETWEEN 1 AND ?1",
         [count],
@@ -41,7 +42,7 @@ fn models() -> Vec<CuratedSetContent> {
         .collect()
 }
 
-/// The set of a model whose name ends in its size: `cisFemaleAdult28`.
+/// Returns the set of a model whose name ends in its size, for example `cisFemaleAdult28`.
 fn content(name: &str, measies: Measurements) -> CuratedSetContent {
     let female = name.contains("Female");
     let size = name.trim_start_matches(|c: char| !c.is_ascii_digit());
@@ -65,7 +66,7 @@ fn content(name: &str, measies: Measurements) -> CuratedSetContent {
         }
     };
     CuratedSetContent {
-        // How tall the models are is not known; their sizes put them in order.
+        // The heights of the models are unknown, so the sizes determine the order.
         height: size.parse().unwrap_or_default(),
         texts: Texts {
             names,
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_twenty_whole_ones_in_order_of_size() {
+    fn seeds_are_twenty_complete_sets_by_size() {
         let models = models();
         assert_eq!(models.len(), 20);
         for model in &models {

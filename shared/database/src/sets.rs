@@ -10,20 +10,20 @@ use rusqlite::named_params;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::recent::Stored;
+use crate::read_cache::Stored;
 use crate::row::Columns;
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "sets";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT sets.id, sets.uuid, sets.user_id, users.uuid, sets.created_at, sets.updated_at, sets.name, \
      sets.notes, sets.imperial, sets.public, sets.measies, sets.img \
      FROM sets JOIN users ON users.id = sets.user_id";
 
-/// A set whose measurements are only passed on.
+/// A set whose measurements are passed on without being decoded.
 pub type StoredSet = Stored<MeasurementSet<StoredMeasurements>>;
 
-/// Stores a new set of an account; gives its integer id.
+/// Inserts a new set of an account. Returns its integer id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -47,7 +47,7 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, user_id: i64, content: &SetContent, now: 
     )
 }
 
-/// The set with that id.
+/// Returns the set with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -55,20 +55,20 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
-/// The same, for whoever only passes its measurements on.
+/// Returns the set with that id, for callers that only pass its measurements on.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>> {
     let read = || Ok(db.first_by_id(SELECT, TABLE, id, from_row)?.map(Stored::from));
     match id {
-        EntityId::Integer(id) => db.recent(|recent| &recent.sets, id, read),
-        EntityId::Uuid(uuid) => db.recent(|recent| &recent.sets_by_uuid, uuid, read),
+        EntityId::Integer(id) => db.cached(|cache| &cache.sets, id, read),
+        EntityId::Uuid(uuid) => db.cached(|cache| &cache.sets_by_uuid, uuid, read),
     }
 }
 
-/// Whether anybody may see the image of that name: it is that of a public set. The name has a number that another set can have
-/// after the database was restored, so the row has to name the image too.
+/// Returns whether the image of that name is public because it belongs to a public set. The name contains the id of
+/// its set. After a restore, another set can get the same id, so the row must name the image too.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -78,7 +78,7 @@ pub fn shows_image(db: &Db<'_>, id: i64, img: &str) -> Result<bool> {
     Ok(shows.flatten().unwrap_or_default())
 }
 
-/// Stores which image a set has; gives whether there is such a set.
+/// Sets the image of a set. Returns whether the set exists.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -90,7 +90,7 @@ pub fn set_image(db: &Db<'_>, id: i64, img: &str, now: Timestamp) -> Result<bool
     Ok(changed > 0)
 }
 
-/// The account that owns the set with that UUID.
+/// Returns the account that owns the set with that UUID.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -100,7 +100,7 @@ pub fn owner_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
     })
 }
 
-/// The UUID of the set with that id.
+/// Returns the UUID of the set with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -111,7 +111,7 @@ pub fn uuid_of(db: &Db<'_>, id: EntityId) -> Result<Option<Uuid>> {
     }
 }
 
-/// Sets of an account, in the order in which they were made.
+/// Returns the sets of an account, in the order of their creation.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -123,7 +123,7 @@ pub fn by_user(db: &Db<'_>, user_id: i64, page: Page) -> Result<Vec<MeasurementS
     )
 }
 
-/// Calls `each` with one of them after the other, so that only one is in memory.
+/// Calls `each` for each set of an account in turn, so that only one is in memory.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read, and the first error of `each`.
@@ -140,12 +140,12 @@ pub fn each_by_user<E: From<crate::Error>>(
     )
 }
 
-/// Most sets whose names a lookup decrypts. The index knows names without their letter case, so each set that it finds has to be
-/// decrypted, and an imported account may have any number of sets of one name.
+/// The maximum number of sets whose names a lookup decrypts. The index ignores letter case, so each set that it finds
+/// has to be decrypted, and an imported account may have any number of sets of one name.
 const MOST_OF_A_NAME: u32 = 1_000;
 
-/// Integer ids of the sets of an account that have that name, in the order in which they were made; if none has it as it is
-/// written, of those that have it in another letter case.
+/// Returns the integer ids of the sets of an account that have exactly that name, in the order of their creation. If
+/// there are none, those that have the name in another letter case.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -172,7 +172,7 @@ pub fn by_name(db: &Db<'_>, user_id: i64, name: &str) -> Result<Vec<i64>> {
     Ok(called.into_iter().map(|(id, _)| id).collect())
 }
 
-/// Fills in the index of names, for at most `limit` sets that lack it. Gives how many there were.
+/// Fills the index of names for at most `limit` sets that lack it. Returns their number.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read or written.
@@ -189,12 +189,13 @@ pub fn index_names(db: &Db<'_>, limit: u32) -> Result<usize> {
     Ok(sets.len())
 }
 
-/// The entry for the name of a set in the index of names.
+/// Returns the keyed hash for the name of a set.
 pub(crate) fn name_entry(index: &BlindIndex, user_id: i64, name: &str) -> [u8; 32] {
     index.entry("set name", &format!("{user_id} {}", folded_name(name)))
 }
 
-/// A trigger empties the index of a set whose name is written, because older code does not fill it in.
+/// Sets the keyed hash of a set's name. A trigger clears it whenever the name is written, because older code does not
+/// set it.
 pub(crate) fn set_name_index(db: &Db<'_>, id: i64, entry: &[u8; 32]) -> Result<()> {
     db.run("UPDATE sets SET name_index = ?2 WHERE id = ?1", (id, entry))?;
     Ok(())
@@ -204,7 +205,7 @@ fn id_and_name(db: &Db<'_>, row: &mut Columns<'_>) -> Result<(i64, String)> {
     Ok((row.take()?, db.vault.row(TABLE, row.take()?).open("name", row)?))
 }
 
-/// Stores what a set says now.
+/// Updates the content of a set.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -228,7 +229,7 @@ pub fn update(db: &Db<'_>, set: &MeasurementSet, now: Timestamp) -> Result<()> {
     set_name_index(db, *id, &name_entry(db.vault.index(), set.user_id, &content.name))
 }
 
-/// Removes a set.
+/// Deletes a set.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_found_by_its_index() {
+    fn name_is_found_by_its_index() {
         with_account(|db, user_id| {
             let (jane, lower, jorg) = (
                 add(db, user_id, "Jane"),
@@ -305,11 +306,11 @@ mod tests {
     }
 
     #[test]
-    fn sets_that_older_code_writes_are_found_and_indexed() {
+    fn sets_of_older_code_are_found_and_indexed() {
         with_account(|db, user_id| {
             let ids = ["Jane", "Jo", "Ada"].map(|name| add(db, user_id, name));
             let found = |name: &str| by_name(db, user_id, name).unwrap();
-            // Older code writes the name alone, and the index of the name before must not stay.
+            // Older code writes only the name, and the keyed hash of the previous name must not remain.
             let sealed = db
                 .vault
                 .row(TABLE, uuid_of(db, EntityId::Integer(ids[0])).unwrap().unwrap())
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_list_is_counted_until_it_is_too_large() {
+    fn size_of_list_is_counted_up_to_limit() {
         with_account(|db, user_id| {
             for name in ["a", "b", "c"] {
                 add(db, user_id, name);

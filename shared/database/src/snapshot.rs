@@ -1,4 +1,4 @@
-//! A copy of the whole database in a file of its own, as it was at one moment.
+//! Copies of the complete database in a file, as of one moment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::{Database, Db, Error, Freshness, Result, Vault, Version, guard, installation};
 
-/// Problems that one look at a file lists at most.
+/// The maximum number of problems that one check of a file lists.
 const PROBLEMS_MAX: u32 = 100;
 
-/// A copy that was opened, to be read only.
+/// A copy that was opened for reading.
 pub struct Snapshot {
     pub(crate) connection: Connection,
     vault: Arc<Vault>,
 }
 
 impl Database {
-    /// Copies the database as it is now into a file; gives the state that it holds. Fields stay encrypted.
+    /// Copies the current database into a file. Returns the version of the copy. Fields stay encrypted.
     ///
     /// # Errors
-    /// [`Error::Storage`] when it cannot be read or the file not be written.
+    /// [`Error::Storage`] when the database cannot be read or the file cannot be written.
     pub async fn snapshot(&self, file: &Path) -> Result<Version> {
         let copy = |db: &Db<'_>| {
-            // The file moves only between reads, so that this copy is whole.
+            // The local copy changes only between reads, so this copy is consistent.
             let local = db.connection.path().unwrap_or_default();
             std::fs::copy(local, file)
                 .map(drop)
@@ -35,24 +35,24 @@ impl Database {
             copy(&Db {
                 connection,
                 vault,
-                recent: None,
+                read_cache: None,
             })
             .map_err(crate::Caller)
         });
         Ok(read.await.map_err(|crate::Caller(error)| error)?.version)
     }
 
-    /// Opens such a file, with the keys of this process.
+    /// Opens a copy with the keys of this process.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when it is none; [`Error::OtherKeys`] when it was made with other keys.
+    /// [`Error::Sqlite`] when the file is not a database; [`Error::OtherKeys`] when it was created with other keys.
     pub fn open_snapshot(&self, file: &Path) -> Result<Snapshot> {
         Snapshot::open(file, Arc::clone(&self.vault))
     }
 }
 
 impl Snapshot {
-    /// Opens such a file, without the installation that it was made of.
+    /// Opens a copy without an installation.
     ///
     /// # Errors
     /// As [`Database::open_snapshot`].
@@ -63,7 +63,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Makes sure that the copy is not of a database into which a backup was being put back.
+    /// Checks that the copy was not made while a backup was being restored.
     ///
     /// # Errors
     /// [`Error::Incomplete`] if it is.
@@ -71,22 +71,22 @@ impl Snapshot {
         self.read(guard::check_complete)
     }
 
-    /// Reads from it.
+    /// Reads from the copy.
     ///
     /// # Errors
-    /// What `f` gives.
+    /// Those of `f`.
     pub fn read<T>(&self, f: impl FnOnce(&Db<'_>) -> Result<T>) -> Result<T> {
         f(&Db {
             connection: &self.connection,
             vault: &self.vault,
-            recent: None,
+            read_cache: None,
         })
     }
 
-    /// What SQLite finds wrong with it: damaged pages and indexes, and rows that refer to what is not there.
+    /// Returns the problems that SQLite finds: damaged pages and indexes, and dangling references.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when it cannot be read at all.
+    /// [`Error::Sqlite`] when the file cannot be read at all.
     pub fn problems(&self) -> Result<Vec<String>> {
         let mut statement = self
             .connection

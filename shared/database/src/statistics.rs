@@ -1,11 +1,11 @@
-//! Counters over the whole database.
+//! Statistics of the complete database.
 
 use crate::{Db, Result};
 
-/// How often a design is used.
+/// A design and the number of its patterns.
 pub type DesignCount = (String, i64);
 
-/// How much there is.
+/// Numbers of records and calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statistics {
     /// Calls by token.
@@ -30,7 +30,7 @@ pub struct Statistics {
     pub designs: Vec<DesignCount>,
 }
 
-/// Counts everything; designs at most `designs` of them.
+/// Counts all records; returns at most `designs` designs.
 ///
 /// # Errors
 /// [`crate::Error`] when a table cannot be read.
@@ -61,7 +61,7 @@ pub fn read(db: &Db<'_>, designs: u32) -> Result<Statistics> {
     })
 }
 
-/// How many accounts there are.
+/// Returns the number of accounts.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read.

@@ -1,4 +1,4 @@
-//! Who gets the newsletter.
+//! Subscribers of the newsletter.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::subscriber::Subscriber;
@@ -10,13 +10,13 @@ use crate::row::Columns;
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "subscribers";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT uuid, email_index, email, language, active, created_at FROM subscribers";
 
-/// Stores a new subscriber who has yet to confirm.
+/// Inserts a new subscriber, who has yet to confirm.
 ///
 /// # Errors
-/// [`crate::Error::Taken`] when the address has one.
+/// [`crate::Error::Taken`] when the address is subscribed already.
 pub fn insert(db: &Db<'_>, uuid: Uuid, email: &str, language: Language, now: Timestamp) -> Result<()> {
     db.insert(
         "INSERT INTO subscribers (uuid, email_index, email, language, active, created_at, updated_at)
@@ -32,7 +32,7 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, email: &str, language: Language, now: Tim
     Ok(())
 }
 
-/// The subscriber with that UUID.
+/// Returns the subscriber with that UUID.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -40,7 +40,7 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Subscriber>> {
     db.first(&format!("{SELECT} WHERE uuid = ?1"), [uuid], from_row)
 }
 
-/// The subscriber with that address.
+/// Returns the subscriber with that address.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -54,7 +54,7 @@ pub fn by_email(db: &Db<'_>, email: &str) -> Result<Option<Subscriber>> {
     Ok(None)
 }
 
-/// The subscriber whose address has that keyed hash, 64 hexadecimal digits.
+/// Returns the subscriber whose address has that keyed hash, 64 hexadecimal digits.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -65,7 +65,7 @@ pub fn by_ehash(db: &Db<'_>, ehash: &str) -> Result<Option<Subscriber>> {
     }
 }
 
-/// Those who have confirmed, oldest first.
+/// Returns the confirmed subscribers, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -77,7 +77,7 @@ pub fn active(db: &Db<'_>, page: Page) -> Result<Vec<Subscriber>> {
     )
 }
 
-/// Stores language and state of a subscriber.
+/// Sets the language and the state of a subscriber.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -89,7 +89,7 @@ pub fn update(db: &Db<'_>, uuid: Uuid, language: Language, active: bool, now: Ti
     Ok(())
 }
 
-/// Removes a subscriber.
+/// Deletes a subscriber.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.

@@ -8,11 +8,11 @@ use crate::row::Columns;
 use crate::{Db, Page, Result};
 
 const TABLE: &str = "suggestions";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT suggestions.uuid, suggestions.kind, suggestions.user_id, users.uuid, suggestions.data, \
      suggestions.created_at FROM suggestions JOIN users ON users.id = suggestions.user_id";
 
-/// Stores a new suggestion.
+/// Inserts a new suggestion.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -31,7 +31,7 @@ pub fn insert(db: &Db<'_>, suggestion: &Suggestion) -> Result<()> {
     Ok(())
 }
 
-/// The suggestion with that UUID.
+/// Returns the suggestion with that UUID.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -51,7 +51,7 @@ pub fn by_kind(db: &Db<'_>, kind: SuggestionKind, page: Page) -> Result<Vec<Sugg
     )
 }
 
-/// Calls `each` with one suggestion of an account after the other, oldest first, so that only one is in memory.
+/// Calls `each` for each suggestion of an account in turn, oldest first, so that only one is in memory.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read, and the first error of `each`.
@@ -68,7 +68,7 @@ pub fn each_by_user<E: From<crate::Error>>(
     )
 }
 
-/// How many suggestions of an account wait.
+/// Returns the number of open suggestions of an account.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be counted.
@@ -81,7 +81,7 @@ pub fn count_by_user(db: &Db<'_>, user_id: i64) -> Result<i64> {
     Ok(count.unwrap_or_default())
 }
 
-/// Removes a suggestion.
+/// Deletes a suggestion.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be removed.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::users::{self, NewUser};
 use crate::{Db, MIGRATIONS, Vault};
 
-/// When tests happen.
+/// The time of the tests.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 struct SameBytes;
@@ -33,7 +33,7 @@ pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
     test(&Db {
         connection: &connection,
         vault: &vault,
-        recent: None,
+        read_cache: None,
     });
 }
 
@@ -44,11 +44,11 @@ pub(crate) fn with_other_keys(db: &Db<'_>, test: impl FnOnce(&Db<'_>)) {
     test(&Db {
         connection: db.connection,
         vault: &vault,
-        recent: None,
+        read_cache: None,
     });
 }
 
-/// Runs a test on a database with one account, of which it gets the integer id.
+/// Runs a test on a database with one account, whose integer id it gets.
 pub(crate) fn with_account(test: impl FnOnce(&Db<'_>, i64)) {
     with_database(|db| {
         let user = NewUser {

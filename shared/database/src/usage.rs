@@ -1,7 +1,7 @@
-//! Calls that are counted: per account, per API key and per day.
+//! Counts calls per account, API key and day.
 //!
-//! A call is no write. A process gathers its counts in memory; a commit of its own takes them along, or they go to the bucket
-//! as an object that maintenance merges (see `commit::usage` of `bespoke_storage`).
+//! Calls are not written one by one. A process counts them in memory. Its next commit includes the counts, or they are
+//! put into the bucket as an object that maintenance applies (see `commit::usage` of `bespoke_storage`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,32 +15,32 @@ use crate::quota::Reservations;
 use crate::row::Columns;
 use crate::{Database, Db, Result};
 
-/// Counts that are older than this go to the bucket with the next call. Milliseconds.
+/// Counts that are older than this are put into the bucket with the next call. Milliseconds.
 const FLUSH_AFTER_MS: i64 = 60_000;
-/// With so many accounts, keys and days in one process they go at once: more than a megabyte.
+/// The counts are put into the bucket at once if there are this many accounts, keys and days: more than a megabyte.
 const FLUSH_ENTRIES: usize = 10_000;
-/// So many of them make a batch, of which a commit takes some along.
+/// Size of a batch. A commit includes a few batches.
 const BATCH_ENTRIES: usize = 500;
-/// Counts that are older than this are taken along by a commit of the process. Milliseconds.
-const FOLD_AFTER_MS: i64 = 10_000;
-/// How long counts are kept by day, in days.
+/// A commit of the process includes counts that are older than this. Milliseconds.
+const OFFER_AFTER_MS: i64 = 10_000;
+/// Daily counts are kept for this time, in days.
 pub const KEPT_DAYS: i64 = 400;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// One call by somebody who proved who it is.
+/// One authenticated call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// Integer id of the account.
     pub user_id: i64,
     /// The API key; `None` for a token.
     pub key: Option<Uuid>,
-    /// Whether it was refused all the same.
+    /// Whether the call was refused after authentication.
     pub refused: bool,
-    /// When.
+    /// Time of the call.
     pub at: Timestamp,
 }
 
-/// What was counted for one account, one key and one day.
+/// Counts of one account, one key and one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Integer id of the account.
@@ -55,25 +55,25 @@ pub struct Usage {
     /// All calls.
     #[serde(rename = "c")]
     pub calls: i64,
-    /// Those of them that were refused.
+    /// The refused calls.
     #[serde(rename = "r")]
     pub refused: i64,
-    /// The last of them, in milliseconds since the Unix epoch.
+    /// Time of the last call, in milliseconds since the Unix epoch.
     #[serde(rename = "l")]
     pub last_ms: i64,
 }
 
-/// The day of a moment, UTC, since the Unix epoch.
+/// Returns the day of a moment (UTC, since the Unix epoch).
 pub const fn day_of(moment: Timestamp) -> i64 {
     moment.as_millis().div_euclid(DAY_MS)
 }
 
-/// The first moment of a day.
+/// Returns the first moment of a day.
 pub const fn start_of(day: i64) -> Timestamp {
     Timestamp::from_millis(day.saturating_mul(DAY_MS))
 }
 
-/// What a process has counted and not frozen.
+/// Counts of a process that are not in a batch yet.
 #[derive(Default)]
 pub(crate) struct Gathered(Mutex<Pending>);
 
@@ -116,7 +116,7 @@ impl Gathered {
         usage.last_ms = usage.last_ms.max(at.as_millis());
     }
 
-    /// Takes everything, where the oldest is at least `age_ms` old or there is much.
+    /// Takes all counts if the oldest is at least `age_ms` old or there are many.
     fn take(&self, age_ms: i64, now: Timestamp) -> Option<Vec<Usage>> {
         let mut pending = self.pending();
         let old = pending.oldest.is_some_and(|oldest| oldest.plus_ms(age_ms) <= now);
@@ -129,12 +129,12 @@ impl Gathered {
 }
 
 impl Database {
-    /// Counts a call, in memory.
+    /// Counts a call in memory.
     pub fn count(&self, call: Call) {
         self.gathered.count(call);
     }
 
-    /// Calls with a key on that day that this process has served and still counts in memory.
+    /// Returns the calls with a key on that day that this process has served and still counts in memory.
     pub fn calls_in_memory(&self, user_id: i64, key: Uuid, day: i64) -> i64 {
         let pending = self.gathered.pending();
         pending
@@ -143,15 +143,15 @@ impl Database {
             .map_or(0, |usage| usage.calls - usage.refused)
     }
 
-    /// Lets the next commit of this process take its counts along, unless they are very young.
+    /// Offers the counts of this process to its next commit, unless they are very recent.
     pub fn offer_usage(&self, now: Timestamp) {
-        self.freeze(FOLD_AFTER_MS, now);
+        self.freeze(OFFER_AFTER_MS, now);
     }
 
-    /// Puts the counts of this process into the bucket, where it is time for that.
+    /// Puts the counts of this process into the bucket if they are due.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`]; they are kept, and tried again.
+    /// [`crate::Error::Storage`]. The counts are kept and put later.
     pub async fn flush_usage(&self, now: Timestamp) -> Result<()> {
         if self.freeze(FLUSH_AFTER_MS, now) {
             self.engine.put_usage().await?;
@@ -159,24 +159,25 @@ impl Database {
         Ok(())
     }
 
-    /// Puts all counts of this process into the bucket: it is about to end.
+    /// Puts all counts of this process into the bucket, because the process is about to end.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`]: they are lost.
+    /// [`crate::Error::Storage`]. The counts are lost.
     pub async fn put_usage(&self, now: Timestamp) -> Result<()> {
         self.freeze(i64::MIN, now);
         Ok(self.engine.put_usage().await?)
     }
 
-    /// Brings the counts that processes put into the bucket into the database.
+    /// Applies the counts in the bucket to the database.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`]; it does no harm to repeat it.
+    /// [`crate::Error::Storage`]. The call can be repeated safely.
     pub async fn merge_usage(&self) -> Result<usize> {
         Ok(self.engine.merge_usage().await?)
     }
 
-    /// What was counted and is not in the database yet: by this process up to now, by others up to a minute ago.
+    /// Returns the counts that are not in the database yet: those of this process up to now, and those of others up to
+    /// a minute ago.
     ///
     /// # Errors
     /// [`crate::Error::Storage`]
@@ -185,7 +186,7 @@ impl Database {
         let mut bodies = self.engine.frozen_usage();
         bodies.extend(self.engine.waiting_usage().await?);
         for body in bodies {
-            // What cannot be read is dropped by whoever merges it.
+            // Unreadable batches are skipped here, and dropped when they are applied.
             all.extend(serde_json::from_slice::<Vec<Usage>>(&body).unwrap_or_default());
         }
         Ok(all)
@@ -203,10 +204,10 @@ impl Database {
     }
 }
 
-/// Brings a batch of counts into the database. Those of accounts and keys that are gone go with them. No count of a day changes
-/// without the row of its account: that is how [`crate::recent`] learns of it. While a backup is being put back, they are dropped,
-/// because their rows would be in the place of rows of the backup.
-pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()> {
+/// Applies a batch of counts to the database. Counts of deleted accounts and keys are dropped. Every change of a day's
+/// count also changes the row of its account, because [`crate::read_cache`] invalidates its entries by that row. While a
+/// backup is being restored, counts are dropped, because their rows would collide with rows of the backup.
+pub(crate) fn apply(connection: &Connection, body: &[u8]) -> rusqlite::Result<()> {
     let batch: Vec<Usage> = serde_json::from_slice(body)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error)))?;
     if crate::refill::is_begun(connection)? {
@@ -244,12 +245,12 @@ pub(crate) fn fold(connection: &Connection, body: &[u8]) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Tokens are the empty key.
+/// Returns the column for a key; empty for tokens.
 pub(crate) fn column_of(key: Option<Uuid>) -> Vec<u8> {
     key.map_or_else(Vec::new, |uuid| uuid.as_bytes().to_vec())
 }
 
-/// What was counted for an account from that day on, by key and day.
+/// Returns the counts of an account since that day, by key and day.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -261,7 +262,8 @@ pub fn by_user(db: &Db<'_>, user_id: i64, first_day: i64) -> Result<Vec<Usage>> 
     )
 }
 
-/// What was counted for everybody from that day on, a row for each account and key; `day` and `last_ms` say nothing.
+/// Returns the counts of all accounts since that day, one row per account and key; `day` and `last_ms` have no
+/// meaning.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -284,7 +286,7 @@ fn from_row(_: &Db<'_>, row: &mut Columns<'_>) -> Result<Usage> {
     })
 }
 
-/// Forgets what was counted before that day.
+/// Deletes the counts before that day.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.
@@ -299,7 +301,7 @@ mod tests {
     use crate::testing::{NOW, with_account};
 
     #[test]
-    fn counts_are_dropped_while_a_backup_is_put_back() {
+    fn counts_are_dropped_during_a_restore() {
         with_account(|db, user_id| {
             let body = serde_json::to_vec(&[Usage {
                 user_id,
@@ -312,16 +314,16 @@ mod tests {
             let body = body.unwrap();
             let begin = "INSERT INTO refills (id, source, name, rows) VALUES (1, x'00', 'users', 0)";
             db.insert(begin, []).unwrap();
-            fold(db.connection, &body).unwrap();
+            apply(db.connection, &body).unwrap();
             assert_eq!(by_user(db, user_id, 0).unwrap(), []);
             db.run("DELETE FROM refills WHERE id = 1", []).unwrap();
-            fold(db.connection, &body).unwrap();
+            apply(db.connection, &body).unwrap();
             assert_eq!(by_user(db, user_id, 0).unwrap().len(), 1);
         });
     }
 
     #[test]
-    fn many_callers_alone_are_no_reason_to_flush_all_the_time() {
+    fn many_callers_do_not_flush_before_a_limit() {
         let (gathered, at) = (Gathered::default(), Timestamp::from_millis(0));
         let count = |user_id| {
             gathered.count(Call {
@@ -335,13 +337,13 @@ mod tests {
         assert_eq!(gathered.take(FLUSH_AFTER_MS, at), None);
         count(1);
         assert_eq!(gathered.take(FLUSH_AFTER_MS, at), None);
-        // As many as may be in memory.
+        // The maximum number in memory.
         count(0);
         assert_eq!(
             gathered.take(FLUSH_AFTER_MS, at).map(|all| all.len()),
             Some(FLUSH_ENTRIES)
         );
-        // Or as long as they may be.
+        // The maximum age in memory.
         count(1);
         let later = at.plus_ms(FLUSH_AFTER_MS);
         assert_eq!(gathered.take(FLUSH_AFTER_MS, later).map(|all| all.len()), Some(1));

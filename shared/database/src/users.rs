@@ -12,19 +12,19 @@ use crate::row::Columns;
 use crate::{Db, Result};
 
 const TABLE: &str = "users";
-/// In the order in which `from_row` takes them.
+/// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT id, uuid, role, status, consent, created_at, tokens_from, bio, compare, control, email, data, ihash, \
      initial, imperial, jwt_calls, key_calls, language, last_seen, mfa_enabled, newsletter, patron, quota, updated_at, \
      username, lusername, password FROM users";
 
-/// What a new account starts with; the rest has defaults.
+/// Fields of a new account. The others have defaults.
 #[derive(Debug, Clone)]
 pub struct NewUser {
     /// UUID.
     pub uuid: Uuid,
-    /// The address, cleaned.
+    /// The normalised address.
     pub email: String,
-    /// Stored password; text that is no hash never verifies.
+    /// Stored password. Text that is not a hash never verifies.
     pub password: String,
     /// Role.
     pub role: Role,
@@ -34,19 +34,18 @@ pub struct NewUser {
     pub consent: Consent,
     /// Language.
     pub language: Language,
-    /// When.
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 
 pub(crate) const SECOND_MS: i64 = 1000;
-/// Bytes of the random name of an account's image.
+/// Size of the random name of an account's image, in bytes.
 pub(crate) const IHASH_BYTES: usize = 32;
 
-/// Stores a new account under a user name `user-<id>`; when somebody already has that,
-/// its UUID. Gives the integer id.
+/// Inserts a new account with the user name `user-<id>`, or its UUID if that name is taken. Returns the integer id.
 ///
 /// # Errors
-/// [`crate::Error::Taken`] when the address has an account.
+/// [`crate::Error::Taken`] when the address belongs to another account.
 pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
     let vault = db.vault.row(TABLE, new.uuid);
     let placeholder = new.uuid.to_string();
@@ -84,7 +83,7 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
     Ok(id)
 }
 
-/// The account with that id.
+/// Returns the account with that id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -92,7 +91,7 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<User>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
-/// The account that has that address.
+/// Returns the account with that address.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -106,8 +105,8 @@ pub fn by_email(db: &Db<'_>, address: &str) -> Result<Option<User>> {
     Ok(None)
 }
 
-/// The account that somebody means who types a user name, an address or an id (contract-2023 section 3.0). The kinds
-/// cannot be mistaken for each other, so there is at most one.
+/// Returns the account with that user name, address or id. The three kinds cannot be confused, so at most one account
+/// matches.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -122,7 +121,7 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
     }
 }
 
-/// Accounts with an integer id behind `after`, at most `limit`.
+/// Returns accounts with an integer id greater than `after`, at most `limit`.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -134,7 +133,7 @@ pub fn behind(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<User>> {
     )
 }
 
-/// The account whose image has that name.
+/// Returns the account whose image has that name.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -142,12 +141,12 @@ pub fn by_ihash(db: &Db<'_>, ihash: &str) -> Result<Option<User>> {
     db.first(&format!("{SELECT} WHERE ihash = ?1"), [ihash], from_row)
 }
 
-/// Integer ids of the accounts with that in their user name (in lower case), at most `limit`.
+/// Returns the integer ids of the accounts whose lower-case user name contains that text, at most `limit`.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read.
 pub fn with_username_part(db: &Db<'_>, part: &str, limit: u32) -> Result<Vec<i64>> {
-    // Looks through all names, in their index: for administrators alone.
+    // Scans all names in their index. Only administrators may call this.
     db.all(
         "SELECT id FROM users WHERE lusername >= '' AND instr(lusername, ?1) > 0 ORDER BY lusername LIMIT ?2",
         (part, limit),
@@ -155,13 +154,13 @@ pub fn with_username_part(db: &Db<'_>, part: &str, limit: u32) -> Result<Vec<i64
     )
 }
 
-/// What decides at each call what the owner of the account may do; nothing is decrypted.
+/// Returns the data that determine the permissions of the account's owner. Nothing is decrypted.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn account_status(db: &Db<'_>, id: i64) -> Result<Option<Arc<AccountStatus>>> {
-    db.recent(
-        |recent| &recent.account_statuses,
+    db.cached(
+        |cache| &cache.account_statuses,
         id,
         || {
             db.first(
@@ -173,7 +172,7 @@ pub fn account_status(db: &Db<'_>, id: i64) -> Result<Option<Arc<AccountStatus>>
     )
 }
 
-/// Whether another account than `except_id` has that user name, in any letter case.
+/// Returns whether another account than `except_id` has that user name, in any letter case.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read.
@@ -184,7 +183,7 @@ pub fn username_taken(db: &Db<'_>, username: &str, except_id: i64) -> Result<boo
         .is_some())
 }
 
-/// Stores everything that can change about an account.
+/// Updates all changeable fields of an account.
 ///
 /// # Errors
 /// [`crate::Error::Taken`] when the user name or the address belongs to another account.
@@ -222,7 +221,7 @@ pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Stores the same password, hashed anew, unless it has been changed meanwhile.
+/// Stores a new hash of the same password, unless the password was changed in the meantime.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -234,12 +233,14 @@ pub fn rehash_password(db: &Db<'_>, id: i64, old: &str, new: &str) -> Result<()>
     Ok(())
 }
 
-/// Has all tokens of the account refused that were signed until now: its owner signed out everywhere, or it was blocked.
+/// Revokes all tokens of the account that were signed until now, because its owner signed out everywhere or it was
+/// blocked.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
 pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
-    // Tokens count in seconds. Those of this second are refused too; what is signed after this begins with the next.
+    // Tokens have a resolution of one second. Those of the current second are revoked too; new ones start with the
+    // next second.
     let next_second_ms = (now.as_seconds() + 1) * SECOND_MS;
     db.run(
         "UPDATE users SET tokens_from = max(?2, tokens_from + ?3) WHERE id = ?1",
@@ -248,7 +249,7 @@ pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Remembers whether an administrator made the account inactive.
+/// Records whether an administrator deactivated the account.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -257,7 +258,8 @@ pub fn set_deactivated(db: &Db<'_>, id: i64, deactivated: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether the account is new: inactive because its owner has not activated it yet, and not because of an administrator.
+/// Returns whether the account is inactive because its owner has not activated it yet, and not because of an
+/// administrator.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -267,12 +269,12 @@ pub fn awaits_activation(db: &Db<'_>, id: i64) -> Result<bool> {
     Ok(new.unwrap_or_default())
 }
 
-/// Removes an account with all that is its own: every table that refers to an account says that its rows go with it.
+/// Deletes an account and all its records. Every table that refers to accounts declares that its rows are deleted too.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.
 pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
-    // Subscribers need no account, so nothing refers from there.
+    // Subscribers do not need an account, so their table does not refer to it.
     db.run(
         "DELETE FROM subscribers WHERE email_index = (SELECT email_index FROM users WHERE id = ?1)",
         [id],
@@ -280,7 +282,7 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
     if db.vault.is_rotating()
         && let Some(user) = by_id(db, EntityId::Integer(id))?
     {
-        // The two may be under the indexes of different keys.
+        // The two hashes may have been made with different keys.
         for entry in db.vault.email_entries(&user.email) {
             db.run("DELETE FROM subscribers WHERE email_index = ?1", [entry])?;
         }
@@ -289,7 +291,7 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// Takes the columns id, uuid, role, status, consent, created_at and tokens_from.
+/// Reads the columns id, uuid, role, status, consent, created_at and tokens_from.
 pub(crate) fn account_status_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<AccountStatus> {
     let (id, uuid) = (row.take()?, row.take()?);
     let vault = db.vault.row(TABLE, uuid);

@@ -1,4 +1,4 @@
-//! What opens and seals the encrypted columns.
+//! Encryption of columns.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use uuid::Uuid;
 use crate::row::Columns;
 use crate::{Error, Result};
 
-/// The data key, the index key and the randomness for sealing.
+/// The data key, the index key, and the source of randomness for encryption.
 #[derive(Clone)]
 pub struct Vault {
     cipher: FieldCipher,
     index: BlindIndex,
-    /// Of a key that is being replaced.
+    /// The index key that is being replaced.
     older_index: Option<BlindIndex>,
     random: Arc<dyn Random>,
 }
 
 impl Vault {
-    /// A vault of these.
+    /// Creates a vault.
     pub fn new(cipher: FieldCipher, index: BlindIndex, random: Arc<dyn Random>) -> Self {
         Self {
             cipher,
@@ -31,43 +31,43 @@ impl Vault {
         }
     }
 
-    /// The same, which also finds what is still under the index of an older key.
+    /// Adds the previous index key, so that rows that still use it are found.
     #[must_use]
     pub fn with_older_index(self, older_index: Option<BlindIndex>) -> Self {
         Self { older_index, ..self }
     }
 
-    /// Whether a field was sealed with the newest key.
+    /// Returns whether a field is encrypted with the newest key.
     pub(crate) fn is_current(&self, field: &[u8]) -> bool {
         self.cipher.is_current(field)
     }
 
-    /// Whether some of what is stored may be under the index of an older key.
+    /// Returns whether rows may still use the previous index key.
     pub(crate) fn is_rotating(&self) -> bool {
         self.older_index.is_some()
     }
 
-    /// The indexes under which something may stand: that of the newest key, then that of an older one.
+    /// Returns the indexes by which rows may be stored, newest first.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = &BlindIndex> {
         std::iter::once(&self.index).chain(&self.older_index)
     }
 
-    /// The entries under which an address may stand, the newest first.
+    /// Returns the keyed hashes under which an address may be stored, newest first.
     pub(crate) fn email_entries(&self, address: &str) -> impl Iterator<Item = [u8; 32]> {
         self.indexes().map(|index| index.email(address))
     }
 
-    /// The randomness.
+    /// Returns the source of randomness.
     pub fn random(&self) -> &dyn Random {
         &*self.random
     }
 
-    /// The keyed index over e-mail addresses.
+    /// Returns the keyed index over e-mail addresses.
     pub fn index(&self) -> &BlindIndex {
         &self.index
     }
 
-    /// The columns of one row.
+    /// Returns the vault for the columns of one row.
     pub(crate) fn row(&self, table: &'static str, uuid: Uuid) -> RowVault<'_> {
         RowVault {
             vault: self,
@@ -77,7 +77,7 @@ impl Vault {
     }
 }
 
-/// Seals and opens the columns of one row.
+/// Encrypts and decrypts the columns of one row.
 pub(crate) struct RowVault<'a> {
     vault: &'a Vault,
     table: &'static str,
@@ -119,35 +119,35 @@ impl RowVault<'_> {
         })
     }
 
-    /// Opens the next column of the row, a text.
+    /// Decrypts the next column of the row, a text.
     pub(crate) fn open(&self, column: &'static str, row: &mut Columns<'_>) -> Result<String> {
         self.maybe_open(column, row)?.ok_or_else(|| self.unknown(column))
     }
 
-    /// Opens the next column of the row, a text or NULL.
+    /// Decrypts the next column of the row, a text or NULL.
     pub(crate) fn maybe_open(&self, column: &'static str, row: &mut Columns<'_>) -> Result<Option<String>> {
         let field = row.sealed()?;
         field.map(|field| self.open_text(column, field)).transpose()
     }
 
-    /// Opens a text.
+    /// Decrypts a text.
     pub(crate) fn open_text(&self, column: &'static str, field: &[u8]) -> Result<String> {
         String::from_utf8(self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
     }
 
-    /// Opens the next column of the row, a JSON value.
+    /// Decrypts the next column of the row, a JSON value.
     pub(crate) fn open_json<T: DeserializeOwned>(&self, column: &'static str, row: &mut Columns<'_>) -> Result<T> {
         let field = row.sealed()?.ok_or_else(|| self.unknown(column))?;
         serde_json::from_slice(&self.open_bytes(column, field)?).map_err(|_| self.unknown(column))
     }
 
-    /// The next column of the row, a JSON value that is not sealed.
+    /// Reads the next column of the row, an unencrypted JSON value.
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &'static str, row: &mut Columns<'_>) -> Result<T> {
         let text: String = row.take()?;
         serde_json::from_str(&text).map_err(|_| self.unknown(column))
     }
 
-    /// The error for a value that this version does not know.
+    /// Returns the error for a value that this version does not know.
     pub(crate) fn unknown(&self, column: &'static str) -> Error {
         Error::Unknown {
             table: self.table,

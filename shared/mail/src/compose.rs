@@ -1,4 +1,4 @@
-//! From a mail of the outbox to a message, ready to be sent.
+//! Composes a message from a mail of the outbox.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,15 +9,15 @@ use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 
 use crate::text;
 
-/// Makes the message of a mail: text and HTML, of the same words.
+/// Composes the message of a mail, as text and as HTML with the same content.
 ///
 /// # Errors
-/// [`MailError::Refused`] when nobody can have the recipient's address.
+/// [`MailError::Refused`] when the recipient's address is invalid.
 pub fn compose(mail: &OutboxMail, settings: &MailSettings) -> Result<Message, MailError> {
     let to = mail
         .to
         .parse()
-        .map_err(|_| MailError::Refused("nobody can have this address".to_owned()))?;
+        .map_err(|_| MailError::Refused("this address is invalid".to_owned()))?;
     let rendered = text::render(mail, settings);
     let sent_at = UNIX_EPOCH + Duration::from_millis(mail.created_at.as_millis().try_into().unwrap_or_default());
     let mut message = Message::builder();
@@ -52,11 +52,11 @@ fn part(content_type: ContentType, text: String) -> SinglePart {
     SinglePart::builder().header(content_type).body(readable(text))
 }
 
-/// The longest line that mail may carry unencoded, in bytes (RFC 5322 section 2.1.1).
+/// The longest line of a message without encoding, in bytes (RFC 5322 section 2.1.1).
 const MAX_LINE_BYTES: usize = 998;
 
-/// The text as it is where that is allowed, so that a link can be copied out of the file; otherwise encoded. (The
-/// library alone would encode as soon as a line is longer than 78 bytes, and links are.)
+/// Returns the text unencoded if all lines are short enough, so that a link can be copied out of the file. (By
+/// default, the library encodes texts with lines longer than 78 bytes, and links are longer.)
 fn readable(text: String) -> Body {
     if text.is_ascii() && text.lines().all(|line| line.len() <= MAX_LINE_BYTES) {
         Body::dangerous_pre_encoded(

@@ -10,7 +10,7 @@ use bespoke_services::mail::{MailError, MailSettings, Mailer};
 
 use crate::{Announce, compose};
 
-/// Writes each mail to a folder as `<uuid>.eml`, and hands its link to whoever sits at the terminal.
+/// Writes each mail to a folder as `<uuid>.eml`, and announces its link at the terminal.
 pub(crate) struct FolderMailer {
     folder: PathBuf,
     settings: MailSettings,
@@ -18,8 +18,8 @@ pub(crate) struct FolderMailer {
 }
 
 impl FolderMailer {
-    /// A mailer into that folder, which is made when the first mail comes. `announce` is called for each mail that
-    /// was delivered; it may show the link to a person, and must not write it to a log.
+    /// Creates a mailer for that folder, which is created with the first mail. `announce` is called for each delivered
+    /// mail. It may show the link to a person, and must not log it.
     pub(crate) fn new(folder: PathBuf, settings: MailSettings, announce: Option<Announce>) -> Self {
         Self {
             folder,
@@ -35,7 +35,7 @@ impl Mailer for FolderMailer {
         let message = compose(mail, &self.settings)?.formatted();
         let path = self.folder.join(format!("{}.eml", mail.uuid));
         tokio::fs::create_dir_all(&self.folder).await.map_err(failed)?;
-        // Aside first, under a name of its own: two processes may deliver the same mail at once.
+        // The file is written under a temporary name first, because two processes may deliver the same mail at once.
         let folder = self.folder.clone();
         let write = move || {
             let mut partial = tempfile::NamedTempFile::new_in(folder)?;
@@ -59,5 +59,5 @@ impl Mailer for FolderMailer {
 }
 
 fn failed(error: std::io::Error) -> MailError {
-    MailError::Failed(format!("the folder cannot be written: {error}"))
+    MailError::Failed(format!("cannot write to the folder: {error}"))
 }

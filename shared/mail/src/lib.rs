@@ -1,12 +1,13 @@
-//! Mails: their texts in every language, and what delivers them.
+//! Mails: their texts in every language, and their delivery.
 //!
-//! **What it is for.** From a row of the outbox to a message, and out: to a folder (the embedded default), to an SMTP server, or
-//! to AWS SES. A crate of its own, because only those who deliver need it: `bespoke` and the function `maintenance`.
+//! **Purpose.** Composes messages from rows of the outbox, and delivers them to a folder (the embedded default), to an
+//! SMTP server, or to AWS SES. It is a separate crate, because only `bespoke` and the function `maintenance` deliver
+//! mails.
 //!
-//! **What it must not know.** Where a row comes from, when it is tried again, and the environment.
+//! **Does not depend on** the outbox, its schedule of retries, and the environment.
 //!
-//! **How to add one more.** A text: a case of `Template` in `bespoke-core`, and an entry in every file of `texts/`. A deliverer:
-//! a module with a `Mailer`, and a case of `MailTransport`.
+//! **To add a text,** add a variant of `Template` in `bespoke-core`, and an entry in every file of `texts/`. **To add
+//! a transport,** write a module with a `Mailer`, and add a variant of `MailTransport`.
 
 mod compose;
 mod folder;
@@ -23,13 +24,13 @@ use bespoke_services::mail::{MailError, MailSettings, MailTransport, Mailer};
 
 pub use compose::compose;
 
-/// Shows a mail to a person at a terminal, and to no log.
+/// Shows a mail to a person at a terminal. It must not log the mail.
 pub type Announce = fn(&OutboxMail);
 
-/// The mailer that the settings name. `announce` is called for each mail that went to a folder.
+/// Creates the mailer of the settings. `announce` is called for each mail that was written to a folder.
 ///
 /// # Errors
-/// [`MailError`] when the settings cannot be used.
+/// [`MailError`] when the settings are invalid.
 pub fn mailer(settings: &MailSettings, announce: Option<Announce>) -> Result<Arc<dyn Mailer>, MailError> {
     let settings = settings.clone();
     Ok(match settings.transport.clone() {

@@ -14,16 +14,16 @@ use serde::Serialize;
 
 use crate::compose;
 
-/// How long a connection may take, TLS included, in milliseconds.
+/// Timeout for connecting, TLS included, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 3_000;
-/// How long a complete call may take, in milliseconds.
+/// Timeout of a complete call, in milliseconds.
 const CALL_TIMEOUT_MS: u64 = 20_000;
 /// Path of the operation `SendEmail`.
 const SEND_EMAIL: &str = "/v2/email/outbound-emails";
 /// Codes of errors that mean that the service will never accept this mail.
 const PERMANENT_ERRORS: [&str; 2] = ["MessageRejected", "BadRequestException"];
 
-/// Sends mails by SES, as complete messages, so that their headers are ours.
+/// Sends mails by SES as complete messages, so that SES does not write their headers.
 pub(crate) struct SesMailer {
     ses: SesSettings,
     settings: MailSettings,
@@ -73,7 +73,7 @@ impl SesMailer {
         }
     }
 
-    /// Made for the first mail, because most runs of maintenance have none.
+    /// The service is created for the first mail, because most runs of maintenance have none.
     fn service(&self) -> &Service {
         self.service.get_or_init(|| {
             Service::new(ServiceSettings {
@@ -91,7 +91,7 @@ impl SesMailer {
 
 #[async_trait]
 impl Mailer for SesMailer {
-    /// Calls the service once, because a call that got its response too late may have sent the mail.
+    /// Calls the service only once, because a call without a timely response may have sent the mail.
     async fn deliver(&self, mail: &OutboxMail, now: Timestamp) -> Result<(), MailError> {
         let data = STANDARD.encode(compose(mail, &self.settings)?.formatted());
         let body = SendEmail {
@@ -112,7 +112,7 @@ impl Mailer for SesMailer {
     }
 }
 
-/// Errors that concern the account (paused, not verified yet, over its limits) pass; errors that concern the mail stay.
+/// Errors of the account (paused, not verified yet, over its limits) are temporary; errors of the mail are permanent.
 fn mail_error(error: CallError) -> MailError {
     match error {
         CallError::NoCredentials(text) => MailError::Failed(format!("no credentials of AWS: {text}")),

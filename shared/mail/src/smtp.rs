@@ -11,9 +11,9 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use crate::compose;
 
-/// How long the server may take for an answer, in seconds.
+/// Timeout of a response of the server, in seconds.
 const TIMEOUT_S: u64 = 20;
-/// Most connections at once.
+/// The maximum number of connections.
 const MAX_CONNECTIONS: u32 = 2;
 
 /// Sends mails by SMTP.
@@ -23,7 +23,7 @@ pub(crate) struct SmtpMailer {
 }
 
 impl SmtpMailer {
-    /// A mailer to the server of that URL.
+    /// Creates a mailer for the server of that URL.
     pub(crate) fn new(url: &str, settings: MailSettings) -> Result<Self, MailError> {
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
             .map_err(|_| MailError::Refused("the URL of the SMTP server cannot be used".to_owned()))?;
@@ -45,17 +45,17 @@ impl Mailer for SmtpMailer {
     }
 }
 
-/// A server's own words may repeat the address, so only its number is kept.
+/// Keeps only the code, because the text of the server may repeat the address.
 fn of(error: Error) -> MailError {
-    let code = error.status().map(|code| format!("the server answered {code}"));
+    let code = error.status().map(|code| format!("the server responded with {code}"));
     if error.is_permanent() {
         MailError::Refused(code.unwrap_or_else(|| "for good".to_owned()))
     } else if error.is_timeout() {
-        MailError::Failed("the server did not answer in time".to_owned())
+        MailError::Failed("the server did not respond in time".to_owned())
     } else if let Some(code) = code {
         MailError::Failed(code)
     } else if error.is_tls() {
-        MailError::Failed("no secure connection came about".to_owned())
+        MailError::Failed("the TLS connection failed".to_owned())
     } else {
         MailError::Failed("the connection failed".to_owned())
     }

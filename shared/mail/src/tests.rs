@@ -1,4 +1,4 @@
-//! What the tests of this crate send.
+//! Tests of mails and their delivery.
 
 mod folder;
 mod ses;

@@ -1,4 +1,4 @@
-//! The words of a mail, put into the layout.
+//! Renders the texts of mails into the layout.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -9,18 +9,18 @@ use bespoke_core::validate::Language;
 use bespoke_services::mail::MailSettings;
 use serde::Deserialize;
 
-/// Where the website asks for support, and where it says why somebody got a mail.
+/// Paths of the website: the page for supporters, and the pages that explain why a mail was sent.
 const PATRONS_PATH: &str = "/patrons/join";
 const WHY_PATH: &str = "/docs/faq/email/why-";
 
-/// A mail as it is read.
+/// A rendered mail.
 pub(crate) struct Rendered {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
 }
 
-/// The words of all mails in one language.
+/// The texts of all mails in one language.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {
@@ -35,7 +35,7 @@ struct Words {
     mails: HashMap<Template, MailWords>,
 }
 
-/// The words of one mail.
+/// The texts of one mail.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MailWords {
@@ -46,7 +46,7 @@ struct MailWords {
     closing: String,
 }
 
-/// What the layout shows; what is `None` is left out.
+/// Variables of the layout. `None` leaves a part out.
 struct View<'a> {
     language: &'static str,
     service: &'a str,
@@ -130,7 +130,7 @@ fn view<'a>(mail: &'a OutboxMail, settings: &'a MailSettings) -> View<'a> {
     }
 }
 
-/// The page of the website that says why somebody got such a mail (contract-2023 section 5).
+/// Returns the page of the website that explains why mails of that kind are sent.
 fn why_page(template: Template) -> Option<&'static str> {
     match template {
         Template::Signup => Some("signup"),
@@ -145,7 +145,7 @@ fn why_page(template: Template) -> Option<&'static str> {
     }
 }
 
-/// The words of a language; read when the first mail in it is rendered.
+/// Returns the texts of a language, which are parsed when the first mail in it is rendered.
 fn words(language: Language) -> &'static Words {
     static EN: LazyLock<Words> = LazyLock::new(|| read(include_str!("../texts/en.yaml")));
     static DE: LazyLock<Words> = LazyLock::new(|| read(include_str!("../texts/de.yaml")));

@@ -159,7 +159,7 @@ impl Service {
 
     async fn identity(&self) -> Result<Identity, CallError> {
         let access = self.access.as_ref().ok_or_else(|| {
-            CallError::NoCredentials("neither AWS_ACCESS_KEY_ID nor a profile or role is there".to_owned())
+            CallError::NoCredentials("there is neither AWS_ACCESS_KEY_ID nor a profile or role".to_owned())
         })?;
         let credentials = access.provide_credentials().await;
         let credentials = credentials.map_err(|error| CallError::NoCredentials(error.to_string()))?;
@@ -167,7 +167,7 @@ impl Service {
     }
 }
 
-/// The code of an error. Some services write it in a header and others in the body, behind the name of its package or before a URL.
+/// Returns the code of an error. Some services write it in a header and others in the body, behind the name of its package or before a URL.
 fn error_code(response: &Response<Bytes>) -> String {
     let header = response.headers().get(ERROR_TYPE).and_then(|value| value.to_str().ok());
     let Refusal { kind, code } = serde_json::from_slice(response.body()).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! GitHub, where issues and discussions are opened and pages of the website are proposed (contract-2023 section 7.1). Without
-//! settings there is none, and nothing else is missed.
+//! GitHub, where issues and discussions are opened and pages of the website are proposed. Without settings, GitHub is
+//! not used.
 
 mod client;
 mod discussions;
@@ -16,38 +16,38 @@ use serde_json::{Map, Value};
 use crate::Token;
 use crate::http::{CallError, Http};
 
-/// How GitHub is reached, and what is done there.
+/// Access to GitHub, and the settings of issues, discussions and proposals.
 #[derive(Debug, Clone)]
 pub struct GitHubSettings {
     /// URL of the API, without a slash at its end.
     pub api_url: String,
-    /// What the API wants to see.
+    /// The token for the API.
     pub token: Token,
-    /// Who owns the repository.
+    /// Owner of the repository.
     pub owner: String,
     /// Name of the repository.
     pub repository: String,
-    /// The branch that pages are proposed for.
+    /// The branch that proposals of pages are based on.
     pub branch: String,
-    /// Labels that anybody may give an issue.
+    /// Labels that all callers may give an issue.
     pub labels: Vec<String>,
-    /// The last part of the URL of the category that discussions are opened in.
+    /// Slug of the category in which discussions are opened.
     pub discussion_category: String,
-    /// Who proposes pages where the account does not say who it is at GitHub.
+    /// Commit author of pages whose account does not name its GitHub account.
     pub author: Author,
-    /// The account there that proposals call in.
+    /// The GitHub account that is mentioned in proposals.
     pub notify: Option<String>,
 }
 
-/// GitHub, when there are settings for it.
+/// Returns a client if there are settings for GitHub.
 pub fn connect(settings: Option<GitHubSettings>, http: Arc<Http>) -> Option<Box<dyn GitHub>> {
     Some(Box::new(client::Client::new(settings?, http)))
 }
 
-/// A thing at GitHub, as its API describes it.
+/// An object of GitHub, as its API returns it.
 pub type Described = Map<String, Value>;
 
-/// An issue that is to be opened; it has nothing else.
+/// An issue to open.
 #[derive(Debug, Clone, Serialize)]
 pub struct NewIssue {
     /// Title.
@@ -58,7 +58,7 @@ pub struct NewIssue {
     pub labels: Vec<String>,
 }
 
-/// Kinds of pages that are proposed.
+/// Kinds of pages that can be proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PageKind {
     /// A post of the blog.
@@ -68,7 +68,7 @@ pub enum PageKind {
 }
 
 impl PageKind {
-    /// Its name, in paths as well.
+    /// Returns the name of the kind, which is also part of paths.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Blog => "blog",
@@ -76,7 +76,7 @@ impl PageKind {
         }
     }
 
-    /// The kind of that name.
+    /// Returns the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Blog, Self::Showcase]
             .into_iter()
@@ -84,96 +84,97 @@ impl PageKind {
     }
 }
 
-/// Who wrote a page.
+/// The author of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Author {
-    /// Name, as a rule the one at GitHub.
+    /// Name, usually the user name at GitHub.
     pub name: String,
     /// E-mail address.
     pub email: String,
 }
 
-/// A page that is to be proposed.
+/// A page to propose.
 #[derive(Debug, Clone)]
 pub struct NewPage {
     /// Kind.
     pub kind: PageKind,
-    /// Its name in paths; whoever makes one sees to it that it is a slug.
+    /// Name of the page in paths. The caller ensures that it is a slug.
     pub slug: String,
     /// The page, in Markdown.
     pub markdown: String,
-    /// The language of who wrote it.
+    /// The language of the author.
     pub language: Language,
-    /// The user name of who wrote it.
+    /// The user name of the author.
     pub username: String,
-    /// Who that is at GitHub, where he says so.
+    /// The author at GitHub, if the account names it.
     pub author: Option<Author>,
 }
 
-/// What was made for a page.
+/// The objects that were created for a page.
 #[derive(Debug, Clone)]
 pub struct Proposal {
     /// The branch.
     pub branch: Described,
-    /// The file, and its commit.
+    /// The file and its commit.
     pub file: Described,
     /// The pull request.
     pub pull_request: Described,
 }
 
-/// Why there is no proposal.
+/// The reason why a proposal failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProposalError {
-    /// There is such a page, or a proposal for one.
-    #[error("there is such a page, or a proposal for it")]
+    /// The page or a proposal for it exists already.
+    #[error("the page or a proposal for it exists already")]
     Taken,
-    /// The first question was not answered: nothing was made.
-    #[error("nothing was made: {0}")]
+    /// The first call failed. Nothing was created.
+    #[error("nothing was created: {0}")]
     Unavailable(CallError),
-    /// A later step failed, and what had been made before it is removed again.
+    /// A later step failed. Everything that had been created was removed.
     #[error("{step}: {problem}")]
     Failed {
-        /// Which.
+        /// The step.
         step: &'static str,
-        /// Why.
+        /// The cause.
         problem: CallError,
     },
-    /// The same, but its branch is still there, so that nobody can propose the page until somebody has removed that.
+    /// A later step failed, and its branch could not be removed. The page cannot be proposed until the branch is
+    /// removed by hand.
     #[error("{0}; its branch was left behind")]
     LeftBehind(Box<ProposalError>),
 }
 
-/// The repository at GitHub. Nothing that makes something is asked for twice.
+/// The repository at GitHub. Calls that create something are never repeated.
 #[async_trait]
 pub trait GitHub: Send + Sync {
-    /// The labels that anybody may give an issue.
+    /// Returns the labels that all callers may give an issue.
     fn labels(&self) -> &[String];
 
-    /// Opens an issue, and gives it.
+    /// Opens an issue, and returns it.
     ///
     /// # Errors
-    /// [`CallError`]; where there was no answer, it may have been opened.
+    /// [`CallError`]. Without a response, the issue may have been opened nevertheless.
     async fn create_issue(&self, issue: &NewIssue) -> Result<Described, CallError>;
 
-    /// Opens a discussion, and gives the answer to that: `data.createDiscussion.discussion` has its `url`.
+    /// Opens a discussion, and returns the response: `data.createDiscussion.discussion` contains its `url`.
     ///
     /// # Errors
     /// As [`GitHub::create_issue`].
     async fn create_discussion(&self, title: &str, body: &str) -> Result<Described, CallError>;
 
-    /// Proposes a page: a branch of its own, a file in it, and a pull request.
+    /// Proposes a page: a new branch, a file in it, and a pull request.
     ///
     /// # Errors
     /// [`ProposalError`]
     async fn propose(&self, page: &NewPage) -> Result<Proposal, ProposalError>;
 
-    /// Whether there is a page of that name; what was asked lately is not asked again.
+    /// Returns whether a page of that name exists. The list of pages is cached.
     ///
     /// # Errors
     /// [`CallError`]
     async fn has_page(&self, kind: PageKind, slug: &str, now: Timestamp) -> Result<bool, CallError>;
 
-    /// Whether there is an open proposal for a page of that name: its branch.
+    /// Returns whether the branch of an open proposal for that page exists.
     ///
     /// # Errors
     /// [`CallError`]

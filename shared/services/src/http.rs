@@ -1,4 +1,5 @@
-//! The client for calls to services out there: bounded in time and size, repeated where that is safe, and never redirected.
+//! The client for calls to external services: bounded in time and size, retried if that is safe, and without
+//! redirects.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,55 +12,55 @@ use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
-/// How long a connection may take to come about, in milliseconds.
+/// Timeout for connecting, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 3_000;
-/// How long a whole call may take, in milliseconds, where the settings say nothing else.
+/// Default timeout of a complete call, in milliseconds.
 pub const CALL_TIMEOUT_MS: u64 = 10_000;
-/// How often a call is repeated that may be.
+/// The maximum number of retries.
 const REPEATS: usize = 2;
-/// The first wait before a repeat, in milliseconds.
+/// The first backoff before a retry, in milliseconds.
 const FIRST_WAIT_MS: u64 = 100;
-/// The largest answer that is read, in bytes.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-/// Some services ask that callers say who they are.
+/// The largest response that is read, in bytes.
+const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
+/// Some services require that callers identify themselves.
 const USER_AGENT: &str = concat!("bespoke/", env!("CARGO_PKG_VERSION"));
 
-/// A call that brought no answer, or none that can be used. Its text names no address, token or body.
+/// A call without a usable response. The text contains no address, token or body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The service refused.
-    #[error("it answered {0}")]
+    /// The service responded with an error status.
+    #[error("it responded with {0}")]
     Refused(StatusCode),
-    /// There was no answer in time, none at all, or only a part of one.
-    #[error("no answer: {0}")]
-    NoAnswer(&'static str),
-    /// The answer is none that such a service gives.
-    #[error("an answer that cannot be read")]
-    Garbage,
+    /// The response was late, missing or incomplete.
+    #[error("no response: {0}")]
+    NoResponse(&'static str),
+    /// The response is not in the format of the service.
+    #[error("the response cannot be read")]
+    InvalidResponse,
 }
 
 impl CallError {
-    /// A name for the kind of error, as spans have it in `error.type`.
+    /// Returns the kind of error for the field `error.type` of spans.
     fn kind(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",
-            Self::NoAnswer(_) => "no_answer",
-            Self::Garbage => "unreadable_answer",
+            Self::NoResponse(_) => "no_answer",
+            Self::InvalidResponse => "unreadable_answer",
         }
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct CallResponse {
     /// Status.
     pub status: StatusCode,
     /// Body.
     pub body: Bytes,
 }
 
-impl Answer {
-    /// The answer, when its status says that all went well.
+impl CallResponse {
+    /// Returns the response if its status is a success.
     ///
     /// # Errors
     /// [`CallError::Refused`]
@@ -71,30 +72,30 @@ impl Answer {
         }
     }
 
-    /// The body as JSON of that form.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`CallError::Garbage`]
+    /// [`CallError::InvalidResponse`]
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        serde_json::from_slice(&self.body).map_err(|_| CallError::Garbage)
+        serde_json::from_slice(&self.body).map_err(|_| CallError::InvalidResponse)
     }
 }
 
-/// The client. It is made at the first call: most processes call nobody.
+/// The client. It is created at the first call, because most processes make none.
 pub struct Http {
     timeout_ms: u64,
-    /// Connections to one host that are kept open for the next call.
+    /// The maximum number of idle connections per host.
     idle_connections: usize,
     client: OnceLock<Client>,
 }
 
 impl Http {
-    /// A client whose calls may take so long, in milliseconds.
+    /// Creates a client with a timeout per call, in milliseconds.
     pub fn new(timeout_ms: u64) -> Self {
         Self::keeping(timeout_ms, usize::MAX)
     }
 
-    /// The same, with a new connection for each call: for a runtime that stands still between calls.
+    /// Creates a client that opens a new connection for each call, for a runtime that is frozen between calls.
     pub fn without_idle_connections(timeout_ms: u64) -> Self {
         Self::keeping(timeout_ms, 0)
     }
@@ -107,20 +108,20 @@ impl Http {
         }
     }
 
-    /// A request that is to be put together, and sent with [`send`].
+    /// Begins a request. [`send`] sends it.
     pub fn request(&self, method: Method, url: impl reqwest::IntoUrl) -> RequestBuilder {
         self.client().request(method, url)
     }
 
-    /// Sends a request of another library once, without a span and without a trace of its own.
+    /// Sends a request of another library once, without a span and without trace headers.
     ///
     /// # Errors
-    /// [`CallError::NoAnswer`]; [`CallError::Garbage`] for a response that is too large.
+    /// [`CallError::NoResponse`]; [`CallError::InvalidResponse`] for a response that is too large.
     pub async fn forward(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, CallError> {
         let request = request
             .try_into()
-            .map_err(|_| CallError::NoAnswer("the URL cannot be used"))?;
-        let Answer { status, body } = exchange(self.client(), request).await?;
+            .map_err(|_| CallError::NoResponse("the URL cannot be used"))?;
+        let CallResponse { status, body } = exchange(self.client(), request).await?;
         let mut response = http::Response::new(body);
         *response.status_mut() = status;
         Ok(response)
@@ -134,7 +135,7 @@ impl Http {
     }
 }
 
-/// What all clients have in common; a call of one may take so long, in milliseconds.
+/// Returns the settings of all clients, with a timeout per call in milliseconds.
 pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls_config())
@@ -144,12 +145,12 @@ pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
         .timeout(Duration::from_millis(timeout_ms))
 }
 
-/// Sends a request. One that may be repeated (GET, HEAD, PUT, DELETE) is, where the service does not answer or says that it is in
-/// trouble.
+/// Sends a request. Idempotent methods (GET, HEAD, PUT, DELETE) are retried if the service does not respond or fails
+/// temporarily.
 ///
 /// # Errors
-/// [`CallError::NoAnswer`]; a status that is no success is an answer.
-pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
+/// [`CallError::NoResponse`]. A response with an error status is not an error here.
+pub async fn send(request: RequestBuilder) -> Result<CallResponse, CallError> {
     let (client, request) = split(request)?;
     let repeatable = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(request.method());
     let Some(first) = request.try_clone().filter(|_| repeatable) else {
@@ -158,18 +159,18 @@ pub async fn send(request: RequestBuilder) -> Result<Answer, CallError> {
     let attempt = async || {
         let request = first.try_clone().expect("it could be cloned before");
         match once(&client, request).await {
-            Ok(answer) if answer.status.is_server_error() => Err(Trouble::Answer(answer)),
+            Ok(answer) if answer.status.is_server_error() => Err(Failure::Status(answer)),
             Ok(answer) => Ok(answer),
-            Err(error) => Err(Trouble::None(error)),
+            Err(error) => Err(Failure::Call(error)),
         }
     };
     match attempt.retry(waits()).await {
-        Ok(answer) | Err(Trouble::Answer(answer)) => Ok(answer),
-        Err(Trouble::None(error)) => Err(error),
+        Ok(answer) | Err(Failure::Status(answer)) => Ok(answer),
+        Err(Failure::Call(error)) => Err(error),
     }
 }
 
-/// The waits before the repeats of a call.
+/// Returns the backoff between retries.
 pub(crate) fn waits() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(FIRST_WAIT_MS))
@@ -177,11 +178,11 @@ pub(crate) fn waits() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// Sends a request that may not be repeated, though its method says that it may.
+/// Sends a request once, even if its method is idempotent.
 ///
 /// # Errors
 /// As [`send`].
-pub async fn send_once(request: RequestBuilder) -> Result<Answer, CallError> {
+pub async fn send_once(request: RequestBuilder) -> Result<CallResponse, CallError> {
     let (client, request) = split(request)?;
     once(&client, request).await
 }
@@ -190,17 +191,17 @@ fn split(request: RequestBuilder) -> Result<(Client, reqwest::Request), CallErro
     let (client, request) = request.build_split();
     Ok((
         client,
-        request.map_err(|_| CallError::NoAnswer("the URL cannot be used"))?,
+        request.map_err(|_| CallError::NoResponse("the URL cannot be used"))?,
     ))
 }
 
-/// What may be better next time.
-enum Trouble {
-    Answer(Answer),
-    None(CallError),
+/// A failure that a retry may solve.
+enum Failure {
+    Status(CallResponse),
+    Call(CallError),
 }
 
-async fn once(client: &Client, request: reqwest::Request) -> Result<Answer, CallError> {
+async fn once(client: &Client, request: reqwest::Request) -> Result<CallResponse, CallError> {
     let url = request.url();
     let span = trace::outgoing_call(request.method(), url.host_str(), url.port_or_known_default());
     let answer = exchange(client, request).instrument(span.clone()).await;
@@ -211,17 +212,19 @@ async fn once(client: &Client, request: reqwest::Request) -> Result<Answer, Call
     answer
 }
 
-async fn exchange(client: &Client, request: reqwest::Request) -> Result<Answer, CallError> {
-    let response = client.execute(request).await.map_err(no_answer)?;
+async fn exchange(client: &Client, request: reqwest::Request) -> Result<CallResponse, CallError> {
+    let response = client.execute(request).await.map_err(no_response)?;
     let status = response.status();
-    let body = read(response, MAX_ANSWER_BYTES).await?.ok_or(CallError::Garbage)?;
-    Ok(Answer { status, body })
+    let body = read(response, MAX_RESPONSE_BYTES)
+        .await?
+        .ok_or(CallError::InvalidResponse)?;
+    Ok(CallResponse { status, body })
 }
 
-/// The body; `None` when it is larger than that many bytes.
+/// Returns the body; `None` if it is larger than `limit` bytes.
 pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Result<Option<Bytes>, CallError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+    while let Some(chunk) = response.chunk().await.map_err(no_response)? {
         if body.len() + chunk.len() > limit {
             return Ok(None);
         }
@@ -230,14 +233,14 @@ pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Resul
     Ok(Some(body.freeze()))
 }
 
-/// The library's own words repeat the URL.
-pub(crate) fn no_answer(error: reqwest::Error) -> CallError {
-    CallError::NoAnswer(if error.is_timeout() {
+/// The error's own text is not used, because it repeats the URL.
+pub(crate) fn no_response(error: reqwest::Error) -> CallError {
+    CallError::NoResponse(if error.is_timeout() {
         "it took too long"
     } else if error.is_connect() {
-        "no connection came about"
+        "the connection failed"
     } else {
-        "it broke off"
+        "the connection was closed early"
     })
 }
 

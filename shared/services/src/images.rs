@@ -1,4 +1,4 @@
-//! Images: checked, made anew without anything but the picture, and kept under an id.
+//! Images: validated, re-encoded without metadata, and stored by id.
 
 mod bucket;
 mod cloudflare;
@@ -21,10 +21,10 @@ pub use fetch::Fetcher;
 pub use prepare::{MAX_SOURCE_BYTES, prepare, prepare_file};
 pub use sanity::SanitySettings;
 
-/// Where the images are.
+/// The location of the images.
 #[derive(Debug, Clone)]
 pub enum ImagePlace {
-    /// In the bucket, beside the database.
+    /// In the bucket, next to the database.
     Bucket,
     /// At Cloudflare Images.
     Cloudflare(CloudflareSettings),
@@ -32,7 +32,7 @@ pub enum ImagePlace {
     Sanity(SanitySettings),
 }
 
-/// The images that are there.
+/// Opens the store of images.
 pub fn store(place: &ImagePlace, bucket: Arc<dyn ObjectStore>, http: Arc<Http>) -> Box<dyn ImageStore> {
     match place.clone() {
         ImagePlace::Bucket => Box::new(bucket::BucketImages::new(bucket)),
@@ -41,18 +41,18 @@ pub fn store(place: &ImagePlace, bucket: Arc<dyn ObjectStore>, http: Arc<Http>) 
     }
 }
 
-/// A picture that is ready to be stored, or that was: a JPEG, or a PNG where it has transparency. Nothing else can be
-/// made into one of these than by [`prepare`] or by the store.
+/// A picture that is ready to be stored, or that was read from the store: a JPEG, or a PNG if it has transparency.
+/// Only [`prepare`] and the store create values of this type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image(Bytes);
 
 impl Image {
-    /// The file.
+    /// Returns the file.
     pub fn bytes(&self) -> &Bytes {
         &self.0
     }
 
-    /// The media type of the file.
+    /// Returns the media type of the file.
     pub fn media_type(&self) -> &'static str {
         const PNG_SIGNATURE: &[u8] = b"\x89PNG";
         if self.0.starts_with(PNG_SIGNATURE) {
@@ -63,58 +63,58 @@ impl Image {
     }
 }
 
-/// Why an image was not taken, or not found.
+/// The reason why an image was rejected or not found.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// Not base64, or no picture of a kind that is taken (PNG, JPEG, WebP, GIF).
-    #[error("this is no picture in a form that is taken")]
+    /// Not base64, or not a picture of a supported kind (PNG, JPEG, WebP, GIF).
+    #[error("this is not a picture in a supported format")]
     Invalid,
-    /// The file or the picture is larger than what is taken.
+    /// The file or the picture exceeds a limit.
     #[error("the picture is too large")]
     TooLarge,
-    /// Too many pictures are being worked on.
-    #[error("too many pictures wait to be worked on")]
+    /// Too many pictures are being processed.
+    #[error("too many pictures are being processed")]
     Busy,
-    /// It cannot be got from its URL, or may not.
-    #[error("the picture cannot be got from there")]
+    /// The URL is not allowed, or could not be fetched.
+    #[error("the picture cannot be fetched from this URL")]
     Url,
-    /// The bucket did not take it, or did not answer.
+    /// The bucket failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The service that keeps images did not take it, or did not answer.
-    #[error("the service that keeps images: {0}")]
+    /// The service that stores the images failed.
+    #[error("the image service: {0}")]
     Service(#[from] CallError),
 }
 
-/// A place for images.
+/// A store of images.
 #[async_trait]
 pub trait ImageStore: Send + Sync {
-    /// Stores an image in place of the one that had the id. Either the old one or the new one is there afterwards.
+    /// Stores an image and replaces an older one of that id. If it fails, either the old or the new image remains.
     ///
     /// # Errors
     /// [`ImageError::Store`], [`ImageError::Service`]
     async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError>;
 
-    /// Stores an image unless the id has one. Gives whether it was stored.
+    /// Stores an image unless the id has one. Returns whether it was stored.
     ///
     /// # Errors
     /// As [`ImageStore::put`].
     async fn ensure(&self, id: &ImageId, image: Image) -> Result<bool, ImageError>;
 
-    /// The image of that id.
+    /// Returns the image of that id.
     ///
     /// # Errors
     /// As [`ImageStore::put`].
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError>;
 
-    /// Removes the image of that id; no error when there is none.
+    /// Removes the image of that id. Succeeds if there is none.
     ///
     /// # Errors
     /// As [`ImageStore::put`].
     async fn remove(&self, id: &ImageId) -> Result<(), ImageError>;
 
-    /// A URL at which the store itself hands the image out to anybody, for `lifetime_ms` milliseconds; `None` where it
-    /// has none to offer.
+    /// Returns a URL at which all clients can fetch the image from the store for `lifetime_ms` milliseconds; `None` if
+    /// the store has no such URLs.
     ///
     /// # Errors
     /// As [`ImageStore::put`].

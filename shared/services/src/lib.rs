@@ -1,13 +1,13 @@
-//! The outside world behind small traits: mail, images, GitHub, sign-in providers, and a store of secrets.
+//! External services behind small traits: mail, images, GitHub, OAuth providers, and a store of secrets.
 //!
-//! **What it is for.** Speaking to what is not ours. Each service is a trait with an embedded default that needs no
-//! account anywhere, so that a fresh installation works alone.
+//! **Purpose.** Calls to external services. Each service is a trait with an embedded default that needs no account, so
+//! that a fresh installation works without any.
 //!
-//! **What it must not know.** HTTP requests of ours, SQL, the environment. It is handed entities of `bespoke-core`,
-//! and the bucket for what is kept there.
+//! **Does not depend on** HTTP requests to this API, SQL and the environment. Callers pass entities of `bespoke-core`,
+//! and the bucket if the service stores objects.
 //!
-//! **How to add one more.** A module with the trait, the default, and the real thing beside it; time-outs on every
-//! call; nothing secret in an error's text.
+//! **To add a service,** write a module with the trait, the default and the implementation. Every call needs a
+//! timeout, and the texts of errors contain no secrets.
 
 pub mod aws;
 pub mod github;

@@ -1,5 +1,5 @@
-//! Mail: who takes it, and how it is set up. What delivers it is heavy, and so a crate of its own (`bespoke-mail`), for those
-//! alone who deliver.
+//! The interface for mail, and its settings. The implementations have large dependencies, so they are in a separate
+//! crate (`bespoke-mail`), which only the processes that deliver mails use.
 
 use std::path::PathBuf;
 
@@ -9,24 +9,24 @@ use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::OutboxMail;
 use lettre::message::{Mailbox, Mailboxes};
 
-/// How the mails of an installation look, and where they go.
+/// Settings of the appearance and the delivery of mails.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
-    /// Who they are from.
+    /// The sender.
     pub from: Mailbox,
-    /// Where answers go; without any, to whom they are from.
+    /// The addresses for replies; if empty, replies go to the sender.
     pub reply_to: Mailboxes,
     /// Name of the service, as readers know it.
     pub service: String,
-    /// Where the website is, without a slash at its end; without one mails lead to none.
+    /// URL of the website without a slash at its end. Without it, mails contain no links to the website.
     pub website: Option<String>,
-    /// Where whoever runs the service gets letters.
+    /// Postal address of the operator.
     pub postal_address: Option<String>,
-    /// Who takes them.
+    /// Transport.
     pub transport: MailTransport,
 }
 
-/// Who takes the mails.
+/// The transport of mails.
 #[derive(Clone)]
 pub enum MailTransport {
     /// A folder: each mail becomes a file.
@@ -37,18 +37,18 @@ pub enum MailTransport {
     Ses(SesSettings),
 }
 
-/// How AWS SES is reached.
+/// Access to AWS SES.
 #[derive(Clone, Default)]
 pub struct SesSettings {
     /// Region.
     pub region: String,
-    /// URL of a server that is not AWS.
+    /// URL of a server that stands in for AWS.
     pub endpoint: Option<String>,
     /// Name of a configuration set.
     pub configuration_set: Option<String>,
-    /// Where complaints and bounces go.
+    /// The address for complaints and bounces.
     pub feedback: Option<String>,
-    /// Who asks.
+    /// Credentials.
     pub access: Option<SharedCredentialsProvider>,
 }
 
@@ -56,7 +56,7 @@ impl std::fmt::Debug for MailTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Folder(folder) => write!(f, "folder {}", folder.display()),
-            // The URL has a password.
+            // The URL is not shown, because it contains a password.
             Self::Smtp(_) => f.write_str("SMTP"),
             Self::Ses(settings) => write!(f, "AWS SES in {}", settings.region),
         }
@@ -66,24 +66,24 @@ impl std::fmt::Debug for MailTransport {
 /// A mail that could not be delivered. Its text goes to the log and to administrators, so it names no address.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// Trying again does not help: nobody can have the address, or it is refused for good.
+    /// Permanent failure: the address is invalid, or the mail was rejected for good.
     #[error("refused: {0}")]
     Refused(String),
-    /// The deliverer failed, or asks to try again.
+    /// Temporary failure.
     #[error("failed: {0}")]
     Failed(String),
 }
 
-/// Delivers mails. Delivering the same mail again must not make a second one where that can be avoided.
+/// Delivers mails. If possible, delivering the same mail again does not send a second one.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Delivers one mail. `now` is the time at which a call to a service is signed.
+    /// Delivers one mail. `now` is the signing time of a call to a service.
     ///
     /// # Errors
-    /// [`MailError`]; the mail has then not been sent, as far as can be known.
+    /// [`MailError`]. As far as known, the mail was not sent then.
     async fn deliver(&self, mail: &OutboxMail, now: Timestamp) -> Result<(), MailError>;
 
-    /// Whether delivery is at hand, so that a request can wait for it.
+    /// Returns whether the delivery is local and fast, so that a request can wait for it.
     fn is_local(&self) -> bool {
         false
     }

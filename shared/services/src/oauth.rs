@@ -1,4 +1,4 @@
-//! Signing in with an account at GitHub or Google (contract-2023 section 7.2), with PKCE: what they say about who comes back.
+//! Sign-in with an account at GitHub or Google, by OAuth with PKCE.
 
 mod github;
 mod google;
@@ -16,20 +16,20 @@ use sha2::{Digest, Sha256};
 use crate::Token;
 use crate::http::{CallError, Http, send};
 
-/// How a provider is reached.
+/// Access to a provider.
 #[derive(Debug, Clone)]
 pub struct OauthSettings {
-    /// Our name there.
+    /// Id of this client at the provider.
     pub client_id: String,
-    /// What proves that it is us.
+    /// Secret of this client.
     pub client_secret: Token,
-    /// The site to which the provider sends people back.
+    /// The site to which the provider redirects people.
     pub callback_site: String,
-    /// URL of the page where people say yes.
+    /// URL of the consent page.
     pub authorize_url: String,
-    /// URL that changes codes into tokens.
+    /// URL that exchanges codes for tokens.
     pub token_url: String,
-    /// URL of the API that says who somebody is, without a slash at its end.
+    /// URL of the API with the user's profile, without a slash at its end.
     pub api_url: String,
 }
 
@@ -43,7 +43,7 @@ pub struct OauthProviders {
 }
 
 impl OauthProviders {
-    /// The settings of that provider, when it is enabled.
+    /// Returns the settings of that provider if it is enabled.
     pub fn get(&self, provider: Provider) -> Option<&OauthSettings> {
         match provider {
             Provider::GitHub => self.github.as_ref(),
@@ -52,36 +52,36 @@ impl OauthProviders {
     }
 }
 
-/// Who came back, as the provider knows him.
+/// The identity that the provider returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The address; the provider has verified it.
+    /// The address, which the provider has verified.
     pub email: String,
-    /// What to call him.
+    /// Display name.
     pub name: String,
-    /// What he says about himself.
+    /// Biography in the profile.
     pub bio: Option<String>,
-    /// URL of his picture.
+    /// URL of the picture.
     pub picture: Option<String>,
-    /// What else there is: fields of the account's data.
+    /// Further fields for the account's data.
     pub data: Vec<(&'static str, String)>,
 }
 
-/// Why nobody came back.
+/// The reason why the provider returned no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum OauthError {
-    /// The code is none, or was used before, or not by who began.
-    #[error("the code does not work")]
+    /// The code is invalid, was used before, or belongs to another sign-in.
+    #[error("the code is invalid")]
     Code,
-    /// The provider has verified no address of his.
-    #[error("there is no verified address")]
+    /// The user has no address that the provider has verified.
+    #[error("the user has no verified address")]
     Unverified,
-    /// The provider does not answer as it should.
-    #[error("the provider: {0}")]
+    /// The provider failed.
+    #[error("the provider failed: {0}")]
     Call(#[from] CallError),
 }
 
-/// Where somebody goes to say yes. `verifier` is a secret of ours, of which only a digest is shown.
+/// Returns the URL of the consent page. It contains only a digest of the secret `verifier`.
 pub fn authorize_url(provider: Provider, settings: &OauthSettings, state: &str, verifier: &str) -> Option<String> {
     let mut url = Url::parse(&settings.authorize_url).ok()?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
@@ -102,7 +102,7 @@ fn redirect_uri(provider: Provider, settings: &OauthSettings) -> String {
     format!("{}/signin/callback/{}", settings.callback_site, provider.name())
 }
 
-/// Asks the provider who came back with that code.
+/// Exchanges the code, and returns the identity of the user.
 ///
 /// # Errors
 /// [`OauthError`]
@@ -148,16 +148,16 @@ async fn exchange(
     } else {
         answer.success()?.json()?
     };
-    // GitHub says so with a status of success.
+    // GitHub reports this error with a status of success.
     match (exchanged.error.as_ref().and_then(Value::as_str), exchanged.access_token) {
         (None, Some(token)) => Ok(token),
         (Some("bad_verification_code" | "invalid_grant"), _) => Err(OauthError::Code),
         _ if refused => Err(CallError::Refused(StatusCode::BAD_REQUEST).into()),
-        _ => Err(CallError::Garbage.into()),
+        _ => Err(CallError::InvalidResponse.into()),
     }
 }
 
-/// Asks the API something in the name of who came back.
+/// Queries the API with the token of the user.
 async fn ask<T: serde::de::DeserializeOwned>(http: &Http, url: String, token: &Token) -> Result<T, CallError> {
     let request = http.request(Method::GET, url).bearer_auth(token.expose());
     let request = request.header("accept", "application/json");

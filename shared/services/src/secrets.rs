@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::aws::{CallError, Service, ServiceSettings, headers};
 use crate::http::waits;
 
-/// How long a connection may take, TLS included, in milliseconds.
+/// Timeout for connecting, TLS included, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
-/// How long a call may take, in milliseconds.
+/// Timeout of a call, in milliseconds.
 const CALL_TIMEOUT_MS: u64 = 5_000;
 /// Name of the service in signatures and hosts.
 const SERVICE: &str = "secretsmanager";
@@ -30,7 +30,7 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 pub struct Secret {
     /// The version in use (`AWSCURRENT`).
     pub current: String,
-    /// The version that is about to come into use (`AWSPENDING`); otherwise the one that was in use before (`AWSPREVIOUS`).
+    /// The version that will be used next (`AWSPENDING`), or otherwise the previous one (`AWSPREVIOUS`).
     pub other: Option<String>,
 }
 
@@ -51,10 +51,10 @@ pub enum SecretError {
         /// Code of the error (`AccessDeniedException`, ...).
         code: String,
     },
-    /// The service did not respond, or the response is none of Secrets Manager.
+    /// The service did not respond, or the response is not one of Secrets Manager.
     #[error("Secrets Manager does not respond: {0}")]
     NoResponse(String),
-    /// The secret has no text.
+    /// The secret contains no text.
     #[error("the secret has no text (`SecretString`)")]
     NoText,
 }
@@ -70,7 +70,7 @@ impl From<CallError> for SecretError {
 }
 
 impl SecretError {
-    /// Whether the same call may succeed later.
+    /// Returns whether a retry may succeed.
     fn is_passing(&self) -> bool {
         match self {
             Self::NoResponse(_) => true,
@@ -83,7 +83,7 @@ impl SecretError {
 /// Reads the versions of a secret.
 ///
 /// # Errors
-/// [`SecretError`], if the version in use cannot be read.
+/// [`SecretError`] if the version in use cannot be read.
 pub async fn read(aws: &Aws, id: &str, now: Timestamp) -> Result<Secret, SecretError> {
     let region = region_of(id).map(str::to_owned).or_else(|| aws.region.clone());
     let service = Service::new(ServiceSettings {
@@ -101,7 +101,7 @@ pub async fn read(aws: &Aws, id: &str, now: Timestamp) -> Result<Secret, SecretE
         version(&service, id, PREVIOUS, now),
     );
     let current = current?.ok_or(SecretError::NoText)?;
-    // The label of a pending version often stays with it when it comes into use.
+    // A pending version often keeps its label after it came into use.
     let other = pending?.filter(|pending| *pending != current).or(previous?);
     Ok(Secret { current, other })
 }
@@ -112,7 +112,7 @@ struct Value {
     secret_string: Option<String>,
 }
 
-/// The text of the version with that label; `None` if the secret has no such version.
+/// Returns the text of the version with that label; `None` if the secret has no such version.
 async fn version(service: &Service, id: &str, label: &str, now: Timestamp) -> Result<Option<String>, SecretError> {
     let body = json!({ "SecretId": id, "VersionStage": label }).to_string();
     let call = async || -> Result<_, SecretError> {
@@ -133,7 +133,7 @@ async fn version(service: &Service, id: &str, label: &str, now: Timestamp) -> Re
     value.secret_string.ok_or(SecretError::NoText).map(Some)
 }
 
-/// The region in an ARN (`arn:aws:secretsmanager:eu-west-1:...`); `None` for a name.
+/// Returns the region of an ARN (`arn:aws:secretsmanager:eu-west-1:...`); `None` for a name.
 fn region_of(id: &str) -> Option<&str> {
     let mut parts = id.split(':');
     (parts.next() == Some("arn"))

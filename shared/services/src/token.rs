@@ -1,20 +1,20 @@
-//! What opens a service to us.
+//! Credentials for external services.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// A token or password: shown to the service alone.
+/// A token or password that is sent only to its service, and never logged.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Token(String);
 
 impl Token {
-    /// That text.
+    /// Wraps a text.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, for a request.
+    /// Returns the text for a request.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

@@ -1,15 +1,15 @@
-//! Bodies in chunks (RFC 9112 section 7.1), followed to their end.
+//! Finds the end of chunked bodies (RFC 9112 section 7.1).
 
-/// The longest line with the size of a chunk, in bytes, with its extensions.
+/// The longest line with the size of a chunk, in bytes, including extensions.
 const MAX_SIZE_LINE_BYTES: usize = 1024;
 /// The longest trailer, in bytes.
 const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
-/// A body that is not in chunks as the protocol has them.
+/// A body that violates the chunked coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Broken;
 
-/// The position in a body in chunks.
+/// The position in a chunked body.
 #[derive(Debug)]
 pub(super) struct Chunks {
     part: Part,
@@ -20,22 +20,22 @@ pub(super) struct Chunks {
 enum Part {
     /// In the line with the size of a chunk.
     Size,
-    /// In the content of a chunk, of which so many bytes are missing.
+    /// In the content of a chunk, of which this many bytes are missing.
     Content(u64),
-    /// In the line end behind the content of a chunk.
+    /// In the line end after the content of a chunk.
     ContentEnd,
-    /// In a line of the trailer, before which the trailer had so many bytes.
+    /// In a line of the trailer, after this many bytes of the trailer.
     Trailer(usize),
 }
 
-/// A line that is not yet at its end.
+/// An unfinished line.
 #[derive(Debug, Default, Clone, Copy)]
 struct Line {
     bytes: usize,
-    /// The number that it begins with, if it is the line with the size of a chunk.
+    /// The number at its beginning, if it is the line with the size of a chunk.
     size: u64,
     digits: usize,
-    /// Whether the number is at its end. Nothing here reads the extensions behind it.
+    /// Whether the number is complete. The extensions after it are ignored.
     has_extension: bool,
     after_cr: bool,
 }
@@ -50,7 +50,7 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// Follows the body in `bytes`; returns the number of bytes that belong to it, and whether it ends there.
+    /// Follows the body in `bytes`. Returns the number of bytes that belong to it, and whether it ends there.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Result<(usize, bool), Broken> {
         let mut at = 0;
         while at < bytes.len() {
@@ -84,7 +84,7 @@ impl Chunks {
         fits.then_some(()).ok_or(Broken)
     }
 
-    /// Moves on to the part behind a complete line; returns whether that line ends the body.
+    /// Moves to the part after a complete line. Returns whether that line ends the body.
     fn end_line(&mut self) -> Result<bool, Broken> {
         let line = std::mem::take(&mut self.line);
         let is_empty = line.bytes == 2;
@@ -101,7 +101,7 @@ impl Chunks {
 }
 
 impl Line {
-    /// Adds a byte; whether it ends the line. CR and LF are allowed only together.
+    /// Adds a byte. Returns whether it ends the line. CR and LF are allowed only together.
     fn push(&mut self, byte: u8, has_size: bool) -> Result<bool, Broken> {
         self.bytes += 1;
         match (self.after_cr, byte) {

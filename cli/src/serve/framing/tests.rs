@@ -161,7 +161,8 @@ fn unfinished_head_is_not_searched_again() {
     }
 }
 
-/// Follows the pieces of a connection as [`super::super::guarded`] does; the bytes that were passed, and the state behind them.
+/// Follows the pieces of a connection as [`super::super::guarded`] does. Returns the passed bytes, and the state after
+/// them.
 fn pass_pieces(pieces: &[&[u8]]) -> (usize, Behind) {
     let (mut framing, mut held, mut total) = (Framing::new(), Vec::new(), 0);
     let mut behind = Behind::Nothing;
@@ -200,7 +201,7 @@ proptest! {
         let starts = [0].into_iter().chain(cuts.iter().copied());
         let pieces: Vec<_> = starts.zip(ends).map(|(start, end)| &text.as_bytes()[start..end]).collect();
         let cut = pass_pieces(&pieces);
-        // A body that is broken is passed as far as it was read before.
+        // The part of a broken body that was read before is passed.
         if whole.1 == Behind::BrokenBody {
             prop_assert_eq!(cut.1, Behind::BrokenBody);
         } else {
@@ -209,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic_or_pass_more_than_there_is(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+    fn arbitrary_bytes_never_panic_or_pass_too_much(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
         let passed = Framing::new().pass(&bytes);
         prop_assert!(passed.bytes <= bytes.len());
     }

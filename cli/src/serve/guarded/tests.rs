@@ -8,13 +8,13 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const MALFORMED: &[u8] = b"REFUSED /400 HTTP/1.1\r\nHost: refused\r\n\r\n";
 const BUSY: &[u8] = b"REFUSED /503 HTTP/1.1\r\nHost: refused\r\n\r\n";
 
-/// A client, and the stream that the server has.
+/// Returns a client, and the stream of the server.
 fn connection(memory: &Arc<HeadMemory>) -> (DuplexStream, GuardedStream<DuplexStream>) {
     let (client, server) = duplex(64 * 1024);
     (client, GuardedStream::new(server, Arc::clone(memory)))
 }
 
-/// Everything that the server can read now.
+/// Returns all bytes that the server can read now.
 async fn readable(stream: &mut GuardedStream<DuplexStream>) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     loop {
@@ -100,7 +100,7 @@ async fn broken_body_is_an_error_behind_what_came_before() {
     assert_eq!(readable(&mut server).await.unwrap_err().kind(), ErrorKind::InvalidData);
 }
 
-/// A connection in the middle of a body, whose server shuts down.
+/// Returns a connection in the middle of a body, whose server shuts down.
 async fn closing() -> (DuplexStream, tokio::task::JoinHandle<Result<()>>) {
     let (mut client, mut server) = connection(&memory());
     let head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n";
@@ -112,7 +112,7 @@ async fn closing() -> (DuplexStream, tokio::task::JoinHandle<Result<()>>) {
 #[tokio::test]
 async fn shutdown_discards_the_rest_of_a_request_until_the_client_ends() {
     let (mut client, closing) = closing().await;
-    // The pipe holds less than this, so the write ends only if the server reads.
+    // The buffer of the pipe is smaller than this, so the write ends only if the server reads.
     client.write_all(&vec![0; 500_000]).await.unwrap();
     assert!(!closing.is_finished());
     assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0, "nothing more is sent");
@@ -137,7 +137,7 @@ async fn shutdown_between_requests_and_in_a_head_waits_for_nothing() {
     }
 }
 
-/// Reads the first request, if it is there.
+/// Reads the first request, if it is available.
 async fn first(stream: &mut GuardedStream<DuplexStream>) -> Option<Result<Option<Refusal>>> {
     let first = std::future::poll_fn(|context| stream.poll_first(context));
     tokio::select! { biased; first = first => Some(first), () = tokio::task::yield_now() => None }

@@ -1,4 +1,4 @@
-//! Accounts, and what they are reached by.
+//! Imported accounts, API keys, confirmations and subscribers.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::confirmation::Confirmation;
@@ -10,7 +10,7 @@ use rusqlite::named_params;
 use crate::users::IHASH_BYTES;
 use crate::{Db, Result, second_factors, users};
 
-/// Stores an account with its id; says what had to be changed.
+/// Inserts an account with its id. Returns the change that was necessary, if any.
 pub(super) fn user(
     db: &Db<'_>,
     user: &User,
@@ -20,13 +20,13 @@ pub(super) fn user(
     let mut change = None;
     let (mut username, mut lusername) = (user.username.clone(), user.lusername.clone());
     if users::username_taken(db, &lusername, user.account_status.id)? {
-        change = Some("its user name belongs to another account; it is called by its UUID now");
+        change = Some("its user name belongs to another account; it was replaced by the UUID");
         username = user.account_status.uuid.to_string();
         lusername.clone_from(&username);
     }
     let mut ihash = user.ihash.clone();
     if users::by_ihash(db, &ihash)?.is_some() {
-        change = Some("another account has the same ihash; it has a new one");
+        change = Some("another account has the same ihash; it was replaced by a new one");
         ihash = db.vault.random().hex::<IHASH_BYTES>();
     }
     let vault = db.vault.row("users", user.account_status.uuid);
@@ -74,7 +74,7 @@ pub(super) fn user(
     Ok(change)
 }
 
-/// Stores a key with what has been counted of it.
+/// Inserts an API key and its counted requests.
 pub(super) fn api_key(db: &Db<'_>, key: &ApiKey) -> Result<()> {
     crate::api_keys::insert(db, key)?;
     db.run(
@@ -84,12 +84,12 @@ pub(super) fn api_key(db: &Db<'_>, key: &ApiKey) -> Result<()> {
     Ok(())
 }
 
-/// Stores a confirmation beside others of its kind.
+/// Inserts a confirmation without removing others of its kind.
 pub(super) fn confirmation(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     crate::confirmations::add(db, confirmation)
 }
 
-/// Stores a subscriber in its state.
+/// Inserts a subscriber with its state.
 pub(super) fn subscriber(db: &Db<'_>, subscriber: &Subscriber, updated_at: Timestamp) -> Result<()> {
     let Subscriber {
         uuid,

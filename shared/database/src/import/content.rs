@@ -1,4 +1,4 @@
-//! What people and curators have made, with its integer ids and both its dates.
+//! Imported sets, patterns, bookmarks and curated content, with their integer ids, creation times and update times.
 
 use bespoke_core::entity::bookmark::Bookmark;
 use bespoke_core::entity::curated_set::CuratedSet;
@@ -12,7 +12,8 @@ use crate::row::json;
 use crate::sets::name_entry;
 use crate::{Db, Result, Vault};
 
-/// A set or a pattern, sealed: a tenth of what it takes in the open, where many wait to be stored.
+/// A set or a pattern with encrypted content. It takes a tenth of the memory of the decrypted one, because many wait
+/// to be stored.
 #[derive(Debug, Clone)]
 pub struct Sealed(Kind);
 

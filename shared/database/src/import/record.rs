@@ -1,4 +1,4 @@
-//! Rows of the original, and what is to be said of them.
+//! Records read from the legacy database, and issues to report.
 
 use bespoke_core::Timestamp;
 use bespoke_core::TotpSecret;
@@ -16,7 +16,7 @@ use bespoke_core::entity::user::User;
 use super::content::Sealed;
 use crate::Database;
 
-/// A row of the original, decrypted.
+/// A decrypted record of the legacy database.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each is what its type says")]
 pub enum Record {
@@ -40,7 +40,7 @@ pub enum Record {
 }
 
 impl Record {
-    /// The same, as small as it can be.
+    /// Encrypts and compacts the content.
     #[must_use]
     pub fn seal(self, database: &Database) -> Self {
         match self {
@@ -51,21 +51,21 @@ impl Record {
     }
 }
 
-/// What became of a row, where that is to be said.
+/// The result of a record that is worth reporting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// It could not be stored.
+    /// The record could not be stored.
     SetAside,
-    /// It was stored, not quite as it was.
+    /// The record was stored with a change.
     Changed,
-    /// There is nothing here that it could be stored as.
+    /// This server has no place for the record.
     LeftOut,
 }
 
 impl Verdict {
     pub(super) const ALL: [Self; 3] = [Self::SetAside, Self::Changed, Self::LeftOut];
 
-    /// The name as stored, and as people read it.
+    /// Returns the stored name, which is also shown to operators.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SetAside => "set aside",
@@ -75,52 +75,52 @@ impl Verdict {
     }
 }
 
-/// One row that was read.
+/// A row that was read.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Its id in the original.
+    /// Its id in the legacy database.
     pub id: String,
-    /// What is stored of it, if anything.
+    /// The record to store, if any.
     pub record: Option<Record>,
-    /// What is to be said of it.
+    /// Issues of the row, to be reported.
     pub notes: Vec<(Verdict, String)>,
 }
 
-/// Rows that follow each other in one table of the original.
+/// Consecutive rows of one table of the legacy database.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Name of the table.
     pub table: &'static str,
-    /// Rowid of the last row before them; 0 where there is none.
+    /// Rowid of the row before the first; 0 if there is none.
     pub after: i64,
-    /// Rowid of the last of them.
+    /// Rowid of the last row.
     pub last: i64,
     /// The rows.
     pub rows: Vec<Row>,
 }
 
-/// How far a table has come.
+/// The progress of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Name of the table in the original.
+    /// Name of the table in the legacy database.
     pub table: String,
     /// Rowid of the last row that was read.
     pub last_row: i64,
-    /// How many were read.
+    /// Number of rows that were read.
     pub rows: i64,
-    /// How many of those were stored.
+    /// Number of rows that were stored.
     pub stored: i64,
 }
 
-/// What is to be said of a row.
+/// An issue of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Name of the table in the original.
+    /// Name of the table in the legacy database.
     pub table: String,
-    /// Its id there.
+    /// Id of the record in the legacy database.
     pub id: String,
-    /// What became of it.
+    /// Result of the record.
     pub verdict: Verdict,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }

@@ -6,7 +6,7 @@ use super::{NOW, mail, settings};
 use crate::mailer;
 
 #[tokio::test]
-async fn a_mail_is_one_file_however_often_it_is_delivered() {
+async fn repeated_delivery_writes_one_file() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = dir.path().join("outbox");
     let mailer = mailer(&settings(MailTransport::Folder(outbox.clone())), None).unwrap();
@@ -37,7 +37,7 @@ async fn a_mail_is_one_file_however_often_it_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_bad_address_is_refused_for_good_and_leaves_nothing() {
+async fn invalid_address_is_a_permanent_failure() {
     let dir = tempfile::tempdir().unwrap();
     let mailer = mailer(&settings(MailTransport::Folder(dir.path().into())), None).unwrap();
     assert!(matches!(
@@ -48,7 +48,7 @@ async fn a_bad_address_is_refused_for_good_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_is_tried_again() {
+async fn unwritable_folder_is_a_temporary_failure() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();

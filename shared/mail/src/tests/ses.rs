@@ -15,7 +15,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::{NOW, mail, settings};
 use crate::mailer;
 
-/// AWS on this machine, for as long as a test needs it.
+/// A mock of AWS on loopback.
 struct Aws {
     child: Child,
     endpoint: String,
@@ -52,11 +52,11 @@ impl Aws {
         }
     }
 
-    /// Lets mails come from that address.
+    /// Verifies a sender address.
     async fn verify(&self, address: &str) {
         let request =
             Http::new(CALL_TIMEOUT_MS).request(Method::POST, format!("{}/v2/email/identities", self.endpoint));
-        // The server reads the name of the service there.
+        // The mock takes the name of the service from the credential scope.
         let scope =
             "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/ses/aws4_request, SignedHeaders=host, Signature=0";
         let request = request
@@ -65,7 +65,7 @@ impl Aws {
         http::send(request).await.unwrap().success().unwrap();
     }
 
-    /// What was sent, as the server keeps it.
+    /// Returns the messages that the mock received.
     async fn sent(&self) -> Value {
         let request = Http::new(CALL_TIMEOUT_MS).request(Method::GET, format!("{}/moto-api/data.json", self.endpoint));
         let all: Value = http::send(request).await.unwrap().json().unwrap();
@@ -75,14 +75,14 @@ impl Aws {
 
 impl Drop for Aws {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 #[tokio::test]
-async fn a_mail_goes_as_the_whole_message_to_one_address() {
+async fn mail_is_sent_as_a_complete_message() {
     let aws = Aws::start();
     let mailer = mailer(&settings(MailTransport::Ses(aws.settings())), None).unwrap();
     let refused = mailer.deliver(&mail("jane@example.com"), NOW).await;
@@ -113,7 +113,7 @@ async fn a_mail_goes_as_the_whole_message_to_one_address() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_away_is_tried_again() {
+async fn unavailable_service_is_a_temporary_failure() {
     let mut ses = Aws::start().settings();
     ses.endpoint = Some("http://127.0.0.1:1".into());
     let mailer = mailer(&settings(MailTransport::Ses(ses)), None).unwrap();
@@ -122,7 +122,7 @@ async fn a_service_that_is_away_is_tried_again() {
 }
 
 #[tokio::test]
-async fn settings_of_ses_are_sent_and_errors_of_the_account_pass() {
+async fn settings_are_sent_and_account_errors_are_temporary() {
     let server = MockServer::start().await;
     let refusal = ResponseTemplate::new(429).insert_header("x-amzn-errortype", "TooManyRequestsException");
     Mock::given(path("/v2/email/outbound-emails"))

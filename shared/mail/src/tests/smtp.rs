@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use super::{NOW, mail, settings};
 use crate::mailer;
 
-/// A server for one connection, that answers the command `at` with `instead`; gives all that was said to it. Without an answer
-/// it hangs up.
+/// Starts a server for one connection that responds to the command `at` with `instead`, or hangs up if that is `None`.
+/// Returns its URL and the received text.
 async fn sink(at: &'static str, instead: Option<&'static str>) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://127.0.0.1:{}", listener.local_addr().unwrap().port());
@@ -46,7 +46,7 @@ async fn sink(at: &'static str, instead: Option<&'static str>) -> (String, JoinH
 }
 
 #[tokio::test]
-async fn a_mail_arrives_whole() {
+async fn mail_arrives_complete() {
     let (url, server) = sink("none", Some("")).await;
     let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
     mailer.deliver(&mail("jane@example.com"), NOW).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_mail_arrives_whole() {
 }
 
 #[tokio::test]
-async fn what_a_server_refuses_for_good_is_not_what_it_puts_off() {
+async fn permanent_and_temporary_refusals_are_distinguished() {
     for (at, answer, refused) in [
         ("RCPT", Some("550 jane@example.com is unknown"), true),
         ("RCPT", Some("451 jane@example.com later"), false),
@@ -89,7 +89,7 @@ async fn what_a_server_refuses_for_good_is_not_what_it_puts_off() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_tried_again_and_a_url_that_is_none_is_not() {
+async fn missing_server_is_temporary_and_invalid_url_is_permanent() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap().port()

@@ -1,4 +1,4 @@
-//! The words of all mails in all languages.
+//! The texts of all mails in all languages.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use bespoke_services::mail::MailTransport;
 use super::{LINK, mail, settings};
 use crate::text::{Rendered, render};
 
-/// Those without a link.
+/// Templates without a link.
 const TELLS: [Template; 7] = [
     Template::SignupAed,
     Template::PasswordChanged,
@@ -39,7 +39,7 @@ fn rendered(mail: &OutboxMail) -> Rendered {
 }
 
 #[test]
-fn every_mail_is_whole_in_every_language() {
+fn every_mail_is_complete_in_every_language() {
     for template in Template::ALL {
         let mut subjects = HashSet::new();
         for language in Language::ALL {
@@ -58,7 +58,7 @@ fn every_mail_is_whole_in_every_language() {
             assert!(html.trim_end().ends_with("</html>"), "{name}");
             for (part, escaped) in [(&text, false), (&html, true)] {
                 let details = mail.details.as_deref().unwrap_or_default();
-                // The style sheet has braces of its own.
+                // The style sheet contains braces.
                 let words = part.split_once("</style>").map_or(part.as_str(), |(_, words)| words);
                 let rest = words
                     .replace(details, "")
@@ -92,7 +92,7 @@ fn every_mail_is_whole_in_every_language() {
 }
 
 #[test]
-fn pages_of_the_website_are_those_of_the_readers_language() {
+fn website_links_have_the_readers_language() {
     let text = |language| rendered(&one(Template::SigninLink, language)).text;
     for (language, prefix) in [(Language::En, ""), (Language::Uk, "/uk")] {
         for path in ["/patrons/join", "/docs/faq/email/why-signin-link"] {
@@ -109,7 +109,7 @@ fn pages_of_the_website_are_those_of_the_readers_language() {
 }
 
 #[test]
-fn what_somebody_wrote_is_text_and_nothing_else() {
+fn user_text_is_escaped() {
     let mut mail = one(Template::Langsuggest, Language::En);
     mail.details = Some("<script>alert(1)</script>".into());
     let Rendered { html, text, .. } = rendered(&mail);
@@ -120,7 +120,7 @@ fn what_somebody_wrote_is_text_and_nothing_else() {
     assert!(text.contains("<script>"), "{text}");
 }
 
-/// Writes all mails as files, to be looked at: `RENDER_INTO=<folder> cargo test -p bespoke-mail -- --ignored`
+/// Writes all mails to files for a visual check: `RENDER_INTO=<folder> cargo test -p bespoke-mail -- --ignored`
 #[test]
 #[ignore = "for a person to look at"]
 #[expect(clippy::disallowed_methods, reason = "a person says where")]

@@ -1,4 +1,4 @@
-//! The calls, and what they have in common.
+//! Calls to the API of GitHub.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,25 +10,26 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::discussions::Place;
-use super::pages::Taken;
+use super::pages::PageLists;
 use super::{Described, GitHub, GitHubSettings, NewIssue, NewPage, PageKind, Proposal, ProposalError};
-use crate::http::{Answer, CallError, Http, send, send_once};
+use crate::http::{CallError, CallResponse, Http, send, send_once};
 
 const ACCEPT: &str = "application/vnd.github.v3+json";
-/// The version of the API that is spoken.
+/// The version of the API.
 const API_VERSION: &str = "2022-11-28";
-/// How long a question may take with all its repeats, in milliseconds: whoever asked us still waits then.
+/// Deadline of a query with all its retries, in milliseconds. It is shorter than the patience of the client that waits
+/// for the result.
 const ASK_DEADLINE_MS: u64 = 6_000;
-/// What took longer than it may.
-pub(super) const TOO_LATE: CallError = CallError::NoAnswer("it took too long");
+/// The deadline was exceeded.
+pub(super) const TOO_LATE: CallError = CallError::NoResponse("it took too long");
 
-/// The repository, through GitHub's API.
+/// A client of the repository through GitHub's API.
 pub(super) struct Client {
     pub(super) settings: GitHubSettings,
     http: Arc<Http>,
-    /// Where discussions are opened; GitHub is asked once.
+    /// The place for discussions, which is queried once.
     pub(super) place: OnceCell<Place>,
-    pub(super) taken: Taken,
+    pub(super) taken: PageLists,
 }
 
 impl Client {
@@ -37,7 +38,7 @@ impl Client {
             settings,
             http,
             place: OnceCell::new(),
-            taken: Taken::default(),
+            taken: PageLists::default(),
         }
     }
 
@@ -49,13 +50,13 @@ impl Client {
             .header("x-github-api-version", API_VERSION)
     }
 
-    /// The path of something of the repository.
+    /// Returns the path of a resource of the repository.
     pub(super) fn path(&self, rest: &str) -> String {
         format!("/repos/{}/{}{rest}", self.settings.owner, self.settings.repository)
     }
 
-    /// Asks for something of the repository, again where GitHub is in trouble.
-    pub(super) async fn ask(&self, rest: &str) -> Result<Answer, CallError> {
+    /// Queries a resource of the repository. Retries if GitHub fails temporarily.
+    pub(super) async fn ask(&self, rest: &str) -> Result<CallResponse, CallError> {
         let request = self.request(Method::GET, &self.path(rest));
         let limit = Duration::from_millis(ASK_DEADLINE_MS);
         tokio::time::timeout(limit, send(request))
@@ -63,7 +64,7 @@ impl Client {
             .unwrap_or(Err(TOO_LATE))
     }
 
-    /// Makes something, asking once: what is made twice would be there twice.
+    /// Creates a resource. The call is not retried, because a retry could create it twice.
     pub(super) async fn make(&self, method: Method, rest: &str, body: &Value) -> Result<Described, CallError> {
         let answer = send_once(self.request(method, &self.path(rest)).json(body)).await?;
         if answer.status == StatusCode::CREATED {
@@ -81,7 +82,7 @@ impl GitHub for Client {
     }
 
     async fn create_issue(&self, issue: &NewIssue) -> Result<Described, CallError> {
-        let body = serde_json::to_value(issue).map_err(|_| CallError::Garbage)?;
+        let body = serde_json::to_value(issue).map_err(|_| CallError::InvalidResponse)?;
         self.make(Method::POST, "/issues", &body).await
     }
 

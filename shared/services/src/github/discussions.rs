@@ -1,4 +1,4 @@
-//! Discussions: GitHub opens them through its GraphQL API alone.
+//! Discussions, which GitHub opens only through its GraphQL API.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ const FIND: &str = "query($owner: String!, $name: String!, $category: String!) {
     repository(owner: $owner, name: $name) { id discussionCategory(slug: $category) { id } } }";
 const CREATE: &str = "mutation($input: CreateDiscussionInput!) { \
     createDiscussion(input: $input) { discussion { id number title url } } }";
-/// Where the answer to [`CREATE`] says that it was done.
+/// The field of the response to [`CREATE`] that proves success.
 const CREATED: &str = "/data/createDiscussion/discussion/url";
 
 /// Ids of the repository and of a category of its discussions.
@@ -45,15 +45,15 @@ struct Category {
 
 impl Client {
     /// # Errors
-    /// [`CallError::Garbage`] where there is no such category too.
+    /// [`CallError::InvalidResponse`] also if there is no such category.
     pub(super) async fn find_place(&self) -> Result<Place, CallError> {
         let variables = json!({
             "owner": self.settings.owner,
             "name": self.settings.repository,
             "category": self.settings.discussion_category,
         });
-        let found: Found =
-            serde_json::from_value(self.graphql(FIND, variables).await?.into()).map_err(|_| CallError::Garbage)?;
+        let found: Found = serde_json::from_value(self.graphql(FIND, variables).await?.into())
+            .map_err(|_| CallError::InvalidResponse)?;
         Ok(Place {
             repository: found.data.repository.id,
             category: found.data.repository.discussion_category.id,
@@ -71,8 +71,8 @@ impl Client {
         let answer = Value::Object(answer);
         match (answer.pointer(CREATED).is_some_and(Value::is_string), answer) {
             (true, Value::Object(answer)) => Ok(answer),
-            // A refusal has status 200 as well.
-            _ => Err(CallError::Garbage),
+            // Refusals have the status 200 as well.
+            _ => Err(CallError::InvalidResponse),
         }
     }
 

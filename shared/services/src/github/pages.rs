@@ -1,4 +1,4 @@
-//! Pages of the website: which there are, and how a new one is proposed.
+//! Lists the pages of the website, and proposes new ones.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,26 +16,26 @@ use super::client::{Client, TOO_LATE};
 use super::{Described, NewPage, PageKind, Proposal, ProposalError};
 use crate::http::{CallError, send};
 
-/// How long the list of pages is not asked for again, in milliseconds.
+/// The list of pages is cached for this time, in milliseconds.
 const LIST_LIFETIME_MS: i64 = 30 * 60 * 1000;
-/// Most entries of a folder that GitHub lists.
+/// The maximum number of entries of a folder that GitHub lists.
 const MAX_LISTED: usize = 1_000;
-/// How long filling the branch of a proposal may take, in milliseconds: whoever asked still waits then, and the branch can be
-/// removed.
+/// Deadline for filling the branch of a proposal, in milliseconds. It leaves time to remove the branch while the
+/// client still waits.
 const FILL_DEADLINE_MS: u64 = 8_000;
-/// How long removing the branch may take, in milliseconds.
+/// Deadline for removing the branch, in milliseconds.
 const UNDO_DEADLINE_MS: u64 = 4_000;
 /// The folder of the pages.
 const FOLDER: &str = "markdown/org";
 
-/// The pages that there were when GitHub was asked, by kind.
+/// The cached names of pages, by kind.
 #[derive(Default)]
-pub(super) struct Taken(Mutex<HashMap<PageKind, List>>);
+pub(super) struct PageLists(Mutex<HashMap<PageKind, List>>);
 
 /// The names of all pages of a kind.
 struct List {
     names: Arc<HashSet<String>>,
-    /// When it is asked for anew.
+    /// When the list expires.
     ends_at: Timestamp,
 }
 
@@ -75,7 +75,7 @@ impl Client {
         answer.success().map(|_| true)
     }
 
-    /// The names of all pages of a kind. What failed is asked again next time.
+    /// Returns the names of all pages of a kind. Failures are not cached.
     async fn names(&self, kind: PageKind, now: Timestamp) -> Result<Arc<HashSet<String>>, CallError> {
         let known = {
             let lists = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,14 +117,14 @@ impl Client {
         }
     }
 
-    /// The newest commit of the branch that pages are proposed for.
+    /// Returns the newest commit of the branch that proposals are based on.
     async fn head(&self) -> Result<String, CallError> {
         let answer = self.ask(&format!("/branches/{}", self.settings.branch)).await?;
         let branch: Branch = answer.success()?.json()?;
         Ok(branch.commit.sha)
     }
 
-    /// Puts the page into its branch, and asks for it to be merged.
+    /// Adds the page to its branch, and opens a pull request.
     async fn fill(&self, page: &NewPage, branch: &str) -> Result<(Described, Described), ProposalError> {
         let path = format!("{FOLDER}/{}/{}/en.md", page.kind.name(), page.slug);
         let text = Text::of(page);
@@ -151,7 +151,8 @@ impl Client {
         }
     }
 
-    /// Removes the branch of a proposal that failed, so that it can be made again. With it goes a pull request that may be there.
+    /// Removes the branch of a failed proposal, and with it a possible pull request, so that the page can be proposed
+    /// again.
     async fn undo(&self, branch: &str, error: ProposalError) -> ProposalError {
         let path = self.path(&format!("/git/refs/heads/{branch}"));
         let limit = Duration::from_millis(UNDO_DEADLINE_MS);
@@ -162,8 +163,7 @@ impl Client {
     }
 }
 
-/// GitHub refuses what is there already as it refuses what cannot be, and there is nothing here that cannot be.
-/// The branch of a proposal.
+/// Returns the name of a proposal's branch.
 fn branch_of(kind: PageKind, slug: &str) -> String {
     format!("{}-{slug}", kind.name())
 }
@@ -175,7 +175,7 @@ fn failed(step: &'static str, problem: CallError) -> ProposalError {
     }
 }
 
-/// What is said about a page.
+/// The texts of a proposal.
 struct Text {
     title: String,
     caution: Option<String>,
@@ -198,12 +198,12 @@ impl Text {
         }
     }
 
-    /// Of the commit.
+    /// Returns the commit message.
     fn message(&self) -> String {
         self.paragraphs(None)
     }
 
-    /// Of the pull request.
+    /// Returns the text of the pull request.
     fn request(&self, notify: Option<&str>) -> String {
         self.paragraphs(notify.map(|name| format!("@{name}, please have a look.")))
     }

@@ -1,4 +1,4 @@
-//! Against a server that plays GitHub's part.
+//! Tests with a mock of GitHub.
 
 mod pages;
 mod posts;
@@ -12,9 +12,9 @@ use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 use super::*;
 use crate::http::tests::cut;
 
-/// How long a call may take where one is to take too long, in milliseconds.
+/// Timeout of calls that are meant to time out, in milliseconds.
 const SHORT_MS: u64 = 750;
-/// How long it may take elsewhere, also on a machine that has much to do, in milliseconds.
+/// Timeout of other calls, long enough for a busy machine, in milliseconds.
 const LONG_MS: u64 = 30_000;
 
 fn github_at(url: &str, timeout_ms: u64) -> Box<dyn GitHub> {
@@ -39,12 +39,12 @@ fn github(server: &MockServer) -> Box<dyn GitHub> {
     github_at(&server.uri(), LONG_MS)
 }
 
-/// One that waits for no slow answer.
+/// A client with a short timeout.
 fn impatient(server: &MockServer) -> Box<dyn GitHub> {
     github_at(&server.uri(), SHORT_MS)
 }
 
-/// A call with what every call has.
+/// Matches a call with the headers of every call.
 fn on(verb: &str, what: &str) -> MockBuilder {
     Mock::given(method(verb))
         .and(path(what))
@@ -61,7 +61,7 @@ fn json_answer(status: u16, body: Value) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(body)
 }
 
-/// What is no answer: refusals, trouble, what comes too late, what is none of GitHub's.
+/// Failed responses: refusals, temporary failures, late responses, and responses in another format.
 fn failures() -> Vec<ResponseTemplate> {
     let refused = [301, 401, 403, 404, 410, 429, 500, 502, 503].map(ResponseTemplate::new);
     let others = [
@@ -73,7 +73,7 @@ fn failures() -> Vec<ResponseTemplate> {
     refused.into_iter().chain(others).collect()
 }
 
-/// What was asked, in order.
+/// Returns the received requests, in order.
 async fn asked(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let line = |request: &wiremock::Request| format!("{} {}", request.method, request.url.path());

@@ -1,4 +1,4 @@
-//! What every call has in common, against servers that answer badly.
+//! Tests of all calls with servers that fail.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 
-/// The URL of a server that hangs up in the middle of each answer.
+/// Returns the URL of a server that closes the connection in the middle of each response.
 pub(crate) async fn cut() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +35,7 @@ async fn asked(server: &MockServer) -> usize {
 }
 
 #[tokio::test]
-async fn trouble_is_asked_again_where_that_does_no_harm_and_a_refusal_is_not() {
+async fn failures_of_idempotent_calls_are_retried() {
     let http = Http::new(30_000);
     for (method, status, times) in [
         (Method::GET, 500, 3),
@@ -57,23 +57,23 @@ async fn trouble_is_asked_again_where_that_does_no_harm_and_a_refusal_is_not() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_late_cut_or_not_there_is_none() {
+async fn incomplete_responses_are_errors() {
     let http = Http::new(750);
     let slow = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     for (url, problem) in [
         (slow.uri(), "it took too long"),
-        (cut().await, "it broke off"),
-        ("http://127.0.0.1:1".to_owned(), "no connection came about"),
+        (cut().await, "the connection was closed early"),
+        ("http://127.0.0.1:1".to_owned(), "the connection failed"),
         ("nowhere".to_owned(), "the URL cannot be used"),
     ] {
         let error = send_once(http.request(Method::POST, &url)).await.unwrap_err();
-        assert_eq!(error, CallError::NoAnswer(problem), "{url}");
+        assert_eq!(error, CallError::NoResponse(problem), "{url}");
         send(http.request(Method::GET, &url)).await.unwrap_err();
     }
 }
 
 #[tokio::test]
-async fn nobody_is_sent_elsewhere_and_nothing_huge_is_read() {
+async fn redirects_and_large_responses_are_refused() {
     let http = Http::new(30_000);
     let elsewhere = server(ResponseTemplate::new(200)).await;
     let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri());
@@ -82,7 +82,7 @@ async fn nobody_is_sent_elsewhere_and_nothing_huge_is_read() {
         .unwrap();
     assert_eq!(answer.success().unwrap_err(), CallError::Refused(StatusCode::FOUND));
     assert_eq!(asked(&elsewhere).await, 0);
-    let huge = server(ResponseTemplate::new(200).set_body_bytes(vec![b' '; MAX_ANSWER_BYTES + 1])).await;
+    let huge = server(ResponseTemplate::new(200).set_body_bytes(vec![b' '; MAX_RESPONSE_BYTES + 1])).await;
     let error = send_once(http.request(Method::GET, huge.uri())).await.unwrap_err();
-    assert_eq!(error, CallError::Garbage);
+    assert_eq!(error, CallError::InvalidResponse);
 }

@@ -1,4 +1,4 @@
-//! The embedded default: images lie in the bucket, beside the database.
+//! The embedded default: images are stored in the bucket, next to the database.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use bespoke_storage::{Fetched, ObjectStore, PutCondition, StoreError};
 
 use super::{Image, ImageError, ImageStore};
 
-/// Keeps each image as the object `images/<id>`.
+/// Stores each image as the object `images/<id>`.
 pub(super) struct BucketImages(Arc<dyn ObjectStore>);
 
 impl BucketImages {
-    /// Images in that bucket.
+    /// Creates a store in that bucket.
     pub(super) fn new(bucket: Arc<dyn ObjectStore>) -> Self {
         Self(bucket)
     }
 }
 
-/// The object's key.
+/// Returns the key of the object.
 pub fn key(id: &ImageId) -> String {
     format!("images/{id}")
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_image_is_replaced_found_and_removed() {
+    async fn image_is_replaced_found_and_removed() {
         let images = BucketImages::new(Arc::new(MemoryStore::new()));
         let id = ImageId::Set(7);
         assert_eq!(images.get(&id).await.unwrap(), None);

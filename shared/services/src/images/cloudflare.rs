@@ -1,4 +1,4 @@
-//! Images at Cloudflare Images (contract-2023 section 6).
+//! Images at Cloudflare Images.
 
 use std::sync::Arc;
 
@@ -9,20 +9,21 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 
 use super::{Image, ImageError, ImageStore};
 use crate::Token;
-use crate::http::{Answer, CallError, Http, send};
+use crate::http::{CallError, CallResponse, Http, send};
 
-/// How Cloudflare Images is reached.
+/// Access to Cloudflare Images.
 #[derive(Debug, Clone)]
 pub struct CloudflareSettings {
     /// URL of the API, without a slash at its end.
     pub api_url: String,
     /// Id of the account.
     pub account: String,
-    /// What the API wants to see.
+    /// The token for the API.
     pub token: Token,
 }
 
-/// Keeps each image under its id. They are handed out by us, so that those of private sets and patterns stay private.
+/// Stores each image under its id. Clients get images from this server, so that those of private sets and patterns
+/// stay private.
 ///
 /// Cloudflare cannot replace an image: its name is free only once the old image is deleted. The new image is therefore first
 /// stored under a second name, the spare, and readers look there if the id has no image. A failure or a crash at any point leaves
@@ -47,11 +48,11 @@ impl CloudflareImages {
         request.bearer_auth(self.token.expose())
     }
 
-    /// Stores an image under a name that has none: for one that has, the status is 409. Nothing personal is sent.
-    async fn upload(&self, name: &str, image: Image, can_be_private: bool) -> Result<Answer, CallError> {
+    /// Stores an image under an unused name. If the name is in use, the status is 409. No personal data are sent.
+    async fn upload(&self, name: &str, image: Image, can_be_private: bool) -> Result<CallResponse, CallError> {
         let media_type = image.media_type();
         let file = Part::stream(reqwest::Body::from(image.0)).file_name(name.to_owned());
-        let file = file.mime_str(media_type).map_err(|_| CallError::Garbage)?;
+        let file = file.mime_str(media_type).map_err(|_| CallError::InvalidResponse)?;
         let form = Form::new()
             .text("id", name.to_owned())
             .text("metadata", "{}")
@@ -76,14 +77,14 @@ impl CloudflareImages {
         Ok(Some(Image(answer.success()?.body)))
     }
 
-    /// Deletes a spare that is no longer needed. If that fails, the spare stays until the next replacement, and nobody sees it,
-    /// because the id has an image.
+    /// Deletes a spare that is no longer needed. If that fails, the spare stays until the next replacement. It is not
+    /// visible, because the id has an image.
     async fn discard(&self, spare: &str) {
         let _ = self.delete(spare).await;
     }
 }
 
-/// Ids of images contain no underscore, so no spare has the name of another image.
+/// Ids of images contain no underscore, so a spare never has the name of another image.
 fn spare_of(id: &ImageId) -> String {
     format!("{id}_next")
 }
@@ -109,8 +110,8 @@ impl ImageStore for CloudflareImages {
         }
         second.success()?;
         self.delete(&name).await?;
-        let moved = self.upload(&name, image, private).await.and_then(Answer::success);
-        // Without it readers find the new image as the spare, and the next replacement moves it.
+        let moved = self.upload(&name, image, private).await.and_then(CallResponse::success);
+        // If this failed, readers find the new image as the spare, and the next replacement moves it.
         if moved.is_ok() {
             self.discard(&spare).await;
         }
@@ -131,7 +132,7 @@ impl ImageStore for CloudflareImages {
 
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {
         let (name, spare) = (id.to_string(), spare_of(id));
-        // The third look finds an image that was moved from the spare to its id between the first two.
+        // The third attempt finds an image that was moved from the spare to its id between the first two.
         for name in [&name, &spare, &name] {
             if let Some(image) = self.fetch(name).await? {
                 return Ok(Some(image));

@@ -1,5 +1,5 @@
-//! Pictures that are given by URL. Who may give one could otherwise have us look around where we stand: in the network behind us,
-//! at the services of the machine, at whatever hands out credentials there.
+//! Fetches pictures by URL. Without restrictions, a caller could make the server query its own network: internal
+//! hosts, local services, or the endpoint that hands out credentials.
 
 mod address;
 
@@ -17,21 +17,21 @@ use super::ImageError;
 use super::prepare::MAX_SOURCE_BYTES;
 use crate::http;
 
-/// How long it may take to get a picture, in milliseconds.
+/// Timeout for fetching a picture, in milliseconds.
 const TIMEOUT_MS: u64 = 3_000;
-/// The longest URL that is taken, in bytes.
+/// The longest URL that is accepted, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
 
-/// What may be fetched.
+/// Rules for URLs and addresses.
 #[derive(Clone, Copy)]
 struct Rules {
-    /// Whether anything else than `https` on its own port is refused.
+    /// Whether only `https` on its default port is allowed.
     secure: bool,
-    /// Whether a host of that address may be asked.
+    /// Returns whether a connection to that address is allowed.
     may_ask: fn(IpAddr) -> bool,
 }
 
-/// Fetches pictures from public hosts, by `https` alone, without following anybody elsewhere.
+/// Fetches pictures from public hosts, only by `https` and without following redirects.
 pub struct Fetcher {
     rules: Rules,
     timeout_ms: u64,
@@ -57,21 +57,21 @@ impl Fetcher {
         }
     }
 
-    /// The file at that URL; it is not looked into yet.
+    /// Returns the file at that URL without checking its content.
     ///
     /// # Errors
     /// [`ImageError::Url`], [`ImageError::TooLarge`]
     pub async fn fetch(&self, url: &str) -> Result<Bytes, ImageError> {
         let url = self.rules.check(url).ok_or(ImageError::Url)?;
         let client = self.client.get_or_init(|| {
-            // A proxy would look names up for itself, and ask whom it likes.
+            // A proxy would resolve names itself and bypass the checks of addresses.
             let built = http::builder(self.timeout_ms)
                 .no_proxy()
                 .dns_resolver(Arc::new(CheckedNames(self.rules)))
                 .build();
             built.expect("a client of fixed settings can be made")
         });
-        // Without the host, which the caller chose.
+        // The host is left out, because the caller chose it.
         let span = trace::outgoing_call(&Method::GET, None, None);
         let response = client.get(url).send().instrument(span.clone()).await;
         trace::end_call(&span, response.as_ref().map(Response::status).map_err(|_| "no_answer"));
@@ -85,7 +85,7 @@ impl Fetcher {
 }
 
 impl Rules {
-    /// The URL, when it may be asked as far as can be seen from its text. Its name is looked at when it is resolved.
+    /// Returns the parsed URL if it is allowed. Host names are checked later, when they are resolved.
     fn check(self, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL_BYTES)?;
         let plain = url.scheme() == "https" && url.port().is_none() || !self.secure;
@@ -96,7 +96,8 @@ impl Rules {
     }
 }
 
-/// Resolves names to the addresses that are then asked, and to no other; not at all when one of them may not be asked.
+/// Resolves names, and rejects a name if any of its addresses is not allowed. Connections go only to the checked
+/// addresses.
 struct CheckedNames(Rules);
 
 impl Resolve for CheckedNames {

@@ -1,5 +1,5 @@
-//! From what a client sent to a picture that can be stored and shown. The file is decoded and written anew, so nothing
-//! but the picture gets through: no place and camera, no comment, no second file behind the first.
+//! Converts an uploaded file to an image that can be stored. The picture is decoded and re-encoded, so that no
+//! metadata (location, camera, comments) and no appended data remain.
 
 use std::io::Cursor;
 
@@ -12,28 +12,28 @@ use image::{DynamicImage, ImageDecoder, ImageError as CodecError, ImageFormat, I
 
 use super::{Image, ImageError};
 
-/// The largest file that is taken, in bytes.
+/// The largest file that is accepted, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 5 * 1024 * 1024;
-/// The longest edge of a picture that is taken, in pixels.
+/// The longest edge of a picture that is accepted, in pixels.
 const MAX_SOURCE_EDGE_PX: u32 = 12_000;
-/// The most pixels of a picture that is taken.
+/// The maximum number of pixels of a picture that is accepted.
 const MAX_SOURCE_PIXELS: u64 = 50_000_000;
-/// The most pixels of a JPEG file times its scans: a progressive file has about ten scans of its whole picture, and one that is made to
-/// keep a decoder busy has many more.
+/// The maximum number of pixels of a JPEG file times its scans. A progressive file has about ten scans of its complete
+/// picture; a file made to keep a decoder busy has many more.
 const MAX_SCANNED_PIXELS: u64 = 20 * MAX_SOURCE_PIXELS;
-/// The marker at the beginning of a scan in a JPEG file. It does not occur inside of one.
+/// The marker at the beginning of a scan in a JPEG file. It does not occur inside a scan.
 const START_OF_SCAN: [u8; 2] = [0xFF, 0xDA];
-/// Most memory that a decoder may take, in bytes: room for the pixels above in 8-bit colour.
+/// The maximum memory of a decoder, in bytes: enough for the pixels above in 8-bit colour.
 const MAX_DECODER_BYTES: u64 = 256 * 1024 * 1024;
-/// The longest edge of a picture that is stored, in pixels; a larger one is made smaller.
+/// The longest edge of a stored picture, in pixels. Larger pictures are scaled down.
 const MAX_EDGE_PX: u32 = 2048;
-/// The largest file that is stored, in bytes: one that a Lambda function can hand out.
+/// The largest stored file, in bytes. A Lambda function can return it.
 const MAX_STORED_BYTES: usize = 4_000_000;
-/// Quality of the JPEG files that are written, 1 to 100.
+/// Quality of encoded JPEG files, 1 to 100.
 const JPEG_QUALITY: u8 = 85;
-/// Kinds of files that are taken.
+/// Accepted formats.
 const FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif];
-/// With or without padding, and whatever its last bits are: clients cut texts in many ways.
+/// Accepts missing padding and any trailing bits, because clients encode differently.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -41,8 +41,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Makes a picture of a data URI, or of bare base64. Of an animation the first frame is taken. Takes up to a second, and
-/// up to 256 MiB.
+/// Converts a data URI or bare base64 to an image. Of an animation, only the first frame is used. Takes up to a second
+/// and up to 256 MiB.
 ///
 /// # Errors
 /// [`ImageError::Invalid`], [`ImageError::TooLarge`]
@@ -50,7 +50,7 @@ pub fn prepare(text: &str) -> Result<Image, ImageError> {
     prepare_file(&decode_base64(text)?)
 }
 
-/// The same of the file itself.
+/// Converts a file to an image.
 ///
 /// # Errors
 /// [`ImageError::Invalid`], [`ImageError::TooLarge`]
@@ -63,7 +63,7 @@ pub fn prepare_file(source: &[u8]) -> Result<Image, ImageError> {
     }
 }
 
-/// The picture as a file that can be stored; halved until it is one.
+/// Encodes the picture. Halves its size until the file is small enough.
 fn fit(mut picture: DynamicImage) -> Result<Image, ImageError> {
     loop {
         let file = encode(&picture)?;
@@ -99,7 +99,7 @@ fn decode(source: &[u8]) -> Result<DynamicImage, ImageError> {
     if pixels > MAX_SOURCE_PIXELS || (format == ImageFormat::Jpeg && pixels * scans(source) > MAX_SCANNED_PIXELS) {
         return Err(ImageError::TooLarge);
     }
-    // What cannot be read says nothing about how the picture is turned.
+    // If the orientation cannot be read, the picture is not rotated.
     let orientation = decoder.orientation().ok();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     if let Some(orientation) = orientation {
@@ -108,7 +108,7 @@ fn decode(source: &[u8]) -> Result<DynamicImage, ImageError> {
     Ok(picture)
 }
 
-/// The number of scans in a JPEG file, with those of pictures inside of it.
+/// Counts the scans of a JPEG file, including those of embedded pictures.
 fn scans(source: &[u8]) -> u64 {
     source.windows(2).filter(|bytes| **bytes == START_OF_SCAN).count() as u64
 }
@@ -120,7 +120,7 @@ fn refusal(error: CodecError) -> ImageError {
     }
 }
 
-/// As JPEG, or as PNG where something of the picture can be seen through.
+/// Encodes a picture as JPEG, or as PNG if it has transparent pixels.
 fn encode(picture: &DynamicImage) -> Result<Vec<u8>, ImageError> {
     let mut file = Cursor::new(Vec::new());
     let written = if is_transparent(picture) {

@@ -1,4 +1,4 @@
-//! Images at Sanity: a document for each id, that refers to the file.
+//! Images at Sanity: one document per id, which refers to the file.
 
 use std::sync::Arc;
 
@@ -14,21 +14,22 @@ use crate::http::{CallError, Http, send};
 
 /// The version of the API, a date.
 const VERSION: &str = "v2024-01-01";
-/// The file that a document refers to.
+/// Finds the file that a document refers to.
 const FIND: &str = "*[_id == $id][0]{\"ref\": img.asset._ref, \"url\": img.asset->url}";
 
-/// How Sanity is reached.
+/// Access to Sanity.
 #[derive(Debug, Clone)]
 pub struct SanitySettings {
     /// URL of the project's API, without a slash at its end.
     pub api_url: String,
     /// Name of the dataset.
     pub dataset: String,
-    /// What the API wants to see.
+    /// The token for the API.
     pub token: Token,
 }
 
-/// Keeps each image as a document of its id. They are handed out by us, so that those of private sets and patterns stay private.
+/// Stores each image as a document of its id. Clients get images from this server, so that those of private sets and
+/// patterns stay private.
 pub(super) struct SanityImages {
     http: Arc<Http>,
     settings: SanitySettings,
@@ -80,7 +81,7 @@ impl SanityImages {
         Ok(answer.success()?.json::<Found>()?.result)
     }
 
-    /// Uploads the file; gives what refers to it.
+    /// Uploads the file. Returns the reference to it.
     async fn upload(&self, image: Image) -> Result<Value, CallError> {
         let request = self.request(Method::POST, "assets/images");
         let request = request.header(header::CONTENT_TYPE, image.media_type()).body(image.0);
@@ -100,7 +101,8 @@ impl SanityImages {
         self.mutate(json!({ how: document })).await
     }
 
-    /// Files that are alike are one there: it is refused while another document refers to it, and that is well.
+    /// Deletes a file. Sanity stores equal files once, and refuses to delete a file that another document refers to.
+    /// That refusal is not an error.
     async fn forget(&self, file: Option<File>) {
         if let Some(file) = file.and_then(|file| file.reference) {
             let _ = self.mutate(json!({ "delete": { "id": file } })).await;
@@ -138,7 +140,7 @@ impl ImageStore for SanityImages {
         let Some(url) = self.find(id).await?.and_then(|file| file.url) else {
             return Ok(None);
         };
-        // Files are public there, whoever knows where: our token stays with us.
+        // Files are public for clients that know their URL, so the token is not sent.
         let answer = send(self.http.request(Method::GET, url)).await?.success()?;
         Ok(Some(Image(answer.body)))
     }

@@ -1,4 +1,4 @@
-//! Who somebody is at GitHub.
+//! Identities of GitHub.
 
 use serde::Deserialize;
 
@@ -24,7 +24,7 @@ struct Address {
     verified: bool,
 }
 
-/// The public address of the profile says nothing of being verified, so the list is asked (defect D47).
+/// The profile does not tell whether its public address is verified, so the list of addresses is queried.
 pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Token) -> Result<Identity, OauthError> {
     let url = |path: &str| format!("{}{path}", settings.api_url);
     let addresses: Vec<Address> = ask(http, url("/user/emails"), token).await?;

@@ -1,4 +1,4 @@
-//! Who somebody is at Google.
+//! Identities of Google.
 
 use serde::Deserialize;
 
@@ -52,7 +52,7 @@ pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Toke
     let email = address.and_then(|entry| entry.value).ok_or(OauthError::Unverified)?;
     let name = primary(person.names).and_then(|entry| entry.display_name);
     Ok(Identity {
-        // Not the address itself: a user name is public.
+        // The address is not used as a fallback, because user names are public.
         name: name.unwrap_or_default(),
         email,
         bio: None,

@@ -1,4 +1,4 @@
-//! What is asked of a provider, and what of its answers is believed.
+//! Requests to OAuth providers, and the validation of their responses.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn with_token() -> MockServer {
 }
 
 #[test]
-fn the_page_is_told_a_digest_of_the_verifier_and_everything_is_encoded() {
+fn authorize_url_is_encoded_and_has_only_a_digest() {
     let url = authorize_url(
         Provider::Google,
         &settings("https://accounts.example"),
@@ -136,7 +136,7 @@ async fn only_the_verified_primary_address_at_google_counts() {
 }
 
 #[tokio::test]
-async fn a_code_that_does_not_work_is_told_from_a_provider_in_trouble() {
+async fn invalid_code_is_distinguished_from_failed_provider() {
     let slow = json_answer(json!({ "access_token": "opened" })).set_delay(Duration::from_secs(5));
     for (answer, code) in [
         (json_answer(json!({ "error": "bad_verification_code" })), true),
@@ -165,7 +165,7 @@ async fn a_code_that_does_not_work_is_told_from_a_provider_in_trouble() {
     for provider in [Provider::GitHub, Provider::Google] {
         let error = identify(provider, &hangs_up, &http, "the code", "the verifier").await;
         assert!(
-            matches!(error, Err(OauthError::Call(CallError::NoAnswer(_)))),
+            matches!(error, Err(OauthError::Call(CallError::NoResponse(_)))),
             "{error:?}"
         );
     }

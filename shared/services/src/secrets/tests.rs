@@ -1,4 +1,4 @@
-//! Secrets, from a server that stands in for the service.
+//! Tests with a mock of Secrets Manager.
 
 use wiremock::matchers::{body_json, header};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -37,7 +37,7 @@ fn refusal(status: u16, code: &str) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(json!({ "__type": code, "Message": "text" }))
 }
 
-/// A service with these texts of the three versions.
+/// Returns a mock with these texts of the three versions.
 async fn service(current: ResponseTemplate, pending: Option<&str>, previous: Option<&str>) -> MockServer {
     let server = MockServer::start().await;
     respond(&server, CURRENT, current).await;

@@ -1,4 +1,4 @@
-//! Pages: which there are, and what becomes of a new one.
+//! Lists of pages, and proposals of new ones.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn page() -> NewPage {
     }
 }
 
-/// A server that does everything but the step of that method and path, which it answers so.
+/// A mock that succeeds at every step except the one of that method and path, to which it sends `answer`.
 async fn all_but(step: (&str, &str), answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     let instead = on(step.0, step.1).respond_with(answer);
@@ -48,7 +48,7 @@ fn steps(steps: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_page_becomes_a_branch_a_file_and_a_pull_request() {
+async fn page_becomes_a_pull_request() {
     let server = willing().await;
     let proposal = github(&server).propose(&page()).await.unwrap();
     assert_eq!(proposal.branch["ref"], "refs/heads/showcase-a-day-out");
@@ -81,7 +81,7 @@ async fn a_page_becomes_a_branch_a_file_and_a_pull_request() {
 }
 
 #[tokio::test]
-async fn whose_it_is_and_that_it_may_not_be_english_is_said() {
+async fn author_and_language_are_mentioned() {
     let server = willing().await;
     let author = Author {
         name: "janedoe".into(),
@@ -105,7 +105,7 @@ async fn whose_it_is_and_that_it_may_not_be_english_is_said() {
 }
 
 #[tokio::test]
-async fn nothing_is_made_where_the_first_question_is_not_answered() {
+async fn failed_first_call_creates_nothing() {
     for failure in failures() {
         let server = all_but(("GET", HEAD), failure).await;
         let error = impatient(&server).propose(&page()).await.unwrap_err();
@@ -121,7 +121,7 @@ async fn nothing_is_made_where_the_first_question_is_not_answered() {
 }
 
 #[tokio::test]
-async fn a_branch_or_a_file_that_is_there_is_never_used() {
+async fn existing_branch_or_file_is_never_used() {
     let exists = || json_answer(422, json!({ "message": "Reference already exists" }));
     let server = all_but(("POST", REFS), exists()).await;
     let error = github(&server).propose(&page()).await.unwrap_err();
@@ -140,7 +140,7 @@ async fn a_branch_or_a_file_that_is_there_is_never_used() {
 }
 
 #[tokio::test]
-async fn a_step_that_fails_is_asked_for_once_and_the_branch_goes_again() {
+async fn failed_step_is_not_retried_and_branch_is_removed() {
     let made = [("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("POST", PULLS)];
     for (index, step) in made.into_iter().enumerate().skip(1) {
         for failure in failures() {
@@ -148,7 +148,7 @@ async fn a_step_that_fails_is_asked_for_once_and_the_branch_goes_again() {
             let error = impatient(&server).propose(&page()).await.unwrap_err();
             assert!(matches!(error, ProposalError::Failed { .. }), "{error:?}");
             let mut expected = steps(&made[..=index]);
-            // A branch that may not be ours is left alone.
+            // The branch may belong to another proposal, so it is not removed.
             expected.extend((index > 1).then(|| format!("DELETE {BRANCH}")));
             assert_eq!(asked(&server).await, expected);
         }
@@ -159,19 +159,19 @@ async fn a_step_that_fails_is_asked_for_once_and_the_branch_goes_again() {
 }
 
 #[tokio::test]
-async fn a_branch_that_stays_behind_is_said() {
+async fn remaining_branch_is_reported() {
     let server = all_but(("POST", PULLS), ResponseTemplate::new(500)).await;
     let stays = on("DELETE", BRANCH).respond_with(ResponseTemplate::new(503));
     stays.with_priority(1).mount(&server).await;
     let error = github(&server).propose(&page()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the pull request: it answered 500 Internal Server Error; its branch was left behind"
+        "the pull request: it responded with 500 Internal Server Error; its branch was left behind"
     );
 }
 
 #[tokio::test]
-async fn the_pages_are_asked_for_once_in_half_an_hour() {
+async fn list_of_pages_is_cached_for_half_an_hour() {
     let server = MockServer::start().await;
     let list = json!([{ "name": "a-day-out", "type": "dir" }, { "name": "b", "size": 3 }]);
     answers(&server, "GET", LIST, json_answer(200, list)).await;
@@ -184,8 +184,8 @@ async fn the_pages_are_asked_for_once_in_half_an_hour() {
 }
 
 #[tokio::test]
-async fn trouble_is_asked_again_and_never_remembered() {
-    // Defect D29.
+async fn failures_are_retried_and_never_cached() {
+    // An incomplete listing must never be cached as "no such page".
     for failure in failures().into_iter().chain([json_answer(200, json!({}))]) {
         let server = MockServer::start().await;
         let trouble = on("GET", LIST).respond_with(failure).up_to_n_times(3).with_priority(1);
@@ -205,7 +205,7 @@ async fn trouble_is_asked_again_and_never_remembered() {
 }
 
 #[tokio::test]
-async fn a_folder_with_more_pages_than_are_listed_is_asked_for_the_page_itself() {
+async fn truncated_listing_falls_back_to_the_page() {
     let server = MockServer::start().await;
     let list: Vec<_> = (0..1_000)
         .map(|index| json!({ "name": format!("page-{index}") }))

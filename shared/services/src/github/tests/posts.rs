@@ -13,7 +13,7 @@ fn issue() -> NewIssue {
 }
 
 #[tokio::test]
-async fn an_issue_is_title_text_and_labels_and_comes_back_as_it_is() {
+async fn issue_has_title_text_and_labels() {
     let server = MockServer::start().await;
     let opened = json!({ "number": 7, "state": "open", "html_url": "https://github.example/7" });
     answers(
@@ -32,7 +32,7 @@ async fn an_issue_is_title_text_and_labels_and_comes_back_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_issue_that_is_not_opened_is_an_error_and_asked_for_once() {
+async fn failed_issue_is_an_error_without_retry() {
     for failure in failures() {
         let server = MockServer::start().await;
         answers(&server, "POST", "/repos/acme/site/issues", failure).await;
@@ -43,12 +43,12 @@ async fn an_issue_that_is_not_opened_is_an_error_and_asked_for_once() {
         .create_issue(&issue())
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::NoAnswer(_)), "{error:?}");
+    assert!(matches!(error, CallError::NoResponse(_)), "{error:?}");
     let error = github_at("http://127.0.0.1:1", LONG_MS)
         .create_issue(&issue())
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::NoAnswer(_)), "{error:?}");
+    assert!(matches!(error, CallError::NoResponse(_)), "{error:?}");
 }
 
 async fn with_place() -> MockServer {
@@ -63,7 +63,7 @@ async fn with_place() -> MockServer {
     server
 }
 
-/// What the server answers to a new discussion.
+/// Mocks the response to a new discussion.
 async fn discussing(server: &MockServer, answer: ResponseTemplate) {
     let input = json!({ "repositoryId": "R_1", "categoryId": "DIC_2", "title": "Title", "body": "Text" });
     on("POST", "/graphql")
@@ -74,7 +74,7 @@ async fn discussing(server: &MockServer, answer: ResponseTemplate) {
 }
 
 #[tokio::test]
-async fn a_discussion_is_opened_in_its_category_which_is_looked_for_once() {
+async fn category_of_discussions_is_queried_once() {
     let server = with_place().await;
     let url = "https://github.example/discussions/3";
     let opened = json!({ "data": { "createDiscussion": { "discussion": { "url": url } } } });
@@ -90,7 +90,7 @@ async fn a_discussion_is_opened_in_its_category_which_is_looked_for_once() {
 }
 
 #[tokio::test]
-async fn a_discussion_that_is_not_opened_is_an_error() {
+async fn failed_discussion_is_an_error() {
     let refused = json_answer(
         200,
         json!({ "data": { "createDiscussion": null }, "errors": [{ "message": "no" }] }),
@@ -108,14 +108,14 @@ async fn a_discussion_that_is_not_opened_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_category_that_is_not_found_is_looked_for_again() {
+async fn missing_category_is_queried_again() {
     let server = MockServer::start().await;
     let none = json!({ "data": { "repository": { "id": "R_1", "discussionCategory": null } } });
     answers(&server, "POST", "/graphql", json_answer(200, none)).await;
     let github = github(&server);
     for _ in 0..2 {
         let error = github.create_discussion("Title", "Text").await.unwrap_err();
-        assert!(matches!(error, CallError::Garbage), "{error:?}");
+        assert!(matches!(error, CallError::InvalidResponse), "{error:?}");
     }
     assert_eq!(asked(&server).await.len(), 2);
 }

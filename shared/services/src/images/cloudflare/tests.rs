@@ -1,4 +1,4 @@
-//! Against a server that plays Cloudflare's part.
+//! Tests with a mock of Cloudflare.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ fn picture(content: &'static [u8]) -> Image {
     Image(content.into())
 }
 
-/// What was asked, in order.
+/// Returns the received requests, in order.
 async fn asked(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let line = |request: &wiremock::Request| format!("{} {}", request.method, request.url.path().replace(BASE, ""));
@@ -43,7 +43,7 @@ fn on(verb: &str, what: &str) -> wiremock::MockBuilder {
 }
 
 #[tokio::test]
-async fn a_new_image_is_uploaded_under_its_id_without_anything_personal() {
+async fn upload_has_its_id_and_no_personal_data() {
     let server = MockServer::start().await;
     on("POST", "")
         .respond_with(ResponseTemplate::new(200))
@@ -79,7 +79,8 @@ async fn a_new_image_is_uploaded_under_its_id_without_anything_personal() {
     );
 }
 
-/// A small model of Cloudflare Images. It fails the call of that number, counted from 1, before or after the call has taken effect.
+/// A small model of Cloudflare Images. The call of a given number, counted from 1, fails before or after it has taken
+/// effect.
 #[derive(Clone, Default)]
 struct Cloudflare(Arc<Mutex<Images>>);
 
@@ -138,7 +139,7 @@ impl Respond for Cloudflare {
             .filter(|(call, _)| *call == images.calls)
             .map(|(_, effect)| effect);
         match effect {
-            // A call that is refused is not repeated.
+            // A refused call is not retried.
             Some(Effect::None) => ResponseTemplate::new(403),
             Some(Effect::Complete) => {
                 images.apply(request);
@@ -150,7 +151,7 @@ impl Respond for Cloudflare {
 }
 
 #[tokio::test]
-async fn replacing_an_image_loses_neither_at_any_failure() {
+async fn replacement_keeps_an_image_at_any_failure() {
     let id = ImageId::Set(7);
     for leftover in [false, true] {
         for effect in [Effect::None, Effect::Complete] {
@@ -172,7 +173,7 @@ async fn replacing_an_image_loses_neither_at_any_failure() {
                 let now = images.get(&id).await.unwrap().expect(&place);
                 let expected: &[&[u8]] = if put.is_ok() { &[b"new"] } else { &[b"old", b"new"] };
                 assert!(expected.contains(&&now.bytes()[..]), "{place}");
-                // The next replacement mends it.
+                // The next replacement repairs it.
                 images.put(&id, picture(b"newest")).await.unwrap();
                 let stored = cloudflare.0.lock().unwrap().stored.clone();
                 assert_eq!(
@@ -202,7 +203,7 @@ async fn default_image_does_not_replace_another() {
 }
 
 #[tokio::test]
-async fn whatever_else_it_answers_is_an_error_and_nothing_is_removed() {
+async fn unexpected_response_is_an_error_and_removes_nothing() {
     for answer in [400, 401, 403, 429, 500, 503].map(ResponseTemplate::new) {
         let server = MockServer::start().await;
         Mock::given(method("POST")).respond_with(answer).mount(&server).await;
@@ -219,14 +220,14 @@ async fn whatever_else_it_answers_is_an_error_and_nothing_is_removed() {
     for images in [images(&server).await, images_at(&cut().await)] {
         let none = images.put(&ImageId::Set(7), picture(b"new")).await;
         assert!(
-            matches!(none, Err(ImageError::Service(CallError::NoAnswer(_)))),
+            matches!(none, Err(ImageError::Service(CallError::NoResponse(_)))),
             "{none:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn images_are_read_and_removed_by_calls_that_are_repeated() {
+async fn reads_and_removals_are_retried() {
     let server = MockServer::start().await;
     let trouble = on("GET", "/set-7/blob").respond_with(ResponseTemplate::new(502));
     trouble.up_to_n_times(1).mount(&server).await;
@@ -246,7 +247,7 @@ async fn images_are_read_and_removed_by_calls_that_are_repeated() {
     assert_eq!(image.media_type(), "image/png");
     images.remove(&ImageId::Set(7)).await.unwrap();
     assert_eq!(asked(&server).await.len(), 2 + 4);
-    // What is not there is missing, or gone already.
+    // A missing image is not an error.
     assert_eq!(images.get(&ImageId::Set(8)).await.unwrap(), None);
     images.remove(&ImageId::Set(8)).await.unwrap();
     assert_eq!(images.url(&ImageId::Set(7), 1).await.unwrap(), None);

@@ -1,9 +1,9 @@
-//! Which addresses belong to the public network.
+//! Classifies addresses as public or not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether a host of that address is one that everybody can reach: nothing of our own network, machine or provider (IANA's
-/// registries of special addresses).
+/// Returns whether an address is public, and not of a private network, this machine or a provider (IANA's registries
+/// of special addresses).
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -15,9 +15,9 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let special = match address.octets() {
-        // This network; addresses shared behind a carrier; protocol assignments; measurements of networks; reserved.
+        // This network; addresses shared behind a carrier; protocol assignments; benchmarking; reserved.
         [0, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [198, 18 | 19, ..] | [240..=255, ..] => true,
-        // The old way from IPv4 to IPv6.
+        // 6to4 relays.
         [192, 88, 99, _] => true,
         _ => false,
     };
@@ -29,7 +29,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation())
 }
 
-/// Only what is global unicast, without the ranges in it that lead to IPv4 or nowhere.
+/// Accepts only global unicast addresses, without the ranges that embed IPv4 addresses or are unassigned.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let global = first & 0xe000 == 0x2000;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_behind_us_is_not_public() {
+    fn internal_addresses_are_not_public() {
         for public in ["93.184.215.14", "8.8.8.8", "2606:2800:21f::1", "::ffff:8.8.8.8"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }

@@ -1,4 +1,4 @@
-//! Against a server on this machine, for which the rules are relaxed one by one.
+//! Tests with a server on loopback, for which the rules are relaxed one by one.
 
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -27,13 +27,13 @@ async fn fetched(rules: Rules, answer: ResponseTemplate) -> (Result<Bytes, Image
 }
 
 #[tokio::test]
-async fn a_file_comes_as_it_is() {
+async fn file_is_returned_unchanged() {
     let (file, asked) = fetched(RELAXED, ResponseTemplate::new(200).set_body_bytes(*b"picture")).await;
     assert_eq!((&*file.unwrap(), asked), (&b"picture"[..], 1));
 }
 
 #[tokio::test]
-async fn nothing_but_a_whole_answer_in_time_is_taken_and_nobody_is_followed() {
+async fn only_timely_complete_responses_without_redirect_are_accepted() {
     let elsewhere = server(ResponseTemplate::new(200).set_body_bytes(*b"picture")).await;
     let redirect = ResponseTemplate::new(302).insert_header("location", format!("{}/a.png", elsewhere.uri()));
     for answer in [
@@ -57,14 +57,14 @@ async fn nothing_but_a_whole_answer_in_time_is_taken_and_nobody_is_followed() {
 }
 
 #[tokio::test]
-async fn hosts_that_are_our_own_are_never_asked_by_address_or_by_name() {
+async fn internal_hosts_are_refused_by_address_and_name() {
     let strict = Rules {
         secure: false,
         ..Fetcher::default().rules
     };
     let server = server(ResponseTemplate::new(200)).await;
     let port = server.address().port();
-    // A name is found out when it is resolved.
+    // Names are checked when they are resolved.
     for host in [
         "127.0.0.1",
         "localhost",
@@ -83,7 +83,7 @@ async fn hosts_that_are_our_own_are_never_asked_by_address_or_by_name() {
 }
 
 #[test]
-fn only_plain_https_urls_are_taken() {
+fn only_plain_https_urls_are_accepted() {
     let rules = Fetcher::default().rules;
     assert!(rules.check("https://example.com/a.png?x=1").is_some());
     let long = format!("https://example.com/{}", "a".repeat(MAX_URL_BYTES));

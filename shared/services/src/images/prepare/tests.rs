@@ -2,7 +2,7 @@ use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
 
-/// A red picture whose left half is blue, as a file.
+/// Returns a file of a red picture whose left half is blue.
 fn file(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let color = |x, _| Rgb(if x < width / 2 { [0, 0, 255] } else { [255, 0, 0] });
     let mut file = Cursor::new(Vec::new());
@@ -21,14 +21,14 @@ fn dimensions(image: &Image) -> (u32, u32) {
     (picture.width(), picture.height())
 }
 
-/// A JPEG with one more segment behind its first two bytes.
+/// Returns a JPEG with an additional segment after its first two bytes.
 fn with_segment(jpeg: &[u8], marker: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len() + 2).unwrap().to_be_bytes();
     [&jpeg[..2], &[0xff, marker], &length, payload, &jpeg[2..]].concat()
 }
 
 #[test]
-fn four_kinds_of_files_are_taken_with_and_without_the_beginning_of_a_data_uri() {
+fn four_formats_are_accepted_with_and_without_data_uri() {
     for format in FORMATS {
         let file = file(40, 20, format);
         let image = prepare(&uri(&file)).unwrap();
@@ -39,7 +39,7 @@ fn four_kinds_of_files_are_taken_with_and_without_the_beginning_of_a_data_uri() 
 }
 
 #[test]
-fn what_can_be_seen_through_stays_so() {
+fn transparency_is_kept() {
     let mut file = Cursor::new(Vec::new());
     let glass = RgbaImage::from_pixel(8, 8, Rgba([1, 2, 3, 100]));
     glass.write_to(&mut file, ImageFormat::WebP).unwrap();
@@ -50,8 +50,8 @@ fn what_can_be_seen_through_stays_so() {
 }
 
 #[test]
-fn nothing_but_the_picture_gets_through_and_it_is_turned_as_it_was_meant() {
-    // Exif, big-endian, one directory of one entry: orientation 6 (turn right), then the place where it was taken.
+fn metadata_is_removed_and_rotation_applied() {
+    // Exif, big-endian, one directory of one entry: orientation 6 (rotate clockwise), then a GPS position.
     let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
     exif.extend_from_slice(b"51.2194N 4.4025E");
     let jpeg = with_segment(&file(40, 20, ImageFormat::Jpeg), 0xe1, &exif);
@@ -70,7 +70,7 @@ fn nothing_but_the_picture_gets_through_and_it_is_turned_as_it_was_meant() {
 }
 
 #[test]
-fn what_is_no_picture_is_refused() {
+fn other_files_are_not_pictures() {
     let whole = file(40, 20, ImageFormat::Png);
     let bmp = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0".to_vec();
     for bad in [
@@ -90,8 +90,8 @@ fn what_is_no_picture_is_refused() {
 }
 
 #[test]
-fn a_bomb_is_refused_before_it_is_unpacked() {
-    // A PNG that says in its head what it unpacks to.
+fn decompression_bomb_is_refused_before_decoding() {
+    // A PNG whose header declares its size.
     let head = |width: u32, height: u32| {
         let mut chunk = b"IHDR".to_vec();
         chunk.extend_from_slice(&width.to_be_bytes());
@@ -118,10 +118,10 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
 }
 
 #[test]
-fn a_large_picture_becomes_smaller() {
+fn large_picture_is_scaled_down() {
     let image = prepare(&uri(&file(4000, 1000, ImageFormat::Png))).unwrap();
     assert_eq!(dimensions(&image), (2048, 512));
-    // Noise that can be seen through: there is nothing to compress.
+    // Noise with transparency, which cannot be compressed.
     let mut state = 1_u32;
     let noise = RgbaImage::from_fn(1100, 1100, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,4 +1,4 @@
-//! Against a server that plays Sanity's part.
+//! Tests with a mock of Sanity.
 
 use std::time::Duration;
 
@@ -57,12 +57,12 @@ fn document() -> Value {
 }
 
 #[tokio::test]
-async fn an_image_replaces_the_one_before_it_whose_file_goes_last() {
+async fn replaced_file_is_deleted_last() {
     let server = MockServer::start().await;
     found(&server, json!({ "ref": "image-old", "url": null })).await;
     takes_the_file(&server).await;
     expects(&server, json!({ "createOrReplace": document() }), 200).await;
-    // Another document has the same file.
+    // Another document refers to the same file.
     expects(&server, json!({ "delete": { "id": "image-old" } }), 409).await;
     images(&server)
         .put(&ImageId::Set(7), Image(b"new"[..].into()))
@@ -71,7 +71,7 @@ async fn an_image_replaces_the_one_before_it_whose_file_goes_last() {
 }
 
 #[tokio::test]
-async fn one_that_is_to_be_there_is_stored_only_where_there_is_none() {
+async fn ensured_image_does_not_replace_another() {
     let server = MockServer::start().await;
     found(&server, Value::Null).await;
     takes_the_file(&server).await;
@@ -90,7 +90,7 @@ async fn one_that_is_to_be_there_is_stored_only_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn an_image_is_read_without_our_token_and_removed_with_its_file() {
+async fn image_is_read_without_token_and_removed_with_file() {
     let server = MockServer::start().await;
     let url = format!("{}/files/a.jpg", server.uri());
     found(&server, json!({ "ref": "image-old", "url": url })).await;
@@ -110,7 +110,7 @@ async fn an_image_is_read_without_our_token_and_removed_with_its_file() {
 }
 
 #[tokio::test]
-async fn a_service_in_trouble_is_an_error_and_the_old_image_stays() {
+async fn failed_service_is_an_error_and_keeps_the_image() {
     for (status, body) in [(500, "{}"), (401, "{}"), (200, "garbage"), (200, "{\"document\": 7}")] {
         let server = MockServer::start().await;
         found(&server, json!({ "ref": "image-old", "url": null })).await;
@@ -127,7 +127,7 @@ async fn a_service_in_trouble_is_an_error_and_the_old_image_stays() {
     for url in [slow.uri(), cut().await] {
         let failed = images_at(url).put(&ImageId::Set(7), Image(b"new"[..].into())).await;
         assert!(
-            matches!(failed, Err(ImageError::Service(CallError::NoAnswer(_)))),
+            matches!(failed, Err(ImageError::Service(CallError::NoResponse(_)))),
             "{failed:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! The original's encryption at rest: AES-256-CBC under a key that scrypt makes of its passphrase.
+//! Encryption at rest of the legacy backend: AES-256-CBC with a key that scrypt derives from the passphrase.
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
@@ -10,34 +10,34 @@ use serde_json::Value;
 const KEY_BYTES: usize = 32;
 const IV_BYTES: usize = 16;
 const SALT: &[u8] = b"FreeSewing";
-/// Binary logarithm of the work of scrypt: N = 16,384.
+/// Binary logarithm of the cost parameter of scrypt: N = 16,384.
 const SCRYPT_LOG_N: u8 = 14;
 const SCRYPT_R: u32 = 8;
 const SCRYPT_P: u32 = 1;
 
-/// Opens what the original encrypted.
+/// Decrypts fields of the legacy backend.
 #[derive(Clone)]
-pub(crate) struct OldCipher([u8; KEY_BYTES]);
+pub(crate) struct LegacyCipher([u8; KEY_BYTES]);
 
-/// A column as the original stores it, both in hexadecimal.
+/// An encrypted column of the legacy database. Both fields are hexadecimal.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sealed {
+struct EncryptedColumn {
     iv: String,
     ct: String,
 }
 
-/// A value that does not open.
+/// A value that cannot be decrypted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum OpenError {
-    #[error("is not encrypted the way the original does it")]
+    #[error("is not encrypted in the format of FreeSewing's backend")]
     Form,
-    #[error("does not open: it is damaged, or was encrypted with another passphrase")]
+    #[error("cannot be decrypted: it is damaged, or was encrypted with another passphrase")]
     Content,
 }
 
-impl OldCipher {
-    /// The cipher of that passphrase. Takes a core for tens of milliseconds.
+impl LegacyCipher {
+    /// Derives the key from a passphrase. Takes tens of milliseconds of CPU time.
     pub(crate) fn new(passphrase: &str) -> Self {
         let params = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P).expect("scrypt takes these parameters");
         let mut key = [0; KEY_BYTES];
@@ -45,12 +45,12 @@ impl OldCipher {
         Self(key)
     }
 
-    /// Opens the text of a column; an empty one is an empty text.
+    /// Decrypts the text of a column. An empty column is an empty text.
     pub(crate) fn open(&self, column: &str) -> Result<Value, OpenError> {
         if column.is_empty() {
             return Ok(Value::String(String::new()));
         }
-        let sealed: Sealed = serde_json::from_str(column).map_err(|_| OpenError::Form)?;
+        let sealed: EncryptedColumn = serde_json::from_str(column).map_err(|_| OpenError::Form)?;
         let iv: [u8; IV_BYTES] = hex::decode(sealed.iv)
             .ok()
             .and_then(|iv| iv.try_into().ok())
@@ -63,9 +63,9 @@ impl OldCipher {
         serde_json::from_slice(opened).map_err(|_| OpenError::Content)
     }
 
-    /// Opens a value that the original encrypted more than once.
+    /// Decrypts a value that was encrypted more than once.
     pub(crate) fn peel(&self, mut value: Value) -> Value {
-        // Each layer is shorter than the one around it, so this ends.
+        // Each layer is shorter than the one around it, so the loop ends.
         while let Some(inner) = value.as_str().filter(|text| text.starts_with('{')) {
             match self.open(inner) {
                 Ok(opened) => value = opened,
@@ -75,18 +75,18 @@ impl OldCipher {
         value
     }
 
-    /// Encrypts a value as the original does.
+    /// Encrypts a value as the legacy backend does.
     pub(crate) fn seal(&self, random: &dyn Random, value: &Value) -> String {
         let iv: [u8; IV_BYTES] = random.bytes();
         let encryptor = cbc::Encryptor::<Aes256>::new(&self.0.into(), &iv.into());
-        let sealed = Sealed {
+        let sealed = EncryptedColumn {
             iv: hex::encode(iv),
             ct: hex::encode(encryptor.encrypt_padded_vec::<Pkcs7>(value.to_string().as_bytes())),
         };
         serde_json::to_string(&sealed).expect("two texts always serialise")
     }
 
-    /// The same with two layers of JSON.
+    /// Encrypts a value with two layers of JSON.
     pub(crate) fn seal_text_of(&self, random: &dyn Random, value: &Value) -> String {
         self.seal(random, &Value::String(value.to_string()))
     }
@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// What the original encrypted, re-checked independently.
+    /// Ciphertexts of the legacy backend, which were verified independently.
     fn vectors() -> Value {
         let all: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
         all["encryption"].clone()
@@ -109,9 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_original_encrypted_opens() {
+    fn legacy_ciphertext_is_decrypted() {
         let vectors = vectors();
-        let cipher = OldCipher::new(text(&vectors["passphrase"]));
+        let cipher = LegacyCipher::new(text(&vectors["passphrase"]));
         assert_eq!(hex::encode(cipher.0), text(&vectors["derived_key_hex"]));
         for vector in vectors["vectors"].as_array().unwrap() {
             let mut opened = cipher.open(text(&vector["stored_column_text"])).unwrap();
@@ -128,8 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_encrypted_opens_with_its_passphrase_only() {
-        let (one, other) = (OldCipher::new("one"), OldCipher::new("other"));
+    fn ciphertext_requires_its_passphrase() {
+        let (one, other) = (LegacyCipher::new("one"), LegacyCipher::new("other"));
         let value = serde_json::json!({ "note": "żółw 👋" });
         let column = one.seal(&SystemRandom, &value);
         assert_eq!(one.open(&column), Ok(value.clone()));

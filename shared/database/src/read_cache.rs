@@ -1,7 +1,7 @@
-//! What was read last and is asked for again and again: kept as long as the rows that it was read from have not changed.
+//! Read cache: records that are read often, cached until the rows that they were read from change.
 //!
-//! What this process commits names its rows; after anything else, all is forgotten. Builds with assertions read once more whatever
-//! has outlived a change, and compare.
+//! A commit of this process names the rows that it changed. After any other change, the complete cache is invalidated.
+//! Builds with assertions read each entry that survived a change once more, and compare.
 
 use std::hash::Hash;
 use std::ops::Deref;
@@ -18,19 +18,19 @@ use crate::api_keys::Credential;
 use crate::sets::StoredSet;
 use crate::{Db, Result, Version};
 
-/// What is kept of each kind at most; with more than that all of that kind is forgotten. Bytes, as near as it matters.
+/// Approximate size of the cache of each kind, in bytes. If it grows larger, all entries of that kind are removed.
 const MAX_BYTES: usize = 24 * 1024 * 1024;
-/// What an entry takes beside its texts. Bytes.
+/// Size of an entry without its texts, in bytes.
 const ENTRY_BYTES: usize = 512;
 
-/// A record as it is stored, with room for the answer that shows it: it lasts as long as the record is what it was.
+/// A stored record, with room for the response that shows it. Both are valid as long as the record does not change.
 #[derive(Debug)]
 pub struct Stored<T> {
     record: T,
     shown: OnceLock<Shown>,
 }
 
-/// An answer that depends on nothing but its record.
+/// A response that depends only on its record.
 #[derive(Debug, Clone)]
 pub struct Shown {
     /// The body.
@@ -57,67 +57,67 @@ impl<T> Deref for Stored<T> {
 }
 
 impl<T> Stored<T> {
-    /// The answer that shows the record, made at the first time.
+    /// Returns the response that shows the record. It is made at the first call.
     pub fn shown(&self, make: impl FnOnce() -> Shown) -> Shown {
         self.shown.get_or_init(make).clone()
     }
 }
 
-/// What one process keeps.
+/// The read cache of one process.
 #[derive(Default)]
-pub(crate) struct Recent {
-    pub(crate) credentials: Shelf<Uuid, Credential>,
-    pub(crate) account_statuses: Shelf<i64, AccountStatus>,
-    pub(crate) sets: Shelf<i64, StoredSet>,
-    pub(crate) sets_by_uuid: Shelf<Uuid, StoredSet>,
-    pub(crate) designs: Shelf<String, Design>,
-    /// Calls by account, key and day, as far as they are in the database.
-    pub(crate) calls: Shelf<(i64, Uuid, i64), i64>,
+pub(crate) struct ReadCache {
+    pub(crate) credentials: Cache<Uuid, Credential>,
+    pub(crate) account_statuses: Cache<i64, AccountStatus>,
+    pub(crate) sets: Cache<i64, StoredSet>,
+    pub(crate) sets_by_uuid: Cache<Uuid, StoredSet>,
+    pub(crate) designs: Cache<String, Design>,
+    /// Calls by account, key and day that are counted in the database.
+    pub(crate) calls: Cache<(i64, Uuid, i64), i64>,
 }
 
-impl Recent {
-    /// Takes over to the next version what the change left as it was.
+impl ReadCache {
+    /// Moves entries that the change does not affect to the next version.
     pub(crate) fn follow(&self, change: &Change<'_>) {
         let is_touched = |table| change.rows.iter().any(|row| &*row.table == table);
         let accounts = is_touched("users");
         self.credentials.follow(change, accounts || is_touched("api_keys"), []);
         self.account_statuses.follow(change, accounts, []);
         self.calls.follow(change, accounts, []);
-        // A table without a `rowid`: its rows are not named.
+        // The table has no `rowid`, so changes do not name its rows.
         self.designs.follow(change, true, []);
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
-        // Of the account a set has the UUID, which never changes; with the account its sets go.
+        // A set contains the UUID of its account, which never changes. If the account is deleted, so are its sets.
         self.sets.follow(change, false, sets.map(|row| row.row));
         self.sets_by_uuid.follow(change, is_touched("sets"), []);
     }
 }
 
-/// What is kept, for a read of that version.
+/// The read cache at the version of a read.
 #[derive(Clone, Copy)]
-pub(crate) struct RecentAt<'a> {
-    pub(crate) recent: &'a Recent,
+pub(crate) struct ReadCacheAt<'a> {
+    pub(crate) read_cache: &'a ReadCache,
     pub(crate) version: Version,
 }
 
 impl Db<'_> {
-    /// What stands under `key`, as the process has it on a shelf or as `read` finds it.
-    pub(crate) fn recent<K: Hash + Eq, V: Keep>(
+    /// Returns the cached value of `key`, or reads and caches it.
+    pub(crate) fn cached<K: Hash + Eq, V: Cacheable>(
         &self,
-        shelf: impl FnOnce(&Recent) -> &Shelf<K, V>,
+        select: impl FnOnce(&ReadCache) -> &Cache<K, V>,
         key: K,
         read: impl FnOnce() -> Result<Option<V>>,
     ) -> Result<Option<Arc<V>>> {
-        match self.recent {
-            Some(RecentAt { recent, version }) => shelf(recent).get_or_read(version, key, read),
+        match self.read_cache {
+            Some(ReadCacheAt { read_cache, version }) => select(read_cache).get_or_read(version, key, read),
             None => Ok(read()?.map(Arc::new)),
         }
     }
 }
 
-/// What is kept of one kind, all of one version.
-pub(crate) struct Shelf<K, V>(Mutex<Kept<K, V>>);
+/// Cached values of one kind, all of one version.
+pub(crate) struct Cache<K, V>(Mutex<Entries<K, V>>);
 
-struct Kept<K, V> {
+struct Entries<K, V> {
     of: Version,
     bytes: usize,
     entries: HashMap<K, Entry<V>>,
@@ -125,13 +125,13 @@ struct Kept<K, V> {
 
 struct Entry<V> {
     value: Arc<V>,
-    /// When it was read.
+    /// The version at which it was read.
     at: Version,
 }
 
-impl<K, V> Default for Shelf<K, V> {
+impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self(Mutex::new(Kept {
+        Self(Mutex::new(Entries {
             of: Version::default(),
             bytes: 0,
             entries: HashMap::new(),
@@ -139,43 +139,43 @@ impl<K, V> Default for Shelf<K, V> {
     }
 }
 
-/// What can be kept.
-pub(crate) trait Keep {
-    /// The length of its texts, which can be large. Bytes.
+/// A value that can be cached.
+pub(crate) trait Cacheable {
+    /// Returns the length of its texts, which can be large, in bytes.
     fn bytes(&self) -> usize {
         0
     }
 
-    /// Whether it is what was read now.
+    /// Returns whether the value equals the one that was read now.
     fn is_still(&self, now: &Self) -> bool;
 }
 
-impl Keep for Credential {
+impl Cacheable for Credential {
     fn is_still(&self, now: &Self) -> bool {
         format!("{self:?}") == format!("{now:?}")
     }
 }
 
-impl Keep for AccountStatus {
+impl Cacheable for AccountStatus {
     fn is_still(&self, now: &Self) -> bool {
         self == now
     }
 }
 
-impl Keep for Design {
+impl Cacheable for Design {
     fn is_still(&self, now: &Self) -> bool {
         self == now
     }
 }
 
-impl Keep for i64 {
+impl Cacheable for i64 {
     fn is_still(&self, now: &Self) -> bool {
         self == now
     }
 }
 
-impl Keep for StoredSet {
-    /// Those of the answer are as many.
+impl Cacheable for StoredSet {
+    /// The response is about as long as the record.
     fn bytes(&self) -> usize {
         2 * (self.content.name.len() + self.content.notes.len() + self.content.measies.get().len())
     }
@@ -185,28 +185,28 @@ impl Keep for StoredSet {
     }
 }
 
-impl<K: Hash + Eq, V: Keep> Shelf<K, V> {
-    /// Takes over to the next version what is not outdated, all of it or under these keys.
+impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
+    /// Moves entries to the next version, except for outdated ones: all of them or those of `keys`.
     fn follow(&self, change: &Change<'_>, all: bool, keys: impl IntoIterator<Item = K>) {
-        let mut kept = self.lock();
-        if kept.of != change.from {
+        let mut entries = self.lock();
+        if entries.of != change.from {
             return;
         }
         if all {
-            kept.clear(change.to);
+            entries.clear(change.to);
         }
-        kept.of = change.to;
+        entries.of = change.to;
         for key in keys {
-            kept.remove(&key);
+            entries.remove(&key);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept<K, V>> {
+    fn lock(&self) -> MutexGuard<'_, Entries<K, V>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What stands under `key` in that version: as it is kept, or as `read` finds it. That there is nothing is not kept, so that
-    /// nobody fills the shelf with what there is not.
+    /// Returns the value of `key` at that version from the cache, or reads and caches it. Missing records are not
+    /// cached, so that requests for ids that do not exist cannot fill the cache.
     pub(crate) fn get_or_read(
         &self,
         version: Version,
@@ -214,18 +214,18 @@ impl<K: Hash + Eq, V: Keep> Shelf<K, V> {
         read: impl FnOnce() -> Result<Option<V>>,
     ) -> Result<Option<Arc<V>>> {
         {
-            let mut kept = self.lock();
-            if kept.of != version {
-                kept.clear(version);
+            let mut entries = self.lock();
+            if entries.of != version {
+                entries.clear(version);
             }
-            if let Some(entry) = kept.entries.get(&key) {
+            if let Some(entry) = entries.entries.get(&key) {
                 let (value, at) = (Arc::clone(&entry.value), entry.at);
-                drop(kept);
+                drop(entries);
                 if cfg!(debug_assertions) && at != version {
                     let now = read()?;
                     assert!(
                         now.is_some_and(|now| value.is_still(&now)),
-                        "what was kept from {at} to {version}"
+                        "stale cache entries from {at} to {version}"
                     );
                 }
                 return Ok(Some(value));
@@ -234,16 +234,16 @@ impl<K: Hash + Eq, V: Keep> Shelf<K, V> {
         let Some(value) = read()?.map(Arc::new) else {
             return Ok(None);
         };
-        let mut kept = self.lock();
+        let mut entries = self.lock();
         // Reads of different versions do not overlap in a process, but nothing here depends on that.
-        if kept.of == version {
-            kept.insert(key, Arc::clone(&value));
+        if entries.of == version {
+            entries.insert(key, Arc::clone(&value));
         }
         Ok(Some(value))
     }
 }
 
-impl<K: Hash + Eq, V: Keep> Kept<K, V> {
+impl<K: Hash + Eq, V: Cacheable> Entries<K, V> {
     fn clear(&mut self, of: Version) {
         self.entries.clear();
         (self.of, self.bytes) = (of, 0);
@@ -266,7 +266,7 @@ impl<K: Hash + Eq, V: Keep> Kept<K, V> {
     }
 }
 
-fn bytes_of(value: &impl Keep) -> usize {
+fn bytes_of(value: &impl Cacheable) -> usize {
     ENTRY_BYTES + value.bytes()
 }
 
@@ -279,7 +279,7 @@ mod tests {
 
     use super::*;
 
-    impl Keep for String {
+    impl Cacheable for String {
         fn bytes(&self) -> usize {
             self.len()
         }
@@ -294,14 +294,14 @@ mod tests {
     }
 
     fn never() -> Result<Option<String>> {
-        panic!("it is kept");
+        panic!("the value is cached");
     }
 
     #[test]
-    fn what_was_read_is_kept_until_the_database_changes() {
-        let shelf = Shelf::default();
+    fn entries_are_cached_until_the_database_changes() {
+        let cache = Cache::default();
         let text = |version, read: fn() -> Result<Option<String>>| {
-            let found = shelf.get_or_read(version, 1, read).unwrap();
+            let found = cache.get_or_read(version, 1, read).unwrap();
             found.map(|text| text.to_string())
         };
         assert_eq!(text(at(1), || Ok(None)), None);
@@ -319,8 +319,8 @@ mod tests {
         rows.iter().map(row).collect()
     }
 
-    fn follow(recent: &Recent, from: u64, changed: &[(&str, i64)]) {
-        recent.follow(&Change {
+    fn follow(read_cache: &ReadCache, from: u64, changed: &[(&str, i64)]) {
+        read_cache.follow(&Change {
             from: at(from),
             to: at(from + 1),
             rows: &rows(changed),
@@ -346,56 +346,56 @@ mod tests {
         })
     }
 
-    /// Whether each of the sets 1 and 2, the set by its UUID, and the calls are still there in that version.
-    fn kept(recent: &Recent, seq: u64) -> (Vec<bool>, bool, bool) {
-        let sets = [1, 2].map(|id| recent.sets.lock().has(at(seq), &id));
-        let by_uuid = recent.sets_by_uuid.lock().has(at(seq), &Uuid::nil());
+    /// Returns whether the sets 1 and 2, the set by its UUID, and the calls are still cached at that version.
+    fn cached_at(read_cache: &ReadCache, seq: u64) -> (Vec<bool>, bool, bool) {
+        let sets = [1, 2].map(|id| read_cache.sets.lock().has(at(seq), &id));
+        let by_uuid = read_cache.sets_by_uuid.lock().has(at(seq), &Uuid::nil());
         (
             sets.to_vec(),
             by_uuid,
-            recent.calls.lock().has(at(seq), &(1, Uuid::nil(), 1)),
+            read_cache.calls.lock().has(at(seq), &(1, Uuid::nil(), 1)),
         )
     }
 
-    impl<K: Hash + Eq, V: Keep> Kept<K, V> {
+    impl<K: Hash + Eq, V: Cacheable> Entries<K, V> {
         fn has(&self, version: Version, key: &K) -> bool {
             self.of == version && self.entries.contains_key(key)
         }
     }
 
-    fn filled(seq: u64) -> Recent {
-        let recent = Recent::default();
+    fn filled(seq: u64) -> ReadCache {
+        let read_cache = ReadCache::default();
         for id in [1, 2] {
-            recent.sets.get_or_read(at(seq), id, || Ok(Some(set(id)))).unwrap();
+            read_cache.sets.get_or_read(at(seq), id, || Ok(Some(set(id)))).unwrap();
         }
-        recent
+        read_cache
             .sets_by_uuid
             .get_or_read(at(seq), Uuid::nil(), || Ok(Some(set(1))))
             .unwrap();
-        recent
+        read_cache
             .calls
             .get_or_read(at(seq), (1, Uuid::nil(), 1), || Ok(Some(7)))
             .unwrap();
-        recent
+        read_cache
     }
 
     #[test]
-    fn what_a_change_leaves_alone_stays() {
-        let recent = filled(1);
-        follow(&recent, 1, &[("mails", 1), ("_commits", 2)]);
-        assert_eq!(kept(&recent, 2), (vec![true, true], true, true));
-        follow(&recent, 2, &[("sets", 2)]);
-        assert_eq!(kept(&recent, 3), (vec![true, false], false, true));
-        assert_eq!(recent.sets.lock().bytes, bytes_of(&set(1)));
-        follow(&recent, 3, &[("users", 9)]);
-        assert_eq!(kept(&recent, 4), (vec![true, false], false, false));
+    fn unchanged_entries_stay_cached() {
+        let read_cache = filled(1);
+        follow(&read_cache, 1, &[("mails", 1), ("_commits", 2)]);
+        assert_eq!(cached_at(&read_cache, 2), (vec![true, true], true, true));
+        follow(&read_cache, 2, &[("sets", 2)]);
+        assert_eq!(cached_at(&read_cache, 3), (vec![true, false], false, true));
+        assert_eq!(read_cache.sets.lock().bytes, bytes_of(&set(1)));
+        follow(&read_cache, 3, &[("users", 9)]);
+        assert_eq!(cached_at(&read_cache, 4), (vec![true, false], false, false));
     }
 
     #[test]
-    fn an_answer_lasts_as_long_as_its_record() {
-        let recent = filled(1);
+    fn response_is_cached_as_long_as_its_record() {
+        let read_cache = filled(1);
         let shown = |seq, text: &'static str| {
-            let set = recent
+            let set = read_cache
                 .sets
                 .get_or_read(at(seq), 1, || Ok(Some(set(1))))
                 .unwrap()
@@ -407,36 +407,36 @@ mod tests {
             set.shown(make).text
         };
         assert_eq!(shown(1, "first"), "first");
-        follow(&recent, 1, &[("sets", 2)]);
+        follow(&read_cache, 1, &[("sets", 2)]);
         assert_eq!(shown(2, "second"), "first");
-        follow(&recent, 2, &[("sets", 1)]);
+        follow(&read_cache, 2, &[("sets", 1)]);
         assert_eq!(shown(3, "third"), "third");
     }
 
     #[test]
-    fn after_a_change_that_nobody_told_of_nothing_is_left() {
-        let recent = filled(1);
-        follow(&recent, 2, &[]);
-        assert_eq!(kept(&recent, 3), (vec![false, false], false, false));
-        let read = recent.sets.get_or_read(at(3), 1, || Ok(None)).unwrap();
+    fn unknown_change_clears_the_cache() {
+        let read_cache = filled(1);
+        follow(&read_cache, 2, &[]);
+        assert_eq!(cached_at(&read_cache, 3), (vec![false, false], false, false));
+        let read = read_cache.sets.get_or_read(at(3), 1, || Ok(None)).unwrap();
         assert!(read.is_none());
     }
 
     #[test]
-    #[should_panic(expected = "what was kept from 1-1 to 1-2")]
-    fn a_change_that_was_not_named_is_noticed() {
-        let recent = filled(1);
-        follow(&recent, 1, &[]);
-        let _ = recent.sets.get_or_read(at(2), 1, || Ok(None));
+    #[should_panic(expected = "stale cache entries from 1-1 to 1-2")]
+    fn unnamed_change_is_detected() {
+        let read_cache = filled(1);
+        follow(&read_cache, 1, &[]);
+        let _ = read_cache.sets.get_or_read(at(2), 1, || Ok(None));
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
-        let shelf = Shelf::default();
+    fn cache_size_is_bounded() {
+        let cache = Cache::default();
         for key in 0..20 {
             let large = || Ok(Some("x".repeat(MAX_BYTES / 4)));
-            shelf.get_or_read(at(1), key, large).unwrap();
-            assert!(shelf.lock().bytes <= MAX_BYTES && shelf.lock().entries.len() <= 3);
+            cache.get_or_read(at(1), key, large).unwrap();
+            assert!(cache.lock().bytes <= MAX_BYTES && cache.lock().entries.len() <= 3);
         }
     }
 }
