@@ -46,7 +46,7 @@ pub(crate) struct Changes {
 
 /// The result of storing changes.
 #[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Stored {
+pub(crate) struct StoredChanges {
     /// Names of the fields that were not stored, because they do not fit the current account.
     pub(crate) refused: Vec<String>,
     /// The confirmation that was created or used. Only in test mode.
@@ -162,7 +162,7 @@ impl Changes {
     ///
     /// # Errors
     /// Those of [`Self::check_permission`] and [`EmailChange::store`].
-    pub(crate) fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<Stored> {
+    pub(crate) fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<StoredChanges> {
         self.check_permission(actor)?;
         let id = actor.user_id;
         let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
@@ -174,7 +174,7 @@ impl Changes {
             return Err(WRONG_PASSWORD);
         }
         let before = user.clone();
-        let mut stored = Stored::default();
+        let mut stored = StoredChanges::default();
         if let Some(name) = &self.username {
             if users::username_taken(db, name, id)? {
                 stored.refused.push("username".to_owned());
@@ -209,12 +209,12 @@ impl Changes {
 
     /// Whether the request is marked as a test, and its current or new address is in the test domain.
     fn is_test(&self, session: &Session, user: &User) -> bool {
-        let asked = match &self.email {
+        let address = match &self.email {
             Some(EmailChange::Request(address)) => address,
             _ => &user.email,
         };
         self.test
-            && [&user.email, asked]
+            && [&user.email, address]
                 .into_iter()
                 .any(|address| session.in_test_domain(address))
     }

@@ -77,15 +77,15 @@ fn request(db: &Db<'_>, session: &Session, user: &User, address: &str, test: boo
     }
     let data = [(CURRENT, user.email.as_str()), (NEW, address)];
     let data = data.map(|(name, address)| (name.to_owned(), address.into()));
-    let asked = confirm::new(
+    let confirmation = confirm::new(
         session,
         Kind::EmailChange,
         user.account_status.id,
         JsonObject::from_iter(data),
     );
-    confirmations::insert(db, &asked)?;
+    confirmations::insert(db, &confirmation)?;
     if !test {
-        let path = confirm::path(CONFIRM, &asked);
+        let path = confirm::path(CONFIRM, &confirmation);
         let language = user.language;
         outbox::insert(db, &session.mail(Template::EmailChange, address, language, Some(&path)))?;
         outbox::insert(
@@ -93,13 +93,13 @@ fn request(db: &Db<'_>, session: &Session, user: &User, address: &str, test: boo
             &session.mail(Template::EmailChangeAsked, &user.email, language, None),
         )?;
     }
-    Ok(Some(asked.uuid))
+    Ok(Some(confirmation.uuid))
 }
 
 fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>, check: &str) -> Result<Uuid> {
     let id = id.ok_or_else(Error::not_found)?;
     let found = confirm::find(db, Id(id), session.now(), &[Kind::EmailChange])?;
-    let address = wanted(&found, user, check).ok_or_else(Error::not_found)?;
+    let address = confirmed_address(&found, user, check).ok_or_else(Error::not_found)?;
     if users::by_email(db, &address)?.is_some_and(|other| other.account_status.id != user.account_status.id) {
         return Err(Error::conflict("emailTaken"));
     }
@@ -117,7 +117,7 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
 }
 
 /// Returns the new address if the confirmation belongs to this account and its current address, and the check is right.
-fn wanted(confirmation: &Confirmation, user: &User, check: &str) -> Option<String> {
+fn confirmed_address(confirmation: &Confirmation, user: &User, check: &str) -> Option<String> {
     let text = |name: &str| confirmation.data.get(name).and_then(Value::as_str);
     let fits = confirmation.user_id == user.account_status.id
         && confirmation.check_matches(check)

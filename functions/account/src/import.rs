@@ -68,7 +68,7 @@ struct ImportResponse {
 
 /// The result of the commit.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct StoredImport {
     added: Counts,
     present: Counts,
     ignored: Vec<String>,
@@ -104,7 +104,7 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
         let user = users::account_status(db, actor.user_id)?.ok_or_else(Error::not_found)?;
         let (added, present) = records.store(db, &user, &writer)?;
         let ignored = changes.store(db, &writer, actor)?.refused;
-        Ok(Stored {
+        Ok(StoredImport {
             added,
             present,
             ignored,

@@ -97,8 +97,8 @@ pub(crate) async fn init(_: Public, session: Session, body: Body) -> Result<Resp
         (status = 200, description = "The account, and a token.", body = SignedIn),
         (status = 401, description = "`signInFailed`: the code of the second factor is wrong. Try again."),
         (status = 403, description = "`invalidProvider`: the provider is unknown or not enabled. `stateInvalid`: the sign-in did not start \
-            here, with this provider, within the last ten minutes, or was already used. `codeInvalid`: the provider does not know the code. \
-            `emailNotVerified`: the provider has not verified an address. `mfaTokenRequired`: the account requires a code. \
+            here, with this provider, within the last ten minutes, or was already used. `codeInvalid`: the provider does not know \
+            the code. `emailNotVerified`: the provider has not verified an address. `mfaTokenRequired`: the account requires a code. \
             `statusLacking`: the account is not active. `accountBlocked`: an administrator has blocked it."),
         (status = 451, description = "`consentLacking`: the owner of the account has not consented."),
     ))]
@@ -172,8 +172,8 @@ async fn identity_of(session: &Session, settings: &OauthSettings, state: &OauthS
     if !session.write(move |db| Ok(oauth_states::claim(db, uuid)?)).await? {
         return Err(INVALID_STATE);
     }
-    let asked = oauth::identify(state.provider, settings, session.http(), code, &state.verifier).await;
-    let mut identity = asked.map_err(refusal)?;
+    let identified = oauth::identify(state.provider, settings, session.http(), code, &state.verifier).await;
+    let mut identity = identified.map_err(refusal)?;
     identity.email = clean_email(&identity.email);
     if is_email(&identity.email) {
         Ok(identity)

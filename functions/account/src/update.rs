@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::changes::{Changes, Stored, WRONG_PASSWORD};
+use crate::changes::{Changes, StoredChanges, WRONG_PASSWORD};
 use crate::lockout;
 
 #[derive(Serialize, ToSchema)]
@@ -105,7 +105,7 @@ pub(crate) async fn update(
     let (mails, protect) = (changes.mails(), changes.protect() && image.is_none());
     let writer = session.clone();
     let store = move |db: &Db<'_>, actor| changes.store(db, &writer, actor);
-    let Stored { refused, confirmation } = match protect {
+    let StoredChanges { refused, confirmation } = match protect {
         true => caller.protect(&session, store).await?,
         false => caller.write(&session, store).await?,
     };

@@ -62,7 +62,8 @@ struct CallLimits {
 
 /// A number of stored records or bytes, and its limit.
 #[derive(Serialize, ToSchema)]
-struct Stored {
+#[schema(as = Stored)]
+struct StoredAmount {
     stored: u64,
     limit: u64,
 }
@@ -71,18 +72,18 @@ struct Stored {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct AccountStored {
-    sets: Stored,
-    patterns: Stored,
-    bookmarks: Stored,
+    sets: StoredAmount,
+    patterns: StoredAmount,
+    bookmarks: StoredAmount,
     /// API keys that have not expired.
-    apikeys: Stored,
+    apikeys: StoredAmount,
     /// Stored size of the texts of these records and of suggestions, in bytes.
-    text_bytes: Stored,
+    text_bytes: StoredAmount,
 }
 
 impl AccountStored {
     fn new(stored: &AccountStorage, live_keys: u64, limits: &AccountLimits) -> Self {
-        let pair = |stored, limit| Stored { stored, limit };
+        let pair = |stored, limit| StoredAmount { stored, limit };
         Self {
             sets: pair(stored.sets, limits.sets),
             patterns: pair(stored.patterns, limits.patterns),

@@ -62,7 +62,8 @@ pub(crate) struct ApiKeyRequest {
 /// response.
 #[utoipa::path(post, path = "/apikeys/{auth}", tag = "API keys", operation_id = "createApiKey", request_body = ApiKeyRequest,
     responses(
-        (status = 201, description = "The key and its secret. A repeat with the same `Idempotency-Key` does not return the secret.", body = CreateKeyResponse),
+        (status = 201, description = "The key and its secret. A repeat with the same `Idempotency-Key` does not return \
+            the secret.", body = CreateKeyResponse),
         (status = 400, description = "`postBodyMissing`, `nameMissing`, `nameTooLong`, `levelMissing`, `levelNotNumeric`, `invalidLevel`, \
             `expiresInMissing`, `expiresIsNotNumeric`, `expiresIsHigherThanMaximum`: the field is missing or invalid. \
             `scopesInvalid`, `cidrInvalid`: not a list of scopes or networks. \
@@ -70,23 +71,23 @@ pub(crate) struct ApiKeyRequest {
         (status = 403, description = "`restrictedKey`: the caller's key is bound to addresses, so it cannot create keys."),
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
-    let wanted = check(&body.required()?, session.config().max_key_life_days)?;
+    let request = check(&body.required()?, session.config().max_key_life_days)?;
     let secret = KeySecret::generate(session.random());
     let now = session.now();
     let key = ApiKey {
         uuid: session.random().uuid(),
         user_id: caller.actor.user_id,
         user_uuid: caller.account_status.uuid,
-        name: wanted.name,
-        level: wanted.level,
+        name: request.name,
+        level: request.level,
         secret: secret.digest().into(),
         grace_until: None,
-        scopes: wanted.scopes,
-        cidr: wanted.cidr,
+        scopes: request.scopes,
+        cidr: request.cidr,
         instance: session.config().instance.clone(),
         calls: 0,
         created_at: now,
-        expires_at: now.plus_ms(wanted.life_ms),
+        expires_at: now.plus_ms(request.life_ms),
         last_seen: None,
     };
     let stored = key.clone();
@@ -96,10 +97,10 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         api_keys::insert(db, &stored)?;
         Ok(stored.uuid)
     });
-    let made = make.await?;
-    if made.is_repeat {
+    let creation = make.await?;
+    if creation.is_repeat {
         // This is a repeat, and the secret is shown only once.
-        let id = Id(EntityId::Uuid(made.value));
+        let id = Id(EntityId::Uuid(creation.value));
         let key = session.read(|db| crate::find(db, id)).await?;
         return Ok(created(&new_key_response(key, None)));
     }

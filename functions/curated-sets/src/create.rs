@@ -40,9 +40,9 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
     let make = caller.create(&session, move |db, _| {
         Ok(curated_sets::insert(db, uuid, &content, now)?)
     });
-    let made = make.await?;
-    let id = made.value;
-    if made.is_repeat {
+    let creation = make.await?;
+    let id = creation.value;
+    if creation.is_repeat {
         let has_image = session.may_have_image(&ImageId::CuratedSet(id)).await;
         image = caller.image_of_repeat(&session, image, has_image).await?;
     }

@@ -60,10 +60,10 @@ pub(crate) async fn promote(caller: Caller<CURATOR>, session: Session, id: Id) -
         };
         Ok((suggestion.uuid, curated_sets::insert(db, uuid, &content, now)?))
     });
-    let made = promote.await?;
-    let (suggestion, set_id) = made.value;
+    let promotion = promote.await?;
+    let (suggestion, set_id) = promotion.value;
     // A repeated request must not replace a newer image.
-    if !made.is_repeat || !session.may_have_image(&ImageId::CuratedSet(set_id)).await {
+    if !promotion.is_repeat || !session.may_have_image(&ImageId::CuratedSet(set_id)).await {
         let image = session.images().get(&ImageId::Suggestion(suggestion)).await;
         // If there is no image, the set is created without one.
         let image = image.ok().flatten().map(Ok);

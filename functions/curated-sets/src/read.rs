@@ -92,10 +92,10 @@ pub(crate) async fn read(_: Public, session: Session, id: Id) -> Result<Response
             `designMissing`: `only` needs a design, but the request names none."),
         (status = 404, description = "There is no such curated set."),
     ))]
-pub(crate) async fn measurements(_: Public, session: Session, id: Id, asked: Query<LookupQuery>) -> Result<Response> {
+pub(crate) async fn measurements(_: Public, session: Session, id: Id, query: Query<LookupQuery>) -> Result<Response> {
     let find = |db: &Db<'_>| {
         let set = crate::find(db, id)?;
-        Ok((asked.0.read(db)?, set))
+        Ok((query.0.read(db)?, set))
     };
     let (lookup, set) = session.read(find).await?;
     let head = SetSummary {

@@ -67,9 +67,9 @@ pub(crate) async fn suggest(caller: Caller<USER>, session: Session, body: Body) 
         suggestions::store(db, actor, &suggestion)?;
         Ok(id)
     });
-    let made = make.await?;
-    let (id, image_id) = (made.value, ImageId::Suggestion(made.value));
-    if made.is_repeat {
+    let creation = make.await?;
+    let (id, image_id) = (creation.value, ImageId::Suggestion(creation.value));
+    if creation.is_repeat {
         let has_image = session.may_have_image(&image_id).await;
         image = caller.image_of_repeat(&session, image, has_image).await?;
     }

@@ -57,13 +57,13 @@ pub(crate) async fn create(_: Public, session: Session, body: Body) -> Result<Re
 
 /// Returns the requested labels that the operator allows.
 fn allowed(body: &JsonObject, labels: &[String]) -> Vec<String> {
-    let asked = body
+    let requested = body
         .get("labels")
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice);
-    let wanted = |label: &&String| {
-        let mut asked = asked.iter().filter_map(Value::as_str);
-        asked.any(|asked| asked.eq_ignore_ascii_case(label))
+    let is_requested = |label: &&String| {
+        let mut requested = requested.iter().filter_map(Value::as_str);
+        requested.any(|requested| requested.eq_ignore_ascii_case(label))
     };
-    labels.iter().filter(wanted).cloned().collect()
+    labels.iter().filter(is_requested).cloned().collect()
 }

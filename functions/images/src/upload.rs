@@ -40,7 +40,7 @@ pub(crate) struct PageImage {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PageImageStored)]
-pub(crate) struct Stored {
+pub(crate) struct UploadResponse {
     result: Outcome,
     /// Id of the image.
     #[schema(example = "blog-a-day-out-2")]
@@ -54,7 +54,7 @@ pub(crate) struct Stored {
 /// same id. An image is deleted after 30 days if no page refers to it.
 #[utoipa::path(post, path = "/images", tag = "Images", operation_id = "uploadImageAnonymously", request_body = PageImage,
     responses(
-        (status = 200, description = "There is an image with this id.", body = Stored),
+        (status = 200, description = "There is an image with this id.", body = UploadResponse),
         (status = 400, description = "`postBodyMissing`, `imgOrUrlMissing`, `typeMissing`, `typeInvalid`, `subIdMissing`, \
             `subIdInvalid`, `slugMissing`, `slugInvalid`: the field is missing or invalid. `imgInvalid`, `imgTooLarge`: \
             the image is not accepted."),
@@ -71,7 +71,7 @@ pub(crate) async fn anonymous(_: Public, session: Session, client: ClientIp, bod
 /// hour and 50 MB a day.
 #[utoipa::path(post, path = "/images/{auth}", tag = "Images", operation_id = "uploadImage", request_body = PageImage,
     responses(
-        (status = 200, description = "There is an image with this id.", body = Stored),
+        (status = 200, description = "There is an image with this id.", body = UploadResponse),
         (status = 400, description = "`postBodyMissing`, `imgOrUrlMissing`, `typeMissing`, `typeInvalid`, `subIdMissing`, \
             `subIdInvalid`, `slugMissing`, `slugInvalid`: the field is missing or invalid. `imgInvalid`, `imgTooLarge`, \
             `imgUnreachable`: the image is not accepted."),
@@ -120,7 +120,7 @@ async fn upload(session: Session, body: JsonObject, sender: Sender) -> Result<Re
         }
         Some(uploader) => store_limited(&session, &id, page, from, uploader).await?,
     }
-    Ok(ok(&Stored {
+    Ok(ok(&UploadResponse {
         result: Outcome::Success,
         img_id: id.to_string(),
     }))

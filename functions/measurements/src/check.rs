@@ -37,13 +37,13 @@ pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Res
     let sent = body
         .remove("measurements")
         .ok_or(Error::bad_request("measurementsMissing"))?;
-    let asked = LookupQuery {
+    let query = LookupQuery {
         design: text(&body, "design").ok_or(Error::bad_request("designUnknown"))?,
         units: text(&body, "units").ok_or(Error::bad_request("unitsUnknown"))?,
         only: Some("all".to_owned()),
     };
-    let stored = measurements(sent, units(asked.units.as_deref())?)?;
-    let lookup = session.read(|db| asked.read(db)).await?;
+    let stored = measurements(sent, units(query.units.as_deref())?)?;
+    let lookup = session.read(|db| query.read(db)).await?;
     Ok(ok(&lookup.answer(None, sanitise(stored))))
 }
 

@@ -41,9 +41,9 @@ pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body
     let make = caller.create(&session, move |db, _| {
         Ok(option_packs::insert(db, uuid, &content, now)?)
     });
-    let made = make.await?;
-    let id = made.value;
-    if made.is_repeat {
+    let creation = make.await?;
+    let id = creation.value;
+    if creation.is_repeat {
         let pack = session.read(|db| crate::find(db, Id(EntityId::Integer(id)))).await?;
         let has_image = pack.content.img == Some(ImageId::OptionPack(id).to_string());
         image = caller.image_of_repeat(&session, image, has_image).await?;

@@ -31,9 +31,9 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
     let make = caller.create(&session, move |db, actor| {
         Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)
     });
-    let made = make.await?;
-    let id = made.value;
-    if made.is_repeat {
+    let creation = make.await?;
+    let id = creation.value;
+    if creation.is_repeat {
         let pattern = session.read(|db| crate::find(db, Id(EntityId::Integer(id)))).await?;
         let has_image = pattern.content.img == Some(ImageId::Pattern(id).to_string());
         image = caller.image_of_repeat(&session, image, has_image).await?;

@@ -32,9 +32,9 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     let make = caller.create(&session, move |db, actor| {
         Ok(sets::insert(db, uuid, actor.user_id, &sent, now)?)
     });
-    let made = make.await?;
-    let id = made.value;
-    if made.is_repeat {
+    let creation = make.await?;
+    let id = creation.value;
+    if creation.is_repeat {
         let set = session.read(|db| crate::find(db, Id(EntityId::Integer(id)))).await?;
         let has_image = set.content.img == Some(ImageId::Set(id).to_string());
         // The image is not compared here, because it is stored after the set.

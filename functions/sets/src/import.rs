@@ -48,7 +48,7 @@ struct ImportSetsResponse {
 
 /// The result of the commit.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct StoredImport {
     /// Integer id of the last added set. The ids of one commit are consecutive.
     last: i64,
     added: u32,
@@ -72,7 +72,7 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
     let (records, ignored) = take(body.0.required()?, &session)?;
     let (owner, writer) = (caller.account_status.clone(), session.clone());
     let add = caller.create(&session, move |db, _| store(db, &records, &owner, &writer));
-    let Stored { last, added, present } = add.await?.value;
+    let StoredImport { last, added, present } = add.await?.value;
     let page = Page {
         limit: Some(added),
         after: Some(EntityId::Integer(last - i64::from(added))),
@@ -124,9 +124,9 @@ fn store(
     records: &[ImportedRecord<SetContent>],
     owner: &AccountStatus,
     context: &Context,
-) -> Result<Stored> {
+) -> Result<StoredImport> {
     let now = context.now();
-    let mut stored = Stored {
+    let mut stored = StoredImport {
         last: 0,
         added: 0,
         present: 0,

@@ -34,12 +34,12 @@ pub(crate) async fn measurements(
     caller: Caller<READ_SOME>,
     session: Session,
     id: Id,
-    asked: Query<LookupQuery>,
+    query: Query<LookupQuery>,
 ) -> Result<Response> {
     let find = |db: &Db<'_>| {
         let set = crate::find_stored(db, id)?;
         caller.actor.may_read(set.user_id)?;
-        Ok((asked.0.read(db)?, set))
+        Ok((query.0.read(db)?, set))
     };
     let (lookup, set) = session.read(find).await?;
     crate::record_read(&caller, &session, &set).await?;
@@ -55,11 +55,11 @@ pub(crate) async fn measurements(
             `designMissing`: `only` needs a design, but the request names none."),
         (status = 404, description = "There is no such set, or it is private."),
     ))]
-pub(crate) async fn public(_: Public, session: Session, id: Id, asked: Query<LookupQuery>) -> Result<Response> {
+pub(crate) async fn public(_: Public, session: Session, id: Id, query: Query<LookupQuery>) -> Result<Response> {
     let find = |db: &Db<'_>| {
         let set = crate::find_stored(db, id)?;
         if set.content.public {
-            Ok((asked.0.read(db)?, set))
+            Ok((query.0.read(db)?, set))
         } else {
             Err(Error::not_found())
         }
@@ -117,14 +117,14 @@ pub(crate) async fn by_name(
     caller: Caller<READ_SOME>,
     session: Session,
     name: Query<Name>,
-    asked: Query<LookupQuery>,
+    query: Query<LookupQuery>,
 ) -> Result<Response> {
     let name = name.0.name.unwrap_or_default();
     if name.is_empty() {
         return Err(Error::bad_request("nameMissing"));
     }
     let find = |db: &Db<'_>| {
-        let lookup = asked.0.read(db)?;
+        let lookup = query.0.read(db)?;
         let mut found = sets::by_name(db, caller.actor.user_id, &name)?;
         found.truncate(MAX_CANDIDATES);
         let by_id = |id: &i64| sets::stored_by_id(db, EntityId::Integer(*id)).transpose();
