@@ -18,7 +18,7 @@ use bespoke_web::config::{ConfigError, Environment};
 /// Timeout for connecting, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
 /// Timeout for a response of a credentials endpoint, in milliseconds.
-const ANSWER_TIMEOUT_MS: u64 = 10_000;
+const RESPONSE_TIMEOUT_MS: u64 = 10_000;
 
 /// The AWS settings of profile files, single sign-on and the machine.
 struct MachineSettings {
@@ -36,7 +36,7 @@ impl MachineSettings {
         let found = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(
                 Duration::from_millis(CONNECT_TIMEOUT_MS),
-                Duration::from_millis(ANSWER_TIMEOUT_MS),
+                Duration::from_millis(RESPONSE_TIMEOUT_MS),
             ))
             .region(region.clone().unwrap_or(Region::from_static(ANY_REGION)))
             .load()

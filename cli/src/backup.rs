@@ -109,7 +109,7 @@ fn claim(folder: &Path) -> Result<()> {
     };
     made.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
-            "{} is not empty, or another backup is being written there: every backup needs a new folder",
+            "{} is not empty, or another backup is being written there: every backup needs an empty folder",
             folder.display()
         ),
         _ => anyhow!("cannot make {}: {error}", folder.display()),

@@ -31,6 +31,6 @@ pub(crate) fn run(command: Command, data_dir: Option<PathBuf>) -> Result<()> {
             .await
             .map_err(|error| anyhow!("cannot store the designs: {}", error.detail().unwrap_or(error.code())))
     })?;
-    output::say!("Stored {count} designs.");
+    output::say!("Designs stored: {count}.");
     Ok(())
 }

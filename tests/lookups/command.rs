@@ -102,7 +102,7 @@ fn an_operator_brings_designs_of_his_own() {
     assert!(!success && said.contains("mine: `tail` is not a measurement"), "{said}");
     assert_eq!(
         import(r#"{"mine": {"required": ["chest"]}}"#),
-        (true, "1 designs are served now.\n".to_owned())
+        (true, "Designs stored: 1.\n".to_owned())
     );
     let [all, _] = &at.keys;
     let found = lookup(&at, &at.url(), all, &["Whole", "--design", "mine"]);

@@ -86,7 +86,7 @@ fn a_backup_that_is_not_as_it_was_saved_is_refused() {
     let mut bytes = fs::read(&database).unwrap();
     bytes[5_000] ^= 1;
     fs::write(&database, bytes).unwrap();
-    run(tempdir().unwrap().path(), &from, &[]).fails_with("is not as it was saved");
+    run(tempdir().unwrap().path(), &from, &[]).fails_with("was changed after the backup");
     fs::remove_file(backup.join("manifest.json")).unwrap();
     run(tempdir().unwrap().path(), &from, &[]).fails_with("is not a complete backup");
 }
@@ -106,7 +106,7 @@ fn what_was_deleted_by_mistake_comes_back() {
     for text in ["yesterday", "+1-+1", "1-"] {
         run(folder.path(), &["restore", "--at", text], &[]).fails_with("is neither a state");
     }
-    run(folder.path(), &["restore", "--at", "2999-01-01T00:00:00Z"], &[]).fails_with("lies in the future");
+    run(folder.path(), &["restore", "--at", "2999-01-01T00:00:00Z"], &[]).fails_with("is in the future");
     let early = run(folder.path(), &["restore", "--at", "2001-01-01T00:00:00Z"], &[]);
     early.fails_with("2001-01-01T00:00:00Z is before the first state that can be restored, which was written at 20");
     let ancient = run(folder.path(), &["restore", "--at=1969-01-01T00:00:00Z"], &[]);

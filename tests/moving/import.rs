@@ -223,7 +223,7 @@ fn a_second_run_changes_nothing_and_another_file_is_refused() {
     let other_file = rusqlite::Connection::open(&other).unwrap();
     other_file.execute_batch("UPDATE \"Set\" SET public = 0").unwrap();
     drop(other_file);
-    import(folder.path(), &other, &[]).fails_with("each installation takes one");
+    import(folder.path(), &other, &[]).fails_with("an installation accepts only one");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn what_cannot_be_read_is_refused_before_anything_is_written() {
     torn[8192..40_960].fill(0x55);
     for (content, expected) in [
         (&b"no database"[..], "is not a SQLite database"),
-        (&whole[..40_000], "is cut short: it has 40000 of 98304 bytes"),
+        (&whole[..40_000], "is truncated: it has 40000 of 98304 bytes"),
         (&torn[..], "is damaged"),
     ] {
         std::fs::write(&file, content).unwrap();

@@ -130,7 +130,7 @@ impl Http {
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
             let builder = builder(self.timeout_ms).pool_max_idle_per_host(self.idle_connections);
-            builder.build().expect("a client of fixed settings can be made")
+            builder.build().expect("a client with fixed settings can be created")
         })
     }
 }

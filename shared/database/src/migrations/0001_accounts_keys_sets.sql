@@ -1,7 +1,8 @@
 -- Accounts, API keys, measurement sets, patterns, bookmarks, curated content, newsletter, audit, confirmations, outbox.
--- Moments are milliseconds since the Unix epoch. "Sealed" columns are encrypted and bound to table, column and uuid.
+-- Timestamps are milliseconds since the Unix epoch. "Sealed" columns are encrypted and bound to table, column and
+-- uuid.
 
--- One row, by which a process knows that it has the keys that the database was made with.
+-- One row, with which a process checks that it has the keys of the database.
 CREATE TABLE installation (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
   uuid         BLOB    NOT NULL,
@@ -41,7 +42,7 @@ CREATE TABLE users (
 ) STRICT;
 CREATE INDEX users_inactive ON users (created_at) WHERE status = 0;
 
--- What an authenticator app has in common with us; users.mfa_enabled says whether it is asked for.
+-- Secrets shared with authenticator apps; users.mfa_enabled tells whether a code is required at sign-in.
 CREATE TABLE second_factors (
   user_id   INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
   secret    BLOB    NOT NULL,                -- sealed under the uuid of the account
@@ -54,7 +55,7 @@ CREATE TABLE scratch_codes (
   PRIMARY KEY (user_id, digest)
 ) STRICT, WITHOUT ROWID;
 
--- Sign-ins that failed: how often, and not whose.
+-- Failed sign-ins: their number, without the account's name.
 CREATE TABLE failed_signins (
   id        INTEGER PRIMARY KEY,
   subject   BLOB    NOT NULL,                -- keyed hash of what was tried
@@ -64,7 +65,7 @@ CREATE TABLE failed_signins (
 CREATE INDEX failed_signins_by_subject ON failed_signins (subject, failed_at, client);
 CREATE INDEX failed_signins_by_time ON failed_signins (failed_at);
 
--- Mails that strangers had sent: how many, and not to whom.
+-- Mails sent at the request of strangers: their number, without the recipient.
 CREATE TABLE strangers_mails (
   id        INTEGER PRIMARY KEY,
   recipient BLOB    NOT NULL,                -- keyed hash
@@ -92,7 +93,7 @@ CREATE TABLE api_keys (
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id);
 
--- Keys that were ended, so that who still holds the secret can be told why it is refused.
+-- Revoked keys, so that a holder of the secret can be told why it is refused.
 CREATE TABLE revoked_keys (
   id         INTEGER PRIMARY KEY,
   uuid       BLOB    NOT NULL UNIQUE,
@@ -127,7 +128,7 @@ CREATE TABLE sets (
 ) STRICT;
 CREATE INDEX sets_by_user ON sets (user_id);
 
--- Which measurements designs need, where the operator has said so; without any row it is what the program knows.
+-- The measurements that designs need, if the operator has stored them; without any row, the built-in list applies.
 CREATE TABLE designs (
   name  TEXT NOT NULL PRIMARY KEY,
   needs TEXT NOT NULL                        -- JSON: required and optional
@@ -145,7 +146,7 @@ CREATE TABLE confirmations (
 CREATE INDEX confirmations_by_user ON confirmations (user_id, kind);
 CREATE INDEX confirmations_by_kind ON confirmations (kind, created_at);
 
--- Sign-ins that are under way at a provider. One works once: claimed, as soon as the provider is asked.
+-- Sign-ins in progress at a provider. One works once: it is claimed before the provider is queried.
 CREATE TABLE oauth_states (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,
@@ -158,8 +159,8 @@ CREATE TABLE oauth_states (
 ) STRICT;
 CREATE INDEX oauth_states_by_time ON oauth_states (created_at);
 
--- A mail that waits; the row goes when the mail has gone, or the account that it went to. Who is about to send one puts
--- due_at off first, so that nobody else does so too.
+-- Mails to be delivered. A row is deleted after the delivery, or with the account of the recipient. A process that is
+-- about to send a mail first moves due_at to a later time, so that no other process sends it too.
 CREATE TABLE outbox (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,
@@ -205,7 +206,7 @@ CREATE TABLE bookmarks (
 ) STRICT;
 CREATE INDEX bookmarks_by_user ON bookmarks (user_id);
 
--- Published by curators, about nobody: nothing here is sealed.
+-- Published by curators, without personal data: no column is sealed.
 CREATE TABLE curated_sets (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,
@@ -236,7 +237,7 @@ CREATE TABLE option_packs (
 ) STRICT;
 CREATE INDEX option_packs_by_design ON option_packs (design);
 
--- What users suggest to curators: a set of theirs, or an option pack.
+-- Suggestions of users to curators: one of their sets, or an option pack.
 CREATE TABLE suggestions (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,
@@ -260,7 +261,7 @@ CREATE TABLE subscribers (
 ) STRICT;
 CREATE INDEX subscribers_by_active ON subscribers (active);
 
--- What administrators do. Rows stay when the account of either is gone, so nothing refers to users.
+-- Actions of administrators. Rows remain after the account of either is deleted, so they do not refer to users.
 CREATE TABLE audit (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       BLOB    NOT NULL UNIQUE,
@@ -272,7 +273,7 @@ CREATE TABLE audit (
   after      BLOB    NOT NULL                -- sealed JSON value
 ) STRICT;
 
--- Files with everything of an account, in the bucket as exports/<name>.json.
+-- Exports of accounts, in the bucket as exports/<name>.json.
 CREATE TABLE exports (
   id         INTEGER PRIMARY KEY,
   name       TEXT    NOT NULL UNIQUE,
@@ -282,8 +283,8 @@ CREATE TABLE exports (
 CREATE INDEX exports_by_user ON exports (user_id);
 CREATE INDEX exports_by_time ON exports (created_at);
 
--- Objects of the bucket that lost their row, until they are deleted too. Triggers write it, so that no way to lose a row
--- can forget its object.
+-- Objects of the bucket whose row was deleted, until they are deleted too. Triggers insert the rows, so that every way
+-- to delete a row is covered.
 CREATE TABLE leftovers (
   id     INTEGER PRIMARY KEY AUTOINCREMENT,
   kind   TEXT    NOT NULL,
@@ -311,8 +312,7 @@ CREATE TRIGGER exports_leave_file AFTER DELETE ON exports BEGIN
   INSERT INTO leftovers (kind, record) VALUES ('export', OLD.name);
 END;
 
--- What was moved in from a database of the original: one row, how far each of its tables has come, and what is to be said of
--- single rows.
+-- The import of a legacy database: one row, the progress of each of its tables, and issues of single rows.
 CREATE TABLE imports (
   id          INTEGER PRIMARY KEY CHECK (id = 1),
   source      BLOB    NOT NULL,              -- SHA-256 of the file
@@ -332,7 +332,7 @@ CREATE TABLE import_notes (
   reason  TEXT    NOT NULL
 ) STRICT;
 
--- How far the rows of a backup have come that are put back; no row where nothing is.
+-- The progress of restoring a backup; no row if no restore is in progress.
 CREATE TABLE refills (
   id     INTEGER PRIMARY KEY CHECK (id = 1),
   source BLOB    NOT NULL,                   -- SHA-256 of the file

@@ -1,10 +1,10 @@
--- What limits need to know: networks, reserved calls, names of sets, and how much an account has stored.
+-- Data for limits: networks, reserved calls, names of sets, and the storage of each account.
 
 -- An IPv6 client is counted by its /64 (client) and by its /48 (site).
 ALTER TABLE failed_signins ADD COLUMN site BLOB NOT NULL DEFAULT x'';      -- keyed hash of the site
 ALTER TABLE strangers_mails ADD COLUMN site BLOB NOT NULL DEFAULT x'';     -- keyed hash of the site that asked for the mail
 
--- Networks from which an account has signed in: the lock for all does not hold there.
+-- Networks from which an account has signed in: the account-wide lock does not apply there.
 CREATE TABLE known_networks (
   user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   network BLOB    NOT NULL,                  -- keyed hash
@@ -13,12 +13,12 @@ CREATE TABLE known_networks (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX known_networks_by_time ON known_networks (last_at);
 
--- Calls that processes may still make with a key on that day and have not reported yet.
+-- Calls with a key on that day that processes have reserved and not reported yet.
 ALTER TABLE usage ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE usage ADD COLUMN reserved_until INTEGER NOT NULL DEFAULT 0;
 
--- A set is looked up by its name. NULL until it is known: maintenance fills it in, for rows that were there or that older code has
--- written.
+-- The keyed hash of a set's name, for lookups by name. NULL until maintenance fills it in, for existing rows and for
+-- those that older code writes.
 ALTER TABLE sets ADD COLUMN name_index BLOB;                               -- keyed hash of account and folded name
 CREATE INDEX sets_by_name ON sets (user_id, name_index);
 CREATE INDEX sets_without_name_index ON sets (id) WHERE name_index IS NULL;
@@ -26,7 +26,8 @@ CREATE TRIGGER sets_lose_name_index AFTER UPDATE OF name ON sets WHEN NEW.name_i
   UPDATE sets SET name_index = NULL WHERE id = NEW.id;
 END;
 
--- What each account has stored. Triggers keep it, so that every way to write a row counts, that of older code too.
+-- The storage of each account. Triggers maintain it, so that every way to write a row counts, including that of older
+-- code.
 CREATE TABLE account_storage (
   user_id    INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
   sets       INTEGER NOT NULL DEFAULT 0,
@@ -119,7 +120,7 @@ CREATE TRIGGER suggestions_change_account AFTER UPDATE OF data ON suggestions BE
   WHERE user_id = NEW.user_id;
 END;
 
--- Images of pages that somebody without the level of a curator has stored: how many, how large, and for which page.
+-- Images of pages uploaded by users below the level of a curator: their number, size and page.
 CREATE TABLE page_images (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   name       TEXT    NOT NULL UNIQUE,        -- id of the image

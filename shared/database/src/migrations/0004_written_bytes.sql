@@ -10,7 +10,7 @@ CREATE TRIGGER users_write_account AFTER UPDATE OF bio, data ON users BEGIN
   ON CONFLICT DO UPDATE SET written_bytes = written_bytes + excluded.written_bytes;
 END;
 
--- As in step 2, with the written bytes. Deleted rows are not written.
+-- As in 0002_limits.sql, with the written bytes. Deleted rows are not written.
 DROP TRIGGER sets_fill_account;
 CREATE TRIGGER sets_fill_account AFTER INSERT ON sets BEGIN
   INSERT INTO account_storage (user_id, sets, text_bytes, written_bytes)

@@ -29,7 +29,7 @@ pub(super) struct Client {
     http: Arc<Http>,
     /// The place for discussions, which is queried once.
     pub(super) place: OnceCell<Place>,
-    pub(super) taken: PageLists,
+    pub(super) pages: PageLists,
 }
 
 impl Client {
@@ -38,7 +38,7 @@ impl Client {
             settings,
             http,
             place: OnceCell::new(),
-            taken: PageLists::default(),
+            pages: PageLists::default(),
         }
     }
 

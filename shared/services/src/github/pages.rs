@@ -78,7 +78,7 @@ impl Client {
     /// Returns the names of all pages of a kind. Failures are not cached.
     async fn names(&self, kind: PageKind, now: Timestamp) -> Result<Arc<HashSet<String>>, CallError> {
         let known = {
-            let lists = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let lists = self.pages.0.lock().unwrap_or_else(PoisonError::into_inner);
             lists
                 .get(&kind)
                 .filter(|list| now < list.ends_at)
@@ -94,7 +94,7 @@ impl Client {
             names: Arc::clone(&names),
             ends_at: now.plus_ms(LIST_LIFETIME_MS),
         };
-        let mut lists = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = self.pages.0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.insert(kind, list);
         Ok(names)
     }

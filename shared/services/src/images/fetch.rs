@@ -28,7 +28,7 @@ struct Rules {
     /// Whether only `https` on its default port is allowed.
     secure: bool,
     /// Returns whether a connection to that address is allowed.
-    may_ask: fn(IpAddr) -> bool,
+    is_allowed: fn(IpAddr) -> bool,
 }
 
 /// Fetches pictures from public hosts, only by `https` and without following redirects.
@@ -42,7 +42,7 @@ impl Default for Fetcher {
     fn default() -> Self {
         let rules = Rules {
             secure: true,
-            may_ask: address::is_public,
+            is_allowed: address::is_public,
         };
         Self::of(rules, TIMEOUT_MS)
     }
@@ -69,7 +69,7 @@ impl Fetcher {
                 .no_proxy()
                 .dns_resolver(Arc::new(CheckedNames(self.rules)))
                 .build();
-            built.expect("a client of fixed settings can be made")
+            built.expect("a client with fixed settings can be created")
         });
         // The host is left out, because the caller chose it.
         let span = trace::outgoing_call(&Method::GET, None, None);
@@ -91,7 +91,7 @@ impl Rules {
         let plain = url.scheme() == "https" && url.port().is_none() || !self.secure;
         let anonymous = url.username().is_empty() && url.password().is_none();
         let host = url.host_str()?.trim_matches(['[', ']']);
-        let known = host.parse().map_or(true, self.may_ask);
+        let known = host.parse().map_or(true, self.is_allowed);
         (plain && anonymous && known).then_some(url)
     }
 }
@@ -102,10 +102,10 @@ struct CheckedNames(Rules);
 
 impl Resolve for CheckedNames {
     fn resolve(&self, name: Name) -> Resolving {
-        let may_ask = self.0.may_ask;
+        let is_allowed = self.0.is_allowed;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.is_empty() || !found.iter().all(|address| may_ask(address.ip())) {
+            if found.is_empty() || !found.iter().all(|address| is_allowed(address.ip())) {
                 return Err(Box::<dyn Error + Send + Sync>::from("this host may not be asked"));
             }
             Ok(Box::new(found.into_iter()) as Addrs)

@@ -7,7 +7,7 @@ use super::*;
 
 const RELAXED: Rules = Rules {
     secure: false,
-    may_ask: |_| true,
+    is_allowed: |_| true,
 };
 
 async fn server(answer: ResponseTemplate) -> MockServer {
