@@ -142,7 +142,7 @@ pub fn waiting(db: &Db<'_>, page: Page) -> Result<Vec<PendingMail>> {
     })
 }
 
-/// Deletes mails that were given up more than [`KEPT_MS`] ago. Returns their number.
+/// Deletes mails that were given up more than `KEPT_MS` ago. Returns their number.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.
