@@ -1,19 +1,17 @@
 //! The files of exports: their size, and what becomes of them if a client leaves, a store fails or the account is removed.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use bespoke_core::Clock;
 use bespoke_database::account_storage::{self, AccountStorage};
 use bespoke_database::{Freshness, exports};
-use bespoke_storage::{Fault, FaultyStore, MemoryStore, Operation, Rates};
+use bespoke_storage::{Fault, Operation};
 use bespoke_tests::support::{Answer, App, Person};
 use bespoke_web::maintenance::Task;
 use http::{Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
-use super::held::HeldStore;
+use super::held::{faulty, held};
 
 const URL: &str = "http://localhost:3000";
 /// Bytes that an export counts in addition to its file.
@@ -50,22 +48,6 @@ async fn pattern(app: &App, person: &Person, settings: &Value) {
     let body = json!({ "design": "aaron", "settings": settings });
     let made = app.post("/patterns/jwt").jwt(&person.token).json(&body).send().await;
     made.expect_status(201);
-}
-
-/// A process that reaches its bucket through a store that fails as the test says.
-async fn faulty() -> (App, Arc<FaultyStore>) {
-    let bucket = MemoryStore::new();
-    let store = Arc::new(FaultyStore::new(bucket.clone(), 1, Rates::default()));
-    let app = App::over(store.clone(), bucket, &[]).await.expect("a start");
-    (app, store)
-}
-
-/// A process whose files of exports are stored only when the test says.
-async fn held() -> (App, Arc<HeldStore>) {
-    let bucket = MemoryStore::new();
-    let store = Arc::new(HeldStore::new(bucket.clone(), "exports/"));
-    let app = App::over(store.clone(), bucket, &[]).await.expect("a start");
-    (app, store)
 }
 
 #[tokio::test]
@@ -112,7 +94,7 @@ async fn quota_of_exports_counts_the_complete_file() {
 
 #[tokio::test]
 async fn export_outlives_its_client() {
-    let (app, store) = held().await;
+    let (app, store) = held("exports/").await;
     let jane = app.person("jane").await;
     for path in ["/account/export/key", "/Account/Export/Key/"] {
         let before = exported_bytes(&app, &jane).await;
@@ -141,7 +123,7 @@ async fn export_outlives_its_client() {
 
 #[tokio::test]
 async fn removal_during_an_export_leaves_no_file() {
-    let (app, store) = held().await;
+    let (app, store) = held("exports/").await;
     let jane = app.person("jane").await;
     let remove = async {
         store.arrival().await;

@@ -1,10 +1,29 @@
-//! A bucket that holds back its PUTs, so that a test can act between a PUT and the steps before and after it.
+//! Processes whose bucket fails, or holds back its PUTs, so that a test can act between a PUT and the steps before and after it.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bespoke_storage::{ETag, Fetched, Listed, MemoryStore, ObjectStore, PutCondition, StoreError};
+use bespoke_storage::{ETag, FaultyStore, Fetched, Listed, MemoryStore, ObjectStore, PutCondition, Rates, StoreError};
+use bespoke_tests::support::App;
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, Semaphore};
+
+/// Starts a process whose bucket fails as the test says, and notes each call.
+pub(crate) async fn faulty() -> (App, Arc<FaultyStore>) {
+    let bucket = MemoryStore::new();
+    let store = Arc::new(FaultyStore::new(bucket.clone(), 1, Rates::default()));
+    let app = App::over(store.clone(), bucket, &[]).await.expect("a start");
+    (app, store)
+}
+
+/// Starts a process whose bucket stores objects with that prefix only when the test says.
+pub(crate) async fn held(prefix: &'static str) -> (App, Arc<HeldStore>) {
+    let bucket = MemoryStore::new();
+    let store = Arc::new(HeldStore::new(bucket.clone(), prefix));
+    let app = App::over(store.clone(), bucket, &[]).await.expect("a start");
+    (app, store)
+}
 
 /// A bucket in memory that holds back each PUT of a key with a prefix until the test releases it.
 pub(crate) struct HeldStore {
@@ -29,7 +48,7 @@ impl Drop for End<'_> {
 }
 
 impl HeldStore {
-    pub(crate) fn new(bucket: MemoryStore, prefix: &'static str) -> Self {
+    fn new(bucket: MemoryStore, prefix: &'static str) -> Self {
         let (ends, ended) = unbounded_channel();
         Self {
             bucket,

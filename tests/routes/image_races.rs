@@ -1,15 +1,13 @@
 //! Images of requests that are repeated under an `Idempotency-Key`, and of records that are removed while their image is stored.
 
-use std::sync::Arc;
-
 use bespoke_core::Clock;
 use bespoke_database::{Freshness, account_storage};
-use bespoke_storage::{Fault, FaultyStore, MemoryStore, Operation, Rates};
+use bespoke_storage::{Fault, FaultyStore, Operation};
 use bespoke_tests::support::picture::{GLASS, RED};
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};
 
-use super::held::HeldStore;
+use super::held::{faulty, held};
 
 /// The kinds of records whose image can be replaced: path, name in responses, and the least that makes one.
 fn kinds() -> [(&'static str, &'static str, Value); 4] {
@@ -56,22 +54,6 @@ async fn suggestion(app: &App, person: &Person) -> Value {
     let set = app.post("/sets/jwt").jwt(&person.token).json(&json!({ "name": "s" }));
     let set = set.send().await.expect_status(201)["set"]["id"].clone();
     json!({ "set": set, "height": "166cm", "name": "Jane", "notes": "", "img": RED })
-}
-
-/// A process that reaches its bucket through a store that fails as the test says, and notes each call.
-async fn faulty() -> (App, Arc<FaultyStore>) {
-    let bucket = MemoryStore::new();
-    let store = Arc::new(FaultyStore::new(bucket.clone(), 1, Rates::default()));
-    let app = App::over(store.clone(), bucket, &[]).await.expect("a start");
-    (app, store)
-}
-
-/// A process whose images are stored only when the test says.
-async fn held() -> (App, Arc<HeldStore>) {
-    let bucket = MemoryStore::new();
-    let store = Arc::new(HeldStore::new(bucket.clone(), "images/"));
-    let app = App::over(store.clone(), bucket, &[]).await.expect("a start");
-    (app, store)
 }
 
 fn stored_images(store: &FaultyStore) -> usize {
@@ -152,7 +134,7 @@ async fn repeat_stores_and_counts_an_image_that_is_missing() {
 
 #[tokio::test]
 async fn image_of_a_removed_record_is_removed() {
-    let (app, store) = held().await;
+    let (app, store) = held("images/").await;
     let curator = app.person_as("curator", "curator").await;
     for (path, name, body) in kinds() {
         let made = post(&app, &curator, &format!("/{path}/jwt"), &body)
@@ -173,7 +155,7 @@ async fn image_of_a_removed_record_is_removed() {
 
 #[tokio::test]
 async fn image_of_a_removed_account_or_suggestion_is_removed() {
-    let (app, store) = held().await;
+    let (app, store) = held("images/").await;
     let (curator, jane) = (app.person_as("curator", "curator").await, app.person("jane").await);
     let body = suggestion(&app, &jane).await;
     let remove = async {

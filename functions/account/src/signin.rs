@@ -60,17 +60,19 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         Admission::AccountLocked => None,
         Admission::Open(open) => Some(open),
     };
-    let outcome = verify(&session, open.as_ref().and_then(|open| open.user_id), password).await;
-    let Some(open) = open else {
-        return outcome.and(Err(FAILED));
-    };
-    if outcome.is_err() {
-        open.release(&session).await;
-        return outcome.and(Err(FAILED));
-    }
-    let Some((user, verified)) = outcome? else {
-        open.failed(&session).await?;
-        return Err(FAILED);
+    let verified = verify(&session, open.as_ref().and_then(|open| open.user_id), password).await;
+    let (open, user, verified) = match (open, verified) {
+        (Some(open), Ok(Some((user, verified)))) => (open, user, verified),
+        (Some(open), Ok(None)) => {
+            open.failed(&session).await?;
+            return Err(FAILED);
+        }
+        (Some(open), Err(error)) => {
+            open.release(&session).await;
+            return Err(error);
+        }
+        (None, Ok(_)) => return Err(FAILED),
+        (None, Err(error)) => return Err(error),
     };
     let code = match TypedCode::of(&body, origin).count(&session, &user).await {
         Ok(code) => code,

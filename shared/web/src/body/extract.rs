@@ -91,17 +91,17 @@ struct ReceivedBody {
     sender: Option<(Session, Option<BodySender>)>,
 }
 
-/// The largest body.
+/// The limits of a body.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Most bytes, before and after decompression.
+    /// The largest size before and after decompression. Bytes.
     bytes: usize,
-    /// Most values of JSON.
+    /// The most values of JSON.
     values: usize,
 }
 
 impl Limits {
-    /// The limits of a request to a route that takes at most `bytes`.
+    /// Returns the limits of a request to a route that accepts at most `bytes`.
     fn of(extensions: &Extensions, bytes: usize) -> Self {
         let rules = extensions.get::<AccessRules>();
         let (most_bytes, values) = match rules.map(|rules| rules.access) {
@@ -139,7 +139,7 @@ impl ReceivedBody {
             let values = format.most_values(&bytes);
             Ok((bytes, values))
         };
-        let (bytes, values) = on(thread, measure).await?;
+        let (bytes, values) = run_on(thread, measure).await?;
         if format == Format::Json && values > limits.values {
             return Err(Error::body_too_large());
         }
@@ -150,12 +150,12 @@ impl ReceivedBody {
         {
             session.reserve_body(*sender, missing).await?;
         }
-        on(thread, move || format.parse(&bytes)).await.map(Body)
+        run_on(thread, move || format.parse(&bytes)).await.map(Body)
     }
 }
 
-/// Runs work of a session on a blocking thread, or here if there is none.
-async fn on<T: Send + 'static>(
+/// Runs work on a blocking thread of the session, or on this thread without a session.
+async fn run_on<T: Send + 'static>(
     session: Option<&Session>,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
