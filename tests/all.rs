@@ -5,11 +5,14 @@
 mod clients;
 mod command;
 mod connections;
+mod env_files;
 mod imports;
 mod lambda;
 mod lookups;
 mod metrics;
 mod moving;
+mod programs;
 mod readme;
 mod routes;
 mod spans;
+mod yaml_readers;

@@ -119,7 +119,7 @@ async fn all_are_taken_or_none_and_a_repeat_takes_none() {
     import(&app, &person, &json!({ "sets": many }))
         .await
         .expect_error(400, "tooManyRecords");
-    for yaml in ["- a", "a: [", "&a [*a]", "\u{0}"] {
+    for yaml in ["a", "a: [", "&a [*a]", "\u{0}"] {
         let answer = app
             .post("/sets/import/key")
             .key(&person.key)
@@ -154,6 +154,109 @@ async fn all_are_taken_or_none_and_a_repeat_takes_none() {
     let reader = app.key_with(&person, 3, json!({ "scopes": ["sets:read"] })).await;
     let half = app.post("/sets/import/key").key(&reader).json(&good).send().await;
     half.expect_error(403, "insufficientScope");
+}
+
+#[tokio::test]
+async fn lists_and_files_of_other_editors_are_imported() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let send = async |content_type: &str, body: &str| {
+        let post = app
+            .post("/sets/import/key")
+            .key(&person.key)
+            .body(content_type, body.to_owned());
+        post.send().await.expect_status(201)["sets"].clone()
+    };
+    let list = json!([{ "name": "a", "measies": { "chest": 930 } }, { "name": 42, "measurements": { "neck": 36 }, "units": "cm" }]);
+    for (content_type, body) in [
+        ("application/json", list.to_string()),
+        ("application/json", format!("\u{feff}{list:#}\r\n")),
+        ("text/yaml", "- name: a\n  measies: {chest: 930}\n- {name: 42, measurements: {neck: 36}, units: cm}\n".to_owned()),
+        (
+            "application/yaml",
+            "\u{feff}sets:\r\n- name: a\r\n  notes:\r\n  public:\r\n  measies:\r\n    chest: 930\r\n    neck:\r\n    wrist: ''\r\n\
+             - name: 42\r\n  units: cm\r\n  measurements:\r\n    neck: 36\r\n"
+                .to_owned(),
+        ),
+    ] {
+        let sets = send(content_type, &body).await;
+        let shown: Vec<_> = sets.as_array().unwrap().iter().map(|set| (&set["name"], &set["measies"])).collect();
+        assert_eq!(
+            shown,
+            [(&json!("a"), &json!({ "chest": 930 })), (&json!("42"), &json!({ "neck": 360 }))],
+            "{body}"
+        );
+    }
+    let empty = send("text/yaml", "sets: []").await;
+    assert_eq!(empty, json!([]));
+}
+
+#[tokio::test]
+async fn refused_import_names_the_field_and_the_reason() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    for (bad, code, field, reason) in [
+        (
+            json!({ "measies": {} }),
+            "nameMissing",
+            "sets.1.name",
+            "is missing or not a text",
+        ),
+        (
+            json!({ "name": "x".repeat(1025) }),
+            "nameTooLong",
+            "sets.1.name",
+            "is longer than 1024 bytes",
+        ),
+        (
+            json!({ "name": "x", "measies": { "chest": "930" } }),
+            "measurementsInvalid",
+            "sets.1.measurements.chest",
+            "is not a number",
+        ),
+        (
+            json!({ "name": "x", "measies": { "chest": 0 } }),
+            "measurementsInvalid",
+            "sets.1.measurements.chest",
+            "is not above zero",
+        ),
+        (
+            json!({ "name": "x", "measies": { "chest": 394 }, "units": "in" }),
+            "measurementsInvalid",
+            "sets.1.measurements.chest",
+            "is longer than 10,000 mm",
+        ),
+        (
+            json!({ "name": "x", "measies": { "shoulderSlope": 90 } }),
+            "measurementsInvalid",
+            "sets.1.measurements.shoulderSlope",
+            "is not below 90 degrees",
+        ),
+        (
+            json!({ "name": "x", "units": "ell" }),
+            "unitsUnknown",
+            "sets.1.units",
+            "is not mm, cm, in, metric or imperial",
+        ),
+        (
+            json!({ "name": "x", "type": "pattern" }),
+            "formatUnknown",
+            "sets.1.type",
+            "is not measurementsSet",
+        ),
+        (json!(7), "formatUnknown", "sets.1", "is not a set"),
+    ] {
+        for body in [
+            json!({ "sets": [{ "name": "good" }, bad] }),
+            json!([{ "name": "good" }, bad]),
+        ] {
+            import(&app, &person, &body).await.expect_invalid(code, field, reason);
+        }
+    }
+    let one = json!({ "name": "x", "measurements": { "chest": false } });
+    import(&app, &person, &one)
+        .await
+        .expect_invalid("measurementsInvalid", "measurements.chest", "is not a number");
 }
 
 /// Any set that can be stored and imported; lengths have up to six digits behind the point, which is what conversions leave.

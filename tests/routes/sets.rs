@@ -305,9 +305,9 @@ async fn a_public_set_is_a_document_for_everybody_and_a_private_one_is_not() {
         let text = yaml.text();
         for line in [
             "result: success",
-            "createdAt: 2026-01-01T00:00:00.000Z",
-            "name: 'Jane: a set'",
-            "notes: ''",
+            "createdAt: \"2026-01-01T00:00:00.000Z\"",
+            "name: \"Jane: a set\"",
+            "notes: \"\"",
             "measurements:",
             "  chest: 930",
             "  neck: 360.5",
@@ -408,4 +408,77 @@ async fn other_processes_see_a_set_at_once() {
         app.get(&one).jwt(&person.token).send().await.expect_status(200)["set"]["name"],
         "Changed"
     );
+}
+
+#[tokio::test]
+async fn no_value_of_units_empties_a_set() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let measies = json!({ "chest": 930, "shoulderSlope": 13 });
+    for (units, stored, imperial) in [
+        ("metric", json!(930), false),
+        ("imperial", json!(930), true),
+        ("mm", json!(930), false),
+        ("cm", json!(9300), false),
+        ("in", json!(23622), false),
+    ] {
+        let body = json!({ "name": "a", "units": units, "measies": measies });
+        let set = make(&app, &person, "key", &body).await;
+        let expected = json!({ "chest": stored, "shoulderSlope": 13 });
+        assert_eq!(
+            (&set["measies"], &set["imperial"]),
+            (&expected, &json!(imperial)),
+            "{units}"
+        );
+        let path = format!("/sets/{}/key", set["id"]);
+        let change = app
+            .patch(&path)
+            .key(&person.key)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200);
+        assert_eq!(
+            (&change["set"]["measies"], &change["ignored"]),
+            (&expected, &json!([])),
+            "{units}"
+        );
+        for unknown in [json!("ell"), json!(""), json!(7), json!(["in"])] {
+            let body = json!({ "name": "b", "units": unknown, "measies": { "chest": 1 } });
+            let reason = "is not mm, cm, in, metric or imperial";
+            let update = app.patch(&path).key(&person.key).json(&body).send().await;
+            update.expect_invalid("unitsInvalid", "units", reason);
+            let post = app.post("/sets/key").key(&person.key).json(&body).send().await;
+            post.expect_invalid("unitsInvalid", "units", reason);
+        }
+        let read = app.get(&path).key(&person.key).send().await.expect_status(200);
+        assert_eq!(
+            (&read["set"]["name"], &read["set"]["measies"]),
+            (&json!("a"), &expected)
+        );
+    }
+}
+
+#[tokio::test]
+async fn public_document_sent_back_keeps_its_measurements() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let body = json!({ "name": "Jane", "imperial": true, "public": true, "measies": { "chest": 930, "neck": 360.5 } });
+    let set = make(&app, &person, "jwt", &body).await;
+    let document = app
+        .get(&format!("/sets/{}.json", set["id"]))
+        .send()
+        .await
+        .expect_status(200);
+    let copy = make(&app, &person, "key", &document).await;
+    assert_eq!((&copy["measies"], &copy["imperial"]), (&set["measies"], &json!(true)));
+    let path = format!("/sets/{}/key", copy["id"]);
+    let change = app
+        .patch(&path)
+        .key(&person.key)
+        .json(&document)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(change["set"]["measies"], set["measies"]);
 }

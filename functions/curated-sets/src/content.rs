@@ -1,8 +1,9 @@
 //! The content of a curated set in a request.
 
 use bespoke_core::entity::curated_set::{CuratedSetContent, HEIGHTS};
-use bespoke_core::measurement::{self, is_valid};
-use bespoke_web::{JsonObject, TextChanges, truthy};
+use bespoke_core::measurement;
+use bespoke_web::content::measurements::MeasurementChanges;
+use bespoke_web::{JsonObject, Result, TextChanges, truthy};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -24,6 +25,9 @@ pub(crate) struct CuratedSetRequest {
     /// Measurements to add or change. `null` removes a measurement.
     #[schema(value_type = Option<HashMap<String, Option<f64>>>, example = json!({ "chest": 930, "neck": 360 }))]
     measies: Option<JsonObject>,
+    /// The unit of lengths in `measies`: `mm` (the default), `cm` or `in`. `metric` and `imperial` mean millimetres.
+    #[schema(pattern = "^(mm|cm|in|metric|imperial)$")]
+    units: Option<String>,
     /// Whether clients show the set to users. New sets are not published.
     published: Option<bool>,
     /// Remarks for curators. Other users cannot read them.
@@ -43,8 +47,16 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// Parses a request. Also returns the names of the ignored fields.
-    pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
-        let (mut changes, mut ignored) = (Self::default(), Vec::new());
+    ///
+    /// # Errors
+    /// 400 `unitsInvalid`
+    pub(crate) fn read(mut body: JsonObject) -> Result<(Self, Vec<String>)> {
+        let mut ignored = Vec::new();
+        let measies = MeasurementChanges::take(&mut body, &mut ignored)?.measies;
+        let mut changes = Self {
+            measies,
+            ..Self::default()
+        };
         for (field, value) in body {
             let taken = match (field.as_str(), &value) {
                 ("published", Value::Bool(published)) => {
@@ -55,23 +67,14 @@ impl Changes {
                     changes.height = height_of(height);
                     changes.height.is_some()
                 }
-                ("measies", Value::Object(measies)) => {
-                    changes.measies.clone_from(measies);
-                    true
-                }
-                ("measies", Value::Null) | ("test", _) => true,
+                ("test", _) => true,
                 (field, value) => changes.texts.take(field, value),
             };
             if !taken {
                 ignored.push(field);
             }
         }
-        let dropped = changes
-            .measies
-            .iter()
-            .filter(|(name, value)| !value.is_null() && !is_valid(name, value));
-        ignored.extend(dropped.map(|(name, _)| format!("measies.{name}")));
-        (changes, ignored)
+        Ok((changes, ignored))
     }
 
     /// Applies the changes to the content of a curated set.

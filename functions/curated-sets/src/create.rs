@@ -21,14 +21,14 @@ use crate::content::{Changes, CuratedSetRequest, height_of};
     responses(
         (status = 201, description = "The curated set.", body = CuratedSetResponse),
         (status = 400, description = "`postBodyMissing`, `nameEnMissing`: the field is missing. `heightInvalid`: the \
-            height is not a number. `infoInvalid`: `info` is not a string."),
+            height is not a number. `infoInvalid`: `info` is not a string. `unitsInvalid`: unknown unit."),
     ))]
 pub(crate) async fn create(caller: Caller<CURATOR>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
     check(&body)?;
     let mut image = session.take_image(&mut body).await;
     body.remove("published");
-    let (changes, mut ignored) = Changes::read(body);
+    let (changes, mut ignored) = Changes::read(body)?;
     let mut content = CuratedSetContent {
         height: DEFAULT_HEIGHT,
         texts: Texts::default(),

@@ -15,13 +15,14 @@ use crate::content::{Changes, CuratedSetRequest};
     request_body = CuratedSetRequest,
     responses(
         (status = 200, description = "The updated curated set.", body = CuratedSetResponse),
+        (status = 400, description = "`unitsInvalid`: unknown unit."),
         (status = 404, description = "There is no such curated set."),
     ))]
 pub(crate) async fn update(caller: Caller<CURATOR>, session: Session, id: Id, body: Body) -> Result<Response> {
     let now = session.now();
     let Body(mut body) = body;
     let image = session.take_image(&mut body).await;
-    let (changes, mut ignored) = Changes::read(body);
+    let (changes, mut ignored) = Changes::read(body)?;
     let change = caller.write(&session, move |db, _| {
         let mut set = crate::find(db, id)?;
         let before = set.content.clone();

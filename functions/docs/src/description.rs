@@ -17,7 +17,7 @@ static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     let description: Value = serde_json::from_str(DESCRIPTION).expect("a test compares it with the code");
     Texts {
         json: description.to_string(),
-        yaml: yaml_serde::to_string(&description).expect("every JSON value can be written as YAML"),
+        yaml: serde_saphyr::to_string(&description).expect("every JSON value can be written as YAML"),
     }
 });
 

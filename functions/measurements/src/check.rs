@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use bespoke_core::measurement::sanitise;
-use bespoke_web::content::lookup::{LookupQuery, LookupResponse, units};
-use bespoke_web::content::set::measurements;
+use bespoke_web::content::lookup::{LookupQuery, LookupResponse};
+use bespoke_web::content::measurements::{Units, complete, unknown_units};
 use bespoke_web::{Body, Error, JsonObject, Public, Result, Session, ok};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -16,8 +16,8 @@ pub(crate) struct Check {
     measurements: JsonObject,
     /// The design to check the measurements for.
     design: Option<String>,
-    /// Unit of lengths in the request and the response: `mm` (default), `cm` or `in`.
-    #[schema(pattern = "^(mm|cm|in)$")]
+    /// Unit of lengths in the request and the response: `mm` (default), `cm` or `in`. `metric` and `imperial` mean millimetres.
+    #[schema(pattern = "^(mm|cm|in|metric|imperial)$")]
     units: Option<String>,
 }
 
@@ -37,12 +37,13 @@ pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Res
     let sent = body
         .remove("measurements")
         .ok_or(Error::bad_request("measurementsMissing"))?;
+    let units = Units::parse(body.get("units")).ok_or_else(|| unknown_units("unitsUnknown"))?;
     let query = LookupQuery {
         design: text(&body, "design").ok_or(Error::bad_request("designUnknown"))?,
-        units: text(&body, "units").ok_or(Error::bad_request("unitsUnknown"))?,
+        units: Some(units.length.name().to_owned()),
         only: Some("all".to_owned()),
     };
-    let stored = measurements(sent, units(query.units.as_deref())?)?;
+    let stored = complete(sent, units.length)?;
     let lookup = session.read(|db| query.read(db)).await?;
     Ok(ok(&lookup.answer(None, sanitise(stored))))
 }

@@ -20,13 +20,13 @@ use crate::SetResponse;
     responses(
         (status = 201, description = "The set.", body = SetResponse),
         (status = 400, description = "`postBodyMissing`, `nameMissing`: the field is missing. \
-            `nameTooLong`: the name has more than 1024 bytes."),
+            `nameTooLong`: the name has more than 1024 bytes. `unitsInvalid`: unknown unit."),
     ))]
 pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
     set::check(&body)?;
     let mut image = session.take_image(&mut body).await;
-    let (content, mut ignored) = set::create(body, session.config());
+    let (content, mut ignored) = set::create(body, session.config())?;
     let content = Arc::new(content);
     let (uuid, now, sent) = (session.random().uuid(), session.now(), Arc::clone(&content));
     let make = caller.create(&session, move |db, actor| {

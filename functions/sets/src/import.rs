@@ -57,8 +57,9 @@ struct StoredImport {
 
 /// Import measurements sets
 ///
-/// The sets are added with new ids and without their images. Sets that the account already has are skipped. If a set is invalid, none is
-/// added. YAML of at most 64 KiB is accepted too, as `text/yaml` or `application/yaml`.
+/// The body is a set, a list of sets, or an object with the list `sets`. The sets are added with new ids and without their images. Sets that
+/// the account already has are skipped. Empty measurements are skipped. If a set is invalid, none is added, and `field` and `reason`
+/// name the invalid field (sets are counted from 0). YAML of at most 64 KiB is accepted too, as `text/yaml` or `application/yaml`.
 #[utoipa::path(post, path = "/sets/import/{auth}", tag = "Sets", operation_id = "importSets",
     request_body = ImportedSets,
     responses(
@@ -69,7 +70,7 @@ struct StoredImport {
             or more than 10,000 mm or 90 degrees. `tooManyRecords`: more than 5000 sets."),
     ))]
 pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: Document) -> Result<Response> {
-    let (records, ignored) = take(body.0.required()?, &session)?;
+    let (records, ignored) = take(body.records("sets")?, &session)?;
     let (owner, writer) = (caller.account_status.clone(), session.clone());
     let add = caller.create(&session, move |db, _| store(db, &records, &owner, &writer));
     let StoredImport { last, added, present } = add.await?.value;
@@ -100,7 +101,7 @@ fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<ImportedRecord<S
         return Ok((vec![record], ignored));
     };
     let Value::Array(sets) = sets else {
-        return Err(Error::bad_request("formatUnknown"));
+        return Err(Error::bad_request("formatUnknown").with_field("sets", "is not a list"));
     };
     if sets.len() > MAX_RECORDS {
         return Err(Error::bad_request("tooManyRecords"));
@@ -109,11 +110,12 @@ fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<ImportedRecord<S
     body.retain(|part, _| !ENVELOPE.contains(&part.as_str()));
     let mut ignored: Vec<_> = body.into_iter().map(|(part, _)| part).collect();
     for (number, fields) in sets.into_iter().enumerate() {
+        let path = format!("sets.{number}");
         let Value::Object(fields) = fields else {
-            return Err(Error::bad_request("formatUnknown"));
+            return Err(Error::bad_request("formatUnknown").with_field(path, "is not a set"));
         };
-        let (record, dropped) = read(fields)?;
-        ignored.extend(dropped.iter().map(|field| format!("sets.{number}.{field}")));
+        let (record, dropped) = read(fields).map_err(|error| error.within(&path))?;
+        ignored.extend(dropped.iter().map(|field| format!("{path}.{field}")));
         records.push(record);
     }
     Ok((records, ignored))

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_core::entity::set::SetContent;
 use bespoke_database::sets;
-use bespoke_web::content::set::{Changes, SetChanges};
+use bespoke_web::content::set::{Changes, SetChanges, check_units};
 use bespoke_web::level::WRITE_SOME;
 use bespoke_web::{Body, Caller, Id, IfMatch, Outcome, Result, Session};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::SetResponse;
 #[utoipa::path(patch, path = "/sets/{id}/{auth}", tag = "Sets", operation_id = "updateSet", request_body = SetChanges,
     responses(
         (status = 200, description = "The updated set.", body = SetResponse),
+        (status = 400, description = "`unitsInvalid`: unknown unit."),
         (status = 404, description = "There is no such set."),
     ))]
 pub(crate) async fn update(
@@ -28,9 +29,10 @@ pub(crate) async fn update(
 ) -> Result<Response> {
     let now = session.now();
     let Body(mut body) = body;
+    check_units(&body)?;
     let image = session.take_image(&mut body).await;
     let audit_entry = session.audit_entry("sets.update");
-    let (changes, mut ignored) = Changes::read(body);
+    let (changes, mut ignored) = Changes::read(body)?;
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;

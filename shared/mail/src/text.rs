@@ -164,5 +164,5 @@ fn words(language: Language) -> &'static Words {
 }
 
 fn read(yaml: &str) -> Words {
-    yaml_serde::from_str(yaml).expect("the files are part of this crate, and a test reads all of them")
+    serde_saphyr::from_str(yaml).expect("the files are part of this crate, and a test reads all of them")
 }

@@ -1,9 +1,10 @@
-//! The parsers of request bodies and trace contexts, public for `fuzz/` and for the test of their cost.
+//! The parsers of request bodies, trace contexts and `.env`, public for `fuzz/` and for the test of their cost.
 
 use bespoke_storage::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use http::{HeaderMap, HeaderValue};
 
 use crate::body::{Encoding, Format};
+use crate::config::EnvFile;
 use crate::observability::trace_context;
 
 /// Parses a JSON body. Returns whether it is accepted.
@@ -20,6 +21,12 @@ pub fn trace_context(bytes: &[u8]) -> Option<TraceContext> {
         headers.append(TRACESTATE, line);
     }
     trace_context::of_headers(&headers)
+}
+
+/// Parses a `.env` file. Returns its variables in the order of the file, and the number of the first unreadable line.
+pub fn env_file(text: &str) -> (Vec<(String, String)>, Option<usize>) {
+    let file = EnvFile::parse(text);
+    (file.variables, file.unreadable_line)
 }
 
 /// Parses a YAML body. Returns whether it is accepted.

@@ -510,9 +510,31 @@ impl Answer {
             "{}",
             self.text()
         );
+        let mut body = self.json();
+        // Some errors also name the invalid field.
+        if let Some(fields) = body.as_object_mut()
+            && let Some(field) = fields.remove("field")
+        {
+            assert!(field.is_string() && fields.remove("reason").is_some_and(|reason| reason.is_string()));
+        }
+        assert_eq!(
+            (self.status, body),
+            (status, json!({ "result": "error", "error": code }))
+        );
+    }
+
+    /// Checks that this is 400 with an error code, the path of the invalid field, and the reason.
+    ///
+    /// # Panics
+    /// If it is another response.
+    #[track_caller]
+    pub fn expect_invalid(self, code: &str, field: &str, reason: &str) {
         assert_eq!(
             (self.status, self.json()),
-            (status, json!({ "result": "error", "error": code }))
+            (
+                400,
+                json!({ "result": "error", "error": code, "field": field, "reason": reason })
+            )
         );
     }
 

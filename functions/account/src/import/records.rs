@@ -40,7 +40,7 @@ impl Records {
         let records = Self {
             sets: take(body, "sets", context, ignored, |fields| {
                 set::check(&fields)?;
-                Ok(set::create(fields, config))
+                set::create(fields, config)
             }),
             patterns: take(body, "patterns", context, ignored, |fields| {
                 let design = pattern::check(&fields)?;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::Value;
 
 use super::json_object::JsonObject;
 use super::parse::{Encoding, Format, MAX_PUBLIC_VALUES, MAX_VALUES, MAX_YAML_BYTES};
@@ -58,23 +59,43 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if !is_json(request.headers())? {
             return Ok(Self::default());
         }
-        collect(request, MAX_BODY_BYTES).await?.parse(Format::Json).await
+        let body = collect(request, MAX_BODY_BYTES).await?.parse(Format::Json).await?;
+        Ok(match body {
+            Value::Object(fields) => Self(fields),
+            _ => Self::default(),
+        })
     }
 }
 
-/// The fields of a YAML document, or of a JSON body as in [`Body`].
-#[derive(Debug, Default)]
-pub struct Document(pub Body);
+/// A document of YAML or JSON: an object, or a list of records. A body of another content type is an empty object.
+#[derive(Debug)]
+pub struct Document(Value);
+
+impl Document {
+    /// Returns the fields of the object. A list becomes the value of the field `list`.
+    ///
+    /// # Errors
+    /// 400 `postBodyMissing` for an empty document.
+    pub fn records(self, list: &str) -> Result<JsonObject, Error> {
+        match self.0 {
+            Value::Object(fields) => Body(fields).required(),
+            records => Ok(JsonObject::from_iter([(list.to_owned(), records)])),
+        }
+    }
+}
 
 impl<S: Send + Sync> FromRequest<S> for Document {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        if !is_yaml(request.headers()) {
-            return Body::from_request(request, state).await.map(Self);
-        }
-        let collected = collect(request, MAX_YAML_BYTES).await?;
-        collected.parse(Format::Yaml).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let (format, limit) = if is_yaml(request.headers()) {
+            (Format::Yaml, MAX_YAML_BYTES)
+        } else if is_json(request.headers())? {
+            (Format::Json, MAX_BODY_BYTES)
+        } else {
+            return Ok(Self(JsonObject::new().into()));
+        };
+        collect(request, limit).await?.parse(format).await.map(Self)
     }
 }
 
@@ -121,7 +142,7 @@ impl Limits {
 impl ReceivedBody {
     /// Decompresses and parses the body, and reserves the memory of its values. Work that may take longer than a millisecond runs on a blocking
     /// thread.
-    async fn parse(self, format: Format) -> Result<Body, Error> {
+    async fn parse(self, format: Format) -> Result<Value, Error> {
         let Self {
             bytes,
             encoding,
@@ -150,7 +171,7 @@ impl ReceivedBody {
         {
             session.reserve_body(*sender, missing).await?;
         }
-        run_on(thread, move || format.parse(&bytes)).await.map(Body)
+        run_on(thread, move || format.parse(&bytes)).await
     }
 }
 

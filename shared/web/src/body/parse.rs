@@ -14,6 +14,9 @@ use serde_saphyr::{MergeKeyPolicy, Options};
 use super::json_object::JsonObject;
 use crate::response::Error;
 
+/// The byte order mark of UTF-8, with which some editors begin a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The largest YAML body. Bytes.
 pub(super) const MAX_YAML_BYTES: usize = 64 * 1024;
 
@@ -40,14 +43,21 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Parses a body. An empty JSON body and a JSON array have no fields.
+    /// Parses a body: an object, or a list. An empty body is an empty object. A byte order mark is skipped.
     ///
     /// # Errors
-    /// 400 for a malformed document or one without fields; 413 for too many values in YAML.
-    pub(crate) fn parse(self, bytes: &[u8]) -> Result<JsonObject, Error> {
-        match self {
-            Self::Json => json(bytes),
-            Self::Yaml => yaml(bytes),
+    /// 400 for a malformed document and for any other value; 413 for too many values in YAML.
+    pub(crate) fn parse(self, bytes: &[u8]) -> Result<Value, Error> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let value = match self {
+            _ if bytes.trim_ascii().is_empty() => Value::Null,
+            Self::Json => serde_json::from_slice(bytes).map_err(|_| Error::bad_request("badRequest"))?,
+            Self::Yaml => yaml(bytes)?,
+        };
+        match value {
+            value @ (Value::Object(_) | Value::Array(_)) => Ok(value),
+            Value::Null if self == Self::Yaml || bytes.trim_ascii().is_empty() => Ok(JsonObject::new().into()),
+            _ => Err(Error::bad_request("badRequest")),
         }
     }
 
@@ -75,30 +85,15 @@ fn most_json_values(bytes: &[u8]) -> usize {
     values
 }
 
-fn json(bytes: &[u8]) -> Result<JsonObject, Error> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.trim_ascii().is_empty() {
-        return Ok(JsonObject::new());
-    }
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(Value::Array(_)) => Ok(JsonObject::new()),
-        _ => Err(Error::bad_request("badRequest")),
-    }
-}
-
-fn yaml(bytes: &[u8]) -> Result<JsonObject, Error> {
+fn yaml(bytes: &[u8]) -> Result<Value, Error> {
     if bytes.len() > MAX_YAML_BYTES {
         return Err(Error::body_too_large());
     }
     yaml_with(bytes, yaml_options())
 }
 
-fn yaml_with(bytes: &[u8], options: Options) -> Result<JsonObject, Error> {
-    match serde_saphyr::from_slice_with_options(bytes, options) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        _ => Err(Error::bad_request("badRequest")),
-    }
+fn yaml_with(bytes: &[u8], options: Options) -> Result<Value, Error> {
+    serde_saphyr::from_slice_with_options(bytes, options).map_err(|_| Error::bad_request("badRequest"))
 }
 
 /// Parses a YAML body, and returns the number of parser events, including repeated ones, and the deepest nesting.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,9 +13,11 @@ use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
 use super::contact::Contact;
+use super::env_file::EnvFile;
 use super::error::{ConfigError, invalid};
 use super::otel::{OTEL_PREFIX, OtelVariables};
 use super::settings::{SETTINGS, WITHOUT_EFFECT};
+use super::urls;
 use super::website::Website;
 
 const PREFIX: &str = "BACKEND_";
@@ -61,18 +64,16 @@ impl Environment {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
         let mut dot_env_problem = None;
         let mut file = Vec::new();
-        if Path::new(".env").exists() {
-            match dotenvy::from_path_iter(".env") {
-                Ok(lines) => {
-                    for line in lines {
-                        match line {
-                            Ok(pair) => file.push(pair),
-                            Err(_) => dot_env_problem = Some("a line is not NAME=value".to_owned()),
-                        }
-                    }
-                }
-                Err(error) => dot_env_problem = Some(error.to_string()),
+        match std::fs::read(".env") {
+            Ok(bytes) => {
+                let parsed = EnvFile::parse(&String::from_utf8_lossy(&bytes));
+                file = parsed.variables;
+                dot_env_problem = parsed
+                    .unreadable_line
+                    .map(|line| format!("line {line} is not of the form NAME=value"));
             }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => dot_env_problem = Some(format!("cannot be read: {error}")),
         }
         let all = file.len();
         file.retain(|(name, _)| !name.starts_with(OTEL_PREFIX));
@@ -161,6 +162,19 @@ impl Environment {
             .into()
     }
 
+    /// Rejects folders that begin with `~`, because only a shell replaces it.
+    pub(super) fn check_folders(&self) -> Result<(), ConfigError> {
+        for name in ["BACKEND_DATA_DIR", "BACKEND_LOCAL_DIR", "BACKEND_STORE"] {
+            let folder = self.text(name).unwrap_or_default();
+            let folder = folder.strip_prefix("dir:").unwrap_or(&folder);
+            if folder == "~" || folder.starts_with("~/") {
+                let problem = "begins with ~, which only a shell replaces: write the complete path of the folder";
+                return Err(invalid(name, problem));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn check_dot_env(&self) -> Result<(), ConfigError> {
         self.dot_env_problem
             .clone()
@@ -212,18 +226,33 @@ impl Environment {
         self.text(name).unwrap_or_else(|| DEFAULT_IMAGE.to_owned())
     }
 
-    pub(super) fn website(&self) -> Option<Website> {
-        let scheme = self
-            .text("BACKEND_WEBSITE_SCHEME")
-            .unwrap_or_else(|| "https".to_owned());
-        self.text("BACKEND_WEBSITE_DOMAIN")
-            .map(|domain| Website { scheme, domain })
+    pub(super) fn website(&self) -> Result<Option<Website>, ConfigError> {
+        let scheme = self.parse_with("BACKEND_WEBSITE_SCHEME", "https", urls::scheme)?;
+        let domain = "BACKEND_WEBSITE_DOMAIN";
+        let website = self.text(domain).map(|_| {
+            let domain = self.parse_with(domain, "", urls::host)?;
+            Ok(Website { scheme, domain })
+        });
+        website.transpose()
+    }
+
+    /// The origins that may call from browsers; `None` for all.
+    pub(super) fn cors_origins(&self) -> Result<Option<Vec<String>>, ConfigError> {
+        let name = "BACKEND_CORS_ORIGINS";
+        let Some(items) = self.list(name) else {
+            return Ok(None);
+        };
+        if let [all] = items.as_slice()
+            && (all == "*" || all.eq_ignore_ascii_case("all"))
+        {
+            return Ok(None);
+        }
+        let origins: Result<Vec<_>, _> = items.iter().map(|item| urls::origin(item)).collect();
+        origins.map(Some).map_err(|problem| invalid(name, problem))
     }
 
     pub(super) fn test_domain(&self) -> Result<Option<String>, ConfigError> {
-        let domain = self
-            .text("BACKEND_TEST_DOMAIN")
-            .unwrap_or_else(|| "freesewing.dev".to_owned());
+        let domain = self.parse_with("BACKEND_TEST_DOMAIN", "freesewing.dev", urls::host)?;
         Ok(self.flag("BACKEND_ENABLE_TESTS")?.then(|| domain.to_lowercase()))
     }
 

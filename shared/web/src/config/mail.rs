@@ -20,7 +20,7 @@ impl Environment {
             service: self
                 .text("BACKEND_SERVICE_NAME")
                 .unwrap_or_else(|| "FreeSewing".to_owned()),
-            website: self.website().as_ref().map(Website::url),
+            website: self.website()?.as_ref().map(Website::url),
             postal_address: self.text("BACKEND_MAIL_POSTAL_ADDRESS"),
             transport: self.mail_transport(data_dir)?,
         })

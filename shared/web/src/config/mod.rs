@@ -7,7 +7,7 @@
 //! | File | Job |
 //! | --- | --- |
 //! | `settings` | the list of all settings, from which docs/configuration.md is generated |
-//! | `environment` | reads variables and parses single values |
+//! | `environment`, `env_file`, `urls` | reads variables and `.env`, and parses single values |
 //! | `keys`, `key_secret`, `key_file` | encryption keys: from a passphrase, from AWS Secrets Manager, or from a generated file |
 //! | `limits`, `mail`, `services`, `contributions`, `otel`, `contact`, `website` | groups of settings |
 //! | `values` | [`Config`], with one field for each value |
@@ -20,6 +20,7 @@
 
 mod contact;
 mod contributions;
+mod env_file;
 mod environment;
 mod error;
 mod key_file;
@@ -32,12 +33,14 @@ mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod urls;
 mod values;
 mod website;
 
 pub use crate::client::OriginSecret;
 pub use contact::Contact;
 pub use contributions::Translators;
+pub(crate) use env_file::EnvFile;
 pub use environment::{Environment, Overrides};
 pub use error::ConfigError;
 pub use key_secret::KeySecret;

@@ -7,6 +7,7 @@ use bespoke_services::oauth::{OauthProviders, OauthSettings};
 
 use super::environment::Environment;
 use super::error::{ConfigError, invalid};
+use super::urls;
 
 const CLOUDFLARE_API_URL: &str = "https://api.cloudflare.com/client/v4";
 
@@ -75,14 +76,9 @@ impl Environment {
         self.url("BACKEND_GITHUB_API_URL", "https://api.github.com")
     }
 
-    /// The URL of an external service, without a trailing slash.
+    /// An http or https URL, without a trailing slash.
     pub(super) fn url(&self, name: &str, default: &str) -> Result<String, ConfigError> {
-        let url = self.text(name).unwrap_or_else(|| default.to_owned());
-        if url.starts_with("https://") || url.starts_with("http://") {
-            Ok(url.trim_end_matches('/').to_owned())
-        } else {
-            Err(invalid(name, "must be an http or https URL"))
-        }
+        self.parse_with(name, default, urls::base)
     }
 
     /// A value that is required because the setting `because` is set.

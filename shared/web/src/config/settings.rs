@@ -26,7 +26,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_URL",
         "http://localhost:<port>",
-        "URL at which clients reach the API. It is also the issuer and part of the audience of tokens.",
+        "URL at which clients reach the API, for example https://api.example.org. It is also the issuer and part of the audience of tokens.",
     ),
     setting(
         "BACKEND_INSTANCE",
@@ -93,9 +93,13 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_WEBSITE_DOMAIN",
         "none",
-        "Host of the website to which links in mails point. If it is not set, they point to <BACKEND_URL>/console.",
+        "Host of the website to which links in mails point, for example freesewing.org. If it is not set, they point to <BACKEND_URL>/console.",
     ),
-    setting("BACKEND_WEBSITE_SCHEME", "https", "Scheme of the website."),
+    setting(
+        "BACKEND_WEBSITE_SCHEME",
+        "https",
+        "Scheme of the website: https or http.",
+    ),
     setting(
         "BACKEND_APIKEY_MAX_DAYS",
         "732",
@@ -206,7 +210,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_CORS_ORIGINS",
         "all",
-        "Allowed origins for requests of browsers (CORS), separated by commas.",
+        "Allowed origins for requests of browsers (CORS), separated by commas, each with its scheme and without a path: https://lab.example.org. `all` or `*` allows every origin.",
     ),
     setting(
         "BACKEND_AVATAR_SET",

@@ -10,6 +10,8 @@ fn load(variables: &[(&str, &str)]) -> Result<Config, String> {
         data_dir: Some(dir.path().into()),
         ..Overrides::default()
     };
+    let has_data_dir = variables.iter().any(|(name, _)| *name == "BACKEND_DATA_DIR");
+    let overrides = if has_data_dir { Overrides::default() } else { overrides };
     let variables = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -55,11 +57,34 @@ fn error_names_the_unknown_or_invalid_setting() {
         ("BACKEND_TRUSTED_PROXIES", "proxy.example"),
         ("BACKEND_ORIGIN_SECRET", "short"),
         ("BACKEND_MAX_STALENESS_MS", "-1"),
+        ("BACKEND_CORS_ORIGINS", "lab.example.org"),
+        ("BACKEND_CORS_ORIGINS", "https://a.example, *"),
+        ("BACKEND_CORS_ORIGINS", "https://*.example.org"),
+        ("BACKEND_CORS_ORIGINS", "https://lab.example.org/path"),
+        ("BACKEND_WEBSITE_DOMAIN", "https://freesewing.org"),
+        ("BACKEND_WEBSITE_DOMAIN", "freesewing.org/"),
+        ("BACKEND_WEBSITE_SCHEME", "https://"),
+        ("BACKEND_URL", "api.example.org"),
+        ("BACKEND_URL", "localhost:3000"),
+        ("BACKEND_TEST_DOMAIN", "@example.org"),
+        ("BACKEND_DATA_DIR", "~/bespoke"),
+        ("BACKEND_LOCAL_DIR", "~"),
+        ("BACKEND_STORE", "dir:~/objects"),
     ] {
         let error = load(&[(name, value)]).unwrap_err();
         assert!(error.starts_with(name), "{name}: {error}");
         assert!(!error.contains("short,"), "{error}");
     }
+}
+
+#[test]
+fn origins_are_normalized() {
+    let origins = |value: &str| load(&[("BACKEND_CORS_ORIGINS", value)]).unwrap().cors_origins;
+    for all in ["all", "ALL", "*", " * "] {
+        assert_eq!(origins(all), None, "{all}");
+    }
+    let list = Some(vec!["https://a.example".to_owned(), "http://localhost:8000".to_owned()]);
+    assert_eq!(origins("https://A.example/ , http://localhost:8000,"), list);
 }
 
 #[test]

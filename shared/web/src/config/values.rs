@@ -117,14 +117,12 @@ impl Config {
     pub fn load(mut environment: Environment, random: &dyn Random) -> Result<Self, ConfigError> {
         let env = &mut environment;
         env.check_dot_env()?;
+        env.check_folders()?;
         let data_dir = env.data_dir();
         let port = env.parse("BACKEND_PORT", DEFAULT_PORT)?;
-        let url = env
-            .text("BACKEND_URL")
-            .unwrap_or_else(|| format!("http://localhost:{port}"));
-        let url = url.trim_end_matches('/').to_owned();
+        let url = env.url("BACKEND_URL", &format!("http://localhost:{port}"))?;
         let instance = env.text("BACKEND_INSTANCE").unwrap_or_else(|| "bespoke".to_owned());
-        let website = env.website();
+        let website = env.website()?;
         let site = website.as_ref().map_or_else(|| format!("{url}/console"), Website::url);
         let operator = env.contact("BACKEND_OPERATOR_CONTACT")?;
         let mail = env.mail(&data_dir)?;
@@ -162,7 +160,7 @@ impl Config {
                 .parse("BACKEND_CONNECTIONS_PER_ADDRESS", DEFAULT_CONNECTIONS_PER_ADDRESS)?
                 .get(),
             max_staleness_ms: env.parse("BACKEND_MAX_STALENESS_MS", 0)?,
-            cors_origins: env.list("BACKEND_CORS_ORIGINS"),
+            cors_origins: env.cors_origins()?,
             default_set_image: env.image("BACKEND_AVATAR_SET"),
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
             default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),

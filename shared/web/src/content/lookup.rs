@@ -122,7 +122,7 @@ impl From<Warning> for WarningView {
 ///
 /// # Errors
 /// 400 `unitsUnknown`
-pub fn units(name: Option<&str>) -> Result<LengthUnit> {
+fn units(name: Option<&str>) -> Result<LengthUnit> {
     let unit = name.map_or(Ok(LengthUnit::Millimetre), str::parse);
     unit.map_err(|_| Error::bad_request("unitsUnknown"))
 }

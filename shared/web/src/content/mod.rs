@@ -11,6 +11,7 @@
 pub mod bookmark;
 pub mod import;
 pub mod lookup;
+pub mod measurements;
 pub mod pattern;
 pub mod set;
 pub mod suggestions;

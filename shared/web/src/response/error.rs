@@ -31,6 +31,13 @@ enum Shape {
     Empty,
 }
 
+/// The field of a request that is invalid, and the reason.
+#[derive(Debug, Clone)]
+struct InvalidField {
+    path: String,
+    reason: &'static str,
+}
+
 /// An error response.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -42,6 +49,8 @@ pub struct Error {
     lacking: Option<Scope>,
     /// The name of the account limit that was reached.
     limit: Option<&'static str>,
+    /// The invalid field.
+    field: Option<Box<InvalidField>>,
     /// The text for the log.
     log: Option<String>,
 }
@@ -55,6 +64,7 @@ impl Error {
             retry_after_s: None,
             lacking: None,
             limit: None,
+            field: None,
             log: None,
         }
     }
@@ -144,6 +154,25 @@ impl Error {
         }
     }
 
+    /// Adds the path of the invalid field, for example `sets.3.name` (counted from 0), and the reason: a predicate such as "is not a number".
+    #[must_use]
+    pub fn with_field(self, path: impl Into<String>, reason: &'static str) -> Self {
+        let path = path.into();
+        Self {
+            field: Some(Box::new(InvalidField { path, reason })),
+            ..self
+        }
+    }
+
+    /// Adds the path of the record that contains the invalid field.
+    #[must_use]
+    pub fn within(mut self, record: &str) -> Self {
+        if let Some(field) = &mut self.field {
+            field.path = format!("{record}.{}", field.path);
+        }
+        self
+    }
+
     /// 422: the request is well-formed but contradicts an earlier request.
     pub const fn unprocessable(code: &'static str) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code)
@@ -213,6 +242,16 @@ impl Error {
     /// The text for the log. It is never sent to a client of the API.
     pub fn detail(&self) -> Option<&str> {
         self.log.as_deref()
+    }
+
+    /// The path of the invalid field.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_ref().map(|field| field.path.as_str())
+    }
+
+    /// The reason why the field is invalid.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.field.as_ref().map(|field| field.reason)
     }
 
     /// The error code.
@@ -288,6 +327,10 @@ impl IntoResponse for Error {
                 let mut body = json!({ "result": "error", "error": self.code });
                 if let Some(limit) = self.limit {
                     body["limit"] = limit.into();
+                }
+                if let Some(field) = self.field {
+                    body["field"] = field.path.into();
+                    body["reason"] = field.reason.into();
                 }
                 Some(body)
             }

@@ -23,13 +23,14 @@ pub fn yaml(body: Option<&impl Serialize>) -> Result<Response, Error> {
     Ok(yaml_document(status, text))
 }
 
-/// Serializes a value as YAML. Indentation can make a nested value many times longer than its JSON, so the text is limited while it is written.
+/// Serializes a value as YAML. A text that a reader of YAML 1.1 or 1.2 would take for a value of another type, such as `no`, `12:30` or a date, is
+/// quoted. Indentation can make a nested value many times longer than its JSON, so the text is limited while it is written.
 ///
 /// # Errors
 /// 413 `listTooLarge` if the text exceeds [`MAX_LIST_BYTES`].
 pub(crate) fn yaml_text(body: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut text = BoundedText::default();
-    match yaml_serde::to_writer(&mut text, body) {
+    match serde_saphyr::to_io_writer(&mut text, body) {
         Ok(()) => Ok(text.bytes),
         Err(_) if text.is_full => Err(Error::list_too_large()),
         Err(error) => Err(Error::internal(error)),

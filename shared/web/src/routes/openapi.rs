@@ -121,6 +121,12 @@ struct Error {
     /// `exportedBytes`, if the account has written or exported too much on this day.
     #[schema(nullable = false)]
     limit: Option<String>,
+    /// The path of the invalid field, for example `sets.3.measurements.chest` (counted from 0), if the error concerns one field.
+    #[schema(nullable = false)]
+    field: Option<String>,
+    /// The reason why that field is invalid, for example `is not a number`.
+    #[schema(nullable = false)]
+    reason: Option<String>,
 }
 
 /// Generates the description of these functions.

@@ -3,9 +3,8 @@ use serde_json::json;
 use super::*;
 
 fn read(text: &str) -> Result<Value, (u16, String)> {
-    let fields = Format::Yaml.parse(text.as_bytes());
-    let error = |error: Error| (error.status().as_u16(), error.code().to_owned());
-    fields.map(Value::Object).map_err(error)
+    let document = Format::Yaml.parse(text.as_bytes());
+    document.map_err(|error| (error.status().as_u16(), error.code().to_owned()))
 }
 
 #[test]
@@ -41,11 +40,22 @@ fn yaml_beyond_its_bounds_is_rejected() {
     assert_eq!(read(&anchors), bad());
     let repeated = format!("a: &x [{}]\nb: [{}]", "y,".repeat(500), "*x,".repeat(100));
     assert_eq!(read(&repeated), bad());
-    for text in ["", "[]", "text", "a: [", "--- {a: 1}\n--- {a: 2}\n", "a: *b"] {
+    for text in ["text", "12", "a: [", "--- {a: 1}\n--- {a: 2}\n", "a: *b"] {
         assert_eq!(read(text), bad(), "{text}");
     }
     let long = format!("a: {}", "x".repeat(MAX_YAML_BYTES));
     assert_eq!(read(&long), Err((413, "bodyTooLarge".to_owned())));
+}
+
+#[test]
+fn yaml_of_windows_lists_and_empty_documents_are_parsed() {
+    let windows = "\u{feff}name: Jane\r\nmeasurements:\r\n  chest: 930\r\n  neck:\r\n";
+    let expected = json!({ "name": "Jane", "measurements": { "chest": 930, "neck": null } });
+    assert_eq!(read(windows), Ok(expected));
+    assert_eq!(read("- a: 1\n- a: 2\n"), Ok(json!([{ "a": 1 }, { "a": 2 }])));
+    for empty in ["", "\u{feff}", "\r\n", "# nothing\n", "~", "---\n...\n"] {
+        assert_eq!(read(empty), Ok(json!({})), "{empty:?}");
+    }
 }
 
 #[test]
