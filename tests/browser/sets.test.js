@@ -195,3 +195,26 @@ test('a page with changes asks before it is left', async () => {
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
   await page.context().close();
 });
+
+test('empty notes stay empty', async () => {
+  const jane = await person(server, 'Notes');
+  const page = await tab(browser, server);
+  await enter(page, jane);
+  await open(page, 'sets/new');
+  await page.getByLabel('Name', { exact: true }).fill('Without notes');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved.').waitFor();
+  assert.equal(await page.getByLabel('Notes').inputValue(), '');
+  const { sets } = (await server.call('GET', '/sets/jwt', { token: jane.token })).data;
+  assert.equal(sets.find((one) => one.name === 'Without notes').notes, '');
+
+  const other = await set(server, jane, { name: 'By a script', measies: {} });
+  assert.equal((await stored(jane, other)).notes, '--');
+  await open(page, `sets/one/${other.uuid}`);
+  assert.equal(await page.getByLabel('Notes').inputValue(), '');
+  await page.getByLabel('Name', { exact: true }).fill('By a person');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved.').waitFor();
+  assert.equal((await stored(jane, other)).name, 'By a person');
+  await page.context().close();
+});

@@ -27,6 +27,21 @@ async fn calls_are_counted_by_key_and_day_at_once() {
         json!({ "result": "success", "usage": [{ "day": "2026-01-01", "calls": 5, "refused": 1 }], "calls": 5,
             "lastSeen": "2026-01-01T23:59:59.999Z" })
     );
+    // Lists contain the same numbers, although the database does not contain them yet.
+    let list = app.get("/apikeys/jwt").jwt(&jane.token).send().await.expect_status(200);
+    let records = app
+        .get(&format!("/users/{}/jwt", jane.id))
+        .jwt(&jane.token)
+        .send()
+        .await;
+    for list in [&list["apikeys"], &records.expect_status(200)["data"]["apikeys"]] {
+        let mut keys = list.as_array().unwrap().iter();
+        let key = keys.find(|key| key["id"] == reader.id.to_string()).unwrap();
+        assert_eq!(
+            (&key["calls"], &key["lastSeen"]),
+            (&json!(5), &json!("2026-01-01T23:59:59.999Z"))
+        );
+    }
     app.clock.advance_ms(1);
     let again = app.get("/sets/key").key(&reader).send().await;
     again.expect_error(401, "keyExpired");

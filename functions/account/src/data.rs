@@ -1,6 +1,7 @@
 //! `GET /users/{id}/{auth}`: the records of an account.
 
 use axum::response::Response;
+use bespoke_database::usage::Usage;
 use bespoke_database::{Db, Page, api_keys, bookmarks, patterns, sets, stored_bytes, users};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::view::{self, api_key::ApiKeyListItem};
@@ -26,13 +27,14 @@ struct AccountRecordsResponse {
 }
 
 impl AccountRecords {
-    pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context) -> Result<Self> {
+    /// Reads the records. `outside` are the counts of calls that the database does not contain yet.
+    pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context, outside: &[Usage]) -> Result<Self> {
         let keys = api_keys::by_user(db, user_id, Page::ALL)?;
         let bookmarks = bookmarks::by_user(db, user_id, Page::ALL)?;
         let patterns = patterns::by_user(db, user_id, Page::ALL)?.into_iter();
         let sets = sets::by_user(db, user_id, Page::ALL)?.into_iter();
         Ok(Self {
-            apikeys: keys.into_iter().map(Into::into).collect(),
+            apikeys: ApiKeyListItem::list(keys, outside),
             bookmarks: bookmarks.into_iter().map(Into::into).collect(),
             patterns: patterns.map(|pattern| view::Pattern::new(pattern, context)).collect(),
             sets: sets.map(|set| view::Set::new(&set, context)).collect(),
@@ -64,10 +66,12 @@ pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id
         }
         Ok(bytes)
     };
+    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
+    let outside = session.database().usage_outside().await?;
     let list = move |db: &Db<'_>| {
         Ok(AccountRecordsResponse {
             result: Outcome::Success,
-            data: AccountRecords::of(db, find(db)?, &context)?,
+            data: AccountRecords::of(db, find(db)?, &context, &outside)?,
         })
     };
     let owner_id = session.read(&find).await?;

@@ -10,8 +10,9 @@ use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, Level, Networks, Scopes, Timestamp};
 use bespoke_database::{Db, api_keys, stored_bytes};
 use bespoke_web::level::{READ_NONE, READ_SOME, USER};
+use bespoke_web::view::api_key::ApiKeyListItem;
 use bespoke_web::{
-    AuthMethod, Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, no_content, ok, route, view,
+    AuthMethod, Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Session, no_content, ok, route,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -82,7 +83,7 @@ struct KeyResponse {
 #[schema(as = ApiKeyList)]
 struct KeyList {
     result: Outcome,
-    apikeys: Vec<view::api_key::ApiKeyListItem>,
+    apikeys: Vec<ApiKeyListItem>,
 }
 
 fn key_response(key: ApiKey) -> Response {
@@ -103,11 +104,13 @@ fn key_response(key: ApiKey) -> Response {
 async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
     let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "api_keys", user_id, page, most)?);
+    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
+    let outside = session.database().usage_outside().await?;
     let list = move |db: &Db<'_>| {
         let keys = api_keys::by_user(db, user_id, page)?;
         Ok(KeyList {
             result: Outcome::Success,
-            apikeys: keys.into_iter().map(Into::into).collect(),
+            apikeys: ApiKeyListItem::list(keys, &outside),
         })
     };
     bespoke_web::stored_list(&session, bytes, list).await

@@ -4,6 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 use totp_rs::{Builder, Secret, Totp};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::{Random, Timestamp};
 
@@ -62,12 +63,14 @@ impl TotpSecret {
         Some(self.totp()?.generate(now.as_seconds().unsigned_abs()).to_string())
     }
 
-    /// Returns the number of the present period since the Unix epoch if `code` is its one-time password, and otherwise `None`. Codes of the
-    /// previous and of the next period are rejected.
+    /// Returns the number of the period since the Unix epoch whose one-time password is `code`: the present period or the previous one, because a
+    /// person may type a code while its period ends (RFC 6238 section 5.2). `None` for all other codes.
     pub fn step_of(&self, code: &str, now: Timestamp) -> Option<i64> {
-        let expected = self.code(now)?;
-        let right: bool = expected.as_bytes().ct_eq(code.as_bytes()).into();
-        right.then(|| now.as_seconds().div_euclid(STEP_S))
+        let present = now.as_seconds().div_euclid(STEP_S);
+        [present, present - 1].into_iter().find(|step| {
+            let expected = self.code(Timestamp::from_millis(step * STEP_S * 1000));
+            expected.is_some_and(|expected| expected.as_bytes().ct_eq(code.as_bytes()).into())
+        })
     }
 
     fn totp(&self) -> Option<Totp> {
@@ -121,10 +124,12 @@ impl std::fmt::Debug for ScratchCode {
     }
 }
 
-/// Reads a code from a request: a text, or a number. A number is padded with the leading zeros that it lost.
+/// Reads a code from a request: a text, or a number. Blanks and dashes are removed from a text, because apps show codes in groups. A number is
+/// padded with the leading zeros that it lost.
 pub fn typed_code(value: &Value) -> Option<String> {
+    let is_separator = |c: char| c.is_whitespace() || c.general_category() == GeneralCategory::DashPunctuation;
     match value {
-        Value::String(text) => Some(text.trim().to_owned()),
+        Value::String(text) => Some(text.chars().filter(|c| !is_separator(*c)).collect()),
         Value::Number(number) => number.as_u64().map(|number| format!("{number:0TOTP_DIGITS$}")),
         _ => None,
     }
@@ -161,12 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn code_is_valid_in_its_period_only() {
+    fn code_is_valid_in_its_period_and_the_next() {
         let secret = TotpSecret::generate(&Counting::default());
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let code = secret.code(at(1_800_000_000)).unwrap();
-        assert!(secret.step_of(&code, at(1_800_000_029)).is_some());
-        for other in [1_799_999_999, 1_800_000_030] {
+        for moment in [1_800_000_000, 1_800_000_029, 1_800_000_030, 1_800_000_059] {
+            assert_eq!(secret.step_of(&code, at(moment)), Some(60_000_000));
+        }
+        for other in [1_799_999_999, 1_800_000_060] {
             assert_eq!(secret.step_of(&code, at(other)), None);
         }
     }
@@ -222,6 +229,10 @@ mod tests {
         for (value, code) in [
             (json!("012345"), Some("012345")),
             (json!(" 012345 "), Some("012345")),
+            (json!("012 345"), Some("012345")),
+            (json!("012-345"), Some("012345")),
+            (json!("012\u{a0}\u{2013} 345"), Some("012345")),
+            (json!("abcd-efgh ijkl"), Some("abcdefghijkl")),
             (json!(12_345), Some("012345")),
             (json!(1234), Some("001234")),
             (json!(-1), None),

@@ -41,6 +41,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// The scheme of a data URI.
+const DATA_SCHEME: &str = "data:";
+
 /// Converts a data URI or bare base64 to an image. Of an animation, only the first frame is used. Takes up to a second
 /// and up to 256 MiB.
 ///
@@ -74,8 +77,30 @@ fn fit(mut picture: DynamicImage) -> Result<Image, ImageError> {
     }
 }
 
+/// Decodes base64 of either alphabet, alone or in a data URI. Line breaks and blanks are skipped, because many encoders wrap their output.
 fn decode_base64(text: &str) -> Result<Vec<u8>, ImageError> {
-    let encoded = text.rsplit_once(";base64,").map_or(text, |(_, encoded)| encoded).trim();
+    let text = text.trim();
+    let encoded = match text.get(..DATA_SCHEME.len()) {
+        Some(scheme) if scheme.eq_ignore_ascii_case(DATA_SCHEME) => {
+            let (description, encoded) = text.split_once(',').ok_or(ImageError::Invalid)?;
+            let encoding = description.rsplit(';').next().unwrap_or_default().trim();
+            if !encoding.eq_ignore_ascii_case("base64") {
+                return Err(ImageError::Invalid);
+            }
+            encoded
+        }
+        _ => text,
+    };
+    let standard = |byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => byte,
+    };
+    let encoded: Vec<u8> = encoded
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(standard)
+        .collect();
     if encoded.len() / 4 * 3 > MAX_SOURCE_BYTES {
         return Err(ImageError::TooLarge);
     }

@@ -1,7 +1,8 @@
 //! Parses the `Authorization` header.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bespoke_core::KeySecret;
 use http::{HeaderMap, header};
 use uuid::Uuid;
@@ -10,6 +11,12 @@ use crate::response::Error;
 
 /// The longest header that is parsed. Valid credentials are below 1 KiB. Bytes.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
+
+/// Base64 with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Well-formed credentials of an API key, not yet verified.
 #[derive(Debug)]
@@ -63,8 +70,10 @@ pub(super) fn key_credentials(headers: &HeaderMap) -> Result<KeyCredentials, Err
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(refused());
     }
-    let decoded = STANDARD
-        .decode(value)
+    // Some encoders wrap their output, and some clients send the line breaks as blanks.
+    let encoded: Vec<u8> = value.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let decoded = BASE64
+        .decode(encoded)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or_else(refused)?;
@@ -107,11 +116,13 @@ mod tests {
     fn basic_and_bearer_keys_are_parsed() {
         let secret = KeySecret::generate(&SystemRandom);
         let secret = secret.expose();
-        let basic = STANDARD.encode(format!("{ID}:{secret}"));
+        let basic = BASE64.encode(format!("{ID}:{secret}"));
         for good in [
             format!("Basic {basic}"),
             format!("bASIC   {basic}"),
-            format!("Basic {}", STANDARD.encode(format!("{ID}:{secret}:more"))),
+            format!("Basic {} {}", &basic[..76], &basic[76..]),
+            format!("Basic {}", basic.trim_end_matches('=')),
+            format!("Basic {}", BASE64.encode(format!("{ID}:{secret}:more"))),
             format!("Bearer {ID}.{secret}"),
         ] {
             let credentials = key_credentials(&headers(&[&good])).unwrap();
@@ -125,7 +136,7 @@ mod tests {
             Some(401)
         );
         assert_eq!(
-            status(&[&format!("Basic {}", STANDARD.encode(format!("{ID}:{}", &secret[1..])))]),
+            status(&[&format!("Basic {}", BASE64.encode(format!("{ID}:{}", &secret[1..])))]),
             Some(401)
         );
     }
@@ -135,13 +146,13 @@ mod tests {
         for (value, expected) in [
             ("Basic", 400),
             ("abc", 400),
-            (&*format!("Basic {}", STANDARD.encode(ID)), 400),
+            (&*format!("Basic {}", BASE64.encode(ID)), 400),
             ("", 401),
             ("Basic %%%", 401),
             ("Basic  ", 400),
             ("Digest x", 401),
-            (&*format!("Basic {}", STANDARD.encode(":")), 401),
-            (&*format!("Basic {}", STANDARD.encode([0xff, 0xfe])), 401),
+            (&*format!("Basic {}", BASE64.encode(":")), 401),
+            (&*format!("Basic {}", BASE64.encode([0xff, 0xfe])), 401),
             (&*format!("Basic {}", "A".repeat(MAX_HEADER_BYTES)), 401),
             ("Bearer x", 401),
         ] {

@@ -264,6 +264,12 @@ fn is_yaml(headers: &HeaderMap) -> bool {
     NAMES.iter().any(|name| essence.eq_ignore_ascii_case(name))
 }
 
+/// Whether a name of a character set means UTF-8 or a part of it.
+fn is_utf_8(charset: &str) -> bool {
+    const NAMES: [&str; 5] = ["utf-8", "utf8", "us-ascii", "ascii", ""];
+    NAMES.iter().any(|name| charset.eq_ignore_ascii_case(name))
+}
+
 /// Whether the content type is JSON.
 ///
 /// # Errors
@@ -282,7 +288,7 @@ fn is_json(headers: &HeaderMap) -> Result<bool, Error> {
     for parameter in parts {
         if let Some((name, charset)) = parameter.split_once('=')
             && name.trim().eq_ignore_ascii_case("charset")
-            && !charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            && !is_utf_8(charset.trim().trim_matches(['"', '\'']))
         {
             return Err(Error::unsupported_media_type());
         }
@@ -324,6 +330,10 @@ mod tests {
             "application/json",
             "Application/JSON; charset=UTF-8",
             "application/json;charset=\"utf-8\"",
+            "application/json; charset=utf8",
+            "application/json; charset='UTF8'",
+            "application/json; charset=us-ascii;",
+            "application/json ; charset=",
         ] {
             assert_eq!(
                 read(content_type, None, b"{\"a\":1}".into()).await,

@@ -54,11 +54,12 @@ impl ClientIp {
     }
 }
 
-/// Parses the address of a hop, with or without a port.
+/// Parses the address of a hop, with or without a port. An IPv6 address may be in brackets.
 fn address_of(hop: &[u8]) -> Option<IpAddr> {
     let hop = std::str::from_utf8(hop).ok()?.trim();
     let with_port = || hop.parse().ok().map(|address: SocketAddr| address.ip());
-    hop.parse().ok().or_else(with_port)
+    let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    hop.parse().ok().or_else(with_port).or_else(in_brackets)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
@@ -103,7 +104,12 @@ mod tests {
     #[test]
     fn hop_with_port_or_invalid_bytes_is_handled() {
         let trusted = &["10.0.0.0/8"];
-        for hop in ["203.0.113.5:4711", "203.0.113.5", "[::ffff:203.0.113.5]:80"] {
+        for hop in [
+            "203.0.113.5:4711",
+            "203.0.113.5",
+            "[::ffff:203.0.113.5]:80",
+            "[::ffff:203.0.113.5]",
+        ] {
             assert_eq!(client("10.0.0.1", &[hop], trusted), "203.0.113.5", "{hop}");
         }
         let mut request = Request::new(());

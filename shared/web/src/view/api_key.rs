@@ -2,6 +2,7 @@
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{Level, Networks, Scopes, Timestamp};
+use bespoke_database::usage::Usage;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 #[expect(missing_docs, reason = "the fields are those of the entity")]
 pub struct ApiKeyListItem {
     pub id: Uuid,
+    /// Calls with the key. Calls of the last minute may be missing.
     pub calls: i64,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -32,6 +34,21 @@ pub struct ApiKeyListItem {
     /// The networks from which the key may be used; null for all.
     #[schema(required)]
     pub cidr: Option<Vec<String>>,
+}
+
+impl ApiKeyListItem {
+    /// Returns the items of a list. `outside` are the counts that the database does not contain yet.
+    pub fn list(keys: Vec<ApiKey>, outside: &[Usage]) -> Vec<Self> {
+        let mut items: Vec<Self> = keys.into_iter().map(Self::from).collect();
+        for item in &mut items {
+            for usage in outside.iter().filter(|usage| usage.key == Some(item.id)) {
+                let last = Some(Timestamp::from_millis(usage.last_ms)).filter(|_| usage.last_ms > 0);
+                item.calls += usage.calls;
+                item.last_seen = item.last_seen.max(last);
+            }
+        }
+        items
+    }
 }
 
 impl From<ApiKey> for ApiKeyListItem {

@@ -16,6 +16,9 @@ import { download } from '../transfer.js';
 import { Verdict } from '../verdict.js';
 
 const STORED_UNITS = 'bespoke.units';
+/** The notes of a set. The API stores two dashes for a set that was created without notes. */
+const notesOf = (set) => (set.notes === '--' ? '' : set.notes);
+
 const EMPTY = { name: '', notes: '', public: false, imperial: null, measies: {} };
 
 function unitsFor(set) {
@@ -64,7 +67,7 @@ class Editor {
       this.dirty = true;
     };
     this.name = field({ label: t('set.name'), required: true, autocomplete: 'off', value: set.name, oninput: touch });
-    this.notes = area({ label: t('set.notes'), value: set.notes, oninput: touch });
+    this.notes = area({ label: t('set.notes'), value: notesOf(set), oninput: touch });
     this.open = tick({ label: t('set.public'), hint: t('set.public.hint'), checked: set.public, onchange: touch });
     this.unit = choice({ label: t('set.units'), options: UNITS.map((one) => [one, t(`unit.${one}`)]), value: this.units });
     this.unit.input.addEventListener('change', () => this.speakUnits(this.unit.input.value));
@@ -139,7 +142,8 @@ class Editor {
       public: this.open.input.checked,
       imperial: this.units === 'in',
     };
-    const changed = Object.entries(all).filter(([name, value]) => value !== this.set[name]);
+    const before = { ...this.set, notes: notesOf(this.set) };
+    const changed = Object.entries(all).filter(([name, value]) => !this.set.uuid || value !== before[name]);
     return { ...Object.fromEntries(changed), units: this.units, measies: { ...sendable(edited), ...Object.fromEntries(gone) } };
   }
 
@@ -180,7 +184,7 @@ class Editor {
     Object.assign(this, { set: data.set, etag, dirty: false });
     for (const one of this.measures) one.settle(data.set.measies[one.name], this.units);
     this.name.input.value = data.set.name;
-    this.notes.input.value = data.set.notes;
+    this.notes.input.value = notesOf(data.set);
     this.open.input.checked = data.set.public;
     document.querySelector('h1').textContent = data.set.name;
     this.checker.now();

@@ -39,6 +39,26 @@ fn four_formats_are_accepted_with_and_without_data_uri() {
 }
 
 #[test]
+fn base64_may_be_wrapped_and_of_either_alphabet() {
+    let file = file(40, 20, ImageFormat::Png);
+    let image = prepare(&uri(&file)).unwrap();
+    let encoded = BASE64.encode(&file);
+    let lines: Vec<_> = encoded.as_bytes().chunks(76).map(String::from_utf8_lossy).collect();
+    for text in [
+        format!("data:image/png;charset=utf-8;BASE64,{encoded}"),
+        format!(" DATA:;base64,\r\n{}\r\n", lines.join("\r\n")),
+        lines.join("\n"),
+        lines.join(" "),
+        encoded.replace('+', "-").replace('/', "_"),
+    ] {
+        assert_eq!(prepare(&text).unwrap(), image);
+    }
+    for text in [format!("data:image/png,{encoded}"), format!("data:{encoded}")] {
+        assert!(matches!(prepare(&text), Err(ImageError::Invalid)));
+    }
+}
+
+#[test]
 fn transparency_is_kept() {
     let mut file = Cursor::new(Vec::new());
     let glass = RgbaImage::from_pixel(8, 8, Rgba([1, 2, 3, 100]));
