@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         .context("the event has no rawPath: it is not a gateway event of version 2.0")?;
     let routes = functions::for_path(path);
     let mut request: LambdaRequest = serde_json::from_value(event).context("the event is not one of API Gateway")?;
-    lambda::encode_query(&mut request);
+    lambda::prepare(&mut request);
     start::block_on(async {
         let context = start::open(environment, Expect::Installation, None).await?;
         let gateway = Gateway::new(context.clone(), [routes]);

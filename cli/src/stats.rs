@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     let shown = start::with_context(data_dir, Expect::Installation, async |context| {
         let session = Session::new(context.clone());
         let counted = session
-            .read(|db| Ok(statistics::read(db, DESIGNS)?))
+            .read(|db| Ok(statistics::read(db, DESIGNS, 0)?))
             .await
             .map_err(readable)?;
         let mut objects = serde_json::Map::new();

@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(mut request) = serde_json::from_value::<LambdaRequest>(event) else {
         return;
     };
-    bespoke_web::lambda::encode_query(&mut request);
+    bespoke_web::lambda::prepare(&mut request);
     let request = lambda_http::Request::from(request);
     on_stage(async |stage| {
         let Ok(answer) = bespoke_web::lambda::answer(stage.app.gateway(), request).await;

@@ -185,8 +185,13 @@ impl Serve {
 
     /// Sends what a client must have sent for the gateway to make this event.
     pub(super) async fn answer(&self, event: &Value) -> Answer {
+        self.send(&http_request(event)).await
+    }
+
+    /// Sends a request that asks to close the connection.
+    pub(super) async fn send(&self, request: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("it listens");
-        stream.write_all(&http_request(event)).await.expect("it reads");
+        stream.write_all(request).await.expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("it answers and closes");
         Answer::from_http(&answer)

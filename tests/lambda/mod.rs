@@ -8,6 +8,7 @@ mod deployment;
 mod edge;
 mod event;
 mod expanded;
+mod hosts;
 mod installation;
 mod invoke;
 mod keys;

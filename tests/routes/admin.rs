@@ -36,16 +36,27 @@ async fn accounts_are_found_by_a_part_of_the_name_or_the_whole_address_and_secre
                     .map(|user| user["id"].as_i64().unwrap())
                     .collect::<Vec<_>>()
             };
-            (ids(&found["users"]["email"]), ids(&found["users"]["username"]))
+            let users = &found["users"];
+            let mut by_email = ids(&users["ehash"]);
+            by_email.extend(ids(&users["ihash"]));
+            assert_eq!(ids(&users["email"]), by_email);
+            let by_id = [ids(&users["uuid"]), ids(&users["id"])].concat();
+            (by_email, ids(&users["username"]), by_id)
         };
         for part in ["jane", "E%_d", "doe"] {
-            assert_eq!(search(json!(part)).await, (vec![], vec![jane.id]), "{part}");
+            assert_eq!(search(json!(part)).await, (vec![], vec![jane.id], vec![]), "{part}");
         }
-        assert_eq!(search(json!(" JANE@freesewing.dev ")).await, (vec![jane.id], vec![]));
+        assert_eq!(
+            search(json!(" JANE@freesewing.dev ")).await,
+            (vec![jane.id], vec![], vec![])
+        );
+        for id in [json!(jane.uuid.to_uppercase()), json!(format!(" {} ", jane.id))] {
+            assert_eq!(search(id.clone()).await.2, [jane.id], "{id}");
+        }
         let account = app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200);
         assert_eq!(
             search(account["account"]["ihash"].clone()).await,
-            (vec![jane.id], vec![])
+            (vec![jane.id], vec![], vec![])
         );
         for nothing in [
             json!(""),
@@ -55,7 +66,7 @@ async fn accounts_are_found_by_a_part_of_the_name_or_the_whole_address_and_secre
             json!({ "a": 1 }),
             json!("x".repeat(300)),
         ] {
-            assert_eq!(search(nothing.clone()).await, (vec![], vec![]), "{nothing}");
+            assert_eq!(search(nothing.clone()).await, (vec![], vec![], vec![]), "{nothing}");
         }
     }
     let newest = &app.audit(&admin).await[0];

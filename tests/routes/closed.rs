@@ -123,6 +123,7 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/images", None),
     ("POST", "/images/{auth}", Some(1)),
     ("DELETE", "/images/{id}/{auth}", Some(5)),
+    ("POST", "/find/users", Some(1)),
     ("POST", "/admin/search/users/{auth}", Some(9)),
     ("GET", "/admin/user/{id}/{auth}", Some(9)),
     ("PATCH", "/admin/user/{id}/{auth}", Some(9)),

@@ -35,10 +35,55 @@ async fn everybody_may_know_how_much_there_is() {
     assert!(stats["activity"]["jwt"].is_i64() && stats["activity"]["key"].is_i64());
     stats.as_object_mut().unwrap().remove("activity");
     let expected = json!({ "result": "success", "user": 1, "pattern": 5, "bookmark": 1, "set": 1, "curatedSet": 20,
-        "apikey": 1, "subscriber": 0, "designs": { "aaron": 2, "simon": 1 } });
+        "apikey": 1, "subscriber": 0, "designs": { "aaron": 2, "simon": 1 }, "topUsers": [] });
     assert_eq!(stats, expected);
     let authors = app.get("/info/authors").send().await.expect_status(200);
     assert_eq!(authors, json!({ "result": "success", "authors": [] }));
+}
+
+#[tokio::test]
+async fn users_with_the_most_calls_are_listed() {
+    let app = App::new().await;
+    let admin = app.person_as("root", "admin").await;
+    for (name, calls) in [("jane", 3), ("eve", 5), ("bob", 4)] {
+        let person = app.person(name).await;
+        for _ in 0..calls {
+            app.get("/sets/jwt").jwt(&person.token).send().await.expect_status(200);
+        }
+        let body = json!({ "username": name });
+        app.patch("/account/jwt")
+            .jwt(&person.token)
+            .json(&body)
+            .send()
+            .await
+            .expect_status(200);
+        if name == "bob" {
+            let block = json!({ "status": -2 });
+            let path = format!("/admin/user/{}/jwt", person.id);
+            app.patch(&path)
+                .jwt(&admin.token)
+                .json(&block)
+                .send()
+                .await
+                .expect_status(200);
+        }
+    }
+    app.clock.advance_ms(60_000);
+    app.get("/sets/jwt").jwt(&admin.token).send().await.expect_status(200);
+    app.context().database().merge_usage().await.unwrap();
+    let stats = app.get("/info/stats").send().await.expect_status(200);
+    let top: Vec<_> = stats["topUsers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["username"].as_str().unwrap())
+        .collect();
+    // The last one is the administrator.
+    assert_eq!(top[..2], ["eve", "jane"], "{stats}");
+    assert!(
+        !top.contains(&"bob") && stats["topUsers"][0]["calls"].as_i64() >= Some(5),
+        "{stats}"
+    );
 }
 
 #[tokio::test]

@@ -29,11 +29,53 @@ async fn gets_it(app: &App, email: &str) -> bool {
         .send()
         .await
         .expect_status(200);
-    list["subscribers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .any(|one| one["email"] == email)
+    let by_language = list["subscribers"].as_object().unwrap();
+    let mut all = by_language.values().flat_map(|list| list.as_array().unwrap());
+    all.any(|one| one["email"] == email && one["ehash"].is_string())
+}
+
+#[tokio::test]
+async fn pages_that_read_x_unsubscribe() {
+    let app = App::new().await;
+    for language in ["en", "nl"] {
+        let email = format!("jane@{language}.example");
+        let body = json!({ "email": email, "language": language });
+        subscribe(&app, &body).await.expect_status(200);
+        let (id, ehash) = app.newest_link();
+        let confirm = json!({ "id": id, "ehash": ehash });
+        app.request("PUT", "/subscriber")
+            .json(&confirm)
+            .send()
+            .await
+            .expect_status(200);
+    }
+    let support = app.person_as("support", "support").await;
+    let list = app
+        .get("/admin/subscribers/jwt")
+        .jwt(&support.token)
+        .send()
+        .await
+        .expect_status(200);
+    assert_eq!(list["subscribers"]["nl"][0]["email"], "jane@nl.example");
+    assert_eq!(list["subscribers"]["en"].as_array().unwrap().len(), 1);
+    subscribe(&app, &json!({ "email": "jane@en.example", "language": "en" }))
+        .await
+        .expect_status(200);
+    let mail = app.mails().pop().unwrap().replace("=\r\n", "").replace("=3D", "=");
+    let secret = mail
+        .split("&x=")
+        .nth(1)
+        .or_else(|| mail.split("&amp;x=").nth(1))
+        .unwrap();
+    let secret = secret
+        .split(|character: char| !character.is_ascii_hexdigit())
+        .next()
+        .unwrap();
+    assert_eq!(list["subscribers"]["en"][0]["ehash"], secret);
+    assert!(gets_it(&app, "jane@en.example").await);
+    let unsubscribe = app.request("DELETE", &format!("/subscriber/{secret}"));
+    assert_eq!(unsubscribe.send().await.status, 204);
+    assert!(!gets_it(&app, "jane@en.example").await);
 }
 
 #[tokio::test]

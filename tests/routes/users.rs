@@ -195,3 +195,80 @@ async fn what_an_account_has_is_for_its_owner_and_from_level_6_on() {
             .expect_missing();
     }
 }
+
+#[tokio::test]
+async fn profiles_are_found_by_name_and_id() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let admin = app.person_as("root", "admin").await;
+    for number in 0..12 {
+        let person = app.person(&format!("eve{number}")).await;
+        let name = json!({ "username": format!("Eve {number}") });
+        app.patch("/account/jwt")
+            .jwt(&person.token)
+            .json(&name)
+            .send()
+            .await
+            .expect_status(200);
+        if number == 0 {
+            let block = json!({ "status": -2 });
+            let path = format!("/admin/user/{}/jwt", person.id);
+            app.patch(&path)
+                .jwt(&admin.token)
+                .json(&block)
+                .send()
+                .await
+                .expect_status(200);
+        }
+    }
+    let name = json!({ "username": "Jane Doe" });
+    app.patch("/account/jwt")
+        .jwt(&jane.token)
+        .json(&name)
+        .send()
+        .await
+        .expect_status(200);
+    let account = app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200)["account"].clone();
+    let find = async |text: serde_json::Value| {
+        let post = app.post("/find/users").jwt(&jane.token).json(&json!({ "match": text }));
+        post.send().await.expect_status(200)["profiles"].clone()
+    };
+    let expected = json!({ jane.id.to_string(): { "username": "Jane Doe", "avatar": account["ihash"] } });
+    for text in [
+        json!("jane"),
+        json!(" JANE d"),
+        json!(jane.id),
+        json!(jane.id.to_string()),
+        json!(jane.uuid),
+    ] {
+        assert_eq!(find(text.clone()).await, expected, "{text}");
+    }
+    for text in [
+        json!(""),
+        json!(" "),
+        json!(null),
+        json!({}),
+        json!("ane"),
+        json!(jane.email),
+        json!("x".repeat(70)),
+    ] {
+        assert_eq!(find(text.clone()).await, json!({}), "{text}");
+    }
+    let many = find(json!("eve")).await;
+    assert_eq!(many.as_object().unwrap().len(), 10);
+    assert!(!many.to_string().contains("\"Eve 0\""), "{many}");
+    let anonymous = app.post("/find/users").json(&json!({ "match": "jane" }));
+    anonymous.send().await.expect_error(401, "unauthorized");
+    let by_key = app.post("/find/users").key(&jane.key).json(&json!({ "match": "jane" }));
+    by_key.send().await.expect_error(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_scheme_with_a_colon_is_accepted() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let ping = app
+        .get("/whoami/jwt")
+        .header("authorization", &format!("Bearer: {}", jane.token));
+    assert_eq!(ping.send().await.expect_status(200)["account"]["id"], jane.id);
+}

@@ -9,6 +9,7 @@ mod consent;
 mod data;
 mod email;
 mod export;
+mod find;
 mod import;
 mod lockout;
 mod mfa;
@@ -61,6 +62,7 @@ pub fn router() -> Routes {
         .with(route!(remove::remove))
         .with(route!(profile::profile))
         .with(route!(card::card))
+        .with(route!(find::find).reads().by_token())
         .with(route!(data::data))
         .with(route!(oauth::init))
         .with(route!(oauth::signin))

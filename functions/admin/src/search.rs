@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::EntityId;
+use bespoke_core::entity::user::User;
 use bespoke_core::validate::clean_email;
 use bespoke_database::{Db, users};
 use bespoke_web::level::ADMIN;
@@ -19,17 +20,26 @@ const MAX_QUERY_BYTES: usize = 256;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct SearchRequest {
-    /// A part of a user name, or a complete address.
+    /// A part of a user name, or a complete address, UUID, integer id or name of an image.
     #[schema(example = "jane")]
     q: String,
 }
 
-#[derive(Serialize, ToSchema)]
+/// The accounts by the property that was found. Clients of the first API generation read `email` and `username`; later ones read all but `email`.
+#[derive(Default, Serialize, ToSchema)]
 struct FoundUsers {
     /// Accounts with this address, or with an image of this name.
     email: Vec<view::Account>,
+    /// Accounts with this address.
+    ehash: Vec<view::Account>,
+    /// Accounts with an image of this name.
+    ihash: Vec<view::Account>,
     /// Accounts whose user name contains the text, at most 100.
     username: Vec<view::Account>,
+    /// Accounts with this UUID.
+    uuid: Vec<view::Account>,
+    /// Accounts with this integer id.
+    id: Vec<view::Account>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -58,10 +68,7 @@ pub(crate) async fn users(caller: Caller<ADMIN>, session: Session, body: Body) -
     note.await?;
     let found = match text {
         Some(text) => session.read(|db| find(db, &text)).await?,
-        None => FoundUsers {
-            email: Vec::new(),
-            username: Vec::new(),
-        },
+        None => FoundUsers::default(),
     };
     list(&SearchResponse {
         result: Outcome::Success,
@@ -70,12 +77,21 @@ pub(crate) async fn users(caller: Caller<ADMIN>, session: Session, body: Body) -
 }
 
 fn find(db: &Db<'_>, text: &str) -> Result<FoundUsers> {
-    let mut email: Vec<view::Account> = Vec::new();
-    email.extend(users::by_email(db, text)?.map(Into::into));
-    email.extend(users::by_ihash(db, text)?.map(Into::into));
-    let mut username = Vec::new();
-    for id in users::with_username_part(db, text, MAX_FOUND)? {
-        username.extend(users::by_id(db, EntityId::Integer(id))?.map(Into::into));
+    let one = |user: Option<User>| -> Vec<view::Account> { user.map(Into::into).into_iter().collect() };
+    let (by_email, by_ihash) = (users::by_email(db, text)?, users::by_ihash(db, text)?);
+    let mut found = FoundUsers {
+        email: by_email.iter().chain(&by_ihash).cloned().map(Into::into).collect(),
+        ehash: one(by_email),
+        ihash: one(by_ihash),
+        ..FoundUsers::default()
+    };
+    match EntityId::parse(text) {
+        Some(id @ EntityId::Uuid(_)) => found.uuid = one(users::by_id(db, id)?),
+        Some(id @ EntityId::Integer(_)) => found.id = one(users::by_id(db, id)?),
+        None => {}
     }
-    Ok(FoundUsers { email, username })
+    for id in users::with_username_part(db, text, MAX_FOUND)? {
+        found.username.extend(one(users::by_id(db, EntityId::Integer(id))?));
+    }
+    Ok(found)
 }

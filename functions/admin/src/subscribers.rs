@@ -1,5 +1,7 @@
 //! `GET /admin/subscribers/{auth}`
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use bespoke_core::entity::subscriber::Subscriber;
 use bespoke_database::subscribers;
@@ -13,6 +15,8 @@ use uuid::Uuid;
 #[schema(as = Subscriber)]
 struct SubscriberView {
     email: String,
+    /// The check in the links of the newsletter's mails. `DELETE /subscriber/{ehash}` unsubscribes the address.
+    ehash: String,
     uuid: Uuid,
 }
 
@@ -20,6 +24,7 @@ impl From<Subscriber> for SubscriberView {
     fn from(subscriber: Subscriber) -> Self {
         Self {
             email: subscriber.email,
+            ehash: subscriber.ehash,
             uuid: subscriber.uuid,
         }
     }
@@ -28,14 +33,15 @@ impl From<Subscriber> for SubscriberView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SubscriberList {
     result: Outcome,
-    subscribers: Vec<SubscriberView>,
+    /// The subscribers by language.
+    subscribers: BTreeMap<&'static str, Vec<SubscriberView>>,
 }
 
 /// List the newsletter's subscribers
 #[utoipa::path(get, path = "/admin/subscribers/{auth}", tag = "Administration", operation_id = "listSubscribers",
     params(Paging),
     responses(
-        (status = 200, description = "The confirmed subscribers, oldest first.", body = SubscriberList),
+        (status = 200, description = "The confirmed subscribers by language, oldest first.", body = SubscriberList),
         (status = 400, description = "`afterUnknown`: unknown cursor."),
         (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
@@ -48,8 +54,13 @@ pub(crate) async fn list(caller: Caller<SUPPORT>, session: Session, paging: Quer
     let found = session
         .read_blocking(move |db| Ok(subscribers::active(db, page)?))
         .await?;
+    let mut subscribers: BTreeMap<_, Vec<SubscriberView>> = BTreeMap::new();
+    for subscriber in found {
+        let of_language = subscribers.entry(subscriber.language.code()).or_default();
+        of_language.push(subscriber.into());
+    }
     bespoke_web::list(&SubscriberList {
         result: Outcome::Success,
-        subscribers: found.into_iter().map(Into::into).collect(),
+        subscribers,
     })
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use axum::response::Response;
-use bespoke_database::statistics::{self, Statistics};
+use bespoke_database::statistics::{self, Statistics, UserCalls};
 use bespoke_web::{Context, Error, Outcome, Public, Result, Session, ok};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Maximum number of designs in the statistics.
 const MAX_DESIGNS: u32 = 200;
+/// Maximum number of users in the statistics.
+const MAX_USERS: u32 = 25;
 /// Limit for the name of a design in the statistics, in bytes.
 const MAX_DESIGN_BYTES: usize = 40;
 
@@ -68,6 +70,22 @@ pub(crate) struct Stats {
     subscriber: i64,
     /// Numbers of patterns by design, for the most used designs.
     designs: BTreeMap<String, i64>,
+    /// The users with a public profile and the most calls with tokens, most first.
+    top_users: Vec<TopUser>,
+}
+
+/// A user and the number of calls with tokens.
+#[derive(Serialize, ToSchema)]
+struct TopUser {
+    id: i64,
+    username: String,
+    calls: i64,
+}
+
+impl From<UserCalls> for TopUser {
+    fn from(UserCalls { id, username, calls }: UserCalls) -> Self {
+        Self { id, username, calls }
+    }
 }
 
 impl From<Statistics> for Stats {
@@ -90,6 +108,7 @@ impl From<Statistics> for Stats {
                 .into_iter()
                 .filter(|(name, _)| is_design(name))
                 .collect(),
+            top_users: counted.top_users.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -110,7 +129,9 @@ fn is_design(name: &str) -> bool {
     ))]
 pub(crate) async fn stats(_: Public, session: Session) -> Result<Response> {
     open(&session)?;
-    let counted = session.read(|db| Ok(statistics::read(db, MAX_DESIGNS)?)).await?;
+    let counted = session
+        .read(|db| Ok(statistics::read(db, MAX_DESIGNS, MAX_USERS)?))
+        .await?;
     Ok(ok(&Stats::from(counted)))
 }
 

@@ -44,6 +44,12 @@ fn email_of(body: &JsonObject) -> Result<String> {
     }
 }
 
+/// Returns the query of a link in a mail to a subscriber. FreeSewing's pages read `id` and `check`, or `x` alone.
+fn link_query(subscriber: &Subscriber) -> String {
+    let Subscriber { uuid, ehash, .. } = subscriber;
+    format!("id={uuid}&check={ehash}&x={ehash}")
+}
+
 /// Returns the subscriber with this UUID if `check` is the check of its links.
 ///
 /// # Errors

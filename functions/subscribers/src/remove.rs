@@ -74,7 +74,7 @@ pub(crate) async fn by_mail(_: Public, session: Session, body: Body) -> Result<R
         if mail_budgets::take(db, Purpose::Unsubscription, &email, writer.now())?
             && let Some(found) = found
         {
-            let path = format!("/newsletter/unsubscribe?id={}&check={}", found.uuid, found.ehash);
+            let path = format!("/newsletter/unsubscribe?{}", crate::link_query(&found));
             let mail = writer.newsletter_mail(Template::Nlunsub, &email, found.language, &path, found.uuid);
             outbox::insert(db, &mail)?;
         }

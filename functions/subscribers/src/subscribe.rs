@@ -80,7 +80,7 @@ pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result
         };
         let found = subscribers::by_email(db, &address)?.ok_or_else(Error::not_found)?;
         if !test && mail_budgets::take(db, Purpose::Newsletter, &address, now)? {
-            let path = format!("/newsletter/{page}?id={}&check={}", found.uuid, found.ehash);
+            let path = format!("/newsletter/{page}?{}", crate::link_query(&found));
             let mail = writer.newsletter_mail(template, &address, language, &path, found.uuid);
             outbox::insert(db, &mail)?;
         }

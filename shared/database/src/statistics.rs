@@ -1,9 +1,22 @@
 //! Statistics of the complete database.
 
+use bespoke_core::entity::user::{Consent, Status};
+
 use crate::{Db, Result};
 
 /// A design and the number of its patterns.
 pub type DesignCount = (String, i64);
+
+/// A user and the number of calls by token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserCalls {
+    /// Integer id of the account.
+    pub id: i64,
+    /// User name.
+    pub username: String,
+    /// Calls by token.
+    pub calls: i64,
+}
 
 /// Numbers of records and calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +41,15 @@ pub struct Statistics {
     pub subscribers: i64,
     /// The designs with the most patterns, most first.
     pub designs: Vec<DesignCount>,
+    /// The users with a public profile and the most calls, most first.
+    pub top_users: Vec<UserCalls>,
 }
 
-/// Counts all records; returns at most `designs` designs.
+/// Counts all records; returns at most `designs` designs and `top_users` users.
 ///
 /// # Errors
 /// [`crate::Error`] when a table cannot be read.
-pub fn read(db: &Db<'_>, designs: u32) -> Result<Statistics> {
+pub fn read(db: &Db<'_>, designs: u32, top_users: u32) -> Result<Statistics> {
     let (jwt_calls, key_calls) = db
         .first(
             "SELECT COALESCE(SUM(jwt_calls), 0), COALESCE(SUM(key_calls), 0) FROM users WHERE id > 0",
@@ -57,6 +72,18 @@ pub fn read(db: &Db<'_>, designs: u32) -> Result<Statistics> {
              ORDER BY uses DESC, design LIMIT ?1",
             [designs],
             |_, row| Ok((row.take()?, row.take()?)),
+        )?,
+        top_users: db.all(
+            "SELECT id, username, jwt_calls FROM users WHERE id > 0 AND jwt_calls > 0 AND status = ?1 AND consent > ?2
+             ORDER BY jwt_calls DESC, id LIMIT ?3",
+            (Status::Active as i64, Consent::None as i64, top_users),
+            |_, row| {
+                Ok(UserCalls {
+                    id: row.take()?,
+                    username: row.take()?,
+                    calls: row.take()?,
+                })
+            },
         )?,
     })
 }

@@ -35,7 +35,8 @@ fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
         return None;
     }
     let (scheme, value) = value.to_str().ok()?.trim().split_once(' ')?;
-    Some((scheme, value.trim()))
+    // FreeSewing's client sends `Bearer: <token>` from its page for administrators.
+    Some((scheme.strip_suffix(':').unwrap_or(scheme), value.trim()))
 }
 
 /// Returns the Bearer token.
@@ -120,10 +121,12 @@ mod tests {
         for good in [
             format!("Basic {basic}"),
             format!("bASIC   {basic}"),
+            format!("Basic: {basic}"),
             format!("Basic {} {}", &basic[..76], &basic[76..]),
             format!("Basic {}", basic.trim_end_matches('=')),
             format!("Basic {}", BASE64.encode(format!("{ID}:{secret}:more"))),
             format!("Bearer {ID}.{secret}"),
+            format!("Bearer: {ID}.{secret}"),
         ] {
             let credentials = key_credentials(&headers(&[&good])).unwrap();
             assert_eq!(

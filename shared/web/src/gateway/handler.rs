@@ -17,7 +17,7 @@ use super::request_count::RequestCount;
 use super::request_ids::{Ids, REQUEST_ID, RequestIds};
 use super::response_cache::{ResponseCache, accepts_gzip};
 use super::route_table::{RouteMatch, RouteTable};
-use super::{conditional_get, cors, request_line, security_headers};
+use super::{conditional_get, cors, headers, request_line, security_headers};
 use crate::access::{Access, Scheme};
 use crate::client::ClientIp;
 use crate::limits::RateSubject;
@@ -80,14 +80,16 @@ impl Gateway {
     }
 
     /// Handles a request. It always returns a response; a panic of a handler becomes a 500.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(&self, mut request: Request) -> Response {
+        headers::join(request.headers_mut(), headers::IN_REQUESTS);
         let found = self.find(&request);
         self.handle_at(request, found).await
     }
 
     /// Handles a request as [`Gateway::handle`]. A request to a route that writes is handled to its end, also if the returned future is dropped
     /// because the client closes the connection, so that a reserved attempt is settled, and the file of a stored row is stored.
-    pub async fn handle_to_end(self: &Arc<Self>, request: Request) -> Response {
+    pub async fn handle_to_end(self: &Arc<Self>, mut request: Request) -> Response {
+        headers::join(request.headers_mut(), headers::IN_REQUESTS);
         let found = self.find(&request);
         if !found.as_ref().is_ok_and(|found| found.route.writes) {
             return self.handle_at(request, found).await;

@@ -20,6 +20,7 @@ mod collect;
 mod conditional_get;
 mod cors;
 mod handler;
+pub(crate) mod headers;
 mod redirect;
 mod request_count;
 mod request_ids;

@@ -45,7 +45,7 @@ impl RouteTable {
     /// Finds the route of a request. Letter case and a trailing slash of the path are ignored, and HEAD is served by GET.
     ///
     /// # Errors
-    /// 404 without a matching route; 400 if a parameter is not valid percent-encoding.
+    /// 404 for an unknown path; 405 for a method that the path does not support; 400 if a parameter is not valid percent-encoding.
     pub(super) fn find(&self, method: &Method, uri: &Uri) -> Result<RouteMatch, Error> {
         let path = uri.path();
         let path = if path.len() > 1 {
@@ -61,7 +61,7 @@ impl RouteTable {
             .value
             .iter()
             .find(|route| route.method == wanted)
-            .ok_or_else(Error::unknown_route)?;
+            .ok_or_else(|| Error::method_not_allowed(&allowed(matched.value)))?;
         let mut params = Params::default();
         for (name, value) in matched.params.iter() {
             let start = value.as_ptr().addr() - folded.as_ptr().addr();
@@ -73,6 +73,17 @@ impl RouteTable {
             params,
         })
     }
+}
+
+/// Returns the methods of a path in the form of the header `Allow`. Every path supports OPTIONS, for requests of browsers.
+fn allowed(routes: &[Arc<Route>]) -> String {
+    let mut methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.sort_unstable();
+    methods.join(", ")
 }
 
 fn decode(part: &str) -> Result<String, Error> {

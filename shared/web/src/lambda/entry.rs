@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::maintenance::{WorkResult, is_work, work};
 use super::process::Process;
-use super::request::{answer, encode_query, is_default};
+use super::request::{answer, is_default, prepare};
 use super::telemetry::Telemetry;
 use crate::config::{Environment, Overrides};
 use crate::gateway::Gateway;
@@ -46,7 +46,7 @@ pub fn run(routes: Routes) -> Result<(), Error> {
                 }
             }));
             lambda_runtime::run(service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
-                encode_query(&mut event.payload);
+                prepare(&mut event.payload);
                 requests.call(event)
             }))
             .await
@@ -129,7 +129,7 @@ pub fn run_all<E: Into<Error>>(
                 });
             }
             let response = serde_json::from_value(event).map(|mut request| {
-                encode_query(&mut request);
+                prepare(&mut request);
                 requests.call(LambdaEvent::new(request, invocation))
             });
             Either::Right(async move { Ok::<_, Error>(InvocationResult::Response(response?.await?)) })

@@ -21,4 +21,4 @@ mod telemetry;
 pub use entry::{run, run_all, run_maintenance};
 pub use maintenance::{is_schedule, maintain};
 pub use metric_line::{NAMESPACE, names_of_lines};
-pub use request::{answer, encode_query};
+pub use request::{answer, prepare};

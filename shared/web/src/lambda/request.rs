@@ -3,33 +3,71 @@
 use std::convert::Infallible;
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Request, RequestExt};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use url::Url;
 
 use crate::body::BodyLimit;
 use crate::client::Peer;
-use crate::gateway::{Gateway, PathRedirect};
+use crate::gateway::{Gateway, PathRedirect, headers};
 use crate::observability::trace_context::XRay;
 
 /// The largest request body. Lambda accepts events of 6 MB, which contain the body in base64; the API gateway rejects larger ones. Bytes.
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the default route of the API gateway.
 const DEFAULT_ROUTE: &str = "$default";
+/// The header with the scheme that the client claims to have used.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The trace header of X-Ray.
 const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Characters that are invalid in the query of a URL, although some clients send them.
 const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
-/// Percent-encodes invalid characters of the query, because the runtime crate rejects an event that contains them.
-pub fn encode_query(event: &mut LambdaRequest) {
-    if let LambdaRequest::ApiGatewayV2(event) = event
-        && let Some(query) = &mut event.raw_query_string
-    {
+/// Prepares an event for the runtime crate, which builds a URL from it and panics if it cannot: percent-encodes invalid characters of the query,
+/// removes an invalid host and the scheme that the client claims, and removes the stage from the path, which routes do not contain.
+pub fn prepare(event: &mut LambdaRequest) {
+    let LambdaRequest::ApiGatewayV2(event) = event else {
+        return;
+    };
+    if let Some(query) = &mut event.raw_query_string {
         *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
     }
+    // The scheme of the API is that of its URL in the configuration.
+    event.headers.remove(FORWARDED_PROTO);
+    let is_host = |host: &str| Url::parse(&format!("https://{host}/")).is_ok();
+    let sent = event.headers.get(header::HOST);
+    if sent.is_some_and(|host| !host.to_str().is_ok_and(is_host)) {
+        event.headers.remove(header::HOST);
+    }
+    event.request_context.domain_name.take_if(|domain| !is_host(domain));
+    let path = event.raw_path.get_or_insert_default();
+    if let Some(stage) = &event.request_context.stage
+        && let Some(rest) = without_stage(path, stage, event.request_context.route_key.as_deref())
+    {
+        *path = rest.to_owned();
+    }
+    if !path.starts_with('/') {
+        path.insert(0, '/');
+    }
+}
+
+/// Returns the path behind `/<stage>`; `None` if the path does not contain the stage, because the stage is the default one or the API has a domain
+/// of its own. A path that fits the key of its route without the removal does not contain the stage.
+fn without_stage<'a>(path: &'a str, stage: &str, route_key: Option<&str>) -> Option<&'a str> {
+    let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
+    if stage == DEFAULT_ROUTE || !(rest.is_empty() || rest.starts_with('/')) {
+        return None;
+    }
+    // A key such as `ANY /sets/{proxy+}`.
+    let pattern = route_key
+        .and_then(|key| key.split_once(' '))
+        .map(|(_, pattern)| pattern);
+    let fits =
+        |path: &str| pattern.is_some_and(|pattern| path.starts_with(pattern.split('{').next().unwrap_or_default()));
+    (!fits(path) || fits(rest)).then_some(rest)
 }
 
 /// Handles one request event, as [`run`](super::run) does.
@@ -48,7 +86,7 @@ pub async fn answer(gateway: &Gateway, mut event: Request) -> Result<axum::respo
     }
     event.extensions_mut().insert(BodyLimit(MAX_BODY_BYTES));
     let mut response = gateway.handle(event.map(into_body)).await;
-    join_header_values(response.headers_mut());
+    headers::join(response.headers_mut(), headers::IN_RESPONSES);
     Ok(response)
 }
 
@@ -151,21 +189,6 @@ fn encoded(path: &str) -> String {
     text
 }
 
-/// Joins the values of each header that has several, because the response format of the API gateway allows one value for each header and
-/// the runtime would send only the first. Cookies have a separate field.
-fn join_header_values(headers: &mut HeaderMap) {
-    let names = headers.keys().filter(|name| **name != header::SET_COOKIE);
-    let repeated: Vec<_> = names
-        .filter(|name| headers.get_all(*name).iter().nth(1).is_some())
-        .cloned()
-        .collect();
-    for name in repeated {
-        let values: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
-        let joined = HeaderValue::from_bytes(&values.join(&b", "[..]));
-        headers.insert(name, joined.expect("valid values joined by a comma are a valid value"));
-    }
-}
-
 fn into_body(body: lambda_http::Body) -> axum::body::Body {
     match body {
         lambda_http::Body::Empty => axum::body::Body::empty(),
@@ -196,19 +219,20 @@ mod tests {
     }
 
     #[test]
-    fn header_values_are_joined_except_cookies() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("vary", "A"),
-            ("vary", "B"),
-            ("set-cookie", "a=1"),
-            ("set-cookie", "b=2"),
+    fn stage_is_removed_from_the_path() {
+        for (path, stage, key, expected) in [
+            ("/prod/sets/1", "prod", "ANY /sets/{proxy+}", Some("/sets/1")),
+            ("/prod/sets", "prod", "ANY /sets", Some("/sets")),
+            ("/prod", "prod", "$default", Some("")),
+            ("/prod/x", "prod", "$default", Some("/x")),
+            ("/sets/1", "prod", "ANY /sets/{proxy+}", None),
+            ("/production", "prod", "$default", None),
+            ("/$default/x", "$default", "$default", None),
+            // The stage has the name of a path, and the API has a domain of its own.
+            ("/sets/1", "sets", "ANY /sets/{proxy+}", None),
+            ("/sets/sets/1", "sets", "ANY /sets/{proxy+}", Some("/sets/1")),
         ] {
-            headers.append(name, HeaderValue::from_static(value));
+            assert_eq!(without_stage(path, stage, Some(key)), expected, "{path} {stage}");
         }
-        join_header_values(&mut headers);
-        assert_eq!(headers["vary"], "A, B");
-        assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
-        assert_eq!(headers.get_all("vary").iter().count(), 1);
     }
 }

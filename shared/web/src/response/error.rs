@@ -51,6 +51,8 @@ pub struct Error {
     limit: Option<&'static str>,
     /// The invalid field.
     field: Option<Box<InvalidField>>,
+    /// The methods that the path supports.
+    allow: Option<Box<str>>,
     /// The text for the log.
     log: Option<String>,
 }
@@ -65,6 +67,7 @@ impl Error {
             lacking: None,
             limit: None,
             field: None,
+            allow: None,
             log: None,
         }
     }
@@ -95,6 +98,14 @@ impl Error {
     /// 404 in the envelope: the route does not exist.
     pub const fn unknown_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "notFound")
+    }
+
+    /// 405: the path supports other methods only: `allow`, separated by commas.
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self {
+            allow: Some(allow.into()),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed")
+        }
     }
 
     /// 408: the body did not arrive in time.
@@ -345,6 +356,9 @@ impl IntoResponse for Error {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+            response.headers_mut().insert(header::ALLOW, allow);
         }
         // The gateway adds the reason to a `WWW-Authenticate` challenge.
         response.extensions_mut().insert(Reason {

@@ -104,6 +104,7 @@ pub struct RouteSpec<H, T> {
     cache_key: Option<CacheKey>,
     reads: bool,
     writes: bool,
+    scheme: Option<Scheme>,
     arguments: PhantomData<fn(T)>,
 }
 
@@ -128,6 +129,7 @@ impl<H: Handler<T, Context>, T: 'static> RouteSpec<H, T> {
             cache_key: None,
             reads: P::methods().contains(&HttpMethod::Get),
             writes: !P::methods().contains(&HttpMethod::Get),
+            scheme: None,
             arguments: PhantomData,
         }
     }
@@ -184,6 +186,15 @@ impl<H: Handler<T, Context>, T: 'static> RouteSpec<H, T> {
     #[must_use]
     pub fn writes(self) -> Self {
         Self { writes: true, ..self }
+    }
+
+    /// Requires a token although the path does not end in `/jwt`, because existing clients call this path.
+    #[must_use]
+    pub fn by_token(self) -> Self {
+        Self {
+            scheme: Some(Scheme::Jwt),
+            ..self
+        }
     }
 
     /// Describes `/jwt` and `/key` as two paths, because `/{auth}` would be ambiguous with another path that has a parameter in the same
@@ -253,6 +264,7 @@ impl Routes {
             cache_key,
             reads,
             writes,
+            scheme: fixed_scheme,
             ..
         } = described;
         let handler: BoxedHandler = Arc::new(move |request, context| {
@@ -267,7 +279,7 @@ impl Routes {
             None => vec![described_path.clone()],
         };
         for path in paths {
-            let scheme = Scheme::of(&path);
+            let scheme = Scheme::of(&path).or(fixed_scheme);
             assert_eq!(
                 scheme.is_none(),
                 T::ACCESS == Access::Public,

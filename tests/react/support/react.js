@@ -1,0 +1,52 @@
+// A page on another origin than the API, with FreeSewing's React components.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { tabIn, SIZES } from '../../browser/support/browser.js';
+import { bundle } from './bundle.js';
+
+const HTML = '<!doctype html><html lang="en"><title>Components</title><div id="root"></div><script type="module" src="/page.js"></script></html>';
+
+/** Serves the page. Returns its URL, and a function that stops the server. */
+export async function serve() {
+  const script = await bundle();
+  const server = createServer((request, response) => {
+    const isScript = request.url === '/page.js';
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html; charset=utf-8');
+    response.end(isScript ? script : HTML);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+/** Opens the page for a user who is signed in, or for a visitor. */
+export async function visit(browser, page, api, user, path = '/') {
+  const context = await browser.newContext({ locale: 'en-GB', viewport: SIZES[1] });
+  await context.addInitScript(
+    ([url, token, account]) => {
+      globalThis.API = url;
+      if (token) localStorage.setItem('fs-token', JSON.stringify(token));
+      if (account) localStorage.setItem('fs-account', JSON.stringify({ ...account, control: 5 }));
+    },
+    [api, user?.token, user?.account],
+  );
+  // Pictures and fonts of other websites are not needed.
+  await context.route((url) => ![api, page].includes(url.origin), (route) => route.abort());
+  const tab = await tabIn(context);
+  await tab.goto(`${page}${path}`);
+  await tab.waitForFunction(() => globalThis.ready);
+  await show(tab, 'UserId', { id: 1 });
+  await tab.waitForFunction(() => globalThis.backend);
+  return tab;
+}
+
+/** Renders a component. */
+export async function show(tab, name, properties = {}, isField = false) {
+  await tab.evaluate(([component, given, field]) => globalThis.show(component, given, field), [name, properties, isField]);
+}
+
+/** Calls a method of the backend. Returns status and body. */
+export function call(tab, method, ...given) {
+  return tab.evaluate(([name, values]) => globalThis.backend[name](...values), [method, given]);
+}
