@@ -45,6 +45,8 @@ mod tests {
             ("/", "docs"),
             ("/nope", "info"),
             ("/docs/index.html", "docs"),
+            ("/console/", "console"),
+            ("/console/pages/key.js", "console"),
         ] {
             assert_eq!(for_path(path).function(), function, "{path}");
         }

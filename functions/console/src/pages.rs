@@ -1,15 +1,19 @@
 //! `GET /console/`: the page for signing up, creating API keys and entering measurements. Links in mails lead to it if no website is
 //! configured.
 
-mod files;
-
 use axum::response::Response;
 use bespoke_core::entity::oauth::Provider;
-use bespoke_web::{Config, Error, Params, Public, Result, Session};
-use http::{Uri, header};
+use bespoke_web::{Config, Error, Params, Public, Result, Session, moved, page_file};
+use http::{HeaderValue, Uri};
 
-use crate::page::{self, CONSOLE_POLICY};
-use files::File;
+use crate::files::{self, File};
+
+/// Content security policy of the console: it loads only files of this instance. The policy also prevents scripts from
+/// turning text into markup.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+);
 
 /// The path of the console.
 const ROOT: &str = "/console/";
@@ -42,7 +46,7 @@ pub(crate) async fn index(_: Public, session: Session, uri: Uri) -> Response {
     if uri.path().ends_with('/') {
         return page_response(session.config(), uri.path());
     }
-    page::moved("console/")
+    moved("console/")
 }
 
 /// Read a file of the console
@@ -112,7 +116,7 @@ fn page_response(config: &Config, path: &str) -> Response {
         .into_iter()
         .filter(|provider| config.oauth.get(*provider).is_some());
     let providers: Vec<_> = providers.map(Provider::name).collect();
-    let html = include_str!("../assets/console/index.html")
+    let html = include_str!("../assets/index.html")
         .replace(TO_ROOT, &root)
         .replace(PROVIDERS, &providers.join(" "))
         .replace(MAX_KEY_DAYS, &config.max_key_life_days.to_string());
@@ -124,9 +128,5 @@ fn file_response(file: &'static File) -> Response {
 }
 
 fn respond(content_type: &str, bytes: impl Into<axum::body::Bytes>) -> Response {
-    let mut response = page::file(content_type, bytes);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, CONSOLE_POLICY);
-    response
+    page_file(content_type, bytes, POLICY)
 }

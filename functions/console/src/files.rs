@@ -28,7 +28,7 @@ pub(crate) fn find(path: &str) -> Option<&'static File> {
 
 macro_rules! files {
     ($($name:literal)*) => {
-        [$(File::new($name, include_bytes!(concat!("../../assets/console/", $name)))),*]
+        [$(File::new($name, include_bytes!(concat!("../assets/", $name)))),*]
     };
 }
 
