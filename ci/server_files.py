@@ -120,7 +120,7 @@ def unknown_settings():
 
 def grace_problems():
     """The time that a server needs to stop: for requests, then for mails, then to close the database."""
-    grace = int(re.search(r"const GRACE_S: u64 = (\d+);", (ROOT / "cli/src/serve.rs").read_text())[1])
+    grace = int(re.search(r"const GRACE_S: u64 = (\d+);", (ROOT / "cli/src/serve/connections.rs").read_text())[1])
     needed = 2 * grace + END_S
     given = {
         "TimeoutStopSec in bespoke.service": unit()["TimeoutStopSec"],

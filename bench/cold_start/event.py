@@ -11,6 +11,7 @@ CALLS = {
     "apikeys": ("GET", "/whoami/key"),
     "bookmarks": ("GET", "/bookmarks/key"),
     "confirmations": ("GET", "/confirmations/signup/00000000-0000-4000-8000-000000000001/check"),
+    "console": ("GET", "/console/"),
     "curated-sets": ("GET", "/curated-sets"),
     "docs": ("GET", "/"),
     "flows": ("POST", "/issues"),

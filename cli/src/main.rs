@@ -4,40 +4,34 @@
 //!
 //! **Does not depend on** the implementation of routes and tables: it calls functions and repositories.
 //!
-//! **To add a command,** write a module with its arguments as a `clap::Args` and a `run`, and add a variant to
-//! [`Command`].
+//! Each folder contains the commands of one topic. `start` reads the settings and opens the installation, `output` prints
+//! results and errors.
+//!
+//! **To add a command,** write a module in the folder of its topic, with its arguments as a `clap::Args` and a `run`, and
+//! add a variant to [`Command`].
 
+mod accounts;
 mod aws;
 mod backup;
-mod bench_original;
-mod bench_seed;
-mod demo;
-mod designs;
+mod client;
+mod development;
 mod digest;
-mod doctor;
-mod export;
-mod functions;
-mod health;
 mod import;
-mod import_account;
-mod invoke;
-mod keys;
-mod lookup;
+mod installation;
 mod output;
-mod remote;
-mod restore;
-mod rotate_keys;
 mod serve;
-mod simulate;
 mod start;
-mod stats;
-mod user;
-mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use accounts::{export, keys, user};
+use backup::{restore, verify};
+use client::{health, import_account, lookup};
+use development::{bench_original, bench_seed, demo, invoke, simulate};
+use installation::{designs, doctor, rotate_keys, stats};
 
 /// glibc's allocator gives each thread an arena that keeps freed memory. Batches and blocking work run on many
 /// threads, so that an import would take three times the memory, and more the longer it runs.
@@ -77,7 +71,7 @@ enum Command {
     /// Export accounts to unencrypted files
     Export(export::Arguments),
     /// Back up everything except the keys to a folder
-    Backup(backup::Arguments),
+    Backup(backup::create::Arguments),
     /// Restore an earlier state, or restore a backup into a new bucket
     Restore(restore::Arguments),
     /// Verify checksums, pages, references and every encrypted field
@@ -121,7 +115,7 @@ fn main() -> ExitCode {
         Command::ImportAccount(arguments) => import_account::run(&arguments),
         Command::Lookup(arguments) => return exit(lookup::run(&arguments)),
         Command::Designs(command) => designs::run(command, data),
-        Command::Backup(arguments) => backup::run(&arguments, data),
+        Command::Backup(arguments) => backup::create::run(&arguments, data),
         Command::Restore(arguments) => restore::run(&arguments, data),
         Command::Verify(arguments) => return exit(verify::run(&arguments, data)),
         Command::RotateKeys(arguments) => rotate_keys::run(&arguments, data),

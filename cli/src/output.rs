@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::anyhow;
+use bespoke_web::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -57,4 +59,14 @@ pub(crate) fn bar(total: u64, unit: &str) -> ProgressBar {
     bar.set_style(style.expect("the template is part of the program"));
     bar.enable_steady_tick(Duration::from_millis(TICK_MS));
     bar
+}
+
+/// Converts an error of the API to a sentence for operators.
+pub(crate) fn readable(error: Error) -> anyhow::Error {
+    match (error.code(), error.status().as_u16()) {
+        ("emailTaken", _) => anyhow!("this address has an account already"),
+        ("usernameTaken", _) => anyhow!("this user name is taken"),
+        (_, 404) => anyhow!("there is no such record"),
+        (code, _) => anyhow!("the operation failed: {}", error.detail().unwrap_or(code)),
+    }
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-const source = await readFile(new URL('../../functions/docs/assets/console/parts.js', import.meta.url), 'utf8');
+const source = await readFile(new URL('../../functions/console/assets/parts.js', import.meta.url), 'utf8');
 const { parts } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const MAX_BYTES = 3_000_000;

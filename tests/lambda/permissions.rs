@@ -185,7 +185,7 @@ async fn use_everything(app: &App) {
     let key = app.key(&jane, 4).await;
     app.get("/whoami/key").key(&key).send().await.expect_status(200);
     let context = app.context();
-    context.database().put_usage(context.now()).await.unwrap();
+    context.database().usage().put(context.now()).await.unwrap();
 }
 
 #[tokio::test]

@@ -110,6 +110,11 @@ async fn curated_sets() {
 }
 
 #[tokio::test]
+async fn console() {
+    same("console").await;
+}
+
+#[tokio::test]
 async fn docs() {
     same("docs").await;
 }

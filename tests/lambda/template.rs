@@ -335,7 +335,7 @@ fn the_gateway_leads_each_route_to_the_function_that_serves_it() {
     assert!(checked > 20, "only {checked} routes");
     assert_eq!(select(&gateway, "GET", "/nobody/knows").function, "info");
     assert_eq!(select(&gateway, "GET", "/setsx").function, "info");
-    assert_eq!(select(&gateway, "GET", "/console/").function, "docs");
+    assert_eq!(select(&gateway, "GET", "/console/").function, "console");
     assert_eq!(select(&gateway, "GET", "/docs/").function, "docs");
     assert_eq!(select(&gateway, "GET", "/whoami").function, "info");
 }

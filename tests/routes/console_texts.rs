@@ -15,7 +15,7 @@ type Words = BTreeMap<String, String>;
 const PUT_TOGETHER: &str = r"^(error|m|level|role|scope|status|consent|unit|theme|outbox|subscribe|unsubscribe)\.";
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/docs/assets/console")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/console/assets")
 }
 
 fn words(language: Language) -> Words {
@@ -77,7 +77,7 @@ fn every_error_code_has_a_sentence() {
     for code in codes {
         assert!(
             english.contains_key(&format!("error.{code}")),
-            "{code} has no sentence in functions/docs/assets/console/text"
+            "{code} has no sentence in functions/console/assets/text"
         );
     }
 }

@@ -118,7 +118,7 @@ async fn a_thousand_unknown_keys_cost_no_commit_and_leave_nothing_behind() {
         assert_eq!(refused.status, if number < 120 { 401 } else { 429 }, "{number}");
     }
     assert_eq!(seq().await, before);
-    let counted = app.context().database().usage_outside().await.unwrap();
+    let counted = app.context().database().usage().unmerged().await.unwrap();
     assert!(counted.iter().all(|usage| usage.user_id == jane.id), "{counted:?}");
     assert!(counted.iter().map(|usage| usage.calls).sum::<i64>() <= 3);
 }
@@ -141,7 +141,7 @@ async fn a_minute_is_counted_by_each_process_and_a_day_by_all() {
     call(&one).await.expect_error(429, "tooManyRequests");
     // The other process has a bucket of its own for the minute, and the same quota for the day.
     call(&other).await.expect_status(200);
-    one.context().database().put_usage(one.context().now()).await.unwrap();
-    other.context().database().merge_usage().await.unwrap();
+    one.context().database().usage().put(one.context().now()).await.unwrap();
+    other.context().database().usage().merge().await.unwrap();
     call(&other).await.expect_error(429, "quotaExceeded");
 }

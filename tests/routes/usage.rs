@@ -87,7 +87,7 @@ async fn what_other_processes_counted_is_there_once_and_survives_the_merge() {
         usage["calls"].as_i64().unwrap()
     };
     assert_eq!(calls().await, 6);
-    assert!(app.context().database().merge_usage().await.unwrap() >= 2);
+    assert!(app.context().database().usage().merge().await.unwrap() >= 2);
     assert_eq!(calls().await, 6);
     let list = other
         .get("/apikeys/jwt")
@@ -255,7 +255,7 @@ async fn processes_and_parallel_calls_share_the_quota_of_a_day() {
         app.clock.advance_ms(60_000);
         for process in [&app, &other] {
             process.context().put_usage().await;
-            process.context().database().merge_usage().await.unwrap();
+            process.context().database().usage().merge().await.unwrap();
             let call = process.get("/whoami/key").key(&jane.key).send().await;
             call.expect_error(429, "quotaExceeded");
         }
@@ -386,7 +386,7 @@ async fn administrators_see_who_calls_most() {
     let merged = async || {
         app.clock.advance_ms(60_000);
         app.get("/whoami/jwt").jwt(&admin.token).send().await;
-        app.context().database().merge_usage().await.unwrap();
+        app.context().database().usage().merge().await.unwrap();
     };
     merged().await;
     assert_eq!(

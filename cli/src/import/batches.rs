@@ -9,10 +9,9 @@ use bespoke_database::import::{Batch, Row, Verdict};
 use rusqlite::types::Value as Cell;
 use tokio::sync::mpsc;
 
-use super::fields::{Fields, RowContext, shown};
+use super::conversion::{Converted, Fields, RowContext, TABLES, Table, shown};
 use super::legacy_cipher::LegacyCipher;
 use super::source::{RawRows, Source};
-use super::tables::{Converted, TABLES, Table};
 
 /// The number of batches that wait: one is written, one waits, one is prepared. More would only take memory.
 const WAITING: usize = 1;

@@ -8,9 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, OpenFlags};
 
-use super::fields::cell;
+use super::conversion::{TABLES, Table, cell};
 use super::legacy_cipher::LegacyCipher;
-use super::tables::{TABLES, Table};
 use crate::digest::sha256;
 
 /// The first bytes of every SQLite file.

@@ -27,9 +27,11 @@ use tokio_io_timeout::TimeoutStream;
 use super::addresses::Addresses;
 use super::framing::{MAX_HEAD_BYTES, REFUSED, Refusal};
 use super::guarded::{GuardedStream, HeadMemory};
+use super::metrics;
 use super::unread::{CLOSE, Unread};
-use super::{GRACE_S, metrics};
 
+/// Requests in progress may take this long after a stop signal, in seconds.
+pub(super) const GRACE_S: u64 = 20;
 /// Timeout for receiving the head of a request, and for idle connections, in seconds.
 const HEADER_DEADLINE_S: u64 = 30;
 /// Timeout for a client that does not read the response, in seconds.

@@ -229,7 +229,7 @@ impl Changes {
             return true;
         }
         let data = Value::Object(data);
-        let fits = StoredJson::fits(&data);
+        let fits = StoredJson::within_limits(&data).is_some();
         if let Value::Object(data) = data
             && fits
         {

@@ -131,7 +131,7 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
     let first_day = days.first(session.now())?;
     let user_id = caller.actor.user_id;
     // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage_outside().await?;
+    let outside = session.database().usage().unmerged().await?;
     let now = session.now();
     let (keys, inside, quota, storage, written_today) = session
         .read(|db| {

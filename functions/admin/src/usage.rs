@@ -83,7 +83,7 @@ pub(crate) async fn usage(caller: Caller<ADMIN>, session: Session, Query(days): 
         .write(&session, move |db, actor| audit_entry.record(db, actor))
         .await?;
     // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage_outside().await?;
+    let outside = session.database().usage().unmerged().await?;
     let response = session
         .read(|db| {
             let inside = usage::by_caller(db, first_day)?;

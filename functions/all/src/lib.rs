@@ -10,6 +10,7 @@ pub fn routers() -> Vec<Routes> {
         apikeys::router(),
         bookmarks::router(),
         confirmations::router(),
+        console::router(),
         curated_sets::router(),
         docs::router(),
         flows::router(),

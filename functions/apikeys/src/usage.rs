@@ -40,7 +40,7 @@ pub(crate) async fn usage(
 ) -> Result<Response> {
     let first_day = days.first(session.now())?;
     // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage_outside().await?;
+    let outside = session.database().usage().unmerged().await?;
     let (key, inside) = session
         .read(|db| {
             let key = crate::find(db, id)?;

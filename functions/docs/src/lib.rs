@@ -1,8 +1,7 @@
-//! The landing page, the console, the interactive reference, and the OpenAPI description.
+//! The landing page, the interactive reference, and the OpenAPI description.
 //!
 //! The pages load files only from this instance and contain no inline scripts. Their Content-Security-Policy enforces both.
 
-mod console;
 mod description;
 mod page;
 mod reference;
@@ -15,10 +14,6 @@ pub fn router() -> Routes {
         .with(route!(page::landing).cached(CacheKey::Path))
         .with(route!(page::style).cached(CacheKey::Path))
         .with(route!(page::avatar).cached(CacheKey::Path))
-        .with(route!(console::index).cached(CacheKey::Path))
-        .with(route!(console::file).cached(CacheKey::Path))
-        .with(route!(console::file_in_folder).cached(CacheKey::Path))
-        .with(route!(console::callback).cached(CacheKey::Path))
         .with(route!(reference::index).cached(CacheKey::Path))
         .with(route!(reference::asset).cached(CacheKey::Path))
         .with(route!(description::json).cached(CacheKey::Path))

@@ -1,9 +1,9 @@
 //! `GET /`, `GET /css/style.css` and `GET /avatar.svg`
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::response::Response;
-use bespoke_web::{Config, Public, Session};
-use http::{HeaderValue, StatusCode, header};
+use bespoke_web::{Config, Public, Session, page_file};
+use http::HeaderValue;
 
 /// Content security policy of the pages: they load only files of this instance. The reference also has small images in data URIs.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -11,35 +11,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// The policy of the console. It also prevents scripts from turning text into markup.
-pub(crate) const CONSOLE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-);
-
-/// Redirects to a relative path, so that the redirect also works behind a proxy that adds a path prefix.
-pub(crate) fn moved(to: &'static str) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::from_static(to));
-    response
-}
-
 /// Responds with a file of a page.
 pub(crate) fn file(content_type: &str, bytes: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Body::from(bytes.into()));
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::try_from(content_type) {
-        headers.insert(header::CONTENT_TYPE, value);
-    }
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=0, must-revalidate"),
-    );
-    response
+    page_file(content_type, bytes, POLICY)
 }
 
 /// Placeholder in the landing page for the limits of this instance.

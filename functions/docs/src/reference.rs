@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::response::Response;
-use bespoke_web::{Error, Params, Public, Result};
+use bespoke_web::{Error, Params, Public, Result, moved};
 use http::Uri;
 use utoipa_swagger_ui::Config;
 
@@ -24,7 +24,7 @@ pub(crate) async fn index(_: Public, uri: Uri) -> Result<Response> {
     if uri.path().ends_with('/') {
         return serve("index.html");
     }
-    Ok(page::moved("docs/"))
+    Ok(moved("docs/"))
 }
 
 /// Read a file of the interactive reference

@@ -70,7 +70,7 @@ impl Changes {
         }
         options.retain(|_, value| !value.is_null());
         let value = Value::Object(options.clone());
-        let fits = StoredJson::fits(&value) && value.to_string().len() <= MAX_OPTIONS_BYTES;
+        let fits = StoredJson::within_limits(&value).is_some_and(|stored| stored.len() <= MAX_OPTIONS_BYTES);
         if fits {
             content.options = options;
         }

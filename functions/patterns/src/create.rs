@@ -24,9 +24,9 @@ use crate::PatternResponse;
     ))]
 pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
-    let design = pattern::check(&body)?;
+    let checked = pattern::check(&mut body)?;
     let mut image = session.take_image(&mut body).await;
-    let (content, mut ignored) = pattern::create(design, body, session.config());
+    let (content, mut ignored) = pattern::create(checked, body, session.config());
     let (uuid, now) = (session.random().uuid(), session.now());
     let make = caller.create(&session, move |db, actor| {
         Ok(patterns::insert(db, uuid, actor.user_id, &content, now)?)

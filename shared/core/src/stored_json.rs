@@ -23,10 +23,14 @@ impl StoredJson {
         self.0.get().len()
     }
 
-    /// Whether a value is small enough to be stored.
-    pub fn fits(value: &Value) -> bool {
+    /// Serializes a value, unless it is too large to be stored: [`MAX_STORED_JSON_BYTES`], [`MAX_STORED_JSON_VALUES`] and
+    /// [`MAX_STORED_JSON_DEPTH`] limit it.
+    pub fn within_limits(value: &Value) -> Option<Self> {
         let mut values = 0;
-        has_bounded_shape(value, MAX_STORED_JSON_DEPTH, &mut values) && value.to_string().len() <= MAX_STORED_JSON_BYTES
+        if !has_bounded_shape(value, MAX_STORED_JSON_DEPTH, &mut values) {
+            return None;
+        }
+        Some(Self::from(value)).filter(|stored| stored.len() <= MAX_STORED_JSON_BYTES)
     }
 }
 
@@ -74,8 +78,8 @@ mod tests {
             (values(MAX_STORED_JSON_VALUES), values(MAX_STORED_JSON_VALUES + 1)),
             (bytes(MAX_STORED_JSON_BYTES), bytes(MAX_STORED_JSON_BYTES + 1)),
         ] {
-            assert!(StoredJson::fits(&largest));
-            assert!(!StoredJson::fits(&too_large));
+            assert_eq!(StoredJson::within_limits(&largest), Some(StoredJson::from(&largest)));
+            assert_eq!(StoredJson::within_limits(&too_large), None);
         }
     }
 

@@ -8,13 +8,18 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Db, Error, Result, Version, installation, refill};
+use bespoke_storage::Version;
+
+use crate::backup::restore;
+use crate::connection::Db;
+use crate::error::{Error, Result};
+use crate::keys::installation;
 
 /// The source of a write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Writer {
     /// A restore of a backup.
-    Refill,
+    Restore,
     /// Any other write.
     Any,
 }
@@ -45,8 +50,8 @@ impl Guard {
     pub(crate) fn admit_write(&self, db: &Db<'_>, writer: Writer) -> Result<()> {
         self.check_keys(db)?;
         match writer {
-            Writer::Refill => Ok(()),
-            Writer::Any => check_complete(db),
+            Writer::Restore => Ok(()),
+            Writer::Any => restore::check_complete(db),
         }
     }
 
@@ -65,17 +70,6 @@ impl Guard {
     }
 }
 
-/// # Errors
-/// [`Error::Incomplete`] if a restore of a backup is not complete.
-pub(crate) fn check_complete(db: &Db<'_>) -> Result<()> {
-    match refill::begun(db)? {
-        None => Ok(()),
-        Some((backup, ..)) => Err(Error::Incomplete {
-            backup: backup.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,14 +81,14 @@ mod tests {
             let guard = Guard::default();
             installation::mark(db).unwrap();
             guard.admit_write(db, Writer::Any).unwrap();
-            refill::begin(db, &[0xab; 32], "users").unwrap();
-            guard.admit_write(db, Writer::Refill).unwrap();
+            restore::begin(db, &[0xab; 32], "users").unwrap();
+            guard.admit_write(db, Writer::Restore).unwrap();
             let refused = guard.admit_write(db, Writer::Any).unwrap_err().to_string();
             assert!(
                 refused.contains(&"ab".repeat(32)) && refused.contains("bespoke restore --from"),
                 "{refused}"
             );
-            refill::finish(db, &[]).unwrap();
+            restore::finish(db, &[]).unwrap();
             guard.admit_write(db, Writer::Any).unwrap();
         });
     }
@@ -106,7 +100,7 @@ mod tests {
             with_other_keys(db, |other| {
                 let guard = Guard::default();
                 let version = Version { epoch: 1, seq: 2 };
-                for writer in [Writer::Any, Writer::Refill] {
+                for writer in [Writer::Any, Writer::Restore] {
                     assert!(matches!(guard.admit_write(other, writer), Err(Error::OtherKeys)));
                 }
                 assert!(guard.take_other_keys() && !guard.take_other_keys());

@@ -159,7 +159,7 @@ mod tests {
         ] {
             insert(&connection, table, &[("user_id", ID)]);
             assert_eq!(counted(), [&expected[..], &[columns * 16]].concat(), "{table}");
-            let column = crate::sealed::columns(table)[0];
+            let column = crate::keys::sealed::columns(table)[0];
             let longer = format!("UPDATE {table} SET {column} = zeroblob(20)");
             connection.execute(&longer, []).unwrap();
             assert_eq!(counted()[4], columns * 16 + 4, "{table}");
@@ -195,7 +195,7 @@ mod tests {
             let column = if table == "users" {
                 "bio"
             } else {
-                crate::sealed::columns(table)[0]
+                crate::keys::sealed::columns(table)[0]
             };
             let change = format!("UPDATE {table} SET {column} = zeroblob(1000)");
             connection.execute(&change, []).unwrap();

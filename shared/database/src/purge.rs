@@ -3,7 +3,10 @@
 use bespoke_core::Timestamp;
 use bespoke_core::entity::confirmation::Kind;
 
-use crate::{Db, Result, known_networks, mail_budgets, oauth_states, outbox};
+use crate::accounts::{known_networks, oauth_states};
+use crate::connection::Db;
+use crate::error::Result;
+use crate::mail::{mail_budgets, outbox};
 
 /// Version 0.1 counts an attempt for this time, in milliseconds.
 const OLD_ATTEMPTS_MS: i64 = 15 * 60 * 1000;

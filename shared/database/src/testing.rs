@@ -8,8 +8,9 @@ use bespoke_core::{BlindIndex, FieldCipher, KEY_BYTES, Key, Random, Role, Timest
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::users::{self, NewUser};
-use crate::{Db, MIGRATIONS, Vault};
+use crate::accounts::users::{self, NewUser};
+use crate::connection::{Db, Vault};
+use crate::migrations::MIGRATIONS;
 
 /// The time of the tests.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);

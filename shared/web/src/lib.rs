@@ -68,7 +68,7 @@ pub use pastey;
 pub use request::{
     ContentTag, Id, IfMatch, Paging, Params, Query, Signature, TaggedBody, list, stored_list, yaml_list, yaml_record,
 };
-pub use response::{Error, Outcome, Result, created, json, no_content, ok, yaml};
+pub use response::{Error, Outcome, Result, created, json, moved, no_content, ok, page_file, yaml};
 pub use routes::{CacheKey, OperationDescription, Route, RouteSpec, Routes, openapi};
 pub use state::{Context, Creation, Dependencies, LongReadPermit, Session, StartError, VerifiedPassword};
 pub use system::{SystemClock, SystemRandom, keep_files_private};

@@ -42,9 +42,9 @@ impl Records {
                 set::check(&fields)?;
                 set::create(fields, config)
             }),
-            patterns: take(body, "patterns", context, ignored, |fields| {
-                let design = pattern::check(&fields)?;
-                Ok(pattern::create(design, fields, config))
+            patterns: take(body, "patterns", context, ignored, |mut fields| {
+                let checked = pattern::check(&mut fields)?;
+                Ok(pattern::create(checked, fields, config))
             }),
             bookmarks: take(body, "bookmarks", context, ignored, |fields| {
                 Ok((bookmark::create(&fields)?, Vec::new()))

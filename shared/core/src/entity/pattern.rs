@@ -46,20 +46,30 @@ pub struct Pattern {
     pub content: PatternContent,
 }
 
-/// Removes invalid measurements from the settings of a pattern, and returns their names. The other settings are free data of the client.
-pub fn sanitise_settings(settings: &mut Value) -> Vec<String> {
+/// The effect of [`sanitise_settings`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sanitised {
+    /// Names of the removed measurements.
+    pub removed: Vec<String>,
+    /// Whether the settings were changed in any way.
+    pub is_changed: bool,
+}
+
+/// Removes invalid measurements from the settings of a pattern. The other settings are free data of the client.
+pub fn sanitise_settings(settings: &mut Value) -> Sanitised {
     let Some(settings) = settings.as_object_mut() else {
-        return Vec::new();
+        return Sanitised::default();
     };
     let given = match settings.get_mut(MEASUREMENTS).map(Value::take) {
-        Some(Value::Object(given)) => given,
-        _ => serde_json::Map::new(),
+        Some(Value::Object(given)) => Some(given),
+        _ => None,
     };
-    let names: Vec<_> = given.keys().cloned().collect();
-    let valid = measurement::sanitise(given);
-    let dropped = names.into_iter().filter(|name| !valid.contains_key(name)).collect();
+    let valid = measurement::sanitise(given.clone().unwrap_or_default());
+    let is_changed = given.as_ref() != Some(&valid);
+    let names = given.into_iter().flatten().map(|(name, _)| name);
+    let removed = names.filter(|name| !valid.contains_key(name)).collect();
     settings.insert(MEASUREMENTS.to_owned(), Value::Object(valid));
-    dropped
+    Sanitised { removed, is_changed }
 }
 
 #[cfg(test)]
@@ -72,7 +82,9 @@ mod tests {
     fn invalid_measurements_are_removed_in_place() {
         let mut settings =
             json!({ "sa": 10, "measurements": { "chest": 930.0, "tail": 3, "neck": "x" }, "units": "metric" });
-        assert_eq!(sanitise_settings(&mut settings), ["tail", "neck"]);
+        let sanitised = sanitise_settings(&mut settings);
+        assert_eq!(sanitised.removed, ["tail", "neck"]);
+        assert!(sanitised.is_changed);
         assert_eq!(
             settings.to_string(),
             r#"{"sa":10,"measurements":{"chest":930},"units":"metric"}"#
@@ -83,13 +95,18 @@ mod tests {
             json!({ "measurements": null }),
         ] {
             let mut settings = odd;
-            assert!(sanitise_settings(&mut settings).is_empty());
+            let sanitised = sanitise_settings(&mut settings);
+            assert!(sanitised.removed.is_empty() && sanitised.is_changed);
             assert_eq!(settings, json!({ "measurements": {} }));
         }
         for other in [json!(null), json!([1])] {
             let mut settings = other.clone();
-            sanitise_settings(&mut settings);
+            assert_eq!(sanitise_settings(&mut settings), Sanitised::default());
             assert_eq!(settings, other);
+        }
+        for (given, is_changed) in [(json!({ "chest": 930 }), false), (json!({ "chest": 930.0 }), true)] {
+            let mut settings = json!({ "measurements": given });
+            assert_eq!(sanitise_settings(&mut settings).is_changed, is_changed, "{settings}");
         }
     }
 }

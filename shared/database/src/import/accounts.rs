@@ -7,8 +7,11 @@ use bespoke_core::entity::user::User;
 use bespoke_core::{Timestamp, TotpSecret};
 use rusqlite::named_params;
 
-use crate::users::IHASH_BYTES;
-use crate::{Db, Result, second_factors, users};
+use crate::accounts::users::IHASH_BYTES;
+use crate::accounts::{api_keys, confirmations, second_factors, users};
+use crate::connection::Db;
+use crate::error::Result;
+use crate::mail::subscribers;
 
 /// Inserts an account with its id. Returns the change that was necessary, if any.
 pub(super) fn user(
@@ -76,7 +79,7 @@ pub(super) fn user(
 
 /// Inserts an API key and its counted requests.
 pub(super) fn api_key(db: &Db<'_>, key: &ApiKey) -> Result<()> {
-    crate::api_keys::insert(db, key)?;
+    api_keys::insert(db, key)?;
     db.run(
         "UPDATE api_keys SET calls = ?2, last_seen = ?3 WHERE uuid = ?1",
         (key.uuid, key.calls, key.last_seen.map(Timestamp::as_millis)),
@@ -86,7 +89,7 @@ pub(super) fn api_key(db: &Db<'_>, key: &ApiKey) -> Result<()> {
 
 /// Inserts a confirmation without removing others of its kind.
 pub(super) fn confirmation(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
-    crate::confirmations::add(db, confirmation)
+    confirmations::add(db, confirmation)
 }
 
 /// Inserts a subscriber with its state.
@@ -99,6 +102,6 @@ pub(super) fn subscriber(db: &Db<'_>, subscriber: &Subscriber, updated_at: Times
         created_at,
         ..
     } = subscriber;
-    crate::subscribers::insert(db, *uuid, email, *language, *created_at)?;
-    crate::subscribers::update(db, *uuid, *language, *active, updated_at)
+    subscribers::insert(db, *uuid, email, *language, *created_at)?;
+    subscribers::update(db, *uuid, *language, *active, updated_at)
 }

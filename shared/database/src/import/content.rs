@@ -8,9 +8,9 @@ use bespoke_core::entity::set::MeasurementSet;
 use rusqlite::named_params;
 use uuid::Uuid;
 
-use crate::row::json;
-use crate::sets::name_entry;
-use crate::{Db, Result, Vault};
+use crate::connection::{Db, Vault, json};
+use crate::content::sets::name_entry;
+use crate::error::Result;
 
 /// A set or a pattern with encrypted content. It takes a tenth of the memory of the decrypted one, because many wait
 /// to be stored.

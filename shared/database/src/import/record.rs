@@ -14,7 +14,7 @@ use bespoke_core::entity::suggestion::Suggestion;
 use bespoke_core::entity::user::User;
 
 use super::content::Sealed;
-use crate::Database;
+use crate::database::Database;
 
 /// A decrypted record of the legacy database.
 #[derive(Debug, Clone)]
@@ -44,8 +44,8 @@ impl Record {
     #[must_use]
     pub fn seal(self, database: &Database) -> Self {
         match self {
-            Self::Set(set) => Self::Sealed(Box::new(Sealed::set(&database.vault, *set))),
-            Self::Pattern(pattern) => Self::Sealed(Box::new(Sealed::pattern(&database.vault, *pattern))),
+            Self::Set(set) => Self::Sealed(Box::new(Sealed::set(database.vault(), *set))),
+            Self::Pattern(pattern) => Self::Sealed(Box::new(Sealed::pattern(database.vault(), *pattern))),
             other => other,
         }
     }

@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use super::Described;
-use super::client::Client;
+use super::api::Api;
+use super::records::Described;
 use crate::http::{CallError, send};
 
 const FIND: &str = "query($owner: String!, $name: String!, $category: String!) { \
@@ -15,8 +16,12 @@ const CREATE: &str = "mutation($input: CreateDiscussionInput!) { \
 /// The field of the response to [`CREATE`] that proves success.
 const CREATED: &str = "/data/createDiscussion/discussion/url";
 
+/// Discussions of the repository. Their place is queried once.
+#[derive(Default)]
+pub(super) struct Discussions(OnceCell<Place>);
+
 /// Ids of the repository and of a category of its discussions.
-pub(super) struct Place {
+struct Place {
     repository: String,
     category: String,
 }
@@ -43,44 +48,46 @@ struct Category {
     id: String,
 }
 
-impl Client {
+impl Discussions {
+    /// Opens a discussion, and returns the response.
+    ///
     /// # Errors
-    /// [`CallError::InvalidResponse`] also if there is no such category.
-    pub(super) async fn find_place(&self) -> Result<Place, CallError> {
-        let variables = json!({
-            "owner": self.settings.owner,
-            "name": self.settings.repository,
-            "category": self.settings.discussion_category,
-        });
-        let found: Found = serde_json::from_value(self.graphql(FIND, variables).await?.into())
-            .map_err(|_| CallError::InvalidResponse)?;
-        Ok(Place {
-            repository: found.data.repository.id,
-            category: found.data.repository.discussion_category.id,
-        })
-    }
-
-    pub(super) async fn discuss(&self, place: &Place, title: &str, body: &str) -> Result<Described, CallError> {
+    /// [`CallError::InvalidResponse`] also if the category of the settings does not exist.
+    pub(super) async fn create(&self, api: &Api, title: &str, body: &str) -> Result<Described, CallError> {
+        let place = self.0.get_or_try_init(|| find_place(api)).await?;
         let input = json!({
             "repositoryId": place.repository,
             "categoryId": place.category,
             "title": title,
             "body": body,
         });
-        let answer = self.graphql(CREATE, json!({ "input": input })).await?;
-        let answer = Value::Object(answer);
-        match (answer.pointer(CREATED).is_some_and(Value::is_string), answer) {
-            (true, Value::Object(answer)) => Ok(answer),
+        let response = Value::Object(graphql(api, CREATE, json!({ "input": input })).await?);
+        match (response.pointer(CREATED).is_some_and(Value::is_string), response) {
+            (true, Value::Object(response)) => Ok(response),
             // Refusals have the status 200 as well.
             _ => Err(CallError::InvalidResponse),
         }
     }
+}
 
-    async fn graphql(&self, query: &str, variables: Value) -> Result<Described, CallError> {
-        let body = json!({ "query": query, "variables": variables });
-        send(self.request(Method::POST, "/graphql").json(&body))
-            .await?
-            .success()?
-            .json()
-    }
+async fn find_place(api: &Api) -> Result<Place, CallError> {
+    let variables = json!({
+        "owner": api.settings.owner,
+        "name": api.settings.repository,
+        "category": api.settings.discussion_category,
+    });
+    let found: Found =
+        serde_json::from_value(graphql(api, FIND, variables).await?.into()).map_err(|_| CallError::InvalidResponse)?;
+    Ok(Place {
+        repository: found.data.repository.id,
+        category: found.data.repository.discussion_category.id,
+    })
+}
+
+async fn graphql(api: &Api, query: &str, variables: Value) -> Result<Described, CallError> {
+    let body = json!({ "query": query, "variables": variables });
+    send(api.request(Method::POST, "/graphql").json(&body))
+        .await?
+        .success()?
+        .json()
 }

@@ -12,8 +12,8 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{Client, TOO_LATE};
-use super::{Described, NewPage, PageKind, Proposal, ProposalError};
+use super::api::{Api, TOO_LATE};
+use super::records::{Described, NewPage, PageKind, Proposal, ProposalError};
 use crate::http::{CallError, send};
 
 /// The list of pages is cached for this time, in milliseconds.
@@ -28,9 +28,9 @@ const UNDO_DEADLINE_MS: u64 = 4_000;
 /// The folder of the pages.
 const FOLDER: &str = "markdown/org";
 
-/// The cached names of pages, by kind.
+/// Pages of the website, with the cached names of those that exist, by kind.
 #[derive(Default)]
-pub(super) struct PageLists(Mutex<HashMap<PageKind, List>>);
+pub(super) struct Pages(Mutex<HashMap<PageKind, List>>);
 
 /// The names of all pages of a kind.
 struct List {
@@ -54,31 +54,45 @@ struct Commit {
     sha: String,
 }
 
-impl Client {
-    pub(super) async fn is_taken(&self, kind: PageKind, slug: &str, now: Timestamp) -> Result<bool, CallError> {
-        let names = self.names(kind, now).await?;
+impl Pages {
+    /// Returns whether a page of that name exists.
+    ///
+    /// # Errors
+    /// [`CallError`]
+    pub(super) async fn exists(
+        &self,
+        api: &Api,
+        kind: PageKind,
+        slug: &str,
+        now: Timestamp,
+    ) -> Result<bool, CallError> {
+        let names = self.names(api, kind, now).await?;
         if names.contains(slug) || names.len() < MAX_LISTED {
             return Ok(names.contains(slug));
         }
-        let answer = self.ask(&format!("/contents/{FOLDER}/{}/{slug}", kind.name())).await?;
-        if answer.status == StatusCode::NOT_FOUND {
+        let response = api.query(&format!("/contents/{FOLDER}/{}/{slug}", kind.name())).await?;
+        if response.status == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        answer.success().map(|_| true)
+        response.success().map(|_| true)
     }
 
-    pub(super) async fn is_proposed(&self, kind: PageKind, slug: &str) -> Result<bool, CallError> {
-        let answer = self.ask(&format!("/branches/{}", branch_of(kind, slug))).await?;
-        if answer.status == StatusCode::NOT_FOUND {
+    /// Returns whether the branch of an open proposal for that page exists.
+    ///
+    /// # Errors
+    /// [`CallError`]
+    pub(super) async fn is_proposed(&self, api: &Api, kind: PageKind, slug: &str) -> Result<bool, CallError> {
+        let response = api.query(&format!("/branches/{}", branch_of(kind, slug))).await?;
+        if response.status == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        answer.success().map(|_| true)
+        response.success().map(|_| true)
     }
 
     /// Returns the names of all pages of a kind. Failures are not cached.
-    async fn names(&self, kind: PageKind, now: Timestamp) -> Result<Arc<HashSet<String>>, CallError> {
+    async fn names(&self, api: &Api, kind: PageKind, now: Timestamp) -> Result<Arc<HashSet<String>>, CallError> {
         let known = {
-            let lists = self.pages.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             lists
                 .get(&kind)
                 .filter(|list| now < list.ends_at)
@@ -87,79 +101,83 @@ impl Client {
         if let Some(names) = known {
             return Ok(names);
         }
-        let answer = self.ask(&format!("/contents/{FOLDER}/{}", kind.name())).await?;
-        let entries: Vec<Entry> = answer.success()?.json()?;
+        let response = api.query(&format!("/contents/{FOLDER}/{}", kind.name())).await?;
+        let entries: Vec<Entry> = response.success()?.json()?;
         let names: Arc<HashSet<_>> = Arc::new(entries.into_iter().map(|entry| entry.name).collect());
         let list = List {
             names: Arc::clone(&names),
             ends_at: now.plus_ms(LIST_LIFETIME_MS),
         };
-        let mut lists = self.pages.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.insert(kind, list);
         Ok(names)
     }
 
-    pub(super) async fn propose_page(&self, page: &NewPage) -> Result<Proposal, ProposalError> {
+    /// Proposes a page: a new branch, a file in it, and a pull request.
+    ///
+    /// # Errors
+    /// [`ProposalError`]
+    pub(super) async fn propose(&self, api: &Api, page: &NewPage) -> Result<Proposal, ProposalError> {
         let name = branch_of(page.kind, &page.slug);
-        let sha = self.head().await.map_err(ProposalError::Unavailable)?;
+        let sha = head(api).await.map_err(ProposalError::Unavailable)?;
         let body = json!({ "ref": format!("refs/heads/{name}"), "sha": sha });
-        let branch = self.make(Method::POST, "/git/refs", &body).await;
+        let branch = api.create(Method::POST, "/git/refs", &body).await;
         let branch = branch.map_err(|problem| failed("the branch", problem))?;
         let limit = Duration::from_millis(FILL_DEADLINE_MS);
-        let filled = tokio::time::timeout(limit, self.fill(page, &name)).await;
+        let filled = tokio::time::timeout(limit, fill(api, page, &name)).await;
         match filled.unwrap_or_else(|_| Err(failed("the page", TOO_LATE))) {
             Ok((file, pull_request)) => Ok(Proposal {
                 branch,
                 file,
                 pull_request,
             }),
-            Err(error) => Err(self.undo(&name, error).await),
+            Err(error) => Err(undo(api, &name, error).await),
         }
     }
+}
 
-    /// Returns the newest commit of the branch that proposals are based on.
-    async fn head(&self) -> Result<String, CallError> {
-        let answer = self.ask(&format!("/branches/{}", self.settings.branch)).await?;
-        let branch: Branch = answer.success()?.json()?;
-        Ok(branch.commit.sha)
+/// Returns the newest commit of the branch that proposals are based on.
+async fn head(api: &Api) -> Result<String, CallError> {
+    let response = api.query(&format!("/branches/{}", api.settings.branch)).await?;
+    let branch: Branch = response.success()?.json()?;
+    Ok(branch.commit.sha)
+}
+
+/// Adds the page to its branch, and opens a pull request.
+async fn fill(api: &Api, page: &NewPage, branch: &str) -> Result<(Described, Described), ProposalError> {
+    let path = format!("{FOLDER}/{}/{}/en.md", page.kind.name(), page.slug);
+    let text = Text::of(page);
+    let body = json!({
+        "message": text.message(),
+        "content": STANDARD.encode(&page.markdown),
+        "branch": branch,
+        "author": page.author.as_ref().unwrap_or(&api.settings.author),
+    });
+    let file = api.create(Method::PUT, &format!("/contents/{path}"), &body).await;
+    let file = file.map_err(|problem| failed("the file", problem))?;
+    let body = json!({
+        "title": text.title,
+        "body": text.request(api.settings.notify.as_deref()),
+        "head": branch,
+        "base": api.settings.branch,
+    });
+    match api.create(Method::POST, "/pulls", &body).await {
+        Ok(request) => Ok((file, request)),
+        Err(problem) => Err(ProposalError::Failed {
+            step: "the pull request",
+            problem,
+        }),
     }
+}
 
-    /// Adds the page to its branch, and opens a pull request.
-    async fn fill(&self, page: &NewPage, branch: &str) -> Result<(Described, Described), ProposalError> {
-        let path = format!("{FOLDER}/{}/{}/en.md", page.kind.name(), page.slug);
-        let text = Text::of(page);
-        let body = json!({
-            "message": text.message(),
-            "content": STANDARD.encode(&page.markdown),
-            "branch": branch,
-            "author": page.author.as_ref().unwrap_or(&self.settings.author),
-        });
-        let file = self.make(Method::PUT, &format!("/contents/{path}"), &body).await;
-        let file = file.map_err(|problem| failed("the file", problem))?;
-        let body = json!({
-            "title": text.title,
-            "body": text.request(self.settings.notify.as_deref()),
-            "head": branch,
-            "base": self.settings.branch,
-        });
-        match self.make(Method::POST, "/pulls", &body).await {
-            Ok(request) => Ok((file, request)),
-            Err(problem) => Err(ProposalError::Failed {
-                step: "the pull request",
-                problem,
-            }),
-        }
-    }
-
-    /// Removes the branch of a failed proposal, and with it a possible pull request, so that the page can be proposed
-    /// again.
-    async fn undo(&self, branch: &str, error: ProposalError) -> ProposalError {
-        let path = self.path(&format!("/git/refs/heads/{branch}"));
-        let limit = Duration::from_millis(UNDO_DEADLINE_MS);
-        match tokio::time::timeout(limit, send(self.request(Method::DELETE, &path))).await {
-            Ok(Ok(answer)) if answer.status.is_success() => error,
-            _ => ProposalError::LeftBehind(Box::new(error)),
-        }
+/// Removes the branch of a failed proposal, and with it a possible pull request, so that the page can be proposed
+/// again.
+async fn undo(api: &Api, branch: &str, error: ProposalError) -> ProposalError {
+    let path = api.path(&format!("/git/refs/heads/{branch}"));
+    let limit = Duration::from_millis(UNDO_DEADLINE_MS);
+    match tokio::time::timeout(limit, send(api.request(Method::DELETE, &path))).await {
+        Ok(Ok(response)) if response.status.is_success() => error,
+        _ => ProposalError::LeftBehind(Box::new(error)),
     }
 }
 

@@ -5,11 +5,13 @@ mod posts;
 
 use std::time::Duration;
 
-use serde_json::json;
+use bespoke_core::validate::Language;
+use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::Token;
 use crate::http::tests::cut;
 
 /// Timeout of calls that are meant to time out, in milliseconds.

@@ -55,7 +55,7 @@ impl Identity {
     /// # Errors
     /// The error of `verdict`.
     pub(super) fn count(&self, session: &Session, verdict: Result<()>, now: Timestamp) -> Result<()> {
-        session.database().count(Call {
+        session.database().usage().count(Call {
             // A call by an impersonator is not activity of the account.
             user_id: self.impersonator.unwrap_or(self.actor.user_id),
             key: self.key(),

@@ -39,24 +39,26 @@ impl Authenticated {
 pub(super) async fn take_call((quota, made): (KeyQuota, u64), session: &Session, now: Timestamp) -> Result<LimitState> {
     let database = session.database();
     let of_day = |remaining| LimitState::of_day(quota.calls, remaining, now);
-    let counted = database.calls_in_memory(quota.user_id, quota.key, usage::day_of(now));
+    let counted = database
+        .usage()
+        .calls_in_memory(quota.user_id, quota.key, usage::day_of(now));
     let known = made + counted.unsigned_abs();
     if !quota::is_near(quota.calls, known) {
         return Ok(of_day(quota.calls - known - 1));
     }
-    if let Some(remaining) = database.take_reserved_call(&quota, now) {
+    if let Some(remaining) = database.usage().take_reserved_call(&quota, now) {
         return Ok(of_day(remaining));
     }
     if made >= quota.calls {
         return Err(quota_exceeded(now));
     }
-    let request = database.reservation(quota, now);
+    let request = database.usage().next_reservation(quota, now);
     match session
         .write_on_any_route(move |db| Ok(quota::reserve(db, request)?))
         .await
     {
         Ok(granted) => {
-            let remaining = database.reserved(request, granted);
+            let remaining = database.usage().record_reservation(request, granted);
             remaining.map(of_day).ok_or_else(|| quota_exceeded(now))
         }
         // If the bucket accepts no writes, the call is served without a reservation, so that reads keep working.

@@ -57,64 +57,97 @@ pub struct PatternChanges {
     img: Option<String>,
 }
 
-/// Checks the required fields of a new pattern, and returns its design.
+/// The fields of a new pattern that are required or limited, checked.
+pub struct CheckedPattern {
+    design: String,
+    settings: CheckedSettings,
+    data: Option<StoredJson>,
+}
+
+/// Settings to store, and the names of the measurements that were removed from them.
+#[derive(Debug)]
+struct CheckedSettings {
+    stored: StoredJson,
+    removed: Vec<String>,
+}
+
+impl CheckedSettings {
+    /// Removes invalid measurements. Returns `None` if the settings are too large.
+    fn of(mut settings: Value) -> Option<Self> {
+        let stored = StoredJson::within_limits(&settings)?;
+        let sanitised = sanitise_settings(&mut settings);
+        let stored = match sanitised.is_changed {
+            true => StoredJson::from(&settings),
+            false => stored,
+        };
+        Some(Self {
+            stored,
+            removed: sanitised.removed,
+        })
+    }
+}
+
+/// Checks the required fields of a new pattern, and takes them out of the request.
 ///
 /// # Errors
 /// 400 `postBodyMissing`, `settingsNotAnObject`, `dataNotAnObject`, `designMissing`, `designNotStringy`, `designTooLong`,
 /// `settingsTooLarge`, `dataTooLarge`
-pub fn check(body: &JsonObject) -> Result<String> {
+pub fn check(body: &mut JsonObject) -> Result<CheckedPattern> {
     if body.len() < MIN_FIELDS {
         return Err(Error::bad_request("postBodyMissing"));
     }
-    let settings = body.get("settings").filter(|settings| settings.is_object());
+    let settings = body.shift_remove("settings").filter(Value::is_object);
     let settings = settings.ok_or(Error::bad_request("settingsNotAnObject"))?;
-    let data = body.get("data").filter(|data| truthy(data));
-    if data.is_some_and(|data| !data.is_object()) {
+    let data = body.shift_remove("data").filter(truthy);
+    if data.as_ref().is_some_and(|data| !data.is_object()) {
         return Err(Error::bad_request("dataNotAnObject"));
     }
     let given = |design: &&Value| truthy(design);
     let design = body.get("design").filter(given);
-    let design = design.or_else(|| data.and_then(|data| data.get("design")).filter(given));
+    let design = design.or_else(|| data.as_ref().and_then(|data| data.get("design")).filter(given));
     let design = design.ok_or(Error::bad_request("designMissing"))?;
     let design = design.as_str().ok_or(Error::bad_request("designNotStringy"))?;
     if design.len() > MAX_NAME_BYTES {
         return Err(Error::bad_request("designTooLong"));
     }
-    if !StoredJson::fits(settings) {
-        return Err(Error::bad_request("settingsTooLarge"));
-    }
-    if data.is_some_and(|data| !StoredJson::fits(data)) {
-        return Err(Error::bad_request("dataTooLarge"));
-    }
-    Ok(design.to_owned())
+    let design = design.to_owned();
+    body.shift_remove("design");
+    let settings = CheckedSettings::of(settings).ok_or(Error::bad_request("settingsTooLarge"))?;
+    let data = data.map(|data| StoredJson::within_limits(&data).ok_or(Error::bad_request("dataTooLarge")));
+    Ok(CheckedPattern {
+        design,
+        settings,
+        data: data.transpose()?,
+    })
 }
 
-/// Creates the content of a pattern from the fields of a request, and the names of the ignored fields. The caller has called [`check`].
-pub fn create(design: String, mut body: JsonObject, config: &Config) -> (PatternContent, Vec<String>) {
-    body.remove("design");
+/// Creates the content of a pattern from the checked fields and the other fields of a request. Returns the content and the names of the
+/// ignored fields.
+pub fn create(checked: CheckedPattern, mut body: JsonObject, config: &Config) -> (PatternContent, Vec<String>) {
     for field in ["name", "notes"] {
         // An empty text counts as missing.
         if body.get(field) == Some(&json!("")) {
             body.remove(field);
         }
     }
-    if body.get("data").is_some_and(|data| !truthy(data)) {
-        body.remove("data");
-    }
-    let (changes, ignored) = Changes::read(body);
-    let mut settings = json!({});
-    sanitise_settings(&mut settings);
+    let (changes, mut ignored) = Changes::read(body);
+    ignored.extend(removed_measurements(checked.settings.removed));
     let mut content = PatternContent {
-        design,
+        design: checked.design,
         name: NO_NOTES.to_owned(),
         notes: NO_NOTES.to_owned(),
-        data: StoredJson::from(&json!({})),
-        settings: StoredJson::from(&settings),
+        data: checked.data.unwrap_or_else(|| StoredJson::from(&json!({}))),
+        settings: checked.settings.stored,
         public: false,
         img: Some(config.default_pattern_image.clone()),
     };
     changes.apply(&mut content);
     (content, ignored)
+}
+
+/// Returns the names under which a response lists removed measurements.
+fn removed_measurements(removed: Vec<String>) -> impl Iterator<Item = String> {
+    removed.into_iter().map(|name| format!("settings.measurements.{name}"))
 }
 
 /// The valid fields of a request.
@@ -132,22 +165,28 @@ impl Changes {
     /// invalid value, and invalid measurements. Ignored fields do not fail the request; the response lists them.
     pub fn read(body: JsonObject) -> (Self, Vec<String>) {
         let (mut changes, mut ignored) = (Self::default(), Vec::new());
-        let mut dropped = Vec::new();
+        let mut removed = Vec::new();
         for (field, value) in body {
             match (field.as_str(), value) {
                 ("name", Value::String(name)) if name.len() <= MAX_NAME_BYTES => changes.name = Some(name),
                 ("notes", Value::String(notes)) if notes.len() <= MAX_NOTES_BYTES => changes.notes = Some(notes),
                 ("public", Value::Bool(public)) => changes.public = Some(public),
-                ("data", data) if is_structure(&data) => changes.data = Some(StoredJson::from(&data)),
-                ("settings", mut settings) if is_structure(&settings) => {
-                    dropped = sanitise_settings(&mut settings);
-                    changes.settings = Some(StoredJson::from(&settings));
-                }
+                ("data", data) if is_structure(&data) => match StoredJson::within_limits(&data) {
+                    Some(data) => changes.data = Some(data),
+                    None => ignored.push(field),
+                },
+                ("settings", settings) if is_structure(&settings) => match CheckedSettings::of(settings) {
+                    Some(checked) => {
+                        changes.settings = Some(checked.stored);
+                        removed = checked.removed;
+                    }
+                    None => ignored.push(field),
+                },
                 ("test", _) => {}
                 _ => ignored.push(field),
             }
         }
-        ignored.extend(dropped.into_iter().map(|name| format!("settings.measurements.{name}")));
+        ignored.extend(removed_measurements(removed));
         (changes, ignored)
     }
 
@@ -169,11 +208,39 @@ impl Changes {
     }
 }
 
-/// Whether a value is valid for `data` and `settings`: an object, an array or null within the limits.
+/// Returns whether a value has a valid type for `data` and `settings`: an object, an array or null.
 fn is_structure(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(_) | Value::Array(_) => StoredJson::fits(value),
-        _ => false,
+    matches!(value, Value::Null | Value::Object(_) | Value::Array(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use allocation_counter::measure;
+
+    use super::*;
+    use crate::config::{Environment, Overrides};
+    use crate::system::SystemRandom;
+
+    /// Size of each of the two texts of the pattern, in bytes.
+    const TEXT_BYTES: usize = 200_000;
+
+    #[test]
+    fn new_pattern_is_serialized_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let overrides = Overrides {
+            data_dir: Some(dir.path().into()),
+            ..Overrides::default()
+        };
+        let config = Config::load(Environment::of([], overrides), &SystemRandom).unwrap();
+        let text = "x".repeat(TEXT_BYTES);
+        let body =
+            json!({ "design": "aaron", "settings": { "text": text, "measurements": {} }, "data": { "text": text } });
+        let Value::Object(mut body) = body else { unreachable!() };
+        let cost = measure(|| {
+            let checked = check(&mut body).unwrap();
+            let (content, ignored) = create(checked, std::mem::take(&mut body), &config);
+            assert!(ignored.is_empty() && content.settings.len() + content.data.len() > 2 * TEXT_BYTES);
+        });
+        assert!(cost.bytes_total < 5 * TEXT_BYTES as u64, "{cost:?}");
     }
 }

@@ -201,7 +201,7 @@ impl Gateway {
 
     /// Flushes the usage counters if they are due. The request waits for it, because Lambda stops the process after the response.
     async fn flush_usage(&self) {
-        if let Err(error) = self.context.database().flush_usage(self.context.now()).await {
+        if let Err(error) = self.context.database().usage().flush(self.context.now()).await {
             tracing::warn!(%error, "usage counters could not be flushed and stay in memory");
         }
     }

@@ -91,7 +91,7 @@ impl Context {
                 Session::new(self.clone()).deliver_due().await;
                 "tried".to_owned()
             }
-            Task::Usage => format!("{} batches applied", database.merge_usage().await?),
+            Task::Usage => format!("{} batches applied", database.usage().merge().await?),
             Task::Index => format!("{} rows indexed", self.index().await?),
             Task::Compact => match database.compact().await? {
                 Compacted::NotNeeded => "not needed".to_owned(),

@@ -1,4 +1,4 @@
-//! Responses: errors, JSON and YAML bodies, ETags, and cached header values.
+//! Responses: errors, JSON and YAML bodies, files of pages, ETags, and cached header values.
 //!
 //! A handler returns [`Result`]. On success it calls [`ok`], [`created`], [`no_content`] or [`yaml`]; on failure it returns an [`Error`],
 //! which axum turns into the error envelope of the API. `Error` is the only place that maps errors of the database and of services to a
@@ -12,6 +12,7 @@
 mod error;
 mod header_cache;
 mod json;
+mod page;
 mod tag;
 mod yaml;
 
@@ -20,6 +21,7 @@ pub(crate) use error::{INSUFFICIENT_SCOPE, Reason};
 pub(crate) use header_cache::HeaderCache;
 pub(crate) use json::{MAX_LIST_BYTES, json_text, to_json};
 pub use json::{Outcome, created, json, no_content, ok};
+pub use page::{moved, page_file};
 pub(crate) use tag::tag_of;
 pub use yaml::yaml;
 pub(crate) use yaml::{yaml_document, yaml_text};

@@ -238,7 +238,7 @@ impl Context {
 
     /// Stores the usage counters of the process in the bucket. Called before the process ends.
     pub async fn put_usage(&self) {
-        if let Err(error) = self.database().put_usage(self.now()).await {
+        if let Err(error) = self.database().usage().put(self.now()).await {
             tracing::warn!(%error, "the usage counters could not be stored and are lost");
         }
     }

@@ -252,7 +252,7 @@ impl Session {
         T: Serialize + DeserializeOwned + Send + 'static,
     {
         let database = self.context.database();
-        database.offer_usage(self.now());
+        database.usage().offer(self.now());
         let committed = database
             .commit(id, move |db| f(db).map_err(SessionError::Handler))
             .await;

@@ -1,0 +1,167 @@
+//! `bespoke restore`: restores an earlier state of the bucket, or a backup into a new bucket.
+
+mod states;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Error, Result, anyhow, bail};
+use bespoke_database::backup::restore;
+use bespoke_database::{Database, Freshness, Snapshot};
+use bespoke_storage::PutCondition;
+use bespoke_web::Context;
+use serde_json::json;
+
+use super::manifest::{DATABASE, Manifest};
+use crate::start::Expect;
+use crate::{output, start};
+
+/// Rows per commit.
+const BATCH_ROWS: usize = 10_000;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A state, as `bespoke stats` and the header DB-Seq give it (1-1234), or a moment (2026-11-21T10:00:00Z): everything
+    /// after it is undone, for every process. Every state of the last seven days is kept
+    #[arg(
+        long,
+        value_name = "STATE|TIME",
+        required_unless_present_any = ["from", "list"],
+        conflicts_with_all = ["from", "list"]
+    )]
+    at: Option<String>,
+    /// List the states that --at can restore, and change nothing
+    #[arg(long, conflicts_with = "from")]
+    list: bool,
+    /// Folder of a backup, into a bucket without accounts
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    /// Rows of one commit
+    #[arg(long, hide = true, default_value_t = BATCH_ROWS)]
+    batch_rows: usize,
+    /// End without a farewell after so many commits, as if killed
+    #[arg(long, hide = true)]
+    abort_after: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
+    if arguments.list {
+        let spans = start::with_database(data_dir, async |database| Ok(database.restorable().await?))?;
+        states::print(&spans, arguments.json);
+        return Ok(());
+    }
+    match (&arguments.at, &arguments.from) {
+        (Some(at), _) => {
+            let point = states::point(at)?;
+            let restored = start::with_database(data_dir, async |database| {
+                database.restore(point).await.map_err(states::explained)
+            })?;
+            let (from, now) = (restored.from.to_string(), restored.version.to_string());
+            output::print(
+                arguments.json,
+                || json!({ "from": from, "state": now }),
+                || {
+                    output::say!(
+                        "State {from} was restored. Its name is {now} now. To undo this, restore the previous state."
+                    );
+                },
+            );
+            Ok(())
+        }
+        (None, Some(folder)) => {
+            let manifest = Manifest::read(folder)?;
+            let rows = start::with_context(data_dir, Expect::Anything, async |context| {
+                put_back(context, folder, &manifest, arguments).await
+            })?;
+            output::print(
+                arguments.json,
+                || json!({ "from": manifest.state, "rows": rows }),
+                || {
+                    output::say!(
+                        "State {} is back: {rows} rows and {} images.",
+                        manifest.state,
+                        manifest.files.len() - 1
+                    );
+                },
+            );
+            Ok(())
+        }
+        (None, None) => bail!("say --at or --from"),
+    }
+}
+
+async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, arguments: &Arguments) -> Result<u64> {
+    let (database, file) = (context.database(), folder.join(DATABASE));
+    let snapshot = database
+        .open_snapshot(&file)
+        .with_context(|| format!("cannot open {}", file.display()))?;
+    let total = snapshot.count()?;
+    let (mut reached, tables) = (begin(database, &snapshot, manifest).await?, snapshot.tables()?);
+    let bar = output::bar(total, "rows");
+    let mut commits = 0;
+    for table in tables.into_iter().skip_while(|table| *table != reached.0) {
+        let mut before = std::mem::take(&mut reached.1);
+        loop {
+            let rows = snapshot.rows(&table, before, arguments.batch_rows.max(1))?;
+            if rows.is_empty() {
+                break;
+            }
+            let (count, rows) = (rows.len() as i64, Arc::new(rows));
+            let store = database.write_restored(move |db| restore::store(db, &rows));
+            store
+                .await
+                .with_context(|| format!("cannot store rows of {table}; run the command again to continue"))?;
+            before += count;
+            bar.inc(count.unsigned_abs());
+            commits += 1;
+            if arguments.abort_after == Some(commits) {
+                std::process::abort();
+            }
+        }
+    }
+    for name in manifest.files.keys().filter(|name| *name != DATABASE) {
+        let body = std::fs::read(folder.join(name))?;
+        context.bucket().put(name, body.into(), PutCondition::None).await?;
+    }
+    let counters = snapshot.counters()?;
+    let finish = database.write_restored(move |db| restore::finish(db, &counters));
+    finish.await?;
+    bar.finish_and_clear();
+    database.compact().await?;
+    Ok(total)
+}
+
+/// Begins a restore, or returns the progress of an interrupted one: table, and number of its rows.
+async fn begin(database: &Database, snapshot: &Snapshot, manifest: &Manifest) -> Result<(String, i64)> {
+    let source: [u8; 32] = manifest
+        .files
+        .get(DATABASE)
+        .and_then(|digest| hex::decode(digest).ok()?.try_into().ok())
+        .context("the manifest of the backup contains no database")?;
+    let first = snapshot.tables()?.into_iter().next().unwrap_or_default();
+    match database.read(Freshness::Strict, restore::begun).await? {
+        Some((begun, table, rows)) if begun == source => Ok((table, rows)),
+        Some(_) => {
+            let begun = database.check_complete().await.err();
+            Err(begun.map_or_else(|| anyhow!("the other restore has finished"), Error::from))
+                .context("the restore of a different backup was interrupted")
+        }
+        None => {
+            let table = first.clone();
+            let begin = database.write_restored(move |db| restore::begin(db, &source, &table));
+            begin.await.map_err(|error| match error {
+                bespoke_database::Error::NotEmpty => {
+                    anyhow!("this installation has accounts already: restore a backup into one that has none")
+                }
+                error @ bespoke_database::Error::InUse(_) => {
+                    Error::from(error).context("this installation is in use already: restore a backup into a new one")
+                }
+                error => error.into(),
+            })?;
+            Ok((first, 0))
+        }
+    }
+}

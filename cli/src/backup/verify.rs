@@ -1,0 +1,133 @@
+//! `bespoke verify`: verifies that all data are present and readable.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use bespoke_core::Clock as _;
+use bespoke_database::{Snapshot, sealed};
+use bespoke_web::{Config, Context, Dependencies, SystemClock};
+use serde_json::json;
+
+use super::manifest::{DATABASE, Manifest};
+use crate::start::Expect;
+use crate::{aws, output, start};
+
+/// Rows per query.
+const ROWS: u32 = 1_000;
+/// The maximum number of problems shown to a person.
+const SHOWN: usize = 50;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Verify the backup in this folder instead of the bucket
+    #[arg(long, value_name = "FOLDER")]
+    backup: Option<PathBuf>,
+    /// Print the problems as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Result of a verification.
+struct Verification {
+    state: String,
+    rows: usize,
+    problems: Vec<String>,
+    took_ms: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
+    let began = SystemClock.now();
+    let mut found = match &arguments.backup {
+        Some(folder) => backup(folder, data_dir)?,
+        None => start::with_context(data_dir, Expect::InstallationOrPart, bucket)?,
+    };
+    found.took_ms = (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs();
+    output::print(arguments.json, || found.as_json(), || found.print());
+    Ok(output::exit_code(!found.problems.is_empty()))
+}
+
+/// Needs only the keys, so that a backup can be verified before a bucket for it exists.
+fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Verification> {
+    let manifest = Manifest::read(folder)?;
+    let (mut environment, dependencies) = (start::environment(data_dir), Dependencies::system());
+    environment.expect_key();
+    start::block_on(async {
+        aws::read_key(&mut environment, dependencies.clock.now()).await?;
+        let config = Config::load(environment, &*dependencies.random)?;
+        let vault = Arc::new(config.vault(dependencies.random));
+        look(&Snapshot::open(&folder.join(DATABASE), vault)?, manifest.state)
+    })
+}
+
+/// Fetches every object of the database, and verifies its checksum. The other checks use a copy, so that requests to
+/// running servers do not wait.
+async fn bucket(context: &Context) -> Result<Verification> {
+    context.database().check_objects().await?;
+    let folder = tempfile::Builder::new()
+        .prefix("verify-")
+        .tempdir_in(&context.config().local_dir)?;
+    let file = folder.path().join(DATABASE);
+    let state = context.database().snapshot(&file).await?;
+    look(&context.database().open_snapshot(&file)?, state.to_string())
+}
+
+fn look(snapshot: &Snapshot, state: String) -> Result<Verification> {
+    let bar = output::bar(sealed::tables().count() as u64 + 1, "tables");
+    let mut problems = snapshot.problems()?;
+    match snapshot.check_complete() {
+        Err(error @ bespoke_database::Error::Incomplete { .. }) => problems.push(error.to_string()),
+        checked => checked?,
+    }
+    bar.inc(1);
+    let mut rows = 0;
+    for table in sealed::tables() {
+        rows += fields(snapshot, table, &mut problems)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Verification {
+        state,
+        rows,
+        problems,
+        took_ms: 0,
+    })
+}
+
+fn fields(snapshot: &Snapshot, table: &str, problems: &mut Vec<String>) -> Result<usize> {
+    let (mut after, mut rows) = (0, 0);
+    loop {
+        let looked = snapshot.read(|db| sealed::check(db, table, after, ROWS))?;
+        if looked.rows == 0 {
+            return Ok(rows);
+        }
+        if looked.last <= after {
+            bail!("the keys of {table} are not in ascending order: run `PRAGMA integrity_check`");
+        }
+        after = looked.last;
+        rows += looked.rows;
+        problems.extend(looked.problems);
+    }
+}
+
+impl Verification {
+    fn as_json(&self) -> serde_json::Value {
+        json!({ "state": self.state, "rows": self.rows, "problems": self.problems, "tookMs": self.took_ms })
+    }
+
+    fn print(&self) {
+        for problem in self.problems.iter().take(SHOWN) {
+            output::say!("{problem}");
+        }
+        let seconds = self.took_ms as f64 / 1000.0;
+        match self.problems.len() {
+            0 => output::say!(
+                "State {}: checksums, pages, references, and every encrypted field of {} rows are valid. {seconds:.1} s",
+                self.state,
+                self.rows
+            ),
+            count => output::say!("State {}: {count} problems. See docs/operations.md", self.state),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The console: a page for signing up, creating API keys and entering measurements, and its scripts, style sheets and
+//! texts. They are embedded in the binary.
+//!
+//! The page loads files only from this instance and contains no inline scripts. Its Content-Security-Policy enforces
+//! both.
+
+mod files;
+mod pages;
+
+use bespoke_web::{CacheKey, Routes, route};
+
+/// The routes of this function.
+pub fn router() -> Routes {
+    Routes::new("console")
+        .with(route!(pages::index).cached(CacheKey::Path))
+        .with(route!(pages::file).cached(CacheKey::Path))
+        .with(route!(pages::file_in_folder).cached(CacheKey::Path))
+        .with(route!(pages::callback).cached(CacheKey::Path))
+}

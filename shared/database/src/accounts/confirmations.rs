@@ -1,0 +1,96 @@
+//! Confirmations of e-mail addresses and sign-in links.
+
+use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use rusqlite::named_params;
+use uuid::Uuid;
+
+use crate::connection::{Columns, Db};
+use crate::error::Result;
+
+const TABLE: &str = "confirmations";
+
+/// The maximum number of confirmations of one kind per account. A further one replaces the oldest.
+const MOST_OF_A_KIND: u32 = 16;
+
+/// Inserts a new confirmation. Older ones of its kind stay valid, because people may use the first of two mails, and
+/// so that the request of a stranger does not invalidate the link that the owner requested. [`delete_kind`] removes
+/// all of them when one is used.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn insert(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
+    add(db, confirmation)?;
+    db.run(
+        "DELETE FROM confirmations WHERE user_id = ?1 AND kind = ?2 AND id IN (SELECT id FROM confirmations
+           WHERE user_id = ?1 AND kind = ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)",
+        (confirmation.user_id, confirmation.kind.name(), MOST_OF_A_KIND),
+    )?;
+    Ok(())
+}
+
+/// Inserts a confirmation without removing others of its kind.
+pub(crate) fn add(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
+    let vault = db.vault.row(TABLE, confirmation.uuid);
+    db.insert(
+        "INSERT INTO confirmations (uuid, user_id, kind, secret, data, created_at)
+         VALUES (:uuid, :user_id, :kind, :secret, :data, :created_at)",
+        named_params! {
+            ":uuid": confirmation.uuid,
+            ":user_id": confirmation.user_id,
+            ":kind": confirmation.kind.name(),
+            ":secret": vault.seal("secret", &confirmation.check),
+            ":data": vault.seal_json("data", &confirmation.data),
+            ":created_at": confirmation.created_at.as_millis(),
+        },
+    )?;
+    Ok(())
+}
+
+/// Returns the confirmation with that UUID, even if it has expired.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Confirmation>> {
+    db.first(
+        "SELECT uuid, kind, user_id, secret, data, created_at FROM confirmations WHERE uuid = ?1",
+        [uuid],
+        from_row,
+    )
+}
+
+/// Returns all confirmations of an account, oldest first.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read.
+pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Confirmation>> {
+    db.all(
+        "SELECT uuid, kind, user_id, secret, data, created_at FROM confirmations WHERE user_id = ?1 ORDER BY id",
+        [user_id],
+        from_row,
+    )
+}
+
+/// Deletes all confirmations of one kind of an account, because one of them was used.
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn delete_kind(db: &Db<'_>, user_id: i64, kind: Kind) -> Result<()> {
+    db.run(
+        "DELETE FROM confirmations WHERE user_id = ?1 AND kind = ?2",
+        (user_id, kind.name()),
+    )?;
+    Ok(())
+}
+
+fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Confirmation> {
+    let uuid = row.take()?;
+    let vault = db.vault.row(TABLE, uuid);
+    Ok(Confirmation {
+        uuid,
+        kind: Kind::from_name(&row.take::<String>()?).ok_or_else(|| vault.unknown("kind"))?,
+        user_id: row.take()?,
+        check: vault.open("secret", row)?,
+        data: vault.open_json("data", row)?,
+        created_at: row.timestamp()?,
+    })
+}

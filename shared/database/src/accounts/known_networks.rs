@@ -1,0 +1,72 @@
+//! Networks from which an account has signed in, as keyed hashes. The account-wide lock and the mail budget of
+//! strangers do not apply to these networks, so that a stranger cannot lock an owner out.
+
+use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
+
+use crate::connection::Db;
+use crate::error::Result;
+
+/// The maximum number of networks per account. A further one replaces the least recently used.
+pub const MOST: u32 = 16;
+/// Networks are remembered for this time after the last sign-in, in milliseconds.
+pub const KEPT_MS: i64 = 180 * 24 * 60 * 60 * 1000;
+/// The time of the last sign-in is written again only if it is older than this, in milliseconds.
+const REFRESH_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Remembers that the account has signed in from that network.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be written.
+pub fn note(db: &Db<'_>, user_id: i64, client: ClientNetwork, now: Timestamp) -> Result<()> {
+    db.run(
+        "INSERT INTO known_networks (user_id, network, last_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET last_at = excluded.last_at WHERE last_at < excluded.last_at - ?4",
+        (
+            user_id,
+            entry(db.vault.index(), user_id, client),
+            now.as_millis(),
+            REFRESH_MS,
+        ),
+    )?;
+    db.run(
+        "DELETE FROM known_networks WHERE user_id = ?1 AND network IN
+           (SELECT network FROM known_networks WHERE user_id = ?1 ORDER BY last_at DESC LIMIT -1 OFFSET ?2)",
+        (user_id, MOST),
+    )?;
+    Ok(())
+}
+
+/// Returns whether the account has signed in from that network within [`KEPT_MS`].
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn contains(db: &Db<'_>, user_id: i64, client: ClientNetwork, now: Timestamp) -> Result<bool> {
+    for index in db.vault.indexes() {
+        let found = db.first(
+            "SELECT 1 FROM known_networks WHERE user_id = ?1 AND network = ?2 AND last_at > ?3",
+            (
+                user_id,
+                entry(index, user_id, client),
+                now.plus_ms(-KEPT_MS).as_millis(),
+            ),
+            |_, _| Ok(()),
+        )?;
+        if found.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes networks that were not used for [`KEPT_MS`].
+pub(crate) fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
+    db.run(
+        "DELETE FROM known_networks WHERE last_at <= ?1",
+        [now.plus_ms(-KEPT_MS).as_millis()],
+    )
+}
+
+/// The hash includes the account, so that the table does not reveal which accounts share a network.
+fn entry(index: &BlindIndex, user_id: i64, client: ClientNetwork) -> [u8; 32] {
+    index.entry("known network", &format!("{user_id} {}", client.customer))
+}

@@ -1,0 +1,196 @@
+//! A cache whose values are all of one version of the database.
+
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bespoke_storage::{Change, Version};
+use hashbrown::HashMap;
+
+use crate::error::Result;
+
+/// Approximate size of the cache of each kind, in bytes. If it grows larger, all entries of that kind are removed.
+const MAX_BYTES: usize = 24 * 1024 * 1024;
+/// Size of an entry without its texts, in bytes.
+const ENTRY_BYTES: usize = 512;
+
+/// Cached values of one kind, all of one version.
+pub(crate) struct Cache<K, V>(Mutex<Entries<K, V>>);
+
+struct Entries<K, V> {
+    of: Version,
+    bytes: usize,
+    entries: HashMap<K, Entry<V>>,
+}
+
+struct Entry<V> {
+    value: Arc<V>,
+    /// The version at which it was read.
+    at: Version,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(Entries {
+            of: Version::default(),
+            bytes: 0,
+            entries: HashMap::new(),
+        }))
+    }
+}
+
+/// A value that can be cached.
+pub(crate) trait Cacheable {
+    /// Returns the length of its texts, which can be large, in bytes.
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    /// Returns whether the value equals the one that was read now.
+    fn is_still(&self, now: &Self) -> bool;
+}
+
+impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
+    /// Moves entries to the next version, except for outdated ones: all of them or those of `keys`.
+    pub(super) fn follow(&self, change: &Change<'_>, all: bool, keys: impl IntoIterator<Item = K>) {
+        let mut entries = self.lock();
+        if entries.of != change.from {
+            return;
+        }
+        if all {
+            entries.clear(change.to);
+        }
+        entries.of = change.to;
+        for key in keys {
+            entries.remove(&key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries<K, V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the value of `key` at that version from the cache, or reads and caches it. Missing records are not
+    /// cached, so that requests for ids that do not exist cannot fill the cache.
+    pub(crate) fn get_or_read(
+        &self,
+        version: Version,
+        key: K,
+        read: impl FnOnce() -> Result<Option<V>>,
+    ) -> Result<Option<Arc<V>>> {
+        {
+            let mut entries = self.lock();
+            if entries.of != version {
+                entries.clear(version);
+            }
+            if let Some(entry) = entries.entries.get(&key) {
+                let (value, at) = (Arc::clone(&entry.value), entry.at);
+                drop(entries);
+                if cfg!(debug_assertions) && at != version {
+                    let now = read()?;
+                    assert!(
+                        now.is_some_and(|now| value.is_still(&now)),
+                        "stale cache entries from {at} to {version}"
+                    );
+                }
+                return Ok(Some(value));
+            }
+        }
+        let Some(value) = read()?.map(Arc::new) else {
+            return Ok(None);
+        };
+        let mut entries = self.lock();
+        // Reads of different versions do not overlap in a process, but nothing here depends on that.
+        if entries.of == version {
+            entries.insert(key, Arc::clone(&value));
+        }
+        Ok(Some(value))
+    }
+}
+
+impl<K: Hash + Eq, V: Cacheable> Entries<K, V> {
+    fn clear(&mut self, of: Version) {
+        self.entries.clear();
+        (self.of, self.bytes) = (of, 0);
+    }
+
+    fn insert(&mut self, key: K, value: Arc<V>) {
+        self.remove(&key);
+        let bytes = bytes_of(&*value);
+        if self.bytes + bytes > MAX_BYTES {
+            self.clear(self.of);
+        }
+        self.bytes += bytes;
+        self.entries.insert(key, Entry { value, at: self.of });
+    }
+
+    fn remove(&mut self, key: &K) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.bytes -= bytes_of(&*entry.value);
+        }
+    }
+}
+
+pub(super) fn bytes_of(value: &impl Cacheable) -> usize {
+    ENTRY_BYTES + value.bytes()
+}
+
+#[cfg(test)]
+impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
+    /// Returns whether the value of `key` is cached at that version.
+    pub(super) fn has(&self, version: Version, key: &K) -> bool {
+        let entries = self.lock();
+        entries.of == version && entries.entries.contains_key(key)
+    }
+
+    /// Returns the approximate size in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.lock().bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Cacheable for String {
+        fn bytes(&self) -> usize {
+            self.len()
+        }
+
+        fn is_still(&self, now: &Self) -> bool {
+            self == now
+        }
+    }
+
+    fn at(seq: u64) -> Version {
+        Version { epoch: 1, seq }
+    }
+
+    fn never() -> Result<Option<String>> {
+        panic!("the value is cached");
+    }
+
+    #[test]
+    fn entries_are_cached_until_the_database_changes() {
+        let cache = Cache::default();
+        let text = |version, read: fn() -> Result<Option<String>>| {
+            let found = cache.get_or_read(version, 1, read).unwrap();
+            found.map(|text| text.to_string())
+        };
+        assert_eq!(text(at(1), || Ok(None)), None);
+        assert_eq!(text(at(1), || Ok(Some("one".into()))).as_deref(), Some("one"));
+        assert_eq!(text(at(1), never).as_deref(), Some("one"));
+        assert_eq!(text(at(2), || Ok(Some("two".into()))).as_deref(), Some("two"));
+        assert_eq!(text(at(1), || Ok(Some("one".into()))).as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn cache_size_is_bounded() {
+        let cache = Cache::default();
+        for key in 0..20 {
+            let large = || Ok(Some("x".repeat(MAX_BYTES / 4)));
+            cache.get_or_read(at(1), key, large).unwrap();
+            assert!(cache.lock().bytes <= MAX_BYTES && cache.lock().entries.len() <= 3);
+        }
+    }
+}
