@@ -1,4 +1,4 @@
-// The account: profile, address, password, export, and its ends.
+// The account: profile, address, password, export, removal.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { stage } from './support/stage.js';
 
 const { server, browser } = await stage();
 
-test('the profile is changed, and a name that is taken is said at its field', async () => {
+test('profile is changed, and a taken name is reported at its field', async () => {
   const [jane, joe] = [await person(server, 'Profile'), await person(server, 'Taken')];
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -27,7 +27,7 @@ test('the profile is changed, and a name that is taken is said at its field', as
   await page.context().close();
 });
 
-test('another address counts once its link is opened, also by who has to sign in first', async () => {
+test('new address is confirmed by its link, also after a sign-in', async () => {
   const jane = await person(server, 'Mover');
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -47,7 +47,7 @@ test('another address counts once its link is opened, also by who has to sign in
   await other.context().close();
 });
 
-test('the export is a file, and can be brought back', async () => {
+test('export is a file that can be imported', async () => {
   const jane = await person(server, 'Export');
   await set(server, jane, { name: 'Mine', measies: { neck: 350 } });
   const page = await tab(browser, server);
@@ -65,7 +65,7 @@ test('the export is a file, and can be brought back', async () => {
   await page.context().close();
 });
 
-test('signing out everywhere ends other tabs too', async () => {
+test('signing out everywhere ends other tabs', async () => {
   const jane = await person(server, 'Everywhere');
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -78,7 +78,7 @@ test('signing out everywhere ends other tabs too', async () => {
   await page.context().close();
 });
 
-test('the password is changed', async () => {
+test('password is changed', async () => {
   const jane = await person(server, 'Password');
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -99,7 +99,7 @@ for (const [name, action, done, left] of [
   ['Frozen', 'Freeze my account', 'Your account is frozen.', 403],
   ['Gone', 'Remove my account', 'Your account is gone.', 401],
 ]) {
-  test(`${action}: only who types the name does it`, async () => {
+  test(`${action} requires typing the name`, async () => {
     const jane = await person(server, name);
     const page = await tab(browser, server);
     await signIn(page, jane);
@@ -109,7 +109,7 @@ for (const [name, action, done, left] of [
     await inspect(page, 'a question');
     assert.ok(await dialog.getByRole('button', { name: action }).isDisabled());
     await page.keyboard.press('Escape');
-    assert.ok(await page.getByRole('button', { name: action }).evaluate((button) => button === document.activeElement), 'the focus is back');
+    assert.ok(await page.getByRole('button', { name: action }).evaluate((button) => button === document.activeElement), 'the focus returns to the button');
     await page.getByRole('button', { name: action }).click();
     await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
     await dialog.getByRole('button', { name: action }).click();

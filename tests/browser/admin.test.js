@@ -1,4 +1,4 @@
-// Administration: users, who calls most, mails that wait, and the audit.
+// Administration: users, busiest accounts, pending mails, audit.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,8 +6,8 @@ import { enter, inspect, open, tab } from './support/browser.js';
 import { key, person } from './support/people.js';
 import { stage } from './support/stage.js';
 
-// Nobody listens there, so mails wait.
-// Nobody listens there, so mails wait.
+// The mail server is unreachable, so mails stay pending.
+// The mail server is unreachable, so mails stay pending.
 const { server, browser } = await stage({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1', BACKEND_LOG: 'off' });
 const admin = await person(server, 'Boss', 'admin');
 
@@ -18,7 +18,7 @@ async function asAdmin(path) {
   return page;
 }
 
-test('users are found and changed, their keys ended, and all of it is on record', async () => {
+test('users are found, changed and audited, and their keys revoked', async () => {
   const jane = await person(server, 'Jane');
   const made = await key(server, jane);
   const page = await asAdmin('admin/users');
@@ -53,7 +53,7 @@ test('users are found and changed, their keys ended, and all of it is on record'
   await page.context().close();
 });
 
-test('the heaviest callers are told', async () => {
+test('busiest accounts are listed', async () => {
   const busy = await person(server, 'Busy');
   const made = await key(server, busy, { name: 'busy script' });
   const Authorization = `Basic ${Buffer.from(`${made.key}:${made.secret}`).toString('base64')}`;
@@ -63,7 +63,7 @@ test('the heaviest callers are told', async () => {
   await page.context().close();
 });
 
-test('mails that wait are listed and tried again', async () => {
+test('pending mails are listed and retried', async () => {
   await server.call('POST', '/signup', { body: { email: 'waits@example.com', language: 'en' } });
   const page = await asAdmin('admin/outbox');
   const row = page.getByRole('row', { name: /waits@example.com signup waits/ });
@@ -73,7 +73,7 @@ test('mails that wait are listed and tried again', async () => {
   await page.context().close();
 });
 
-test('the audit goes on in parts', async () => {
+test('audit is paged', async () => {
   const jane = await person(server, 'Often');
   for (let count = 0; count < 55; count += 1) await server.call('GET', `/admin/user/${jane.id}/jwt`, { token: admin.token });
   const page = await asAdmin('admin/audit');
@@ -83,7 +83,7 @@ test('the audit goes on in parts', async () => {
   await page.context().close();
 });
 
-test('who does not administer sees nothing of it', async () => {
+test('users without the role see no administration', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Curious'));
   await open(page, 'keys');

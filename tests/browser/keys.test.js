@@ -1,4 +1,4 @@
-// API keys: what they may do, their use, another secret, their end.
+// API keys: permissions, usage, rotation, revocation.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ const { server, browser } = await stage();
 
 const basic = (id, secret) => ({ Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` });
 
-test('level, life, scopes and addresses are those that were chosen', async () => {
+test('key has the chosen level, expiry, scopes and addresses', async () => {
   const jane = await person(server, 'Chooser');
   const page = await tab(browser, server);
   await enter(page, jane);
@@ -34,7 +34,7 @@ test('level, life, scopes and addresses are those that were chosen', async () =>
   await page.context().close();
 });
 
-test('nobody is offered a level above his own', async () => {
+test('levels above the own level are not offered', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Writer', 'user'));
   await open(page, 'keys/new');
@@ -42,7 +42,7 @@ test('nobody is offered a level above his own', async () => {
   await page.context().close();
 });
 
-test('use is told by day, another secret is given, and the end is everywhere', async () => {
+test('usage is listed by day, and rotation and revocation take effect', async () => {
   const jane = await person(server, 'Owner');
   const made = await key(server, jane, { name: 'used' });
   for (let count = 0; count < 3; count += 1) await server.call('GET', '/account/key', { headers: basic(made.key, made.secret) });
@@ -75,7 +75,7 @@ test('use is told by day, another secret is given, and the end is everywhere', a
   await page.context().close();
 });
 
-test('a secret is copied', async () => {
+test('secret is copied to the clipboard', async () => {
   const page = await tab(browser, server, { permissions: ['clipboard-read', 'clipboard-write'] });
   await enter(page, await person(server, 'Copier'));
   await open(page, 'keys/new');
@@ -87,7 +87,7 @@ test('a secret is copied', async () => {
   await page.context().close();
 });
 
-test('a key that was made while the answer was lost is made once, and can get a secret', async () => {
+test('key whose response was lost is created once and can be rotated', async () => {
   const jane = await person(server, 'Unlucky');
   const page = await tab(browser, server);
   await enter(page, jane);

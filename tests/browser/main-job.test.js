@@ -1,4 +1,4 @@
-// From an address to a key that looks measurements up: what the console is for.
+// The main job of the console: from sign-up to a key that looks up measurements.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,7 +24,7 @@ test('from sign-up to a key to a lookup', async () => {
   await page.getByLabel('New password').fill('correct horse battery');
   await page.getByRole('button', { name: 'Confirm my account' }).click();
   await page.getByText('Welcome! Your account is ready.').waitFor();
-  assert.equal(new URL(page.url()).search, '', 'the link of the mail is not kept in the address');
+  assert.equal(new URL(page.url()).search, '', 'the address no longer contains the link of the mail');
 
   await page.getByRole('link', { name: 'Measurements' }).click();
   await page.getByRole('link', { name: 'New set' }).click();
@@ -57,7 +57,7 @@ test('from sign-up to a key to a lookup', async () => {
 
 async function lookUp(key, secret) {
   const headers = { Authorization: `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}` };
-  // A key that is bound to one set names it.
+  // The page of a key for one set shows the name of the set.
   const whoami = await server.call('GET', '/whoami/key', { headers });
   assert.equal(whoami.status, 200);
   const read = await server.call('GET', `/apikeys/${key}/key`, { headers });
@@ -68,7 +68,7 @@ async function lookUp(key, secret) {
   return data;
 }
 
-test('a link that was used says so, and leads on', async () => {
+test('used link is reported with a next step', async () => {
   const page = await tab(browser, server);
   await page.goto(await server.link('jane@example.com'));
   await page.getByLabel('New password').fill('another password');
@@ -78,7 +78,7 @@ test('a link that was used says so, and leads on', async () => {
   await page.context().close();
 });
 
-test('what is no address is said at its field', async () => {
+test('invalid address is reported at its field', async () => {
   const page = await tab(browser, server);
   await open(page, 'signup');
   const field = page.getByLabel('E-mail address');

@@ -1,4 +1,4 @@
-// Signing in through a provider, as a new account and back again.
+// Signing in through a provider, with a new and with an existing account.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ async function come(page) {
   await page.getByRole('heading', { name: 'Almost there' }).waitFor();
 }
 
-test('a new account consents first, and signs in the same way later', async () => {
+test('new account consents first, and signs in the same way later', async () => {
   const page = await tab(browser, server);
   await come(page);
   await inspect(page, 'back from a provider');
@@ -36,7 +36,7 @@ test('a new account consents first, and signs in the same way later', async () =
   await page.context().close();
 });
 
-test('a way back that was not begun in this tab leads nowhere', async () => {
+test('callback that this tab did not begin is rejected', async () => {
   const begun = await tab(browser, server);
   await come(begun);
   const other = await tab(browser, server);

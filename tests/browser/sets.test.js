@@ -13,7 +13,7 @@ async function stored(who, { uuid }) {
   return (await server.call('GET', `/sets/${uuid}/jwt`, { token: who.token })).data.set;
 }
 
-test('what was not touched stays to the nanometre, in whatever unit it is shown', async () => {
+test('unchanged values stay exact in every unit', async () => {
   const jane = await person(server, 'Exact');
   const mine = await set(server, jane, { name: 'Exact', measies: { neck: 340.123456, chest: 927.1, shoulderSlope: 13.5 } });
   const page = await tab(browser, server);
@@ -37,7 +37,7 @@ test('what was not touched stays to the nanometre, in whatever unit it is shown'
   await page.context().close();
 });
 
-test('what is odd is said while typing, by the rules of the API', async () => {
+test('implausible values are reported while typing', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Odd'));
   await open(page, 'sets/new');
@@ -58,7 +58,7 @@ test('what is odd is said while typing, by the rules of the API', async () => {
   assert.equal(await neck.getAttribute('aria-invalid'), 'true');
   await page.getByLabel('Name', { exact: true }).fill('Odd');
   await page.getByRole('button', { name: 'Save' }).click();
-  // The focus is where it has to be put right.
+  // The focus moves to the invalid field.
   await page.waitForFunction((input) => input === document.activeElement, await neck.elementHandle());
   await neck.fill('38');
   await page.getByRole('button', { name: 'Save' }).click();
@@ -66,7 +66,7 @@ test('what is odd is said while typing, by the rules of the API', async () => {
   await page.context().close();
 });
 
-test('a mix-up of units is noticed', async () => {
+test('mix-up of units is reported', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Mixed'));
   await open(page, 'sets/new');
@@ -78,7 +78,7 @@ test('a mix-up of units is noticed', async () => {
   await page.context().close();
 });
 
-test('what a design still needs is counted while typing', async () => {
+test('missing measurements of a design are counted while typing', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Designer'));
   await open(page, 'sets/new');
@@ -95,7 +95,7 @@ test('what a design still needs is counted while typing', async () => {
   await page.context().close();
 });
 
-test('an export is imported again, as JSON and as YAML', async () => {
+test('export is imported again, as JSON and as YAML', async () => {
   const jane = await person(server, 'Carrier');
   const mine = await set(server, jane, { name: 'Carried', measies: { neck: 350 } });
   const page = await tab(browser, server);
@@ -124,7 +124,7 @@ test('an export is imported again, as JSON and as YAML', async () => {
   await page.context().close();
 });
 
-test('of two tabs the second is told, and loses nothing', async () => {
+test('second of two tabs is warned and loses nothing', async () => {
   const jane = await person(server, 'Twice');
   const mine = await set(server, jane, { name: 'Twice', measies: { neck: 350, chest: 900 } });
   const first = await tab(browser, server);
@@ -165,7 +165,7 @@ async function assertValue(locator, value) {
   assert.equal(await locator.inputValue(), value);
 }
 
-test('copies and removals', async () => {
+test('set is copied and deleted', async () => {
   const jane = await person(server, 'Remover');
   const mine = await set(server, jane, { name: 'Original', measies: { neck: 350 } });
   const page = await tab(browser, server);
@@ -181,7 +181,7 @@ test('copies and removals', async () => {
   await page.context().close();
 });
 
-test('a page with changes asks before it is left', async () => {
+test('page with unsaved changes asks before it is left', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Leaver'));
   await open(page, 'sets/new');

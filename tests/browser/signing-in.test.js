@@ -9,7 +9,7 @@ import { code } from './support/totp.js';
 
 const { server, browser } = await stage();
 
-test('a wrong password is refused, and the name stays', async () => {
+test('wrong password is refused, and the name stays', async () => {
   const jane = await person(server, 'Wrong');
   const page = await tab(browser, server);
   await open(page, 'signin');
@@ -21,7 +21,7 @@ test('a wrong password is refused, and the name stays', async () => {
   await page.context().close();
 });
 
-test('who wanted to see a page gets there after signing in', async () => {
+test('requested page is shown after the sign-in', async () => {
   const jane = await person(server, 'Wanted');
   const page = await tab(browser, server);
   await open(page, 'sets');
@@ -33,9 +33,9 @@ test('who wanted to see a page gets there after signing in', async () => {
   await page.context().close();
 });
 
-test('by a link in a mail, once', async () => {
+test('link in a mail signs in once', async () => {
   await person(server, 'Linked');
-  // Addresses of tests get no mail; a person of the real world does.
+  // Test addresses get no mail, so this one is outside the test domain.
   const email = 'linked@example.com';
   const made = await server.call('POST', '/signup', { body: { email, language: 'en' } });
   assert.equal(made.status, 201);
@@ -61,7 +61,7 @@ test('by a link in a mail, once', async () => {
   await second.context().close();
 });
 
-test('with a second factor, then with a scratch code, then without', async () => {
+test('second factor, scratch code and removal work', async () => {
   const jane = await person(server, 'Factor');
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -103,7 +103,7 @@ test('with a second factor, then with a scratch code, then without', async () =>
   await page.context().close();
 });
 
-/** Signs in with the password, and is asked for a code. */
+/** Signs in with the password, and reaches the question for a code. */
 async function ask(page, who) {
   await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
   await page.getByLabel('User name or e-mail address').fill(who.email);

@@ -79,7 +79,7 @@ mod tests {
 
     /// The check values of the catalogue of parametrised CRC algorithms.
     #[test]
-    fn the_sums_are_those_of_the_catalogue() {
+    fn sums_match_the_catalogue() {
         for (algorithm, sum) in [
             (CrcAlgorithm::Crc32IsoHdlc, 0xcbf4_3926),
             (CrcAlgorithm::Crc32Iscsi, 0xe306_9283),
