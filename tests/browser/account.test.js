@@ -18,7 +18,7 @@ test('profile is changed, and a taken name is reported at its field', async () =
   await page.getByLabel('About me').fill('I sew.');
   await page.getByLabel('I measure in').selectOption({ label: 'Inches (in)' });
   await page.getByRole('button', { name: 'Save' }).first().click();
-  await page.getByText('Somebody has this name already').waitFor();
+  await page.getByText('This name is taken or not allowed.').waitFor();
   await page.getByLabel('User name').fill('Profile two');
   await page.getByRole('button', { name: 'Save' }).first().click();
   await page.getByText('Saved.').waitFor();
@@ -53,14 +53,14 @@ test('export is a file that can be imported', async () => {
   const page = await tab(browser, server);
   await signIn(page, jane);
   await open(page, 'data');
-  await page.getByRole('button', { name: 'Make the file' }).click();
+  await page.getByRole('button', { name: 'Create the file' }).click();
   const downloading = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Download the file' }).click();
   const file = await (await downloading).path();
   assert.equal(JSON.parse(await readFile(file, 'utf8')).sets[0].name, 'Mine');
   await page.getByLabel('File').setInputFiles({ name: 'export.json', mimeType: 'application/json', buffer: await readFile(file) });
   await page.getByRole('button', { name: 'Import the file' }).click();
-  await page.getByText('Added: 0. Here already: 1.').waitFor();
+  await page.getByText('Added: 0. Already here: 1.').waitFor();
   await inspect(page, 'data');
   await page.context().close();
 });
@@ -89,7 +89,7 @@ test('password is changed', async () => {
   await page.getByText('The password or the code is wrong').waitFor();
   await page.getByLabel('Current password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Change password' }).click();
-  await page.getByText('Your password is changed.').waitFor();
+  await page.getByText('Your password has been changed.').waitFor();
   const body = { username: jane.name, password: 'a better one by far' };
   assert.equal((await server.call('POST', '/signin', { body })).status, 200);
   await page.context().close();
@@ -97,7 +97,7 @@ test('password is changed', async () => {
 
 for (const [name, action, done, left] of [
   ['Frozen', 'Freeze my account', 'Your account is frozen.', 403],
-  ['Gone', 'Remove my account', 'Your account is gone.', 401],
+  ['Gone', 'Delete my account', 'Your account has been deleted.', 401],
 ]) {
   test(`${action} requires typing the name`, async () => {
     const jane = await person(server, name);

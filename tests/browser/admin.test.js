@@ -24,23 +24,23 @@ test('users are found, changed and audited, and their keys revoked', async () =>
   const page = await asAdmin('admin/users');
   await page.getByLabel('Name or address').fill('nobody@example.com');
   await page.getByRole('button', { name: 'Search' }).click();
-  await page.getByText('Nobody was found.').waitFor();
+  await page.getByText('No users found.').waitFor();
   await page.getByLabel('Name or address').fill(jane.email);
   await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('link', { name: 'Jane' }).click();
   await page.getByLabel('Role').selectOption({ label: 'Curator' });
   await page.getByLabel('Calls a day with one key').fill('many');
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('This is no number.').waitFor();
+  await page.getByText('Enter a whole number.').waitFor();
   await page.getByLabel('Calls a day with one key').fill('42');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Saved.').waitFor();
   const { data } = await server.call('GET', `/admin/user/${jane.id}/jwt`, { token: admin.token });
   assert.deepEqual([data.user.role, data.quota], ['curator', 42]);
 
-  await page.getByRole('button', { name: 'End all API keys' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'End all API keys' }).click();
-  await page.getByText('The keys are ended.').waitFor();
+  await page.getByRole('button', { name: 'Revoke all API keys' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke all API keys' }).click();
+  await page.getByText('The keys have been revoked.').waitFor();
   const Authorization = `Basic ${Buffer.from(`${made.key}:${made.secret}`).toString('base64')}`;
   assert.equal((await server.call('GET', '/account/key', { headers: { Authorization } })).status, 401);
 
@@ -66,10 +66,10 @@ test('busiest accounts are listed', async () => {
 test('pending mails are listed and retried', async () => {
   await server.call('POST', '/signup', { body: { email: 'waits@example.com', language: 'en' } });
   const page = await asAdmin('admin/outbox');
-  const row = page.getByRole('row', { name: /waits@example.com signup waits/ });
+  const row = page.getByRole('row', { name: /waits@example.com signup pending/ });
   await row.waitFor();
-  await row.getByRole('button', { name: 'Try now' }).click();
-  await page.getByText('It is tried again now.').waitFor();
+  await row.getByRole('button', { name: 'Retry now' }).click();
+  await page.getByText('The mail is being sent again.').waitFor();
   await page.context().close();
 });
 
@@ -78,7 +78,7 @@ test('audit is paged', async () => {
   for (let count = 0; count < 55; count += 1) await server.call('GET', `/admin/user/${jane.id}/jwt`, { token: admin.token });
   const page = await asAdmin('admin/audit');
   assert.equal(await page.locator('tbody tr').count(), 50);
-  await page.getByRole('button', { name: 'Older ones' }).click();
+  await page.getByRole('button', { name: 'Older entries' }).click();
   await page.locator('tbody tr').nth(54).waitFor();
   await page.context().close();
 });
@@ -89,6 +89,6 @@ test('users without the role see no administration', async () => {
   await open(page, 'keys');
   assert.equal(await page.getByRole('link', { name: 'Audit' }).count(), 0);
   await open(page, 'admin/audit');
-  await page.getByText('You may not do this.').waitFor();
+  await page.getByText('You are not allowed to do this.').waitFor();
   await page.context().close();
 });

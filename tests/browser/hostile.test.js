@@ -32,7 +32,7 @@ test('markup is shown as text, and long names wrap', async () => {
     assert.equal(await page.evaluate(() => globalThis.hit), undefined, place);
   }
   await open(page, `sets/one/${sets[0].uuid}`);
-  await page.getByRole('button', { name: 'Remove this set' }).click();
+  await page.getByRole('button', { name: 'Delete this set' }).click();
   await page.getByRole('dialog').getByText(MARKUP).waitFor();
   await inspect(page, 'a dialog with markup');
   await page.context().close();
@@ -53,7 +53,7 @@ test('unknown addresses show an error page', async () => {
   for (const place of ['nowhere', 'sets/one/1', 'sets/one/%3Cb%3E', 'keys/one/..%2f..', 'keys/one/%', '<b>x</b>', 'admin/user/1']) {
     await open(page, place);
     const title = await page.getByRole('heading', { level: 1 }).textContent();
-    assert.ok(['There is nothing here', 'This page cannot be shown'].includes(title), `${place}: ${title}`);
+    assert.ok(['Page not found', 'This page could not be loaded'].includes(title), `${place}: ${title}`);
     assert.deepEqual(page.wrong, [], place);
   }
   await page.context().close();
@@ -95,7 +95,7 @@ test('account removed elsewhere is reported, and the input stays', async () => {
   const dialog = page.getByRole('dialog');
   await dialog.getByText('the account was closed elsewhere').waitFor();
   await dialog.getByRole('button', { name: 'Not now' }).click();
-  await page.getByText('You are not signed in, or no longer.').waitFor();
+  await page.getByText('You are not signed in any more.').waitFor();
   assert.equal(await page.getByLabel('Neck', { exact: true }).inputValue(), '36.5');
   await page.context().close();
 });
@@ -114,7 +114,7 @@ test('unreachable server is reported, and the input is saved later', async () =>
   const { jane, mine, page } = await editing('Patient');
   await server.end();
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('alert').getByText('The server does not answer.').waitFor();
+  await page.getByRole('alert').getByText('The server is not responding.').waitFor();
   assert.equal(await page.getByLabel('Neck', { exact: true }).inputValue(), '36.5');
   await inspect(page, 'no server');
   await server.begin();
@@ -125,7 +125,7 @@ test('unreachable server is reported, and the input is saved later', async () =>
 
   await server.end();
   await page.getByRole('link', { name: 'API keys', exact: true }).click();
-  await page.getByText('This page cannot be shown').waitFor();
+  await page.getByText('This page could not be loaded').waitFor();
   await server.begin();
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();

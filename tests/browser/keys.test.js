@@ -17,15 +17,15 @@ test('key has the chosen level, expiry, scopes and addresses', async () => {
   await open(page, 'keys/new');
   await page.getByLabel('Name').fill('chosen');
   await page.getByRole('radio', { name: 'Read and change' }).check();
-  await page.getByLabel('How long it works').selectOption({ label: '7 days' });
-  await page.getByRole('radio', { name: 'Some things only' }).check();
+  await page.getByLabel('Valid for').selectOption({ label: '7 days' });
+  await page.getByRole('radio', { name: 'Only some things' }).check();
   await page.getByRole('checkbox', { name: 'Read measurements' }).check();
-  await page.getByText('More limits').click();
+  await page.getByText('More restrictions').click();
   await page.getByLabel('From these addresses only').fill('192.0.2.0/24, nonsense');
-  await page.getByRole('button', { name: 'Make the key' }).click();
-  await page.getByText('One of these is neither an address nor a network.').waitFor();
+  await page.getByRole('button', { name: 'Create key' }).click();
+  await page.getByText('Enter IP addresses or networks, for example 192.0.2.0/24.').waitFor();
   await page.getByLabel('From these addresses only').fill('192.0.2.0/24, 127.0.0.1');
-  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByText('Copy it now').waitFor();
   const { data } = await server.call('GET', '/apikeys/jwt', { token: jane.token });
   const [made] = data.apikeys;
@@ -52,13 +52,13 @@ test('usage is listed by day, and rotation and revocation take effect', async ()
   await page.getByRole('row', { name: /used/ }).getByText('3', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'used' }).click();
   await page.getByText('3 calls in the last 30 days').first().waitFor();
-  await page.getByText('As a table').click();
+  await page.getByText('Show as a table').click();
   assert.equal(await page.getByRole('row').count(), 2);
 
   await page.getByRole('button', { name: 'New secret' }).click();
   await inspect(page, 'asking for another secret');
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('The old secret works on for').selectOption({ label: 'not at all' });
+  await dialog.getByLabel('The old secret stays valid').selectOption({ label: 'not at all' });
   await dialog.getByRole('button', { name: 'New secret' }).click();
   await page.getByText('Copy it now').waitFor();
   const secret = await page.locator('.secret').nth(1).textContent();
@@ -66,11 +66,11 @@ test('usage is listed by day, and rotation and revocation take effect', async ()
   assert.equal((await server.call('GET', '/account/key', { headers: basic(made.key, secret) })).status, 200);
   assert.equal((await server.call('GET', '/account/key', { headers: basic(made.key, made.secret) })).status, 401);
 
-  await page.getByRole('button', { name: 'End this key' }).click();
+  await page.getByRole('button', { name: 'Revoke this key' }).click();
   await dialog.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByRole('button', { name: 'End this key' }).click();
-  await dialog.getByRole('button', { name: 'End this key' }).click();
-  await page.getByText('The key used is ended.').waitFor();
+  await page.getByRole('button', { name: 'Revoke this key' }).click();
+  await dialog.getByRole('button', { name: 'Revoke this key' }).click();
+  await page.getByText('The key used has been revoked.').waitFor();
   assert.equal((await server.call('GET', '/account/key', { headers: basic(made.key, secret) })).status, 401);
   await page.context().close();
 });
@@ -80,7 +80,7 @@ test('secret is copied to the clipboard', async () => {
   await enter(page, await person(server, 'Copier'));
   await open(page, 'keys/new');
   await page.getByLabel('Name').fill('copied');
-  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByRole('button', { name: 'Copy: Secret' }).click();
   await page.getByText('Copied: Secret.').waitFor();
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^fsk_[0-9A-Za-z]{49}$/);
@@ -100,9 +100,9 @@ test('key whose response was lost is created once and can be rotated', async () 
     return route.abort();
   });
   await page.getByLabel('Name').fill('lost');
-  await page.getByRole('button', { name: 'Make the key' }).click();
-  await page.getByText('The server does not answer.').waitFor();
-  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
+  await page.getByText('The server is not responding.').waitFor();
+  await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByText('its secret was lost on the way').waitFor();
   const { data } = await server.call('GET', '/apikeys/jwt', { token: jane.token });
   assert.equal(data.apikeys.length, 1);

@@ -12,11 +12,11 @@ test('from sign-up to a key to a lookup', async () => {
   await page.goto('/');
   await page.getByRole('link', { name: 'Open the console' }).click();
   await settled(page);
-  await page.getByRole('link', { name: 'Make a new account' }).click();
-  await page.getByRole('heading', { name: 'Make an account' }).waitFor();
+  await page.getByRole('link', { name: 'Create an account' }).click();
+  await page.getByRole('heading', { name: 'Create an account' }).waitFor();
   await page.getByLabel('E-mail address').fill('jane@example.com');
   await page.getByRole('button', { name: 'Sign up' }).click();
-  await page.getByText('A mail to jane@example.com is on its way').waitFor();
+  await page.getByText('A mail is on its way to jane@example.com').waitFor();
 
   await page.goto(await server.link('jane@example.com'));
   await page.getByRole('heading', { name: 'Confirm your account' }).waitFor();
@@ -38,7 +38,7 @@ test('from sign-up to a key to a lookup', async () => {
   await page.getByRole('link', { name: 'New API key' }).click();
   await page.getByLabel('Name').fill('my script');
   await page.getByRole('radio', { name: 'One set of measurements' }).check();
-  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByText('Copy it now').waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Your new secret');
   await inspect(page, 'a new secret');
@@ -73,7 +73,7 @@ test('used link is reported with a next step', async () => {
   await page.goto(await server.link('jane@example.com'));
   await page.getByLabel('New password').fill('another password');
   await page.getByRole('button', { name: 'Confirm my account' }).click();
-  await page.getByText('A link works once').waitFor();
+  await page.getByText('A link works only once').waitFor();
   assert.equal(await page.getByLabel('New password').inputValue(), 'another password');
   await page.context().close();
 });
@@ -83,13 +83,13 @@ test('invalid address is reported at its field', async () => {
   await open(page, 'signup');
   const field = page.getByLabel('E-mail address');
   await page.getByRole('button', { name: 'Sign up' }).click();
-  await page.getByText('This is needed.').waitFor();
+  await page.getByText('This field is required.').waitFor();
   await field.fill('jane');
   await page.getByRole('button', { name: 'Sign up' }).click();
-  await page.getByText('This is no e-mail address.').waitFor();
+  await page.getByText('Enter a valid e-mail address.').waitFor();
   assert.equal(await field.getAttribute('aria-invalid'), 'true');
   const described = await field.evaluate((input) => document.getElementById(input.getAttribute('aria-describedby')).textContent);
-  assert.equal(described, 'This is no e-mail address.');
+  assert.equal(described, 'Enter a valid e-mail address.');
   assert.ok(await field.evaluate((input) => input === document.activeElement));
   await inspect(page, 'a field with an error');
   await page.context().close();

@@ -17,7 +17,7 @@ const { server, browser } = await stage({
 
 async function come(page) {
   await open(page, 'signin');
-  await page.getByRole('button', { name: 'Sign in through GitHub' }).click();
+  await page.getByRole('button', { name: 'Sign in with GitHub' }).click();
   await page.getByRole('heading', { name: 'Almost there' }).waitFor();
 }
 
@@ -41,7 +41,7 @@ test('callback that this tab did not begin is rejected', async () => {
   await come(begun);
   const other = await tab(browser, server);
   await other.goto(begun.url());
-  await other.getByText('This sign-in took too long or was used already.').waitFor();
+  await other.getByText('This sign-in took too long or has already been used.').waitFor();
   assert.equal(await other.getByRole('button', { name: 'Sign in', exact: true }).count(), 0);
   await begun.context().close();
   await other.context().close();

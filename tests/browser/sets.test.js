@@ -44,15 +44,15 @@ test('implausible values are reported while typing', async () => {
   const elbow = page.getByLabel('Shoulder to elbow');
   await elbow.fill('70');
   await page.getByLabel('Shoulder to wrist').fill('60');
-  await page.getByText('Shoulder to wrist is larger than Shoulder to elbow on every body, and here it is not.').first().waitFor();
-  await page.getByText('Worth a second look').waitFor();
+  await page.getByText('Shoulder to wrist is larger than Shoulder to elbow on every body, but not here.').first().waitFor();
+  await page.getByText('Please check:').waitFor();
   await inspect(page, 'a warning');
   await elbow.fill('35');
-  await page.getByText('Worth a second look').waitFor({ state: 'detached' });
+  await page.getByText('Please check:').waitFor({ state: 'detached' });
 
   const neck = page.getByLabel('Neck', { exact: true });
   await neck.fill('1e9');
-  await page.getByText('This is no number.').waitFor();
+  await page.getByText('Enter a number, for example 36 1/2.').waitFor();
   await neck.fill('99999');
   await page.getByText('No body measures that.').waitFor();
   assert.equal(await neck.getAttribute('aria-invalid'), 'true');
@@ -74,7 +74,7 @@ test('mix-up of units is reported', async () => {
   for (const [name, value] of [['Neck', '38.6'], ['Chest', '101.5'], ['Waist', '84.5'], ['Hips', '90.5'], ['Inseam', '79.5']]) {
     await page.getByLabel(name, { exact: true }).fill(value);
   }
-  await page.getByText('All lengths together look as if they were in another unit.').waitFor();
+  await page.getByText('All lengths look as if they were in another unit.').waitFor();
   await page.context().close();
 });
 
@@ -85,12 +85,12 @@ test('missing measurements of a design are counted while typing', async () => {
   await page.getByLabel('For which design?').selectOption('albert');
   const { data } = await server.call('GET', '/designs/albert');
   const needed = data.design.required;
-  await page.getByText(`albert: 0 of ${needed.length} needed measurements`).waitFor();
+  await page.getByText(`albert: 0 of ${needed.length} required measurements`).waitFor();
   const shown = page.locator('.measure:visible');
   assert.equal(await shown.count(), needed.length + data.design.optional.length);
   const inputs = page.locator('.measure.wanted input');
   for (let number = 0; number < needed.length; number += 1) await inputs.nth(number).fill('90');
-  await page.getByText(`albert: ${needed.length} of ${needed.length} needed measurements`).waitFor();
+  await page.getByText(`albert: ${needed.length} of ${needed.length} required measurements`).waitFor();
   await inspect(page, 'a design that is complete');
   await page.context().close();
 });
@@ -110,16 +110,16 @@ test('export is imported again, as JSON and as YAML', async () => {
   await open(page, 'sets/import');
   await page.getByLabel('File').setInputFiles({ name: 'a.json', mimeType: 'application/json', buffer: file });
   await page.getByRole('button', { name: 'Import' }).click();
-  await page.getByText('Added: 0. Here already: 1.').waitFor();
+  await page.getByText('Added: 0. Already here: 1.').waitFor();
   await open(page, 'sets/import');
   await page.getByLabel('Text').fill('name: From YAML\nunits: cm\nmeasurements:\n  neck: 36.5\n  tail: 3\n');
   await page.getByRole('button', { name: 'Import' }).click();
-  await page.getByText('Added: 1. Here already: 0. Left out: measies.tail.').waitFor();
+  await page.getByText('Added: 1. Already here: 0. Ignored: measies.tail.').waitFor();
   await page.getByRole('link', { name: 'From YAML' }).waitFor();
   await open(page, 'sets/import');
   await page.getByLabel('Text').fill('{"name": "Bad", "measurements": {"neck": -1}}');
   await page.getByRole('button', { name: 'Import' }).click();
-  await page.getByText('One of the measurements is no number').waitFor();
+  await page.getByText('One of the measurements is not a number').waitFor();
   assert.match(await page.getByLabel('Text').inputValue(), /Bad/);
   await page.context().close();
 });
@@ -144,7 +144,7 @@ test('second of two tabs is warned and loses nothing', async () => {
   await inspect(second, 'a conflict');
   assert.equal(await second.getByLabel('Chest', { exact: true }).inputValue(), '95');
   assert.deepEqual((await stored(jane, mine)).measies, { neck: 360, chest: 900 });
-  await second.getByRole('button', { name: 'Put my changes over it' }).click();
+  await second.getByRole('button', { name: 'Overwrite with my changes' }).click();
   await second.getByText('Saved.').waitFor();
   const both = await stored(jane, mine);
   assert.deepEqual([both.measies, both.notes], [{ neck: 360, chest: 950 }, 'From the first tab.']);
@@ -153,7 +153,7 @@ test('second of two tabs is warned and loses nothing', async () => {
 
   await first.getByLabel('Neck', { exact: true }).fill('37');
   await first.getByRole('button', { name: 'Save' }).click();
-  await first.getByRole('button', { name: 'Show what is stored, drop mine' }).click();
+  await first.getByRole('button', { name: 'Discard my changes and show the stored set' }).click();
   await settled(first);
   await first.locator('input[inputmode=decimal]').first().waitFor();
   await assertValue(first.getByLabel('Chest', { exact: true }), '95');
@@ -173,9 +173,9 @@ test('set is copied and deleted', async () => {
   await open(page, `sets/one/${mine.uuid}`);
   await page.getByRole('button', { name: 'Make a copy' }).click();
   await page.getByText('This is the copy.').waitFor();
-  await page.getByRole('button', { name: 'Remove this set' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Remove this set' }).click();
-  await page.getByText('is gone.').waitFor();
+  await page.getByRole('button', { name: 'Delete this set' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete this set' }).click();
+  await page.getByText('has been deleted.').waitFor();
   const { data } = await server.call('GET', '/sets/jwt', { token: jane.token });
   assert.deepEqual(data.sets.map(({ name }) => name), ['Original']);
   await page.context().close();

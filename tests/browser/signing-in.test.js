@@ -57,7 +57,7 @@ test('link in a mail signs in once', async () => {
   const second = await tab(browser, server);
   await second.goto(sent);
   await second.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await second.getByText('A link works once').waitFor();
+  await second.getByText('A link works only once').waitFor();
   await second.context().close();
 });
 
@@ -66,17 +66,17 @@ test('second factor, scratch code and removal work', async () => {
   const page = await tab(browser, server);
   await signIn(page, jane);
   await page.getByRole('link', { name: 'Signing in' }).click();
-  await page.getByRole('button', { name: 'Set it up' }).click();
+  await page.getByRole('button', { name: 'Set up' }).click();
   const picture = page.getByRole('img', { name: /QR code/ });
   await picture.waitFor();
   assert.ok(await picture.evaluate((image) => image.decode().then(() => image.naturalWidth > 0)), 'the QR code is a picture');
   await inspect(page, 'setting up the second factor');
   const secret = await page.locator('.secret').textContent();
-  await page.getByLabel('Code of your app').fill('000000');
-  await page.getByRole('button', { name: 'Switch it on' }).click();
+  await page.getByLabel('Code from your app').fill('000000');
+  await page.getByRole('button', { name: 'Turn on' }).click();
   await page.getByText('This code is wrong.').waitFor();
-  await page.getByLabel('Code of your app').fill(code(secret));
-  await page.getByRole('button', { name: 'Switch it on' }).click();
+  await page.getByLabel('Code from your app').fill(code(secret));
+  await page.getByRole('button', { name: 'Turn on' }).click();
   await page.getByText('Keep these codes').waitFor();
   await inspect(page, 'scratch codes');
   const scratch = (await page.locator('.secret').textContent()).split('\n');
@@ -84,21 +84,21 @@ test('second factor, scratch code and removal work', async () => {
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
 
   await ask(page, jane);
-  await page.getByLabel('Code of your app').fill(code(secret));
+  await page.getByLabel('Code from your app').fill(code(secret));
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
 
   await ask(page, jane);
-  await page.getByLabel('Code of your app').fill(scratch[0]);
+  await page.getByLabel('Code from your app').fill(scratch[0]);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
 
   await page.getByRole('link', { name: 'Signing in' }).click();
-  await page.getByText('Switch it off').first().click();
+  await page.getByText('Turn off').first().click();
   await page.getByRole('textbox', { name: 'Password', exact: true }).fill(PASSWORD);
-  await page.getByLabel('Code of your app').fill(scratch[1]);
-  await page.getByRole('button', { name: 'Switch it off' }).click();
+  await page.getByLabel('Code from your app').fill(scratch[1]);
+  await page.getByRole('button', { name: 'Turn off' }).click();
   await page.getByText('The second factor is off.').waitFor();
   await page.context().close();
 });
@@ -109,5 +109,5 @@ async function ask(page, who) {
   await page.getByLabel('User name or e-mail address').fill(who.email);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.getByText('This account also asks for a code.').waitFor();
+  await page.getByText('This account also requires a code.').waitFor();
 }
