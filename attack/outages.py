@@ -28,7 +28,7 @@ def settled(options, data, server, writers, settings=SETTINGS):
     print(f"{len(writers.acknowledged):,} writes acknowledged, {dict(writers.refused)} refused and sent again, "
           f"longest time without one {writers.longest_gap_s:.1f} s")
     problems = [f"{len(lost)} acknowledged writes are lost"] if lost else []
-    problems += [f"{len(twice)} writes are there twice"] if twice else []
+    problems += [f"{len(twice)} writes are stored twice"] if twice else []
     verify = subprocess.run([options.binary, "verify", "--data", data], env=os.environ | settings, capture_output=True, text=True)
     return problems + ([f"verify: {verify.stdout}{verify.stderr}"] if verify.returncode else [])
 
