@@ -1,5 +1,5 @@
 //! The clients that are generated from the OpenAPI description: the generators report no warnings, and the clients do
-//!  the main job.
+//! the main job.
 
 use std::fs;
 use std::os::unix::fs::symlink;

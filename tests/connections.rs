@@ -1,5 +1,5 @@
 //! Connections of `bespoke serve` from the view of a TCP client: refusals before the body is read, pipelined requests, and bytes
-//!  that are not HTTP.
+//! that are not HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};

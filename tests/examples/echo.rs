@@ -1,7 +1,7 @@
 //! A minimal function that misbehaves on request, for the tests of the emulator.
 //!
 //! The paths `/fail`, `/panic`, `/exit`, `/large` and `/binary` do what their names say. Any other path returns the event and the
-//!  number of earlier events. With `ECHO_STREAMING` it streams its response, and with `ECHO_NO_INIT` it exits before the first event.
+//! number of earlier events. With `ECHO_STREAMING` it streams its response, and with `ECHO_NO_INIT` it exits before the first event.
 
 #![expect(
     clippy::disallowed_methods,

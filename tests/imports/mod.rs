@@ -1,7 +1,7 @@
 //! No import cycle of the workspace has more than three files.
 //!
 //! A cycle is a set of files each of which needs all others, so its files can only be understood together. A few files
-//!  may form one, for example a type and its error. More than three indicate a missing layer.
+//! may form one, for example a type and its error. More than three indicate a missing layer.
 //!
 //! The layers of the storage engine are checked in addition: a file may import only files of its own layer and of lower ones.
 //!

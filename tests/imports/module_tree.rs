@@ -10,7 +10,7 @@
 //! - A module that is written inside another file belongs to that file.
 //!
 //! These do not count as imports: the declaration of a module (`mod child;`), the re-export of an item of a child, and
-//!  code that is compiled for tests only.
+//! code that is compiled for tests only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -18,7 +18,7 @@ const FILTER: &str = "AWS::Logs::MetricFilter";
 const NOT_DELIVERED: &str = "a mail could not be delivered";
 
 /// Whether a line matches a filter pattern of CloudWatch Logs. Supports the part of the language that the template uses: terms
-///  joined by `&&`, each of which compares one property with a text or a number, or tests that it is true.
+/// joined by `&&`, each of which compares one property with a text or a number, or tests that it is true.
 fn matches(pattern: &str, line: &Value) -> bool {
     let terms = pattern.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let term = Regex::new(r#"^\s*\$\.(\w+) (?:= (?:"([^"*]*)"|(\d+))|IS (TRUE))\s*$"#).expect("an expression");

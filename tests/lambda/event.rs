@@ -8,7 +8,7 @@ use bespoke_tests::support::Key;
 use serde_json::{Value, json};
 
 /// A sample, and the expected status: with the demonstration key as in the file, and with a key that may write in its
-///  place. The first part of a name is the function.
+/// place. The first part of a name is the function.
 pub(super) struct Sample {
     pub(super) name: &'static str,
     pub(super) status: u16,

@@ -1,5 +1,5 @@
 //! Each sample gets the same response from the function's own binary, from `bespoke serve` with all functions, and from
-//!  `bespoke invoke`. Each of the three works on a copy of the same installation.
+//! `bespoke invoke`. Each of the three works on a copy of the same installation.
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ async fn same(function: &str) {
 }
 
 /// Compares the samples of a function, or all samples for the function that serves all routes. `bespoke invoke` selects the function by
-///  the path, so its responses cannot be compared with those of that function.
+/// the path, so its responses cannot be compared with those of that function.
 async fn compare(function: &str, origin: &Installation, settings: Settings<'_>, of: impl Fn(&Sample) -> (Value, u16)) {
     let serves_all = function == "all";
     let copies = [origin.copy(), origin.copy(), origin.copy()];

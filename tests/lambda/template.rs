@@ -135,7 +135,7 @@ impl Route {
 }
 
 /// The function that an integration invokes if each folder has its own: its alias if traffic is shifted, and otherwise its
-///  newest code. Checks that the function for all routes, if there is only one, is invoked in the same way.
+/// newest code. Checks that the function for all routes, if there is only one, is invoked in the same way.
 fn invoked(integration: &Value) -> String {
     let target = |id: &str| json!({ "If": ["ShiftsTraffic", { "Ref": format!("{id}.Alias") }, { "GetAtt": format!("{id}.Arn") }] });
     let uri = &integration["IntegrationUri"]["If"];
@@ -188,7 +188,7 @@ pub(super) fn routes(template: &Value) -> Vec<Route> {
 }
 
 /// The route that API Gateway selects: the exact path, else the longest greedy one, else the default; of two routes for one path,
-///  that of the method. Letter case matters. A greedy parameter may be empty, so `/console/{proxy+}` covers `/console/`.
+/// that of the method. Letter case matters. A greedy parameter may be empty, so `/console/{proxy+}` covers `/console/`.
 pub(super) fn select<'a>(routes: &'a [Route], method: &str, path: &str) -> &'a Route {
     let takes = |route: &&Route| route.method.as_deref().is_none_or(|of_route| of_route == method);
     let rank = |route: &&Route| (route.path.len(), route.method.is_some());
@@ -372,7 +372,7 @@ fn each_route_of_the_gateway_belongs_to_a_route_of_its_function() {
 }
 
 /// The documentation of AWS does not say whether a gateway drops the slash at the end of a path before it compares, so both
-///  forms must reach the same function.
+/// forms must reach the same function.
 #[test]
 fn trailing_slash_reaches_the_same_function() {
     let template = template();

@@ -5,7 +5,7 @@ use bespoke_web::{Access, Route, Scheme};
 use serde_json::{Value, json};
 
 /// The expected access of each route, independent of the code: a route that is missing here, or whose handler differs, fails.
-///  `None` is everyone; a number is the lowest level. The list of public routes may only shrink.
+/// `None` is everyone; a number is the lowest level. The list of public routes may only shrink.
 const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/signup", None),
     ("POST", "/confirm/signup/{id}", None),

@@ -1,6 +1,6 @@
 //! No body, path, query or header causes a response of 500 or more, or ends the process, on any route. A generator with a fixed
-//!  seed derives the requests from the table of routes and the description; each response is compared with the description
-//!  as well.
+//! seed derives the requests from the table of routes and the description; each response is compared with the description
+//! as well.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{Answer, App, Key, Person, functions};

@@ -1,8 +1,8 @@
 //! Checksums for the SDK of S3, in place of the published crate `crc-fast`.
 //!
 //! The published crate computes some forty checksums with a table of 16 or 32 KiB each, and links all of them into each caller:
-//!  0.7 MB, a tenth of every function. The SDK calls three, and only if a checksum is required, which is turned off here. The
-//!  workspace replaces the crate by this one (`[patch.crates-io]`); the checksums are computed by the crate `crc`.
+//! 0.7 MB, a tenth of every function. The SDK calls three, and only if a checksum is required, which is turned off here. The
+//! workspace replaces the crate by this one (`[patch.crates-io]`); the checksums are computed by the crate `crc`.
 //!
 //! This crate must not depend on any other crate of the workspace.
 //!
@@ -51,7 +51,7 @@ impl Digest {
         }
     }
 
-    /// The checksum; one of 32 bits stands in the lower half.
+    /// The checksum. One of 32 bits is in the lower half.
     pub fn finalize(self) -> u64 {
         match self.0 {
             State::Short(digest) => digest.finalize().into(),
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// The checksum of bytes that are all there.
+/// The checksum of complete data.
 pub fn checksum(algorithm: CrcAlgorithm, bytes: &[u8]) -> u64 {
     let mut digest = Digest::new(algorithm);
     digest.update(bytes);

@@ -6,7 +6,7 @@
 //! - a token in a response to an impersonator that does not name the impersonator, or that expires after theirs.
 //!
 //! The rules define the permissions a second time, independent of the code under test. To cover a new operation, add its
-//!  request to `requests.rs` and, if it takes the id of a record, the level at which a stranger may use that record to `rules.rs`.
+//! request to `requests.rs` and, if it takes the id of a record, the level at which a stranger may use that record to `rules.rs`.
 
 mod callers;
 mod requests;

@@ -228,7 +228,7 @@ impl App {
     }
 
     /// An account with the role `user`, signed up and confirmed over HTTP, with a password and a key of
-    ///  level 4.
+    /// level 4.
     pub async fn person(&self, name: &str) -> Person {
         self.person_as(name, "user").await
     }

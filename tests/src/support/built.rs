@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Variables that Cargo sets for the package of a test. A build script that reruns when these change (that of `ring`) would
-///  cause half of the dependencies to be compiled again, now and after the tests.
+/// cause half of the dependencies to be compiled again, now and after the tests.
 const OF_THE_TEST: [&str; 7] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_LINKS",
@@ -23,7 +23,7 @@ const OF_THE_TEST: [&str; 7] = [
 const RUN: &str = "NEXTEST_RUN_ID";
 
 /// The executable of the workspace's binary `name`, up to date, for the profile and target directory of this test. Cargo is called once
-///  for each process and name, or for each run and name of nextest, which starts a process for each test.
+/// for each process and name, or for each run and name of nextest, which starts a process for each test.
 ///
 /// # Panics
 /// If the build fails, with the message of Cargo.

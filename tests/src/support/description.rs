@@ -32,7 +32,7 @@ fn close(schema: &mut Value) {
 }
 
 /// Checks that the description of the route contains this response: its status, content type, error code, and
-///  the schema of its body.
+/// the schema of its body.
 ///
 /// # Panics
 /// If it does not.

@@ -1,9 +1,9 @@
 //! The Lambda Runtime API and Extensions API, enough of them to run a function's own binary as Lambda would.
 //!
 //! One emulator runs one process, like one execution environment: it delivers one event at a time, and the process
-//!  stays alive between them. From <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
-//!  <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>. Not implemented: SnapStart, the Telemetry API, and
-//!  events for extensions, because the runtime's own shutdown helper subscribes to none.
+//! stays alive between them. From <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>. Not implemented: SnapStart, the Telemetry API, and
+//! events for extensions, because the runtime's own shutdown helper subscribes to none.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -126,7 +126,7 @@ impl RuntimeApi {
     }
 
     /// Starts `binary` with the variables that Lambda sets, and `env`, without the test's own environment. Its
-    ///  function name is its file name. The process ends when the returned value is dropped.
+    /// function name is its file name. The process ends when the returned value is dropped.
     ///
     /// # Panics
     /// If `binary` cannot be executed, or outside of a tokio runtime.
@@ -224,7 +224,7 @@ pub struct Function {
 
 impl Function {
     /// Delivers one event to the function and waits for its response. A streamed response has the shape of a buffered one:
-    ///  `statusCode`, `headers`, `cookies`, `body`, `isBase64Encoded` (true if the body is not UTF-8).
+    /// `statusCode`, `headers`, `cookies`, `body`, `isBase64Encoded` (true if the body is not UTF-8).
     ///
     /// # Errors
     /// See [`InvokeError`].
@@ -264,7 +264,7 @@ impl Function {
     }
 
     /// Ends the process as Lambda ends one with an extension: SIGTERM, then SIGKILL if it is still alive. Lambda waits 500 ms
-    ///  in between; this waits as long as an invocation may take, so that a slow machine fails no test.
+    /// in between; this waits as long as an invocation may take, so that a slow machine fails no test.
     ///
     /// # Panics
     /// If the process survives the SIGTERM.

@@ -1,5 +1,5 @@
 //! Checks that no secret and no personal data reach a log. The values of requests and responses are remembered here; the log of
-//!  the code under test, in this process or in one that the test starts, must not contain any of them.
+//! the code under test, in this process or in one that the test starts, must not contain any of them.
 
 use std::collections::BTreeSet;
 use std::io::Write;

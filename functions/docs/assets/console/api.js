@@ -71,7 +71,7 @@ export async function mine(method, path, options = {}) {
 
 /**
  * An operation that creates something: returns the headers with which it can be repeated without creating it twice, as long as `body`
- *  stays the same.
+ * stays the same.
  */
 export function intention() {
   let [key, before] = [];

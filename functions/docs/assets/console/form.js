@@ -51,7 +51,7 @@ export function radios({ legend, name, options, value }) {
 
 /**
  * A form. `fields` are the fields by name; `places` maps error codes to fields. `send` submits it; its exceptions are shown, and the
- *  input stays.
+ * input stays.
  */
 export function form({ fields = {}, places = {}, parts, submit, kind = 'primary', send }) {
   const problem = el('div', { class: 'form-problem', role: 'alert' });

@@ -21,7 +21,7 @@ export function shown(value) {
 
 /**
  * The number that the user has typed: with a point or a comma, or with a fraction as on a tape measure (`36 1/2`, `36½`).
- *  Null for an empty text, NaN for an invalid one.
+ * Null for an empty text, NaN for an invalid one.
  */
 export function typed(text) {
   const plain = text.replace(/[¼½¾⅛⅜⅝⅞⅓⅔]/g, (sign) => ` ${FRACTIONS[sign]}`).replace(/\s+/g, ' ').trim();

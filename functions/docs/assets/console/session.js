@@ -1,5 +1,5 @@
 // The session of this tab. The token is kept in sessionStorage: it is deleted with the tab, and no other site or tab
-//  can read it.
+// can read it.
 
 import { inTab } from './store.js';
 
