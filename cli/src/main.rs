@@ -39,8 +39,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// glibc's allocator gives each thread an arena that keeps freed memory. Batches and blocking work run on many
-/// threads, so that an import would take three times the memory, and more the longer it runs.
+/// glibc's allocator gives each thread an arena that keeps freed memory. Because batches and blocking work run on many
+/// threads, an import with it takes three times the memory, which grows over time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -7,7 +7,7 @@ async fn subscribe(app: &App, body: &Value) -> Answer {
     app.post("/subscriber").json(body).send().await
 }
 
-/// A confirmed subscriber; returns the id and the check.
+/// Subscribes and confirms an address; returns the id and the check of the subscription.
 async fn subscribed(app: &App, email: &str) -> (String, String) {
     let made = subscribe(app, &json!({ "email": email, "language": "en", "test": "yes please" })).await;
     let data = made.expect_status(200)["data"].clone();

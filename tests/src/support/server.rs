@@ -15,7 +15,7 @@ use super::{binary, secrets};
 /// The longest start of a server, in seconds. It is reached only if the start fails.
 const START_LIMIT_S: u64 = 60;
 
-/// A running server. It is killed when this value is dropped, and must not have written a secret.
+/// A running server. Dropping it kills the process and checks that its output contains no secret.
 pub struct Server {
     child: Child,
     /// The threads that read its output to the end.
