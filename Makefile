@@ -4,54 +4,54 @@
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-check: ## everything that CI runs, with the duration of each step
+check: ## run everything that CI runs, and print the duration of each step
 	@ci/check
 
-check-browser: ## the console in a real browser (needs chromium; installs it for root)
+check-browser: ## test the console in a real browser (needs chromium; installs it for root)
 	@ci/check-browser
 
 fmt: ## format the Rust code
 	cargo fmt --all
 
-audit: ## known vulnerabilities of what we depend on; fails where a database cannot be reached
+audit: ## search the dependencies for known vulnerabilities; fails if a database is unreachable
 	@ci/install
 	@ci/audit --insist
 
-attack-schema: ## hold a release server against its own description, with some hundred thousand made-up requests
+attack-schema: ## compare a release server with its own description, by some hundred thousand generated requests
 	@ci/install
 	cargo build --release --locked --bin bespoke
 	attack/schema
 
-fuzz: ## throw mutated bytes at everything that reads them, ten minutes each; what is found is named
+fuzz: ## fuzz each parser of untrusted input for ten minutes
 	@fuzz/run
 
-faults: ## play bad days on a release server: kills, a full disk, a failing bucket, clocks, crowds, guesses, processes that share a bucket (40 minutes)
+faults: ## test a release server under faults: kills, a full disk, a failing bucket, clocks, crowds, guesses, a shared bucket (40 minutes)
 	@ci/install
 	cargo build --release --locked --bin bespoke
 	attack/faults
 
-bundle: ## build every Lambda function into target/lambda, and show that each fits
+bundle: ## build every Lambda function into target/lambda, and check its size
 	@ci/bundle
 
 image: ## build the container image of `bespoke serve` into target/image, without a daemon
 	cargo build --release --locked --bin bespoke
 	@ci/image
 
-bench: ## measure `bespoke serve` and write docs/performance.md
+bench: ## measure `bespoke serve`, and write docs/performance.md
 	cargo build --release --locked -p bespoke-cli --bin bespoke --example ceiling
 	bench/run --write
 
-bench-cold: ## measure what the functions of make bundle take from cold and write docs/performance.md
+bench-cold: ## measure the cold starts of the functions of make bundle, and write docs/performance.md
 	cargo build --release --locked --bin bespoke
 	ci/bundle
 	ci/bundle smallest
 	bench/cold --write
 
-bench-keys: ## measure what verifying a key costs, and count a million calls over four processes of which one is killed
+bench-keys: ## measure the verification of a key, and check the count of a million calls over four processes, one of which is killed
 	cargo bench --locked -p bespoke-core --bench credentials
 	cargo build --release --locked --bin bespoke
 	bench/counts
 
-bench-storage: ## measure the storage engine beside plain SQLite and write docs/performance.md
+bench-storage: ## compare the storage engine with plain SQLite, and write docs/performance.md
 	@ci/install
 	cargo run --release --locked -p bespoke-storage --example benchmark -- "$(CURDIR)/target" --write

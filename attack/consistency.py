@@ -1,10 +1,10 @@
-"""Processes that share a bucket look like one: checked from outside, while they are killed, stopped and paused.
+"""Checks from outside that processes on a shared bucket behave like one process, while they are killed, stopped and paused.
 
 - Registers: a read that begins after a write was acknowledged, or after another read ended, never shows an older value, at any
   process.
-- Races: of all who change a record under one `If-Match`, exactly one wins.
+- Races: of all concurrent changes of a record with one `If-Match`, exactly one succeeds.
 - Revocations: a key that was revoked, and a token of a blocked account, are refused by every process from the acknowledgement on.
-- Restores: a state that was acknowledged comes back byte for byte.
+- Restores: an acknowledged state is restored byte for byte.
 """
 
 import json
@@ -17,7 +17,7 @@ from cluster import NO_ANSWER, Bucket, Cluster, until
 from stage import TEST_DOMAIN
 
 REGISTERS = 3
-# How long a request is repeated that meets a process that is down.
+# How long a request is repeated if its process is down.
 PATIENCE_S = 60
 RESTORES = 10
 SHORT_RESTORES = 5
@@ -75,7 +75,7 @@ class Run:
 
         found = until(time.monotonic() + PATIENCE_S, attempt)
         if found is None:
-            raise AssertionError(f"nobody could sign up for {PATIENCE_S} s")
+            raise AssertionError(f"no sign-up succeeded for {PATIENCE_S} s")
         return found
 
 
@@ -143,7 +143,7 @@ class Register:
         if len(won) > 1:
             return self.run.complain(f"{self.path}: processes {won} all won turn {turn}")
         if not won and refused == len(answers):
-            return self.run.complain(f"{self.path}: nobody won turn {turn}")
+            return self.run.complain(f"{self.path}: no process won turn {turn}")
         if won:
             self.run.count("races")
         return self.settle(turn, won, known[1], deadline)

@@ -1,4 +1,4 @@
-"""Crowds of clients: idle ones, slow ones, and ones with large bodies. Others are answered meanwhile, and memory is bounded."""
+"""Crowds of idle clients, slow clients, and clients with large bodies. Other requests are still served, and memory is bounded."""
 
 import collections
 import json
@@ -24,7 +24,7 @@ HEAD_BYTES = (62_000, 15_000)
 # Memory that unfinished heads may take in the server: their budget, and for each connection the buffer of the HTTP library.
 HEADS_LIMIT_BYTES = 16 * 1024 * 1024
 CONNECTION_LIMIT_BYTES = 24 * 1024
-# Memory that may remain taken once the connections are gone, and the time until then.
+# Memory that may remain in use after the connections are closed, and the time until then.
 REMAINING_LIMIT_BYTES = 64 * 1024 * 1024
 RELEASE_LIMIT_S = 30
 # The usual soft limit of open files per process.
@@ -54,21 +54,21 @@ def memory_bytes(server, field="VmRSS"):
 
 
 def others(server, authorization, count=100):
-    """What is wrong with how somebody else is answered meanwhile."""
+    """Problems of requests of another client in the meantime."""
     times = []
     for _ in range(count):
         began = time.monotonic()
         status, _ = call(server, "GET", "/account/jwt", authorization=authorization)
         times.append(time.monotonic() - began)
         if status != 200:
-            return [f"somebody else was answered {status}"]
+            return [f"another client got {status}"]
     print(f"  others: median {statistics.median(times) * 1000:.1f} ms, longest {max(times) * 1000:.0f} ms; "
           f"memory {memory_bytes(server) / 1e6:.0f} MB")
-    return [f"somebody else waited {max(times):.1f} s"] if max(times) > ANSWER_LIMIT_S else []
+    return [f"another client waited {max(times):.1f} s"] if max(times) > ANSWER_LIMIT_S else []
 
 
 def ended(clients):
-    """How many connections the server has ended, looked at until the deadline."""
+    """The number of connections that the server has closed by the deadline."""
     limit = time.monotonic() + DEADLINE_LIMIT_S
     open_ones = list(clients)
     while open_ones and time.monotonic() < limit:
@@ -78,7 +78,7 @@ def ended(clients):
 
 
 def is_ended(client, wait_s=0):
-    """Whether the server has ended the connection, which shows behind what it had sent before."""
+    """Whether the server has closed the connection. Earlier responses are read first."""
     client.settimeout(wait_s)
     try:
         while client.recv(1 << 20):
@@ -91,7 +91,7 @@ def is_ended(client, wait_s=0):
 
 
 def idle(options, folder):
-    """Thousands of connections on which nothing is said."""
+    """Thousands of idle connections."""
     server = start(options, folder)
     jane = sign_up(server, "jane")
     before = memory_bytes(server)
@@ -104,8 +104,8 @@ def idle(options, folder):
     problems = others(server, jane)
     print(f"  {len(clients):,} connections, {(memory_bytes(server) - before) / len(clients):.0f} bytes each")
     gone = ended(clients)
-    print(f"  {gone:,} were ended by the server")
-    problems += [] if gone == len(clients) else [f"{len(clients) - gone} connections still stand"]
+    print(f"  {gone:,} were closed by the server")
+    problems += [] if gone == len(clients) else [f"{len(clients) - gone} connections are still open"]
     problems += others(server, jane)
     server.stop()
     return problems
@@ -136,7 +136,7 @@ def heads(options, folder):
         limit = time.monotonic() + RELEASE_LIMIT_S
         while (remaining := memory_bytes(server) - before) > REMAINING_LIMIT_BYTES and time.monotonic() < limit:
             time.sleep(1)
-        print(f"  {remaining / 1e6:.0f} MB more when they are gone")
+        print(f"  {remaining / 1e6:.0f} MB more after they are closed")
         problems += [f"{remaining / 1e6:.0f} MB are not released"] if remaining > REMAINING_LIMIT_BYTES else []
     problems += others(server, jane)
     server.stop()
@@ -144,7 +144,7 @@ def heads(options, folder):
 
 
 def drip(client, stopped, data=b"x"):
-    """Sends a byte now and then, until the server has had enough."""
+    """Sends single bytes slowly, until the server closes the connection."""
     while not stopped.is_set():
         try:
             client.sendall(data)
@@ -154,7 +154,7 @@ def drip(client, stopped, data=b"x"):
 
 
 def slow(options, folder):
-    """Heads and bodies that come by the byte, and answers that nobody reads."""
+    """Heads and bodies that arrive byte by byte, and responses that are never read."""
     server = start(options, folder)
     jane = sign_up(server, "jane")
     heads, bodies, readers = ([connect(server, 4096 if kind == 2 else None) for _ in range(SLOW_CLIENTS)] for kind in range(3))
@@ -176,8 +176,8 @@ def slow(options, folder):
     print(f"  slow bodies were answered {dict(answers)}")
     counts = {kind: sum(is_ended(client, 0.2) for client in clients) for kind, clients in (("heads", heads), ("readers", readers))}
     print(f"  ended by the server: {counts}")
-    problems += [f"{SLOW_CLIENTS - count} slow {kind} still stand" for kind, count in counts.items() if count < SLOW_CLIENTS]
-    problems += [] if set(answers) == {"HTTP/1.1 408 Request Timeout"} else ["slow bodies were answered otherwise"]
+    problems += [f"{SLOW_CLIENTS - count} slow {kind} are still open" for kind, count in counts.items() if count < SLOW_CLIENTS]
+    problems += [] if set(answers) == {"HTTP/1.1 408 Request Timeout"} else ["slow bodies got another response"]
     stopped.set()
     problems += others(server, jane)
     server.stop()
@@ -193,7 +193,7 @@ def first_line(client, wait_s=5):
 
 
 def bodies(options, folder):
-    """Many bodies of 12 MB at once."""
+    """Many concurrent bodies of 12 MB."""
     server = start(options, folder)
     jane = sign_up(server, "jane")
     body = json.dumps({"name": "x", "notes": "x" * HEAVY_BYTES}).encode()[:-1] + b"}"

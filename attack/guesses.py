@@ -1,5 +1,5 @@
 """A flood of failed sign-ins under new names, on processes that share a bucket at the distance of S3. Guesses at one account are limited in
-all processes together, and the writes of others take hardly longer than before."""
+all processes together, and the writes of other accounts are hardly delayed."""
 
 import collections
 import statistics

@@ -28,7 +28,7 @@ def settled(options, data, server, writers, settings=SETTINGS):
     print(f"{len(writers.acknowledged):,} writes acknowledged, {dict(writers.refused)} refused and sent again, "
           f"longest time without one {writers.longest_gap_s:.1f} s")
     problems = [f"{len(lost)} acknowledged writes are lost"] if lost else []
-    problems += [f"{len(twice)} writes are there twice"] if twice else []
+    problems += [f"{len(twice)} writes are stored twice"] if twice else []
     verify = subprocess.run([options.binary, "verify", "--data", data], env=os.environ | settings, capture_output=True, text=True)
     return problems + ([f"verify: {verify.stdout}{verify.stderr}"] if verify.returncode else [])
 
@@ -62,7 +62,7 @@ def kills(options, folder):
 def disk(options, folder):
     """The disk of the bucket and of the local copy fills, and then space is freed again."""
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "tmpfs", folder], stderr=subprocess.DEVNULL).returncode:
-        print("no file system may be mounted here: left out; the test a_full_disk_loses_nothing_and_the_server_says_so does without")
+        print("skipped, because no file system can be mounted here; the test full_disk_is_reported_and_loses_nothing does not need one")
         return []
     try:
         data, ballast = folder / "data", folder / "ballast"

@@ -1,4 +1,4 @@
-"""What the attacks share: a server in test mode on a folder of its own, and people who have accounts on it."""
+"""Shared parts of the attacks: a server in test mode with its own folder, and accounts on it."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ CALL_LIMIT_S = 30
 
 
 def call(server, method, path, body=None, authorization=None, timeout_s=CALL_LIMIT_S):
-    """Status and JSON of an answer."""
+    """Status and JSON of a response."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": authorization} if authorization else {})
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(server.url + path, method=method, data=data, headers=headers)
@@ -37,7 +37,7 @@ def call(server, method, path, body=None, authorization=None, timeout_s=CALL_LIM
 
 
 def sign_up(server, name, role="user"):
-    """Somebody new: what goes into Authorization."""
+    """Creates an account; returns the value of the Authorization header."""
     body = {"email": f"{name}@{TEST_DOMAIN}", "language": "en", "test": True, "role": role}
     _, answer = call(server, "POST", "/signup", body)
     _, answer = call(server, "POST", f"/confirm/signup/{answer['confirmation']}", {"consent": 2})
@@ -45,7 +45,7 @@ def sign_up(server, name, role="user"):
 
 
 def make_key(server, authorization, level):
-    """A key of somebody's: its id and secret as one Bearer token."""
+    """Creates an API key of an account; returns its id and secret as one Bearer token."""
     body = {"name": "attack", "level": level, "expiresIn": 86_400}
     _, answer = call(server, "POST", "/apikeys/jwt", body, authorization)
     return f"Bearer {answer['apikey']['key']}.{answer['apikey']['secret']}"

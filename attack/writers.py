@@ -14,7 +14,7 @@ PAGE = 500
 
 
 class Writers:
-    """Threads that make sets, each one until it is acknowledged: a write whose answer was lost is sent again under its
+    """Threads that create sets. Each write is repeated until it is acknowledged: if its response is lost, it is sent again with its
     Idempotency-Key."""
 
     def __init__(self, url, authorization, method="jwt", threads=8):

@@ -32,7 +32,7 @@ def environment_of(words):
 
 
 def parameters_of(words, samconfig):
-    """The parameters of a command, and the words that the SAM CLI would not read as a whole. Parameters of the command line replace
+    """The parameters of a command, and the words that the SAM CLI would cut. Parameters of the command line replace
     all of samconfig.toml."""
     if OVERRIDES in words:
         given = words[words.index(OVERRIDES) + 1 :]
@@ -47,7 +47,7 @@ def parameters_of(words, samconfig):
 
 
 def problems_of(parameters, declared):
-    """Why CloudFormation would refuse these parameters."""
+    """The reasons why CloudFormation would refuse these parameters."""
     for name in parameters.keys() - declared.keys():
         yield f"the template has no parameter {name}"
     for name, parameter in declared.items():
@@ -65,7 +65,7 @@ def problems_of(parameters, declared):
 
 
 def documented(declared):
-    """The deployments that docs/deploy.md documents, and what is wrong with them: parameters by name of the stack, problems."""
+    """The deployments that docs/deploy.md documents: parameters by name of the stack, and problems."""
     text = (ROOT / "docs/deploy.md").read_text()
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
     stacks, problems = {}, []

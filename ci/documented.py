@@ -1,4 +1,4 @@
-"""Runs the shell commands of a section of docs/deploy.md as they stand there, with stand-ins for those that need more than this machine
+"""Runs the shell commands of a section of docs/deploy.md unchanged, with stand-ins for those that need more than this machine
 has: a service manager, a container engine, an editor, or an hour."""
 
 import dataclasses

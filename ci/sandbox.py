@@ -16,7 +16,7 @@ import threading
 LIBC = ctypes.CDLL(None, use_errno=True)
 # The output of this program, also in children whose output is captured.
 STANDARD_ERROR = os.dup(2)
-# How long a server may take to start, or to stop, in seconds. It is only reached when it does not.
+# How long a server may take to start, or to stop, in seconds. It is reached only if that fails.
 LIMIT_S = 60
 
 CLONE_NEWNS = 0x20000
@@ -57,7 +57,7 @@ class MountAttributes(ctypes.Structure):
 
 
 def make_read_only(folder):
-    """Refuses changes of the folder, and of everything that is mounted in it."""
+    """Makes the folder, and everything that is mounted in it, read-only."""
     attributes = MountAttributes(MOUNT_ATTR_RDONLY, 0, 0, 0)
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     result = LIBC.syscall(
@@ -67,7 +67,7 @@ def make_read_only(folder):
 
 
 def overlay(folder, scratch):
-    """Lets the folder take changes that go to `scratch` and end with the namespace."""
+    """Makes the folder writable; the changes are stored in `scratch` and are lost with the namespace."""
     upper, work = (pathlib.Path(scratch, name, str(folder).strip("/")) for name in ("upper", "work"))
     for path in (upper, work):
         path.mkdir(parents=True)
@@ -138,7 +138,7 @@ class Sandbox:
     refuses_new_code: bool = False
 
     def enter(self):
-        """Makes this process the one of the sandbox, between fork and exec."""
+        """Moves this process into the sandbox, between fork and exec."""
         try:
             self.restrict()
         except Exception as error:
@@ -191,7 +191,7 @@ class Sandbox:
 
 
 class Running:
-    """A process that is terminated at the end of the block. `ready` is in the line by which it says that it has started."""
+    """A process that is terminated at the end of the block. The line of output that announces its start contains `ready`."""
 
     def __init__(self, command, environment, ready, sandbox=None):
         self.lines, self.has_started = [], False

@@ -1,4 +1,4 @@
-"""Reads the files with which Bespoke runs on a server, and compares them with each other and with the code. Starts nothing."""
+"""Compares the files for running Bespoke on a server with each other and with the code. Starts no process."""
 
 import json
 import pathlib
@@ -69,7 +69,7 @@ def image_settings():
 
 
 def image_output():
-    """The archive that ci/image writes if it is not told otherwise."""
+    """The archive that ci/image writes by default."""
     return runpy.run_path(str(ROOT / "ci/image"))["OUTPUT"]
 
 
@@ -115,7 +115,7 @@ def unknown_settings():
         "the image": assignments(settings["Env"]),
     }
     for place, names in used.items():
-        yield from (f"{place}: {name} is no setting" for name in sorted(names.keys() - known))
+        yield from (f"{place}: {name} is not a setting" for name in sorted(names.keys() - known))
 
 
 def grace_problems():
@@ -175,7 +175,7 @@ def compose_problems():
 
 
 def admin_problems():
-    """bespoke-admin has to find what the service finds, as the same user."""
+    """bespoke-admin must have the environment and the user of the service."""
     service = unit()
     given = re.findall(r'-p (?:"([^"]+)"|(\S+))', (DEPLOY / "bespoke-admin").read_text())
     for name, value in (pair.split("=", 1) for pair in (quoted or plain for quoted, plain in given)):

@@ -1,7 +1,7 @@
 """Starts the container image, Caddy in front of it, and the service of systemd, each as restricted as its file says, and calls them.
 
 For root in namespaces of its own for mounts, processes and the network, so that fixed ports and paths are free: ci/servers makes them.
-The commands of docs/deploy.md are run as they stand there, with stand-ins for those that need a running systemd or Docker. systemd itself is
+The commands of docs/deploy.md are run unchanged, with stand-ins for those that need a running systemd or Docker. systemd itself is
 not started: also in namespaces, as their first process, it changes kernel settings and control groups of the machine.
 """
 
@@ -27,12 +27,12 @@ from documented import PATH, Recorder
 from sandbox import LIMIT_S, MS_BIND, Running, Sandbox, SystemCalls, bring_up_loopback, mount, overlay
 
 ROOT = server_files.ROOT
-# A folder that every system has, and that nothing here needs. The files of the test are there, in memory.
+# A folder that every system has and that this test does not use otherwise. It contains the files of the test, in memory.
 SCRATCH = "/mnt"
 STARTED = "Bespoke serves "
 # One of the users that systemd gives to services (DynamicUser).
 DYNAMIC_USER = 61234
-# Requests that a client makes before another one comes. The other must not be charged for them.
+# Requests of a client before the first one of another client, which must not be charged for them.
 REQUESTS = 20
 
 
@@ -51,7 +51,7 @@ def expect(condition, message, process=None):
 
 
 def unpack(archive, folder):
-    """Unpacks the image into the folder. Returns its configuration. Blobs have to be the content that their name says."""
+    """Unpacks the image into the folder. Returns its configuration. Checks that each blob matches the digest in its name."""
     with tarfile.open(archive) as tar:
         files = {entry.name: tar.extractfile(entry).read() for entry in tar.getmembers() if entry.isfile()}
 
@@ -145,7 +145,7 @@ def expect_restricted(server, user, filtered=False):
 
 
 def check_proxy(container, caddy, folder, server):
-    """Caddy takes HTTPS, and clients are told apart behind it."""
+    """Caddy serves HTTPS, and the server behind it distinguishes its clients."""
     proxy = container.compose["services"]["proxy"]["environment"]
     environment = proxy | {"HOME": str(folder), "XDG_DATA_HOME": str(folder / "caddy"), "PATH": PATH}
     file = server_files.DEPLOY / "Caddyfile"
@@ -173,10 +173,10 @@ def check_proxy(container, caddy, folder, server):
         expect(response.status == 200, f"the proxy responds with {response.status}", running)
         expect("max-age" in response.headers["Strict-Transport-Security"], "no Strict-Transport-Security", running)
         response, _ = send("127.0.0.1", path="/metrics")
-        expect(response.status == 404, f"the proxy hands on /metrics: {response.status}", running)
+        expect(response.status == 404, f"the proxy forwards /metrics: {response.status}", running)
 
         def remaining(source):
-            """The requests that an address has left, after one that counts."""
+            """The remaining requests of an address, after one that counts."""
             return int(re.search(r"r=(\d+)", send(source, "POST", "/signin", {})[0].headers["RateLimit"])[1])
 
         left = [remaining("127.0.0.2") for _ in range(REQUESTS)][-1]

@@ -1,4 +1,4 @@
-"""The template without an AWS account: what SAM makes of it, and a stack of that in moto's CloudFormation.
+"""Checks the template without an AWS account: expands it with SAM, and creates stacks of the result in moto's CloudFormation.
 
     stack.py expand [NAME=VALUE ...]     prints the expanded template as JSON, with these parameters
     stack.py create                      creates stacks of it: for each set of PARAMETERS, and for each `sam deploy` command of
@@ -101,7 +101,7 @@ def declared():
 
 
 def expand(parameters):
-    """The CloudFormation template that the SAM transform makes of template.yaml."""
+    """The CloudFormation template to which the SAM transform expands template.yaml."""
     template = declared()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -111,7 +111,7 @@ def expand(parameters):
 
 
 def problems_of_size(name, template, expanded):
-    """The limits of CloudFormation that a template does not keep: as it is written, and as the SAM transform expands it."""
+    """The limits of CloudFormation that a template exceeds, as written and as expanded by the SAM transform."""
     written = (ROOT / "template.yaml").stat().st_size
     sizes = {
         "resources": (len(expanded["Resources"]), RESOURCES_MAX),
@@ -208,7 +208,7 @@ def without_unknown_outputs(template):
 
 
 def create(name, parameters):
-    """Creates a stack, and returns the problems that showed."""
+    """Creates a stack, and returns the problems."""
     expanded = expand(parameters)
     problems = [*problems_of_size(name, declared(), expanded), *problems_of_rules(name, expanded, parameters)]
     template = without_unknown_outputs(with_functions_for_aliases(expanded, expanded))

@@ -1,4 +1,4 @@
-//! The tests that need more than one crate, in one binary.
+//! Tests that need more than one crate, in one binary.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! The clients that are generated from the description of the API: their generators have nothing to warn of, and they do
+//! The clients that are generated from the OpenAPI description: the generators report no warnings, and the clients do
 //! the main job.
 
 use std::fs;
@@ -12,18 +12,18 @@ use tempfile::{TempDir, tempdir};
 
 use crate::lookups::Installation;
 
-/// The Python program, and what it is generated with.
+/// The Python program and its generator settings.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/python");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A folder that holds the description, as the code has it, in `openapi.json`.
+/// A folder with the current description in `openapi.json`.
 fn described() -> TempDir {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("openapi.json"), document(&functions()).to_string()).unwrap();
     folder
 }
 
-/// Something that `ci/install` installs: absolute, for these programs run elsewhere.
+/// The absolute path of a tool that `ci/install` installs, because the tools run in other folders.
 fn installed(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     assert!(
@@ -42,12 +42,12 @@ fn node_tool(name: &str) -> Command {
 /// The interpreter that has the Python tools.
 fn python() -> Command {
     let mut command = Command::new(installed("../.venv/bin/python"));
-    // The generator formats with a tool that it looks up by name.
+    // The generator looks up its formatter by name.
     command.env("PATH", installed("../.venv/bin"));
     command
 }
 
-/// Runs it in that folder; gives all that it says, after making sure that it ends well.
+/// Runs the command in that folder, checks that it succeeds, and returns its complete output.
 #[track_caller]
 fn run(command: &mut Command, folder: &Path) -> String {
     let command = command.current_dir(folder).stdin(Stdio::null()).env("NO_COLOR", "1");
@@ -72,15 +72,15 @@ fn do_the_main_job(program: &mut Command, folder: &Path) {
 }
 
 #[test]
-fn a_linter_finds_nothing_in_the_description() {
+fn openapi_description_passes_the_linter() {
     let folder = described();
     let mut linter = node_tool("redocly");
     let linter = linter
         .env("REDOCLY_TELEMETRY", "off")
         .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
-        // In this set of rules a warning is an error.
+        // In this rule set a warning is an error.
         .args(["lint", "openapi.json", "--extends=recommended-strict"])
-        // `/curated-sets/{id}/clone/jwt` and `/curated-sets/from/{id}/jwt` are the contract's.
+        // The linter calls `/curated-sets/{id}/clone/jwt` and `/curated-sets/from/{id}/jwt` ambiguous, but the API defines both.
         .arg("--skip-rule=no-ambiguous-paths");
     run(linter, folder.path());
 }
@@ -95,7 +95,7 @@ fn build_client(folder: &Path) -> PathBuf {
     let said = run(generate.arg("openapi.json").arg("--output").arg(&schema), folder);
     let unexpected = |line: &&str| !line.starts_with("✨ openapi-typescript ") && !line.starts_with("🚀 openapi.json ");
     let unexpected: Vec<_> = said.lines().filter(unexpected).collect();
-    assert!(unexpected.is_empty(), "the generator warns: {said}");
+    assert!(unexpected.is_empty(), "the generator printed warnings: {said}");
     for file in ["client.ts", "main_job.ts", "package.json", "tsconfig.json"] {
         fs::copy(source.join(file), client.join(file)).unwrap();
     }
@@ -106,13 +106,13 @@ fn build_client(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_typescript_client_does_the_main_job() {
+fn generated_typescript_client_does_the_main_job() {
     let folder = described();
     let client = build_client(folder.path());
     do_the_main_job(Command::new("node").arg("out/main_job.js"), &client);
 }
 
-/// The runner beside its client, and what it says of a set: exit code, all that it says, the SVG.
+/// The result of the example runner for a set: exit code, complete output, SVG.
 fn draft(folder: &Path, at: &Installation, key: &str, set: &str) -> (i32, String, String) {
     let file = folder.join("aaron.svg");
     let mut runner = Command::new("node");
@@ -127,7 +127,7 @@ fn draft(folder: &Path, at: &Installation, key: &str, set: &str) -> (i32, String
 }
 
 #[test]
-fn a_runner_drafts_what_the_measurements_imply_and_nothing_from_half_a_set() {
+fn runner_drafts_complete_sets_only() {
     let folder = described();
     let folder = folder.path();
     build_client(folder);
@@ -158,7 +158,7 @@ fn a_runner_drafts_what_the_measurements_imply_and_nothing_from_half_a_set() {
             .any(|path| path.contains(&format!("{line}\"")) && path.contains(expected));
         assert!(drawn, "no line `{expected}` in {front}");
     }
-    // A quarter of the hips with their ease: half of the front.
+    // A quarter of the hips with ease: half of the front.
     let hem = front.split("L 0,572 L ").nth(1).unwrap().split(',').next().unwrap();
     let hem: f64 = hem.parse().unwrap();
     assert!((hem - 900.0 / 4.0 * 1.026).abs() < 0.1, "{hem}");
@@ -179,7 +179,7 @@ fn a_runner_drafts_what_the_measurements_imply_and_nothing_from_half_a_set() {
 }
 
 #[test]
-fn a_python_client_does_the_main_job() {
+fn generated_python_client_does_the_main_job() {
     let folder = described();
     let folder = folder.path();
     let programs = Path::new(PYTHON);
@@ -198,7 +198,7 @@ fn a_python_client_does_the_main_job() {
         folder,
     );
     assert_eq!(said, "Generating bespoke_client");
-    // Every module, and Python's own warnings are errors.
+    // All modules; warnings of Python itself are errors.
     let import_all = "import bespoke_client, importlib, pkgutil
 for module in pkgutil.walk_packages(bespoke_client.__path__, 'bespoke_client.'):
     importlib.import_module(module.name)";

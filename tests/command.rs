@@ -1,4 +1,4 @@
-//! The command `bespoke`, as processes.
+//! The command `bespoke`, run as processes.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 #[test]
-fn what_was_acknowledged_outlives_a_kill() {
+fn acknowledged_writes_survive_a_kill() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let sign_in = json!({ "username": "jane@freesewing.dev", "password": "secret words" });
@@ -41,18 +41,18 @@ fn what_was_acknowledged_outlives_a_kill() {
 }
 
 #[test]
-fn a_bad_day_is_a_503_and_what_is_mended_works_again() {
+fn damaged_bucket_is_503_until_it_is_repaired() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let token = server.sign_up("jane@freesewing.dev");
     let objects = folder.path().join("objects");
-    // What every writer locks: none is between its comparison and its rename while the object is damaged, and none gets there after.
+    // The lock that each writer takes. While the test holds it, no writer is between its comparison and its rename.
     let writers = std::fs::File::open(objects.join(".lock")).unwrap();
     let flip = |good: &[u8]| {
         let flipped = good.iter().enumerate();
         flipped.map(|(at, byte)| byte ^ u8::from(at == 0 || at == 60)).collect()
     };
-    // Behind ETag and time: flipped bits, a cut object; then another version that is none.
+    // Damage that keeps ETag and time: flipped bits, a truncated object; then another version that is invalid.
     let cut = |good: &[u8]| [&[0; 16], &good[16..good.len() - 9]].concat();
     for damage in [&flip as &dyn Fn(&[u8]) -> Vec<u8>, &cut] {
         writers.lock().unwrap();
@@ -75,12 +75,12 @@ fn a_bad_day_is_a_503_and_what_is_mended_works_again() {
 }
 
 #[test]
-fn two_servers_on_one_folder_are_one_installation() {
+fn two_servers_share_one_folder() {
     let folder = tempdir().unwrap();
     let (one, two) = (Server::start(folder.path()), Server::start(folder.path()));
     one.sign_up("jane@freesewing.dev");
     let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
-    // Known at once: the confirmation is for an account that is active, so it confirms nothing.
+    // The second server knows that the account is active, so it refuses the confirmation.
     let (_, answer) = two.call("POST", "/signup", "", &body);
     let path = format!("/confirm/signup/{}", answer["confirmation"].as_str().unwrap());
     assert_eq!(two.call("POST", &path, "", &json!({ "consent": 1 })).0, 404);
@@ -90,7 +90,7 @@ fn two_servers_on_one_folder_are_one_installation() {
 }
 
 #[test]
-fn a_server_stops_when_it_is_asked_to() {
+fn server_stops_on_sigterm() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     server.sign_up("jane@freesewing.dev");
@@ -99,10 +99,10 @@ fn a_server_stops_when_it_is_asked_to() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     let copies = left.filter(|name| name.to_string_lossy().starts_with("copy-")).count();
-    assert_eq!(copies, 0, "the local copy goes with the process");
+    assert_eq!(copies, 0, "the local copy is deleted with the process");
 }
 
-/// Runs the command to its end; gives whether it succeeded, standard output and standard error.
+/// Runs the command to its end; returns success, standard output and standard error.
 fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String, String) {
     let folder = tempdir().unwrap();
     let mut command = bespoke(folder.path());
@@ -123,7 +123,7 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (bool, String, String) 
 
 #[cfg(unix)]
 #[test]
-fn what_is_kept_is_for_its_owner_only() {
+fn stored_files_are_private_to_their_owner() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().unwrap();
     let data = folder.path().join("data");
@@ -144,7 +144,7 @@ fn what_is_kept_is_for_its_owner_only() {
 }
 
 #[test]
-fn what_cannot_start_says_why_in_one_line() {
+fn failed_start_is_explained_in_one_line() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for (arguments, settings, expected) in [
@@ -198,7 +198,7 @@ fn what_cannot_start_says_why_in_one_line() {
 }
 
 #[test]
-fn settings_are_read_from_a_file_and_the_environment_wins() {
+fn environment_overrides_settings_of_a_file() {
     let folder = tempdir().unwrap();
     let start = |lines: &str, port: &str| {
         std::fs::write(folder.path().join(".env"), lines).unwrap();
@@ -215,7 +215,7 @@ fn settings_are_read_from_a_file_and_the_environment_wins() {
 }
 
 #[test]
-fn an_operator_makes_accounts_that_sign_in() {
+fn account_made_by_the_operator_signs_in() {
     let folder = tempdir().unwrap();
     let create = |email: &str, more: &[&str]| {
         let output = bespoke(folder.path())
@@ -244,7 +244,7 @@ fn an_operator_makes_accounts_that_sign_in() {
 }
 
 #[test]
-fn the_version_names_the_commit() {
+fn version_contains_the_commit() {
     let (success, output, _) = run(&["--version"], &[]);
     let version = output.trim();
     assert!(
@@ -254,7 +254,7 @@ fn the_version_names_the_commit() {
 }
 
 #[test]
-fn anyone_can_play_the_simulation() {
+fn simulation_runs_from_the_command_line() {
     let (success, output, _) = run(&["simulate", "--seeds", "20", "--from", "7"], &[]);
     assert!(
         success && output.starts_with("20 schedules: ") && output.ends_with("No guarantee was violated.\n"),
@@ -263,14 +263,14 @@ fn anyone_can_play_the_simulation() {
 }
 
 #[test]
-fn health_follows_the_server() {
+fn health_check_follows_the_state_of_the_server() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let port = server.port.to_string();
     let settings = [
         ("BACKEND_HOST", "0.0.0.0"),
         ("BACKEND_PORT", &*port),
-        // It is for calls to the outside, and must not get this one.
+        // The proxy is for outgoing calls and must not receive this one.
         ("http_proxy", "http://192.0.2.1:9"),
     ];
     let health = |arguments: &[&str]| run(&[&["health"], arguments].concat(), &settings);
@@ -279,7 +279,7 @@ fn health_follows_the_server() {
         assert!(success, "{arguments:?}: {errors}");
     }
     let objects = folder.path().join("objects");
-    // Every writer locks it: none replaces the damaged object.
+    // Each writer takes this lock, so none replaces the damaged object.
     let writers = std::fs::File::open(objects.join(".lock")).unwrap();
     writers.lock().unwrap();
     std::fs::write(objects.join("head"), "damaged").unwrap();
@@ -295,7 +295,7 @@ fn health_follows_the_server() {
 }
 
 #[test]
-fn health_sends_the_secret_of_the_origin_to_this_machine_only() {
+fn origin_secret_is_sent_to_this_machine_only() {
     let folder = tempdir().unwrap();
     let secret = ("BACKEND_ORIGIN_SECRET", "0123456789abcdef0123456789abcdef");
     let server = Server::start_with(folder.path(), &[secret]);
@@ -310,7 +310,7 @@ fn health_sends_the_secret_of_the_origin_to_this_machine_only() {
 }
 
 #[test]
-fn health_fails_without_a_response() {
+fn health_check_fails_without_a_response() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let closes = std::thread::spawn(move || drop(listener.accept()));

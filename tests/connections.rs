@@ -1,5 +1,5 @@
-//! Connections of `bespoke serve`, seen by a TCP client: refusals before the body is read, pipelined requests, and bytes that are not
-//! HTTP.
+//! Connections of `bespoke serve` from the view of a TCP client: refusals before the body is read, pipelined requests, and bytes
+//! that are not HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,14 +13,14 @@ use tempfile::tempdir;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-/// How long a client waits, in seconds. It is only reached when the server fails.
+/// The longest wait of a client, in seconds. It is reached only if the server fails.
 const CLIENT_LIMIT_S: u64 = 60;
-/// How often a refusal is repeated that was lost now and then.
+/// Number of repetitions of a refusal that was lost occasionally.
 const REPEATS: usize = 10;
 const MB: usize = 1_000_000;
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A client with a connection of its own.
+/// A client with its own connection.
 struct Client(BufReader<TcpStream>);
 
 /// A response without its reason phrase.
@@ -44,14 +44,17 @@ impl Client {
     }
 
     fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.0.get_mut().write_all(bytes.as_ref()).expect("the server reads");
+        self.0
+            .get_mut()
+            .write_all(bytes.as_ref())
+            .expect("the server reads the request");
     }
 
     fn response(&mut self) -> Response {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             let read = self.0.read_line(&mut head).expect("the connection is not reset");
-            assert_ne!(read, 0, "the connection ends in a head: {head:?}");
+            assert_ne!(read, 0, "the connection ended within a head: {head:?}");
         }
         let head = head.to_ascii_lowercase();
         let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name).map(str::trim));
@@ -65,12 +68,12 @@ impl Client {
         }
     }
 
-    /// Closes the side that sends.
+    /// Closes the sending side.
     fn leave(&mut self) {
         self.0.get_mut().shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Whether the server ends the connection without a reset, and without anything more.
+    /// Whether the server ends the connection without a reset and without more bytes.
     fn has_ended(mut self) -> bool {
         self.0.read(&mut [0]).expect("the connection is not reset") == 0
     }
@@ -92,13 +95,13 @@ fn post(path: &str, fields: &str, length: usize) -> String {
     )
 }
 
-/// A JSON object of that many bytes.
+/// A JSON object with that number of bytes.
 fn object(bytes: usize) -> String {
     format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8))
 }
 
 #[test]
-fn refusal_before_a_large_body_reaches_the_client() {
+fn early_refusal_of_a_large_body_reaches_the_client() {
     let folder = tempdir().unwrap();
     let server = Server::start_with(folder.path(), &[("BACKEND_APIKEY_CALLS_PER_DAY", "0")]);
     let token = server.sign_up("jane@freesewing.dev");
@@ -130,7 +133,7 @@ fn refusal_before_a_large_body_reaches_the_client() {
 }
 
 #[test]
-fn connection_goes_on_behind_a_small_body_that_was_refused() {
+fn connection_stays_open_after_a_small_refused_body() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     for (path, length, refusal) in [
@@ -150,7 +153,7 @@ fn connection_goes_on_behind_a_small_body_that_was_refused() {
 }
 
 #[test]
-fn body_in_chunks_that_is_not_read_ends_the_connection() {
+fn unread_chunked_body_closes_the_connection() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let head =
@@ -166,7 +169,7 @@ fn body_in_chunks_that_is_not_read_ends_the_connection() {
 }
 
 #[test]
-fn body_in_chunks_that_is_read_leaves_the_connection_open() {
+fn chunked_body_that_is_read_keeps_the_connection_open() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let token = server.sign_up("jane@freesewing.dev");
@@ -198,7 +201,7 @@ fn body_in_chunks_that_is_read_leaves_the_connection_open() {
 }
 
 #[test]
-fn client_that_expects_to_continue_is_told_only_if_its_body_is_read() {
+fn expect_continue_is_granted_only_if_the_body_is_read() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let token = server.sign_up("jane@freesewing.dev");
@@ -211,7 +214,7 @@ fn client_that_expects_to_continue_is_told_only_if_its_body_is_read() {
     assert_eq!(
         (response.status, response.closes()),
         (401, true),
-        "without 100 before it"
+        "no 100 Continue before the response"
     );
     drop(refused);
 
@@ -227,7 +230,7 @@ fn client_that_expects_to_continue_is_told_only_if_its_body_is_read() {
 }
 
 #[test]
-fn ambiguous_head_is_refused_in_its_turn_and_ends_the_connection() {
+fn ambiguous_head_is_refused_in_order_and_closes_the_connection() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let with = |fields: &str| format!("GET /healthz HTTP/1.1\r\n{fields}\r\n");
@@ -272,7 +275,7 @@ fn ambiguous_head_is_refused_in_its_turn_and_ends_the_connection() {
 }
 
 #[test]
-fn head_may_come_in_pieces() {
+fn head_may_arrive_in_pieces() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let mut client = Client::connect(&server);
@@ -301,7 +304,7 @@ fn address_with_too_many_connections_is_refused() {
     assert!(third.has_ended());
     assert!(is_served(&mut first) && is_served(&mut second));
     drop(first);
-    // The server closes its end some time after the client.
+    // The server closes its end later than the client.
     let mut again = std::iter::repeat_with(|| Client::connect(&server));
     assert!(again.any(|mut client| {
         // A refused connection may be reset before the request is written.
@@ -311,7 +314,7 @@ fn address_with_too_many_connections_is_refused() {
     }));
 }
 
-/// A service that announces each call by its method, and responds to it when it may.
+/// A service that reports the method of each call, and responds when the test allows it.
 struct Service {
     calls: SyncSender<String>,
     may_respond: Mutex<Receiver<()>>,
@@ -326,8 +329,8 @@ impl Respond for Service {
 }
 
 #[tokio::test]
-async fn write_goes_on_to_its_end_when_its_client_leaves() {
-    // Dropped after `respond`, because it waits for the service to respond.
+async fn write_completes_after_its_client_disconnects() {
+    // Dropped after `respond`, because it waits for the response of the service.
     let cloudflare = MockServer::start().await;
     let (calls, called) = sync_channel(1);
     let (respond, may_respond) = sync_channel(1);
@@ -363,5 +366,5 @@ async fn write_goes_on_to_its_end_when_its_client_leaves() {
     client.leave();
     assert!(client.has_ended(), "the server notices that the client has left");
     respond.send(()).unwrap();
-    assert_eq!(next_call(), "DELETE", "a spare of it is removed");
+    assert_eq!(next_call(), "DELETE", "the reserved copy is removed");
 }

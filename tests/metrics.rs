@@ -5,7 +5,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 #[test]
-fn the_page_counts_and_is_for_this_machine_alone() {
+fn metrics_are_counted_and_served_to_loopback_only() {
     let folder = tempdir().unwrap();
     let server = Server::start(folder.path());
     let page = |headers: &str| server.exchange("GET", "/metrics", headers, "");
@@ -53,7 +53,7 @@ fn the_page_counts_and_is_for_this_machine_alone() {
 }
 
 #[test]
-fn a_setting_closes_it() {
+fn metrics_can_be_turned_off() {
     let folder = tempdir().unwrap();
     let server = Server::start_with(folder.path(), &[("BACKEND_HIDE_METRICS", "yes")]);
     assert_eq!(server.exchange("GET", "/metrics", "", "").0, 404);

@@ -1,4 +1,4 @@
-//! The commands of README.md do what it says.
+//! The commands of README.md work.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -8,10 +8,10 @@ use tempfile::tempdir;
 
 const README: &str = include_str!("../README.md");
 
-/// Commands that other tests run, or that are this run: `cargo run` is what [`Server`] does, `make check` calls us.
+/// Commands that other tests run, or that would run this test: `cargo run` does the work of `Server`, and `make check` runs this test.
 const ELSEWHERE: [&str; 2] = ["cargo run\n", "make check\n"];
 
-/// The blocks of shell commands, in their order.
+/// The blocks of shell commands, in order.
 fn blocks() -> Vec<&'static str> {
     let blocks = README
         .split("```sh\n")
@@ -21,13 +21,13 @@ fn blocks() -> Vec<&'static str> {
 }
 
 #[test]
-fn every_command_works_as_it_stands() {
+fn each_command_of_the_readme_works() {
     let folder = tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
     let script = blocks().concat();
     assert_eq!(README.matches("```sh\n").count(), ELSEWHERE.len() + blocks().len());
-    // What a reader's machine has and a test's has not: the port, the folder of the project, cargo's wrapping.
+    // Differences between a reader's machine and a test: the port, the project folder, the wrapper around Cargo.
     let script = script
         .replace("http://localhost:3000", &format!("http://localhost:{}", server.port))
         .replace("cargo run -q --", "\"$BESPOKE\"");

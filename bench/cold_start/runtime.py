@@ -1,4 +1,4 @@
-"""Lambda, for one process and one event: from its start to the response that it posts."""
+"""An emulator of Lambda for one process and one event, from its start to the response that it posts."""
 
 import json
 import os

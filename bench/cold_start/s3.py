@@ -1,5 +1,5 @@
-"""A bucket on loopback, as fast as a directory: what S3 answers, without what an emulator of it costs. It reads the objects of
-a directory store and keeps what is put in memory: s3.py FOLDER. Says its address, and ends with its standard input."""
+"""A bucket of S3 on loopback that is as fast as a directory, because it is no complete emulator. It reads the objects of
+a directory store and stores PUT objects in memory: s3.py FOLDER. Prints its address, and exits when its standard input is closed."""
 
 import email.utils
 import hashlib

@@ -33,8 +33,8 @@ use client::{health, import_account, lookup};
 use development::{bench_original, bench_seed, demo, invoke, simulate};
 use installation::{designs, doctor, rotate_keys, stats};
 
-/// glibc's allocator gives each thread an arena that keeps freed memory. Batches and blocking work run on many
-/// threads, so that an import would take three times the memory, and more the longer it runs.
+/// glibc's allocator gives each thread an arena that keeps freed memory. Because batches and blocking work run on many
+/// threads, an import with it takes three times the memory, which grows over time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

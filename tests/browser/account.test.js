@@ -1,4 +1,4 @@
-// The account: profile, address, password, export, and its ends.
+// The account: profile, address, password, export, removal.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { stage } from './support/stage.js';
 
 const { server, browser } = await stage();
 
-test('the profile is changed, and a name that is taken is said at its field', async () => {
+test('profile is changed, and a taken name is reported at its field', async () => {
   const [jane, joe] = [await person(server, 'Profile'), await person(server, 'Taken')];
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -18,7 +18,7 @@ test('the profile is changed, and a name that is taken is said at its field', as
   await page.getByLabel('About me').fill('I sew.');
   await page.getByLabel('I measure in').selectOption({ label: 'Inches (in)' });
   await page.getByRole('button', { name: 'Save' }).first().click();
-  await page.getByText('Somebody has this name already').waitFor();
+  await page.getByText('This name is taken or not allowed.').waitFor();
   await page.getByLabel('User name').fill('Profile two');
   await page.getByRole('button', { name: 'Save' }).first().click();
   await page.getByText('Saved.').waitFor();
@@ -27,7 +27,7 @@ test('the profile is changed, and a name that is taken is said at its field', as
   await page.context().close();
 });
 
-test('another address counts once its link is opened, also by who has to sign in first', async () => {
+test('new address is confirmed by its link, also after a sign-in', async () => {
   const jane = await person(server, 'Mover');
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -47,25 +47,25 @@ test('another address counts once its link is opened, also by who has to sign in
   await other.context().close();
 });
 
-test('the export is a file, and can be brought back', async () => {
+test('export is a file that can be imported', async () => {
   const jane = await person(server, 'Export');
   await set(server, jane, { name: 'Mine', measies: { neck: 350 } });
   const page = await tab(browser, server);
   await signIn(page, jane);
   await open(page, 'data');
-  await page.getByRole('button', { name: 'Make the file' }).click();
+  await page.getByRole('button', { name: 'Create the file' }).click();
   const downloading = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Download the file' }).click();
   const file = await (await downloading).path();
   assert.equal(JSON.parse(await readFile(file, 'utf8')).sets[0].name, 'Mine');
   await page.getByLabel('File').setInputFiles({ name: 'export.json', mimeType: 'application/json', buffer: await readFile(file) });
   await page.getByRole('button', { name: 'Import the file' }).click();
-  await page.getByText('Added: 0. Here already: 1.').waitFor();
+  await page.getByText('Added: 0. Already here: 1.').waitFor();
   await inspect(page, 'data');
   await page.context().close();
 });
 
-test('signing out everywhere ends other tabs too', async () => {
+test('signing out everywhere ends other tabs', async () => {
   const jane = await person(server, 'Everywhere');
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -78,7 +78,7 @@ test('signing out everywhere ends other tabs too', async () => {
   await page.context().close();
 });
 
-test('the password is changed', async () => {
+test('password is changed', async () => {
   const jane = await person(server, 'Password');
   const page = await tab(browser, server);
   await signIn(page, jane);
@@ -89,7 +89,7 @@ test('the password is changed', async () => {
   await page.getByText('The password or the code is wrong').waitFor();
   await page.getByLabel('Current password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Change password' }).click();
-  await page.getByText('Your password is changed.').waitFor();
+  await page.getByText('Your password has been changed.').waitFor();
   const body = { username: jane.name, password: 'a better one by far' };
   assert.equal((await server.call('POST', '/signin', { body })).status, 200);
   await page.context().close();
@@ -97,9 +97,9 @@ test('the password is changed', async () => {
 
 for (const [name, action, done, left] of [
   ['Frozen', 'Freeze my account', 'Your account is frozen.', 403],
-  ['Gone', 'Remove my account', 'Your account is gone.', 401],
+  ['Gone', 'Delete my account', 'Your account has been deleted.', 401],
 ]) {
-  test(`${action}: only who types the name does it`, async () => {
+  test(`${action} requires typing the name`, async () => {
     const jane = await person(server, name);
     const page = await tab(browser, server);
     await signIn(page, jane);
@@ -109,7 +109,7 @@ for (const [name, action, done, left] of [
     await inspect(page, 'a question');
     assert.ok(await dialog.getByRole('button', { name: action }).isDisabled());
     await page.keyboard.press('Escape');
-    assert.ok(await page.getByRole('button', { name: action }).evaluate((button) => button === document.activeElement), 'the focus is back');
+    assert.ok(await page.getByRole('button', { name: action }).evaluate((button) => button === document.activeElement), 'the focus returns to the button');
     await page.getByRole('button', { name: action }).click();
     await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
     await dialog.getByRole('button', { name: action }).click();

@@ -1,4 +1,4 @@
-// Administration: users, who calls most, mails that wait, and the audit.
+// Administration: users, busiest accounts, pending mails, audit.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,8 +6,8 @@ import { enter, inspect, open, tab } from './support/browser.js';
 import { key, person } from './support/people.js';
 import { stage } from './support/stage.js';
 
-// Nobody listens there, so mails wait.
-// Nobody listens there, so mails wait.
+// The mail server is unreachable, so mails stay pending.
+// The mail server is unreachable, so mails stay pending.
 const { server, browser } = await stage({ BACKEND_SMTP_URL: 'smtp://127.0.0.1:1', BACKEND_LOG: 'off' });
 const admin = await person(server, 'Boss', 'admin');
 
@@ -18,29 +18,29 @@ async function asAdmin(path) {
   return page;
 }
 
-test('users are found and changed, their keys ended, and all of it is on record', async () => {
+test('users are found, changed and audited, and their keys revoked', async () => {
   const jane = await person(server, 'Jane');
   const made = await key(server, jane);
   const page = await asAdmin('admin/users');
   await page.getByLabel('Name or address').fill('nobody@example.com');
   await page.getByRole('button', { name: 'Search' }).click();
-  await page.getByText('Nobody was found.').waitFor();
+  await page.getByText('No users found.').waitFor();
   await page.getByLabel('Name or address').fill(jane.email);
   await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('link', { name: 'Jane' }).click();
   await page.getByLabel('Role').selectOption({ label: 'Curator' });
   await page.getByLabel('Calls a day with one key').fill('many');
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('This is no number.').waitFor();
+  await page.getByText('Enter a whole number.').waitFor();
   await page.getByLabel('Calls a day with one key').fill('42');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Saved.').waitFor();
   const { data } = await server.call('GET', `/admin/user/${jane.id}/jwt`, { token: admin.token });
   assert.deepEqual([data.user.role, data.quota], ['curator', 42]);
 
-  await page.getByRole('button', { name: 'End all API keys' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'End all API keys' }).click();
-  await page.getByText('The keys are ended.').waitFor();
+  await page.getByRole('button', { name: 'Revoke all API keys' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke all API keys' }).click();
+  await page.getByText('The keys have been revoked.').waitFor();
   const Authorization = `Basic ${Buffer.from(`${made.key}:${made.secret}`).toString('base64')}`;
   assert.equal((await server.call('GET', '/account/key', { headers: { Authorization } })).status, 401);
 
@@ -53,7 +53,7 @@ test('users are found and changed, their keys ended, and all of it is on record'
   await page.context().close();
 });
 
-test('the heaviest callers are told', async () => {
+test('busiest accounts are listed', async () => {
   const busy = await person(server, 'Busy');
   const made = await key(server, busy, { name: 'busy script' });
   const Authorization = `Basic ${Buffer.from(`${made.key}:${made.secret}`).toString('base64')}`;
@@ -63,32 +63,32 @@ test('the heaviest callers are told', async () => {
   await page.context().close();
 });
 
-test('mails that wait are listed and tried again', async () => {
+test('pending mails are listed and retried', async () => {
   await server.call('POST', '/signup', { body: { email: 'waits@example.com', language: 'en' } });
   const page = await asAdmin('admin/outbox');
-  const row = page.getByRole('row', { name: /waits@example.com signup waits/ });
+  const row = page.getByRole('row', { name: /waits@example.com signup pending/ });
   await row.waitFor();
-  await row.getByRole('button', { name: 'Try now' }).click();
-  await page.getByText('It is tried again now.').waitFor();
+  await row.getByRole('button', { name: 'Retry now' }).click();
+  await page.getByText('The mail is being sent again.').waitFor();
   await page.context().close();
 });
 
-test('the audit goes on in parts', async () => {
+test('audit is paged', async () => {
   const jane = await person(server, 'Often');
   for (let count = 0; count < 55; count += 1) await server.call('GET', `/admin/user/${jane.id}/jwt`, { token: admin.token });
   const page = await asAdmin('admin/audit');
   assert.equal(await page.locator('tbody tr').count(), 50);
-  await page.getByRole('button', { name: 'Older ones' }).click();
+  await page.getByRole('button', { name: 'Older entries' }).click();
   await page.locator('tbody tr').nth(54).waitFor();
   await page.context().close();
 });
 
-test('who does not administer sees nothing of it', async () => {
+test('users without the role see no administration', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Curious'));
   await open(page, 'keys');
   assert.equal(await page.getByRole('link', { name: 'Audit' }).count(), 0);
   await open(page, 'admin/audit');
-  await page.getByText('You may not do this.').waitFor();
+  await page.getByText('You are not allowed to do this.').waitFor();
   await page.context().close();
 });

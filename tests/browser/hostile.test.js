@@ -1,4 +1,4 @@
-// What goes wrong: names that look like markup, sessions that end, servers that go away, accounts that are removed elsewhere.
+// Failures: names that look like markup, expired sessions, unreachable servers, accounts that are removed elsewhere.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ const LONG = 'Unbreakable'.repeat(90);
 
 const { server, browser } = await stage();
 
-test('markup is text, and long names break', async () => {
+test('markup is shown as text, and long names wrap', async () => {
   const jane = await person(server, 'Markup');
   const admin = await person(server, 'Boss', 'admin');
   const names = [MARKUP, LONG];
@@ -32,7 +32,7 @@ test('markup is text, and long names break', async () => {
     assert.equal(await page.evaluate(() => globalThis.hit), undefined, place);
   }
   await open(page, `sets/one/${sets[0].uuid}`);
-  await page.getByRole('button', { name: 'Remove this set' }).click();
+  await page.getByRole('button', { name: 'Delete this set' }).click();
   await page.getByRole('dialog').getByText(MARKUP).waitFor();
   await inspect(page, 'a dialog with markup');
   await page.context().close();
@@ -47,13 +47,13 @@ test('markup is text, and long names break', async () => {
   await boss.context().close();
 });
 
-test('addresses with nonsense lead to a page that says so', async () => {
+test('unknown addresses show an error page', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Lost'));
   for (const place of ['nowhere', 'sets/one/1', 'sets/one/%3Cb%3E', 'keys/one/..%2f..', 'keys/one/%', '<b>x</b>', 'admin/user/1']) {
     await open(page, place);
     const title = await page.getByRole('heading', { level: 1 }).textContent();
-    assert.ok(['There is nothing here', 'This page cannot be shown'].includes(title), `${place}: ${title}`);
+    assert.ok(['Page not found', 'This page could not be loaded'].includes(title), `${place}: ${title}`);
     assert.deepEqual(page.wrong, [], place);
   }
   await page.context().close();
@@ -69,7 +69,7 @@ async function editing(name) {
   return { jane, mine, page };
 }
 
-test('a session that ends in the middle asks for the password, and goes on', async () => {
+test('expired session asks for the password and continues', async () => {
   const { jane, mine, page } = await editing('Expired');
   await server.call('PATCH', '/account/jwt', { token: jane.token, body: { signOutEverywhere: true } });
   await page.getByRole('button', { name: 'Save' }).click();
@@ -88,19 +88,19 @@ test('a session that ends in the middle asks for the password, and goes on', asy
   await page.context().close();
 });
 
-test('an account that was removed elsewhere: it is said, and what was typed stays', async () => {
+test('account removed elsewhere is reported, and the input stays', async () => {
   const { jane, page } = await editing('Removed');
   await server.call('DELETE', '/account/jwt', { token: jane.token });
   await page.getByRole('button', { name: 'Save' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('the account was closed elsewhere').waitFor();
   await dialog.getByRole('button', { name: 'Not now' }).click();
-  await page.getByText('You are not signed in, or no longer.').waitFor();
+  await page.getByText('You are not signed in any more.').waitFor();
   assert.equal(await page.getByLabel('Neck', { exact: true }).inputValue(), '36.5');
   await page.context().close();
 });
 
-test('a stored session that is no longer taken leads to signing in', async () => {
+test('invalid stored session leads to the sign-in', async () => {
   const jane = await person(server, 'Stale');
   await server.call('PATCH', '/account/jwt', { token: jane.token, body: { signOutEverywhere: true } });
   const page = await tab(browser, server);
@@ -110,11 +110,11 @@ test('a stored session that is no longer taken leads to signing in', async () =>
   await page.context().close();
 });
 
-test('a server that goes away: it is said, what was typed stays, and it is saved when it is back', async () => {
+test('unreachable server is reported, and the input is saved later', async () => {
   const { jane, mine, page } = await editing('Patient');
   await server.end();
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('alert').getByText('The server does not answer.').waitFor();
+  await page.getByRole('alert').getByText('The server is not responding.').waitFor();
   assert.equal(await page.getByLabel('Neck', { exact: true }).inputValue(), '36.5');
   await inspect(page, 'no server');
   await server.begin();
@@ -125,7 +125,7 @@ test('a server that goes away: it is said, what was typed stays, and it is saved
 
   await server.end();
   await page.getByRole('link', { name: 'API keys', exact: true }).click();
-  await page.getByText('This page cannot be shown').waitFor();
+  await page.getByText('This page could not be loaded').waitFor();
   await server.begin();
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
@@ -133,7 +133,7 @@ test('a server that goes away: it is said, what was typed stays, and it is saved
   await page.context().close();
 });
 
-test('too many calls are waited for', async () => {
+test('rate-limited calls are retried after the wait', async () => {
   const { page } = await editing('Hasty');
   let refused = 0;
   await page.route('**/measurements/check', (route) => {
@@ -148,7 +148,7 @@ test('too many calls are waited for', async () => {
   await page.context().close();
 });
 
-test('a login without consent asks for it first', async () => {
+test('sign-in without consent asks for it first', async () => {
   const jane = await person(server, 'Unasked');
   await server.call('PATCH', '/consent/jwt', { token: jane.token, body: { consent: 0 } });
   const page = await tab(browser, server);

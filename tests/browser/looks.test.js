@@ -1,4 +1,4 @@
-// Every page in both themes and both sizes: axe finds nothing, nothing is too wide, and pictures are taken to be looked at.
+// Every page in both themes and sizes: axe reports nothing, nothing is too wide, and a screenshot is saved.
 
 import { test } from 'node:test';
 import { SIZES, enter, inspect, open, tab } from './support/browser.js';
@@ -8,7 +8,7 @@ import { stage } from './support/stage.js';
 const THEMES = ['light', 'dark'];
 const LANGUAGES = ['de', 'es', 'fr', 'nl', 'uk'];
 
-// Nobody listens there, so there are mails to show that wait.
+// The mail server is unreachable, so there are pending mails to show.
 const { server, browser } = await stage({
   BACKEND_SMTP_URL: 'smtp://127.0.0.1:1',
   BACKEND_LOG: 'off',
@@ -36,7 +36,7 @@ async function walk({ language, ...options }, name) {
 for (const colorScheme of THEMES) {
   for (const viewport of SIZES) {
     const name = `${viewport.width}-${colorScheme}`;
-    test(`every page, ${name}`, () => walk({ colorScheme, viewport }, name));
+    test(`every page passes the checks, ${name}`, () => walk({ colorScheme, viewport }, name));
   }
 }
 

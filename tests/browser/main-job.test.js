@@ -1,4 +1,4 @@
-// From an address to a key that looks measurements up: what the console is for.
+// The main job of the console: from sign-up to a key that looks up measurements.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,11 +12,11 @@ test('from sign-up to a key to a lookup', async () => {
   await page.goto('/');
   await page.getByRole('link', { name: 'Open the console' }).click();
   await settled(page);
-  await page.getByRole('link', { name: 'Make a new account' }).click();
-  await page.getByRole('heading', { name: 'Make an account' }).waitFor();
+  await page.getByRole('link', { name: 'Create an account' }).click();
+  await page.getByRole('heading', { name: 'Create an account' }).waitFor();
   await page.getByLabel('E-mail address').fill('jane@example.com');
   await page.getByRole('button', { name: 'Sign up' }).click();
-  await page.getByText('A mail to jane@example.com is on its way').waitFor();
+  await page.getByText('A mail is on its way to jane@example.com').waitFor();
 
   await page.goto(await server.link('jane@example.com'));
   await page.getByRole('heading', { name: 'Confirm your account' }).waitFor();
@@ -24,7 +24,7 @@ test('from sign-up to a key to a lookup', async () => {
   await page.getByLabel('New password').fill('correct horse battery');
   await page.getByRole('button', { name: 'Confirm my account' }).click();
   await page.getByText('Welcome! Your account is ready.').waitFor();
-  assert.equal(new URL(page.url()).search, '', 'the link of the mail is not kept in the address');
+  assert.equal(new URL(page.url()).search, '', 'the address no longer contains the link of the mail');
 
   await page.getByRole('link', { name: 'Measurements' }).click();
   await page.getByRole('link', { name: 'New set' }).click();
@@ -38,7 +38,7 @@ test('from sign-up to a key to a lookup', async () => {
   await page.getByRole('link', { name: 'New API key' }).click();
   await page.getByLabel('Name').fill('my script');
   await page.getByRole('radio', { name: 'One set of measurements' }).check();
-  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByText('Copy it now').waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Your new secret');
   await inspect(page, 'a new secret');
@@ -57,7 +57,7 @@ test('from sign-up to a key to a lookup', async () => {
 
 async function lookUp(key, secret) {
   const headers = { Authorization: `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}` };
-  // A key that is bound to one set names it.
+  // The page of a key for one set shows the name of the set.
   const whoami = await server.call('GET', '/whoami/key', { headers });
   assert.equal(whoami.status, 200);
   const read = await server.call('GET', `/apikeys/${key}/key`, { headers });
@@ -68,28 +68,28 @@ async function lookUp(key, secret) {
   return data;
 }
 
-test('a link that was used says so, and leads on', async () => {
+test('used link is reported with a next step', async () => {
   const page = await tab(browser, server);
   await page.goto(await server.link('jane@example.com'));
   await page.getByLabel('New password').fill('another password');
   await page.getByRole('button', { name: 'Confirm my account' }).click();
-  await page.getByText('A link works once').waitFor();
+  await page.getByText('A link works only once').waitFor();
   assert.equal(await page.getByLabel('New password').inputValue(), 'another password');
   await page.context().close();
 });
 
-test('what is no address is said at its field', async () => {
+test('invalid address is reported at its field', async () => {
   const page = await tab(browser, server);
   await open(page, 'signup');
   const field = page.getByLabel('E-mail address');
   await page.getByRole('button', { name: 'Sign up' }).click();
-  await page.getByText('This is needed.').waitFor();
+  await page.getByText('This field is required.').waitFor();
   await field.fill('jane');
   await page.getByRole('button', { name: 'Sign up' }).click();
-  await page.getByText('This is no e-mail address.').waitFor();
+  await page.getByText('Enter a valid e-mail address.').waitFor();
   assert.equal(await field.getAttribute('aria-invalid'), 'true');
   const described = await field.evaluate((input) => document.getElementById(input.getAttribute('aria-describedby')).textContent);
-  assert.equal(described, 'This is no e-mail address.');
+  assert.equal(described, 'Enter a valid e-mail address.');
   assert.ok(await field.evaluate((input) => input === document.activeElement));
   await inspect(page, 'a field with an error');
   await page.context().close();

@@ -1,4 +1,4 @@
-// The page itself: what it loads, what it keeps, keys of the keyboard, themes and languages.
+// The page: what it loads and stores, keyboard, themes, languages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,13 +6,13 @@ import { SIZES, enter, open, settled, signIn, tab } from './support/browser.js';
 import { pages, peopled } from './support/pages.js';
 import { stage } from './support/stage.js';
 
-/** What one page may transfer, in bytes. */
+/** The most that a page may transfer, in bytes. */
 const MAX_TRANSFER = 150_000;
 
 const { server, browser } = await stage();
 const people = await peopled(server);
 
-test('each page transfers less than 150 KB, from here alone', async () => {
+test('each page transfers less than 150 KB, from its own host only', async () => {
   let most = ['', 0];
   for (const [name, where, who] of pages(people)) {
     const page = await tab(browser, server, { locale: 'uk-UA' });
@@ -39,7 +39,7 @@ test('each page transfers less than 150 KB, from here alone', async () => {
   console.log(`the largest page is ${most[0]}: ${most[1]} bytes`);
 });
 
-test('by keyboard alone: skip link, form, and the focus at the heading of the next page', async () => {
+test('keyboard alone suffices, and the focus moves to the next heading', async () => {
   const page = await tab(browser, server);
   await enter(page, people.jane);
   await open(page, 'keys');
@@ -51,7 +51,7 @@ test('by keyboard alone: skip link, form, and the focus at the heading of the ne
   await page.keyboard.press('Tab');
   assert.equal(await focused(), 'New API key');
   const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-  assert.equal(outline, 'solid', 'the focus is seen');
+  assert.equal(outline, 'solid', 'the focus is visible');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { level: 1, name: 'New API key' }).waitFor();
   assert.equal(await focused(), 'New API key');
@@ -82,7 +82,7 @@ test('targets are at least 24 px', async () => {
   await page.context().close();
 });
 
-test('theme and language are chosen and remembered', async () => {
+test('chosen theme and language are remembered', async () => {
   const page = await tab(browser, server, { colorScheme: 'light' });
   await open(page, 'signin');
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
@@ -100,7 +100,7 @@ test('theme and language are chosen and remembered', async () => {
   await page.context().close();
 });
 
-test('the language of the browser is spoken, and English where it is none of ours', async () => {
+test('language follows the browser and falls back to English', async () => {
   for (const [locale, title] of [['fr-CA', 'Connexion'], ['nl', 'Inloggen'], ['sv', 'Sign in']]) {
     const page = await tab(browser, server, { locale });
     await open(page, 'signin');
@@ -109,7 +109,7 @@ test('the language of the browser is spoken, and English where it is none of our
   }
 });
 
-test('the token ends with the tab', async () => {
+test('token is deleted with the tab', async () => {
   const page = await tab(browser, server);
   await enter(page, people.jane);
   await open(page, 'keys');
@@ -121,7 +121,7 @@ test('the token ends with the tab', async () => {
   await page.context().close();
 });
 
-test('a browser that may remember nothing is enough', async () => {
+test('blocked storage is enough', async () => {
   const page = await tab(browser, server);
   await page.addInitScript(() => {
     const get = () => {
@@ -137,7 +137,7 @@ test('a browser that may remember nothing is enough', async () => {
   await page.context().close();
 });
 
-test('no script can make markup of a text', async () => {
+test('no script can convert text to markup', async () => {
   const page = await tab(browser, server);
   await open(page, 'signin');
   const refused = await page.evaluate(() => {

@@ -1,4 +1,4 @@
-// Large exports, split as the console imports them. This needs no browser.
+// The console splits large exports before it imports them. No browser is needed.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -10,11 +10,11 @@ const { parts } = await import(`data:text/javascript,${encodeURIComponent(source
 const MAX_BYTES = 3_000_000;
 const exportOf = (sets) => JSON.stringify({ format: 'bespoke-account', version: 1, account: { bio: 'b' }, sets, apikeys: [{}], bookmarks: [{ title: 't' }] });
 
-test('a small export stays as it is, and so does a text that is none', () => {
+test('small export and other text stay unchanged', () => {
   for (const text of [exportOf([{ name: 'n' }]), 'x', '[]', `"${'x'.repeat(MAX_BYTES)}"`, `{${' '.repeat(MAX_BYTES)}`]) assert.deepEqual(parts(text), [text]);
 });
 
-test('a large export is split into exports with each record once, in order', () => {
+test('large export is split into parts with each record once, in order', () => {
   for (const [count, notes] of [[780, 62_000], [6_000, 1_000], [2, MAX_BYTES]]) {
     const split = parts(exportOf(Array.from({ length: count }, (_, number) => ({ name: number, notes: 'é'.repeat(notes / 2) }))));
     const read = split.map((part) => JSON.parse(part));

@@ -1,4 +1,4 @@
-// Signing in through a provider, as a new account and back again.
+// Signing in through a provider, with a new and with an existing account.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,11 +17,11 @@ const { server, browser } = await stage({
 
 async function come(page) {
   await open(page, 'signin');
-  await page.getByRole('button', { name: 'Sign in through GitHub' }).click();
+  await page.getByRole('button', { name: 'Sign in with GitHub' }).click();
   await page.getByRole('heading', { name: 'Almost there' }).waitFor();
 }
 
-test('a new account consents first, and signs in the same way later', async () => {
+test('new account consents first, and signs in the same way later', async () => {
   const page = await tab(browser, server);
   await come(page);
   await inspect(page, 'back from a provider');
@@ -36,12 +36,12 @@ test('a new account consents first, and signs in the same way later', async () =
   await page.context().close();
 });
 
-test('a way back that was not begun in this tab leads nowhere', async () => {
+test('callback that this tab did not begin is rejected', async () => {
   const begun = await tab(browser, server);
   await come(begun);
   const other = await tab(browser, server);
   await other.goto(begun.url());
-  await other.getByText('This sign-in took too long or was used already.').waitFor();
+  await other.getByText('This sign-in took too long or has already been used.').waitFor();
   assert.equal(await other.getByRole('button', { name: 'Sign in', exact: true }).count(), 0);
   await begun.context().close();
   await other.context().close();

@@ -13,7 +13,7 @@ async function stored(who, { uuid }) {
   return (await server.call('GET', `/sets/${uuid}/jwt`, { token: who.token })).data.set;
 }
 
-test('what was not touched stays to the nanometre, in whatever unit it is shown', async () => {
+test('unchanged values stay exact in every unit', async () => {
   const jane = await person(server, 'Exact');
   const mine = await set(server, jane, { name: 'Exact', measies: { neck: 340.123456, chest: 927.1, shoulderSlope: 13.5 } });
   const page = await tab(browser, server);
@@ -37,28 +37,28 @@ test('what was not touched stays to the nanometre, in whatever unit it is shown'
   await page.context().close();
 });
 
-test('what is odd is said while typing, by the rules of the API', async () => {
+test('implausible values are reported while typing', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Odd'));
   await open(page, 'sets/new');
   const elbow = page.getByLabel('Shoulder to elbow');
   await elbow.fill('70');
   await page.getByLabel('Shoulder to wrist').fill('60');
-  await page.getByText('Shoulder to wrist is larger than Shoulder to elbow on every body, and here it is not.').first().waitFor();
-  await page.getByText('Worth a second look').waitFor();
+  await page.getByText('Shoulder to wrist is larger than Shoulder to elbow on every body, but not here.').first().waitFor();
+  await page.getByText('Please check:').waitFor();
   await inspect(page, 'a warning');
   await elbow.fill('35');
-  await page.getByText('Worth a second look').waitFor({ state: 'detached' });
+  await page.getByText('Please check:').waitFor({ state: 'detached' });
 
   const neck = page.getByLabel('Neck', { exact: true });
   await neck.fill('1e9');
-  await page.getByText('This is no number.').waitFor();
+  await page.getByText('Enter a number, for example 36 1/2.').waitFor();
   await neck.fill('99999');
   await page.getByText('No body measures that.').waitFor();
   assert.equal(await neck.getAttribute('aria-invalid'), 'true');
   await page.getByLabel('Name', { exact: true }).fill('Odd');
   await page.getByRole('button', { name: 'Save' }).click();
-  // The focus is where it has to be put right.
+  // The focus moves to the invalid field.
   await page.waitForFunction((input) => input === document.activeElement, await neck.elementHandle());
   await neck.fill('38');
   await page.getByRole('button', { name: 'Save' }).click();
@@ -66,7 +66,7 @@ test('what is odd is said while typing, by the rules of the API', async () => {
   await page.context().close();
 });
 
-test('a mix-up of units is noticed', async () => {
+test('mix-up of units is reported', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Mixed'));
   await open(page, 'sets/new');
@@ -74,28 +74,28 @@ test('a mix-up of units is noticed', async () => {
   for (const [name, value] of [['Neck', '38.6'], ['Chest', '101.5'], ['Waist', '84.5'], ['Hips', '90.5'], ['Inseam', '79.5']]) {
     await page.getByLabel(name, { exact: true }).fill(value);
   }
-  await page.getByText('All lengths together look as if they were in another unit.').waitFor();
+  await page.getByText('All lengths look as if they were in another unit.').waitFor();
   await page.context().close();
 });
 
-test('what a design still needs is counted while typing', async () => {
+test('missing measurements of a design are counted while typing', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Designer'));
   await open(page, 'sets/new');
   await page.getByLabel('For which design?').selectOption('albert');
   const { data } = await server.call('GET', '/designs/albert');
   const needed = data.design.required;
-  await page.getByText(`albert: 0 of ${needed.length} needed measurements`).waitFor();
+  await page.getByText(`albert: 0 of ${needed.length} required measurements`).waitFor();
   const shown = page.locator('.measure:visible');
   assert.equal(await shown.count(), needed.length + data.design.optional.length);
   const inputs = page.locator('.measure.wanted input');
   for (let number = 0; number < needed.length; number += 1) await inputs.nth(number).fill('90');
-  await page.getByText(`albert: ${needed.length} of ${needed.length} needed measurements`).waitFor();
+  await page.getByText(`albert: ${needed.length} of ${needed.length} required measurements`).waitFor();
   await inspect(page, 'a design that is complete');
   await page.context().close();
 });
 
-test('an export is imported again, as JSON and as YAML', async () => {
+test('export is imported again, as JSON and as YAML', async () => {
   const jane = await person(server, 'Carrier');
   const mine = await set(server, jane, { name: 'Carried', measies: { neck: 350 } });
   const page = await tab(browser, server);
@@ -110,21 +110,21 @@ test('an export is imported again, as JSON and as YAML', async () => {
   await open(page, 'sets/import');
   await page.getByLabel('File').setInputFiles({ name: 'a.json', mimeType: 'application/json', buffer: file });
   await page.getByRole('button', { name: 'Import' }).click();
-  await page.getByText('Added: 0. Here already: 1.').waitFor();
+  await page.getByText('Added: 0. Already here: 1.').waitFor();
   await open(page, 'sets/import');
   await page.getByLabel('Text').fill('name: From YAML\nunits: cm\nmeasurements:\n  neck: 36.5\n  tail: 3\n');
   await page.getByRole('button', { name: 'Import' }).click();
-  await page.getByText('Added: 1. Here already: 0. Left out: measies.tail.').waitFor();
+  await page.getByText('Added: 1. Already here: 0. Ignored: measies.tail.').waitFor();
   await page.getByRole('link', { name: 'From YAML' }).waitFor();
   await open(page, 'sets/import');
   await page.getByLabel('Text').fill('{"name": "Bad", "measurements": {"neck": -1}}');
   await page.getByRole('button', { name: 'Import' }).click();
-  await page.getByText('One of the measurements is no number').waitFor();
+  await page.getByText('One of the measurements is not a number').waitFor();
   assert.match(await page.getByLabel('Text').inputValue(), /Bad/);
   await page.context().close();
 });
 
-test('of two tabs the second is told, and loses nothing', async () => {
+test('second of two tabs is warned and loses nothing', async () => {
   const jane = await person(server, 'Twice');
   const mine = await set(server, jane, { name: 'Twice', measies: { neck: 350, chest: 900 } });
   const first = await tab(browser, server);
@@ -144,7 +144,7 @@ test('of two tabs the second is told, and loses nothing', async () => {
   await inspect(second, 'a conflict');
   assert.equal(await second.getByLabel('Chest', { exact: true }).inputValue(), '95');
   assert.deepEqual((await stored(jane, mine)).measies, { neck: 360, chest: 900 });
-  await second.getByRole('button', { name: 'Put my changes over it' }).click();
+  await second.getByRole('button', { name: 'Overwrite with my changes' }).click();
   await second.getByText('Saved.').waitFor();
   const both = await stored(jane, mine);
   assert.deepEqual([both.measies, both.notes], [{ neck: 360, chest: 950 }, 'From the first tab.']);
@@ -153,7 +153,7 @@ test('of two tabs the second is told, and loses nothing', async () => {
 
   await first.getByLabel('Neck', { exact: true }).fill('37');
   await first.getByRole('button', { name: 'Save' }).click();
-  await first.getByRole('button', { name: 'Show what is stored, drop mine' }).click();
+  await first.getByRole('button', { name: 'Discard my changes and show the stored set' }).click();
   await settled(first);
   await first.locator('input[inputmode=decimal]').first().waitFor();
   await assertValue(first.getByLabel('Chest', { exact: true }), '95');
@@ -165,7 +165,7 @@ async function assertValue(locator, value) {
   assert.equal(await locator.inputValue(), value);
 }
 
-test('copies and removals', async () => {
+test('set is copied and deleted', async () => {
   const jane = await person(server, 'Remover');
   const mine = await set(server, jane, { name: 'Original', measies: { neck: 350 } });
   const page = await tab(browser, server);
@@ -173,15 +173,15 @@ test('copies and removals', async () => {
   await open(page, `sets/one/${mine.uuid}`);
   await page.getByRole('button', { name: 'Make a copy' }).click();
   await page.getByText('This is the copy.').waitFor();
-  await page.getByRole('button', { name: 'Remove this set' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Remove this set' }).click();
-  await page.getByText('is gone.').waitFor();
+  await page.getByRole('button', { name: 'Delete this set' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete this set' }).click();
+  await page.getByText('has been deleted.').waitFor();
   const { data } = await server.call('GET', '/sets/jwt', { token: jane.token });
   assert.deepEqual(data.sets.map(({ name }) => name), ['Original']);
   await page.context().close();
 });
 
-test('a page with changes asks before it is left', async () => {
+test('page with unsaved changes asks before it is left', async () => {
   const page = await tab(browser, server);
   await enter(page, await person(server, 'Leaver'));
   await open(page, 'sets/new');

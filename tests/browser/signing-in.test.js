@@ -9,7 +9,7 @@ import { code } from './support/totp.js';
 
 const { server, browser } = await stage();
 
-test('a wrong password is refused, and the name stays', async () => {
+test('wrong password is refused, and the name stays', async () => {
   const jane = await person(server, 'Wrong');
   const page = await tab(browser, server);
   await open(page, 'signin');
@@ -21,7 +21,7 @@ test('a wrong password is refused, and the name stays', async () => {
   await page.context().close();
 });
 
-test('who wanted to see a page gets there after signing in', async () => {
+test('requested page is shown after the sign-in', async () => {
   const jane = await person(server, 'Wanted');
   const page = await tab(browser, server);
   await open(page, 'sets');
@@ -33,9 +33,9 @@ test('who wanted to see a page gets there after signing in', async () => {
   await page.context().close();
 });
 
-test('by a link in a mail, once', async () => {
+test('link in a mail signs in once', async () => {
   await person(server, 'Linked');
-  // Addresses of tests get no mail; a person of the real world does.
+  // Test addresses get no mail, so this one is outside the test domain.
   const email = 'linked@example.com';
   const made = await server.call('POST', '/signup', { body: { email, language: 'en' } });
   assert.equal(made.status, 201);
@@ -57,26 +57,26 @@ test('by a link in a mail, once', async () => {
   const second = await tab(browser, server);
   await second.goto(sent);
   await second.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await second.getByText('A link works once').waitFor();
+  await second.getByText('A link works only once').waitFor();
   await second.context().close();
 });
 
-test('with a second factor, then with a scratch code, then without', async () => {
+test('second factor, scratch code and removal work', async () => {
   const jane = await person(server, 'Factor');
   const page = await tab(browser, server);
   await signIn(page, jane);
   await page.getByRole('link', { name: 'Signing in' }).click();
-  await page.getByRole('button', { name: 'Set it up' }).click();
+  await page.getByRole('button', { name: 'Set up' }).click();
   const picture = page.getByRole('img', { name: /QR code/ });
   await picture.waitFor();
   assert.ok(await picture.evaluate((image) => image.decode().then(() => image.naturalWidth > 0)), 'the QR code is a picture');
   await inspect(page, 'setting up the second factor');
   const secret = await page.locator('.secret').textContent();
-  await page.getByLabel('Code of your app').fill('000000');
-  await page.getByRole('button', { name: 'Switch it on' }).click();
+  await page.getByLabel('Code from your app').fill('000000');
+  await page.getByRole('button', { name: 'Turn on' }).click();
   await page.getByText('This code is wrong.').waitFor();
-  await page.getByLabel('Code of your app').fill(code(secret));
-  await page.getByRole('button', { name: 'Switch it on' }).click();
+  await page.getByLabel('Code from your app').fill(code(secret));
+  await page.getByRole('button', { name: 'Turn on' }).click();
   await page.getByText('Keep these codes').waitFor();
   await inspect(page, 'scratch codes');
   const scratch = (await page.locator('.secret').textContent()).split('\n');
@@ -84,30 +84,30 @@ test('with a second factor, then with a scratch code, then without', async () =>
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
 
   await ask(page, jane);
-  await page.getByLabel('Code of your app').fill(code(secret));
+  await page.getByLabel('Code from your app').fill(code(secret));
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
 
   await ask(page, jane);
-  await page.getByLabel('Code of your app').fill(scratch[0]);
+  await page.getByLabel('Code from your app').fill(scratch[0]);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
 
   await page.getByRole('link', { name: 'Signing in' }).click();
-  await page.getByText('Switch it off').first().click();
+  await page.getByText('Turn off').first().click();
   await page.getByRole('textbox', { name: 'Password', exact: true }).fill(PASSWORD);
-  await page.getByLabel('Code of your app').fill(scratch[1]);
-  await page.getByRole('button', { name: 'Switch it off' }).click();
+  await page.getByLabel('Code from your app').fill(scratch[1]);
+  await page.getByRole('button', { name: 'Turn off' }).click();
   await page.getByText('The second factor is off.').waitFor();
   await page.context().close();
 });
 
-/** Signs in with the password, and is asked for a code. */
+/** Signs in with the password, and reaches the question for a code. */
 async function ask(page, who) {
   await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
   await page.getByLabel('User name or e-mail address').fill(who.email);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.getByText('This account also asks for a code.').waitFor();
+  await page.getByText('This account also requires a code.').waitFor();
 }

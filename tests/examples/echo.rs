@@ -1,7 +1,7 @@
-//! A function as small as one can be, which misbehaves on request: the emulators' own tests run it.
+//! A minimal function that misbehaves on request, for the tests of the emulator.
 //!
-//! `/fail`, `/panic`, `/exit`, `/large`, `/binary` do what they say; any other path is answered with what arrived and how many
-//! events arrived before it. With `ECHO_STREAMING` it answers in a stream, with `ECHO_NO_INIT` it dies before the first event.
+//! The paths `/fail`, `/panic`, `/exit`, `/large` and `/binary` do what their names say. Any other path returns the event and the
+//! number of earlier events. With `ECHO_STREAMING` it streams its response, and with `ECHO_NO_INIT` it exits before the first event.
 
 #![expect(
     clippy::disallowed_methods,

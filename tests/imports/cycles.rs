@@ -20,7 +20,7 @@ pub(super) fn cycles(edges: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
     search.found
 }
 
-/// The algorithm of Tarjan.
+/// Tarjan's algorithm.
 struct Search<'a> {
     edges: &'a [BTreeSet<usize>],
     /// Order of the first visits.

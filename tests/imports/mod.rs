@@ -1,7 +1,7 @@
 //! No import cycle of the workspace has more than three files.
 //!
 //! A cycle is a set of files each of which needs all others, so its files can only be understood together. A few files
-//! may form one, for example a type and its error. More than three show that a layer is missing.
+//! may form one, for example a type and its error. More than three indicate a missing layer.
 //!
 //! The layers of the storage engine and of the database crate are checked in addition: a file may import only files of
 //! its own layer and of lower ones.
@@ -54,7 +54,7 @@ fn crates() -> Vec<(String, String)> {
         .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
-        .expect("cargo runs: it built this test");
+        .expect("cargo is available, because it built this test");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let targets = metadata["packages"].as_array().unwrap().iter();

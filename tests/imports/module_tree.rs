@@ -9,7 +9,7 @@
 //!   source of the re-export, so that a facade does not hide a cycle.
 //! - A module that is written inside another file belongs to that file.
 //!
-//! Three things are no imports: the declaration of a module (`mod child;`), the re-export of an item of a child, and
+//! These do not count as imports: the declaration of a module (`mod child;`), the re-export of an item of a child, and
 //! code that is compiled for tests only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,7 +164,7 @@ impl ModuleTree {
     /// The file to which an absolute path leads.
     fn file_of(&self, path: &[String]) -> usize {
         let mut path = path.to_vec();
-        // A re-export of a re-export is followed too, but not without end.
+        // A re-export of a re-export is followed too, up to a limit.
         for _ in 0..10 {
             let depth = (0..=path.len())
                 .rev()
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn re_exports_are_followed_and_are_no_imports_of_children() {
+    fn re_exports_are_followed_but_do_not_count_as_imports() {
         let found = imports(&[
             ("lib.rs", "mod a; mod b; pub use a::A;"),
             ("a/mod.rs", "mod inner; pub use inner::Inner; pub struct A;"),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_and_declarations_are_no_imports() {
+    fn tests_and_declarations_do_not_count_as_imports() {
         let found = imports(&[
             (
                 "lib.rs",

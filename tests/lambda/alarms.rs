@@ -1,4 +1,4 @@
-//! The alarms of the template: each fires at the first event, and each metric filter matches the lines that the functions write.
+//! The alarms of the template: each fires at the first event, and each metric filter matches the log lines of the functions.
 
 use std::collections::BTreeSet;
 
@@ -14,18 +14,18 @@ use super::template::{resources, template};
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 const FILTER: &str = "AWS::Logs::MetricFilter";
-/// The failure of one attempt to deliver a mail, as a log line says it.
+/// The log line of one failed attempt to deliver a mail.
 const NOT_DELIVERED: &str = "a mail could not be delivered";
 
-/// Whether a line matches a filter pattern of CloudWatch Logs, as far as the template uses their language: terms joined by `&&`, each
-/// of which compares one property with a text or a number, or tests that it is true.
+/// Whether a line matches a filter pattern of CloudWatch Logs. Supports the part of the language that the template uses: terms
+/// joined by `&&`, each of which compares one property with a text or a number, or tests that it is true.
 fn matches(pattern: &str, line: &Value) -> bool {
     let terms = pattern.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let term = Regex::new(r#"^\s*\$\.(\w+) (?:= (?:"([^"*]*)"|(\d+))|IS (TRUE))\s*$"#).expect("an expression");
     terms.expect("a pattern for JSON").split("&&").all(|text| {
         let parts = term
             .captures(text)
-            .unwrap_or_else(|| panic!("not in our part of the language: {text}"));
+            .unwrap_or_else(|| panic!("not in the supported part of the language: {text}"));
         let value = &line[&parts[1]];
         match (parts.get(2), parts.get(3)) {
             (Some(text), _) => value.as_str() == Some(text.as_str()),
@@ -46,7 +46,7 @@ fn matching(line: &Value) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// The JSON lines that a function has logged.
+/// The JSON lines in the log of a function.
 fn lines(function: &Function) -> Vec<Value> {
     let log = function.log();
     log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -64,7 +64,7 @@ fn line_of(function: &Function, message: &str) -> Value {
     line.clone()
 }
 
-/// The function `maintenance` as the template configures it for SES, with a server of the test instead.
+/// The function `maintenance` with the settings of the template for SES, and a test server in place of SES.
 async fn maintenance_with_ses(installation: &Installation, ses: &MockServer) -> Function {
     let url = ses.uri();
     let settings = [
@@ -77,7 +77,7 @@ async fn maintenance_with_ses(installation: &Installation, ses: &MockServer) -> 
     installation.function("maintenance", "maintenance", &settings).await
 }
 
-/// The line that is logged when SES answers the first mail of an installation like that.
+/// The log line after SES has responded like that to the first mail of an installation.
 async fn failed_mail(answer: ResponseTemplate) -> Value {
     let ses = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&ses).await;
@@ -99,7 +99,7 @@ async fn first_failure_to_deliver_a_mail_is_counted() {
 }
 
 #[tokio::test]
-async fn mail_that_is_given_up_is_counted() {
+async fn abandoned_mail_is_counted() {
     let rejected = ResponseTemplate::new(400)
         .insert_header("x-amzn-errortype", "MessageRejected")
         .set_body_json(json!({ "message": "no" }));
@@ -109,7 +109,7 @@ async fn mail_that_is_given_up_is_counted() {
 }
 
 #[tokio::test]
-async fn bucket_that_fails_is_counted() {
+async fn failing_bucket_is_counted() {
     let installation = Installation::demonstration().await;
     let sets = installation.function("sets", "sets", &[]).await;
     let read = async || {
@@ -125,7 +125,7 @@ async fn bucket_that_fails_is_counted() {
 }
 
 #[tokio::test]
-async fn failure_of_each_task_of_maintenance_fails_the_invocation() {
+async fn failed_maintenance_task_fails_the_invocation() {
     let installation = Installation::demonstration().await;
     let maintenance = installation.function("maintenance", "maintenance", &[]).await;
     maintenance.invoke(json!({ "tasks": [] })).await.unwrap();
@@ -139,7 +139,7 @@ async fn failure_of_each_task_of_maintenance_fails_the_invocation() {
         assert_eq!(failed.len(), number + 1, "{task}");
         assert_eq!(matching(&failed[number]), ["ErrorLines"], "{task}");
     }
-    // Delivery leaves its failures to the log.
+    // A failed delivery does not fail the invocation; it is only logged.
     maintenance.invoke(json!({ "tasks": ["mail"] })).await.unwrap();
     let line = line_of(&maintenance, "the outbox cannot be read or written");
     assert_eq!(matching(&line), ["ErrorLines", "StoreErrors"]);
@@ -177,7 +177,7 @@ fn fires(alarm: &Value, sum: Option<u64>) -> bool {
     }
 }
 
-/// Metrics that count runs: their alarms fire if none is counted. All others count failures.
+/// Metrics that count runs: their alarms fire if no run is counted. All others count failures.
 const HEARTBEATS: [(&str, &str); 2] = [("AWS/Lambda", "Invocations"), ("AWS/Events", "Invocations")];
 /// Metrics of AWS that count failures.
 const FAILURES: [(&str, &str); 3] = [
@@ -214,7 +214,7 @@ fn each_alarm_fires_at_the_first_event() {
             None => {
                 assert_eq!(alarm["Namespace"], stack, "{name}");
                 let known = counted.iter().position(|counted| *counted == metric);
-                counted.remove(known.unwrap_or_else(|| panic!("{name}: nothing counts {metric}")));
+                counted.remove(known.unwrap_or_else(|| panic!("{name}: no filter counts {metric}")));
             }
         }
         let at = [None, Some(0), Some(1), Some(2)].map(|sum| fires(alarm, sum));
@@ -228,10 +228,10 @@ fn each_alarm_fires_at_the_first_event() {
             assert_eq!(alarm["EvaluationPeriods"], 1, "{name}");
         }
     }
-    assert!(counted.is_empty(), "no alarm looks at {counted:?}");
+    assert!(counted.is_empty(), "no alarm watches {counted:?}");
 }
 
-/// The minutes of `rate(5 minutes)` and the like.
+/// The minutes of `rate(5 minutes)` and similar rates.
 fn minutes(schedule: &str) -> u64 {
     let rate = schedule.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')'));
     let (number, unit) = rate.and_then(|rate| rate.split_once(' ')).expect("a rate");
@@ -265,7 +265,7 @@ fn each_schedule_has_an_alarm_for_missing_runs() {
 }
 
 #[test]
-fn alarms_and_the_budget_reach_an_address_that_must_be_given() {
+fn alarms_and_budget_require_an_address() {
     let template = template();
     let email = &template["Parameters"]["AlarmEmail"];
     assert_eq!(email.get("Default"), None);

@@ -1,4 +1,4 @@
-//! The function `all`, which serves the routes of every function. tests/lambda/same_answers.rs compares its responses with theirs.
+//! The function `all`, which serves the routes of every function. tests/lambda/same_answers.rs compares the responses.
 
 use axum::body::Body;
 use bespoke_tests::support::App;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::event::{event, read};
 use super::installation::{Installation, answer};
 
-/// An event that the gateway led to its default route.
+/// An event that the gateway sent to its default route.
 fn default_event(method: &str, path: &str, body: &Value) -> Value {
     let mut event = event(method, path, "", body);
     event["routeKey"] = json!("$default");
@@ -17,7 +17,7 @@ fn default_event(method: &str, path: &str, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn default_route_serves_no_route_of_another_function() {
+async fn default_route_rejects_routes_of_other_functions() {
     let installation = Installation::empty();
     let all = installation.function("all", "all", &[]).await;
     let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
@@ -40,7 +40,7 @@ async fn default_route_serves_no_route_of_another_function() {
 }
 
 #[tokio::test]
-async fn schedule_is_done_and_each_request_is_counted() {
+async fn scheduled_tasks_run_and_requests_are_counted() {
     let installation = Installation::demonstration().await;
     let all = installation.function("all", "all", &[]).await;
     let done = all.invoke(json!({ "tasks": ["usage", "compact"] })).await.unwrap();
@@ -58,7 +58,7 @@ async fn schedule_is_done_and_each_request_is_counted() {
 }
 
 #[tokio::test]
-async fn event_that_is_no_request_is_an_error_and_the_process_lives() {
+async fn unknown_event_is_an_error_and_the_process_survives() {
     let installation = Installation::empty();
     let all = installation.function("all", "all", &[]).await;
     all.invoke(json!({ "hello": "world" })).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! An answer, whichever way it came, and what two answers to the same request may differ in.
+//! A response in one form, whichever host returned it, and the values that may differ between two responses to one request.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-/// Headers that belong to the connection or to the moment. Of a body's length the gateway takes its own measure.
+/// Headers of the connection or of the moment. The gateway computes the length of the body itself.
 const OF_THE_CONNECTION: [&str; 3] = ["connection", "content-length", "date"];
 
-/// What the ids of the demonstration begin with: they are always the same.
+/// The beginning of the ids of the demonstration, which are always the same.
 const FIXED_IDS: &str = "00000000-0000-4000-8000-";
 
-/// What stands between the head and the body of an answer.
+/// The separator between the head and the body of a response.
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +24,7 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// The body as its reader sees it.
+/// The decoded body.
 fn unpacked(headers: &BTreeMap<String, String>, body: &[u8]) -> String {
     let mut text = String::new();
     if headers
@@ -39,7 +39,7 @@ fn unpacked(headers: &BTreeMap<String, String>, body: &[u8]) -> String {
 }
 
 impl Answer {
-    /// From what a function hands to the gateway.
+    /// Converts the response of a function to the gateway.
     pub(super) fn from_function(answer: &Value) -> Self {
         let headers = answer["headers"].as_object().expect("headers");
         let headers = headers
@@ -52,7 +52,7 @@ impl Answer {
             false => body.into(),
         };
         let body = unpacked(&headers, &body);
-        // The gateway ignores these in version 2.0, or makes headers of them that nobody asked for.
+        // In version 2.0 the gateway ignores these, or converts them to unwanted headers.
         assert_eq!(answer["multiValueHeaders"], serde_json::json!({}));
         assert_eq!(answer["cookies"], serde_json::json!([]));
         let status = answer["statusCode"]
@@ -65,7 +65,7 @@ impl Answer {
         }
     }
 
-    /// From all that came over a connection that was closed behind it.
+    /// Parses all bytes of a connection that the server has closed.
     pub(super) fn from_http(bytes: &[u8]) -> Self {
         let end = bytes.windows(HEAD_END.len()).position(|window| window == HEAD_END);
         let (head, body) = bytes.split_at(end.expect("a head"));
@@ -75,7 +75,7 @@ impl Answer {
         let mut headers = BTreeMap::<String, String>::new();
         for line in lines {
             let (name, value) = line.split_once(": ").expect("a header");
-            // Several lines of one name mean the same as one.
+            // Several lines with one name are joined.
             headers
                 .entry(name.to_ascii_lowercase())
                 .and_modify(|before| *before = format!("{before}, {value}"))
@@ -92,7 +92,7 @@ impl Answer {
         }
     }
 
-    /// The body as JSON; null when there is none.
+    /// The body as JSON; null if it is empty.
     fn json(&self) -> Value {
         if self.body.is_empty() {
             return Value::Null;
@@ -100,14 +100,14 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// Makes sure of the status; gives the body.
+    /// Checks the status; returns the body.
     #[track_caller]
     pub(super) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         self.json()
     }
 
-    /// The answer with marks in place of what is new in each: times, ids, secrets, tokens, and the tag of such a body.
+    /// The response with placeholders for values that differ each time: times, ids, secrets, tokens, and ETags of such bodies.
     pub(super) fn masked(mut self) -> Self {
         for name in OF_THE_CONNECTION {
             self.headers.remove(name);
@@ -115,11 +115,11 @@ impl Answer {
         if let Some(id) = self.headers.get_mut("x-request-id") {
             *id = mask(id).to_owned();
         }
-        // Each call leaves less.
+        // The remaining quota decreases with each call.
         if let Some(left) = self.headers.get_mut("ratelimit") {
             "<left>".clone_into(left);
         }
-        // Who delivers a mail commits that it has.
+        // The delivery of a mail is a commit of its own.
         if let Some(version) = self.headers.get_mut("db-seq") {
             "<version>".clone_into(version);
         }
@@ -159,7 +159,7 @@ fn mask(text: &str) -> &str {
 }
 
 #[test]
-fn only_what_is_new_each_time_is_masked() {
+fn only_values_that_differ_on_each_call_are_masked() {
     let body = serde_json::json!({ "uuid": "6f9619ff-8b86-4011-b42d-00c04fc964ff", "id": format!("{FIXED_IDS}000000000003"),
         "at": ["2026-01-01T00:00:00.000Z"], "secret": "fsk_x", "token": "eyJ.x.y", "name": "Jane", "count": 3 });
     let mut answer = Answer {

@@ -10,7 +10,7 @@ use super::template::{resources, template};
 /// Namespace, name, and a dimension with its value.
 type Metric<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>);
 
-/// Metrics of AWS, with the dimension by which the template tells its own from those of others; without one they are of the account.
+/// Metrics of AWS, with the dimension that selects those of the template. Metrics without a dimension cover the account.
 const OF_AWS: [Metric<'_>; 8] = [
     ("AWS/ApiGateway", "4xx", Some(("ApiId", "${HttpApi}"))),
     ("AWS/ApiGateway", "5xx", Some(("ApiId", "${HttpApi}"))),
@@ -89,7 +89,7 @@ fn each_metric_of_the_dashboard_exists() {
 }
 
 #[test]
-fn dashboard_covers_what_an_operator_watches() {
+fn dashboard_covers_the_operators_metrics() {
     let template = template();
     let titles: Vec<_> = widgets(&template)
         .iter()

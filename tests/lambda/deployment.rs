@@ -6,7 +6,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::installation::Installation;
 
-/// A place for reports, as a signed URL of S3 is one.
+/// A server for reports, in place of a signed URL of S3.
 async fn reports() -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("PUT"))
@@ -32,17 +32,17 @@ fn step(request_type: &str, server: &MockServer) -> Value {
 
 /// The only report that arrived.
 async fn reported(server: &MockServer) -> Value {
-    let requests = server.received_requests().await.expect("they are recorded");
+    let requests = server.received_requests().await.expect("requests are recorded");
     let [request] = &requests[..] else {
         panic!("{requests:?}")
     };
-    // The signature of the URL is for a request without one.
+    // The signature of the URL covers a request without a content type.
     assert_eq!(request.headers.get("content-type"), None);
     serde_json::from_slice(&request.body).expect("JSON")
 }
 
 #[tokio::test]
-async fn step_reports_success_when_the_database_is_migrated() {
+async fn migration_step_reports_success() {
     for function in ["maintenance", "all"] {
         for request_type in ["Create", "Update"] {
             let (installation, server) = (Installation::empty(), reports().await);
@@ -68,7 +68,7 @@ async fn step_reports_success_when_the_database_is_migrated() {
 }
 
 #[tokio::test]
-async fn step_reports_failure_when_the_bucket_fails() {
+async fn migration_step_reports_failure_of_the_bucket() {
     let (installation, server) = (Installation::empty(), reports().await);
     let maintenance = installation.function("maintenance", "new", &[]).await;
     maintenance.invoke(json!({ "tasks": [] })).await.unwrap();
@@ -86,7 +86,7 @@ async fn step_reports_failure_when_the_bucket_fails() {
 }
 
 #[tokio::test]
-async fn step_fails_when_the_report_is_refused() {
+async fn migration_step_fails_if_its_report_is_refused() {
     let (installation, server) = (Installation::empty(), MockServer::start().await);
     Mock::given(any())
         .respond_with(ResponseTemplate::new(403))

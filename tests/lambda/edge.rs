@@ -1,11 +1,11 @@
-//! CloudFront in front of the API, the copy of the bucket, and traces: off, unless a parameter turns them on.
+//! CloudFront in front of the API, copies of the bucket, and traces. All are off unless a parameter turns them on.
 
 use serde_json::{Value, json};
 
 use super::template::{entries, resources, template};
 
 #[test]
-fn api_is_reached_only_through_cloudfront_if_there_is_one() {
+fn api_with_cloudfront_is_reached_only_through_it() {
     let template = template();
     let resources = &template["Resources"];
     let api = &resources["HttpApi"]["Properties"];
@@ -18,7 +18,7 @@ fn api_is_reached_only_through_cloudfront_if_there_is_one() {
     let origin = &distribution["Origins"][0];
     assert_eq!(origin["DomainName"], json!({ "GetAtt": "Domain.RegionalDomainName" }));
     assert_eq!(origin["CustomOriginConfig"]["OriginProtocolPolicy"], "https-only");
-    // The secret that CloudFront sends is the one that the functions want.
+    // The functions expect the secret that CloudFront sends.
     let secret = json!({ "Sub": "{{resolve:secretsmanager:${OriginSecret}:SecretString}}" });
     let header = &origin["OriginCustomHeaders"][0];
     assert_eq!(
@@ -34,14 +34,14 @@ fn api_is_reached_only_through_cloudfront_if_there_is_one() {
 }
 
 #[test]
-fn cloudfront_names_the_viewer_and_caches_nothing() {
+fn cloudfront_forwards_the_viewer_address_and_caches_nothing() {
     let template = template();
     let behavior = &template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["DefaultCacheBehavior"];
     assert_eq!(
         behavior["OriginRequestPolicyId"],
         json!({ "Ref": "OriginRequestPolicy" })
     );
-    // The policy CachingDisabled of AWS.
+    // The AWS managed policy CachingDisabled.
     assert_eq!(behavior["CachePolicyId"], "4135ea2d-6df8-44a3-9df3-4b5a84be39ad");
     let policy = &template["Resources"]["OriginRequestPolicy"]["Properties"]["OriginRequestPolicyConfig"];
     let headers =
@@ -51,7 +51,7 @@ fn cloudfront_names_the_viewer_and_caches_nothing() {
 }
 
 #[test]
-fn cloudfront_needs_a_domain_and_both_certificates() {
+fn cloudfront_requires_a_domain_and_both_certificates() {
     let template = template();
     let rule = &template["Rules"]["CloudFrontNeedsADomain"];
     assert_eq!(
@@ -90,9 +90,9 @@ fn copies_and_traces_are_off_by_default() {
     assert_eq!(template["Resources"]["TracingPolicy"]["Condition"], "HasTracing");
 }
 
-/// A thief of the account can delete objects of the bucket, but not their copies.
+/// An attacker with access to the account can delete objects of the bucket, but not their copies.
 #[test]
-fn source_of_a_replica_can_only_add_copies_and_markers() {
+fn replication_can_only_add_copies_and_delete_markers() {
     let path = std::path::Path::new(super::template::ROOT).join("deploy/replica.yaml");
     let replica = super::template::read(&path);
     let statements = &replica["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"];

@@ -1,4 +1,4 @@
-//! Events: the samples of the folder events/, and those that a test makes up.
+//! Events: the samples in events/, and those that a test builds.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use bespoke_tests::support::Key;
 use serde_json::{Value, json};
 
-/// A sample, and the status of its answer: with the demonstration's key as it is written, and with a key that may write
-/// instead of that. The first part of a name is the function.
+/// A sample, and the expected status: with the demonstration key as in the file, and with a key that may write in its
+/// place. The first part of a name is the function.
 pub(super) struct Sample {
     pub(super) name: &'static str,
     pub(super) status: u16,
@@ -174,7 +174,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample("subscribers.subscribe.base64", 200, 200),
 ];
 
-/// What a schedule says to the function `maintenance`, which answers no gateway.
+/// The event that a schedule sends to the function `maintenance`, which is not behind the gateway.
 pub(super) const SCHEDULES: &[&str] = &[
     "maintenance.all",
     "maintenance.mail",
@@ -182,7 +182,7 @@ pub(super) const SCHEDULES: &[&str] = &[
     "maintenance.refused",
 ];
 
-/// What that file has.
+/// The content of that file.
 pub(super) fn read(name: &str) -> Value {
     let text = std::fs::read_to_string(folder().join(format!("{name}.json")));
     let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -198,7 +198,7 @@ impl Sample {
         read(self.name)
     }
 
-    /// The event with that key where it has one.
+    /// The event with that key, if it has one.
     pub(super) fn event_with(&self, key: &Key) -> Value {
         let mut event = self.event();
         if let Some(authorization) = event["headers"].get_mut("authorization") {
@@ -213,7 +213,7 @@ pub(super) fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))
 }
 
-/// An event with a body (unless it is null), by the holder of a token (unless that is empty).
+/// An event with a body (unless it is null), with a token (unless it is empty).
 pub(super) fn event(method: &str, path: &str, token: &str, body: &Value) -> Value {
     let mut event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
@@ -237,7 +237,7 @@ pub(super) fn event(method: &str, path: &str, token: &str, body: &Value) -> Valu
     event
 }
 
-/// The request that a client wrote, to which the gateway gave the form of this event.
+/// The client's request from which the gateway made this event.
 pub(super) fn http_request(event: &Value) -> Vec<u8> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let mut target = String::new();
@@ -271,7 +271,7 @@ pub(super) fn http_request(event: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn the_list_of_samples_is_that_of_the_folder() {
+fn list_of_samples_matches_the_folder() {
     let files = std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = files
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())

@@ -1,4 +1,4 @@
-//! The template after the SAM transform. The transform itself runs, because it renames resources, drops some, and adds others.
+//! The template after the SAM transform. The real transform runs, because it renames, drops and adds resources.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::template::{ONE, ROOT, Route, SEPARATE, all_functions, entries, routes, select, sent, template};
 
-/// The template as CloudFormation gets it, with these parameters.
+/// The template as CloudFormation receives it, with these parameters.
 fn expanded(parameters: &[&str]) -> Value {
     let python = Path::new(ROOT).join(".venv/bin/python");
     assert!(
@@ -33,12 +33,12 @@ fn of_kind<'a>(expanded: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> 
         .collect()
 }
 
-/// A function as the API invokes it: its alias if traffic is shifted, and otherwise its newest code.
+/// The function that the API invokes: its alias if traffic is shifted, and otherwise its newest code.
 fn target(id: &str) -> Value {
     json!({ "Fn::If": ["ShiftsTraffic", { "Ref": format!("{id}Aliaslive") }, { "Fn::GetAtt": [id, "Arn"] }] })
 }
 
-/// The functions that answer requests, by the condition under which they exist.
+/// The functions that serve requests, by the condition under which they exist.
 fn answering(template: &Value) -> Vec<(String, String, String)> {
     let all = all_functions(template).into_iter();
     let answering = all.filter(|function| !function.id.ends_with("Maintenance"));
@@ -90,7 +90,7 @@ fn transform_keeps_each_route_of_the_template() {
 }
 
 #[test]
-fn expanded_gateway_leads_each_route_of_the_server_to_its_function() {
+fn expanded_gateway_routes_each_request_to_its_function() {
     let gateway = expanded_routes(&expanded(&[]), &template());
     for route in support::functions().iter().flat_map(|routes| routes.iter()) {
         let selected = select(&gateway, route.method.as_str(), &sent(&route.path));
@@ -103,7 +103,7 @@ fn expanded_gateway_leads_each_route_of_the_server_to_its_function() {
 }
 
 #[test]
-fn only_this_api_may_invoke_the_functions_of_its_routes() {
+fn only_this_api_may_invoke_its_functions() {
     let (expanded, template) = (expanded(&[]), template());
     let source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*";
     for (id, _, condition) in answering(&template) {
@@ -140,7 +140,7 @@ fn versions(expanded: &Value, function: &str) -> Vec<String> {
 const SHIFT: &str = "TrafficShift=Canary10Percent5Minutes";
 
 #[test]
-fn shifted_traffic_goes_back_when_the_api_answers_5xx() {
+fn shifted_traffic_is_rolled_back_on_5xx() {
     let shifted = expanded(&[SHIFT, "Release=r1"]);
     for (id, _, condition) in answering(&template()) {
         let alias = &shifted["Resources"][format!("{id}Aliaslive")];
@@ -167,9 +167,9 @@ fn shifted_traffic_goes_back_when_the_api_answers_5xx() {
     );
 }
 
-/// A parameter alone changes no version, so a release has to.
+/// Changing a parameter alone publishes no version, so a release must.
 #[test]
-fn new_release_publishes_a_version_of_each_function_that_answers() {
+fn release_publishes_a_version_of_each_request_function() {
     let [one, same, other] = ["Release=r1", "Release=r1", "Release=r2"].map(|release| expanded(&[SHIFT, release]));
     for (id, ..) in answering(&template()) {
         assert_eq!(versions(&one, &id), versions(&same, &id), "{id}");
@@ -177,9 +177,9 @@ fn new_release_publishes_a_version_of_each_function_that_answers() {
     }
 }
 
-/// The step runs in the new code of `maintenance`, before any function that answers requests gets new code.
+/// The step runs in the new code of `maintenance`, before any function that serves requests gets new code.
 #[test]
-fn database_is_migrated_before_functions_that_answer_get_new_code() {
+fn database_is_migrated_before_request_functions_are_updated() {
     let expanded = expanded(&[]);
     for (step, maintenance, condition) in [
         ("Migration", "Maintenance", SEPARATE),
@@ -210,7 +210,7 @@ fn database_is_migrated_before_functions_that_answer_get_new_code() {
 }
 
 #[test]
-fn url_of_the_backend_is_that_of_the_api_without_a_domain() {
+fn backend_url_without_a_domain_is_the_api_url() {
     let expanded = expanded(&[]);
     let api = json!({ "Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}" });
     for function in all_functions(&template()) {

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::answer::Answer;
 use super::event::{event, http_request};
 
-/// Test mode (the demonstration's key is taken), and passwords that cost nothing.
+/// Test mode, in which the demonstration key is valid, and cheap password hashes.
 const SETTINGS: &[(&str, &str)] = &[
     ("BACKEND_ENABLE_TESTS", "yes"),
     ("BACKEND_PASSWORD_MEMORY_KIB", "8"),
@@ -25,11 +25,11 @@ pub(super) type Settings<'a> = &'a [(&'a str, &'a str)];
 /// A folder with bucket, keys and outbox.
 pub(super) struct Installation {
     folder: TempDir,
-    /// Folders of the processes' own copies of the database.
+    /// Folders of the processes' local copies of the database.
     caches: TempDir,
 }
 
-/// What a command of ours did.
+/// The result of a command.
 pub(super) struct Outcome {
     pub(super) code: Option<i32>,
     pub(super) stdout: String,
@@ -37,7 +37,7 @@ pub(super) struct Outcome {
 }
 
 impl Installation {
-    /// Nothing in it.
+    /// An empty installation.
     pub(super) fn empty() -> Self {
         let new = || tempfile::tempdir().expect("a folder");
         Self {
@@ -46,7 +46,7 @@ impl Installation {
         }
     }
 
-    /// With the demonstration, made by `bespoke demo`.
+    /// An installation with the demonstration that `bespoke demo` creates.
     pub(super) async fn demonstration() -> Self {
         let installation = Self::empty();
         let demo = installation.bespoke(&["demo"], &[], None).await;
@@ -54,14 +54,14 @@ impl Installation {
         installation
     }
 
-    /// Another with the same content.
+    /// A copy of the installation.
     pub(super) fn copy(&self) -> Self {
         let copy = Self::empty();
         copy_folder(self.folder.path(), copy.folder.path()).expect("readable folders");
         copy
     }
 
-    /// Breaks the bucket for processes that have opened it, so that nothing can be read or stored.
+    /// Replaces the bucket by a file, so that processes that have opened it can neither read nor write.
     pub(super) fn break_bucket(&self) {
         let objects = self.path().join("objects");
         std::fs::remove_dir_all(&objects).expect("a bucket");
@@ -82,7 +82,7 @@ impl Installation {
             .collect()
     }
 
-    /// The function of that name, in a process whose own copy of the database is in the folder `cache`.
+    /// The function of that name, in a process whose local copy of the database is in the folder `cache`.
     pub(super) async fn function(&self, name: &str, cache: &str, settings: Settings<'_>) -> Function {
         let (data, cache) = (text(self.path()), text(&self.caches.path().join(cache)));
         let places = [("BACKEND_DATA_DIR", &*data), ("BACKEND_LOCAL_DIR", &*cache)];
@@ -90,7 +90,7 @@ impl Installation {
         RuntimeApi::start().await.spawn(&binary(name), &env)
     }
 
-    /// Runs `bespoke` to its end, with `input` on standard input: only for a command that reads it.
+    /// Runs `bespoke` to its end, with `input` on standard input, for commands that read it.
     pub(super) async fn bespoke(&self, arguments: &[&str], settings: Settings<'_>, input: Option<&str>) -> Outcome {
         let mut command = self.command(arguments, settings);
         command
@@ -98,11 +98,11 @@ impl Installation {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("bespoke starts");
-        let mut stdin = child.stdin.take().expect("it was piped");
+        let mut stdin = child.stdin.take().expect("the stream is piped");
         stdin
             .write_all(input.unwrap_or_default().as_bytes())
             .await
-            .expect("it reads its input");
+            .expect("it reads standard input");
         drop(stdin);
         let output = child.wait_with_output().await.expect("bespoke ends");
         let text = |bytes| String::from_utf8(bytes).expect("a text");
@@ -120,13 +120,13 @@ impl Installation {
         let mut command = self.command(&["serve", "--port", "0"], settings);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("bespoke starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+        let mut stdout = BufReader::new(child.stdout.take().expect("the stream is piped"));
         let mut line = String::new();
-        stdout.read_line(&mut line).await.expect("it says where it serves");
+        stdout.read_line(&mut line).await.expect("it prints its address");
         let url = line
             .trim()
             .strip_prefix("Bespoke serves ")
-            .expect("it says where it serves")
+            .expect("it prints its address")
             .to_owned();
         let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
         Serve {
@@ -139,7 +139,7 @@ impl Installation {
 
     fn command(&self, arguments: &[&str], settings: Settings<'_>) -> Command {
         let mut command = Command::new(binary("bespoke"));
-        // In a folder of its own, where no .env of somebody's lies.
+        // In its own folder, which has no .env file.
         command
             .env_clear()
             .envs(SETTINGS.iter().chain(settings).copied())
@@ -152,7 +152,7 @@ impl Installation {
 }
 
 fn text(path: &Path) -> String {
-    path.to_str().expect("a path of the test's own").to_owned()
+    path.to_str().expect("a path of this test").to_owned()
 }
 
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
@@ -168,36 +168,38 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A running `bespoke serve`; it ends with this value.
+/// A running `bespoke serve`; it ends when this value is dropped.
 pub(super) struct Serve {
     pub(super) url: String,
     port: u16,
     child: Child,
-    /// Closed, it would make the process fail at its next word.
+    /// If the pipe were closed, the process would fail at its next line of output.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Serve {
-    /// Ends the process, and waits until it is gone.
+    /// Ends the process and waits for its exit.
     pub(super) async fn stop(mut self) {
-        self.child.kill().await.expect("a child of ours can be killed");
+        self.child.kill().await.expect("a child process can be killed");
     }
 
-    /// Sends what a client must have sent for the gateway to make this event.
+    /// Sends the client's request from which the gateway would make this event.
     pub(super) async fn answer(&self, event: &Value) -> Answer {
         self.send(&http_request(event)).await
     }
 
     /// Sends a request that asks to close the connection.
     pub(super) async fn send(&self, request: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("it listens");
-        stream.write_all(request).await.expect("it reads");
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))
+            .await
+            .expect("the server listens");
+        stream.write_all(request).await.expect("the server reads");
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("it answers and closes");
+        stream.read_to_end(&mut answer).await.expect("it responds and closes");
         Answer::from_http(&answer)
     }
 
-    /// Somebody with a key of level 4.
+    /// An account with a key of level 4.
     pub(super) async fn writer(&self) -> Key {
         let post = async |path: &str, token: &str, body: &Value, status| {
             self.answer(&event("POST", path, token, body)).await.expect(status)
@@ -216,13 +218,13 @@ impl Serve {
     }
 }
 
-/// The function's answer to an event.
+/// The function's response to an event.
 pub(super) async fn answer(function: &Function, event: Value) -> Answer {
     let answer = function.invoke(event).await.unwrap_or_else(|error| panic!("{error}"));
     Answer::from_function(&answer)
 }
 
-/// The body of the function's answer to a request, which has to have that status.
+/// The body of the function's response to a request, which must have that status.
 pub(super) async fn call(
     function: &Function,
     method: &str,

@@ -1,4 +1,4 @@
-//! `bespoke invoke` as somebody at a terminal sees it.
+//! `bespoke invoke` as a user at a terminal sees it.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::event::{SAMPLES, event, folder};
 use super::installation::{Installation, Settings};
 
-/// The one answer that `bespoke invoke` prints. `event` is what it finds on standard input.
+/// The one response that `bespoke invoke` prints. `event` is its standard input.
 pub(super) async fn printed(
     on: &Installation,
     arguments: &[&str],
@@ -18,7 +18,7 @@ pub(super) async fn printed(
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let line = outcome.stdout.strip_suffix('\n').expect("a line");
     assert!(!line.contains('\n'), "more than one line: {line}");
-    Answer::from_function(&serde_json::from_str(line).expect("the answer and nothing else"))
+    Answer::from_function(&serde_json::from_str(line).expect("the line is a JSON response"))
 }
 
 fn file(name: &str) -> String {
@@ -30,11 +30,11 @@ fn file(name: &str) -> String {
 }
 
 const READ: &str = "sets.read.key.json";
-/// Everything is logged, so that what goes astray is seen.
+/// Logs everything, so that log lines on the wrong stream are noticed.
 const LOUD: Settings<'static> = &[("BACKEND_LOG", "trace")];
 
 #[tokio::test]
-async fn every_sample_is_answered_from_its_file() {
+async fn each_sample_event_gets_its_expected_status() {
     let installation = Installation::demonstration().await;
     for sample in SAMPLES {
         let answer = printed(
@@ -49,7 +49,7 @@ async fn every_sample_is_answered_from_its_file() {
 }
 
 #[tokio::test]
-async fn the_demonstration_set_is_read_outside_of_test_mode_too() {
+async fn demonstration_set_is_readable_outside_test_mode() {
     let installation = Installation::demonstration().await;
     let settings = [LOUD, &[("BACKEND_ENABLE_TESTS", "no")]].concat();
     let set = printed(&installation, &["invoke", &file(READ)], &settings, None)
@@ -62,7 +62,7 @@ async fn the_demonstration_set_is_read_outside_of_test_mode_too() {
 }
 
 #[tokio::test]
-async fn without_the_demonstration_its_key_is_refused() {
+async fn demonstration_key_is_refused_without_the_demonstration() {
     let installation = Installation::empty();
     let made = installation
         .bespoke(&["user", "create", "jane@example.com"], &[], None)
@@ -94,7 +94,7 @@ async fn logs_go_to_standard_error() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_refused_in_one_line() {
+async fn invalid_event_is_refused_in_one_line() {
     let installation = Installation::demonstration().await;
     let mut without_path = event("GET", "/healthz", "", &Value::Null);
     without_path.as_object_mut().unwrap().remove("rawPath");

@@ -11,7 +11,7 @@ use super::installation::{Installation, answer, call, signed_up};
 const FIRST: &str = "the first passphrase";
 const SECOND: &str = "the second passphrase";
 
-/// Secrets Manager with one secret: the texts of its versions by their labels.
+/// Secrets Manager with one secret: the texts of its versions by label.
 async fn set_versions(server: &MockServer, versions: &[(&str, &str)]) {
     server.reset().await;
     for (label, text) in versions {
@@ -54,10 +54,10 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
     let jane = signed_up(&account, "jane").await;
     call(&sets, "POST", "/sets/jwt", &jane, &json!({ "name": "one" }), 201).await;
 
-    // The next passphrase is known to all functions before one of them uses it.
+    // All functions know the next passphrase before one of them uses it.
     set_versions(&server, &[("AWSCURRENT", FIRST), ("AWSPENDING", SECOND)]).await;
     call(&sets, "GET", "/sets/jwt", &jane, none, 200).await;
-    // A function that does not look again in this test.
+    // A function that does not read the secret again in this test.
     let late = installation.function("sets", "late", &settings).await;
     call(&late, "GET", "/sets/jwt", &jane, none, 200).await;
 
@@ -77,7 +77,7 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
         id: text("key"),
         secret: text("secret"),
     };
-    // The late function opens rows under the next passphrase.
+    // The late function decrypts rows of the next passphrase.
     let mut read = event("GET", &format!("/sets/{}/key", made["set"]["id"]), "", none);
     read["headers"]["authorization"] = key.authorization().into();
     let read = answer(&late, read).await.expect(200);
@@ -92,7 +92,7 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
     let own = call(&account, "GET", "/account/jwt", &tess, none, 200).await;
     assert_eq!(own["account"]["email"], "tess@freesewing.dev");
 
-    // Functions that run need the service for a change only.
+    // Running functions need the service only for a rotation.
     server.reset().await;
     call(&account, "GET", "/account/jwt", &tess, none, 200).await;
     let failed = installation.bespoke(&["stats"], &settings, None).await;
@@ -107,7 +107,7 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
 }
 
 #[tokio::test]
-async fn function_with_the_old_passphrase_writes_nothing_and_reads_the_secret_again() {
+async fn function_with_an_old_passphrase_rereads_the_secret() {
     let server = MockServer::start().await;
     let url = server.uri();
     let settings = settings(&url);
@@ -139,7 +139,7 @@ async fn function_with_the_old_passphrase_writes_nothing_and_reads_the_secret_ag
 }
 
 #[tokio::test]
-async fn passphrase_is_in_the_settings_or_in_a_secret() {
+async fn passphrase_comes_from_a_setting_or_a_secret() {
     let installation = Installation::empty();
     let both = [("BACKEND_ENC_KEY_SECRET", "Key"), ("BACKEND_ENC_KEY", FIRST)];
     let refused = installation.bespoke(&["stats"], &both, None).await;

@@ -1,4 +1,4 @@
-//! What API Gateway and Lambda do not take, and what becomes of it.
+//! Requests that API Gateway and Lambda change or reject.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::installation::{Installation, answer};
 use super::invoke::printed;
 
 #[tokio::test]
-async fn a_path_in_another_letter_case_or_with_a_slash_is_led_to_its_function() {
+async fn path_in_any_letter_case_reaches_its_function() {
     let installation = Installation::empty();
     let info = installation.function("info", "info", &[]).await;
     for (sent, query, location) in [
@@ -45,7 +45,7 @@ async fn a_path_in_another_letter_case_or_with_a_slash_is_led_to_its_function() 
 }
 
 #[tokio::test]
-async fn a_query_that_no_url_has_is_read() {
+async fn query_with_unencoded_characters_is_parsed() {
     let installation = Installation::demonstration().await;
     let sent = json!("units=<cm>&note=\"a b\"#c");
     let mut odd = event("GET", "/healthz", "", &Value::Null);
@@ -61,7 +61,7 @@ async fn a_query_that_no_url_has_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_what_an_invocation_takes_is_refused_and_one_below_is_read() {
+async fn body_above_the_invocation_limit_is_refused() {
     let installation = Installation::empty();
     let account = installation.function("account", "account", &[]).await;
     let call = async |method: &str, path: &str, token: &str, body: &Value, status| {

@@ -1,4 +1,4 @@
-//! The function `maintenance`, as a schedule invokes it, and what a function leaves for it when Lambda ends it.
+//! The function `maintenance`, as a schedule invokes it, and the work that functions leave for it when Lambda ends them.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::event::{SAMPLES, SCHEDULES, folder, read};
 use super::installation::{Installation, answer};
 
 #[tokio::test]
-async fn counts_of_a_process_that_ended_are_merged() {
+async fn counts_of_an_ended_process_are_applied() {
     let installation = Installation::demonstration().await;
     let function = installation.function("apikeys", "a", &[]).await;
     let sample = SAMPLES
@@ -43,7 +43,7 @@ async fn counts_of_a_process_that_ended_are_merged() {
 }
 
 #[tokio::test]
-async fn an_order_that_makes_no_sense_is_an_error_and_the_process_lives() {
+async fn unknown_task_is_an_error_and_the_process_survives() {
     let installation = Installation::empty();
     let maintenance = installation.function("maintenance", "a", &[]).await;
     for order in [
@@ -57,7 +57,7 @@ async fn an_order_that_makes_no_sense_is_an_error_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn each_sample_of_a_schedule_is_done_by_the_function_and_by_invoke() {
+async fn scheduled_samples_run_on_lambda_and_by_invoke() {
     let installation = Installation::demonstration().await;
     let maintenance = installation.function("maintenance", "a", &[]).await;
     for name in SCHEDULES {

@@ -1,4 +1,4 @@
-//! The lines that CloudWatch makes metrics of.
+//! The log lines from which CloudWatch derives metrics.
 
 use bespoke_tests::support::Function;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn lines(function: &Function) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn each_call_says_what_it_was_and_only_the_first_is_cold() {
+async fn each_call_is_logged_and_only_the_first_is_cold() {
     let installation = Installation::demonstration().await;
     let function = installation.function("sets", "cache", &[]).await;
     for sample in ["sets.read.key", "sets.read.anonymous"] {
@@ -46,7 +46,7 @@ async fn each_call_says_what_it_was_and_only_the_first_is_cold() {
 }
 
 #[tokio::test]
-async fn a_setting_ends_them() {
+async fn metrics_can_be_turned_off() {
     let installation = Installation::empty();
     let function = installation
         .function("info", "cache", &[("BACKEND_HIDE_METRICS", "yes")])

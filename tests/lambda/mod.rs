@@ -1,4 +1,4 @@
-//! The functions as Lambda runs them: each in a process of its own, behind events of API Gateway.
+//! The functions as Lambda runs them: each in its own process, behind events of API Gateway.
 
 mod alarms;
 mod all;

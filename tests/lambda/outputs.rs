@@ -10,13 +10,13 @@ use super::template::template;
 
 const KEY: &str = "a key that Secrets Manager keeps";
 
-/// A stand-in for the command of AWS that knows one secret.
+/// A stand-in for the AWS command line that knows one secret.
 const AWS: &str = r#"#!/bin/sh
 [ "$*" = "secretsmanager get-secret-value --region eu-west-1 --secret-id arn:secret --query SecretString --output text" ] || exit 9
 echo "a key that Secrets Manager keeps"
 "#;
 
-/// Runs a command of a shell that finds `bespoke` and the stand-in, and has the bucket in the variable `STORE`.
+/// Runs a shell command that finds `bespoke` and the stand-in, with the bucket in the variable `STORE`.
 async fn run(command: &str, bucket: &str) -> std::process::Output {
     let folder = tempfile::tempdir().expect("a folder");
     let aws = folder.path().join("aws");
@@ -36,7 +36,7 @@ async fn run(command: &str, bucket: &str) -> std::process::Output {
 }
 
 #[tokio::test]
-async fn command_of_the_stack_makes_the_first_administrator() {
+async fn command_in_the_outputs_creates_the_first_administrator() {
     let template = template();
     let command = template["Outputs"]["CreateAdministrator"]["Value"]["Sub"]
         .as_str()

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::template::{all_functions, entries, functions, template};
 
-/// Settings that an operator changes after the first deployment. Those of the store, of tests and of tuning are not among them.
+/// Settings that an operator changes after the first deployment; not those of the store, of tests and of tuning.
 const OPERATED: [&str; 11] = [
     "BACKEND_CORS_ORIGINS",
     "BACKEND_ENC_KEY_SECRET",
@@ -20,7 +20,7 @@ const OPERATED: [&str; 11] = [
 ];
 
 #[test]
-fn operator_can_set_what_an_operator_needs() {
+fn each_setting_for_operators_has_a_parameter() {
     let template = template();
     let globals = &template["Globals"]["Function"];
     let all = functions(&template).into_iter().map(|(_, properties)| properties);
@@ -34,7 +34,7 @@ fn operator_can_set_what_an_operator_needs() {
 }
 
 #[test]
-fn secrets_are_not_shown_with_the_stack() {
+fn secret_parameters_are_hidden() {
     let template = template();
     for (name, parameter) in entries(&template["Parameters"]) {
         let is_secret = ["Key", "Secret", "SmtpUrl", "Token"]
@@ -45,7 +45,7 @@ fn secrets_are_not_shown_with_the_stack() {
 }
 
 #[test]
-fn each_function_has_a_reserve_of_its_own() {
+fn each_function_can_reserve_concurrency() {
     let template = template();
     let all = all_functions(&template);
     let one = all.iter().filter(|function| function.id == "All");
@@ -71,7 +71,7 @@ fn each_function_has_a_reserve_of_its_own() {
 }
 
 #[test]
-fn links_never_lead_to_this_machine() {
+fn links_never_point_to_localhost() {
     let template = template();
     let parameter = &template["Parameters"]["BackendUrl"];
     assert_eq!(parameter["Default"], "");

@@ -48,7 +48,7 @@ impl Write {
     }
 }
 
-/// A store that notes each write.
+/// A store that records each write.
 #[derive(Clone)]
 struct Recorder {
     inner: MemoryStore,
@@ -96,7 +96,7 @@ fn list(value: &Value) -> Vec<&Value> {
         .map_or_else(|| vec![value], |list| list.iter().collect())
 }
 
-/// Whether a statement is about that action on the object of that key.
+/// Whether a statement covers that action on the object with that key.
 fn is_about(statement: &Value, write: &Write) -> bool {
     let actions = list(&statement["Action"]);
     let named = |resource: &&Value| {
@@ -113,7 +113,7 @@ fn is_about(statement: &Value, write: &Write) -> bool {
             .any(|resource| named(resource) == Some(true))
 }
 
-/// The statements of a role, also those that the template makes under a condition.
+/// The statements of a role, including those under a condition of the template.
 fn statements(template: &Value, role: &str) -> Vec<Value> {
     let inline = template["Resources"][role]["Properties"]["Policies"]
         .as_array()
@@ -132,7 +132,7 @@ fn bucket_statements(template: &Value) -> Vec<Value> {
     policy["Statement"].as_array().unwrap().clone()
 }
 
-/// Whether the policy of the bucket refuses a write, regardless of the role.
+/// Whether the policy of the bucket denies a write, regardless of the role.
 fn is_denied(template: &Value, write: &Write) -> bool {
     bucket_statements(template).iter().any(|statement| {
         let without = |(key, absent): (&String, &Value)| *absent == "true" && !write.has(key);
@@ -140,13 +140,13 @@ fn is_denied(template: &Value, write: &Write) -> bool {
     })
 }
 
-/// Whether a function with that role may do it.
+/// Whether a function with that role may make this write.
 fn is_allowed(template: &Value, role: &str, write: &Write) -> bool {
     let allows = |statement: &Value| statement["Effect"] == "Allow" && is_about(statement, write);
     statements(template, role).iter().any(allows) && !is_denied(template, write)
 }
 
-/// 50,000 letters and digits that do not compress well, so that commits are large and the database needs a compaction soon.
+/// 50,000 letters and digits that compress badly, so that commits are large and the database soon needs a compaction.
 fn noise(seed: u64) -> String {
     let mut state = seed;
     let next = |_| {
@@ -235,12 +235,12 @@ fn bucket_refuses_to_overwrite_an_immutable_object() {
             assert!(!is_denied(&template, &Write::put(key, condition)), "{key}");
         }
     }
-    // An image is replaced under its name.
+    // A replaced image keeps its name.
     assert!(!is_denied(&template, &Write::put("images/set-1", PutCondition::None)));
 }
 
 #[test]
-fn routes_may_delete_only_images_exports_and_probes() {
+fn request_functions_delete_only_images_exports_and_probes() {
     let template = template();
     let delete = |key: &str| Write {
         action: DELETE,
@@ -290,7 +290,7 @@ fn each_function_has_the_role_of_its_kind_and_no_wildcard() {
     }
 }
 
-/// The value of the functions of CloudFormation that the condition on the sender uses.
+/// The value of the CloudFormation functions in the condition on the sender.
 fn evaluate(value: &Value, mail_from: &str) -> Value {
     let Some((function, argument)) = entries(value).next() else {
         return value.clone();
@@ -311,7 +311,7 @@ fn evaluate(value: &Value, mail_from: &str) -> Value {
 }
 
 #[test]
-fn only_maintenance_sends_mail_by_ses_and_only_from_the_configured_address() {
+fn only_maintenance_sends_mail_from_the_configured_address() {
     let template = template();
     let is_ses = |statement: &Value| statement["Action"].to_string().contains("ses:");
     assert!(!statements(&template, "RouteRole").iter().any(is_ses));
@@ -336,7 +336,7 @@ fn only_maintenance_sends_mail_by_ses_and_only_from_the_configured_address() {
 }
 
 #[test]
-fn bucket_is_private_and_kept_with_its_policy_and_versions_of_head_go_first() {
+fn bucket_is_private_retained_and_expires_old_heads_first() {
     let resources = &template()["Resources"];
     for name in ["Bucket", "BucketPolicy", "EncryptionKey"] {
         let resource = &resources[name];
@@ -352,7 +352,7 @@ fn bucket_is_private_and_kept_with_its_policy_and_versions_of_head_go_first() {
     let rules = properties["LifecycleConfiguration"]["Rules"].as_array().unwrap();
     assert!(
         rules.iter().all(|rule| rule.get("ExpirationInDays").is_none()),
-        "what is current stays"
+        "current objects do not expire"
     );
     let days_of = |prefix: Option<&str>| {
         let rule = rules
@@ -361,7 +361,7 @@ fn bucket_is_private_and_kept_with_its_policy_and_versions_of_head_go_first() {
             .expect("a rule");
         rule["NoncurrentVersionExpiration"]["NoncurrentDays"].as_u64()
     };
-    // Of overlapping rules the shorter one counts.
+    // If rules overlap, the shorter period counts.
     assert_eq!((days_of(Some("bespoke/head")), days_of(None)), (Some(1), Some(7)));
     let denied = resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
         .as_array()

@@ -1,4 +1,4 @@
-//! Several processes on one bucket, and what is left when one dies.
+//! Several processes on one bucket, and the state after one is killed.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -11,7 +11,7 @@ fn text(value: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_mail_is_sent_and_what_was_answered_outlives_a_kill() {
+async fn acknowledged_write_and_its_mail_survive_a_kill() {
     let installation = Installation::empty();
     let account = installation.function("account", "first", &[]).await;
     let body = json!({ "email": "jane@example.com", "language": "en" });
@@ -31,14 +31,14 @@ async fn a_mail_is_sent_and_what_was_answered_outlives_a_kill() {
     let (id, check) = link.split_once("&check=").expect("a check");
     let check: String = check.chars().take_while(char::is_ascii_hexdigit).collect();
 
-    // A process with what the dead one left in its folder.
+    // A process with the folder of the killed one.
     let account = installation.function("account", "first", &[]).await;
     let body = json!({ "consent": 2, "check": check });
     let confirmed = call(&account, "POST", &format!("/confirm/signup/{id}"), "", &body, 200).await;
     let exit = account.kill().await;
     assert_eq!(exit.status.signal(), Some(9), "{exit:?}");
 
-    // And one that has nothing but the bucket.
+    // A process with nothing but the bucket.
     let account = installation.function("account", "second", &[]).await;
     let read = call(
         &account,
@@ -55,14 +55,14 @@ async fn a_mail_is_sent_and_what_was_answered_outlives_a_kill() {
 }
 
 #[tokio::test]
-async fn processes_see_each_others_writes_at_once() {
+async fn processes_see_writes_of_others_immediately() {
     let installation = Installation::empty();
     let account = installation.function("account", "account", &[]).await;
     let (sets, more_sets) = tokio::join!(
         installation.function("sets", "sets", &[]),
         installation.function("sets", "more sets", &[])
     );
-    // Both have a copy of the database from before the account was made.
+    // Both have a copy of the database from before the account was created.
     for function in [&sets, &more_sets] {
         call(function, "GET", "/sets/jwt", "no token", &Value::Null, 401).await;
     }
@@ -93,7 +93,7 @@ async fn processes_see_each_others_writes_at_once() {
 }
 
 #[tokio::test]
-async fn processes_that_write_together_lose_nothing() {
+async fn concurrent_writes_of_processes_are_all_kept() {
     const WRITES: usize = 12;
     let installation = Installation::empty();
     let account = installation.function("account", "account", &[]).await;
@@ -124,7 +124,7 @@ async fn processes_that_write_together_lose_nothing() {
         (0..WRITES).map(|number| format!("set {number}")).collect::<Vec<_>>()
     );
     for number in 0..WRITES {
-        // A name that is taken is answered with 200, a free one with 404. Jane has the first.
+        // A taken name is a 200, a free one a 404. Jane has the first.
         let body = json!({ "username": format!("user-{}", number + 2) });
         call(&account, "POST", "/available/username/jwt", token, &body, 200).await;
     }

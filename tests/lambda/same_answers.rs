@@ -1,5 +1,5 @@
-//! Each sample gets the same answer from the function's own binary, from `bespoke serve` with all functions, and from
-//! `bespoke invoke`; each of the three works on a copy of the same installation.
+//! Each sample gets the same response from the function's own binary, from `bespoke serve` with all functions, and from
+//! `bespoke invoke`. Each of the three works on a copy of the same installation.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::event::{SAMPLES, Sample};
 use super::installation::{Installation, Settings, answer};
 use super::invoke::printed;
 
-/// A browser's origin in the samples.
+/// The origin of a browser in the samples.
 const ORIGIN: &str = "https://freesewing.example";
 
 async fn same(function: &str) {
@@ -22,13 +22,13 @@ async fn same(function: &str) {
     compare(function, &origin, &[("BACKEND_CORS_ORIGINS", ORIGIN)], with_writer).await;
 }
 
-/// Compares the samples of a function, or of every function for the one that serves all routes. `bespoke invoke` chooses the function by
-/// the path, so there is nothing to compare with that.
+/// Compares the samples of a function, or all samples for the function that serves all routes. `bespoke invoke` selects the function by
+/// the path, so its responses cannot be compared with those of that function.
 async fn compare(function: &str, origin: &Installation, settings: Settings<'_>, of: impl Fn(&Sample) -> (Value, u16)) {
     let serves_all = function == "all";
     let copies = [origin.copy(), origin.copy(), origin.copy()];
     let serve = copies[0].serve(settings).await;
-    // Its port is in its URL, and so in tokens and links.
+    // The port is part of its URL, and so of tokens and links.
     let settings = &[settings, &[("BACKEND_URL", &serve.url)]].concat();
     let lambda = copies[1].function(function, "a", settings).await;
     let mut compared = 0;

@@ -1,4 +1,4 @@
-//! Spans of a function, which Lambda stops after its response.
+//! Spans of a function, which Lambda freezes after its response.
 
 use super::event;
 use super::installation::Installation;
@@ -8,7 +8,7 @@ use crate::spans::collector::{Collector, Span};
 use crate::spans::lines;
 
 #[tokio::test]
-async fn function_exports_its_spans_at_each_invocation() {
+async fn function_exports_spans_at_each_invocation() {
     let collector = Collector::start();
     let installation = Installation::demonstration().await;
     let endpoint = collector.server.url();
@@ -17,12 +17,12 @@ async fn function_exports_its_spans_at_each_invocation() {
         ("BACKEND_LOG", "info,bespoke_web::request=debug"),
         // Lambda marks an invocation that X-Ray does not record as not sampled.
         ("OTEL_TRACES_SAMPLER", "always_on"),
-        // Only the end of an invocation exports.
+        // Spans are exported only at the end of an invocation.
         ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
     ];
     let function = installation.function("sets", "cache", &settings).await;
     function.invoke(event::read("sets.read.key")).await.unwrap();
-    // The id of X-Ray in the event.
+    // The X-Ray id in the event.
     let trace = "6955b9000123456789abcdef00000015";
     collector.wait().await;
     let received = collector.received();

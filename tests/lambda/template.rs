@@ -1,4 +1,4 @@
-//! The template, the folder functions/, the tables of routes and the sample events are in step.
+//! The template, the folder functions/, the tables of routes and the sample events agree.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(super) fn template() -> Value {
     read(&Path::new(ROOT).join("template.yaml"))
 }
 
-/// A template as JSON; `!Ref x` and the like become `{"Ref": "x"}`.
+/// A template as JSON; `!Ref x` and similar tags become `{"Ref": "x"}`.
 pub(super) fn read(path: &Path) -> Value {
     fn plain(value: yaml_serde::Value) -> Value {
         use yaml_serde::Value as Yaml;
@@ -83,7 +83,7 @@ pub(super) fn all_functions(template: &Value) -> Vec<Function<'_>> {
             let code = &resource["Properties"]["CodeUri"];
             let folder = code.as_str().and_then(|uri| uri.strip_prefix("functions/"));
             let folder = folder.and_then(|folder| folder.strip_suffix('/'));
-            let folder = folder.unwrap_or_else(|| panic!("{id} has its code elsewhere: {code}"));
+            let folder = folder.unwrap_or_else(|| panic!("{id}: unexpected folder of code: {code}"));
             Function {
                 id,
                 folder: folder.to_owned(),
@@ -101,7 +101,7 @@ pub(super) fn functions(template: &Value) -> Vec<(String, &Value)> {
         .filter(|function| function.condition == SEPARATE);
     separate
         .map(|function| {
-            // The name of a resource has letters and digits alone.
+            // Names of resources contain only letters and digits.
             let name = function.folder.replace('-', "");
             assert_eq!(
                 function.id.to_ascii_lowercase(),
@@ -124,7 +124,7 @@ pub(super) struct Route {
 }
 
 impl Route {
-    /// As the gateway writes it.
+    /// In the notation of the gateway.
     pub(super) fn key(&self) -> String {
         match &self.method {
             _ if self.path == DEFAULT => DEFAULT.to_owned(),
@@ -134,8 +134,8 @@ impl Route {
     }
 }
 
-/// The function that an integration invokes if each folder has its own: its alias if traffic is shifted, and otherwise its newest code.
-/// Checks that the function for all routes is invoked in the same way if there is only one.
+/// The function that an integration invokes if each folder has its own: its alias if traffic is shifted, and otherwise its
+/// newest code. Checks that the function for all routes, if there is only one, is invoked in the same way.
 fn invoked(integration: &Value) -> String {
     let target = |id: &str| json!({ "If": ["ShiftsTraffic", { "Ref": format!("{id}.Alias") }, { "GetAtt": format!("{id}.Arn") }] });
     let uri = &integration["IntegrationUri"]["If"];
@@ -187,8 +187,8 @@ pub(super) fn routes(template: &Value) -> Vec<Route> {
         .collect()
 }
 
-/// The route that API Gateway selects: the exact path, else the longest greedy one, else the default; of two for one path the one for the
-/// method. Letters count as they are written. A greedy parameter may be empty, so that `/console/{proxy+}` covers `/console/`.
+/// The route that API Gateway selects: the exact path, else the longest greedy one, else the default; of two routes for one path,
+/// that of the method. Letter case matters. A greedy parameter may be empty, so `/console/{proxy+}` covers `/console/`.
 pub(super) fn select<'a>(routes: &'a [Route], method: &str, path: &str) -> &'a Route {
     let takes = |route: &&Route| route.method.as_deref().is_none_or(|of_route| of_route == method);
     let rank = |route: &&Route| (route.path.len(), route.method.is_some());
@@ -207,7 +207,7 @@ pub(super) fn select<'a>(routes: &'a [Route], method: &str, path: &str) -> &'a R
     exact.or_else(greedy).or_else(default).expect("a default")
 }
 
-/// The path of a route in a form that clients send.
+/// The path of a route with values for its parameters.
 pub(super) fn sent(path: &str) -> String {
     let mut sent = String::new();
     for part in path.split_inclusive('/') {
@@ -225,27 +225,27 @@ pub(super) fn sent(path: &str) -> String {
 }
 
 #[test]
-fn each_folder_has_a_function_and_each_function_a_folder() {
+fn each_function_folder_is_deployed() {
     let template = template();
     let in_template: Vec<_> = functions(&template).into_iter().map(|(name, _)| name).collect();
     let folders = std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap();
     let folders = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
-    // The profile of the functions is hidden from the workspace.
+    // The profile of the functions is not visible from the workspace.
     let mut folders: BTreeSet<_> = folders.filter(|folder| !folder.starts_with('.')).collect();
     assert!(folders.remove("all"), "one program for all routes");
     assert_eq!(in_template.iter().cloned().collect::<BTreeSet<_>>(), folders);
-    assert_eq!(in_template.len(), folders.len(), "a function twice");
+    assert_eq!(in_template.len(), folders.len(), "duplicate function");
     let tables: BTreeSet<_> = support::functions()
         .iter()
         .map(|routes| routes.function().to_owned())
         .collect();
-    // The one that serves no route.
+    // The function without routes.
     let served = folders.into_iter().filter(|folder| folder != "maintenance");
     assert_eq!(tables, served.collect());
 }
 
 #[test]
-fn one_program_replaces_all_functions_under_its_condition() {
+fn single_program_replaces_all_functions() {
     let template = template();
     let all = all_functions(&template);
     let of_one = all.iter().filter(|function| function.condition == ONE);
@@ -287,11 +287,11 @@ fn anonymous_writes() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Writes of strangers, of about 20 commits a second that the database takes.
+/// The most writes by strangers, of about 20 commits a second that the database can make.
 const ANONYMOUS_WRITES_PER_S: u64 = 15;
 
 #[test]
-fn routes_that_write_without_credentials_have_a_throttle_of_their_own() {
+fn public_writing_routes_have_their_own_throttle() {
     let template = template();
     let gateway = routes(&template);
     let stage = &template["Resources"]["HttpApiStage"];
@@ -315,11 +315,14 @@ fn routes_that_write_without_credentials_have_a_throttle_of_their_own() {
     assert_eq!(throttled, needed);
     let rate = |(_, settings): (&String, &Value)| settings["ThrottlingRateLimit"].as_u64().expect("a number");
     let total: u64 = entries(throttles).map(rate).sum();
-    assert!(total <= ANONYMOUS_WRITES_PER_S, "{total} writes a second by strangers");
+    assert!(
+        total <= ANONYMOUS_WRITES_PER_S,
+        "strangers can write {total} times a second"
+    );
 }
 
 #[test]
-fn the_gateway_leads_each_route_to_the_function_that_serves_it() {
+fn gateway_sends_each_route_to_its_function() {
     let template = template();
     let gateway = routes(&template);
     let mut checked = 0;
@@ -345,7 +348,7 @@ fn each_route_of_the_gateway_belongs_to_a_route_of_its_function() {
     let template = template();
     let gateway = routes(&template);
     let keys: BTreeSet<_> = gateway.iter().map(Route::key).collect();
-    assert_eq!(keys.len(), gateway.len(), "a route twice");
+    assert_eq!(keys.len(), gateway.len(), "duplicate route");
     let tables = support::functions();
     for Route { path, function, .. } in gateway.iter().filter(|route| route.path != DEFAULT) {
         let stem = path.strip_suffix(GREEDY).unwrap_or(path);
@@ -357,7 +360,7 @@ fn each_route_of_the_gateway_belongs_to_a_route_of_its_function() {
         };
         assert!(
             table.iter().any(|route| below(&route.path)),
-            "{path} leads to {function}, which has none below it"
+            "{path} reaches {function}, which has no route below it"
         );
     }
     let default: Vec<_> = gateway
@@ -368,10 +371,10 @@ fn each_route_of_the_gateway_belongs_to_a_route_of_its_function() {
     assert_eq!(default, ["info"]);
 }
 
-/// The documentation of AWS leaves open whether a gateway drops the slash at the end of a path before it compares, so both must lead to
-/// the same function.
+/// The documentation of AWS does not say whether a gateway drops the slash at the end of a path before it compares, so both
+/// forms must reach the same function.
 #[test]
-fn path_with_and_without_slash_leads_to_one_function() {
+fn trailing_slash_reaches_the_same_function() {
     let template = template();
     let gateway = routes(&template);
     for greedy in gateway
@@ -393,7 +396,7 @@ fn path_with_and_without_slash_leads_to_one_function() {
 }
 
 #[test]
-fn each_sample_is_an_event_of_the_route_that_leads_to_its_function() {
+fn each_sample_event_matches_its_route() {
     let template = template();
     let gateway = routes(&template);
     for sample in SAMPLES {
@@ -427,7 +430,7 @@ fn each_sample_is_an_event_of_the_route_that_leads_to_its_function() {
 }
 
 #[test]
-fn each_setting_and_parameter_of_the_template_exists_and_is_used() {
+fn each_setting_and_parameter_is_known_and_used() {
     let template = template();
     let globals = &template["Globals"]["Function"];
     assert_eq!(globals["Runtime"], "provided.al2023");
@@ -445,7 +448,7 @@ fn each_setting_and_parameter_of_the_template_exists_and_is_used() {
             let is_known = ["GLIBC_TUNABLES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER"]
                 .contains(&name.as_str())
                 || SETTINGS.iter().any(|setting| setting.name == name);
-            assert!(is_known, "{name} is no setting");
+            assert!(is_known, "{name} is not a setting");
         }
     }
     let parts = ["Rules", "Conditions", "Globals", "Resources", "Outputs"].map(|part| template[part].to_string());

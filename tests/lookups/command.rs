@@ -26,7 +26,7 @@ fn lookup(installation: &Installation, url: &str, key: &str, arguments: &[&str])
 }
 
 #[test]
-fn the_exit_code_says_what_became_of_a_lookup() {
+fn exit_code_reports_the_result_of_a_lookup() {
     let at = Installation::new();
     let url = at.url();
     let [all, one] = &at.keys;
@@ -82,11 +82,11 @@ fn the_exit_code_says_what_became_of_a_lookup() {
         "{}",
         gone.errors
     );
-    assert!(!gone.errors.contains(all.as_str()), "no key in what is printed");
+    assert!(!gone.errors.contains(all.as_str()), "the output contains the key");
 }
 
 #[test]
-fn an_operator_brings_designs_of_his_own() {
+fn operator_can_replace_the_designs() {
     let at = Installation::new();
     let file = at.folder.path().join("designs.json");
     let import = |text: &str| {

@@ -1,4 +1,4 @@
-//! The examples do what they say.
+//! The examples produce the documented output.
 
 use std::process::{Command, Output};
 
@@ -8,7 +8,7 @@ use super::Installation;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 
-/// Runs it with what it works on as its arguments; gives exit code, standard output and standard error.
+/// Runs an example with its input as arguments; returns exit code, standard output and standard error.
 fn run(command: &mut Command) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -16,7 +16,7 @@ fn run(command: &mut Command) -> (i32, String, String) {
 }
 
 #[test]
-fn a_line_of_curl_finds_the_measurements() {
+fn curl_example_prints_the_measurements() {
     let at = Installation::new();
     let call = |set: &str| {
         let mut command = Command::new(format!("{EXAMPLES}/curl/lookup.sh"));
@@ -31,7 +31,7 @@ fn a_line_of_curl_finds_the_measurements() {
 }
 
 #[test]
-fn python_finds_the_measurements_and_says_what_is_missing() {
+fn python_example_prints_measurements_and_missing_ones() {
     let at = Installation::new();
     let call = |set: &str, key: &str| {
         let mut command = Command::new("python3");
@@ -53,7 +53,7 @@ fn python_finds_the_measurements_and_says_what_is_missing() {
 }
 
 #[test]
-fn the_steps_of_the_workflow_pass_for_a_whole_set_and_stop_for_half_a_one() {
+fn workflow_example_stops_for_an_incomplete_set() {
     let at = Installation::new();
     let text = std::fs::read_to_string(format!("{EXAMPLES}/ci/measurements.yml")).unwrap();
     let workflow: Value = yaml_serde::from_str(&text).unwrap();

@@ -1,4 +1,4 @@
-//! What looks up measurements from outside: the command, and the examples, as processes beside a server.
+//! Programs that look up measurements: the command and the examples, as processes next to a server.
 
 mod command;
 mod examples;
@@ -8,7 +8,7 @@ use bespoke_tests::support::Server;
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
-/// A server with somebody who has a set that lacks nothing, one that lacks the hips, and a key that reads the first alone.
+/// A server with an account that has a complete set, a set without the hips, and a key that reads only the first.
 pub(crate) struct Installation {
     server: Server,
     folder: TempDir,

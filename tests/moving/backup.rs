@@ -1,4 +1,4 @@
-//! Saving, putting back, and looking whether all is well.
+//! Backup, restore, and the checks of an installation.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn verify(data: &Path) -> Value {
     run(data, &["verify", "--json"], &[]).json(0)
 }
 
-/// Everything that a restore must bring back, as the commands see it.
+/// All data that a restore must bring back, as the commands show them.
 fn counted(data: &Path) -> Value {
     let mut stats = run(data, &["stats", "--json"], &[]).json(0);
     stats["database"] = Value::Null;
@@ -26,7 +26,7 @@ fn counted(data: &Path) -> Value {
 }
 
 #[tokio::test]
-async fn a_backup_is_put_back_into_a_new_bucket_also_after_a_kill() {
+async fn backup_is_restored_into_a_new_bucket_after_a_kill() {
     let (old, backups) = (installation(), tempdir().unwrap());
     let backup = backups.path().join("one");
     let image = old.path().join("objects/images/set-1");
@@ -75,7 +75,7 @@ async fn a_backup_is_put_back_into_a_new_bucket_also_after_a_kill() {
 }
 
 #[test]
-fn a_backup_that_is_not_as_it_was_saved_is_refused() {
+fn modified_backup_is_refused() {
     let (old, new, backups) = (installation(), tempdir().unwrap(), tempdir().unwrap());
     let backup = backups.path().join("one");
     run(old.path(), &["backup", backup.to_str().unwrap()], &[]).succeeds();
@@ -92,7 +92,7 @@ fn a_backup_that_is_not_as_it_was_saved_is_refused() {
 }
 
 #[test]
-fn what_was_deleted_by_mistake_comes_back() {
+fn deleted_record_is_restored() {
     let folder = installation();
     let before = run(folder.path(), &["stats", "--json"], &[]).json(0);
     let state = before["database"]["state"].as_str().unwrap();
@@ -118,7 +118,7 @@ fn what_was_deleted_by_mistake_comes_back() {
 }
 
 #[test]
-fn restorable_states_are_listed_and_restored_by_their_time() {
+fn restorable_states_are_listed_and_restored_by_time() {
     let folder = installation();
     let state = || run(folder.path(), &["stats", "--json"], &[]).json(0)["database"]["state"].clone();
     let list = || run(folder.path(), &["restore", "--list", "--json"], &[]).json(0);
@@ -140,10 +140,10 @@ fn restorable_states_are_listed_and_restored_by_their_time() {
 }
 
 #[test]
-fn damage_is_found_and_named() {
+fn damaged_rows_are_reported_by_name() {
     let folder = installation();
     assert_eq!(verify(folder.path())["problems"], json!([]));
-    // Another row's field: it opens in its own place only.
+    // A field of another row: it can only be decrypted in its own row.
     let backup = folder.path().join("backup");
     run(folder.path(), &["backup", backup.to_str().unwrap()], &[]).succeeds();
     let database = backup.join("database.sqlite");
@@ -181,10 +181,10 @@ fn damage_is_found_and_named() {
 }
 
 #[test]
-fn a_damaged_object_of_the_bucket_is_named() {
+fn damaged_object_is_reported_by_name() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("original.sqlite");
-    // So much that it does not fit into one object.
+    // More data than fit into one object.
     made_up(&file, "2023", 300, 900);
     import(folder.path(), &file, &[]).json(0);
     verify(folder.path());

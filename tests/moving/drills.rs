@@ -1,4 +1,4 @@
-//! The commands of docs/operations.md, as they stand there, and a disk that is full.
+//! The commands of docs/operations.md, exactly as written there, and a full disk.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,11 +23,11 @@ fn section(heading: &str) -> String {
     blocks.collect()
 }
 
-/// Runs commands of the page in `folder`, with folders below it in the place of those of the page.
+/// Runs commands of the page in `folder`, with the folders of the page replaced by folders below it.
 #[track_caller]
 fn follow(folder: &Path, commands: &str, replace: &[(&str, &str)]) {
     let mut script = format!("bespoke() {{ \"$BESPOKE\" \"$@\"; }}\n{commands}");
-    // Relative paths, because the folder of a test may have any characters.
+    // Relative paths, because the folder of a test may contain any characters.
     for (theirs, ours) in replace.iter().copied().chain([
         ("/backups/", "./backups/"),
         ("/secure/place", "./accounts"),
@@ -55,7 +55,7 @@ fn follow(folder: &Path, commands: &str, replace: &[(&str, &str)]) {
 }
 
 #[test]
-fn every_command_for_operators_works_as_it_stands() {
+fn each_command_of_the_operations_page_works() {
     let folder = tempdir().unwrap();
     let (here, data) = (folder.path(), folder.path().join("data"));
     std::fs::copy(sample(), here.join("upstream.sqlite")).unwrap();
@@ -71,7 +71,7 @@ fn every_command_for_operators_works_as_it_stands() {
     let without_one = accounts(&data);
     assert!(
         without_one["total"] == people["total"] || without_one == people,
-        "one was created, one removed"
+        "one set was created, one deleted"
     );
 
     let undo = [("2026-11-21T10:00:00Z", before.as_str()), ("2026-11-20", "2026-11-21")];
@@ -97,10 +97,10 @@ fn largest(folder: &Path) -> u64 {
     sizes.max().unwrap_or_default()
 }
 
-/// The limit for the size of a file stands in for a disk: what would be written beyond it is refused.
+/// A limit for the size of a file simulates a full disk: writes beyond it fail.
 #[test]
-fn a_full_disk_loses_nothing_and_the_server_says_so() {
-    /// Bytes that there is room for, beyond the largest file.
+fn full_disk_is_reported_and_loses_nothing() {
+    /// Free bytes beyond the largest file.
     const ROOM: u64 = 400_000;
     let folder = tempdir().unwrap();
     let data = folder.path();
@@ -130,7 +130,7 @@ fn a_full_disk_loses_nothing_and_the_server_says_so() {
             break (status, answer);
         }
         kept.push(answer["set"]["id"].clone());
-        assert!(kept.len() < 2_000, "there was room for everything");
+        assert!(kept.len() < 2_000, "the disk never filled up");
     };
     assert_eq!(status, 503, "{answer}");
     server.kill();

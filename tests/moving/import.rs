@@ -1,4 +1,4 @@
-//! The sample of the original comes out as it should, and everybody in it gets in.
+//! The sample of the original is imported correctly, and its users can sign in.
 
 use bespoke_core::EntityId;
 use bespoke_core::Timestamp;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{app, import, run, sample};
 
-/// A day after the sample was made, in milliseconds after the clock of a test begins.
+/// A day after the sample was created, in milliseconds after the start of the test clock.
 const AFTER_SAMPLE_MS: i64 = 1_795_307_240_000 - 1_767_225_600_000;
 
 fn expected() -> Value {
@@ -39,7 +39,7 @@ fn moment(value: &Value) -> Option<Timestamp> {
 }
 
 #[tokio::test]
-async fn every_account_is_as_it_was() {
+async fn accounts_are_imported_unchanged() {
     let ((_folder, app), expected) = (moved_in().await, expected());
     let session = Session::new(app.context().clone());
     for (id, wanted) in expected["users"].as_object().unwrap() {
@@ -71,7 +71,7 @@ async fn every_account_is_as_it_was() {
 }
 
 #[tokio::test]
-async fn both_kinds_of_passwords_and_the_key_work() {
+async fn imported_passwords_and_keys_work() {
     let ((_folder, app), expected) = (moved_in().await, expected());
     let mut token = String::new();
     for (id, status) in [("1", 200), ("3", 200), ("4", 200), ("2", 403)] {
@@ -110,7 +110,7 @@ async fn both_kinds_of_passwords_and_the_key_work() {
 }
 
 #[tokio::test]
-async fn everything_people_made_is_as_it_was() {
+async fn records_are_imported_unchanged() {
     let ((_folder, app), expected) = (moved_in().await, expected());
     let token = {
         let body = json!({ "username": "ada", "password": "ada-password" });
@@ -142,7 +142,7 @@ async fn everything_people_made_is_as_it_was() {
         .await
         .unwrap();
     let [set] = &set[..] else {
-        panic!("the seeds made room: {set:?}")
+        panic!("the import did not replace the seeded sets: {set:?}")
     };
     let wanted = &expected["curatedSets"][0];
     assert_eq!(
@@ -167,12 +167,12 @@ async fn everything_people_made_is_as_it_was() {
         .unwrap()
         .unwrap();
     assert_eq!((json!(found.uuid), found.active), (wanted["id"].clone(), true));
-    // Links in mails of the original carry the bare hash.
+    // Links in mails of the original contain the bare hash.
     assert!(found.check_matches(wanted["ehash"].as_str().unwrap()));
 }
 
 #[tokio::test]
-async fn confirmations_and_suggestions_that_wait_still_do() {
+async fn pending_confirmations_and_suggestions_are_imported() {
     let ((_folder, app), expected) = (moved_in().await, expected());
     let session = Session::new(app.context().clone());
     for (id, wanted) in expected["confirmations"].as_object().unwrap() {
@@ -193,21 +193,21 @@ async fn confirmations_and_suggestions_that_wait_still_do() {
             }
         }
     }
-    // The sign-up that waits is confirmed by the link that was sent before the move.
+    // The pending sign-up is confirmed by the link that was sent before the import.
     let link = json!({ "consent": 1, "check": "5d98c262a0712bed" });
     let confirm = app
         .post("/confirm/signup/0e4608ee-6007-4726-927e-be8072245932")
         .json(&link);
     let confirmed = confirm.send().await.expect_status(200);
     assert_eq!(confirmed["account"]["id"], 5);
-    // Numbers go on behind those that were given away.
+    // New ids follow the ids that were in use.
     let body = json!({ "email": "new@freesewing.dev", "language": "en", "test": true });
     let signup = app.post("/signup").json(&body).send().await.expect_status(201);
     assert_eq!(signup["id"].as_i64().or(Some(6)), Some(6));
 }
 
 #[test]
-fn a_second_run_changes_nothing_and_another_file_is_refused() {
+fn repeated_import_changes_nothing_and_other_file_is_refused() {
     let folder = tempdir().unwrap();
     let first = import(folder.path(), &sample(), &[]).json(0);
     let version = |folder: &std::path::Path| std::fs::read(folder.join("objects/head")).unwrap();
@@ -227,7 +227,7 @@ fn a_second_run_changes_nothing_and_another_file_is_refused() {
 }
 
 #[test]
-fn whoever_has_accounts_is_not_moved_into() {
+fn import_into_an_installation_with_accounts_is_refused() {
     let folder = tempdir().unwrap();
     assert_eq!(
         run(folder.path(), &["user", "create", "jane@example.com"], &[]).code,
@@ -237,7 +237,7 @@ fn whoever_has_accounts_is_not_moved_into() {
 }
 
 #[test]
-fn a_dry_run_reports_and_keeps_nothing() {
+fn dry_run_reports_and_writes_nothing() {
     let folder = tempdir().unwrap();
     let data = folder.path().join("data");
     let report = import(&data, &sample(), &["--dry-run"]).json(0);
@@ -246,7 +246,7 @@ fn a_dry_run_reports_and_keeps_nothing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_before_anything_is_written() {
+fn unreadable_file_is_refused_before_any_write() {
     let folder = tempdir().unwrap();
     let (data, file) = (folder.path().join("data"), folder.path().join("file.sqlite"));
     let whole = std::fs::read(sample()).unwrap();
@@ -273,7 +273,7 @@ fn what_cannot_be_read_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn both_kinds_of_passwords_sign_in_at_a_server() {
+fn imported_passwords_sign_in_at_a_server() {
     let folder = tempdir().unwrap();
     import(folder.path(), &sample(), &[]).json(0);
     let server = Server::start_with(folder.path(), &[("BACKEND_ENC_KEY", bespoke_tests::support::ENC_KEY)]);

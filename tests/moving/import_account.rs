@@ -9,7 +9,7 @@ use tempfile::tempdir;
 use super::Outcome;
 
 const SETS: usize = 780;
-/// Notes of each set, in bytes: nearly as many as a set may have.
+/// Notes of each set, in bytes: nearly the limit.
 const NOTES_BYTES: usize = 62_000;
 const EXPORT_BYTES: usize = 48_000_000;
 
@@ -79,7 +79,7 @@ fn export_of_48_megabytes_is_imported_in_parts() {
 }
 
 #[test]
-fn failure_of_an_import_says_why() {
+fn failed_import_gives_its_reason() {
     let folder = tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let (key, _) = account(&server);

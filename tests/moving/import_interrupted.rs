@@ -1,18 +1,18 @@
-//! An import that was killed goes on where it was.
+//! A killed import continues at the next run.
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use super::{import, made_up, run, sample};
 
-/// Everything that differs between two imports of the same file besides: random UUIDs, and how long it took.
+/// Values that differ between two imports of the same file: random UUIDs, and the duration.
 fn without_time(mut report: Value) -> Value {
     report["tookMs"] = Value::Null;
     report
 }
 
 #[test]
-fn an_import_that_is_killed_anywhere_is_finished_by_the_next() {
+fn killed_import_is_completed_by_the_next_run() {
     let whole = tempdir().unwrap();
     let rows_each = ["--batch-rows", "2"];
     let expected = without_time(import(whole.path(), &sample(), &rows_each).json(0));
@@ -29,7 +29,7 @@ fn an_import_that_is_killed_anywhere_is_finished_by_the_next() {
 }
 
 #[test]
-fn who_signs_up_meanwhile_gets_a_number_that_nobody_had() {
+fn sign_up_during_an_import_gets_an_unused_id() {
     let folder = tempdir().unwrap();
     let killed = import(folder.path(), &sample(), &["--batch-rows", "2", "--abort-after", "1"]);
     assert_eq!(killed.code, None, "{}", killed.err);
@@ -41,7 +41,7 @@ fn who_signs_up_meanwhile_gets_a_number_that_nobody_had() {
 }
 
 #[tokio::test]
-async fn both_shapes_are_moved_in() {
+async fn both_legacy_schemas_are_imported() {
     for shape in ["2023", "2026"] {
         let folder = tempdir().unwrap();
         let file = folder.path().join("original.sqlite");
@@ -61,7 +61,7 @@ async fn both_shapes_are_moved_in() {
             let by_uuid = app.get(&format!("/sets/{uuid}.json")).send().await.expect_status(200);
             assert_eq!(by_uuid, answer);
         }
-        // Nobody curated anything there, so the sizes of the beginning stay.
+        // That schema has no curated sets, so the seeded sizes stay.
         app.get("/curated-sets/1.json").send().await.expect_status(200);
     }
 }

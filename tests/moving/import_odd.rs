@@ -1,4 +1,4 @@
-//! Rows that are not as they should be are set aside or mended, each is named, and the rest comes through.
+//! Invalid rows are rejected or repaired, each is reported, and the rest is imported.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tempfile::tempdir;
 
 use super::{app, import, sample};
 
-/// A copy of the sample with more rows in it.
+/// A copy of the sample with additional rows.
 fn with_rows(file: &Path, sql: &str) {
     std::fs::copy(sample(), file).unwrap();
     let connection = Connection::open(file).unwrap();
@@ -50,7 +50,7 @@ const ODD: &str = r#"
 "#;
 
 #[tokio::test]
-async fn odd_rows_are_named_and_never_stop_the_rest() {
+async fn invalid_rows_are_reported_and_the_rest_is_imported() {
     let folder = tempdir().unwrap();
     let (data, file) = (folder.path().join("data"), folder.path().join("odd.sqlite"));
     with_rows(&file, ODD);
@@ -117,7 +117,7 @@ async fn odd_rows_are_named_and_never_stop_the_rest() {
     assert_eq!(user.account_status.created_at, set.created_at);
     assert!(set.content.measies.is_empty() && set.content.name.is_empty());
     assert_eq!((curated.content.height, curated.content.measies.len()), (166, 1));
-    // What was given away in the original is not given again.
+    // Ids that were used in the original are not used again.
     let person = app.person("jane").await;
     let made = app
         .post("/sets/jwt")
@@ -129,7 +129,7 @@ async fn odd_rows_are_named_and_never_stop_the_rest() {
 }
 
 #[test]
-fn what_is_not_known_is_named_and_left_where_it_is_only_when_asked() {
+fn unknown_tables_and_columns_are_ignored_only_on_request() {
     let folder = tempdir().unwrap();
     let (data, file) = (folder.path().join("data"), folder.path().join("newer.sqlite"));
     with_rows(

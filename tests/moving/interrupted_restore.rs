@@ -1,4 +1,4 @@
-//! A restore that was killed: until it has come to its end, nothing else is written, and every check reports it.
+//! A killed restore: until it is complete, all other writes are refused, and each check reports it.
 
 use std::fs;
 
@@ -8,12 +8,12 @@ use tempfile::tempdir;
 
 use super::{import, run, sample};
 
-/// The beginning of every refusal.
+/// The beginning of each refusal.
 const REFUSED: &str = "a backup is being put back here";
 const COMMAND: &str = "run `bespoke restore --from` again with the same backup";
 
 #[tokio::test]
-async fn interrupted_restore_is_reported_and_only_its_repetition_writes() {
+async fn interrupted_restore_allows_only_its_own_repetition() {
     let (old, new, backups) = (tempdir().unwrap(), tempdir().unwrap(), tempdir().unwrap());
     import(old.path(), &sample(), &[]).json(0);
     let backup = |name: &str| backups.path().join(name).to_str().unwrap().to_owned();
@@ -29,7 +29,7 @@ async fn interrupted_restore_is_reported_and_only_its_repetition_writes() {
     let killed = [&restore[..], &[&one, "--abort-after", "3"]].concat();
     assert_eq!(run(new.path(), &killed, &[]).code, None);
 
-    // A server that was there before, and processes that come after.
+    // A server that was already running, and processes that start later.
     let signup = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
     let (status, answer) = server.call("POST", "/signup", "", &signup);
     assert_eq!((status, &answer["error"]), (503, &json!("serviceUnavailable")));
@@ -90,14 +90,14 @@ fn interrupted_restore_can_be_undone() {
 }
 
 #[test]
-fn installation_with_other_rows_takes_no_backup() {
+fn installation_with_other_rows_refuses_a_backup() {
     let (old, new, backups) = (tempdir().unwrap(), tempdir().unwrap(), tempdir().unwrap());
     import(old.path(), &sample(), &[]).json(0);
     let backup = backups.path().join("one").to_str().unwrap().to_owned();
     run(old.path(), &["backup", &backup], &[]).succeeds();
     run(new.path(), &["demo"], &[]).succeeds();
     run(new.path(), &["user", "remove", "demo@example.com", "--yes"], &[]).succeeds();
-    // The account is gone, its row in the audit is not.
+    // The account is deleted, its row in the audit is not.
     run(new.path(), &["restore", "--from", &backup], &[]).fails_with("this installation is in use already");
     run(new.path(), &["user", "create", "jane@example.com"], &[]).succeeds();
 }

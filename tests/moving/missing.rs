@@ -6,7 +6,7 @@ use tempfile::tempdir;
 use super::{Outcome, import, run, sample};
 
 #[test]
-fn commands_that_need_an_installation_begin_none() {
+fn commands_never_create_a_missing_installation() {
     let (folder, old) = (tempdir().unwrap(), tempdir().unwrap());
     import(old.path(), &sample(), &[]).json(0);
     let (data, out, designs) = (
@@ -47,11 +47,11 @@ fn commands_that_need_an_installation_begin_none() {
         }
         assert!(!data.exists() && !std::fs::exists(out).unwrap(), "{arguments:?}");
     }
-    // A backup is looked at with the key alone.
+    // A backup is checked with the key alone.
     run(old.path(), &["backup", out], &[]).succeeds();
     run(&data, &["verify", "--backup", out], &[]).succeeds();
     assert!(!data.exists());
-    // A lost key file is reported, and no new one is made.
+    // A lost key file is reported, and no new one is created.
     let lost = Outcome::of(bespoke(old.path()).arg("doctor"));
     assert!(
         lost.code == Some(3) && lost.out.contains("A key is lost"),

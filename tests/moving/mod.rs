@@ -1,4 +1,4 @@
-//! Moving in, and operating: the command as processes, and what it leaves behind seen through the API.
+//! Import and operation: the commands as processes, and their results through the API.
 
 mod backup;
 mod drills;
@@ -26,9 +26,9 @@ fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample-v3.sqlite")
 }
 
-/// What a command came to.
+/// The result of a command.
 struct Outcome {
-    /// Exit code; none where a signal ended it.
+    /// Exit code; none if a signal ended it.
     code: Option<i32>,
     out: String,
     err: String,
@@ -64,7 +64,7 @@ impl Outcome {
     }
 }
 
-/// Runs the command on an installation with the keys of every test.
+/// Runs the command on an installation with the keys of each test.
 fn run(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
     let mut command = bespoke(data);
     command
@@ -80,19 +80,19 @@ fn run(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
     outcome
 }
 
-/// Moves a file in.
+/// Imports a file.
 fn import(data: &Path, file: &Path, more: &[&str]) -> Outcome {
     let arguments = [&["import", "--json", file.to_str().unwrap()], more].concat();
     run(data, &arguments, &[("IMPORT_ENC_KEY", SAMPLE_KEY)])
 }
 
-/// The whole API on what a command left in that folder.
+/// The complete API on the data that a command left in that folder.
 async fn app(data: &Path) -> App {
     let store = DirectoryStore::open(data.join("objects")).unwrap();
     App::over(Arc::new(store), MemoryStore::new(), &[]).await.unwrap()
 }
 
-/// Makes a database of the original up, in the shape of that year.
+/// Creates a database of the original, with the schema of that year.
 fn made_up(file: &Path, shape: &str, users: u32, sets: u32) {
     let (users, sets) = (users.to_string(), sets.to_string());
     let mut command = bespoke(Path::new("unused"));

@@ -1,4 +1,4 @@
-//! What an operator does from day to day.
+//! Daily tasks of an operator.
 
 use bespoke_tests::support::{ENC_KEY, Server};
 use serde_json::json;
@@ -56,7 +56,7 @@ fn accounts_are_listed_shown_and_changed() {
 }
 
 #[test]
-fn keys_are_listed_and_ended() {
+fn keys_are_listed_and_revoked() {
     let folder = tempdir().unwrap();
     import(folder.path(), &sample(), &[]).json(0);
     let data = folder.path();
@@ -71,7 +71,7 @@ fn keys_are_listed_and_ended() {
 }
 
 #[test]
-fn accounts_are_exported_in_clear() {
+fn accounts_are_exported_as_plain_text() {
     let folder = tempdir().unwrap();
     import(folder.path(), &sample(), &[]).json(0);
     let out = folder.path().join("out");
@@ -91,7 +91,7 @@ fn accounts_are_exported_in_clear() {
 }
 
 #[test]
-fn a_doctor_says_what_is_wrong_and_what_to_do() {
+fn doctor_names_problems_and_remedies() {
     let folder = tempdir().unwrap();
     import(folder.path(), &sample(), &[]).json(0);
     let found = run(folder.path(), &["doctor", "--json"], &[]).json(0);

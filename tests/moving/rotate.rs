@@ -1,4 +1,4 @@
-//! Keys are rotated while a server serves, and after a kill.
+//! Keys are rotated under a running server, and after a kill.
 
 use bespoke_tests::support::{ENC_KEY, Server};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{import, run, sample};
 const NEW_KEY: &str = "the passphrase that comes after";
 
 #[test]
-fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
+fn keys_rotate_under_a_running_server_and_after_a_kill() {
     let folder = tempdir().unwrap();
     import(folder.path(), &sample(), &[]).json(0);
     let rotate = ["rotate-keys", "--json", "--batch-rows", "1"];
@@ -54,7 +54,7 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
         );
         assert_eq!(killed.code, None, "{}", killed.err);
         refuses(&stale);
-        // Some is under the new key, some under the old.
+        // Some rows are under the new key, some under the old.
         sign_in(&server, "ada@example.com", "ada-password");
         sign_in(&server, "carol@example.com", "legacy-password");
         let (status, sets) = server.call("GET", "/sets/jwt", &ada, &json!(null));
@@ -63,7 +63,7 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
         assert_eq!(
             server.call("POST", "/signup", "", &body).0,
             201,
-            "the address is known, and not told"
+            "the address reveals an account"
         );
     }
     let new_alone = [("BACKEND_ENC_KEY", NEW_KEY)];
@@ -88,7 +88,7 @@ fn keys_are_rotated_while_a_server_serves_also_after_a_kill() {
 }
 
 #[test]
-fn state_before_a_rotation_is_restored_with_its_own_key_only() {
+fn state_before_a_rotation_needs_its_own_key() {
     let folder = tempdir().unwrap();
     import(folder.path(), &sample(), &[]).json(0);
     let states = |key: &str| {

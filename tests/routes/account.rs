@@ -4,7 +4,7 @@ use bespoke_tests::support::App;
 use serde_json::json;
 
 #[tokio::test]
-async fn every_field_that_can_change_is_changed_and_echoed() {
+async fn each_writable_field_is_changed_and_returned() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for method in ["jwt", "key"] {
@@ -46,7 +46,7 @@ async fn every_field_that_can_change_is_changed_and_echoed() {
 }
 
 #[tokio::test]
-async fn data_is_merged_and_keeps_its_order() {
+async fn data_is_merged_in_order() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let patch = async |data| {
@@ -68,7 +68,7 @@ async fn data_is_merged_and_keeps_its_order() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_taken_is_listed_and_the_rest_is_stored() {
+async fn invalid_fields_are_listed_and_the_rest_is_stored() {
     let app = App::new().await;
     let person = app.person("jane").await;
     app.person("other").await;
@@ -105,7 +105,7 @@ async fn what_cannot_be_taken_is_listed_and_the_rest_is_stored() {
         .send()
         .await
         .expect_status(200);
-    // Defect D77: a name that differed in letter case only lost the whole update.
+    // In the original, a name that differed only in letter case discarded the complete update.
     assert_eq!(
         (&answer["ignored"], &answer["account"]["bio"]),
         (&json!(["username"]), &json!("kept"))
@@ -121,8 +121,8 @@ async fn what_cannot_be_taken_is_listed_and_the_rest_is_stored() {
 }
 
 #[tokio::test]
-async fn names_that_could_be_taken_for_an_address_or_an_id_are_refused() {
-    // Defect D48.
+async fn ambiguous_user_names_are_refused() {
+    // The original accepted such names, so lookups found the wrong account.
     let app = App::new().await;
     let person = app.person("jane").await;
     for name in [
@@ -153,7 +153,7 @@ async fn names_that_could_be_taken_for_an_address_or_an_id_are_refused() {
 }
 
 #[tokio::test]
-async fn the_password_changes_and_tokens_stay() {
+async fn password_change_keeps_tokens() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let sign_in = async |password: &str| {
@@ -186,7 +186,7 @@ async fn the_password_changes_and_tokens_stay() {
             .count(),
         2
     );
-    // The current password need not be sent; when it is, it is checked.
+    // The current password is optional; if it is sent, it is verified.
     let change = async |current| {
         let body = json!({ "password": "third", "currentPassword": current });
         app.patch("/account/jwt").jwt(&person.token).json(&body).send().await
@@ -199,7 +199,7 @@ async fn the_password_changes_and_tokens_stay() {
 }
 
 #[tokio::test]
-async fn notices_of_password_changes_cannot_flood_the_mailbox() {
+async fn notices_of_password_changes_are_limited() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let notices = || {
@@ -224,8 +224,8 @@ async fn notices_of_password_changes_cannot_flood_the_mailbox() {
 }
 
 #[tokio::test]
-async fn password_and_consent_need_level_4() {
-    // Defect D39.
+async fn password_and_consent_require_level_4() {
+    // In the original, a key of level 3 could change both.
     let app = App::new().await;
     let person = app.person("jane").await;
     let key = app.key(&person, 3).await;
@@ -246,7 +246,7 @@ async fn password_and_consent_need_level_4() {
 }
 
 #[tokio::test]
-async fn a_user_name_is_taken_or_free() {
+async fn user_name_is_taken_or_free() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for method in ["jwt", "key"] {
@@ -263,14 +263,14 @@ async fn a_user_name_is_taken_or_free() {
             assert_eq!(ask(json!(taken)).await.expect_status(200), expected);
         }
         ask(json!("free name")).await.expect_missing();
-        // Defect D25: these ended the process.
+        // The original crashed on these.
         ask(json!(null)).await.expect_error(400, "usernameMissing");
         ask(json!(7)).await.expect_error(400, "usernameMissing");
     }
 }
 
 #[tokio::test]
-async fn two_processes_race_for_one_user_name_and_one_wins() {
+async fn concurrent_claims_of_a_user_name_have_one_winner() {
     let app = App::new().await;
     let other = app.another().await;
     let (jane, john) = (app.person("jane").await, app.person("john").await);
@@ -284,7 +284,7 @@ async fn two_processes_race_for_one_user_name_and_one_wins() {
 }
 
 #[tokio::test]
-async fn texts_have_limits() {
+async fn texts_are_limited() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let patch = async |body: serde_json::Value| {
@@ -307,7 +307,7 @@ async fn texts_have_limits() {
         patch(json!({ "data": { "a": "x".repeat(200 * 1024) } })).await["ignored"],
         json!([])
     );
-    // Together with what is there it would be too large.
+    // Together with the stored data it would be too large.
     let refused = patch(json!({ "data": { "b": "x".repeat(100 * 1024) }, "control": 3 })).await;
     assert_eq!(refused["ignored"], json!(["data"]));
     assert_eq!(

@@ -14,7 +14,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("BACKEND_ACCOUNT_MAX_TEXT_MIB", "1"),
 ];
 
-/// An account may write so many bytes on a day in these tests.
+/// The most bytes that an account may write on a day in these tests.
 const WRITTEN_BYTES: u64 = 1024 * 1024;
 const WRITES: &[(&str, &str)] = &[("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", "1")];
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -50,7 +50,7 @@ fn expect_used_up(answer: Answer) {
     assert_eq!((answer.status, answer.json()), (429, expected));
 }
 
-/// The number of calls that are answered with that status until the bytes of the day are used up.
+/// The number of calls with that status until the bytes of the day are used up.
 async fn calls_until_used_up(status: u16, call: impl AsyncFn(usize) -> Answer) -> usize {
     let mut calls = 0;
     loop {
@@ -82,7 +82,7 @@ async fn each_kind_of_record_has_a_limit() {
         ("/sets/jwt", set("Jane"), "sets", 3),
         ("/patterns/jwt", pattern, "patterns", 2),
         ("/bookmarks/jwt", bookmark, "bookmarks", 1),
-        // One key was made with the account.
+        // One key was created with the account.
         ("/apikeys/jwt", key.clone(), "apikeys", 1),
     ] {
         for _ in 0..most {
@@ -94,16 +94,16 @@ async fn each_kind_of_record_has_a_limit() {
     assert_eq!(stored["sets"], json!({ "stored": 3, "limit": 3 }));
     assert_eq!(stored["apikeys"], json!({ "stored": 2, "limit": 2 }));
     assert_eq!(stored["textBytes"]["limit"], 1024 * 1024);
-    // An expired key is no live one.
+    // An expired key does not count.
     app.clock.advance_ms(60_000);
     post(&app, &jane, "/apikeys/jwt", &key).await.expect_status(201);
-    // Another account has limits of its own.
+    // Another account has its own limits.
     let other = app.person("other").await;
     post(&app, &other, "/sets/jwt", &set("Other")).await.expect_status(201);
 }
 
 #[tokio::test]
-async fn copies_and_imports_count_and_are_taken_or_refused_as_a_whole() {
+async fn copies_and_imports_count_and_are_atomic() {
     let app = App::with(LIMITS).await;
     let jane = app.person("jane").await;
     let made = post(&app, &jane, "/sets/jwt", &set("Jane")).await.expect_status(201);
@@ -123,7 +123,7 @@ async fn copies_and_imports_count_and_are_taken_or_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn parallel_writes_in_two_processes_do_not_pass_a_limit() {
+async fn concurrent_writes_of_two_processes_respect_the_limit() {
     let app = App::with(LIMITS).await;
     let other = app.another_with(LIMITS).await;
     let jane = app.person("jane").await;
@@ -137,7 +137,7 @@ async fn parallel_writes_in_two_processes_do_not_pass_a_limit() {
 }
 
 #[tokio::test]
-async fn text_is_limited_in_bytes() {
+async fn text_is_limited_by_bytes() {
     let app = App::with(LIMITS).await;
     let jane = app.person("jane").await;
     let settings = json!({ "text": "x".repeat(210_000) });
@@ -164,7 +164,7 @@ async fn text_is_limited_in_bytes() {
 }
 
 #[tokio::test]
-async fn an_account_above_its_limits_keeps_everything_and_does_not_grow() {
+async fn account_above_its_limits_keeps_its_records() {
     let bucket = MemoryStore::new();
     let before = App::on(bucket.clone(), &[]).await;
     let jane = before.person("jane").await;
@@ -195,7 +195,7 @@ async fn an_account_above_its_limits_keeps_everything_and_does_not_grow() {
 }
 
 #[tokio::test]
-async fn written_bytes_of_a_day_are_limited() {
+async fn daily_written_bytes_are_limited() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     let made = post(&app, &jane, "/sets/jwt", &set("Jane")).await.expect_status(201);
@@ -210,10 +210,10 @@ async fn written_bytes_of_a_day_are_limited() {
     assert_eq!(
         app.context().database().version(),
         version,
-        "a refused write is no commit"
+        "a refused write made a commit"
     );
     assert_eq!(written(&app, &jane).await, before);
-    // Reading, deleting and revoking go on, and so do other accounts.
+    // Reading, deleting and revoking still work, and so do other accounts.
     let path = format!("/sets/{}/jwt", made["set"]["id"]);
     app.get(&path).jwt(&jane.token).send().await.expect_status(200);
     app.delete(&path).jwt(&jane.token).send().await.expect_status(204);
@@ -226,7 +226,7 @@ async fn written_bytes_of_a_day_are_limited() {
 }
 
 #[tokio::test]
-async fn small_changes_of_a_large_row_count_as_the_row() {
+async fn small_change_of_a_large_row_counts_completely() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     patch_account(&app, &jane, json!({ "data": { "text": "x".repeat(200_000) } }))
@@ -242,13 +242,13 @@ async fn small_changes_of_a_large_row_count_as_the_row() {
         accepted += 1;
     }
     assert_eq!(accepted, 4);
-    // Credentials that a thief may have are still refused.
+    // The owner can still revoke credentials that a thief may have.
     let out = patch_account(&app, &jane, json!({ "signOutEverywhere": true })).await;
     out.expect_status(200);
 }
 
 #[tokio::test]
-async fn owner_protects_an_account_whose_written_bytes_are_used_up() {
+async fn owner_can_secure_an_account_at_its_write_limit() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     let data = |number: usize| json!({ "data": { "text": format!("{number}").repeat(220_000) } });
@@ -258,7 +258,7 @@ async fn owner_protects_an_account_whose_written_bytes_are_used_up() {
     expect_used_up(patch_account(&app, &jane, json!({ "control": 4 })).await);
     let password = json!({ "password": "a new password" });
     patch_account(&app, &jane, password.clone()).await.expect_status(200);
-    // Any other field beside it makes it an ordinary change.
+    // With any other field it is an ordinary change.
     for (field, value) in [
         ("data", data(6)["data"].clone()),
         ("img", json!(GLASS)),
@@ -275,7 +275,7 @@ async fn owner_protects_an_account_whose_written_bytes_are_used_up() {
 }
 
 #[tokio::test]
-async fn protection_of_an_account_is_not_without_a_limit() {
+async fn security_changes_are_limited_too() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     patch_account(&app, &jane, json!({ "data": { "text": "x".repeat(200_000) } }))
@@ -287,7 +287,7 @@ async fn protection_of_an_account_is_not_without_a_limit() {
 }
 
 #[tokio::test]
-async fn records_that_are_made_and_deleted_count_as_written() {
+async fn deleted_records_still_count_as_written() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     let notes = json!({ "name": "Jane", "notes": "z".repeat(60_000) });
@@ -303,7 +303,7 @@ async fn records_that_are_made_and_deleted_count_as_written() {
 }
 
 #[tokio::test]
-async fn change_of_nothing_writes_nothing() {
+async fn empty_change_writes_nothing() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     patch_account(&app, &jane, json!({ "control": 2 }))
@@ -330,7 +330,7 @@ async fn images_count_as_written() {
 }
 
 #[tokio::test]
-async fn exports_of_a_day_are_limited_and_do_not_count_as_written() {
+async fn daily_exports_are_limited_separately_from_writes() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
     let reader = app.key(&jane, 2).await;
@@ -380,7 +380,7 @@ async fn first_export_of_a_day_is_never_refused() {
 }
 
 #[tokio::test]
-async fn parallel_writes_in_two_processes_share_the_written_bytes() {
+async fn concurrent_processes_share_the_daily_write_limit() {
     let app = App::with(WRITES).await;
     let other = app.another_with(WRITES).await;
     let jane = app.person("jane").await;
@@ -394,7 +394,7 @@ async fn parallel_writes_in_two_processes_share_the_written_bytes() {
 }
 
 #[tokio::test]
-async fn unlimited_calls_write_without_a_limit() {
+async fn unlimited_calls_have_no_write_limit() {
     let app = App::with(&[
         ("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", "0"),
         ("BACKEND_RATE_LIMITS", "off"),

@@ -6,7 +6,7 @@ use serde_json::json;
 const FIELDS: [&str; 5] = ["key", "level", "expiresAt", "name", "userId"];
 
 #[tokio::test]
-async fn a_key_is_made_read_listed_and_ended() {
+async fn key_is_created_read_listed_and_revoked() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for method in ["jwt", "key"] {
@@ -73,7 +73,7 @@ async fn a_key_is_made_read_listed_and_ended() {
         for answer in [&list, &read, &whoami] {
             assert!(!answer.to_string().contains(&key.secret), "a secret is shown once");
         }
-        // A key may end itself.
+        // A key may revoke itself.
         app.delete(&format!("/apikeys/{}/key", key.id))
             .key(&key)
             .send()
@@ -90,8 +90,8 @@ async fn a_key_is_made_read_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn nobody_makes_a_key_above_himself() {
-    // Defects D33 and D34.
+async fn key_level_never_exceeds_its_creators_level() {
+    // In the original, a key could create a key of a higher level, and an unknown role could create a key of level 9.
     let app = App::new().await;
     let (user, admin, patron) = (
         app.person("jane").await,
@@ -128,7 +128,7 @@ async fn nobody_makes_a_key_above_himself() {
 }
 
 #[tokio::test]
-async fn other_peoples_keys_are_theirs_save_for_administrators() {
+async fn foreign_keys_are_readable_by_administrators_only() {
     let app = App::new().await;
     let (jane, eve, admin) = (
         app.person("jane").await,
@@ -168,8 +168,8 @@ async fn other_peoples_keys_are_theirs_save_for_administrators() {
 }
 
 #[tokio::test]
-async fn a_key_works_until_its_last_millisecond() {
-    // Defect D31: keys lived forever.
+async fn expired_key_is_rejected() {
+    // In the original, keys never expired.
     let app = App::new().await;
     let person = app.person("jane").await;
     app.clock.advance_ms(86_400_000 - 1);
@@ -181,7 +181,7 @@ async fn a_key_works_until_its_last_millisecond() {
         r#"Basic realm="Users", error="keyExpired""#
     );
     refused.expect_error(401, "keyExpired");
-    // Who does not hold the secret is not told that there was such a key.
+    // A caller without the secret cannot see whether the key existed.
     let guess = Key {
         id: person.key.id.clone(),
         secret: app_secret(),
@@ -201,8 +201,8 @@ fn app_secret() -> String {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused_and_the_process_lives() {
-    // Defects D1 and D2: an unknown key, or one of another instance, ended the process.
+async fn malformed_keys_are_rejected_and_the_process_survives() {
+    // The original crashed on an unknown key, and on one of another instance.
     let app = App::new().await;
     let person = app.person("jane").await;
     let unknown = Key {
@@ -241,13 +241,13 @@ async fn what_is_no_key_is_refused_and_the_process_lives() {
         .send()
         .await
         .expect_error(400, "badRequest");
-    // One Bearer token of both parts is a key.
+    // A Bearer token with both parts is a key.
     let bearer = format!("{}.{}", person.key.id, person.key.secret);
     app.get("/account/key").jwt(&bearer).send().await.expect_status(200);
 }
 
 #[tokio::test]
-async fn a_copy_of_the_database_under_another_name_takes_no_keys_and_tokens() {
+async fn another_instance_rejects_keys_and_tokens() {
     let bucket = bespoke_storage::MemoryStore::new();
     let here = App::on(bucket.clone(), &[]).await;
     let person = here.person("jane").await;
@@ -272,7 +272,7 @@ async fn a_copy_of_the_database_under_another_name_takes_no_keys_and_tokens() {
 }
 
 #[tokio::test]
-async fn a_key_that_another_process_ended_is_refused_at_once() {
+async fn key_revoked_by_another_process_is_rejected() {
     let app = App::new().await;
     let other = app.another().await;
     let person = app.person("jane").await;
@@ -296,7 +296,7 @@ async fn a_key_that_another_process_ended_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_ends_while_a_body_is_on_its_way_does_nothing_more() {
+async fn key_that_expires_during_the_upload_is_rejected() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for (method, path, body) in [

@@ -4,7 +4,7 @@ use bespoke_tests::support::App;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_bookmark_is_made_read_changed_listed_and_removed_and_is_its_owners_alone() {
+async fn bookmark_is_private_to_its_owner() {
     let app = App::new().await;
     let (jane, eve, admin) = (
         app.person("jane").await,
@@ -78,12 +78,12 @@ async fn a_bookmark_is_made_read_changed_listed_and_removed_and_is_its_owners_al
 }
 
 #[tokio::test]
-async fn a_new_bookmark_needs_title_target_and_type() {
+async fn new_bookmark_requires_title_url_and_type() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let post = async |body: Value| app.post("/bookmarks/jwt").jwt(&jane.token).json(&body).send().await;
     for (body, code) in [
-        // Defect D19: an empty body ended the process.
+        // The original crashed on an empty body.
         (json!({}), "postBodyMissing"),
         (json!({ "url": "/x", "type": "doc" }), "titleMissing"),
         (json!({ "title": 7, "url": "/x", "type": "doc" }), "titleMissing"),
@@ -99,7 +99,7 @@ async fn a_new_bookmark_needs_title_target_and_type() {
             json!({ "title": "t", "url": "x".repeat(4097), "type": "doc" }),
             "urlInvalid",
         ),
-        // Defect D117.
+        // The original accepted script URLs.
         (
             json!({ "title": "t", "url": "JavaScript:alert(1)", "type": "doc" }),
             "urlInvalid",
@@ -118,8 +118,8 @@ async fn a_new_bookmark_needs_title_target_and_type() {
 }
 
 #[tokio::test]
-async fn what_is_no_bookmark_is_missing_and_the_process_lives() {
-    // Defect D17.
+async fn unknown_bookmark_is_missing() {
+    // The original crashed on a missing record.
     let app = App::new().await;
     let jane = app.person("jane").await;
     for id in ["99", "x", "1.5", "6f9619ff-8b86-4011-b42d-00c04fc964ff"] {

@@ -1,11 +1,11 @@
-//! Every route is closed: the table of routes is walked without credentials, at each level, and as a stranger.
+//! Access to every route: each route of the table is called without credentials, at each level, and as a stranger.
 
 use bespoke_tests::support::{App, Key, Person, functions};
 use bespoke_web::{Access, Route, Scheme};
 use serde_json::{Value, json};
 
-/// What each route is open to, written down a second time: a route that is missing here, or that says something else
-/// in its handler, fails. `None` is everybody; a number is the lowest level. The list of public routes may only shrink.
+/// The expected access of each route, independent of the code: a route that is missing here, or whose handler differs, fails.
+/// `None` is everyone; a number is the lowest level. The list of public routes may only shrink.
 const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/signup", None),
     ("POST", "/confirm/signup/{id}", None),
@@ -166,10 +166,10 @@ fn expected(route: &Route) -> Option<u8> {
         .2
 }
 
-/// Routes with an `{id}` that is nobody's: their level is all that they ask for.
+/// Routes whose `{id}` has no owner: they require only their level.
 const NOBODYS: [&str; 1] = ["/curated-sets/{id}/clone/"];
 
-/// The path with ids of things that belong to `owner`.
+/// The path with ids of records of `owner`.
 fn path_to(route: &Route, owner: &Owner) -> String {
     let id = match route.path.split('/').nth(1) {
         Some("apikeys") => &owner.person.key.id,
@@ -188,7 +188,7 @@ fn path_to(route: &Route, owner: &Owner) -> String {
         .replace("{slug}", "a-day-out")
 }
 
-/// Somebody with one of everything; the ids are UUIDs.
+/// An account with one record of each kind; the ids are UUIDs.
 struct Owner {
     person: Person,
     set: String,
@@ -225,7 +225,7 @@ async fn owner_as(app: &App, role: &str) -> Owner {
 }
 
 #[test]
-fn the_table_is_the_list() {
+fn route_table_matches_the_list() {
     for route in routes() {
         let access = match route.access {
             Access::Public => None,
@@ -237,11 +237,11 @@ fn the_table_is_the_list() {
         .iter()
         .map(|(_, path, _)| if path.ends_with("{auth}") { 2 } else { 1 })
         .sum();
-    assert_eq!(count, routes().len(), "the list has routes that are gone");
+    assert_eq!(count, routes().len(), "the list has routes that no longer exist");
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_but_the_public_routes_answers() {
+async fn only_public_routes_work_without_credentials() {
     let app = App::new().await;
     let owner = owner(&app).await;
     for route in routes() {
@@ -261,11 +261,15 @@ async fn without_credentials_nothing_but_the_public_routes_answers() {
         .send()
         .await
         .expect_status(200);
-    assert_eq!(sets["sets"].as_array().unwrap().len(), 1, "and nothing has changed");
+    assert_eq!(
+        sets["sets"].as_array().unwrap().len(),
+        1,
+        "a refused request changed something"
+    );
 }
 
 #[tokio::test]
-async fn each_level_opens_what_the_list_says_and_nothing_else() {
+async fn each_level_opens_only_its_listed_routes() {
     let app = App::new().await;
     let owner = owner_as(&app, "admin").await;
     let keys = keys_of_every_level(&app, &owner.person).await;
@@ -314,7 +318,7 @@ async fn keys_of_every_level(app: &App, person: &Person) -> Vec<Key> {
 }
 
 #[tokio::test]
-async fn a_stranger_reaches_nothing_of_somebody_elses() {
+async fn stranger_cannot_reach_records_of_others() {
     let app = App::new().await;
     let owner = owner(&app).await;
     let stranger = app.person("stranger").await;
@@ -352,8 +356,8 @@ async fn a_stranger_reaches_nothing_of_somebody_elses() {
 }
 
 #[tokio::test]
-async fn a_demoted_or_blocked_owners_tokens_and_keys_lose_what_he_lost() {
-    // Defects D35 and D36.
+async fn demotion_and_block_apply_to_existing_credentials() {
+    // In the original, a demotion or a block had no effect on tokens and keys until they expired.
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     let key = app.key(&admin, 9).await;

@@ -10,11 +10,11 @@ async fn sign_up(app: &App) -> String {
 }
 
 #[tokio::test]
-async fn consent_is_required_and_is_1_to_3() {
+async fn consent_must_be_1_to_3() {
     let app = App::new().await;
     let confirm = sign_up(&app).await;
     app.post(&confirm).send().await.expect_error(400, "postBodyMissing");
-    // Defect D85: 99 was stored.
+    // The original stored 99.
     for consent in [
         json!(null),
         json!(0),
@@ -31,7 +31,7 @@ async fn consent_is_required_and_is_1_to_3() {
 }
 
 #[tokio::test]
-async fn a_confirmation_activates_the_account_once() {
+async fn confirmation_activates_the_account_once() {
     let app = App::new().await;
     let confirm = sign_up(&app).await;
     let answer = app
@@ -89,7 +89,7 @@ async fn a_confirmation_activates_the_account_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_open_confirmation_is_missing() {
+async fn unknown_or_used_confirmation_is_missing() {
     let app = App::new().await;
     let confirm = sign_up(&app).await;
     let body = json!({ "consent": 1 });
@@ -115,7 +115,7 @@ async fn what_is_no_open_confirmation_is_missing() {
 }
 
 #[tokio::test]
-async fn a_setting_makes_the_check_mandatory() {
+async fn check_is_mandatory_if_configured() {
     let app = App::with(&[("BACKEND_REQUIRE_SIGNUP_CHECK", "yes")]).await;
     let body = json!({ "email": "jane@example.com", "language": "en" });
     app.post("/signup").json(&body).send().await.expect_status(201);
@@ -150,7 +150,7 @@ async fn first_of_two_links_works_and_voids_the_second() {
 }
 
 #[tokio::test]
-async fn two_processes_race_for_one_confirmation_and_one_wins() {
+async fn concurrent_confirmations_have_one_winner() {
     let app = App::new().await;
     let other = app.another().await;
     let confirm = sign_up(&app).await;

@@ -16,13 +16,13 @@ async fn administer(app: &App, admin: &Person, person: &Person, body: Value) {
 }
 
 #[tokio::test]
-async fn consent_never_lengthens_the_life_of_a_token() {
+async fn consent_never_extends_a_token() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let claims = |token: &str| app.context().tokens().verify(token, app.context().now()).unwrap();
     let expiry = claims(&jane.token).exp;
     let mut token = jane.token.clone();
-    // A stolen token could be renewed for ever, with or without consent in between.
+    // Otherwise a stolen token could be renewed without end, with or without consent in between.
     for (day, level) in [2, 2, 0, 1, 3].into_iter().enumerate() {
         app.clock.advance_ms(DAY_MS);
         let changed = consent(&app, &token, level).await.expect_status(200);
@@ -35,7 +35,7 @@ async fn consent_never_lengthens_the_life_of_a_token() {
 }
 
 #[tokio::test]
-async fn consent_of_a_consenting_account_returns_the_same_token() {
+async fn repeated_consent_returns_the_same_token() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     app.clock.advance_ms(DAY_MS);
@@ -44,7 +44,7 @@ async fn consent_of_a_consenting_account_returns_the_same_token() {
 }
 
 #[tokio::test]
-async fn owner_cannot_activate_an_account_that_an_administrator_made_inactive() {
+async fn owner_cannot_reactivate_a_deactivated_account() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     for withdraws_first in [false, true] {
@@ -60,7 +60,7 @@ async fn owner_cannot_activate_an_account_that_an_administrator_made_inactive() 
         assert_eq!(again.get("confirmation"), None);
         let read = app.get("/account/jwt").jwt(&jane.token).send().await;
         read.expect_error(401, "unauthorized");
-        // Only an administrator opens it again.
+        // Only an administrator activates it again.
         administer(&app, &admin, &jane, json!({ "status": 1 })).await;
         let read = app.get("/account/jwt").jwt(&jane.token).send().await;
         read.expect_status(200);
@@ -68,7 +68,7 @@ async fn owner_cannot_activate_an_account_that_an_administrator_made_inactive() 
 }
 
 #[tokio::test]
-async fn link_of_the_first_mail_does_not_undo_a_deactivation() {
+async fn confirmation_link_does_not_undo_a_deactivation() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     let body = json!({ "email": "new@freesewing.dev", "language": "en", "test": true });

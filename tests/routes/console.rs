@@ -1,4 +1,4 @@
-//! The console: its page, its files, and the links that lead to it
+//! The console: its page, its files, and the links that open it
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ fn is_console(page: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_page_is_a_folder_and_has_nothing_inline() {
+async fn console_page_has_no_inline_code() {
     let app = App::new().await;
     let answer = app.get("/console").send().await;
     assert_eq!((answer.status, answer.header("location")), (301, "console/"));
@@ -32,7 +32,7 @@ async fn the_page_is_a_folder_and_has_nothing_inline() {
 }
 
 #[tokio::test]
-async fn files_are_served_with_gzip_to_who_takes_it() {
+async fn files_are_compressed_if_accepted() {
     let app = App::new().await;
     for (path, content_type) in [
         ("/console/app.js", "text/javascript; charset=utf-8"),
@@ -60,7 +60,7 @@ async fn files_are_served_with_gzip_to_who_takes_it() {
         let mut unpacked = Vec::new();
         GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
         assert!(unpacked == plain.body && packed.body.len() < plain.body.len(), "{path}");
-        // A weak tag names what a body says, however it is packed.
+        // A weak ETag names the content, regardless of its compression.
         assert_eq!(packed.header("etag"), plain.header("etag"));
         let again = app.get(path).header("accept-encoding", "gzip");
         let again = again.header("if-none-match", packed.header("etag")).send().await;
@@ -70,7 +70,7 @@ async fn files_are_served_with_gzip_to_who_takes_it() {
 }
 
 #[tokio::test]
-async fn there_are_no_other_files() {
+async fn other_files_are_missing() {
     let app = App::new().await;
     for path in [
         "/console/nothing.js",
@@ -87,7 +87,7 @@ async fn there_are_no_other_files() {
 }
 
 #[tokio::test]
-async fn the_links_of_all_mails_lead_to_the_page() {
+async fn links_of_all_mails_open_the_console() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let address = json!({ "email": "jane@example.com", "language": "en" });
@@ -126,7 +126,7 @@ async fn the_links_of_all_mails_lead_to_the_page() {
             assert!(answer.status == 200 && is_console(&answer.text()), "{line}");
             assert!(
                 answer.text().contains(r#"src="../app.js""#),
-                "files are named from the link"
+                "files are named relative to the link"
             );
             pages.insert(path.split('?').next().unwrap().to_owned());
         }
@@ -142,7 +142,7 @@ async fn the_links_of_all_mails_lead_to_the_page() {
 }
 
 #[tokio::test]
-async fn any_depth_and_letter_case_names_the_files() {
+async fn files_are_found_at_any_depth_and_letter_case() {
     let app = App::new().await;
     for (path, script) in [
         ("/console/confirm/signup/", r#"src="../../app.js""#),
@@ -155,7 +155,7 @@ async fn any_depth_and_letter_case_names_the_files() {
 }
 
 #[tokio::test]
-async fn the_page_knows_what_is_set_here() {
+async fn page_contains_the_settings_of_the_server() {
     let app = App::with(&[
         ("BACKEND_APIKEY_MAX_DAYS", "12"),
         ("BACKEND_ENABLE_OAUTH_GITHUB", "yes"),

@@ -1,4 +1,4 @@
-//! The words of the console: all of them in all languages
+//! The texts of the console, in all languages
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use regex::Regex;
 
 type Words = BTreeMap<String, String>;
 
-/// Texts whose last part is put together by a script, and what it can be.
+/// Text keys whose last part a script computes, and the possible values of that part.
 const PUT_TOGETHER: &str = r"^(error|m|level|role|scope|status|consent|unit|theme|outbox|subscribe|unsubscribe)\.";
 
 fn folder() -> PathBuf {
@@ -30,7 +30,7 @@ fn scripts() -> String {
     scripts.map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
-/// The error codes that the description names, of all routes.
+/// The error codes of all routes in the description.
 fn codes() -> BTreeSet<String> {
     let (description, code) = (
         document(&functions()),
@@ -51,7 +51,7 @@ fn codes() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_language_has_the_same_words_with_the_same_places() {
+fn languages_have_the_same_texts_and_placeholders() {
     let place = Regex::new(r"\{(\w+)\}").unwrap();
     let places = |text: &str| {
         place
@@ -71,26 +71,30 @@ fn every_language_has_the_same_words_with_the_same_places() {
 }
 
 #[test]
-fn every_error_code_has_a_sentence() {
+fn each_error_code_has_a_text() {
     let (codes, english) = (codes(), words(Language::En));
     assert!(codes.len() > 80, "only {} codes", codes.len());
     for code in codes {
         assert!(
             english.contains_key(&format!("error.{code}")),
-            "{code} has no sentence in functions/console/assets/text"
+            "{code} has no text in functions/console/assets/text"
         );
     }
 }
 
 #[test]
-fn every_measurement_has_a_name_and_every_word_is_used() {
+fn each_measurement_has_a_name_and_each_text_is_used() {
     let (english, scripts) = (words(Language::En), scripts());
     for name in NAMES {
         assert!(english.contains_key(&format!("m.{name}")), "{name}");
     }
     let asked = Regex::new(r"\bt\('([^']+)'").unwrap();
     for found in asked.captures_iter(&scripts) {
-        assert!(english.contains_key(&found[1]), "{} is in no language", &found[1]);
+        assert!(
+            english.contains_key(&found[1]),
+            "{} is missing in every language",
+            &found[1]
+        );
     }
     let put_together = Regex::new(PUT_TOGETHER).unwrap();
     for key in english.keys().filter(|key| !put_together.is_match(key)) {
@@ -99,7 +103,7 @@ fn every_measurement_has_a_name_and_every_word_is_used() {
 }
 
 #[test]
-fn no_script_reads_markup() {
+fn no_script_parses_markup() {
     let scripts = scripts();
     for way in [
         "innerHTML",

@@ -4,7 +4,7 @@ use bespoke_tests::support::App;
 use serde_json::json;
 
 #[tokio::test]
-async fn everybody_may_know_how_much_there_is() {
+async fn counters_are_public() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     app.post("/sets/jwt")
@@ -87,7 +87,7 @@ async fn users_with_the_most_calls_are_listed() {
 }
 
 #[tokio::test]
-async fn a_setting_closes_the_counters() {
+async fn counters_can_be_turned_off() {
     let app = App::with(&[("BACKEND_HIDE_COUNTERS", "yes")]).await;
     for path in ["/info/users", "/info/stats", "/info/authors"] {
         app.get(path).send().await.expect_error(404, "notFound");

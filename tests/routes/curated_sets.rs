@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const SUFFIXES: [&str; 6] = ["De", "En", "Es", "Fr", "Nl", "Uk"];
 
-/// A whole curated set, as a curator writes it.
+/// A complete curated set, as a curator sends it.
 fn whole() -> Value {
     let mut body = json!({ "tags": ["a", "b"], "measies": { "chest": 930.0, "neck": 360, "tail": 1 }, "height": "166.5",
         "info": "among us", "published": true, "test": true });
@@ -35,7 +35,7 @@ async fn curator(app: &App) -> Person {
 }
 
 #[tokio::test]
-async fn a_new_installation_has_the_adult_models() {
+async fn new_installation_has_the_adult_models() {
     let app = App::new().await;
     let list = app.get("/curated-sets").send().await.expect_status(200);
     let sets = list["curatedSets"].as_array().unwrap();
@@ -46,7 +46,7 @@ async fn a_new_installation_has_the_adult_models() {
     );
     let heights: Vec<_> = sets.iter().map(|set| set["height"].as_i64().unwrap()).collect();
     assert!(heights.is_sorted(), "{heights:?}");
-    // This URL is on many pages.
+    // Many pages link to this URL.
     let first = app.get("/curated-sets/1.json").send().await.expect_status(200);
     assert_eq!(
         (&first["measurements"]["chest"], &first["nameEn"]),
@@ -57,7 +57,7 @@ async fn a_new_installation_has_the_adult_models() {
         1316
     );
     app.get("/curated-sets/21").send().await.expect_missing();
-    // What was removed is not planted again.
+    // A deleted set is not seeded again.
     let curator = curator(&app).await;
     app.delete("/curated-sets/7/jwt")
         .jwt(&curator.token)
@@ -69,7 +69,7 @@ async fn a_new_installation_has_the_adult_models() {
 }
 
 #[tokio::test]
-async fn a_curated_set_is_made_changed_and_removed_by_curators() {
+async fn curators_create_change_and_delete_curated_sets() {
     let app = App::new().await;
     let curator = curator(&app).await;
     for method in ["jwt", "key"] {
@@ -127,7 +127,7 @@ async fn a_curated_set_is_made_changed_and_removed_by_curators() {
             );
             let removed = patch(json!({ "measies": { "chest": null } })).await;
             assert!(removed["curatedSet"]["measies"].get("chest").is_none());
-            // Defect D84: tags could not be changed.
+            // In the original, tags could not be changed.
             assert_eq!(
                 patch(json!({ "tags": ["c"] })).await["curatedSet"]["tags"],
                 json!(["c"])
@@ -154,7 +154,7 @@ async fn a_curated_set_is_made_changed_and_removed_by_curators() {
 }
 
 #[tokio::test]
-async fn a_new_curated_set_needs_an_english_name_and_no_image() {
+async fn new_curated_set_requires_an_english_name_only() {
     let app = App::new().await;
     let curator = curator(&app).await;
     let post = async |body: Value| {
@@ -170,14 +170,14 @@ async fn a_new_curated_set_needs_an_english_name_and_no_image() {
             .await
             .expect_error(400, "nameEnMissing");
     }
-    // Defect D22: each of these ended the process.
+    // The original crashed on each of these.
     post(json!({ "nameEn": "x", "height": "166cm" }))
         .await
         .expect_error(400, "heightInvalid");
     post(json!({ "nameEn": "x", "info": { "a": 1 } }))
         .await
         .expect_error(400, "infoInvalid");
-    // Defect D13: so did a set without an image.
+    // It crashed on a set without an image too.
     let least = post(json!({ "nameEn": "x", "measies": null, "tags": "no" }))
         .await
         .expect_status(201);
@@ -187,7 +187,7 @@ async fn a_new_curated_set_needs_an_english_name_and_no_image() {
         (&set["height"], &set["tags"], &set["measies"]),
         (&json!(1), &json!([]), &json!({}))
     );
-    // Defect D14: and so did a second image.
+    // It crashed on a second image too.
     let one = format!("/curated-sets/{}/jwt", set["id"]);
     for _ in 0..2 {
         let changed = app
@@ -207,7 +207,7 @@ async fn a_new_curated_set_needs_an_english_name_and_no_image() {
 }
 
 #[tokio::test]
-async fn everybody_reads_curated_sets_in_every_form() {
+async fn curated_sets_are_public_in_each_format() {
     let app = App::new().await;
     let curator = curator(&app).await;
     let set = make(&app, &curator).await;
@@ -252,8 +252,8 @@ async fn everybody_reads_curated_sets_in_every_form() {
 }
 
 #[tokio::test]
-async fn what_is_no_curated_set_is_missing_and_the_process_lives() {
-    // Defects D5, D17, D18 and D21.
+async fn unknown_curated_set_is_missing() {
+    // The original crashed on unknown ids.
     let app = App::new().await;
     let curator = curator(&app).await;
     for id in ["99", "x", "12abc", "0", "6f9619ff-8b86-4011-b42d-00c04fc964ff"] {
@@ -298,7 +298,7 @@ async fn what_is_no_curated_set_is_missing_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn a_curated_set_is_copied_into_a_set_of_ones_own() {
+async fn curated_set_is_copied_into_a_private_set() {
     let app = App::new().await;
     let (curator, jane) = (curator(&app).await, app.person("jane").await);
     let set = make(&app, &curator).await;
@@ -322,7 +322,7 @@ async fn a_curated_set_is_copied_into_a_set_of_ones_own() {
         );
         assert_eq!(clone["set"]["public"], false);
     }
-    // Defect D20: each of these ended the process.
+    // The original crashed on each of these.
     let clone = async |body: Value| {
         app.post("/curated-sets/1/clone/jwt")
             .jwt(&jane.token)

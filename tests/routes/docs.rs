@@ -1,11 +1,11 @@
-//! The pages, and the description of the API
+//! The pages, and the OpenAPI description
 
 use bespoke_tests::support::{App, functions};
 use bespoke_web::openapi::document;
 use serde_json::Value;
 
 #[tokio::test]
-async fn the_description_is_what_the_code_says() {
+async fn published_description_matches_the_code() {
     let app = App::new().await;
     let served = app.get("/openapi.json").send().await.expect_status(200);
     assert!(
@@ -18,7 +18,7 @@ async fn the_description_is_what_the_code_says() {
 }
 
 #[tokio::test]
-async fn every_operation_is_described_in_full() {
+async fn each_operation_is_described_completely() {
     let description = document(&functions());
     let text = |value: &Value| !value.as_str().unwrap_or_default().trim().is_empty();
     for (path, operations) in description["paths"].as_object().unwrap() {
@@ -31,16 +31,16 @@ async fn every_operation_is_described_in_full() {
             assert_eq!(in_path.count(), path.matches('{').count(), "{place}: parameters");
             assert!(
                 parameters.iter().all(|parameter| text(&parameter["description"])),
-                "{place}: a parameter without words"
+                "{place}: a parameter without a description"
             );
             let responses = operation["responses"].as_object().unwrap();
             assert!(
                 responses.values().all(|response| text(&response["description"])),
-                "{place}: a response without words"
+                "{place}: a response without a description"
             );
             assert!(
                 responses.keys().any(|status| status.starts_with('2')),
-                "{place}: no success"
+                "{place}: no successful response"
             );
         }
     }
@@ -51,7 +51,7 @@ async fn every_operation_is_described_in_full() {
 }
 
 #[tokio::test]
-async fn pages_load_nothing_from_elsewhere() {
+async fn pages_load_nothing_from_other_hosts() {
     let app = App::new().await;
     for (path, content_type) in [
         ("/", "text/html; charset=utf-8"),
@@ -84,14 +84,14 @@ async fn pages_load_nothing_from_elsewhere() {
             }
             assert!(
                 !page.contains("<style") && !page.contains("<script>"),
-                "{path} has something inline"
+                "{path} has inline code"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn the_reference_is_a_folder() {
+async fn reference_is_served_as_a_folder() {
     let app = App::new().await;
     let answer = app.get("/docs").send().await;
     assert_eq!((answer.status, answer.header("location")), (301, "docs/"));
@@ -100,7 +100,7 @@ async fn the_reference_is_a_folder() {
 }
 
 #[tokio::test]
-async fn the_limits_and_whom_to_ask_are_those_of_the_instance() {
+async fn page_shows_limits_and_contact_of_the_instance() {
     let app = App::with(&[
         ("BACKEND_APIKEY_CALLS_PER_DAY", "77"),
         ("BACKEND_APIKEY_MAX_DAYS", "12"),

@@ -1,4 +1,4 @@
-//! Another e-mail address, by `PATCH /account/{auth}`
+//! Changing the e-mail address by `PATCH /account/{auth}`
 
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ async fn patch(app: &App, person: &Person, body: Value) -> Answer {
     app.patch("/account/jwt").jwt(&person.token).json(&body).send().await
 }
 
-/// Asks for an address; gives the body that confirms it.
+/// Requests an address; returns the body that confirms it.
 async fn ask(app: &App, person: &Person, address: &str) -> Value {
     let answer = patch(app, person, json!({ "email": address })).await.expect_status(200);
     assert_eq!(
@@ -40,7 +40,7 @@ fn mails_to(app: &App, address: &str, subject: &str) -> usize {
 }
 
 #[tokio::test]
-async fn an_address_changes_when_the_link_in_its_mail_is_opened_and_the_old_one_is_told() {
+async fn address_changes_by_link_and_old_address_is_notified() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let confirm = ask(&app, &person, " Jane.Doe@Example.org ").await;
@@ -56,7 +56,7 @@ async fn an_address_changes_when_the_link_in_its_mail_is_opened_and_the_old_one_
         (&json!("jane.doe@example.org"), &json!(person.email), &json!([]))
     );
     assert_eq!(mails_to(&app, &person.email, "Your FreeSewing account has another"), 1);
-    // Defect D74: now mails go there, and it signs in.
+    // Now mails go to the new address, and it signs in. The original stored a new address encrypted twice.
     let body = json!({ "username": "JANE.doe@example.org" });
     app.post("/signinlink").json(&body).send().await.expect_status(200);
     assert_eq!(mails_to(&app, "jane.doe@example.org", "Sign in"), 1);
@@ -64,12 +64,12 @@ async fn an_address_changes_when_the_link_in_its_mail_is_opened_and_the_old_one_
     let body = json!({ "username": person.email });
     app.post("/signinlink").json(&body).send().await.expect_status(200);
     assert_eq!(app.mails().len(), before);
-    // Defect D75: used up.
+    // The confirmation is used up. The original never deleted it.
     patch(&app, &person, confirm).await.expect_missing();
 }
 
 #[tokio::test]
-async fn test_mode_gives_the_confirmation_and_without_its_check_nothing_changes() {
+async fn test_mode_returns_the_confirmation_and_requires_its_check() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for method in ["jwt", "key"] {
@@ -100,7 +100,7 @@ async fn test_mode_gives_the_confirmation_and_without_its_check_nothing_changes(
 }
 
 #[tokio::test]
-async fn what_is_no_confirmation_of_ones_own_is_missing_and_changes_nothing() {
+async fn foreign_confirmation_is_missing_and_changes_nothing() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let eve = app.person("eve").await;
@@ -121,14 +121,14 @@ async fn what_is_no_confirmation_of_ones_own_is_missing_and_changes_nothing() {
         patch(&app, &person, body).await.expect_missing();
     }
     patch(&app, &eve, confirm.clone()).await.expect_missing();
-    // Without one of its parts it says nothing.
+    // Without one of its parts it is ignored.
     for name in ["check", "confirmation", "confirm"] {
         for value in [Value::Null, json!(7)] {
             let answer = patch(&app, &person, with(name, value)).await.expect_status(200);
             assert_eq!(answer["account"]["email"], json!(person.email));
         }
     }
-    // Neither does a link of another kind.
+    // So is a link of another kind.
     let body = json!({ "username": person.email });
     app.post("/signinlink").json(&body).send().await.expect_status(200);
     let (id, check) = app.newest_link();
@@ -138,7 +138,7 @@ async fn what_is_no_confirmation_of_ones_own_is_missing_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_confirmation_ends_after_a_day_and_when_one_is_used() {
+async fn confirmations_expire_after_a_day_or_use() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let old = ask(&app, &person, "old@example.org").await;
@@ -152,11 +152,11 @@ async fn a_confirmation_ends_after_a_day_and_when_one_is_used() {
 }
 
 #[tokio::test]
-async fn an_address_that_somebody_has_by_then_is_taken() {
+async fn address_taken_before_confirmation_is_refused() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let other = app.person("other").await;
-    // Asking does not tell.
+    // The request itself notifies neither address.
     let confirm = ask(&app, &person, &other.email).await;
     patch(&app, &person, confirm).await.expect_error(409, "emailTaken");
     let (one, two) = (
@@ -171,7 +171,7 @@ async fn an_address_that_somebody_has_by_then_is_taken() {
 }
 
 #[tokio::test]
-async fn links_that_were_mailed_to_the_old_address_end_with_it() {
+async fn links_to_the_old_address_are_revoked() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let confirm = ask(&app, &person, "jane@example.org").await;
@@ -186,7 +186,7 @@ async fn links_that_were_mailed_to_the_old_address_end_with_it() {
 }
 
 #[tokio::test]
-async fn addresses_that_are_none_are_listed_and_ones_own_changes_nothing() {
+async fn invalid_addresses_are_listed_and_own_address_changes_nothing() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for address in [
@@ -214,8 +214,8 @@ async fn addresses_that_are_none_are_listed_and_ones_own_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_that_only_writes_does_not_change_the_address() {
-    // Defect D39.
+async fn level_3_key_cannot_change_the_address() {
+    // In the original, a key of level 3 could change the address.
     let app = App::new().await;
     let person = app.person("jane").await;
     let key = app.key(&person, 3).await;
@@ -231,14 +231,18 @@ async fn a_key_that_only_writes_does_not_change_the_address() {
 }
 
 #[tokio::test]
-async fn nobody_is_mailed_without_end_by_changing_addresses() {
+async fn mails_of_address_changes_are_limited() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for number in 0..6 {
         let body = json!({ "email": format!("victim-{number}@example.org") });
         patch(&app, &person, body).await.expect_status(200);
     }
-    assert_eq!(app.mails().len(), 6, "three to others, and three to the own address");
+    assert_eq!(
+        app.mails().len(),
+        6,
+        "three to other addresses, and three to the own address"
+    );
     let others = [app.person("a").await, app.person("b").await];
     for person in others {
         for _ in 0..3 {
@@ -251,7 +255,7 @@ async fn nobody_is_mailed_without_end_by_changing_addresses() {
 }
 
 #[tokio::test]
-async fn the_old_address_hears_of_a_password_that_changes_with_the_address() {
+async fn old_address_is_notified_of_a_password_change() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let mut body = ask(&app, &person, "jane@example.org").await;

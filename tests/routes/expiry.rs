@@ -1,4 +1,4 @@
-//! What has expired is forgotten by maintenance
+//! Maintenance deletes expired records
 
 use bespoke_core::EntityId;
 use bespoke_database::{Freshness, users};
@@ -23,7 +23,7 @@ async fn exists(app: &App, id: i64) -> bool {
 }
 
 #[tokio::test]
-async fn accounts_that_nobody_confirmed_go_with_their_links_and_no_others() {
+async fn only_unconfirmed_accounts_expire_with_their_links() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let sign_up = async |email: &str| {
@@ -35,7 +35,7 @@ async fn accounts_that_nobody_confirmed_go_with_their_links_and_no_others() {
     assert_eq!(purge(&app).await, "0 rows deleted");
     app.clock.advance_ms(WEEK_MS - 1);
     assert_eq!(purge(&app).await, "0 rows deleted");
-    // Somebody who asked again keeps the account until that link ends. The first link ends by itself.
+    // After a second request the account stays until the second link expires. The first link expires alone.
     sign_up("again@freesewing.dev").await;
     app.clock.advance_ms(1);
     assert_eq!(purge(&app).await, "3 rows deleted");
@@ -46,7 +46,7 @@ async fn accounts_that_nobody_confirmed_go_with_their_links_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_account_that_was_in_use_and_is_made_inactive_stays() {
+async fn deactivated_account_does_not_expire() {
     let app = App::new().await;
     let person = app.person("jane").await;
     app.patch("/consent/jwt")
@@ -69,7 +69,7 @@ async fn an_account_that_was_in_use_and_is_made_inactive_stays() {
 }
 
 #[tokio::test]
-async fn counts_that_count_no_more_and_ended_links_go() {
+async fn old_counts_and_expired_links_are_deleted() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for name in ["user-1", "nobody"] {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const URL: &str = "http://localhost:3000";
 
-/// Somebody with one of everything.
+/// An account with one record of each kind.
 async fn owner(app: &App, name: &str) -> Person {
     let person = app.person(name).await;
     for (kind, body) in [
@@ -39,7 +39,7 @@ async fn owner(app: &App, name: &str) -> Person {
     person
 }
 
-/// The path and query of the export's link.
+/// The path and query of the link to the export.
 async fn export(app: &App, person: &Person) -> String {
     let answer = app
         .post("/account/export/jwt")
@@ -60,7 +60,7 @@ async fn objects(app: &App, prefix: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_file_has_everything_in_clear_and_no_secret() {
+async fn export_is_complete_and_contains_no_secret() {
     let app = App::new().await;
     let jane = owner(&app, "jane").await;
     let reads = async |path: &str| app.get(path).jwt(&jane.token).send().await.expect_status(200);
@@ -104,7 +104,7 @@ async fn the_file_has_everything_in_clear_and_no_secret() {
 }
 
 #[tokio::test]
-async fn exports_at_once_are_made_one_after_the_other() {
+async fn concurrent_exports_are_created_in_sequence() {
     let app = App::new().await;
     let jane = owner(&app, "jane").await;
     let calls = (0..8).map(|_| app.post("/account/export/jwt").jwt(&jane.token).send());
@@ -128,7 +128,7 @@ async fn exports_at_once_are_made_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn refused_exports_cost_nothing_and_evict_nothing() {
+async fn refused_exports_count_and_evict_nothing() {
     let app = App::new().await;
     let jane = owner(&app, "jane").await;
     let reader = app.key(&jane, 2).await;
@@ -153,7 +153,7 @@ async fn refused_exports_cost_nothing_and_evict_nothing() {
 }
 
 #[tokio::test]
-async fn large_export_comes_whole() {
+async fn large_export_is_complete() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     for number in 0..4 {
@@ -172,8 +172,8 @@ async fn large_export_comes_whole() {
 }
 
 #[tokio::test]
-async fn a_link_opens_its_file_for_an_hour_and_a_file_lives_a_day() {
-    // Defect D65: the file was for everybody, and for ever.
+async fn export_link_expires_after_an_hour_and_file_after_a_day() {
+    // In the original, the file was public and never expired.
     let app = App::new().await;
     let jane = owner(&app, "jane").await;
     let link = export(&app, &jane).await;
@@ -203,7 +203,7 @@ async fn a_link_opens_its_file_for_an_hour_and_a_file_lives_a_day() {
     app.clock.advance_ms(1000);
     app.get(&link).send().await.expect_missing();
 
-    // A file without a row is deleted at any age.
+    // A file without a row is deleted regardless of its age.
     for orphan in [
         "01JZ0000000000000000000000".to_owned(),
         app.context().new_export_name().to_string(),
@@ -228,7 +228,7 @@ async fn a_link_opens_its_file_for_an_hour_and_a_file_lives_a_day() {
 }
 
 #[tokio::test]
-async fn levels_and_scopes_decide_who_exports_and_imports() {
+async fn export_and_import_require_level_and_scope() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let low = app.key(&jane, 1).await;
@@ -280,7 +280,7 @@ async fn levels_and_scopes_decide_who_exports_and_imports() {
 }
 
 #[tokio::test]
-async fn an_import_brings_everything_back_once() {
+async fn import_restores_each_record_once() {
     let app = App::new().await;
     let jane = owner(&app, "jane").await;
     let file = app.get(&export(&app, &jane).await).send().await.expect_status(200);
@@ -331,7 +331,7 @@ async fn an_import_brings_everything_back_once() {
 }
 
 #[tokio::test]
-async fn record_that_is_in_a_file_twice_is_imported_once() {
+async fn duplicate_record_is_imported_once() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let uuid = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
@@ -347,7 +347,7 @@ async fn record_that_is_in_a_file_twice_is_imported_once() {
 }
 
 #[tokio::test]
-async fn an_import_changes_nothing_that_a_person_could_not_change() {
+async fn import_changes_only_writable_fields() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     app.person("john").await;
@@ -420,7 +420,7 @@ async fn an_import_changes_nothing_that_a_person_could_not_change() {
             "tokens"
         ]
     );
-    // A copy of somebody else's set is one's own, under an id of its own.
+    // A copy of a foreign set belongs to its creator and has its own id.
     let still = app.get("/sets/jwt").jwt(&victim.token).send().await.expect_status(200);
     assert_eq!(still["sets"], json!([theirs]));
     let body = json!({ "username": jane.email, "password": "taken over" });
@@ -432,7 +432,7 @@ async fn an_import_changes_nothing_that_a_person_could_not_change() {
 }
 
 #[tokio::test]
-async fn what_is_no_export_is_refused() {
+async fn invalid_export_is_refused() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     for method in ["jwt", "key"] {

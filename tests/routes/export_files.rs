@@ -1,4 +1,4 @@
-//! The files of exports: their size, and what becomes of them if a client leaves, a store fails or the account is removed.
+//! The files of exports: their size, and their cleanup if a client disconnects, a store fails or the account is deleted.
 
 use axum::body::Body;
 use bespoke_core::Clock;
@@ -16,14 +16,14 @@ use super::held::{faulty, held};
 const URL: &str = "http://localhost:3000";
 /// Bytes that an export counts in addition to its file.
 const COMMIT_BYTES: u64 = 4 * 1024;
-/// Bytes of a file that are read at once.
+/// Bytes of a file that are read in one request.
 const PIECE_BYTES: usize = 256 * 1024;
 
 async fn export(app: &App, person: &Person) -> Answer {
     app.post("/account/export/jwt").jwt(&person.token).send().await
 }
 
-/// The path of the file of a new export, with its query.
+/// The path and query of the file of a new export.
 async fn exported(app: &App, person: &Person) -> String {
     let answer = export(app, person).await.expect_status(200);
     answer["data"].as_str().unwrap().strip_prefix(URL).unwrap().to_owned()
@@ -106,7 +106,7 @@ async fn export_outlives_its_client() {
         }
         assert!(
             exported_bytes(&app, &jane).await > before,
-            "it is counted before its file is stored"
+            "the export is counted before its file is stored"
         );
         store.release();
         assert!(store.end().await, "the file is stored without a client");
@@ -154,8 +154,8 @@ async fn export_that_cannot_be_stored_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn export_that_cannot_be_noted_stores_no_file() {
-    // As while a backup is being put back, when the database refuses every write.
+async fn unrecorded_export_stores_no_file() {
+    // During a restore the database refuses every write.
     let (app, store) = faulty().await;
     let jane = app.person("jane").await;
     let stored = || {
@@ -189,7 +189,7 @@ async fn files_without_a_row_are_deleted_by_maintenance() {
 }
 
 #[tokio::test]
-async fn file_is_read_in_pieces_as_its_client_takes_them() {
+async fn file_is_read_as_fast_as_its_client() {
     let (app, store) = faulty().await;
     let jane = app.person("jane").await;
     for number in 0..7 {

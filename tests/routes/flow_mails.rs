@@ -8,7 +8,7 @@ const SUGGEST: &str = "/flows/language-suggestion";
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
 #[tokio::test]
-async fn a_translator_is_invited_in_his_language() {
+async fn translator_is_invited_in_the_language() {
     let app = App::with(&[("BACKEND_CROWDIN_INVITE_NL", "c0de")]).await;
     let jane = app.person("jane").await;
     for method in ["jwt", "key"] {
@@ -26,7 +26,7 @@ async fn a_translator_is_invited_in_his_language() {
     ] {
         assert!(mails[0].contains(part), "{part}: {}", mails[0]);
     }
-    // Without an invitation the link of the original ended in `undefined`.
+    // In the original, the link without an invitation ended in `undefined`.
     let body = json!({ "language": "de" });
     app.post("/flows/translator-invite/jwt")
         .jwt(&jane.token)
@@ -44,8 +44,8 @@ async fn a_translator_is_invited_in_his_language() {
 }
 
 #[tokio::test]
-async fn a_suggestion_reaches_the_maintainer_with_what_was_sent_and_nothing_secret() {
-    // Defect D61.
+async fn suggestion_mail_contains_no_secret() {
+    // In the original, this mail contained all secrets of the account.
     let app = App::with(&[("BACKEND_OPERATOR_CONTACT", "maintainer@example.org")]).await;
     let jane = super::mfa::protected(&app).await.person;
     for method in ["jwt", "key"] {
@@ -74,7 +74,7 @@ async fn a_suggestion_reaches_the_maintainer_with_what_was_sent_and_nothing_secr
 }
 
 #[tokio::test]
-async fn the_language_has_to_be_one() {
+async fn invalid_language_is_rejected() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let send = async |path: &str, body: Value| {
@@ -110,7 +110,7 @@ async fn the_language_has_to_be_one() {
 }
 
 #[tokio::test]
-async fn an_account_has_so_many_sent_in_an_hour_and_a_repeat_is_none() {
+async fn hourly_mails_are_limited_and_repeats_do_not_count() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let send = async |path: &str, key: &str| {
@@ -142,7 +142,7 @@ async fn an_account_has_so_many_sent_in_an_hour_and_a_repeat_is_none() {
 }
 
 #[tokio::test]
-async fn a_mail_that_cannot_go_now_goes_later() {
+async fn failed_mail_is_sent_later() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     app.block_mail();

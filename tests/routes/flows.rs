@@ -1,4 +1,4 @@
-//! `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`: what is brought forward at GitHub
+//! `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`: contributions to repositories on GitHub
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ const REPOSITORY: &str = "/repos/freesewing/freesewing";
 const KINDS: [&str; 2] = ["blog", "showcase"];
 const MINUTE_MS: i64 = 60 * 1000;
 
-/// An installation and a server that plays GitHub's part.
+/// An installation and a server in place of GitHub.
 struct Outside {
     app: App,
     github: MockServer,
 }
 
 impl Outside {
-    /// One on which nothing works, and a slow answer is not waited for.
+    /// Every call fails, and a slow response is not awaited.
     async fn new() -> Self {
         Self::patient("750").await
     }
@@ -36,7 +36,7 @@ impl Outside {
         Self { app, github }
     }
 
-    /// One on which everything works.
+    /// Every call succeeds.
     async fn willing() -> Self {
         let outside = Self::patient("30000").await;
         let place = json!({ "repository": { "id": "R", "discussionCategory": { "id": "C" } }, "createDiscussion": { "discussion": { "url": "https://github.example/d/1" } } });
@@ -73,7 +73,7 @@ impl Outside {
             .await;
     }
 
-    /// Bodies of what was asked under a path that ends so.
+    /// Bodies of the requests whose path has this end.
     async fn asked(&self, end: &str) -> Vec<Value> {
         let requests = self.github.received_requests().await.unwrap();
         let requests = requests.iter().filter(|request| request.url.path().ends_with(end));
@@ -111,8 +111,8 @@ async fn propose(app: &App, jane: &Person, kind: &str, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn where_github_is_off_that_is_said_before_anything_else() {
-    // Defects D28 and D29: it ended the process.
+async fn disabled_github_is_reported_before_other_errors() {
+    // The original crashed here.
     let app = App::new().await;
     let jane = app.person("jane").await;
     for path in ["/issues", "/discussions"] {
@@ -142,8 +142,8 @@ async fn where_github_is_off_that_is_said_before_anything_else() {
 }
 
 #[tokio::test]
-async fn anybody_opens_an_issue_and_of_what_is_sent_little_is_passed_on() {
-    // Defect D101.
+async fn issue_passes_on_allowed_fields_only() {
+    // In the original, strangers set every field of an issue.
     let outside = Outside::willing().await;
     let mut body = post();
     for (name, value) in [
@@ -173,7 +173,7 @@ async fn anybody_opens_an_issue_and_of_what_is_sent_little_is_passed_on() {
 }
 
 #[tokio::test]
-async fn anybody_opens_a_discussion() {
+async fn discussion_is_public() {
     let outside = Outside::willing().await;
     let mut body = post();
     body["categoryId"] = json!("another");
@@ -192,7 +192,7 @@ async fn anybody_opens_a_discussion() {
 }
 
 #[tokio::test]
-async fn title_and_text_have_to_be_what_they_can_be() {
+async fn invalid_title_or_text_is_rejected() {
     let outside = Outside::willing().await;
     for path in ["/issues", "/discussions"] {
         let request = outside.app.post(path);
@@ -222,8 +222,8 @@ async fn title_and_text_have_to_be_what_they_can_be() {
 }
 
 #[tokio::test]
-async fn an_issue_or_discussion_that_github_does_not_take_has_failed_and_is_not_tried_again() {
-    // Defect D87: the code was `success`.
+async fn issue_that_github_rejects_is_not_retried() {
+    // In the original, the code was `success`.
     for failure in failures() {
         let outside = Outside::new().await;
         Mock::given(method("POST"))
@@ -242,7 +242,7 @@ async fn an_issue_or_discussion_that_github_does_not_take_has_failed_and_is_not_
 }
 
 #[tokio::test]
-async fn a_page_is_proposed_by_whoever_the_account_says_it_is_at_github() {
+async fn page_is_proposed_under_the_github_name_of_the_account() {
     let outside = Outside::willing().await;
     let app = &outside.app;
     let jane = app.person("jane").await;
@@ -287,8 +287,8 @@ async fn a_page_is_proposed_by_whoever_the_account_says_it_is_at_github() {
 }
 
 #[tokio::test]
-async fn a_page_has_to_be_what_it_can_be() {
-    // Defects D28 and D102.
+async fn invalid_page_is_rejected() {
+    // In the original, the name of a page could be any path.
     let outside = Outside::willing().await;
     let jane = outside.app.person("jane").await;
     for (field, value, code) in [
@@ -322,7 +322,7 @@ async fn a_page_has_to_be_what_it_can_be() {
 }
 
 #[tokio::test]
-async fn a_page_that_github_does_not_take_has_failed() {
+async fn page_that_github_rejects_fails() {
     for failure in failures() {
         let outside = Outside::new().await;
         let jane = outside.app.person("jane").await;
@@ -354,7 +354,7 @@ async fn a_page_that_github_does_not_take_has_failed() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_200_and_a_free_one_is_missing() {
+async fn taken_name_is_200_and_free_name_is_404() {
     let outside = Outside::willing().await;
     let jane = outside.app.person("jane").await;
     let look = async |kind: &str, slug: &str| {
@@ -377,8 +377,8 @@ async fn a_name_that_is_taken_is_200_and_a_free_one_is_missing() {
 }
 
 #[tokio::test]
-async fn names_that_cannot_be_looked_up_are_neither_taken_nor_free_and_that_is_not_remembered() {
-    // Defect D29.
+async fn failed_name_lookup_is_503_and_not_cached() {
+    // The original crashed on a failure, and cached it for half an hour.
     for failure in failures() {
         let outside = Outside::new().await;
         let jane = outside.app.person("jane").await;

@@ -1,4 +1,4 @@
-//! What every answer tells a browser: all routes are walked, as nobody and as an administrator.
+//! Headers for browsers on every response: all routes are called, without credentials and as an administrator.
 
 use bespoke_tests::support::{Answer, App, functions};
 use bespoke_web::{Route, Scheme};
@@ -46,10 +46,10 @@ fn check(answer: &Answer, place: &str) {
 }
 
 #[tokio::test]
-async fn every_answer_says_how_a_browser_may_use_it() {
+async fn each_response_has_security_headers() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let admin = app.person_as("root", "admin").await;
-    // What ends the account of who asks comes last.
+    // Requests that delete the caller's account come last.
     let (last, first): (Vec<_>, Vec<_>) = routes()
         .into_iter()
         .partition(|route| route.path.starts_with("/account/") || route.path.starts_with("/admin/user/"));
@@ -80,7 +80,7 @@ async fn every_answer_says_how_a_browser_may_use_it() {
 }
 
 #[tokio::test]
-async fn who_came_over_tls_comes_over_nothing_else() {
+async fn https_response_has_strict_transport_security() {
     let app = App::with(&[("BACKEND_URL", "https://api.example.com")]).await;
     for path in ["/healthz", "/console/", "/nothing/here"] {
         let answer = app.get(path).send().await;

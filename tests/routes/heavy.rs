@@ -1,5 +1,5 @@
-//! Memory for bodies: a caller beyond its share is refused, all callers wait when the memory is used, and other requests are served
-//! meanwhile.
+//! Memory for bodies: a caller beyond its share is refused, all callers wait while the memory is used up, and other requests
+//! are still served.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-/// As many as there is room for, and one.
+/// One more than there is memory for.
 const AT_ONCE: usize = 5;
-/// Most long lists of one account that wait or run.
+/// The most long lists of one account that wait or run.
 const LISTS_AT_ONCE: usize = 8;
-/// As many bodies of callers without authentication as there is memory for: 64 KiB each, of 64 MiB.
+/// The most bodies of callers without authentication: 64 KiB each, of 64 MiB.
 const STRANGERS_AT_ONCE: usize = 1024;
-/// Networks that have to send for that, because each has a quarter.
+/// Networks that are needed to fill that memory, because each has a quarter.
 const STRANGERS_NETWORKS: usize = 4;
 
-/// A request whose body, of any length, never comes; `reached` gets a permit when the body is read.
+/// A request whose body, of any length, never arrives; `reached` gets a permit when the body is read.
 async fn stall(app: &App, person: &Person, reached: Arc<Semaphore>) -> u16 {
     stall_at(app, "/sets/jwt", &person.token, "192.0.2.1", reached).await
 }
@@ -54,7 +54,7 @@ async fn stall_at(app: &App, path: &str, token: &str, address: &str, reached: Ar
 }
 
 #[tokio::test]
-async fn account_beyond_its_share_of_memory_is_refused_alone() {
+async fn only_the_account_above_its_memory_share_is_refused() {
     let app = App::new().await;
     let (jane, other) = (app.person("jane").await, app.person("other").await);
     let reached = Arc::new(Semaphore::new(0));
@@ -77,7 +77,7 @@ async fn account_beyond_its_share_of_memory_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn network_beyond_its_share_of_memory_is_refused_alone() {
+async fn only_the_network_above_its_memory_share_is_refused() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let reached = Arc::new(Semaphore::new(0));
     let share = STRANGERS_AT_ONCE / STRANGERS_NETWORKS;
@@ -99,7 +99,7 @@ async fn network_beyond_its_share_of_memory_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn large_bodies_wait_for_room_and_small_ones_do_not() {
+async fn only_large_bodies_wait_for_memory() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let mut others = Vec::new();
@@ -134,7 +134,7 @@ async fn large_bodies_wait_for_room_and_small_ones_do_not() {
 }
 
 #[tokio::test]
-async fn bodies_of_strangers_share_room_of_their_own() {
+async fn public_bodies_have_separate_memory() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let jane = app.person("jane").await;
     let reached = Arc::new(Semaphore::new(0));
@@ -157,7 +157,7 @@ async fn bodies_of_strangers_share_room_of_their_own() {
                 .json(&json!({ "name": "s", "notes": notes }));
             set.send().await.expect_status(201);
         }
-        // Of a network that has sent nothing yet.
+        // From a network that has sent nothing yet.
         stall_at(&app, "/signup", "", "198.51.100.1", Arc::clone(&reached)).await
     };
     tokio::select! {
@@ -167,7 +167,7 @@ async fn bodies_of_strangers_share_room_of_their_own() {
 }
 
 #[tokio::test]
-async fn long_lists_are_made_on_a_thread_of_their_own() {
+async fn long_lists_are_serialized_on_another_thread() {
     let app = App::new().await;
     let session = Session::new(app.context().clone());
     for (bytes, aside) in [(1_000, false), (1_000_000, true)] {
@@ -183,7 +183,7 @@ async fn long_lists_are_made_on_a_thread_of_their_own() {
 }
 
 #[tokio::test]
-async fn account_with_many_long_lists_at_once_is_refused_alone() {
+async fn only_the_account_with_many_long_lists_is_refused() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let large = json!({ "name": "large", "notes": "x".repeat(50_000) });
@@ -191,7 +191,7 @@ async fn account_with_many_long_lists_at_once_is_refused_alone() {
         let set = app.post("/sets/jwt").jwt(&person.token).json(&large);
         set.send().await.expect_status(201);
     }
-    // Lists that take all cores for long lists, until `end` is dropped.
+    // Lists that occupy all cores for long lists, until `end` is dropped.
     let session = Session::new(app.context().clone());
     let cores = std::thread::available_parallelism().unwrap().get();
     let began = Arc::new(Semaphore::new(0));
@@ -208,7 +208,7 @@ async fn account_with_many_long_lists_at_once_is_refused_alone() {
     });
     let mut occupied = Box::pin(join_all(occupied));
     tokio::select! {
-        _ = &mut occupied => panic!("a list ended before its time"),
+        _ = &mut occupied => panic!("a list ended early"),
         all = began.acquire_many(cores as u32) => all.unwrap().forget(),
     }
     let list = || app.get("/sets/jwt").jwt(&person.token).send();

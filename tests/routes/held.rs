@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, Semaphore};
 
-/// Starts a process whose bucket fails as the test says, and notes each call.
+/// Starts a process whose bucket fails as the test says, and records each call.
 pub(crate) async fn faulty() -> (App, Arc<FaultyStore>) {
     let bucket = MemoryStore::new();
     let store = Arc::new(FaultyStore::new(bucket.clone(), 1, Rates::default()));
@@ -65,12 +65,12 @@ impl HeldStore {
         self.arrived.acquire().await.unwrap().forget();
     }
 
-    /// Lets one PUT go on.
+    /// Releases one PUT.
     pub(crate) fn release(&self) {
         self.released.add_permits(1);
     }
 
-    /// Waits for the end of a PUT that was held back. Gives whether it was done, or dropped with its request.
+    /// Waits for the end of a held PUT. Returns whether it completed, or was dropped with its request.
     pub(crate) async fn end(&self) -> bool {
         self.ended.lock().await.recv().await.unwrap()
     }

@@ -1,6 +1,6 @@
-//! No body, path, query or header makes an answer of 500 or more, or ends the process, on any route. The requests come out
-//! of the table of routes and the description, by a generator whose seed is fixed; every answer is compared with the
-//! description as well.
+//! No body, path, query or header causes a response of 500 or more, or ends the process, on any route. A generator with a fixed
+//! seed derives the requests from the table of routes and the description; each response is compared with the description
+//! as well.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{Answer, App, Key, Person, functions};
@@ -11,12 +11,12 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-/// Requests that are sent to one installation; then another one takes over, for some of them do harm.
+/// Requests that one installation receives before the next one takes over, because some of them do harm.
 const ROUND: usize = 250;
-/// Requests of one test; there are four.
+/// Requests of one test; there are four tests.
 const REQUESTS: usize = 2_500;
 
-/// What stands for the variable parts of a path, percent-encoded where it has to be.
+/// Values for the variable parts of a path, percent-encoded where necessary.
 const IDS: [&str; 18] = [
     "1",
     "2",
@@ -71,7 +71,7 @@ struct Hostile {
     routes: Vec<(Route, Vec<String>)>,
 }
 
-/// The routes, and the fields that each describes for its body.
+/// The routes, and the described fields of their bodies.
 fn routes() -> Vec<(Route, Vec<String>)> {
     let functions = functions();
     let description = document(&functions);
@@ -94,7 +94,7 @@ fn routes() -> Vec<(Route, Vec<String>)> {
         .collect()
 }
 
-/// Any JSON value, those that mean something among them.
+/// Any JSON value, including values with a meaning for some route.
 fn value() -> impl Strategy<Value = Value> {
     let meaningful = prop::sample::select(vec![
         json!(null),
@@ -158,7 +158,7 @@ impl Hostile {
         self.any(0..bound)
     }
 
-    /// A path of the route: with ids of all kinds, sometimes in other letters or with a slash.
+    /// A path of the route: with ids of all kinds, sometimes in other letter case or with a slash.
     fn path(&mut self, route: &Route, known: &[String]) -> String {
         let mut path = String::new();
         let mut rest = route.path.as_str();
@@ -183,7 +183,7 @@ impl Hostile {
         path
     }
 
-    /// A body: mostly an object of fields that the route knows.
+    /// A body: usually an object with fields of the route.
     fn body(&mut self, fields: &[String]) -> Vec<u8> {
         match self.below(12) {
             0 => Vec::new(),
@@ -224,7 +224,7 @@ impl Hostile {
             (None, _) => request,
         };
         if self.below(4) == 0 {
-            // A second Content-Type among them, or a second body's length: what a client could write.
+            // Headers that a client could send, such as a second Content-Type or a second length of the body.
             let name = NAMES[self.below(NAMES.len())];
             let value = self.any("(gzip|W/\"x\"|\\*|1-1|https://a\\.b|[!-~]{0,30})");
             request = request.header(name, &value);
@@ -234,7 +234,7 @@ impl Hostile {
     }
 }
 
-/// People of each kind, with a key of their highest level, and ids of what they have.
+/// Accounts of each kind, with a key of their highest level, and ids of their records.
 async fn installation() -> (App, Vec<(Person, Key)>, Vec<String>) {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let (mut people, mut known) = (Vec::new(), Vec::new());
@@ -295,7 +295,7 @@ async fn attack(seed: u8) {
         }
         app.get("/readyz").send().await.expect_status(200);
     }
-    // An attack that everything refuses would prove little.
+    // Attacks that are all refused would prove little.
     assert!(
         by_class[2] > REQUESTS / 10 && by_class[4] > REQUESTS / 10,
         "{by_class:?}"
@@ -303,21 +303,21 @@ async fn attack(seed: u8) {
 }
 
 #[tokio::test]
-async fn the_first_2500_requests() {
+async fn first_2500_requests_cause_no_server_error() {
     attack(1).await;
 }
 
 #[tokio::test]
-async fn the_second_2500_requests() {
+async fn second_2500_requests_cause_no_server_error() {
     attack(2).await;
 }
 
 #[tokio::test]
-async fn the_third_2500_requests() {
+async fn third_2500_requests_cause_no_server_error() {
     attack(3).await;
 }
 
 #[tokio::test]
-async fn the_fourth_2500_requests() {
+async fn fourth_2500_requests_cause_no_server_error() {
     attack(4).await;
 }

@@ -1,4 +1,4 @@
-//! Images of requests that are repeated under an `Idempotency-Key`, and of records that are removed while their image is stored.
+//! Images of requests that are repeated under an `Idempotency-Key`, and of records that are deleted while their image is stored.
 
 use bespoke_core::Clock;
 use bespoke_database::{Freshness, account_storage};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::held::{faulty, held};
 
-/// The kinds of records whose image can be replaced: path, name in responses, and the least that makes one.
+/// The kinds of records whose image can be replaced: path, name in responses, and the smallest valid body.
 fn kinds() -> [(&'static str, &'static str, Value); 4] {
     [
         ("sets", "set", json!({ "name": "s" })),
@@ -49,7 +49,7 @@ async fn written(app: &App, person: &Person) -> u64 {
     read.await.unwrap().written_today(app.clock.now())
 }
 
-/// A suggestion by the person of a set of his own.
+/// A suggestion of the person's own set.
 async fn suggestion(app: &App, person: &Person) -> Value {
     let set = app.post("/sets/jwt").jwt(&person.token).json(&json!({ "name": "s" }));
     let set = set.send().await.expect_status(201)["set"]["id"].clone();
@@ -114,7 +114,7 @@ async fn repeated_suggestion_and_promotion_keep_their_images() {
 }
 
 #[tokio::test]
-async fn repeat_stores_and_counts_an_image_that_is_missing() {
+async fn repeat_stores_and_counts_a_missing_image() {
     let (app, store) = faulty().await;
     let curator = app.person_as("curator", "curator").await;
     for (path, name, body) in kinds() {

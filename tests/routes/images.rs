@@ -17,14 +17,16 @@ async fn set(app: &App, person: &Person, body: &Value) -> Value {
     made.expect_status(201)
 }
 
-/// What is behind the `imageUrl` of a record.
+/// The content behind the `imageUrl` of a record.
 async fn behind(app: &App, record: &Value) -> Answer {
     let url = record["imageUrl"].as_str().expect("a URL");
-    app.get(url.strip_prefix(URL).expect("ours")).send().await
+    app.get(url.strip_prefix(URL).expect("a URL of this server"))
+        .send()
+        .await
 }
 
 #[tokio::test]
-async fn the_image_of_a_private_set_is_seen_through_its_signed_link_alone() {
+async fn private_image_requires_its_signed_link() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let made = set(&app, &jane, &json!({ "name": "Jane", "img": RED })).await;
@@ -66,8 +68,8 @@ async fn the_image_of_a_private_set_is_seen_through_its_signed_link_alone() {
 }
 
 #[tokio::test]
-async fn public_set_does_not_show_an_image_that_it_does_not_name() {
-    // A restore can give the number of a private set to another one, and the image stays under that number.
+async fn public_set_shows_its_own_image_only() {
+    // A restore can assign the id of a private set to another one, while the image stays under that id.
     let app = App::new().await;
     let jane = app.person("jane").await;
     let made = set(&app, &jane, &json!({ "name": "Jane", "img": RED })).await;
@@ -84,7 +86,7 @@ async fn public_set_does_not_show_an_image_that_it_does_not_name() {
 }
 
 #[tokio::test]
-async fn the_image_of_a_public_set_is_seen_by_everybody_until_it_is_private_or_gone() {
+async fn image_is_public_as_long_as_its_set() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let made = set(&app, &jane, &json!({ "name": "Jane", "public": true, "img": RED })).await["set"].clone();
@@ -120,8 +122,8 @@ async fn the_image_of_a_public_set_is_seen_by_everybody_until_it_is_private_or_g
 }
 
 #[tokio::test]
-async fn an_image_that_cannot_be_taken_never_loses_its_record_nor_the_old_image() {
-    // Defects D13 and D78: an image that failed ended the process, or lost the change that it came with.
+async fn rejected_image_keeps_the_record_and_the_old_image() {
+    // In the original, a failed image crashed the server or discarded the other changes of the request.
     let app = App::new().await;
     let jane = app.person("jane").await;
     let made = set(
@@ -171,7 +173,7 @@ async fn an_image_that_cannot_be_taken_never_loses_its_record_nor_the_old_image(
     assert_ne!(behind(&app, &changed["set"]).await.body, old);
 }
 
-/// A bucket that takes everything but images.
+/// A bucket that accepts everything but images.
 struct WithoutImages(MemoryStore);
 
 #[async_trait]
@@ -197,7 +199,7 @@ impl ObjectStore for WithoutImages {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_never_loses_the_record() {
+async fn failing_image_store_keeps_the_record() {
     let bucket = MemoryStore::new();
     let app = App::over(Arc::new(WithoutImages(bucket.clone())), bucket, &[])
         .await
@@ -223,7 +225,7 @@ async fn a_store_that_fails_never_loses_the_record() {
 }
 
 #[tokio::test]
-async fn the_default_image_is_a_picture_and_what_is_none_is_missing() {
+async fn default_image_exists_and_unknown_image_is_missing() {
     let app = App::new().await;
     let default = app.get("/images/default-avatar").send().await;
     assert_eq!((default.status, default.header("location")), (302, "/avatar.svg"));

@@ -1,4 +1,4 @@
-//! Tokens by which somebody acts as another account, and the entries that their calls leave in the audit
+//! Tokens for acting as another account, and the audit entries of their calls
 
 use bespoke_tests::support::{Answer, App};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ async fn consent(app: &App, token: &str, consent: u8) -> Answer {
 }
 
 #[tokio::test]
-async fn impersonator_never_gives_or_withdraws_consent() {
+async fn impersonator_cannot_change_consent() {
     let app = App::new().await;
     let (admin, jane) = (app.person_as("root", "admin").await, app.person("jane").await);
     for role in ["support", "admin"] {
@@ -21,7 +21,7 @@ async fn impersonator_never_gives_or_withdraws_consent() {
             consent(&app, &token, level).await.expect_error(403, DENIED);
         }
     }
-    // Not even where the account cannot be used without.
+    // Not even if the account is unusable without consent.
     let helper = app.person_as("help", "support").await;
     let token = app.impersonate(&helper, &jane).await;
     consent(&app, &jane.token, 0).await.expect_status(200);
@@ -31,7 +31,7 @@ async fn impersonator_never_gives_or_withdraws_consent() {
 }
 
 #[tokio::test]
-async fn each_call_of_an_impersonator_is_in_the_audit() {
+async fn each_call_of_an_impersonator_is_audited() {
     let app = App::new().await;
     let (admin, jane) = (app.person_as("root", "admin").await, app.person("jane").await);
     let helper = app.person_as("help", "support").await;
@@ -44,7 +44,7 @@ async fn each_call_of_an_impersonator_is_in_the_audit() {
         .send()
         .await
         .expect_status(200);
-    // A refusal shows nothing.
+    // A refusal shows no private record.
     app.delete("/account/jwt")
         .jwt(&token)
         .send()
@@ -70,7 +70,7 @@ async fn each_call_of_an_impersonator_is_in_the_audit() {
 }
 
 #[tokio::test]
-async fn reading_private_records_of_others_is_in_the_audit() {
+async fn reading_private_records_of_others_is_audited() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let make = async |kind: &str, body: Value| {
@@ -126,7 +126,7 @@ async fn reading_private_records_of_others_is_in_the_audit() {
             format!("apikeys/{}", jane.key.id),
         ),
     ] {
-        // The owner's own reads leave none.
+        // The owner's own reads are not audited.
         let before = newest().await;
         app.get(&path).jwt(&jane.token).send().await.expect_status(200);
         assert_eq!(newest().await, before, "{path}");
@@ -146,7 +146,7 @@ async fn reading_private_records_of_others_is_in_the_audit() {
         assert!([200, 201].contains(&copy.status));
         assert_eq!(newest().await["action"], action);
     }
-    // Everybody may read public records.
+    // Public records are readable without an entry.
     let before = newest().await;
     for path in [format!("/sets/{}/jwt", public.0), format!("/patterns/{}/jwt", public.1)] {
         app.get(&path).jwt(&helper.token).send().await.expect_status(200);

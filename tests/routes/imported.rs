@@ -1,4 +1,4 @@
-//! Passwords and API keys as the original stored them: they work, and are replaced at their first use.
+//! Passwords and API keys in the format of the original: they work, and are rehashed at their first use.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, ImportedHash, Level, StoredSecret};
@@ -30,7 +30,7 @@ async fn store_password(app: &App, id: i64, column: String) {
 }
 
 #[tokio::test]
-async fn both_kinds_of_passwords_sign_in_and_are_hashed_anew() {
+async fn imported_passwords_sign_in_and_are_rehashed() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let vectors = vectors();
@@ -48,7 +48,7 @@ async fn both_kinds_of_passwords_sign_in_and_are_hashed_anew() {
     }
 }
 
-/// A key of somebody's as the original stored it; its secret is that of the vectors.
+/// A key of an account in the format of the original; its secret is that of the vectors.
 async fn moved_in(app: &App, person: &Person, uuid: Uuid) -> Key {
     let vectors = vectors();
     let vector = &vectors["passwords_v3"]["apikey_secret"];
@@ -83,7 +83,7 @@ async fn hashes(app: &App, uuid: Uuid) -> usize {
 }
 
 #[tokio::test]
-async fn a_key_of_the_original_works_and_is_replaced_at_its_first_use() {
+async fn imported_key_is_rehashed_at_its_first_use() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let uuid = Uuid::from_u128(77);
@@ -120,7 +120,7 @@ async fn a_key_of_the_original_works_and_is_replaced_at_its_first_use() {
 }
 
 #[tokio::test]
-async fn a_key_of_the_original_is_rotated_listed_and_ended_before_its_first_use() {
+async fn imported_key_is_manageable_before_its_first_use() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let (kept, ended) = (Uuid::from_u128(77), Uuid::from_u128(79));
@@ -152,7 +152,7 @@ async fn a_key_of_the_original_is_rotated_listed_and_ended_before_its_first_use(
 }
 
 #[tokio::test]
-async fn a_stranger_has_few_tries_at_a_key_of_the_original() {
+async fn guesses_at_an_imported_key_are_limited() {
     let app = App::with(&[("BACKEND_LIMIT_PUBLIC_WRITES", "1")]).await;
     let person = app.person("jane").await;
     let mut key = moved_in(&app, &person, Uuid::from_u128(77)).await;

@@ -1,9 +1,9 @@
-//! `/healthz`, `/readyz`, and every route that nobody has
+//! `/healthz`, `/readyz`, and unknown routes
 
 use bespoke_tests::support::App;
 
 #[tokio::test]
-async fn the_process_and_the_bucket_answer() {
+async fn health_covers_process_and_bucket() {
     let app = App::new().await;
     assert_eq!(app.get("/healthz").send().await.expect_status(200)["result"], "success");
     let before = app.get("/readyz").send().await.expect_status(200)["database"].clone();

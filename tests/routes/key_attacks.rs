@@ -1,4 +1,4 @@
-//! Odd and hostile credentials on routes that take an API key.
+//! Malformed and hostile credentials on routes that accept an API key.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ fn basic(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_scheme_is_read_in_any_letter_case_and_a_header_only_once() {
+async fn scheme_ignores_case_and_repeated_header_is_rejected() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let good = basic(&format!("{}:{}", jane.key.id, jane.key.secret));
@@ -23,7 +23,7 @@ async fn a_scheme_is_read_in_any_letter_case_and_a_header_only_once() {
             .header("authorization", &format!("{scheme}  {value} "));
         request.send().await.expect_status(200);
     }
-    // Whoever sends two has them read differently by two parties.
+    // Two headers could be read differently by two parties.
     for second in [good.as_str(), "Basic bm86Ym9keQ==", "Bearer x", ""] {
         for (first, second) in [(good.as_str(), second), (second, good.as_str())] {
             let request = app.get("/whoami/key").header("authorization", first);
@@ -34,7 +34,7 @@ async fn a_scheme_is_read_in_any_letter_case_and_a_header_only_once() {
 }
 
 #[tokio::test]
-async fn a_secret_is_taken_as_it_is_and_nothing_else_beside_it() {
+async fn only_the_exact_secret_is_accepted() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let Key { id, secret } = &jane.key;
@@ -60,7 +60,7 @@ async fn a_secret_is_taken_as_it_is_and_nothing_else_beside_it() {
         let refused = app.get("/whoami/key").header("authorization", &basic(&credentials));
         refused.send().await.expect_error(401, "unauthorized");
     }
-    // A colon ends the secret, as it always did, so none can be hidden in it.
+    // A colon ends the secret, as in the original, so no second secret can hide in it.
     let request = app
         .get("/whoami/key")
         .header("authorization", &basic(&format!("{id}:{secret}:more")));
@@ -71,7 +71,7 @@ async fn a_secret_is_taken_as_it_is_and_nothing_else_beside_it() {
 }
 
 #[test]
-fn a_committed_secret_is_found_and_other_text_is_not() {
+fn secret_scanner_finds_committed_keys_only() {
     let rules = include_str!("../../docs/gitleaks.toml");
     let pattern = rules.split("regex = '''").nth(1).unwrap().split("'''").next().unwrap();
     let pattern = regex::Regex::new(pattern).unwrap();
@@ -91,7 +91,7 @@ fn a_committed_secret_is_found_and_other_text_is_not() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_ends_no_key_and_revives_none_that_was_ended() {
+async fn clock_set_back_neither_revokes_nor_revives_keys() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let ended = app.key(&jane, 1).await;
@@ -104,7 +104,7 @@ async fn a_clock_that_is_set_back_ends_no_key_and_revives_none_that_was_ended() 
 }
 
 #[tokio::test]
-async fn a_thousand_unknown_keys_cost_no_commit_and_leave_nothing_behind() {
+async fn unknown_keys_cause_no_commit_and_leave_no_data() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let seq = async || {
@@ -114,7 +114,7 @@ async fn a_thousand_unknown_keys_cost_no_commit_and_leave_nothing_behind() {
     let before = seq().await;
     for number in 0..1_000 {
         let refused = app.get("/whoami/key").key(&Key::unknown()).send().await;
-        // Of the rest not even the key is looked up.
+        // After 120 refusals the key is no longer looked up.
         assert_eq!(refused.status, if number < 120 { 401 } else { 429 }, "{number}");
     }
     assert_eq!(seq().await, before);
@@ -124,7 +124,7 @@ async fn a_thousand_unknown_keys_cost_no_commit_and_leave_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_minute_is_counted_by_each_process_and_a_day_by_all() {
+async fn minute_limit_is_per_process_and_day_limit_is_shared() {
     let settings = [("BACKEND_LIMIT_CALLERS", "4"), ("BACKEND_APIKEY_CALLS_PER_DAY", "6")];
     let bucket = bespoke_storage::MemoryStore::new();
     let (one, other) = (
@@ -139,7 +139,7 @@ async fn a_minute_is_counted_by_each_process_and_a_day_by_all() {
         call(&one).await.expect_status(200);
     }
     call(&one).await.expect_error(429, "tooManyRequests");
-    // The other process has a bucket of its own for the minute, and the same quota for the day.
+    // The other process has its own bucket for the minute, and the same quota for the day.
     call(&other).await.expect_status(200);
     one.context().database().usage().put(one.context().now()).await.unwrap();
     other.context().database().usage().merge().await.unwrap();

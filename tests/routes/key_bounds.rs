@@ -1,9 +1,9 @@
-//! What an API key is bound to: scopes, addresses, rotation.
+//! Restrictions of API keys: scopes, addresses, rotation.
 
 use bespoke_tests::support::{Answer, App, Key};
 use serde_json::{Value, json};
 
-/// Makes sure of a refusal, and of what the challenge says.
+/// Checks the refusal and its challenge.
 #[track_caller]
 fn lacks(answer: Answer, scope: &str) {
     let challenge = match scope {
@@ -15,7 +15,7 @@ fn lacks(answer: Answer, scope: &str) {
 }
 
 #[tokio::test]
-async fn a_key_with_scopes_does_what_they_say_and_nothing_else() {
+async fn scopes_limit_a_key() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let make = app.post("/sets/jwt").jwt(&jane.token).json(&json!({ "name": "one" }));
@@ -36,7 +36,7 @@ async fn a_key_with_scopes_does_what_they_say_and_nothing_else() {
     lacks(app.get("/account/key").key(&reader).send().await, "account:read");
     lacks(app.get(&one).key(&account).send().await, "sets:read");
     lacks(app.delete(&one).key(&reader).send().await, "sets:write");
-    // A change answers with the set, and a copy shows it: writing alone is half of that.
+    // A change returns the set, and a copy shows it, so both need the scopes for reading and writing.
     lacks(app.patch(&one).key(&writer).json(&json!({})).send().await, "sets:read");
     lacks(
         app.post(&format!("/sets/{set}/clone/key")).key(&writer).send().await,
@@ -49,7 +49,7 @@ async fn a_key_with_scopes_does_what_they_say_and_nothing_else() {
         .send()
         .await
         .expect_status(200);
-    // What no scope covers is for keys without any: a key could make itself one that may more.
+    // Routes without a scope require a key without scopes: a scoped key could create a more powerful one.
     let more = json!({ "name": "n", "level": 1, "expiresIn": 60 });
     lacks(app.post("/apikeys/key").key(&both).json(&more).send().await, "");
     lacks(app.get("/apikeys/key").key(&both).send().await, "");
@@ -67,7 +67,7 @@ async fn a_key_with_scopes_does_what_they_say_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_key_for_one_set_reads_that_set_and_nothing_else() {
+async fn single_set_key_reads_only_its_set() {
     let app = App::new().await;
     let (jane, joe) = (app.person("jane").await, app.person("joe").await);
     let mut sets = Vec::new();
@@ -85,7 +85,7 @@ async fn a_key_for_one_set_reads_that_set_and_nothing_else() {
         let read = |set: usize| app.get(&format!("/sets/{}/key", text(&sets[set][id]))).key(&key).send();
         read(0).await.expect_status(200);
         lacks(read(1).await, "sets:read");
-        // The scope opens no door that is closed to its owner.
+        // A scope grants nothing that its owner may not do.
         read(2).await.expect_error(403, "insufficientAccessLevel");
     }
     lacks(app.get("/sets/key").key(&key).send().await, "sets:read");
@@ -95,7 +95,7 @@ async fn a_key_for_one_set_reads_that_set_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_key_is_taken_from_its_addresses_only() {
+async fn bound_key_works_from_its_addresses_only() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let bounds = json!({ "cidr": ["192.0.2.0/24", "2001:db8::/32"] });
@@ -110,14 +110,14 @@ async fn a_key_is_taken_from_its_addresses_only() {
     }
     for outside in ["192.0.3.9", "2001:db9::1"] {
         let call = app.get("/whoami/key").from_ip(outside).key(&key);
-        // Nobody is believed who says that he comes from elsewhere.
+        // A header about the address is ignored unless a proxy is trusted.
         let call = call.header("x-forwarded-for", "192.0.2.9");
         call.send().await.expect_error(403, "addressNotAllowed");
     }
 }
 
 #[tokio::test]
-async fn mapped_network_of_a_key_is_its_ipv4_network() {
+async fn mapped_network_is_an_ipv4_network() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let asked = |network: &str| json!({ "name": "n", "level": 1, "expiresIn": 60, "cidr": [network] });
@@ -147,7 +147,7 @@ async fn mapped_network_of_a_key_is_its_ipv4_network() {
 }
 
 #[tokio::test]
-async fn bound_key_changes_no_credentials() {
+async fn bound_key_cannot_change_credentials() {
     let app = App::new().await;
     let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);
     let bounds = json!({ "cidr": ["192.0.2.0/24"] });
@@ -195,7 +195,7 @@ async fn bound_key_changes_no_credentials() {
     let keys = format!("/admin/user/{}/apikeys/key", jane.id);
     let refused = inside("DELETE", keys, &admins, json!({})).await;
     refused.expect_error(403, "restrictedKey");
-    // The rest of its level stays.
+    // Other permissions of its level stay.
     let bio = inside("PATCH", "/account/key".to_owned(), &key, json!({ "bio": "b" })).await;
     bio.expect_status(200);
     let block = inside("PATCH", user, &admins, json!({ "status": -2 })).await;
@@ -203,7 +203,7 @@ async fn bound_key_changes_no_credentials() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_says_who_calls() {
+async fn trusted_proxy_names_the_client() {
     let app = App::with(&[("BACKEND_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).await;
     let jane = app.person("jane").await;
     let key = app.key_with(&jane, 4, json!({ "cidr": ["192.0.2.9"] })).await;
@@ -219,7 +219,7 @@ async fn a_trusted_proxy_says_who_calls() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_takes_both_secrets_until_the_grace_ends() {
+async fn both_secrets_work_until_the_grace_period_ends() {
     let app = App::new().await;
     let other = app.another().await;
     let jane = app.person("jane").await;
@@ -261,7 +261,7 @@ async fn a_rotated_key_takes_both_secrets_until_the_grace_ends() {
 }
 
 #[tokio::test]
-async fn a_second_rotation_ends_the_first_secret_at_once_and_no_grace_means_none() {
+async fn second_rotation_revokes_the_first_secret() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let path = format!("/apikeys/{}/rotate/jwt", jane.key.id);
@@ -291,11 +291,11 @@ async fn a_second_rotation_ends_the_first_secret_at_once_and_no_grace_means_none
 }
 
 #[tokio::test]
-async fn nobody_rotates_a_key_that_is_not_his_or_above_him() {
+async fn foreign_or_higher_key_cannot_be_rotated() {
     let app = App::new().await;
     let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);
     let path = |key: &Key, method: &str| format!("/apikeys/{}/rotate/{method}", key.id);
-    // Who gets the secret can act as its owner, so not even an administrator.
+    // The new secret allows acting as the owner, so not even an administrator gets it.
     let rotate = app.post(&path(&jane.key, "jwt")).jwt(&admin.token).send().await;
     rotate.expect_error(403, "insufficientAccessLevel");
     let high = app.key(&admin, 9).await;

@@ -1,4 +1,4 @@
-//! What stops guessing passwords, and that it does not tell who has an account
+//! Limits for guessing passwords, which do not reveal the existence of accounts
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// The places of the pool that hashes passwords.
+/// The capacity of the pool that hashes passwords.
 const WORKER_PLACES: usize = 64;
 const PASSWORD: &str = "secret words";
 
@@ -40,7 +40,7 @@ async fn sign_in(app: &App, from: &str, name: &Value, password: &str) -> Answer 
     app.post("/signin").from_ip(from).json(&body).send().await
 }
 
-/// The mails that tell an owner of a lock.
+/// The mails that notify an owner of a lock.
 fn notices(app: &App) -> usize {
     let mails = app.mails();
     let told = mails.iter().filter(|mail| mail.contains("Subject: Many failed"));
@@ -48,7 +48,7 @@ fn notices(app: &App) -> usize {
 }
 
 #[tokio::test]
-async fn ten_failures_lock_a_name_for_that_address_whether_anybody_has_it_or_not() {
+async fn ten_failures_lock_any_name_for_their_network() {
     let app = App::new().await;
     with_password(&app).await;
     for (name, from) in [("user-1", "198.51.100.1"), ("nobody", "198.51.100.2")] {
@@ -75,7 +75,7 @@ async fn ten_failures_lock_a_name_for_that_address_whether_anybody_has_it_or_not
 }
 
 #[tokio::test]
-async fn other_names_of_a_locked_account_fail_like_names_that_nobody_has() {
+async fn locked_account_looks_like_an_unknown_name() {
     let app = App::new().await;
     let person = with_password(&app).await;
     let from = "198.51.100.1";
@@ -97,7 +97,7 @@ async fn other_names_of_a_locked_account_fail_like_names_that_nobody_has() {
 }
 
 #[tokio::test]
-async fn the_addresses_of_one_ipv6_customer_are_one() {
+async fn ipv6_customer_counts_as_one_address() {
     let app = App::new().await;
     with_password(&app).await;
     let jane = json!("user-1");
@@ -116,7 +116,7 @@ async fn the_addresses_of_one_ipv6_customer_are_one() {
 }
 
 #[tokio::test]
-async fn a_hundred_failures_from_everywhere_lock_for_all_but_a_link_and_the_owner_is_told_once() {
+async fn hundred_failures_lock_passwords_and_notify_the_owner_once() {
     let app = App::new().await;
     let other = app.another().await;
     let person = with_password(&app).await;
@@ -147,7 +147,7 @@ async fn a_hundred_failures_from_everywhere_lock_for_all_but_a_link_and_the_owne
 }
 
 #[tokio::test]
-async fn parallel_guesses_are_verified_ten_times() {
+async fn concurrent_guesses_are_verified_ten_times() {
     let app = App::new().await;
     with_password(&app).await;
     let jane = json!("user-1");
@@ -200,7 +200,7 @@ async fn lock_for_all_spares_known_networks() {
         .await
         .expect_error(401, "signInFailed");
     sign_in(&app, home, &jane, PASSWORD).await.expect_status(200);
-    // A link signs in everywhere, and makes the network known.
+    // A link signs in despite the lock, and makes the network known.
     let body = json!({ "username": person.email });
     app.post("/signinlink").json(&body).send().await.expect_status(200);
     let (id, check) = app.newest_link();
@@ -210,7 +210,7 @@ async fn lock_for_all_spares_known_networks() {
 }
 
 #[tokio::test]
-async fn strangers_mails_do_not_suppress_links_or_the_lock_notice() {
+async fn mails_of_strangers_do_not_suppress_links_or_notices() {
     let app = App::new().await;
     let person = with_password(&app).await;
     let subscribe = json!({ "email": person.email, "language": "en" });
@@ -251,7 +251,7 @@ async fn wrong_current_passwords_are_limited() {
 }
 
 #[tokio::test]
-async fn wrong_current_passwords_that_lock_the_account_are_told_once() {
+async fn lock_by_wrong_current_passwords_is_notified_once() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let person = with_password(&app).await;
     let body = json!({ "password": PASSWORD, "currentPassword": "guess" });
@@ -267,7 +267,7 @@ async fn wrong_current_passwords_that_lock_the_account_are_told_once() {
 }
 
 #[tokio::test]
-async fn wrong_codes_that_lock_the_second_factor_are_told_once() {
+async fn lock_of_the_second_factor_is_notified_once() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let protected = super::mfa::protected(&app).await;
     let body = json!({ "username": protected.person.email, "password": PASSWORD, "token": "wrong" });
@@ -280,7 +280,7 @@ async fn wrong_codes_that_lock_the_second_factor_are_told_once() {
 }
 
 #[tokio::test]
-async fn flood_of_one_name_does_not_lock_known_networks_or_fill_its_object() {
+async fn flood_spares_known_networks_and_bounds_its_object() {
     let app = App::new().await;
     with_password(&app).await;
     let (home, jane) = ("203.0.113.9", json!("user-1"));
@@ -315,7 +315,7 @@ async fn flood_of_one_name_does_not_lock_known_networks_or_fill_its_object() {
 }
 
 #[tokio::test]
-async fn attempts_of_a_clock_that_is_ahead_neither_lock_nor_reset() {
+async fn attempts_of_a_fast_clock_neither_lock_nor_reset() {
     let jane = json!("user-1");
     let from = "198.51.100.1";
     for ahead_ms in [HOUR_MS, 365 * DAY_MS] {
@@ -422,8 +422,8 @@ async fn wrong_checks_of_a_link_are_limited() {
 }
 
 #[tokio::test]
-async fn every_sign_in_hashes_one_password_whoever_is_meant() {
-    // Defect D58: the time of an answer told who has an account.
+async fn each_sign_in_hashes_exactly_one_password() {
+    // In the original, the response time revealed the existence of an account.
     let app = App::new().await;
     let person = with_password(&app).await;
     let fresh = app.person("fresh").await;
@@ -460,7 +460,7 @@ async fn every_sign_in_hashes_one_password_whoever_is_meant() {
 }
 
 #[tokio::test]
-async fn a_locked_account_with_the_right_password_says_nothing_of_its_second_factor() {
+async fn locked_account_does_not_reveal_its_second_factor() {
     let app = App::new().await;
     let person = with_password(&app).await;
     let set_up = app
@@ -489,7 +489,7 @@ async fn a_locked_account_with_the_right_password_says_nothing_of_its_second_fac
 }
 
 #[tokio::test]
-async fn failed_attempts_cost_no_commit_and_count_in_all_processes() {
+async fn failed_attempts_are_shared_without_a_commit() {
     let app = App::new().await;
     let person = with_password(&app).await;
     let other = app.another().await;
@@ -521,7 +521,7 @@ async fn failed_attempts_cost_no_commit_and_count_in_all_processes() {
 }
 
 #[tokio::test]
-async fn parallel_guesses_in_two_processes_are_verified_ten_times() {
+async fn concurrent_guesses_in_two_processes_are_verified_ten_times() {
     let app = App::new().await;
     with_password(&app).await;
     let other = app.another().await;
@@ -536,7 +536,7 @@ async fn parallel_guesses_in_two_processes_are_verified_ten_times() {
 }
 
 #[tokio::test]
-async fn damaged_object_of_attempts_locks_nobody_out() {
+async fn damaged_object_of_attempts_locks_no_account() {
     let app = App::new().await;
     with_password(&app).await;
     let jane = json!("user-1");
@@ -557,7 +557,7 @@ async fn damaged_object_of_attempts_locks_nobody_out() {
 }
 
 #[tokio::test]
-async fn attempts_take_a_fixed_number_of_objects_and_are_forgotten() {
+async fn attempts_use_a_fixed_number_of_objects_and_expire() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let bucket = app.context().bucket();
     let attempt = async |number: u32| {
@@ -572,7 +572,7 @@ async fn attempts_take_a_fixed_number_of_objects_and_are_forgotten() {
     attempt(0).await;
     for object in first {
         let Fetched::Found(object) = bucket.get(&object.key, None).await.unwrap() else {
-            panic!("{} is gone", object.key);
+            panic!("{} is missing", object.key);
         };
         let content: Value = serde_json::from_slice(&object.body).unwrap();
         assert_eq!(content["attempts"].as_array().unwrap().len(), 1);
@@ -645,7 +645,7 @@ impl Serialize for Endless {
     }
 }
 
-/// Occupies every place of the pool that hashes passwords until the sender is dropped.
+/// Occupies the complete pool that hashes passwords until the sender is dropped.
 async fn fill_workers(app: &App) -> (Sender<()>, Vec<JoinHandle<()>>) {
     let (end, ended) = channel();
     let record = Endless(Arc::new(Mutex::new(ended)));
@@ -689,7 +689,7 @@ async fn attempts_that_were_not_verified_do_not_count() {
 }
 
 #[tokio::test]
-async fn attempt_that_is_counted_in_part_is_taken_back() {
+async fn partly_counted_attempt_is_undone() {
     let bucket = MemoryStore::new();
     with_password(&App::on(bucket.clone(), &[]).await).await;
     let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());

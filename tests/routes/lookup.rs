@@ -9,7 +9,7 @@ async fn make(app: &App, person: &Person, body: &Value) -> Value {
     made.expect_status(201)["set"].clone()
 }
 
-/// A set that lacks a measurement that Aaron requires, and the one that it can use.
+/// A set that lacks a measurement that Aaron requires, and an optional one.
 async fn almost(app: &App, person: &Person) -> Value {
     let mut measies = MODEL_SETS[3].1.clone();
     measies.retain(|name, _| !["hips", "highBust"].contains(&name.as_str()));
@@ -17,7 +17,7 @@ async fn almost(app: &App, person: &Person) -> Value {
 }
 
 #[tokio::test]
-async fn a_program_gets_what_a_design_needs_and_hears_what_is_missing() {
+async fn lookup_returns_required_and_missing_measurements() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let set = almost(&app, &person).await;
@@ -75,7 +75,7 @@ async fn a_program_gets_what_a_design_needs_and_hears_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_set_is_looked_up_by_its_owner_and_by_all_when_it_is_public() {
+async fn lookup_requires_the_owner_or_a_public_set() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     let set = almost(&app, &jane).await;
@@ -90,7 +90,7 @@ async fn a_set_is_looked_up_by_its_owner_and_by_all_when_it_is_public() {
         .await
         .expect_error(403, "insufficientAccessLevel");
     app.get(&open).send().await.expect_missing();
-    // Whether it exists is not to be told by a mistake in the query either.
+    // An invalid query does not reveal the existence of the set either.
     app.get(&format!("{open}?units=ell")).send().await.expect_missing();
     let publish = app.patch(&format!("/sets/{}/jwt", set["id"])).jwt(&jane.token);
     publish.json(&json!({ "public": true })).send().await.expect_status(200);
@@ -117,7 +117,7 @@ async fn a_set_is_looked_up_by_its_owner_and_by_all_when_it_is_public() {
 }
 
 #[tokio::test]
-async fn a_runner_has_one_set_and_nothing_else() {
+async fn single_set_key_looks_up_its_set_only() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let (one, other) = (almost(&app, &person).await, almost(&app, &person).await);
@@ -151,7 +151,7 @@ async fn a_runner_has_one_set_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_name_finds_the_set_of_that_name_and_only_ones_own() {
+async fn lookup_by_name_finds_own_sets_only() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     for name in ["Jane", "JANE", "Zoë 🧵", "twice", "Twice"] {

@@ -9,7 +9,7 @@ async fn check(app: &App, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_measurements_are_listed_with_unit_and_range() {
+async fn measurements_are_listed_with_unit_and_range() {
     let app = App::new().await;
     let list = app.get("/measurements").send().await.expect_status(200);
     let list = list["measurements"].as_array().unwrap();
@@ -21,7 +21,7 @@ async fn the_measurements_are_listed_with_unit_and_range() {
 }
 
 #[tokio::test]
-async fn the_designs_are_listed_and_an_operator_replaces_them() {
+async fn designs_are_listed_and_replaceable() {
     let app = App::new().await;
     let list = app.get("/designs").send().await.expect_status(200);
     assert_eq!(list["designs"].as_array().unwrap().len(), 55);
@@ -45,7 +45,7 @@ async fn the_designs_are_listed_and_an_operator_replaces_them() {
 }
 
 #[tokio::test]
-async fn a_check_says_what_is_missing_and_what_is_odd_and_stores_nothing() {
+async fn check_reports_missing_and_implausible_values_only() {
     let app = App::new().await;
     let before = app.get("/readyz").send().await.json();
     let adult = &MODEL_SETS[3].1;
@@ -55,7 +55,7 @@ async fn a_check_says_what_is_missing_and_what_is_odd_and_stores_nothing() {
     assert_eq!((&fine["design"], &fine["warnings"]), (&complete, &json!([])));
     assert_eq!((&fine["units"], fine.get("set")), (&json!("mm"), None));
 
-    // Centimetres that were taken for millimetres, and the same said rightly.
+    // Centimetres mistaken for millimetres, and the same values in the right unit.
     let centimetres =
         json!({ "chest": 92.5, "neck": 34, "hips": 90, "seat": 101, "waist": 75, "seatBack": 101, "tail": 3 });
     let odd = check(&app, &json!({ "measurements": centimetres }))
@@ -82,7 +82,7 @@ async fn a_check_says_what_is_missing_and_what_is_odd_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn what_no_body_measures_is_refused() {
+async fn impossible_measurement_is_rejected() {
     let app = App::new().await;
     check(&app, &json!({})).await.expect_error(400, "postBodyMissing");
     check(&app, &json!({ "units": "mm" }))

@@ -19,7 +19,7 @@ impl Protected {
         self.secret.code(app.clock.now()).unwrap()
     }
 
-    /// A code that is not that of now.
+    /// A code that is not the current one.
     fn wrong_code(&self, app: &App) -> String {
         let right: u32 = self.code(app).parse().unwrap();
         format!("{:06}", (right + 1) % 1_000_000)
@@ -67,7 +67,7 @@ async fn sign_in(app: &App, code: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_whole_way_from_set_up_to_removal_within_one_period() {
+async fn second_factor_is_set_up_used_and_removed() {
     let app = App::new().await;
     let person = with_password(&app).await;
     for body in [
@@ -120,7 +120,7 @@ async fn the_whole_way_from_set_up_to_removal_within_one_period() {
 }
 
 #[tokio::test]
-async fn confirming_takes_the_secret_of_the_set_up_and_its_code() {
+async fn set_up_is_confirmed_by_its_secret_and_code() {
     let app = App::new().await;
     let person = with_password(&app).await;
     let older = set_up(&app, &person).await;
@@ -137,7 +137,7 @@ async fn confirming_takes_the_secret_of_the_set_up_and_its_code() {
         let body = json!({ "mfa": true, "secret": secret, "token": code });
         mfa(&app, &person, body).await.expect_error(403, "mfaTokenInvalid");
     }
-    // What is only set up is not asked for.
+    // A second factor that is not confirmed yet is not required.
     let body = json!({ "username": "user-1", "password": PASSWORD });
     app.post("/signin").json(&body).send().await.expect_status(200);
     let number: u64 = secret.code(app.clock.now()).unwrap().parse().unwrap();
@@ -146,7 +146,7 @@ async fn confirming_takes_the_secret_of_the_set_up_and_its_code() {
 }
 
 #[tokio::test]
-async fn removal_asks_for_password_and_code() {
+async fn removal_requires_password_and_code() {
     let app = App::new().await;
     let jane = protected(&app).await;
     let (code, wrong) = (jane.code(&app), jane.wrong_code(&app));
@@ -159,7 +159,7 @@ async fn removal_asks_for_password_and_code() {
             401,
             "authenticationFailed",
         ),
-        // Defect D27: this ended the process.
+        // The original crashed here.
         (
             json!({ "mfa": false, "token": code, "password": { "a": 1 } }),
             401,
@@ -175,7 +175,7 @@ async fn removal_asks_for_password_and_code() {
     }
     let body = json!({ "mfa": false, "token": jane.scratch_codes[0], "password": PASSWORD });
     mfa(&app, &jane.person, body).await.expect_status(200);
-    // The other scratch codes went with it.
+    // The other scratch codes are deleted with it.
     let secret = set_up(&app, &jane.person).await;
     let body = json!({ "mfa": true, "secret": secret.expose(), "token": secret.code(app.clock.now()) });
     mfa(&app, &jane.person, body).await.expect_status(200);
@@ -190,7 +190,7 @@ async fn removal_asks_for_password_and_code() {
 }
 
 #[tokio::test]
-async fn keys_change_it_from_level_four() {
+async fn second_factor_requires_a_level_4_key() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let three = app.key(&person, 3).await;
@@ -206,8 +206,8 @@ async fn keys_change_it_from_level_four() {
 }
 
 #[tokio::test]
-async fn a_code_signs_in_once_and_in_its_period_only() {
-    // Defect D45.
+async fn code_signs_in_once_in_its_period() {
+    // In the original, a code worked repeatedly within its period.
     let app = App::new().await;
     let jane = protected(&app).await;
     let code = jane.code(&app);
@@ -215,7 +215,7 @@ async fn a_code_signs_in_once_and_in_its_period_only() {
     sign_in(&app, &json!(code)).await.expect_error(401, "signInFailed");
     app.clock.advance_ms(STEP_MS);
     sign_in(&app, &json!(code)).await.expect_error(401, "signInFailed");
-    // Digits are taken in both forms (defect D108).
+    // A code may be a text or a number. The original refused numbers.
     let number: u64 = jane.code(&app).parse().unwrap();
     sign_in(&app, &json!(number)).await.expect_status(200);
     for wrong in [
@@ -233,7 +233,7 @@ async fn a_code_signs_in_once_and_in_its_period_only() {
 }
 
 #[tokio::test]
-async fn each_scratch_code_signs_in_once_however_it_is_typed() {
+async fn each_scratch_code_signs_in_once_in_any_spelling() {
     let app = App::new().await;
     let jane = protected(&app).await;
     for (index, code) in jane.scratch_codes.iter().enumerate() {
@@ -248,7 +248,7 @@ async fn each_scratch_code_signs_in_once_however_it_is_typed() {
 }
 
 #[tokio::test]
-async fn secret_and_scratch_codes_are_not_stored_in_clear() {
+async fn secret_and_scratch_codes_are_encrypted() {
     let app = App::new().await;
     let jane = protected(&app).await;
     let mut folders = vec![app.context().config().local_dir.clone()];
@@ -266,7 +266,7 @@ async fn secret_and_scratch_codes_are_not_stored_in_clear() {
         let mut windows = stored.windows(needle.len());
         windows.any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
     };
-    assert!(has("user-1"), "this is where the database is");
+    assert!(has("user-1"), "the database is in these objects");
     assert!(!has(jane.secret.expose()));
     for code in &jane.scratch_codes {
         assert!(!has(code) && !has(&code.replace('-', "")));
@@ -274,7 +274,7 @@ async fn secret_and_scratch_codes_are_not_stored_in_clear() {
 }
 
 #[tokio::test]
-async fn two_processes_race_for_one_code_and_one_wins() {
+async fn concurrent_uses_of_a_code_have_one_winner() {
     let app = App::new().await;
     let other = app.another().await;
     let jane = protected(&app).await;
@@ -288,7 +288,7 @@ async fn two_processes_race_for_one_code_and_one_wins() {
 }
 
 #[tokio::test]
-async fn a_link_asks_for_the_code_too_and_stays_open_until_it_is_right() {
+async fn sign_in_link_requires_the_code_and_stays_open() {
     let app = App::new().await;
     let jane = protected(&app).await;
     for in_path in [true, false] {
@@ -316,7 +316,7 @@ async fn a_link_asks_for_the_code_too_and_stays_open_until_it_is_right() {
 }
 
 #[tokio::test]
-async fn codes_cannot_be_guessed_for_long() {
+async fn wrong_codes_are_limited() {
     let app = App::new().await;
     let jane = protected(&app).await;
     app.clock.advance_ms(STEP_MS);
@@ -332,7 +332,7 @@ async fn codes_cannot_be_guessed_for_long() {
             .await
             .expect_error(401, "authenticationFailed");
     }
-    // Elsewhere its owner still signs in.
+    // From other networks the owner still signs in.
     let body = json!({ "username": "user-1", "password": PASSWORD, "token": jane.code(&app) });
     let elsewhere = app.post("/signin").from_ip("198.51.100.7").json(&body).send().await;
     elsewhere.expect_status(200);
@@ -341,7 +341,7 @@ async fn codes_cannot_be_guessed_for_long() {
 }
 
 #[tokio::test]
-async fn a_password_is_not_guessed_by_removing_the_second_factor() {
+async fn password_guesses_at_removal_are_limited() {
     let app = App::new().await;
     let jane = protected(&app).await;
     for _ in 0..10 {
@@ -357,7 +357,7 @@ async fn a_password_is_not_guessed_by_removing_the_second_factor() {
 }
 
 #[tokio::test]
-async fn parallel_guesses_at_a_password_for_removal_are_verified_ten_times() {
+async fn concurrent_guesses_at_removal_are_verified_ten_times() {
     let app = App::new().await;
     let jane = protected(&app).await.person;
     let guess = json!({ "mfa": false, "password": "guess", "token": "123456" });

@@ -1,4 +1,4 @@
-//! The contract over HTTP, laid out like the URL tree.
+//! Tests of the API over HTTP, laid out like the URL tree.
 
 mod account;
 mod account_limits;

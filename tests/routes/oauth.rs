@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const MINUTE_MS: i64 = 60 * 1000;
 
-/// An installation and a server that plays both providers' part: whoever comes back has that address, verified.
+/// An installation and a server in place of both providers. Each visitor has that address, verified.
 struct Outside {
     app: App,
     provider: MockServer,
@@ -49,7 +49,7 @@ impl Outside {
             .await;
     }
 
-    /// The state of a sign-in that begins.
+    /// The state of a sign-in that has begun.
     async fn begin(&self, provider: &str) -> String {
         let body = json!({ "provider": provider, "language": "NL" });
         let begun = self
@@ -79,8 +79,8 @@ impl Outside {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_not_enabled_is_none() {
-    // Defect D8: what was no text ended the process.
+async fn disabled_provider_is_rejected() {
+    // The original crashed on a provider that is not a text.
     let app = App::new().await;
     for path in ["/signin/oauth/init", "/signin/oauth"] {
         for provider in [
@@ -103,7 +103,7 @@ async fn a_provider_that_is_not_enabled_is_none() {
 }
 
 #[tokio::test]
-async fn each_field_has_to_be_what_it_can_be() {
+async fn invalid_fields_are_rejected() {
     let outside = Outside::with("jane@example.com").await;
     for language in [json!(null), json!(7), json!("xx"), json!({})] {
         let body = json!({ "provider": "GitHub", "language": language });
@@ -128,11 +128,11 @@ async fn each_field_has_to_be_what_it_can_be() {
             .await
             .expect_error(403, "codeInvalid");
     }
-    assert_eq!(outside.asked().await, 0, "the provider is not asked");
+    assert_eq!(outside.asked().await, 0, "the provider is not called");
 }
 
 #[tokio::test]
-async fn a_stranger_gets_an_account_that_waits_for_consent() {
+async fn new_user_gets_an_account_without_consent() {
     let outside = Outside::with("Jane@Example.com").await;
     let state = outside.begin("github").await;
     let entered = outside.come_back(&state, json!({})).await.expect_status(200);
@@ -163,14 +163,14 @@ async fn a_stranger_gets_an_account_that_waits_for_consent() {
         .expect_status(200);
     app.get("/account/jwt").jwt(token).send().await.expect_status(200);
 
-    // From now on it is his.
+    // From now on the provider signs in to this account.
     let state = outside.begin("github").await;
     let again = outside.come_back(&state, json!({})).await.expect_status(200);
     assert_eq!(again["account"]["id"], account["id"]);
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_gets_a_plus() {
+async fn taken_name_gets_a_plus() {
     let outside = Outside::with("jane@example.com").await;
     let other = outside.app.person("other").await;
     let name = json!({ "username": "jane" });
@@ -188,8 +188,8 @@ async fn a_name_that_is_taken_gets_a_plus() {
 }
 
 #[tokio::test]
-async fn a_state_works_once_in_time_and_with_its_provider_alone() {
-    // Defect D46.
+async fn state_works_once_for_its_provider_until_it_expires() {
+    // The original accepted any state, any number of times.
     let outside = Outside::with("jane@freesewing.dev").await;
     outside.app.person("jane").await;
     let state = outside.begin("google").await;
@@ -218,8 +218,8 @@ async fn a_state_works_once_in_time_and_with_its_provider_alone() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_verified_address_or_no_good_code_stays_out() {
-    // Defects D9 and D47.
+async fn unverified_address_or_invalid_code_is_rejected() {
+    // The original crashed on failures of the provider, and accepted unverified addresses.
     let unverified = json!([{ "email": "jane@freesewing.dev", "primary": true, "verified": false }]);
     for (verb, at, status, body, expected) in [
         ("GET", "/user/emails", 200, unverified, (403, "emailNotVerified")),
@@ -253,7 +253,7 @@ async fn whoever_has_no_verified_address_or_no_good_code_stays_out() {
 }
 
 #[tokio::test]
-async fn consent_that_was_withdrawn_and_a_block_keep_the_owner_out() {
+async fn withdrawn_consent_and_block_prevent_sign_in() {
     let outside = Outside::with("jane@freesewing.dev").await;
     let app = &outside.app;
     let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);
@@ -285,8 +285,8 @@ async fn consent_that_was_withdrawn_and_a_block_keep_the_owner_out() {
 }
 
 #[tokio::test]
-async fn the_second_factor_is_asked_for_and_the_provider_only_once() {
-    // Defect D44.
+async fn second_factor_is_required_and_provider_called_once() {
+    // The original did not ask for the second factor.
     let outside = Outside::with("jane@freesewing.dev").await;
     let app = &outside.app;
     let jane = super::mfa::protected(app).await;

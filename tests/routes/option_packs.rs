@@ -25,7 +25,7 @@ async fn curator(app: &App) -> Person {
 }
 
 #[tokio::test]
-async fn an_option_pack_is_made_changed_read_and_removed() {
+async fn option_pack_is_created_changed_read_and_deleted() {
     let app = App::new().await;
     let curator = curator(&app).await;
     for method in ["jwt", "key"] {
@@ -72,7 +72,7 @@ async fn an_option_pack_is_made_changed_read_and_removed() {
             }
             let removed = patch(json!({ "options": { "three": null } })).await;
             assert!(removed["optionPack"]["options"].get("three").is_none());
-            // Defect D84: tags could not be changed.
+            // In the original, tags could not be changed.
             assert_eq!(patch(json!({ "tags": [] })).await["optionPack"]["tags"], json!([]));
             let odd = patch(json!({ "design": "simon", "options": "x", "nameEn": "", "info": 1 })).await;
             assert_eq!(odd["ignored"], json!(["design", "options", "nameEn", "info"]));
@@ -114,7 +114,7 @@ async fn an_option_pack_is_made_changed_read_and_removed() {
 }
 
 #[tokio::test]
-async fn a_new_option_pack_needs_a_design_and_an_english_name() {
+async fn new_option_pack_requires_design_and_english_name() {
     let app = App::new().await;
     let curator = curator(&app).await;
     let post = async |body: Value| {
@@ -137,7 +137,7 @@ async fn a_new_option_pack_needs_a_design_and_an_english_name() {
             json!({ "design": "a", "nameEn": "x", "options": { "x": "x".repeat(64 * 1024) } }),
             "optionsTooLarge",
         ),
-        // Defect D22: this ended the process.
+        // The original crashed here.
         (json!({ "design": "a", "nameEn": "x", "info": [1] }), "infoInvalid"),
     ] {
         post(body).await.expect_error(400, code);
@@ -156,8 +156,8 @@ async fn a_new_option_pack_needs_a_design_and_an_english_name() {
 }
 
 #[tokio::test]
-async fn lists_are_of_all_or_of_a_design_and_keep_to_themselves_what_curators_remark() {
-    // Defects D63 and D82.
+async fn lists_filter_by_design_and_hide_remarks() {
+    // In the original, lists contained the internal remarks of curators.
     let app = App::new().await;
     let curator = curator(&app).await;
     for design in ["aaron", "simon", "Aaron"] {
@@ -207,8 +207,8 @@ async fn lists_are_of_all_or_of_a_design_and_keep_to_themselves_what_curators_re
 }
 
 #[tokio::test]
-async fn what_is_no_option_pack_is_missing_and_the_process_lives() {
-    // Defects D17 and D82: it was an empty object, or ended the process.
+async fn unknown_option_pack_is_missing() {
+    // The original returned an empty object, or crashed.
     let app = App::new().await;
     let curator = curator(&app).await;
     for id in ["99", "6f9619ff-8b86-4011-b42d-00c04fc964ff"] {

@@ -1,4 +1,4 @@
-//! Requests behind CloudFront: only with its secret, and from the client that it names.
+//! Requests behind CloudFront: its secret is required, and it names the client.
 
 use axum::body::Body;
 use bespoke_tests::support::App;
@@ -8,7 +8,7 @@ use serde_json::json;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const SETTINGS: &[(&str, &str)] = &[("BACKEND_ORIGIN_SECRET", SECRET)];
 
-/// The status of a request with these headers. A refusal is not a response of the route, so its description is not asked.
+/// The status of a request with these headers. A refusal is not a response of the route, so it is not compared with the description.
 async fn status(app: &App, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let mut request = http::Request::builder().method(method).uri(path);
     for (name, value) in headers {
@@ -21,7 +21,7 @@ async fn status(app: &App, method: &str, path: &str, headers: &[(&str, &str)]) -
 }
 
 #[tokio::test]
-async fn request_around_cloudfront_is_refused() {
+async fn request_that_bypasses_cloudfront_is_refused() {
     let app = App::with(SETTINGS).await;
     let refused = json!({ "result": "error", "error": "originForbidden" }).to_string();
     let viewer = ("cloudfront-viewer-address", "203.0.113.5:4711");
@@ -45,7 +45,7 @@ async fn request_around_cloudfront_is_refused() {
 }
 
 #[tokio::test]
-async fn client_is_the_one_that_cloudfront_names() {
+async fn client_address_comes_from_cloudfront() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let key = app.key_with(&jane, 4, json!({ "cidr": ["192.0.2.9"] })).await;

@@ -18,7 +18,7 @@ async fn deliver(app: &App) {
     app.context().maintain(&[Task::Mail]).await;
 }
 
-/// Somebody signs up, and no try to deliver that mail succeeds.
+/// Signs up, while each attempt to deliver the mail fails.
 async fn give_up(app: &App) {
     app.block_mail();
     sign_up(app, "jane").await;
@@ -34,7 +34,7 @@ async fn list(app: &App, admin: &Person) -> Value {
 }
 
 #[tokio::test]
-async fn a_mail_that_fails_is_tried_later_and_each_time_rests_longer() {
+async fn failed_mail_is_retried_with_longer_waits() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     app.block_mail();
@@ -54,10 +54,14 @@ async fn a_mail_that_fails_is_tried_later_and_each_time_rests_longer() {
     );
     assert_eq!(mail["dueAt"], "2026-01-01T00:01:00.000Z");
     assert!(mail["problem"].as_str().unwrap().starts_with("failed: "), "{mail}");
-    assert!(!mail.to_string().contains("check="), "never a link: {mail}");
+    assert!(!mail.to_string().contains("check="), "the list contains a link: {mail}");
 
     deliver(&app).await;
-    assert_eq!(list(&app, &admin).await[0]["tries"], 1, "not before it is due");
+    assert_eq!(
+        list(&app, &admin).await[0]["tries"],
+        1,
+        "the mail was sent before it was due"
+    );
     app.clock.advance_ms(MINUTE_MS);
     deliver(&app).await;
     assert_eq!(list(&app, &admin).await[0]["dueAt"], "2026-01-01T00:03:00.000Z");
@@ -69,7 +73,7 @@ async fn a_mail_that_fails_is_tried_later_and_each_time_rests_longer() {
 }
 
 #[tokio::test]
-async fn a_mail_that_fails_too_often_is_dead_until_an_administrator_tries_it_again() {
+async fn dead_mail_is_retried_by_an_administrator() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     give_up(&app).await;
@@ -85,7 +89,7 @@ async fn a_mail_that_fails_too_often_is_dead_until_an_administrator_tries_it_aga
     app.unblock_mail();
     app.clock.advance_ms(DAY_MS);
     deliver(&app).await;
-    assert_eq!(app.mails().len(), 0, "the dead are left alone");
+    assert_eq!(app.mails().len(), 0, "dead mails are not retried");
 
     let retry = format!("/admin/outbox/{}/retry/jwt", mail["id"]);
     app.post(&retry).jwt(&admin.token).send().await.expect_status(204);
@@ -101,12 +105,12 @@ async fn a_mail_that_fails_too_often_is_dead_until_an_administrator_tries_it_aga
 }
 
 #[tokio::test]
-async fn the_dead_are_forgotten_in_the_end() {
+async fn dead_mails_are_deleted() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     give_up(&app).await;
     app.context().maintain(&[Task::Purge]).await;
-    // The account that nobody confirmed took its mail along, as it does when it is removed.
+    // The unconfirmed account was deleted together with its mail.
     app.clock.advance_ms(40 * DAY_MS);
     app.context().maintain(&[Task::Purge]).await;
     let token = app.token_from(&admin, app.context().now());
@@ -115,7 +119,7 @@ async fn the_dead_are_forgotten_in_the_end() {
 }
 
 #[tokio::test]
-async fn two_processes_at_once_send_each_mail_once() {
+async fn concurrent_processes_send_each_mail_once() {
     const MAILS: usize = 20;
     let first = App::new().await;
     first.block_mail();
@@ -137,11 +141,11 @@ async fn two_processes_at_once_send_each_mail_once() {
     assert_eq!(recipients.len(), MAILS);
     recipients.sort_unstable();
     recipients.dedup();
-    assert_eq!(recipients.len(), MAILS, "none of them twice");
+    assert_eq!(recipients.len(), MAILS, "a mail was sent twice");
 }
 
 #[tokio::test]
-async fn what_a_process_had_taken_that_died_goes_when_its_time_is_over_and_not_before() {
+async fn mail_of_a_killed_process_is_sent_after_its_lease() {
     let app = App::new().await;
     app.block_mail();
     sign_up(&app, "jane").await;
@@ -156,14 +160,14 @@ async fn what_a_process_had_taken_that_died_goes_when_its_time_is_over_and_not_b
     };
     assert_eq!((claim().await.len(), claim().await.len()), (1, 0));
     deliver(&app).await;
-    assert_eq!(app.mails().len(), 0, "somebody else may be sending it");
+    assert_eq!(app.mails().len(), 0, "another process may be sending it");
     app.clock.advance_ms(LEASE_MS);
     deliver(&app).await;
     assert_eq!(app.mails().len(), 1);
 }
 
 #[tokio::test]
-async fn an_account_that_is_removed_is_told_so() {
+async fn removed_account_gets_a_mail() {
     let app = App::new().await;
     let body = json!({ "email": "jane@example.com", "language": "en" });
     app.post("/signup").json(&body).send().await.expect_status(201);

@@ -17,7 +17,7 @@ fn page(img: &str) -> Value {
 }
 
 #[tokio::test]
-async fn anybody_adds_an_image_and_curators_alone_replace_and_remove_one() {
+async fn strangers_add_images_and_only_curators_replace_them() {
     let app = App::new().await;
     let (jane, curator) = (app.person("jane").await, app.person_as("cora", "curator").await);
     let seen = async || app.get("/images/blog-a-day-out").send().await;
@@ -31,7 +31,7 @@ async fn anybody_adds_an_image_and_curators_alone_replace_and_remove_one() {
         app.post("/images/key").key(&jane.key),
     ] {
         assert_eq!(request.json(&page(RED)).send().await.expect_status(200), stored);
-        assert_eq!(seen().await.header("content-type"), "image/png", "it stays");
+        assert_eq!(seen().await.header("content-type"), "image/png", "the image stays");
     }
     app.post("/images/jwt")
         .jwt(&curator.token)
@@ -54,8 +54,8 @@ async fn anybody_adds_an_image_and_curators_alone_replace_and_remove_one() {
 }
 
 #[tokio::test]
-async fn what_is_no_image_of_a_page_is_never_removed() {
-    // Defect D41.
+async fn only_images_of_pages_are_removed() {
+    // In the original, curators could delete every image.
     let app = App::new().await;
     let curator = app.person_as("cora", "curator").await;
     let body = json!({ "name": "Cora", "public": true, "img": RED });
@@ -79,7 +79,7 @@ async fn what_is_no_image_of_a_page_is_never_removed() {
 }
 
 #[tokio::test]
-async fn each_field_is_asked_for_and_has_to_be_what_it_can_be() {
+async fn missing_and_invalid_fields_are_rejected() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     app.post("/images").send().await.expect_error(400, "postBodyMissing");
@@ -120,7 +120,7 @@ async fn each_field_is_asked_for_and_has_to_be_what_it_can_be() {
 }
 
 #[tokio::test]
-async fn a_url_takes_an_account_and_a_public_host() {
+async fn image_url_requires_an_account_and_a_public_host() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     for url in [
@@ -172,7 +172,7 @@ fn numbered(slug: &str, sub_id: usize) -> Value {
 }
 
 #[tokio::test]
-async fn strangers_store_ten_images_an_hour_and_users_too() {
+async fn images_of_an_hour_are_limited() {
     let app = App::new().await;
     let other = app.another().await;
     let jane = app.person("jane").await;
@@ -190,7 +190,7 @@ async fn strangers_store_ten_images_an_hour_and_users_too() {
     assert_eq!(refused.header("retry-after"), "3600");
     refused.expect_error(429, "tooManyRequests");
     app.get("/images/blog-more-1").send().await.expect_missing();
-    // An image that exists already does not count again.
+    // An image that already exists does not count again.
     anonymous(&app, "2001:db8:1:99::1", "page-1", 1)
         .await
         .expect_status(200);
@@ -205,7 +205,7 @@ async fn strangers_store_ten_images_an_hour_and_users_too() {
 }
 
 #[tokio::test]
-async fn names_of_pages_and_proposals_are_not_taken_by_strangers() {
+async fn strangers_cannot_take_names_of_pages() {
     let (app, _github) = with_repository().await;
     let store = async |slug: &str| app.post("/images").json(&numbered(slug, 1)).send().await;
     for slug in ["taken", "proposed"] {
@@ -214,7 +214,7 @@ async fn names_of_pages_and_proposals_are_not_taken_by_strangers() {
         image.expect_missing();
     }
     store("free").await.expect_status(200);
-    // The second image of `page` has the id of the main one of `page-2`.
+    // The second image of `page` has the id of the main image of `page-2`.
     let second = app.post("/images").json(&numbered("page", 2)).send().await;
     second.expect_error(409, "slugTaken");
     let main = json!({ "img": RED, "type": "blog", "subId": "main", "slug": "taken-1" });
@@ -222,7 +222,7 @@ async fn names_of_pages_and_proposals_are_not_taken_by_strangers() {
     main.expect_error(409, "slugTaken");
 }
 
-/// Reserves the name of an image as a process does that dies before it stores the image.
+/// Reserves the name of an image, like a process that is killed before it stores the image.
 async fn abandon(app: &App, slug: &str, counts_bytes: bool) {
     let page = PageName {
         kind: "blog".to_owned(),
@@ -245,7 +245,7 @@ async fn abandon(app: &App, slug: &str, counts_bytes: bool) {
 }
 
 #[tokio::test]
-async fn image_that_was_reserved_but_never_stored_does_not_take_its_name() {
+async fn abandoned_image_does_not_block_its_name() {
     for counts_bytes in [false, true] {
         let app = App::new().await;
         let jane = app.person("jane").await;
@@ -270,7 +270,7 @@ async fn image_that_was_reserved_but_never_stored_does_not_take_its_name() {
 }
 
 #[tokio::test]
-async fn two_processes_take_an_abandoned_image_over_once() {
+async fn concurrent_takeovers_of_an_abandoned_image_have_one_winner() {
     let app = App::new().await;
     let other = app.another().await;
     abandon(&app, "a-day-out", false).await;
@@ -295,7 +295,7 @@ async fn two_processes_take_an_abandoned_image_over_once() {
 }
 
 #[tokio::test]
-async fn images_without_a_page_are_deleted_after_a_month() {
+async fn images_without_a_page_expire_after_a_month() {
     let (app, github) = with_repository().await;
     let curator = app.person_as("cora", "curator").await;
     let seen = async |name: &str| app.get(&format!("/images/{name}")).send().await.status;
@@ -307,7 +307,7 @@ async fn images_without_a_page_are_deleted_after_a_month() {
         let stored = app.post("/images").json(&numbered("free", sub_id)).send().await;
         stored.expect_status(200);
     }
-    // A curator's image is permanent, also where a stranger's was.
+    // A curator's image is permanent, even if it replaces a stranger's.
     let replace = app.post("/images/jwt").jwt(&curator.token).json(&numbered("free", 2));
     replace.send().await.expect_status(200);
     let again = app.post("/images").json(&numbered("free", 2));
@@ -318,7 +318,7 @@ async fn images_without_a_page_are_deleted_after_a_month() {
     app.clock.advance_ms(1);
     purge().await;
     assert_eq!((seen("blog-free-1").await, seen("blog-free-2").await), (404, 200));
-    // That of a page that was made meanwhile stays.
+    // The image of a page that was created in the meantime stays.
     app.post("/images")
         .json(&numbered("free", 3))
         .send()
@@ -335,7 +335,7 @@ async fn images_without_a_page_are_deleted_after_a_month() {
 }
 
 #[tokio::test]
-async fn an_account_has_an_image() {
+async fn account_has_an_image() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let patch = async |body: Value| {
@@ -351,7 +351,7 @@ async fn an_account_has_an_image() {
         (&changed["ignored"], &changed["account"]["bio"]),
         (&json!(["img"]), &json!("newer"))
     );
-    assert_eq!(app.get(&image).send().await.status, 200, "the old one stays");
+    assert_eq!(app.get(&image).send().await.status, 200, "the old image stays");
     app.delete("/account/jwt")
         .jwt(&jane.token)
         .send()

@@ -3,7 +3,7 @@
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};
 
-/// Every list that belongs to somebody: path, name in the answer, and what makes an item.
+/// Every list of an account's records: path, name in the response, and the body that creates an item.
 fn lists() -> [(&'static str, &'static str, Value); 4] {
     [
         ("/sets", "sets", json!({ "name": "s" })),
@@ -39,7 +39,7 @@ async fn walk(app: &App, person: &Person, path: &str, name: &str, method: &str, 
 }
 
 #[tokio::test]
-async fn the_parts_make_the_whole() {
+async fn pages_make_the_complete_list() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     for (path, name, body) in lists() {
@@ -88,7 +88,7 @@ async fn the_parts_make_the_whole() {
 }
 
 #[tokio::test]
-async fn public_lists_come_in_parts_too() {
+async fn public_lists_are_paged() {
     let app = App::new().await;
     let whole = app.get("/curated-sets.json").send().await.expect_status(200);
     for id in ["id", "uuid"] {
@@ -114,7 +114,7 @@ async fn public_lists_come_in_parts_too() {
 }
 
 #[tokio::test]
-async fn a_list_that_no_gateway_could_answer_is_refused_and_has_parts() {
+async fn list_too_large_for_a_gateway_must_be_paged() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let body =

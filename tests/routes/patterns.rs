@@ -20,7 +20,7 @@ fn aaron() -> Value {
 }
 
 #[tokio::test]
-async fn a_pattern_is_made_read_changed_listed_and_removed() {
+async fn pattern_is_created_read_changed_listed_and_deleted() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for method in ["jwt", "key"] {
@@ -88,7 +88,7 @@ async fn a_pattern_is_made_read_changed_listed_and_removed() {
                 changed["pattern"]["settings"],
                 json!({ "other": true, "measurements": { "neck": 360 } })
             );
-            // Defect D79: in the list `data` was the text of an object.
+            // In the original, `data` in lists was the text of an object.
             patch(json!({ "data": { "version": 3 } })).await;
             let read = app.get(&one).auth(&person, method).send().await.expect_status(200);
             assert_eq!(
@@ -109,14 +109,14 @@ async fn a_pattern_is_made_read_changed_listed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_new_pattern_needs_settings_and_a_design() {
+async fn new_pattern_requires_settings_and_a_design() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let post = async |body: Value| app.post("/patterns/jwt").jwt(&person.token).json(&body).send().await;
     for (body, code) in [
         (json!({}), "postBodyMissing"),
         (json!({ "design": "aaron" }), "postBodyMissing"),
-        // Defect D16: null ended the process.
+        // The original crashed on null.
         (json!({ "design": "aaron", "settings": null }), "settingsNotAnObject"),
         (json!({ "design": "aaron", "settings": [1] }), "settingsNotAnObject"),
         (
@@ -154,7 +154,7 @@ async fn a_new_pattern_needs_settings_and_a_design() {
         (&pattern["public"], &pattern["img"]),
         (&json!(false), &json!("default-avatar"))
     );
-    // Level 3 suffices for sets, not here.
+    // Level 3 is enough for sets, but not for patterns.
     let key = app.key(&person, 3).await;
     app.post("/patterns/key")
         .key(&key)
@@ -190,7 +190,7 @@ async fn free_form_json_is_limited_in_values_and_depth() {
 }
 
 #[tokio::test]
-async fn other_peoples_patterns_are_theirs() {
+async fn foreign_patterns_are_refused() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     let (bughunter, support, admin) = (
@@ -253,8 +253,8 @@ async fn other_peoples_patterns_are_theirs() {
 }
 
 #[tokio::test]
-async fn a_clone_is_private_new_and_readable() {
-    // Defects D51 and D73.
+async fn clone_is_private() {
+    // In the original, a copy belonged to the owner of the source.
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     let source = make(&app, &jane, "jwt", &aaron()).await;
@@ -276,8 +276,8 @@ async fn a_clone_is_private_new_and_readable() {
 }
 
 #[tokio::test]
-async fn what_is_no_pattern_is_missing_everywhere_and_the_process_lives() {
-    // Defects D4 and D17: each of these ended the process.
+async fn unknown_pattern_is_missing() {
+    // The original crashed on each of these.
     let app = App::new().await;
     let person = app.person("jane").await;
     for id in [
@@ -315,7 +315,7 @@ async fn what_is_no_pattern_is_missing_everywhere_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn a_public_pattern_is_a_document_for_everybody_and_says_not_whose_it_is() {
+async fn public_pattern_hides_its_owner() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let pattern = make(&app, &person, "jwt", &aaron()).await;

@@ -1,4 +1,4 @@
-//! What holds for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
+//! Rules for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
 
 use axum::response::Response;
 use bespoke_tests::support::{App, Person};
@@ -6,7 +6,7 @@ use bespoke_web::{Error, Gateway, Public, Routes, route};
 use serde_json::json;
 
 #[tokio::test]
-async fn paths_match_in_any_letter_case_and_with_a_slash_behind() {
+async fn paths_ignore_letter_case_and_a_trailing_slash() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for path in [
@@ -39,7 +39,7 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_the_body_gets_304() {
+async fn current_etag_gets_304() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let first = app.get("/account/jwt").jwt(&person.token).send().await;
@@ -76,13 +76,13 @@ async fn a_client_that_has_the_body_gets_304() {
         .send()
         .await
         .expect_status(200);
-    // Only what would have been a 200 can be a 304.
+    // Only a response that would be 200 can become 304.
     let refused = app.get("/account/jwt").header("if-none-match", "*").send().await;
     refused.expect_error(401, "unauthorized");
 }
 
 #[tokio::test]
-async fn browsers_may_call_from_everywhere_unless_a_list_says_otherwise() {
+async fn cors_allows_any_origin_unless_a_list_is_set() {
     let app = App::new().await;
     let preflight = app
         .request("OPTIONS", "/sets/jwt")
@@ -101,7 +101,7 @@ async fn browsers_may_call_from_everywhere_unless_a_list_says_otherwise() {
     ] {
         assert_eq!(preflight.header(name), value, "{name}");
     }
-    // Errors too, those of the parser included (defect D105).
+    // Errors have the header too, including those of the JSON parser.
     let error = app.post("/signup").body("application/json", "{").send().await;
     assert_eq!(error.header("access-control-allow-origin"), "*");
     error.expect_error(400, "badRequest");
@@ -128,7 +128,7 @@ async fn browsers_may_call_from_everywhere_unless_a_list_says_otherwise() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_none_are_refused_and_the_process_lives() {
+async fn malformed_tokens_are_rejected_and_the_process_survives() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for value in [
@@ -169,7 +169,7 @@ async fn tokens_that_are_none_are_refused_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn trace_context_of_any_form_is_no_error() {
+async fn malformed_trace_context_is_ignored() {
     let app = App::new().await;
     let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     for parent in ["", "x", valid, "ff-0-0-0", &valid.to_uppercase(), &"0".repeat(9_000)] {
@@ -186,7 +186,7 @@ async fn trace_context_of_any_form_is_no_error() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id() {
+async fn each_response_has_a_request_id() {
     let app = App::new().await;
     let ours = app.get("/healthz").send().await;
     assert_eq!(ours.header("x-request-id").len(), 36);
@@ -209,7 +209,7 @@ async fn at_fault(_: Public) -> Result<Response, Error> {
 }
 
 #[tokio::test]
-async fn what_is_our_fault_is_a_500_without_details_and_the_process_lives() {
+async fn panic_is_a_500_without_details() {
     let app = App::new().await;
     let routes = Routes::new("broken").with(route!(boom)).with(route!(at_fault));
     let broken = Gateway::new(app.context().clone(), [routes]);
@@ -224,8 +224,8 @@ async fn what_is_our_fault_is_a_500_without_details_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn token_of_another_account_with_the_same_number_is_refused() {
-    // A restore can give the number of an account away twice.
+async fn token_of_another_account_with_the_same_id_is_refused() {
+    // A restore can assign the id of an account twice.
     let app = App::new().await;
     let (jane, joe) = (app.person("jane").await, app.person("joe").await);
     let mixed = Person { id: jane.id, ..joe };
@@ -235,8 +235,8 @@ async fn token_of_another_account_with_the_same_number_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_from_before_the_account_was_made_is_refused() {
-    // After a restore from a backup another account may have the same number.
+async fn token_older_than_its_account_is_refused() {
+    // After a restore from a backup another account may have the same id.
     let app = App::new().await;
     app.clock.advance_ms(10_000);
     let person = app.person("jane").await;
@@ -250,7 +250,7 @@ async fn a_token_from_before_the_account_was_made_is_refused() {
 }
 
 #[tokio::test]
-async fn a_process_with_other_keys_does_not_start() {
+async fn process_with_other_keys_does_not_start() {
     let bucket = bespoke_storage::MemoryStore::new();
     let app = App::on(bucket.clone(), &[]).await;
     app.person("jane").await;
@@ -264,7 +264,7 @@ async fn a_process_with_other_keys_does_not_start() {
             "{name}: {error}"
         );
     }
-    // The key of tokens may change: who was signed in signs in again.
+    // The key of tokens may change: users sign in again.
     assert!(
         App::try_on(bucket, &[("BACKEND_TOKEN_KEY", "quite another passphrase")])
             .await

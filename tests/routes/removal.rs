@@ -1,4 +1,4 @@
-//! `GET|POST /account/restrict/{auth}`, `DELETE /account/{auth}`, and what `GET /whoami/jwt` says meanwhile.
+//! `GET|POST /account/restrict/{auth}`, `DELETE /account/{auth}`, and the response of `GET /whoami/jwt` in the meantime.
 
 use bespoke_core::BlindIndex;
 use bespoke_tests::support::picture::RED;
@@ -7,7 +7,7 @@ use bespoke_web::maintenance::Task;
 use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
 
-/// Somebody with one of everything, images included.
+/// An account with one record of each kind, including images.
 async fn owner(app: &App) -> Person {
     let person = app.person("jane").await;
     let make = async |path: &str, body: Value| {
@@ -32,7 +32,7 @@ async fn objects(app: &App) -> Vec<String> {
     all.into_iter().map(|object| object.key).collect()
 }
 
-/// Every value of every table, as a process sees them that starts now.
+/// Every value of every table, as a newly started process sees them.
 async fn everything(app: &App) -> Vec<(String, Sql)> {
     let fresh = app.another().await;
     let folders = std::fs::read_dir(&fresh.context().config().local_dir).unwrap();
@@ -65,7 +65,7 @@ async fn everything(app: &App) -> Vec<(String, Sql)> {
     all
 }
 
-/// Where something of the account is kept: by its ids, its address, its names.
+/// Places with data of the account: its ids, its address, its names.
 async fn mentions(app: &App, person: &Person, index: &[u8], ihash: &str) -> Vec<String> {
     let blob = |uuid: &str| uuid::Uuid::try_parse(uuid).unwrap().as_bytes().to_vec();
     let blobs = [blob(&person.uuid), blob(&person.key.id), index.to_vec()];
@@ -79,7 +79,7 @@ async fn mentions(app: &App, person: &Person, index: &[u8], ihash: &str) -> Vec<
 }
 
 #[tokio::test]
-async fn everything_of_an_account_goes_and_nothing_of_anybody_else() {
+async fn removal_deletes_all_data_of_one_account_only() {
     for method in ["jwt", "key"] {
         let app = App::new().await;
         let other = app.another().await;
@@ -117,7 +117,7 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() {
         let public = app.post("/sets/jwt").jwt(&jane.token).json(&body).send().await;
         let public = public.expect_status(201)["set"].clone();
         let ids = [public["id"].to_string(), public["uuid"].as_str().unwrap().to_owned()];
-        // Read before, so that processes have it at hand.
+        // Read before, so that processes have cached it.
         for (process, id) in [(&app, &ids[0]), (&app, &ids[1]), (&other, &ids[0])] {
             process.get(&format!("/sets/{id}.json")).send().await.expect_status(200);
         }
@@ -127,7 +127,7 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() {
         assert_eq!(answer, json!({ "result": "success", "data": {} }));
         assert_eq!(mentions(&app, &jane, &index, ihash).await, [""; 0]);
         assert_eq!(objects(&app).await, johns);
-        // Refused at once, in every process, and the address is free.
+        // Refused immediately in every process, and the address is free.
         for process in [&app, &other] {
             process
                 .get("/account/jwt")
@@ -163,7 +163,7 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() {
                 assert_eq!(answer.status, 404, "{id}");
             }
         }
-        // What was counted for the account goes with it.
+        // The counts of the account are deleted with it.
         other.clock.advance_ms(60_000);
         assert!(app.context().maintain(&Task::ALL).await.iter().all(|done| !done.failed));
         assert_eq!(mentions(&app, &jane, &index, ihash).await, [""; 0]);
@@ -174,7 +174,7 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() {
 }
 
 #[tokio::test]
-async fn an_account_that_two_processes_remove_or_export_meanwhile_leaves_nothing() {
+async fn concurrent_removal_and_export_leave_no_data() {
     let app = App::new().await;
     let other = app.another().await;
     for number in 0..8 {
@@ -202,7 +202,7 @@ async fn an_account_that_two_processes_remove_or_export_meanwhile_leaves_nothing
 }
 
 #[tokio::test]
-async fn objects_that_a_process_could_not_delete_go_with_the_next_maintenance() {
+async fn maintenance_deletes_objects_left_by_a_removal() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     app.post("/account/export/jwt")
@@ -210,7 +210,7 @@ async fn objects_that_a_process_could_not_delete_go_with_the_next_maintenance() 
         .send()
         .await
         .expect_status(200);
-    // As the process leaves it that dies after its commit.
+    // The state after a process was killed behind its commit.
     let database = app.context().database();
     let id = jane.id;
     let write = database.write::<_, bespoke_web::Error>(database.fresh_commit_id(), move |db| {
@@ -223,7 +223,7 @@ async fn objects_that_a_process_could_not_delete_go_with_the_next_maintenance() 
 }
 
 #[tokio::test]
-async fn a_frozen_account_is_refused_and_says_why() {
+async fn frozen_account_is_refused_with_its_reason() {
     for (verb, method) in [("GET", "jwt"), ("GET", "key"), ("POST", "jwt"), ("POST", "key")] {
         let app = App::new().await;
         let jane = app.person("jane").await;
@@ -265,7 +265,7 @@ async fn a_frozen_account_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn whoami_says_why_an_account_cannot_be_used_before_it_looks_at_the_level() {
+async fn whoami_reports_the_account_status_before_the_level() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     let jane = app.person("jane").await;
@@ -289,7 +289,7 @@ async fn whoami_says_why_an_account_cannot_be_used_before_it_looks_at_the_level(
             (whoami.status, whoami.json()),
             (status, json!({ "result": "error", "error": { "error": code } }))
         );
-        // Consent needs its level all the same.
+        // Consent requires its level nevertheless.
         let consent = app
             .patch("/consent/jwt")
             .jwt(&jane.token)

@@ -18,7 +18,7 @@ async fn sets(app: &App, person: &Person) -> usize {
 }
 
 #[tokio::test]
-async fn a_repeat_makes_nothing_and_is_answered_by_every_process_with_what_there_is() {
+async fn repeat_creates_nothing_and_returns_the_record() {
     let app = App::new().await;
     let other = app.another().await;
     let jane = app.person("jane").await;
@@ -47,7 +47,7 @@ async fn a_repeat_makes_nothing_and_is_answered_by_every_process_with_what_there
 }
 
 #[tokio::test]
-async fn two_processes_at_once_make_it_once() {
+async fn concurrent_repeats_create_one_record() {
     let app = App::new().await;
     let other = app.another().await;
     let jane = app.person("jane").await;
@@ -61,7 +61,7 @@ async fn two_processes_at_once_make_it_once() {
 }
 
 #[tokio::test]
-async fn a_key_is_bound_to_caller_path_and_body() {
+async fn idempotency_key_is_bound_to_caller_path_and_body() {
     let app = App::new().await;
     let (jane, joe) = (app.person("jane").await, app.person("joe").await);
     let body = json!({ "name": "one" });
@@ -81,7 +81,7 @@ async fn a_key_is_bound_to_caller_path_and_body() {
 }
 
 #[tokio::test]
-async fn what_was_refused_is_tried_again() {
+async fn refused_request_is_retried() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     make(&app, &jane, "/sets/jwt", "k", &json!({ "notes": "no name" }))
@@ -93,7 +93,7 @@ async fn what_was_refused_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_repeated_key_is_made_once_and_tells_its_secret_once() {
+async fn repeated_key_creation_shows_the_secret_once() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let body = json!({ "name": "ci", "level": 2, "expiresIn": 60 });
@@ -107,7 +107,7 @@ async fn a_repeated_key_is_made_once_and_tells_its_secret_once() {
 }
 
 #[tokio::test]
-async fn who_ended_his_consent_meanwhile_gets_no_answer() {
+async fn repeat_after_withdrawn_consent_is_refused() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let body = json!({ "name": "one" });
@@ -123,12 +123,12 @@ async fn who_ended_his_consent_meanwhile_gets_no_answer() {
 }
 
 #[tokio::test]
-async fn where_reads_may_be_old_an_echoed_version_is_seen() {
+async fn echoed_version_is_visible_in_bounded_reads() {
     let old = [("BACKEND_MAX_STALENESS_MS", "3600000")];
     let bucket = bespoke_storage::MemoryStore::new();
     let (app, other) = (App::on(bucket.clone(), &old).await, App::on(bucket, &old).await);
     let jane = app.person("jane").await;
-    // Whatever this process has asked for already, it may keep.
+    // This process may keep the version that it has read.
     other.get("/account/jwt").jwt(&jane.token).send().await;
     let made = app
         .post("/sets/jwt")
@@ -155,7 +155,7 @@ async fn where_reads_may_be_old_an_echoed_version_is_seen() {
 }
 
 #[tokio::test]
-async fn repeat_shows_nothing_to_a_key_that_only_writes() {
+async fn repeat_is_hidden_from_write_only_keys() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let writer = app.key_with(&jane, 4, json!({ "scopes": ["sets:write"] })).await;
@@ -165,7 +165,7 @@ async fn repeat_shows_nothing_to_a_key_that_only_writes() {
         request.json(&body).send().await
     };
     let first = make().await.expect_status(201);
-    // The set is still as the key sent it, so that a lost response can be asked for again.
+    // The set is still as the key sent it, so a lost response can be requested again.
     assert_eq!(make().await.expect_status(201), first);
     let one = format!("/sets/{}/jwt", first["set"]["id"]);
     let change = app.patch(&one).jwt(&jane.token).json(&json!({ "notes": "private" }));
@@ -193,7 +193,7 @@ async fn repeat_under_another_credential_is_another_request() {
 }
 
 #[tokio::test]
-async fn an_answer_that_could_not_verify_the_version_names_none() {
+async fn response_without_verified_version_names_none() {
     let bucket = MemoryStore::new();
     let jane = App::on(bucket.clone(), &[]).await.person("jane").await;
     let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
@@ -205,14 +205,14 @@ async fn an_answer_that_could_not_verify_the_version_names_none() {
         let unverified = account().await;
         assert_eq!((unverified.status, unverified.header("db-seq")), (503, ""));
     }
-    // What a handler refuses was verified.
+    // The state behind a refusal was verified.
     let missing = app.get("/sets/999999/jwt").jwt(&jane.token).send().await;
     assert_eq!(missing.status, 404);
     assert_ne!(missing.header("db-seq"), "");
 }
 
 #[tokio::test]
-async fn a_write_without_an_answer_names_no_version() {
+async fn unanswered_write_names_no_version() {
     let bucket = MemoryStore::new();
     let jane = App::on(bucket.clone(), &[]).await.person("jane").await;
     let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());

@@ -13,7 +13,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// How many sets go through export and import.
+/// Number of sets that are exported and imported.
 const MANY: usize = 10_000;
 
 async fn import(app: &App, person: &Person, body: &Value) -> Answer {
@@ -21,7 +21,7 @@ async fn import(app: &App, person: &Person, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_public_document_and_an_export_come_back() {
+async fn document_and_export_round_trip() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     let body = json!({ "name": "Jane: a set", "notes": "n", "imperial": true, "public": true,
@@ -53,7 +53,7 @@ async fn a_public_document_and_an_export_come_back() {
     assert_eq!((&copy["userId"], &copy["public"]), (&json!(eve.id), &json!(false)));
     assert_ne!(copy["uuid"], set["uuid"]);
 
-    // It is known again, as YAML too, and by its owner.
+    // A repeated import recognizes it, as YAML too, and by its owner.
     let again = app
         .post("/sets/import/key")
         .key(&eve.key)
@@ -81,7 +81,7 @@ async fn a_public_document_and_an_export_come_back() {
 }
 
 #[tokio::test]
-async fn all_are_taken_or_none_and_a_repeat_takes_none() {
+async fn import_is_atomic_and_repeat_imports_nothing() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let good = json!({ "name": "good", "measies": { "chest": 93 }, "units": "cm" });
@@ -259,9 +259,9 @@ async fn refused_import_names_the_field_and_the_reason() {
         .expect_invalid("measurementsInvalid", "measurements.chest", "is not a number");
 }
 
-/// Any set that can be stored and imported; lengths have up to six digits behind the point, which is what conversions leave.
+/// Any set that can be stored and imported; lengths have up to six decimal places, as conversions produce them.
 fn any_content() -> impl Strategy<Value = SetContent> {
-    // Below 90, so that each can be a slope too.
+    // Below 90, so that each value is also valid for a slope.
     let measurement = (proptest::sample::select(NAMES.to_vec()), 1..90_000_000_u32);
     let measies = proptest::collection::vec(measurement, 0..=NAMES.len()).prop_map(|values| {
         let number = |(name, millionths): (&str, u32)| (name.to_owned(), json!(f64::from(millionths) / 1e6));
@@ -279,7 +279,7 @@ fn any_content() -> impl Strategy<Value = SetContent> {
 }
 
 #[tokio::test]
-async fn ten_thousand_sets_are_exported_and_imported_without_loss() {
+async fn ten_thousand_sets_round_trip() {
     let app = App::new().await;
     let context = app.context();
     let (mut runner, contents) = (TestRunner::deterministic(), any_content());

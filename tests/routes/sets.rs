@@ -15,7 +15,7 @@ async fn make(app: &App, person: &Person, method: &str, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_set_is_made_read_changed_listed_and_removed() {
+async fn set_is_created_read_changed_listed_and_deleted() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for method in ["jwt", "key"] {
@@ -99,7 +99,7 @@ async fn a_set_is_made_read_changed_listed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_new_set_needs_a_name_and_survives_odd_fields() {
+async fn new_set_requires_a_name_and_ignores_invalid_fields() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let post = async |body: Value| app.post("/sets/jwt").jwt(&person.token).json(&body).send().await;
@@ -119,7 +119,7 @@ async fn a_new_set_needs_a_name_and_survives_odd_fields() {
         (&long["ignored"], &long["set"]["notes"]),
         (&json!(["notes"]), &json!("--"))
     );
-    // Defect D15: `measies: null` ended the process.
+    // The original crashed on `measies: null`.
     let odd = json!({ "name": "n", "measies": null, "notes": 5, "public": "true", "imperial": 1, "img": { "a": 1 } });
     let made = post(odd).await.expect_status(201);
     assert_eq!(made["ignored"], json!(["notes", "public", "imperial", "img"]));
@@ -132,7 +132,7 @@ async fn a_new_set_needs_a_name_and_survives_odd_fields() {
 }
 
 #[tokio::test]
-async fn other_peoples_sets_are_theirs() {
+async fn foreign_sets_are_refused() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     let (bughunter, support, admin) = (
@@ -191,8 +191,8 @@ async fn other_peoples_sets_are_theirs() {
 }
 
 #[tokio::test]
-async fn a_clone_belongs_to_who_makes_it() {
-    // Defect D51: it stayed with the owner of the source, and the answer was ciphertext.
+async fn clone_belongs_to_its_creator() {
+    // In the original, the copy belonged to the owner of the source, and the response was ciphertext.
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
     let body =
@@ -229,8 +229,8 @@ async fn a_clone_belongs_to_who_makes_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_set_is_missing_everywhere_and_the_process_lives() {
-    // Defects D3 and D17: each of these ended the process.
+async fn unknown_set_is_missing() {
+    // The original crashed on each of these.
     let app = App::new().await;
     let person = app.person("jane").await;
     for id in [
@@ -267,7 +267,7 @@ async fn what_is_no_set_is_missing_everywhere_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn a_public_set_is_a_document_for_everybody_and_a_private_one_is_not() {
+async fn only_public_sets_are_documents() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let body =
@@ -331,7 +331,7 @@ async fn a_public_set_is_a_document_for_everybody_and_a_private_one_is_not() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_encrypted() {
+async fn stored_content_is_encrypted() {
     let bucket = bespoke_storage::MemoryStore::new();
     let app = App::on(bucket.clone(), &[]).await;
     let person = app.person("jane").await;
@@ -357,7 +357,7 @@ async fn what_is_stored_is_encrypted() {
     }
 }
 
-/// Every table, column and value as it stands in the database file.
+/// Every table, column and value in the database file.
 async fn dump(bucket: bespoke_storage::MemoryStore) -> String {
     use bespoke_storage::rusqlite::types::ValueRef;
     use bespoke_storage::{Engine, Freshness, Options};
@@ -366,7 +366,7 @@ async fn dump(bucket: bespoke_storage::MemoryStore) -> String {
     let engine = Engine::open(std::sync::Arc::new(bucket), options).await.unwrap();
     let dump = engine.read::<String, bespoke_storage::Error>(Freshness::Strict, |connection| {
         let mut text = String::new();
-        // Curated sets are nobody's measurements, and for everybody to read.
+        // Curated sets are public, not measurements of a person.
         let mut tables =
             connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'curated_sets'")?;
         let names: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -390,7 +390,7 @@ async fn dump(bucket: bespoke_storage::MemoryStore) -> String {
 }
 
 #[tokio::test]
-async fn other_processes_see_a_set_at_once() {
+async fn set_is_visible_in_other_processes_immediately() {
     let app = App::new().await;
     let other = app.another().await;
     let person = app.person("jane").await;

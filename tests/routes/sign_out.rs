@@ -1,4 +1,4 @@
-//! `PATCH /account/{auth}` with `signOutEverywhere`, and what a block does to tokens
+//! `PATCH /account/{auth}` with `signOutEverywhere`, and the effect of a block on tokens
 
 use bespoke_tests::support::App;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn works(app: &App, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn all_tokens_until_now_are_refused_and_later_ones_and_keys_are_not() {
+async fn sign_out_revokes_earlier_tokens_only() {
     let app = App::new().await;
     let other = app.another().await;
     let person = app.person("jane").await;
@@ -27,7 +27,7 @@ async fn all_tokens_until_now_are_refused_and_later_ones_and_keys_are_not() {
         .send()
         .await;
     assert_eq!(answer.expect_status(200)["ignored"], json!([]));
-    // Defect D54: a password change keeps tokens.
+    // A password change keeps tokens, as in the original; only this field revokes them.
     assert!(works(&app, &person.token).await);
     let mut token = sign_in(&app).await;
     // All of it may happen within one second.
@@ -51,7 +51,7 @@ async fn all_tokens_until_now_are_refused_and_later_ones_and_keys_are_not() {
 }
 
 #[tokio::test]
-async fn keys_below_level_four_sign_nobody_out() {
+async fn sign_out_requires_a_level_4_key() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let key = app.key(&person, 3).await;
@@ -71,7 +71,7 @@ async fn keys_below_level_four_sign_nobody_out() {
 }
 
 #[tokio::test]
-async fn who_blocks_an_account_can_revoke_its_tokens() {
+async fn block_can_revoke_tokens() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let (id, now) = (person.id, app.context().now());

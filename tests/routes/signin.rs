@@ -16,7 +16,7 @@ async fn with_password(app: &App) -> Person {
 }
 
 #[tokio::test]
-async fn missing_fields_are_named_and_wrong_ones_are_all_the_same() {
+async fn missing_fields_are_named_and_failures_look_the_same() {
     let app = App::new().await;
     let person = with_password(&app).await;
     for (body, code) in [
@@ -31,7 +31,7 @@ async fn missing_fields_are_named_and_wrong_ones_are_all_the_same() {
     for (username, password) in [
         (json!("jane"), json!("secret")),
         (json!("jane"), json!("Secret words")),
-        // Defect D7: this ended the process.
+        // The original crashed here.
         (json!("jane"), json!(7)),
         (json!("jane"), json!({ "$ne": null })),
         (json!(person.id), json!(["secret words"])),
@@ -39,7 +39,7 @@ async fn missing_fields_are_named_and_wrong_ones_are_all_the_same() {
         (json!(["jane"]), json!("secret words")),
         (json!({}), json!("secret words")),
         (json!(999_999), json!("secret words")),
-        // Defect D48: leading digits were taken for an id.
+        // The original took leading digits for an id.
         (json!(format!("{}abc", person.id)), json!("secret words")),
         (json!("jane"), json!("x".repeat(50_000))),
     ] {
@@ -53,7 +53,7 @@ async fn missing_fields_are_named_and_wrong_ones_are_all_the_same() {
 }
 
 #[tokio::test]
-async fn one_signs_in_by_name_address_and_id() {
+async fn name_address_and_id_sign_in() {
     let app = App::new().await;
     let person = with_password(&app).await;
     for username in [
@@ -85,7 +85,7 @@ async fn one_signs_in_by_name_address_and_id() {
 }
 
 #[tokio::test]
-async fn nobody_signs_in_without_having_set_a_password() {
+async fn account_without_a_password_cannot_sign_in() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let body = json!({ "username": person.email, "password": " " });
@@ -97,7 +97,7 @@ async fn nobody_signs_in_without_having_set_a_password() {
 }
 
 #[tokio::test]
-async fn an_account_that_was_never_confirmed_says_so_only_to_who_knows_the_password() {
+async fn unconfirmed_account_is_revealed_by_the_right_password_only() {
     let app = App::new().await;
     app.post("/signup")
         .json(&json!({ "email": "jane@example.com", "language": "en" }))
@@ -113,7 +113,7 @@ async fn an_account_that_was_never_confirmed_says_so_only_to_who_knows_the_passw
 }
 
 #[tokio::test]
-async fn who_has_withdrawn_consent_signs_in_and_gives_it_again() {
+async fn withdrawn_consent_can_be_given_again() {
     let app = App::new().await;
     let person = with_password(&app).await;
     app.patch("/consent/jwt")
@@ -169,7 +169,7 @@ async fn who_has_withdrawn_consent_signs_in_and_gives_it_again() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_hashed_with_other_settings_is_hashed_anew() {
+async fn outdated_password_hash_is_replaced() {
     let bucket = bespoke_storage::MemoryStore::new();
     let app = App::on(bucket.clone(), &[]).await;
     let person = with_password(&app).await;

@@ -16,7 +16,7 @@ async fn link_for(app: &App, person: &Person) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_name_is_needed() {
+async fn missing_name_is_rejected() {
     let app = App::new().await;
     app.post("/signinlink")
         .send()
@@ -36,7 +36,7 @@ async fn a_name_is_needed() {
 }
 
 #[tokio::test]
-async fn the_link_in_the_mail_signs_in_once_by_either_form() {
+async fn link_signs_in_once_in_either_form() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for (name, in_path) in [
@@ -71,7 +71,7 @@ async fn the_link_in_the_mail_signs_in_once_by_either_form() {
 }
 
 #[tokio::test]
-async fn who_has_no_usable_account_gets_the_same_answer_and_no_mail() {
+async fn unusable_account_gets_the_same_response_and_no_mail() {
     let app = App::new().await;
     let body = json!({ "email": "inactive@freesewing.dev", "language": "en", "test": true });
     app.post("/signup").json(&body).send().await.expect_status(201);
@@ -91,12 +91,12 @@ async fn who_has_no_usable_account_gets_the_same_answer_and_no_mail() {
     let person = app.person("jane").await;
     let body = json!({ "username": person.email, "test": "yes" });
     let answer = app.post("/signinlink").json(&body).send().await.expect_status(200);
-    assert_eq!(answer, json!({ "result": "emailSent" }), "and none in test mode");
+    assert_eq!(answer, json!({ "result": "emailSent" }), "no mail in test mode");
     assert_eq!(app.mails().len(), 0);
 }
 
 #[tokio::test]
-async fn looking_at_a_link_does_not_use_it_up() {
+async fn get_does_not_use_a_link() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let (id, check) = link_for(&app, &person).await;
@@ -115,7 +115,7 @@ async fn looking_at_a_link_does_not_use_it_up() {
     ] {
         app.get(&path).send().await.expect_missing();
     }
-    // Mail programs look at links before their readers do.
+    // Mail programs open links before their readers do.
     app.get(&format!("/signinlink/{id}/{check}"))
         .send()
         .await
@@ -145,7 +145,7 @@ async fn open_links_work_until_one_of_them_is_used() {
 }
 
 #[tokio::test]
-async fn a_link_ends_after_an_hour() {
+async fn link_expires_after_an_hour() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let (second, second_check) = link_for(&app, &person).await;
@@ -165,7 +165,7 @@ async fn a_link_ends_after_an_hour() {
 }
 
 #[tokio::test]
-async fn two_processes_race_for_one_link_and_one_wins() {
+async fn concurrent_uses_of_a_link_have_one_winner() {
     let app = App::new().await;
     let other = app.another().await;
     let person = app.person("jane").await;
@@ -178,7 +178,7 @@ async fn two_processes_race_for_one_link_and_one_wins() {
 }
 
 #[tokio::test]
-async fn links_of_strangers_are_limited_by_site_and_in_all() {
+async fn links_for_strangers_are_limited_per_site_and_in_total() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let body = json!({ "username": person.email });
@@ -194,12 +194,12 @@ async fn links_of_strangers_are_limited_by_site_and_in_all() {
         ask_from(&format!("198.51.100.{round}")).await;
     }
     assert_eq!(app.mails().len(), 10);
-    // Where the account has signed in before, its owner has mails of its own.
+    // On a known network the owner has a separate budget of mails.
     for _ in 0..5 {
         ask(&app, &json!(person.email)).await;
     }
     assert_eq!(app.mails().len(), 13);
-    // A link that is used makes room again.
+    // A used link frees its place.
     let (id, check) = app.newest_link();
     app.post(&format!("/signinlink/{id}/{check}"))
         .send()
@@ -229,7 +229,7 @@ async fn tagged_addresses_share_the_budget_of_their_mailbox() {
 }
 
 #[tokio::test]
-async fn a_stranger_who_is_sent_sign_up_mails_gets_three_an_hour() {
+async fn sign_up_mails_are_limited_to_three_an_hour() {
     let app = App::new().await;
     let body = json!({ "email": "jane@example.com", "language": "en" });
     for _ in 0..5 {
@@ -247,7 +247,7 @@ async fn a_stranger_who_is_sent_sign_up_mails_gets_three_an_hour() {
 }
 
 #[tokio::test]
-async fn the_answer_waits_for_no_mail_so_that_its_time_does_not_tell_whom_there_is() {
+async fn response_does_not_wait_for_the_mail() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let subscribe = json!({ "email": person.email, "language": "en" });

@@ -4,14 +4,14 @@ use bespoke_tests::support::App;
 use serde_json::json;
 
 #[tokio::test]
-async fn missing_and_invalid_fields_are_named_in_the_order_of_the_contract() {
+async fn missing_and_invalid_fields_are_reported_in_order() {
     let app = App::new().await;
     for (body, code) in [
         (json!({}), "postBodyMissing"),
         (json!([]), "postBodyMissing"),
         (json!({ "language": "en" }), "emailMissing"),
         (json!({ "email": "", "language": "en" }), "emailMissing"),
-        // Defect D6: this ended the process.
+        // The original crashed here.
         (json!({ "email": { "a": 1 }, "language": "en" }), "emailMissing"),
         (json!({ "email": 12, "language": "en" }), "emailMissing"),
         (json!({ "email": "jane@example.com" }), "languageMissing"),
@@ -27,7 +27,7 @@ async fn missing_and_invalid_fields_are_named_in_the_order_of_the_contract() {
             json!({ "email": "jane@example.com", "language": 7 }),
             "unsupportedLanguage",
         ),
-        // Defect D106: this made an account with an empty address.
+        // The original created an account with an empty address.
         (json!({ "email": "  ", "language": "en" }), "emailInvalid"),
         (json!({ "email": "jane", "language": "en" }), "emailInvalid"),
         (
@@ -42,7 +42,7 @@ async fn missing_and_invalid_fields_are_named_in_the_order_of_the_contract() {
 }
 
 #[tokio::test]
-async fn a_newcomer_gets_a_mail_whose_link_confirms_the_account() {
+async fn mailed_link_confirms_the_new_account() {
     let app = App::new().await;
     let body = json!({ "email": " Jane.Doe@Example.com ", "language": "fr" });
     let answer = app.post("/signup").json(&body).send().await;
@@ -67,7 +67,7 @@ async fn a_newcomer_gets_a_mail_whose_link_confirms_the_account() {
 }
 
 #[tokio::test]
-async fn links_lead_to_the_website_in_the_readers_language_where_there_is_one() {
+async fn links_open_the_website_in_the_readers_language() {
     let app = App::with(&[("BACKEND_WEBSITE_DOMAIN", "sewing.example")]).await;
     for language in ["en", "nl"] {
         let body = json!({ "email": format!("{language}@example.com"), "language": language });
@@ -82,7 +82,7 @@ async fn links_lead_to_the_website_in_the_readers_language_where_there_is_one() 
 }
 
 #[tokio::test]
-async fn known_addresses_get_the_same_answer_and_another_mail() {
+async fn known_address_gets_the_same_response_and_another_mail() {
     let app = App::new().await;
     let body = json!({ "email": "jane@example.com", "language": "en" });
     let first = app.post("/signup").json(&body).send().await;
@@ -116,12 +116,12 @@ async fn known_addresses_get_the_same_answer_and_another_mail() {
 }
 
 #[tokio::test]
-async fn the_link_for_somebody_who_has_an_account_signs_in_once() {
+async fn link_for_an_existing_account_signs_in_once() {
     let app = App::new().await;
     let person = app.person("active").await;
     let body = json!({ "email": person.email, "language": "en", "test": "yes" });
     let id = app.post("/signup").json(&body).send().await.expect_status(201)["confirmation"].clone();
-    // The check is needed; the id of the confirmation alone is not enough.
+    // The check is required; the id of the confirmation is not enough.
     let link = format!("/signinlink/{}", id.as_str().unwrap());
     app.post(&link).send().await.expect_missing();
     app.post(&format!("{link}/0123456789abcdef"))
@@ -145,7 +145,7 @@ async fn the_link_for_somebody_who_has_an_account_signs_in_once() {
 }
 
 #[tokio::test]
-async fn an_old_link_no_longer_signs_in() {
+async fn expired_link_is_refused() {
     let app = App::new().await;
     let person = app.person("active").await;
     app.post("/signup")
@@ -162,8 +162,8 @@ async fn an_old_link_no_longer_signs_in() {
 }
 
 #[tokio::test]
-async fn test_mode_needs_the_setting_the_flag_and_the_domain() {
-    // Defect D30: with `test: true` anybody could become an administrator.
+async fn test_mode_requires_setting_flag_and_domain() {
+    // In the original, `test: true` was enough to create an administrator.
     let sign_up = async |app: &App, email: &str, test: serde_json::Value| {
         let body = json!({ "email": email, "language": "en", "role": "admin", "test": test });
         app.post("/signup").json(&body).send().await.expect_status(201)
@@ -188,8 +188,8 @@ async fn test_mode_needs_the_setting_the_flag_and_the_domain() {
 }
 
 #[tokio::test]
-async fn many_sign_ups_for_one_address_at_once_make_one_account() {
-    // Defect D114: the second got 500.
+async fn concurrent_sign_ups_create_one_account() {
+    // The second got a 500 in the original.
     let app = App::new().await;
     let other = app.another().await;
     let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
@@ -201,12 +201,12 @@ async fn many_sign_ups_for_one_address_at_once_make_one_account() {
         let answer = app.post(&path).json(&json!({ "consent": 1 })).send().await;
         confirmed += i32::from(answer.status == 200);
     }
-    // Each new mail voids the one before.
+    // Each new mail revokes the link of the one before.
     assert_eq!(confirmed, 1);
 }
 
 #[tokio::test]
-async fn every_sign_up_of_many_at_once_gets_its_mail() {
+async fn each_concurrent_sign_up_gets_its_mail() {
     let app = App::new().await;
     let other = app.another().await;
     let sign_ups = (0..60).map(|number| {
@@ -217,7 +217,7 @@ async fn every_sign_up_of_many_at_once_gets_its_mail() {
         }
     });
     futures_util::future::join_all(sign_ups).await;
-    // Two processes may both deliver the same mail; none may be left out.
+    // Two processes may both deliver the same mail, but each mail must be delivered.
     let delivered: std::collections::BTreeSet<_> = app.mails().into_iter().chain(other.mails()).collect();
     assert_eq!(delivered.len(), 60);
 }

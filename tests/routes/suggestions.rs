@@ -1,5 +1,5 @@
 //! Suggestions: `/curated-sets/suggest`, `/suggested-sets`, `/curated-sets/from`, `/option-packs/suggest`,
-//! `/suggested-packs`, and how they are read at `/confirmations`.
+//! `/suggested-packs`, and reading them at `/confirmations`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};
@@ -18,8 +18,8 @@ async fn set(app: &App, person: &Person) -> Value {
 }
 
 #[tokio::test]
-async fn a_suggested_set_is_listed_read_promoted_and_removed() {
-    // Defect D21: the promotion always ended the process.
+async fn suggested_set_is_listed_read_promoted_and_deleted() {
+    // In the original, each promotion crashed the server.
     let app = App::new().await;
     let (curator, jane) = (curator(&app).await, app.person("jane").await);
     let own = set(&app, &jane).await;
@@ -55,7 +55,7 @@ async fn a_suggested_set_is_listed_read_promoted_and_removed() {
         );
         let data = json!({ "name": "Jane", "notes": "", "set": own["id"], "height": "166cm" });
         assert_eq!(listed["data"], data);
-        // Whatever stands for the check: clients write the word.
+        // The website sends the word `check` in place of the check.
         let read = app
             .get(&format!("/confirmations/{id}/check"))
             .send()
@@ -96,8 +96,8 @@ async fn a_suggested_set_is_listed_read_promoted_and_removed() {
 }
 
 #[tokio::test]
-async fn only_ones_own_set_can_be_suggested() {
-    // Defect D52: somebody else's private set could be suggested, and would be published.
+async fn only_own_sets_can_be_suggested() {
+    // In the original, a private set of another user could be suggested, and so be published.
     let app = App::new().await;
     let (jane, eve, admin) = (
         app.person("jane").await,
@@ -134,7 +134,7 @@ async fn only_ones_own_set_can_be_suggested() {
         (json!({ "set": 1, "height": { "a": 1 } }), "heightMissing"),
         (json!({ "set": 1, "height": 1 }), "nameMissing"),
         (json!({ "set": 1, "height": 1, "name": "n" }), "imgMissing"),
-        // Defect D23: an image that is no text ended the process.
+        // The original crashed on an image that is not a text.
         (
             json!({ "set": 1, "height": 1, "name": "n", "img": { "a": 1 } }),
             "imgMissing",
@@ -142,7 +142,7 @@ async fn only_ones_own_set_can_be_suggested() {
     ] {
         post(body).await.expect_error(403, code);
     }
-    // A picture that is none does not lose the suggestion.
+    // An invalid image does not discard the suggestion.
     let made = post(json!({ "set": own["id"], "height": 166, "name": "n", "img": "none" }))
         .await
         .expect_status(200);
@@ -154,8 +154,11 @@ async fn only_ones_own_set_can_be_suggested() {
         .send()
         .await
         .expect_status(200);
-    assert_eq!(list["suggested"][0]["data"]["height"], 166, "as it was given");
-    // With the set goes what could be made of it.
+    assert_eq!(
+        list["suggested"][0]["data"]["height"], 166,
+        "the height is stored as sent"
+    );
+    // The suggestions of a set are deleted with it.
     app.delete(&format!("/sets/{}/jwt", own["id"]))
         .jwt(&jane.token)
         .send()
@@ -166,7 +169,7 @@ async fn only_ones_own_set_can_be_suggested() {
 }
 
 #[tokio::test]
-async fn a_hundred_suggestions_wait_and_no_more() {
+async fn pending_suggestions_are_limited_to_a_hundred() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let jane = app.person("jane").await;
     let body = json!({ "design": "aaron", "options": {}, "notes": "n" });
@@ -188,8 +191,8 @@ async fn a_hundred_suggestions_wait_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_suggested_pack_is_listed_and_removed() {
-    // Defect D83: it was stored under one name and looked for under another.
+async fn suggested_pack_is_listed_and_deleted() {
+    // The original stored it under one name and looked for another.
     let app = App::new().await;
     let (curator, jane) = (curator(&app).await, app.person("jane").await);
     for method in ["jwt", "key"] {
@@ -218,7 +221,7 @@ async fn a_suggested_pack_is_listed_and_removed() {
             .send()
             .await
             .expect_missing();
-        // Defect D18; and the other kind.
+        // The id of a suggested pack is unknown to the route for sets.
         let other = format!("/suggested-sets/{id}/{method}");
         app.delete(&other)
             .auth(&curator, method)
@@ -249,7 +252,7 @@ async fn a_suggested_pack_is_listed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_confirmation_is_seen_with_its_check_alone_and_looking_uses_nothing_up() {
+async fn confirmation_requires_its_check_and_survives_a_get() {
     let app = App::new().await;
     let body = json!({ "email": "jane@example.com", "language": "en" });
     app.post("/signup").json(&body).send().await.expect_status(201);

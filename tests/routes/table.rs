@@ -1,4 +1,4 @@
-//! Every route that clients of either generation know is served.
+//! Every route that clients of either generation call is served.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use http::Request;
 
 /// The routes of the original in October 2023: method, path, authentication, lowest level.
 const ROUTES_2023: &str = include_str!("../data/routes-2023.csv");
-/// The routes that clients of 2026 call beside them, in the same form.
+/// The routes that clients of 2026 call in addition, in the same form.
 const ROUTES_2026: &str = include_str!("../data/routes-2026.csv");
 
-/// Routes whose level is lower than the original's, and why.
+/// Routes whose level is lower than in the original, and the reasons.
 const LOWER: &[(&str, &str)] = &[
-    // Since 2024 who supports users may act as them.
+    // Since 2024 the support role may act as users.
     ("GET", "/admin/impersonate/{}/jwt"),
 ];
 
@@ -47,7 +47,7 @@ fn line(row: &'static str) -> Line<'static> {
     }
 }
 
-/// The path with its variable parts as `{}`: they have other names in each table.
+/// The path with its variable parts as `{}`, because their names differ between the tables.
 fn shape(path: &str) -> String {
     let part = |part: &str| {
         let suffix = [".json", ".yaml"].into_iter().find(|suffix| part.ends_with(suffix));
@@ -83,7 +83,7 @@ fn listed(list: &[(&str, &str)], method: &str, path: &str) -> bool {
 }
 
 #[test]
-fn every_route_of_the_contract_is_served() {
+fn each_route_of_the_contract_is_served() {
     let served = served();
     for Line {
         method,
@@ -101,25 +101,25 @@ fn every_route_of_the_contract_is_served() {
             let lower = listed(LOWER, method, &path);
             assert!(
                 ours >= theirs || lower,
-                "{method} {path} needs level {ours}, and had {theirs}"
+                "{method} {path} needs level {ours}, was {theirs} in the original"
             );
         }
     }
 }
 
 #[test]
-fn what_is_listed_is_in_the_contract() {
+fn each_lowered_level_is_in_the_contract() {
     let known: BTreeSet<_> = lines().into_iter().map(|line| (line.method, line.path)).collect();
     for (method, path) in LOWER {
         let there = known
             .iter()
             .any(|(m, p)| m == method && listed(&[(method, path)], m, p));
-        assert!(there, "{method} {path} is in no contract");
+        assert!(there, "{method} {path} is not in the contract");
     }
 }
 
 #[test]
-fn the_page_about_compatibility_names_tests_that_exist() {
+fn compatibility_page_names_existing_tests() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(folder.join("../docs/compatibility.md")).unwrap();
     let mut checked = 0;
@@ -136,7 +136,7 @@ fn the_page_about_compatibility_names_tests_that_exist() {
     assert!(checked > 40, "only {checked}");
 }
 
-/// Writes nothing, but as a route that writes does.
+/// Writes nothing, but is registered as a route that writes.
 #[utoipa::path(get, path = "/mark", operation_id = "mark", responses((status = 204, description = "It is done.")))]
 async fn mark(_: Public, session: Session) -> bespoke_web::Result<Response> {
     session.write(|_| Ok(())).await?;
@@ -144,7 +144,7 @@ async fn mark(_: Public, session: Session) -> bespoke_web::Result<Response> {
 }
 
 #[tokio::test]
-async fn get_that_writes_has_to_be_registered_as_such() {
+async fn writing_get_must_be_registered_as_such() {
     let registered = [(route!(mark).writes(), 204), (route!(mark), 500)];
     for (described, status) in registered {
         let app = App::new().await.beside(Routes::new("mark").with(described));
@@ -154,7 +154,7 @@ async fn get_that_writes_has_to_be_registered_as_such() {
 }
 
 #[test]
-fn routes_write_unless_they_read() {
+fn routes_write_unless_registered_as_reads() {
     for route in served() {
         let reads = route.method == http::Method::GET || route.reads;
         assert!(route.writes || reads, "{} {}", route.method, route.path);

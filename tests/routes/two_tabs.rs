@@ -1,10 +1,10 @@
-//! `If-Match`: the second of two tabs overwrites nothing. And `units`, on the way in.
+//! `If-Match`: the second of two tabs overwrites nothing. And `units` of lengths in requests.
 
 use bespoke_tests::support::App;
 use serde_json::json;
 
 #[tokio::test]
-async fn the_second_of_two_tabs_is_told() {
+async fn outdated_tab_gets_412() {
     let app = App::new().await;
     let person = app.person("jane").await;
     for (kind, body) in [
@@ -42,7 +42,7 @@ async fn the_second_of_two_tabs_is_told() {
             .jwt(&person.token)
             .header("if-none-match", now.header("etag"));
         assert_eq!(unchanged.send().await.status, 304);
-        // Who may not is told that first.
+        // A missing permission is reported first.
         let eve = app.person(&format!("eve-{kind}")).await;
         let theirs = app
             .patch(&path)
@@ -54,7 +54,7 @@ async fn the_second_of_two_tabs_is_told() {
 }
 
 #[tokio::test]
-async fn lengths_are_converted_on_the_way_in() {
+async fn units_of_lengths_are_converted() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let body = json!({ "name": "Jane", "measies": { "chest": 36.5, "shoulderSlope": 13 }, "units": "in" });

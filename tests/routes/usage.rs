@@ -6,7 +6,7 @@ use serde_json::json;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 #[tokio::test]
-async fn calls_are_counted_by_key_and_day_at_once() {
+async fn calls_are_counted_by_key_and_day() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let reader = app.key_with(&jane, 4, json!({ "scopes": ["sets:read"] })).await;
@@ -59,7 +59,7 @@ async fn calls_are_counted_by_key_and_day_at_once() {
 }
 
 #[tokio::test]
-async fn what_other_processes_counted_is_there_once_and_survives_the_merge() {
+async fn counts_of_other_processes_are_included_once() {
     let app = App::new().await;
     let other = app.another().await;
     let jane = app.person("jane").await;
@@ -73,7 +73,7 @@ async fn what_other_processes_counted_is_there_once_and_survives_the_merge() {
                 .expect_status(200);
         }
         process.clock.advance_ms(60_000);
-        // The next answer brings the counts out.
+        // The next response shows the counts.
         process
             .get("/whoami/key")
             .key(&jane.key)
@@ -107,7 +107,7 @@ async fn what_other_processes_counted_is_there_once_and_survives_the_merge() {
 }
 
 #[tokio::test]
-async fn a_read_stays_a_read() {
+async fn counting_a_read_commits_nothing() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let seq = |answer: bespoke_tests::support::Answer| answer.header("db-seq").to_owned();
@@ -119,7 +119,7 @@ async fn a_read_stays_a_read() {
 }
 
 #[tokio::test]
-async fn other_peoples_usage_is_theirs() {
+async fn foreign_usage_is_refused() {
     let app = App::new().await;
     let (jane, joe, admin) = (
         app.person("jane").await,
@@ -144,7 +144,7 @@ async fn other_peoples_usage_is_theirs() {
 }
 
 #[tokio::test]
-async fn answers_say_what_is_left_and_too_many_calls_are_refused() {
+async fn headers_show_the_rest_and_excess_calls_are_refused() {
     let app = App::with(&[("BACKEND_LIMIT_CALLERS", "5"), ("BACKEND_LIMIT_PUBLIC_READS", "7")]).await;
     let jane = app.person("jane").await;
     app.clock.advance_ms(60_000);
@@ -164,7 +164,7 @@ async fn answers_say_what_is_left_and_too_many_calls_are_refused() {
     let refused = app.get("/whoami/key").key(&jane.key).send().await;
     assert_eq!(refused.header("retry-after"), "12");
     refused.expect_error(429, "tooManyRequests");
-    // The account is the same by token.
+    // With a token it is the same account.
     app.get("/account/jwt")
         .jwt(&jane.token)
         .send()
@@ -185,7 +185,7 @@ async fn answers_say_what_is_left_and_too_many_calls_are_refused() {
 }
 
 #[tokio::test]
-async fn strangers_write_twice_as_much_at_once_as_in_a_minute() {
+async fn public_writes_have_a_burst_of_two_minutes() {
     let app = App::with(&[("BACKEND_LIMIT_PUBLIC_WRITES", "2")]).await;
     let try_to = || {
         app.post("/signin")
@@ -202,7 +202,7 @@ async fn strangers_write_twice_as_much_at_once_as_in_a_minute() {
 }
 
 #[tokio::test]
-async fn who_has_measurements_checked_reads() {
+async fn checks_of_measurements_count_as_reads() {
     let app = App::with(&[
         ("BACKEND_LIMIT_PUBLIC_WRITES", "1"),
         ("BACKEND_LIMIT_PUBLIC_READS", "3"),
@@ -221,7 +221,7 @@ async fn who_has_measurements_checked_reads() {
 }
 
 #[tokio::test]
-async fn the_calls_of_a_day_end_and_come_back_the_next() {
+async fn daily_quota_is_restored_the_next_day() {
     let app = App::with(&[("BACKEND_APIKEY_CALLS_PER_DAY", "3")]).await;
     let jane = app.person("jane").await;
     for _ in 0..3 {
@@ -230,7 +230,7 @@ async fn the_calls_of_a_day_end_and_come_back_the_next() {
     let refused = app.get("/whoami/key").key(&jane.key).send().await;
     assert_eq!(refused.header("retry-after"), "86400");
     refused.expect_error(429, "quotaExceeded");
-    // A token is no key, and another key has calls of its own.
+    // A token is not a key, and another key has its own calls.
     app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200);
     let other = app.key_with(&jane, 1, json!({ "expiresIn": 200_000 })).await;
     app.get("/whoami/key").key(&other).send().await.expect_status(200);
@@ -239,7 +239,7 @@ async fn the_calls_of_a_day_end_and_come_back_the_next() {
 }
 
 #[tokio::test]
-async fn processes_and_parallel_calls_share_the_quota_of_a_day() {
+async fn processes_share_the_daily_quota() {
     let settings = &[("BACKEND_APIKEY_CALLS_PER_DAY", "20")];
     let app = App::with(settings).await;
     let jane = app.person("jane").await;
@@ -250,7 +250,7 @@ async fn processes_and_parallel_calls_share_the_quota_of_a_day() {
     });
     let answers = futures_util::future::join_all(calls).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 20);
-    // Neither a report of the calls nor its merge makes room.
+    // Neither a report of the calls nor its merge frees a call.
     for _ in 0..3 {
         app.clock.advance_ms(60_000);
         for process in [&app, &other] {
@@ -263,7 +263,7 @@ async fn processes_and_parallel_calls_share_the_quota_of_a_day() {
 }
 
 #[tokio::test]
-async fn reservations_near_a_large_quota_are_few_and_settled() {
+async fn reservations_near_a_large_quota_are_few() {
     let settings = &[
         ("BACKEND_APIKEY_CALLS_PER_DAY", "3000"),
         ("BACKEND_LIMIT_CALLERS", "100000"),
@@ -288,7 +288,7 @@ async fn reservations_near_a_large_quota_are_few_and_settled() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_limited_by_address() {
+async fn wrong_keys_are_limited_per_address() {
     let app = App::with(&[("BACKEND_LIMIT_PUBLIC_WRITES", "5")]).await;
     let jane = app.person("jane").await;
     let from = "192.0.2.1";
@@ -322,7 +322,7 @@ async fn wrong_keys_are_limited_by_address() {
 }
 
 #[tokio::test]
-async fn an_administrator_gives_an_account_more_calls_a_day_or_fewer() {
+async fn administrator_changes_the_daily_quota() {
     let app = App::with(&[("BACKEND_APIKEY_CALLS_PER_DAY", "3")]).await;
     let (jane, admin) = (app.person("jane").await, app.person_as("root", "admin").await);
     let path = format!("/admin/user/{}/jwt", jane.id);
@@ -359,7 +359,7 @@ async fn an_administrator_gives_an_account_more_calls_a_day_or_fewer() {
 }
 
 #[tokio::test]
-async fn administrators_see_who_calls_most() {
+async fn administrator_lists_the_busiest_accounts() {
     let app = App::new().await;
     let (jane, john) = (app.person("jane").await, app.person("john").await);
     let admin = app.person_as("root", "admin").await;
@@ -392,9 +392,9 @@ async fn administrators_see_who_calls_most() {
     assert_eq!(
         usage("").await.expect_status(200)["keys"],
         all["keys"],
-        "no count twice"
+        "a count was applied twice"
     );
-    // An ended key has no name, and a removed account is gone.
+    // A revoked key has no name, and a deleted account is missing.
     let path = format!("/apikeys/{}/jwt", john.key.id);
     app.delete(&path).jwt(&john.token).send().await.expect_status(204);
     assert_eq!(
@@ -425,7 +425,7 @@ async fn administrators_see_who_calls_most() {
 }
 
 #[tokio::test]
-async fn without_limits_nothing_is_said_of_them() {
+async fn disabled_limits_send_no_headers() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off"), ("BACKEND_LIMIT_CALLERS", "1")]).await;
     let jane = app.person("jane").await;
     for _ in 0..3 {
@@ -435,7 +435,7 @@ async fn without_limits_nothing_is_said_of_them() {
 }
 
 #[tokio::test]
-async fn an_account_sees_the_calls_with_each_key_and_with_tokens() {
+async fn usage_is_listed_by_key_and_for_tokens() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let john = app.person("john").await;
@@ -455,7 +455,7 @@ async fn an_account_sees_the_calls_with_each_key_and_with_tokens() {
                 "lastSeen": "2026-01-01T12:00:00.000Z" },
         ])
     );
-    // The two keys were made with the token.
+    // The two keys were created with the token.
     assert_eq!(
         usage["tokens"],
         json!({ "usage": day(2, 0), "calls": 2, "lastSeen": "2026-01-01T00:00:00.000Z" })

@@ -4,7 +4,7 @@ use bespoke_tests::support::App;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_profile_is_for_everybody_by_every_id_but_the_address() {
+async fn profile_is_public_by_id_and_name_only() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let body = json!({ "bio": "I *sew*", "username": "Jane Doe" });
@@ -29,7 +29,7 @@ async fn a_profile_is_for_everybody_by_every_id_but_the_address() {
                 "role": "user", "username": "Jane Doe", "uuid": jane.uuid } })
         );
     }
-    // Defect D56: the address would tell who has an account.
+    // In the original, a search by address revealed the existence of an account.
     for nobody in [
         jane.email.as_str(),
         "jane%40freesewing.dev",
@@ -53,7 +53,7 @@ async fn a_profile_is_for_everybody_by_every_id_but_the_address() {
 }
 
 #[tokio::test]
-async fn an_account_that_cannot_be_used_is_not_shown() {
+async fn unusable_account_is_hidden() {
     let app = App::new().await;
     let admin = app.person_as("root", "admin").await;
     let jane = app.person("jane").await;
@@ -85,8 +85,8 @@ async fn an_account_that_cannot_be_used_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_card_is_a_picture_and_nothing_more() {
-    // Defect D50.
+async fn card_is_a_safe_picture() {
+    // In the original, a name could contain markup.
     let app = App::new().await;
     let jane = app.person("jane").await;
     let name = "</text><script>alert(1)</script>&\"'";
@@ -119,8 +119,8 @@ async fn a_card_is_a_picture_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn what_an_account_has_is_for_its_owner_and_from_level_6_on() {
-    // Defects D37 and D73.
+async fn account_data_require_owner_or_level_6() {
+    // In the original, any caller could read this.
     let app = App::new().await;
     let jane = app.person("jane").await;
     let set = json!({ "name": "Me", "measies": { "chest": 930 } });
@@ -171,7 +171,7 @@ async fn what_an_account_has_is_for_its_owner_and_from_level_6_on() {
         let path = format!("/users/{id}/jwt");
         app.get(&path).jwt(&support.token).send().await.expect_status(200);
     }
-    // A key with a level of its own, and one with scopes.
+    // A key with its own level, and one with scopes.
     let low = app.key(&support, 5).await;
     let path = format!("/users/{}/key", jane.id);
     app.get(&path)

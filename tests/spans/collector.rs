@@ -21,7 +21,7 @@ use tokio::sync::watch;
 /// The longest wait for spans, which ends a test that would hang.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 
-/// A span as the tests look at it.
+/// The parts of a span that the tests check.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
     pub(crate) name: String,
@@ -34,13 +34,13 @@ pub(crate) struct Span {
     pub(crate) has_failed: bool,
 }
 
-/// What a collector was sent.
+/// The data that a collector received.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     pub(crate) spans: Vec<Span>,
     pub(crate) headers: Vec<HeaderMap>,
     pub(crate) resource: BTreeMap<String, String>,
-    /// The bodies as they came.
+    /// The bodies as they arrived.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -55,7 +55,7 @@ impl Received {
     }
 }
 
-/// Serves `router` on a free port, on a runtime of its own, until it is dropped.
+/// Serves `router` on a free port, on its own runtime, until it is dropped.
 pub(crate) struct StandIn {
     pub(crate) address: SocketAddr,
     runtime: Option<Runtime>,
@@ -130,10 +130,10 @@ impl Collector {
         let mut arrivals = self.arrivals.clone();
         let first = arrivals.wait_for(|count| *count > 0);
         let waited = tokio::time::timeout(ARRIVAL_LIMIT, first).await;
-        waited.expect("spans arrive").expect("the collector runs");
+        waited.expect("spans arrive").expect("the collector is running");
     }
 
-    /// Everything until now.
+    /// Everything so far.
     pub(crate) fn received(&self) -> Received {
         std::mem::take(&mut *self.received.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! Spans as a collector gets them, and the trace of a request in the log and in calls of other services.
+//! Spans as a collector receives them, and the trace of a request in the log and in calls to other services.
 
 pub(crate) mod collector;
 mod outside;
@@ -15,11 +15,11 @@ use self::collector::{Collector, Received, Span};
 use self::outside::{Arrived, Outside};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-/// Ids of spans of callers.
+/// Span ids of callers.
 const SIGNUP: &str = "b7ad6b7169203331";
 const LIST: &str = "b7ad6b7169203332";
 const ISSUE: &str = "b7ad6b7169203333";
-/// Attributes that spans may have: none of them depends on a person.
+/// The allowed attributes of spans: none depends on a person.
 const ATTRIBUTES: [&str; 9] = [
     "bespoke.function",
     "bespoke.head.moved",
@@ -33,7 +33,7 @@ const ATTRIBUTES: [&str; 9] = [
 ];
 const EMAIL: &str = "jane@freesewing.dev";
 
-/// A server on a bucket of S3, with GitHub, and what is outside of it.
+/// A server with a bucket of S3 and GitHub, and the stand-ins of both.
 struct Setup {
     outside: Outside,
     settings: Vec<(String, String)>,
@@ -62,7 +62,7 @@ impl Setup {
         }
     }
 
-    /// Sends three requests of the trace [`TRACE`] and some others, and gives the log.
+    /// Sends three requests of the trace [`TRACE`] and some others, and returns the log.
     fn run(&self, flags: &str) -> String {
         let folder = tempdir().unwrap();
         let settings: Vec<_> = self.settings.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -233,7 +233,7 @@ fn request_lines_have_the_trace_and_no_query() {
         );
         assert_eq!(line["request_id"].as_str().unwrap().len(), 36);
     }
-    // Without spans of its own the process passes the trace of its caller on.
+    // A process without its own spans forwards the trace of its caller.
     let expected = format!("00-{TRACE}-{SIGNUP}-01");
     let arrived = setup.outside.arrived();
     assert!(arrived.iter().any(|request| traceparent(request) == Some(&expected)));
@@ -255,7 +255,7 @@ fn unsampled_parent_has_no_spans() {
     let log = setup.run("00");
     let received = collector.received();
     assert!(received.of_trace(TRACE).is_empty(), "{received:#?}");
-    // The requests without a caller are there, under the ids of the log.
+    // The requests without a caller are present, under the ids of the log.
     let signup = received.spans.iter().find(|span| span.name == "POST /signup").unwrap();
     assert_eq!(signup.parent_id, "");
     assert!(
@@ -265,7 +265,7 @@ fn unsampled_parent_has_no_spans() {
 }
 
 #[test]
-fn collector_that_is_away_changes_nothing() {
+fn missing_collector_changes_no_response() {
     let gone = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let setup = Setup::new(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{gone}")),
@@ -279,7 +279,7 @@ fn collector_that_is_away_changes_nothing() {
 }
 
 #[test]
-fn unusable_endpoint_is_reported_and_the_server_runs() {
+fn unusable_endpoint_is_reported_and_the_server_starts() {
     for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
         let log = Setup::new(&[(name, "http://user:password-of-the-collector@ho st/")]).run("01");
         assert!(log.contains("spans are not exported") && log.contains(name), "{log}");
@@ -288,7 +288,7 @@ fn unusable_endpoint_is_reported_and_the_server_runs() {
 }
 
 #[test]
-fn absurd_numbers_of_the_export_are_bounded() {
+fn extreme_export_settings_are_bounded() {
     let collector = Collector::start();
     let url = collector.server.url();
     let log = Setup::new(&[
@@ -303,7 +303,7 @@ fn absurd_numbers_of_the_export_are_bounded() {
 }
 
 #[test]
-fn export_that_is_off_connects_to_nothing() {
+fn disabled_export_opens_no_connection() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     for off in [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")] {

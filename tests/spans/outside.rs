@@ -1,4 +1,4 @@
-//! The services that a server calls: a bucket of S3 and GitHub, as far as the tests need them.
+//! Stand-ins for the services that a server calls: a bucket of S3 and GitHub, as far as the tests need them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,7 +46,7 @@ impl Outside {
         }
     }
 
-    /// The requests until now.
+    /// The requests so far.
     pub(super) fn arrived(&self) -> Vec<Arrived> {
         self.shared
             .arrived

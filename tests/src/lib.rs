@@ -1,6 +1,6 @@
-//! The tests that need more than one crate, and what they stand on.
+//! Tests that need more than one crate, and their support code.
 //!
-//! [`support`] drives built binaries the way their host would. It knows the host's protocol and nothing of our routes.
-//! To add one more host, give it a module there and prove it against `examples/echo.rs`.
+//! [`support`] runs built binaries as their host would. It implements the host's protocol and knows none of our routes.
+//! To add another host, give it a module there and test it with `examples/echo.rs`.
 
 pub mod support;

@@ -13,7 +13,7 @@ use super::conversion::{Converted, Fields, RowContext, TABLES, Table, shown};
 use super::legacy_cipher::LegacyCipher;
 use super::source::{RawRows, Source};
 
-/// The number of batches that wait: one is written, one waits, one is prepared. More would only take memory.
+/// The number of batches in the channel: while one is written, one waits and one is prepared. More would only take memory.
 const WAITING: usize = 1;
 
 /// Reads, decrypts and converts the legacy database.
@@ -28,8 +28,8 @@ pub(super) struct Pipeline {
     pub(super) rows: usize,
 }
 
-/// Prepares all batches on a thread, beginning after the progress of each table. The thread ends when the receiver is
-/// dropped.
+/// Prepares all batches on another thread. Each table continues after its last row in `reached`. The thread ends when
+/// the receiver is dropped.
 pub(super) fn start(pipeline: Pipeline, reached: Vec<(String, i64)>) -> mpsc::Receiver<Result<Batch>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::spawn(move || {

@@ -61,7 +61,7 @@ async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>
 
 /// Read a bookmark
 ///
-/// Only the caller's own bookmarks, at every level.
+/// Only the caller's own bookmarks, regardless of the level.
 #[utoipa::path(get, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "readBookmark",
     responses(
         (status = 200, description = "The bookmark.", body = BookmarkResponse),
@@ -79,7 +79,7 @@ async fn read(caller: Caller<READ_SOME>, session: Session, id: Id) -> Result<Res
 
 /// Remove a bookmark
 ///
-/// Only the caller's own bookmarks, at every level.
+/// Only the caller's own bookmarks, regardless of the level.
 #[utoipa::path(delete, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "deleteBookmark",
     responses(
         (status = 204, description = "The bookmark was removed."),

@@ -22,7 +22,7 @@ pub(crate) struct BookmarkChanges {
 
 /// Change a bookmark
 ///
-/// Only the caller's own bookmarks, at every level. Invalid fields do not fail the request; `ignored` lists them.
+/// Only the caller's own bookmarks, regardless of the level. Invalid fields do not fail the request; `ignored` lists them.
 #[utoipa::path(patch, path = "/bookmarks/{id}/{auth}", tag = "Bookmarks", operation_id = "updateBookmark",
     request_body = BookmarkChanges,
     responses(

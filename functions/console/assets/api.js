@@ -1,10 +1,10 @@
-// Calls of the API, from the same origin.
+// Calls to the API of the same origin.
 
 import * as session from './session.js';
 
 const ROOT = new URL('../', import.meta.url);
 
-/** A call that failed: `code` is the API's, or `unreachable` without an answer, or `missing` for a record that is not there. */
+/** A failed call: `code` is the error code of the API, `unreachable` if there was no response, or `missing` for a missing record. */
 export class ApiError extends Error {
   constructor(status, code, { retryAfter, body } = {}) {
     super(code);
@@ -12,11 +12,11 @@ export class ApiError extends Error {
   }
 }
 
-/** Where a path of the API is. */
+/** The URL of an API path. */
 export const url = (path) => new URL(path.replace(/^\//, ''), ROOT);
 
 /**
- * Calls the API. `body` is sent as JSON, or as it is with `type`. Gives `{ data, etag }`.
+ * Calls the API. `body` is sent as JSON, or unchanged with `type`. Returns `{ data, etag }`.
  *
  * Throws an `ApiError`.
  */
@@ -53,12 +53,12 @@ function failure(answer, data) {
 
 let again = null;
 
-/** Sets what asks somebody to sign in again when the token is no longer taken; it gives whether that was done. */
+/** Sets the function that asks the user to sign in again when the token is rejected. It returns whether the user did. */
 export const onexpired = (ask) => {
   again = ask;
 };
 
-/** The same with the token of who is signed in. Where it is no longer taken, asks to sign in again, and goes on. */
+/** Calls the API with the token of the session. If the token is rejected, asks the user to sign in again, and repeats the call. */
 export async function mine(method, path, options = {}) {
   try {
     return await call(method, `${path}/jwt${options.query ?? ''}`, { ...options, token: session.token() });
@@ -70,8 +70,8 @@ export async function mine(method, path, options = {}) {
 }
 
 /**
- * One intention to make something: gives the headers that let it be sent again without being made twice, for as long as `body` stays
- * the same.
+ * An operation that creates something: returns the headers with which it can be repeated without creating it twice, as long as `body`
+ * stays the same.
  */
 export function intention() {
   let [key, before] = [];

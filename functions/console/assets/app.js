@@ -1,4 +1,4 @@
-// Puts the page together: what stands on every page, and who is asked to sign in again.
+// Assembles the page: its frame, and the sign-in after the token was rejected.
 
 import { mine, onexpired } from './api.js';
 import { button, el, fill, link } from './dom.js';
@@ -23,7 +23,7 @@ const ADMIN_PLACES = [
   ['admin/outbox', 'nav.outbox'],
   ['admin/audit', 'nav.audit'],
 ];
-/** Pages that stand in the list by another name. */
+/** Pages whose entry in the menu has another name. */
 const BELOW = { 'keys/new': 'keys', 'keys/one': 'keys', 'sets/new': 'sets', 'sets/one': 'sets', 'sets/import': 'sets', 'admin/user': 'admin/users' };
 
 const app = document.getElementById('app');
@@ -96,7 +96,7 @@ function draw() {
   drawFooter();
 }
 
-/** The address says which page it is, so the link must not change it. */
+/** The address names the current page, so this link must not change it. */
 function skip(event) {
   event.preventDefault();
   main.focus();
@@ -109,7 +109,7 @@ async function signOut() {
   say(t('signedout'));
 }
 
-/** Whether the token of an earlier page is still taken; without an answer it is kept. */
+/** Checks whether the token of an earlier page is still valid. Without a response it is kept. */
 async function check() {
   if (!session.token()) return;
   try {

@@ -1,19 +1,19 @@
-// Asks the API about what is being typed: what is odd, what cannot be, and whether it is enough for a design. The rules are the API's.
+// Checks the measurements while the user types: implausible and impossible values, and completeness for a design. The API has the rules.
 
 import { call } from './api.js';
 import { measureName } from './measures.js';
 import { t } from './text.js';
 
-/** How long nothing has to be typed before the API is asked, in milliseconds. */
+/** The pause in typing after which the API is called, in milliseconds. */
 const PAUSE_MS = 500;
 
-/** The measurements that can be sent, in the unit that is shown. */
+/** The measurements that can be sent, in the displayed unit. */
 export function sendable(measures) {
   const entries = measures.map((one) => [one.name, one.value()]).filter(([, value]) => Number.isFinite(value));
   return Object.fromEntries(entries);
 }
 
-/** Checks measurements whenever they change. `asked` gives `{ units, design }`; `tell` gets the answer, or null where there is none. */
+/** Checks measurements whenever they change. `asked` returns `{ units, design }`; `tell` gets the response, or null if there is none. */
 export class Checker {
   constructor(measures, asked, tell) {
     Object.assign(this, { measures, asked, tell });
@@ -21,14 +21,14 @@ export class Checker {
     this.fresh = new Set();
   }
 
-  /** After a pause. */
+  /** Checks after a pause. */
   later(measure) {
     if (measure) this.fresh.add(measure);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.now(), PAUSE_MS);
   }
 
-  /** At once. */
+  /** Checks immediately. */
   async now() {
     clearTimeout(this.timer);
     this.turn += 1;
@@ -56,7 +56,7 @@ export class Checker {
     }
   }
 
-  /** Of what was typed since the last answer, finds what cannot be, and checks the rest. */
+  /** Finds impossible values among those typed since the last response, and checks the others. */
   async without() {
     for (const one of this.fresh) {
       try {
@@ -79,11 +79,11 @@ export class Checker {
     return data;
   }
 
-  /** Says at each field what is odd about it. */
+  /** Shows the warnings at their fields. */
   show(verdict) {
     const said = new Map();
     for (const warning of verdict.warnings) {
-      // A mix-up of units is about all of them: it is said once, above.
+      // A mix-up of units concerns all fields, so it is shown once, above them.
       if (warning.rule === 'unit') continue;
       for (const name of warning.measurements) said.set(name, { text: warningText(warning), kind: warning.severity });
     }
@@ -96,7 +96,7 @@ export class Checker {
   }
 }
 
-/** A warning of the API in the reader's language. */
+/** A warning of the API in the user's language. */
 export function warningText({ rule, measurements, message }) {
   const [larger, smaller] = measurements.map(measureName);
   if (rule === 'order') return t('warning.order', { larger, smaller });

@@ -1,11 +1,11 @@
-// Questions that have to be answered before the page goes on.
+// Dialogs that must be answered before the page continues.
 
 import { button, el, unique } from './dom.js';
 import { t } from './text.js';
 
 /**
- * Shows a dialog. `build` gets a function that closes it with a value, and gives what stands in it.
- * Resolves to that value; to undefined when it is left with Escape.
+ * Shows a dialog. `build` gets a function that closes it with a value, and returns its content.
+ * Resolves to that value, or to undefined if the user presses Escape.
  */
 export function show(title, build) {
   const id = unique('dialog');
@@ -28,7 +28,7 @@ export function show(title, build) {
   });
 }
 
-/** Asks before something that cannot be taken back. With `typed`, that text has to be entered first. */
+/** Asks before an action that cannot be undone. With `typed`, the user must type that text. */
 export function ask({ title, text, yes, typed }) {
   return show(title, (close) => {
     const go = button(yes, () => close(true), 'danger');

@@ -1,13 +1,13 @@
-// Builds elements. What is text stays text: nothing here reads markup, and the page's policy forbids that anybody does.
+// Creates elements. Text stays text: this module never parses markup, and the policy of the page forbids it.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** An element with attributes and children: `el('p', { class: 'hint' }, 'text', node)`. Functions are listeners, named `onclick`. */
+/** An element with attributes and children: `el('p', { class: 'hint' }, 'text', node)`. Functions become listeners, named `onclick`. */
 export function el(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }
 
-/** The same of a drawing. */
+/** An element of an SVG drawing. */
 export function svg(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
@@ -23,14 +23,14 @@ function filled(node, attributes, children) {
   return node;
 }
 
-/** Appends texts, nodes and lists of them; what is nothing is left out. */
+/** Appends texts, nodes and lists of them; skips null, undefined and false. */
 export function append(node, ...children) {
   const wanted = children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false);
   node.append(...wanted);
   return node;
 }
 
-/** Puts other children into a node. */
+/** Replaces the children of a node. */
 export function fill(node, ...children) {
   node.replaceChildren();
   return append(node, ...children);
@@ -38,7 +38,7 @@ export function fill(node, ...children) {
 
 let last = 0;
 
-/** An id that no other element has. */
+/** A unique id for an element. */
 export function unique(stem) {
   last += 1;
   return `${stem}-${last}`;
@@ -49,18 +49,18 @@ export function link(path, ...children) {
   return el('a', { href: `#/${path}` }, ...children);
 }
 
-/** A heading of a page: the router moves the focus there. */
+/** The heading of a page; the router moves the focus to it. */
 export function heading(text) {
   return el('h1', { tabindex: '-1' }, text);
 }
 
-/** A part of a page with a heading. */
+/** A section of a page, with a heading. */
 export function section(title, ...children) {
   const id = unique('section');
   return el('section', { class: 'card', 'aria-labelledby': id }, el('h2', { id }, title), ...children);
 }
 
-/** A button that does something, and does not begin again before that is done. */
+/** A button with an action. It is disabled until the action is complete. */
 export function button(text, work, kind = '') {
   const node = el('button', { type: 'button', class: `button ${kind}`.trim() }, text);
   node.addEventListener('click', async () => {

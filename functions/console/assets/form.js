@@ -1,10 +1,10 @@
-// Fields with labels, and forms that say what is wrong where it is wrong.
+// Fields with labels, and forms that show errors at their fields.
 
 import { el, fill, unique } from './dom.js';
 import { hush } from './notice.js';
 import { sentence, t } from './text.js';
 
-/** A field: `{ node, input, fail(text) }`. `control` is the element in it, a text input where it is left out. */
+/** A field: `{ node, input, fail(text) }`. `control` is its element, by default a text input. */
 export function field({ label, hint, control, aside, ...attributes }) {
   const id = unique('field');
   const input = control ?? el('input', { type: 'text', ...attributes });
@@ -23,18 +23,18 @@ export function field({ label, hint, control, aside, ...attributes }) {
   return { node: el('div', { class: 'field' }, el('label', { for: id }, label), hints, inside, problem), input, fail };
 }
 
-/** A choice of one from `[value, text]`. */
+/** A select element with `[value, text]`. */
 export function choice({ label, hint, options, value, ...attributes }) {
   const items = options.map(([code, text]) => el('option', { value: code, selected: code === value }, text));
   return field({ label, hint, control: el('select', attributes, items) });
 }
 
-/** A text of several lines. */
+/** A text area. */
 export function area({ label, hint, value = '', ...attributes }) {
   return field({ label, hint, control: el('textarea', { rows: '4', ...attributes, value }) });
 }
 
-/** A box to tick. */
+/** A checkbox. */
 export function tick({ label, hint, checked = false, ...attributes }) {
   const id = unique('tick');
   const input = el('input', { type: 'checkbox', id, checked, 'aria-describedby': hint ? `${id}-hint` : null, ...attributes });
@@ -42,7 +42,7 @@ export function tick({ label, hint, checked = false, ...attributes }) {
   return { node: el('div', { class: 'tick' }, input, text), input };
 }
 
-/** One of several, each with an explanation: `[value, label, hint]`. */
+/** Radio buttons, each with an explanation: `[value, label, hint]`. */
 export function radios({ legend, name, options, value }) {
   const inputs = options.map(([code, label, hint]) => tick({ label, hint, type: 'radio', name, value: code, checked: code === value }));
   const node = el('fieldset', {}, el('legend', {}, legend), inputs.map((one) => one.node));
@@ -50,8 +50,8 @@ export function radios({ legend, name, options, value }) {
 }
 
 /**
- * A form. `fields` by name; `places` says at which field an error code belongs. `send` does it; what it throws is shown, and what was
- * typed stays.
+ * A form. `fields` are the fields by name; `places` maps error codes to fields. `send` submits it; its exceptions are shown, and the
+ * input stays.
  */
 export function form({ fields = {}, places = {}, parts, submit, kind = 'primary', send }) {
   const problem = el('div', { class: 'form-problem', role: 'alert' });
@@ -77,7 +77,7 @@ export function form({ fields = {}, places = {}, parts, submit, kind = 'primary'
   return { node, go };
 }
 
-/** Whether nothing is empty that must not be; else says so, and goes there. */
+/** Whether all required fields are filled. Otherwise shows the error and moves the focus there. */
 function complete(fields) {
   const empty = Object.values(fields).filter(({ input }) => input.required && !input.value.trim());
   for (const one of empty) one.fail(t('needed'));

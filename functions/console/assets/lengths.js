@@ -1,4 +1,4 @@
-// Lengths as people type and read them. What they mean for a body, the API says.
+// Lengths as users type and read them. The API decides whether they are plausible.
 
 import { language } from './text.js';
 
@@ -14,14 +14,14 @@ const FRACTIONS = { '¼': '1/4', '½': '1/2', '¾': '3/4', '⅛': '1/8', '⅜': 
 /** A length in another unit. */
 export const convert = (value, from, to) => (value * MILLIMETRES[from]) / MILLIMETRES[to];
 
-/** A number as it stands in a field. */
+/** A number in the format of a field. */
 export function shown(value) {
   return new Intl.NumberFormat(language(), { maximumFractionDigits: SHOWN_DIGITS, useGrouping: false }).format(value);
 }
 
 /**
- * The number that somebody has typed: with a point or a comma, or with a fraction as on a tape (`36 1/2`, `36½`).
- * Null for nothing, NaN for what is no number.
+ * The number that the user has typed: with a point or a comma, or with a fraction as on a tape measure (`36 1/2`, `36½`).
+ * Null for an empty text, NaN for an invalid one.
  */
 export function typed(text) {
   const plain = text.replace(/[¼½¾⅛⅜⅝⅞⅓⅔]/g, (sign) => ` ${FRACTIONS[sign]}`).replace(/\s+/g, ' ').trim();

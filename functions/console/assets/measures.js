@@ -1,10 +1,10 @@
-// The fields of measurements: an order to measure in, names, units, what was typed.
+// The fields of measurements: order, names, units, typed values.
 
 import { el, unique } from './dom.js';
 import { convert, shown, typed } from './lengths.js';
 import { has, t } from './text.js';
 
-/** Where a measurement is taken. One that is in no group stands at the end. */
+/** The part of the body of each measurement. Those without a group are at the end. */
 const GROUPS = {
   'group.head': ['head', 'neck', 'shoulderToShoulder', 'shoulderSlope'],
   'group.arms': ['shoulderToElbow', 'shoulderToWrist', 'biceps', 'wrist'],
@@ -16,7 +16,7 @@ const GROUPS = {
 
 const DEGREES = 'degrees';
 
-/** What a measurement is called. */
+/** The name of a measurement. */
 export const measureName = (name) => (has(`m.${name}`) ? t(`m.${name}`) : name);
 
 /** The measurements that the API knows, in groups: `[title, [measurement]]`. */
@@ -28,7 +28,7 @@ export function grouped(known) {
   return rest.length > 0 ? [...groups, ['group.rest', rest]] : groups;
 }
 
-/** One field. It remembers what is stored, so that only what was typed is sent. */
+/** One field. It remembers the stored value, so that only changes are sent. */
 export class Measure {
   constructor({ name, unit, adult }, stored, units, onchange) {
     const id = unique('measure');
@@ -51,12 +51,12 @@ export class Measure {
     this.inUnits(units, units);
   }
 
-  /** What is in the field, in the unit that is shown; null for nothing, NaN for no number. */
+  /** The value of the field in the displayed unit; null if it is empty, NaN if it is not a number. */
   value() {
     return typed(this.input.value);
   }
 
-  /** Shows another unit. What was typed is converted with it. */
+  /** Changes the displayed unit, and converts the typed value. */
   inUnits(units, before) {
     const to = (value, from) => (this.isLength ? convert(value, from, units) : value);
     const value = this.edited ? this.value() : this.stored;
@@ -66,11 +66,11 @@ export class Measure {
     const { min, max } = this.adult;
     const sign = this.isLength ? ` ${units}` : '°';
     const rounded = (value) => shown(Math.round(to(value, 'mm') * 10) / 10);
-    // Where all that are known are alike, it would be no range.
+    // If all known values are equal, they do not make a range.
     this.range.textContent = min === max ? '' : t('measure.adults', { min: rounded(min), max: rounded(max) + sign });
   }
 
-  /** Takes what is stored now; what was typed in the field is done with. */
+  /** Sets the stored value, and discards the typed one. */
   settle(stored, units) {
     this.stored = stored ?? null;
     this.edited = false;
@@ -78,7 +78,7 @@ export class Measure {
     this.inUnits(units, units);
   }
 
-  /** Says something at the field: `bad` about what cannot be taken, `warning` or `hint` about what looks odd. */
+  /** Shows a message at the field: `bad` for invalid values, `warning` or `hint` for implausible ones. */
   say(text, kind) {
     if (this.note.textContent === text && this.note.dataset.kind === kind) return;
     this.note.textContent = text;

@@ -1,14 +1,14 @@
-// The parts in which a large export is imported.
+// Splits a large export into parts for the import.
 
-/** The largest part, in bytes. AWS Lambda takes events of 6 MB, in which each quotation mark of a body takes two bytes. */
+/** The largest part, in bytes. AWS Lambda accepts events of 6 MB, in which each quotation mark of a body takes two bytes. */
 const MAX_PART_BYTES = 2_900_000;
-/** Most records in a part. The API takes 5,000. */
+/** Most records in a part. The API accepts 5,000. */
 const MAX_PART_RECORDS = 2_000;
-/** Most commas and brackets in a part. The API counts them before it parses a body, and takes 100,000. */
+/** Most commas and brackets in a part. The API counts them before it parses a body, and accepts 100,000. */
 const MAX_PART_SEPARATORS = 80_000;
 const LISTS = ['sets', 'patterns', 'bookmarks'];
 
-/** Splits the text of an export into texts that the API takes one after the other; each is an export itself. */
+/** Splits the text of an export into texts that the API accepts one after the other; each is an export itself. */
 export function parts(text) {
   if (bytesOf(text) <= MAX_PART_BYTES && separatorsOf(text) <= MAX_PART_SEPARATORS) return [text];
   const file = read(text);
@@ -20,7 +20,7 @@ export function parts(text) {
   return [...account, ...lists.flatMap((list) => split(file[list]).map((records) => part({ [list]: records })))];
 }
 
-/** The object in the text; null when there is none, which the API explains. */
+/** The object in the text; null if there is none, so that the API explains the error. */
 function read(text) {
   try {
     const file = JSON.parse(text);

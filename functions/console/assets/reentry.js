@@ -1,4 +1,4 @@
-// Signing in again where the token is no longer taken, without leaving the page: what was typed stays.
+// Signing in again after the token was rejected, without leaving the page, so that the input stays.
 
 import { call } from './api.js';
 import { show } from './dialog.js';
@@ -9,7 +9,7 @@ import { t } from './text.js';
 
 let asking = null;
 
-/** Asks; gives whether somebody is signed in again, as the same account. */
+/** Asks the user to sign in; returns whether the same account is signed in again. */
 export function signInAgain() {
   if (!session.account()) return Promise.resolve(false);
   asking ??= ask().finally(() => {
@@ -19,7 +19,7 @@ export function signInAgain() {
 }
 
 function ask() {
-  // The number of an account stays, whatever it is called elsewhere by now.
+  // The id of an account never changes, but its name may have been changed elsewhere.
   const { id, username } = session.account();
   return show(t('reentry.title'), (close) => {
     const password = field({ label: t('password'), type: 'password', autocomplete: 'current-password', required: true });

@@ -1,11 +1,11 @@
-// From the address to a page. Pages are behind the `#`; links of mails are paths below the folder of the console.
+// Selects a page by the address. Pages are behind the `#`; links of mails are paths below the folder of the console.
 
 import { button, el, fill, heading, link } from './dom.js';
 import { hush } from './notice.js';
 import * as session from './session.js';
 import { sentence, t } from './text.js';
 
-/** What everybody may see: the first part of the path, and its module. */
+/** Public pages: the first part of the path, and its module. */
 const OPEN = {
   signin: 'signin',
   signup: 'signup',
@@ -17,7 +17,7 @@ const OPEN = {
   'newsletter/unsubscribe': 'newsletter',
 };
 
-/** What needs an account. */
+/** Pages that require an account. */
 const CLOSED = {
   consent: 'consent',
   'confirm/emailchange': 'confirm-email',
@@ -40,7 +40,7 @@ const CLOSED = {
 
 const FOLDER = new URL('./', import.meta.url).pathname;
 
-/** Where the address leads: `{ path, rest, query }`. */
+/** The page of the address: `{ path, rest, query }`. */
 export function place() {
   const below = location.pathname.slice(FOLDER.length).replace(/\/$/, '').toLowerCase();
   const said = below && !location.hash ? below + location.search : location.hash.replace(/^#\/?/, '');
@@ -52,7 +52,7 @@ export function place() {
   return { path: known ?? path, rest, query: new URLSearchParams(search) };
 }
 
-/** What no browser has written is taken as it is. */
+/** An invalid encoding stays as it is. */
 function decoded(text) {
   try {
     return decodeURIComponent(text);
@@ -61,7 +61,7 @@ function decoded(text) {
   }
 }
 
-/** Goes to a page, and forgets the link of a mail. Resolves when the page stands. */
+/** Goes to a page, and forgets the link of a mail. Resolves when the page is rendered. */
 export function go(path) {
   const address = `${FOLDER}#/${path}`;
   const inPlace = location.pathname !== FOLDER || location.search || location.hash === `#/${path}`;
@@ -75,7 +75,7 @@ let turn = 0;
 let guard = null;
 let shown = '';
 
-/** Begins, with the element that pages stand in. */
+/** Starts the router, with the element that contains the pages. */
 export function start(node) {
   main = node;
   addEventListener('hashchange', leave);
@@ -85,12 +85,12 @@ export function start(node) {
   return open(true);
 }
 
-/** A page with unsaved changes is asked before it is left. */
+/** Pages with unsaved changes register a question that is asked before they are left. */
 export function keep(dirty, ask) {
   guard = { dirty, ask };
 }
 
-/** Whether nobody objects to leaving the page. */
+/** Whether the page may be left. */
 export async function mayLeave() {
   return !guard?.dirty() || guard.ask();
 }
@@ -106,12 +106,12 @@ async function leave() {
   await open();
 }
 
-/** Where somebody wanted to go who had to sign in first. */
+/** The page to show after the sign-in. */
 let wanted = null;
 
-/** Goes on after a sign-in. */
+/** Continues after a sign-in. */
 export function enter() {
-  // The link of a mail that only its owner can use.
+  // The link of a mail that requires its owner's session.
   if (place().path === 'confirm/emailchange') return open();
   const path = session.account().consent > 0 ? (wanted ?? 'keys') : 'consent';
   wanted = null;
@@ -155,7 +155,7 @@ async function build(at) {
     const { page } = await import(`./pages/${name}.js`);
     return await page(at);
   } catch (error) {
-    // A module that does not come is a server that does not answer.
+    // A module that cannot be loaded means that the server is unreachable.
     const said = error.code ? error : { code: 'unreachable' };
     if (!error.code) console.error(error);
     const again = error.code ? () => open() : reload;
@@ -167,7 +167,7 @@ async function build(at) {
   }
 }
 
-/** Begins anew once the server answers: as long as a document lives, browsers remember that a module of it did not come. */
+/** Reloads the document when the server responds again, because browsers remember that a module failed to load. */
 async function reload() {
   try {
     await fetch(FOLDER, { cache: 'no-store' });

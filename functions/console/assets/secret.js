@@ -1,4 +1,4 @@
-// A secret that is shown once, to be copied.
+// A secret that is shown once, for copying.
 
 import { button, el, link } from './dom.js';
 import { say } from './notice.js';
@@ -11,7 +11,7 @@ export function copied(label, text) {
       await navigator.clipboard.writeText(text);
       say(t('copied', { what: label }));
     } catch {
-      // Browsers allow it in secure contexts alone: then by hand.
+      // Browsers allow it in secure contexts only. Otherwise the user copies it by hand.
       getSelection().selectAllChildren(shown);
     }
   });
@@ -20,7 +20,7 @@ export function copied(label, text) {
   return el('div', { class: 'copied' }, el('span', { class: 'label' }, label), shown, copy);
 }
 
-/** The two halves of an API key, and how to try them. The secret is missing where the first answer was lost on its way. */
+/** The two parts of an API key, and a command to try them. The secret is missing if the first response was lost. */
 export function keyAndSecret(apikey) {
   if (!apikey.secret) {
     const title = el('h2', { tabindex: '-1' }, t('secret.title'));

@@ -1,11 +1,11 @@
-// Who is signed in, in this tab. The token is kept in sessionStorage: it ends with the tab, and no other site and no other tab
-// reads it.
+// The session of this tab. The token is kept in sessionStorage: it is deleted with the tab, and no other site or tab
+// can read it.
 
 import { inTab } from './store.js';
 
 const STORED = 'bespoke.session';
 
-/** Level from which accounts administer. */
+/** The lowest level of administrators. */
 const ADMIN = 'admin';
 
 let current = read();
@@ -26,7 +26,7 @@ function change(session) {
   for (const listener of listeners) listener();
 }
 
-/** Has a function called whenever who is signed in changes. */
+/** Registers a function that is called when the session changes. */
 export const onchange = (listener) => listeners.add(listener);
 
 /** The account, or null. */
@@ -35,14 +35,14 @@ export const account = () => current?.account ?? null;
 /** The token, or null. */
 export const token = () => current?.token ?? null;
 
-/** Whether the account administers. */
+/** Whether the account may administer. */
 export const isAdmin = () => account()?.role === ADMIN;
 
-/** Begins with what a sign-in answers. */
+/** Starts a session with the response to a sign-in. */
 export const begin = (answer) => change({ token: answer.token, account: answer.account });
 
-/** Takes the account as it is now. */
+/** Replaces the account by its current state. */
 export const update = (fresh) => current && change({ ...current, account: fresh });
 
-/** Ends. The API knows no sessions: a token that is forgotten is gone. */
+/** Ends the session. The API stores no sessions, so forgetting the token is enough. */
 export const end = () => change(null);

@@ -1,6 +1,6 @@
-// What the browser remembers: for this tab, or on this device. Where it is told to remember nothing, it lasts until the page is left.
+// Storage of the browser, for this tab or for this device. If the browser forbids it, values last until the page is left.
 
-/** A place to remember texts in. `area` gives the browser's; to ask for it fails where it is forbidden. */
+/** A store for texts. `area` returns the store of the browser; accessing it fails if it is forbidden. */
 function place(area) {
   const meanwhile = new Map();
   const attempt = (use, otherwise) => {

@@ -1,8 +1,8 @@
-// Tables that become lists of cards where there is little room. The roles keep them tables for screen readers in either form.
+// Tables that become lists of cards on narrow screens. The roles keep them tables for screen readers in both forms.
 
 import { el } from './dom.js';
 
-/** A table of `columns` (`[heading, row => cell]`) and `rows`; `empty` stands in its place when there are none. */
+/** A table of `columns` (`[heading, row => cell]`) and `rows`; `empty` is shown if there are no rows. */
 export function table({ caption, columns, rows, empty }) {
   if (rows.length === 0) return el('p', { class: 'empty' }, empty);
   const head = columns.map(([title]) => el('th', { role: 'columnheader', scope: 'col' }, title));
@@ -16,7 +16,7 @@ export function table({ caption, columns, rows, empty }) {
   );
 }
 
-/** Names and what belongs to them. */
+/** A list of names and values. */
 export function facts(pairs) {
   return el('dl', { class: 'facts' }, pairs.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
 }

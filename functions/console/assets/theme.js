@@ -1,10 +1,10 @@
-// Runs before anything is painted, so that the page does not flash in the other theme.
+// Runs before the first paint, so that the page does not flash in the other theme.
 (() => {
   let theme = null;
   try {
     theme = localStorage.getItem('bespoke.theme');
   } catch {
-    // The browser may remember nothing here.
+    // The browser may forbid the storage.
   }
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
 })();

@@ -1,11 +1,11 @@
-// Files that leave the page.
+// Downloads.
 
 import { el } from './dom.js';
 
-/** How long a file stays readable after it was handed to the browser, in milliseconds. */
+/** How long a file stays available after it was passed to the browser, in milliseconds. */
 const HAND_OVER_MS = 60_000;
 
-/** Lets the browser save something as a JSON file. */
+/** Lets the browser save a value as a JSON file. */
 export function download(content, name) {
   const blob = new Blob([`${JSON.stringify(content, null, 2)}\n`], { type: 'application/json' });
   const href = URL.createObjectURL(blob);

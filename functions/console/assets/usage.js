@@ -1,4 +1,4 @@
-// Calls by day: as bars to look at, as a table to read.
+// Calls by day: a bar chart, and a table.
 
 import { el, svg } from './dom.js';
 import { table } from './table.js';
@@ -8,10 +8,10 @@ const HEIGHT = 80;
 const STEP = 12;
 const DAY_MS = 86_400_000;
 
-/** Days that are shown. */
+/** Number of days that are shown. */
 export const DAYS = 30;
 
-/** The last days, today at the end; those without calls are not in the answer. */
+/** The last days, ending today. The response omits days without calls. */
 function days(usage) {
   const known = new Map(usage.map((one) => [one.day.slice(0, 10), one]));
   const today = Date.now();
@@ -21,7 +21,7 @@ function days(usage) {
   });
 }
 
-/** What was called on the last days. */
+/** The calls of the last days. */
 export function usageOf(report) {
   const all = days(report.usage);
   const most = Math.max(1, ...all.map((one) => one.calls));

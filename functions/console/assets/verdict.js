@@ -1,18 +1,18 @@
-// What the API says of all measurements together.
+// The result of the check of all measurements.
 
 import { warningText } from './checker.js';
 import { el, fill } from './dom.js';
 import { measureName } from './measures.js';
 import { list, number, sentence, t } from './text.js';
 
-/** A place that says it, aloud for screen readers. */
+/** The place of the result; screen readers announce it. */
 export class Verdict {
   constructor(designs) {
     this.needs = new Map(designs.map(({ name, required }) => [name, required.length]));
     this.node = el('div', { class: 'card verdict', role: 'status', 'aria-live': 'polite' });
   }
 
-  /** Shows an answer, or why there is none. */
+  /** Shows a result, or why there is none. */
   show(verdict, error) {
     if (!verdict) return this.say(el('p', {}, t('verdict.unknown'), ' ', sentence(error)));
     const count = Object.keys(verdict.measurements).length;
@@ -40,7 +40,7 @@ export class Verdict {
     );
   }
 
-  /** Says only what has changed: a screen reader would read the same again. */
+  /** Updates only texts that have changed, because a screen reader would repeat the others. */
   say(...parts) {
     const next = el('div', {}, parts);
     if (next.textContent !== this.node.textContent) fill(this.node, next);

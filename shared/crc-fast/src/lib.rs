@@ -1,12 +1,12 @@
-//! Checksums, as the SDK of S3 asks for them.
+//! Checksums for the SDK of S3, in place of the published crate `crc-fast`.
 //!
-//! **What it is for.** The crate of that name knows some forty checksums by a table of 16 or 32 KiB each, and any caller links all
-//! of them: 0.7 MB of every function, a tenth of it. The SDK asks for three, and for none of them where a checksum is not
-//! required, which is how we have it. The workspace puts this in its place (`[patch.crates-io]`); the sums are those of the crate `crc`.
+//! The published crate computes some forty checksums with a table of 16 or 32 KiB each, and links all of them into each caller:
+//! 0.7 MB, a tenth of every function. The SDK calls three, and only if a checksum is required, which is turned off here. The
+//! workspace replaces the crate by this one (`[patch.crates-io]`); the checksums are computed by the crate `crc`.
 //!
-//! **What it must not know.** Anybody here.
+//! This crate must not depend on any other crate of the workspace.
 //!
-//! **How to add one more.** A case of [`CrcAlgorithm`], where a new version of the SDK asks for another: it will not compile.
+//! If a new version of the SDK needs another checksum, the build fails; add it to [`CrcAlgorithm`].
 
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
 
@@ -14,10 +14,10 @@ static ISO_HDLC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC
 static ISCSI: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 static NVME: Crc<u64, Table<1>> = Crc::<u64, Table<1>>::new(&CRC_64_NVME);
 
-/// Which checksum.
+/// The algorithm of a checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrcAlgorithm {
-    /// CRC-32 as of Ethernet and zip.
+    /// CRC-32 of Ethernet and zip.
     Crc32IsoHdlc,
     /// CRC-32C.
     Crc32Iscsi,
@@ -30,11 +30,11 @@ enum State {
     Long(crc::Digest<'static, u64, Table<1>>),
 }
 
-/// A checksum of what comes in pieces.
+/// A checksum of data that arrives in pieces.
 pub struct Digest(State);
 
 impl Digest {
-    /// The checksum of nothing yet.
+    /// Starts the checksum of an empty input.
     pub fn new(algorithm: CrcAlgorithm) -> Self {
         Self(match algorithm {
             CrcAlgorithm::Crc32IsoHdlc => State::Short(ISO_HDLC.digest()),
@@ -51,7 +51,7 @@ impl Digest {
         }
     }
 
-    /// The checksum; one of 32 bits stands in the lower half.
+    /// The checksum. One of 32 bits is in the lower half.
     pub fn finalize(self) -> u64 {
         match self.0 {
             State::Short(digest) => digest.finalize().into(),
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// The checksum of bytes that are all there.
+/// The checksum of complete data.
 pub fn checksum(algorithm: CrcAlgorithm, bytes: &[u8]) -> u64 {
     let mut digest = Digest::new(algorithm);
     digest.update(bytes);
@@ -79,7 +79,7 @@ mod tests {
 
     /// The check values of the catalogue of parametrised CRC algorithms.
     #[test]
-    fn the_sums_are_those_of_the_catalogue() {
+    fn sums_match_the_catalogue() {
         for (algorithm, sum) in [
             (CrcAlgorithm::Crc32IsoHdlc, 0xcbf4_3926),
             (CrcAlgorithm::Crc32Iscsi, 0xe306_9283),

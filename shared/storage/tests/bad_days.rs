@@ -1,7 +1,7 @@
 //! Failures of the environment: each is an error that names the remedy, never a wrong result, and causes no permanent
 //! damage.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 mod support;
 

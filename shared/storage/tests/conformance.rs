@@ -1,6 +1,6 @@
 //! The rules that every store must follow. If a store violates one, the other tests prove nothing.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a test configures its child processes by environment variables"

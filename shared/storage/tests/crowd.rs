@@ -1,6 +1,6 @@
 //! Eight processes write at once while some are killed: each acknowledged write is in the database once.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a test configures its child processes by environment variables"

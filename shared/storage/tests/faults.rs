@@ -1,6 +1,6 @@
 //! Single injected faults.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Compaction, garbage collection and restore, on a real database.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! The objects in the store: segments, bases, damage.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 mod support;
 

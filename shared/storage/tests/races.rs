@@ -1,6 +1,6 @@
 //! Many engines on one database lose no write and apply none twice.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a test configures its child processes by environment variables"

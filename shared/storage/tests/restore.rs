@@ -1,6 +1,6 @@
 //! Restores: every state of the last seven days can be restored byte for byte, by its version and by its time.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 mod support;
 

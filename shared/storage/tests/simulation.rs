@@ -3,7 +3,7 @@
 //! The large suites have to be selected by name: `cargo nextest run --workspace --run-ignored only -E
 //! 'test(/^suite_/)'`.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 use std::ops::Range;
 

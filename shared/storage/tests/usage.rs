@@ -1,6 +1,6 @@
 //! Usage counters outside the database: applied by a commit or by maintenance, and never twice.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 mod support;
 

@@ -1,4 +1,4 @@
-// A headless Chromium, and what every test asks of every page.
+// A headless Chromium, and the checks that each test makes on each page.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -11,12 +11,12 @@ import { ROOT } from './server.js';
 const require = createRequire(import.meta.url);
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
-/** Where pictures are put. */
+/** The folder of the screenshots. */
 const PICTURES = process.env.PICTURES ?? path.join(ROOT, 'target/browser');
-/** What a page may take, in milliseconds: reached only when something is wrong. */
+/** The longest wait for a page, in milliseconds. It is reached only on a failure. */
 const LIMIT_MS = 20_000;
 
-/** Widths that are looked at: a small phone and a desk. */
+/** The tested widths: a small phone and a desktop. */
 export const SIZES = [
   { width: 360, height: 740 },
   { width: 1280, height: 900 },
@@ -24,17 +24,17 @@ export const SIZES = [
 
 /** Starts the browser. */
 export function launch() {
-  // Its sandbox does not work for root in a container, and the pages are our own.
+  // Its sandbox does not work for root in a container, and it opens only our own pages.
   return chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 }
 
-/** A tab of its own session. It fails when a script fails or the policy of the page refuses something. */
+/** A tab with its own session. It fails if a script fails or the policy of the page blocks something. */
 export async function tab(browser, server, options = {}) {
   const context = await browser.newContext({ locale: 'en-GB', viewport: SIZES[1], reducedMotion: 'reduce', baseURL: server.url, ...options });
   return tabIn(context);
 }
 
-/** Another tab beside one. */
+/** Another tab of the same session. */
 export async function tabIn(context) {
   const page = await context.newPage();
   page.setDefaultTimeout(LIMIT_MS);
@@ -46,14 +46,14 @@ export async function tabIn(context) {
   return page;
 }
 
-/** Opens a page of the console, and waits until it stands. */
+/** Opens a page of the console, and waits until it is rendered. */
 export async function open(page, path) {
   const below = path.startsWith('/') ? path : `/console/#/${path}`;
   await page.goto(below);
   await settled(page);
 }
 
-/** Waits until a page stands. */
+/** Waits until a page is rendered. */
 export async function settled(page) {
   await page.locator('main:not([aria-busy]) h1').waitFor();
 }
@@ -67,7 +67,7 @@ export async function signIn(page, who) {
   await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
 }
 
-/** Puts somebody's session into the tab, without the form. */
+/** Puts the session of an account into the tab, without the form. */
 export async function enter(page, who) {
   await page.addInitScript((session) => {
     if (!sessionStorage.getItem('entered')) sessionStorage.setItem('bespoke.session', session);
@@ -75,7 +75,7 @@ export async function enter(page, who) {
   }, JSON.stringify({ token: who.token, account: who.account }));
 }
 
-/** Makes sure that axe finds nothing, that nothing is wider than the window, and that nothing has failed; takes a picture to look at. */
+/** Checks that axe finds nothing, nothing is wider than the window, and nothing has failed; saves a screenshot. */
 export async function inspect(page, what) {
   const name = what.replace(/[^\w-]+/g, '-').slice(0, 60);
   await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });

@@ -1,4 +1,4 @@
-// All pages of the console, with people who have something to show.
+// All pages of the console, and accounts with sample data.
 
 import { key, person, set } from './people.js';
 
@@ -7,7 +7,7 @@ const BODY = {
   shoulderToElbow: 655, biceps: 335,
 };
 
-/** Fills an installation; gives its people. */
+/** Fills an installation with sample data and returns its accounts. */
 export async function peopled(server) {
   const jane = await person(server, 'Jane');
   const admin = await person(server, 'Root', 'admin');
@@ -23,7 +23,7 @@ export async function peopled(server) {
   return { jane, admin, shirt, script };
 }
 
-/** The pages: name, path, and who looks at it. */
+/** The pages: name, path, and the account that opens it. */
 export function pages({ jane, admin, shirt, script }) {
   const link = 'id=11111111-1111-4111-8111-111111111111&check=abc&state=begun&code=abc';
   const open = ['signin', 'signup', 'signin/link'].map((path) => [path.replace('/', '-'), path, null]);

@@ -1,9 +1,9 @@
-// Accounts, made over HTTP.
+// Accounts, created over HTTP.
 
-/** The password of everybody. */
+/** The password of each account. */
 export const PASSWORD = 'correct horse battery';
 
-/** Somebody with an account and a password. */
+/** Creates an account with a password. */
 export async function person(server, name, role = 'user') {
   const email = `${name.toLowerCase()}@freesewing.dev`;
   const signup = await server.call('POST', '/signup', { body: { email, language: 'en', test: true, role } });
@@ -13,13 +13,13 @@ export async function person(server, name, role = 'user') {
   return { name, email, token: data.token, id: data.account.id, account: changed.data.account };
 }
 
-/** A set of somebody's. */
+/** Creates a measurement set of an account. */
 export async function set(server, { token }, body) {
   const { data } = await server.call('POST', '/sets/jwt', { token, body });
   return data.set;
 }
 
-/** An API key of somebody's. */
+/** Creates an API key of an account. */
 export async function key(server, { token }, body = {}) {
   const { data } = await server.call('POST', '/apikeys/jwt', { token, body: { name: 'script', level: 2, expiresIn: 86_400, ...body } });
   return data.apikey;

@@ -1,9 +1,9 @@
-// Something that looks like GitHub, as far as signing in through it goes.
+// A stand-in for the sign-in of GitHub.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 
-/** Starts one on any free port, where everybody is `email`. It ends with the process. */
+/** Starts it on a free port; each visitor is `email`. It ends with the test process. */
 export async function provider(email) {
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://localhost');

@@ -1,4 +1,4 @@
-// `bespoke serve` as a process of its own, on a folder of its own.
+// `bespoke serve` as a separate process with its own folder.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,16 +13,16 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
 const BINARY = process.env.BESPOKE ?? path.join(TARGET, 'debug/bespoke');
 
-/** Passwords that cost little, and test mode, so that accounts are made quickly. */
+/** Cheap password hashes and test mode, so that accounts are created quickly. */
 const SETTINGS = { BACKEND_PASSWORD_MEMORY_KIB: '8', BACKEND_PASSWORD_ITERATIONS: '1', BACKEND_ENABLE_TESTS: 'yes', BACKEND_RATE_LIMITS: 'off' };
 
-/** How often, and after how many milliseconds each time, a mail is looked for that is on its way. */
+/** How often a mail that has not arrived yet is looked for, and the wait between two attempts in milliseconds. */
 const MOST_TRIES = 500;
 const TRY_AGAIN_MS = 20;
 
 /** A running server. */
 export class Server {
-  /** Starts one on any free port. */
+  /** Starts a server on a free port. */
   static async start(settings = {}) {
     const server = new Server();
     server.folder = await mkdtemp(path.join(tmpdir(), 'bespoke-browser-'));
@@ -32,7 +32,7 @@ export class Server {
     return server;
   }
 
-  /** Begins, or begins again where it was. */
+  /** Starts the process, or starts it again on the same folder. */
   async begin() {
     const args = ['--data', this.folder, 'serve', '--port', String(this.port)];
     const env = { ...SETTINGS, ...this.settings };
@@ -48,12 +48,12 @@ export class Server {
     throw new Error('the server does not start');
   }
 
-  /** Where its API is. */
+  /** The URL of its API. */
   get url() {
     return `http://localhost:${this.port}`;
   }
 
-  /** Ends the process; what it has kept stays. */
+  /** Ends the process and keeps its data. */
   async end() {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const ended = once(this.child, 'exit');
@@ -61,13 +61,13 @@ export class Server {
     await ended;
   }
 
-  /** Ends it for good. */
+  /** Ends the process and deletes its data. */
   async close() {
     await this.end();
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Calls the API; gives status and body. */
+  /** Calls the API; returns status and body. */
   async call(method, where, { token, body, headers = {} } = {}) {
     const sent = { ...headers, 'Content-Type': 'application/json' };
     if (token) sent.Authorization = `Bearer ${token}`;
@@ -76,7 +76,7 @@ export class Server {
     return { status: answer.status, headers: answer.headers, data: text ? JSON.parse(text) : null };
   }
 
-  /** The link to that page in the newest mail to an address. An answer does not always wait for its mail, so this does. */
+  /** The link to that page in the newest mail to an address. It waits, because a response may be sent before its mail. */
   async link(email, page = '') {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const found = await this.links(email, page);
@@ -101,7 +101,7 @@ export class Server {
   }
 }
 
-/** A mail as its reader sees it: where it is encoded, it is quoted-printable. */
+/** A decoded mail. An encoded one is quoted-printable. */
 function readable(mail) {
   if (!mail.includes('quoted-printable')) return mail;
   return mail.replace(/=\r?\n/g, '').replace(/=([0-9A-F]{2})/g, (whole, code) => String.fromCharCode(parseInt(code, 16)));

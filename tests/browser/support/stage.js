@@ -1,4 +1,4 @@
-// What every test file stands on: a server and a browser of its own, gone when its tests are over.
+// The server and the browser of a test file. Both end after its tests.
 
 import { after } from 'node:test';
 import { launch } from './browser.js';

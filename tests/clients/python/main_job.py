@@ -1,6 +1,6 @@
-"""The main job with the client that openapi-python-client makes: from signing up to a look-up by key.
+"""The main job with the client that openapi-python-client generates: from sign-up to a lookup by key.
 
-Arguments: the address of the server, the folder of its mails.
+Arguments: the URL of the server, the folder of its mails.
 """
 
 import re
@@ -45,7 +45,7 @@ EMAIL, PASSWORD = "jane@example.com", "correct horse"
 
 
 def ok(kind, answer):
-    """The answer, which has to be of that kind."""
+    """Checks the type of a response and returns it."""
     assert isinstance(answer, kind), answer
     return answer
 
@@ -55,7 +55,7 @@ anybody = Client(base_url=base_url)
 signup = ok(SignedUp, sign_up.sync(client=anybody, body=SignUp(email=EMAIL, language="en")))
 assert (signup.result, signup.email) == (Outcome.CREATED, EMAIL)
 
-# The link of the mail, as its reader follows it.
+# The link in the mail, as its reader follows it.
 (mail,) = (file.read_text() for file in Path(outbox).iterdir())
 link, check = re.search(r"\?id=(\S+)&check=(\S+)", mail).groups()
 confirmation = ConfirmSignUp(consent=2, check=check)
@@ -86,7 +86,7 @@ assert found.set_ == stored.set_
 assert isinstance(found.set_.measies, Measurements)
 assert (found.set_.measies.chest, found.set_.measies.neck) == (925, 340.5)
 
-# A key of level 2 reads and no more.
+# A key of level 2 can only read.
 change = SetChanges(measies=SetChangesMeasiesType0.from_dict({"chest": 930, "neck": None}))
 write = ok(Error, update_set.sync(stored.set_.uuid, UpdateSetAuth.KEY, client=by_key, body=change))
 assert write.error == "insufficientAccessLevel"
@@ -95,7 +95,7 @@ document = ok(PublicSet, read_public_set.sync(stored.set_.id, client=anybody))
 assert document.measurements.to_dict() == {"chest": 925, "neck": 340.5}
 assert (document.name, document.uuid) == ("Jane", stored.set_.uuid)
 
-# A record that is not there is a 404 without a body.
+# A missing record is a 404 without a body.
 assert read_public_set.sync_detailed(999, client=anybody).status_code == 404
 
 print("done")

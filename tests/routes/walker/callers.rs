@@ -1,4 +1,4 @@
-//! Kinds of callers, and how each comes to its credential.
+//! Kinds of callers, and the credential of each.
 
 use bespoke_core::{Claims, Scopes};
 use bespoke_tests::support::{Answer, App, Key, Person};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::world::Owner;
 
-/// The network to which bound keys are bound, an address in it, and one outside.
+/// The network of bound keys, an address in it, and one outside.
 const NETWORK: &str = "192.0.2.0/24";
 const INSIDE: &str = "192.0.2.9";
 const OUTSIDE: &str = "198.51.100.9";
@@ -21,22 +21,22 @@ pub(super) enum Kind {
     StrangerKey(&'static str),
     OwnerToken,
     OwnerKey(u8),
-    /// A key of the owner's with this scope. `set` stands for the scope of the owner's set alone.
+    /// A key of the owner with this scope. `set` stands for the scope of the owner's set alone.
     Scoped(&'static str),
-    /// A key of the owner's that is bound to addresses, used from one of them.
+    /// A key of the owner that is bound to addresses, used from one of them.
     BoundInside,
     BoundOutside,
-    /// An administrator's key that is bound to addresses, used from one of them.
+    /// A key of an administrator that is bound to addresses, used from one of them.
     BoundAdmin,
-    /// Somebody with this role who acts as the owner.
+    /// An account with this role that acts as the owner.
     Impersonator(&'static str),
-    /// An impersonator who was blocked since.
+    /// An impersonator that was blocked afterwards.
     BlockedImpersonator,
     EndedToken(End),
     EndedKey(End),
 }
 
-/// Why a credential no longer works.
+/// The reason why a credential no longer works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum End {
     Blocked,
@@ -109,7 +109,7 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 impl Kind {
-    /// Whether callers of this kind have a credential of that scheme. Public routes take any.
+    /// Whether callers of this kind have a credential of that scheme. Public routes accept any.
     pub(super) fn fits(&self, scheme: Option<Scheme>) -> bool {
         let own = match self {
             Self::Nobody => return true,
@@ -123,7 +123,7 @@ impl Kind {
         scheme.is_none_or(|scheme| scheme == own)
     }
 
-    /// Whether the credential is derived from the owner, and has to be made again with a new owner.
+    /// Whether the credential is derived from the owner, and must be created again with a new owner.
     pub(super) fn depends_on_owner(&self) -> bool {
         matches!(
             self,
@@ -145,7 +145,7 @@ enum Credential {
     Key(Key),
 }
 
-/// A caller with its credential, and the facts about it that the rules go by.
+/// A caller with its credential, and the facts that the rules depend on.
 #[derive(Clone)]
 pub(super) struct Caller {
     credential: Credential,
@@ -187,12 +187,12 @@ impl Caller {
         Self { is_owner: true, ..self }
     }
 
-    /// Whether a person other than the owner of the records calls.
+    /// Whether the caller is a person other than the owner of the records.
     pub(super) fn is_another_person(&self) -> bool {
         !self.is_owner || self.impersonates
     }
 
-    /// The claims of a token of impersonation.
+    /// The claims of an impersonation token.
     pub(super) fn impersonation(&self, app: &App) -> Option<Claims> {
         let Credential::Token(token) = &self.credential else {
             return None;
@@ -265,7 +265,7 @@ impl Caller {
                 let person = app.person(unique).await;
                 let token = end_token(app, admin, &person, end).await;
                 Self {
-                    // The account is unusable, and its tokens still say whose they are.
+                    // The account is unusable, but its tokens still identify it.
                     guest_level: [End::Frozen, End::WithoutConsent, End::Deactivated]
                         .contains(&end)
                         .then_some(4),
@@ -302,7 +302,7 @@ async fn change(app: &App, admin: &Person, person: &Person, body: Value) {
     change.json(&body).send().await.expect_status(200);
 }
 
-/// Ends the account, as far as that is how the credential ends.
+/// Makes the account unusable, if that is why the credential no longer works.
 async fn end_account(app: &App, admin: &Person, person: &Person, end: End) {
     match end {
         End::Blocked => change(app, admin, person, json!({ "status": -2 })).await,

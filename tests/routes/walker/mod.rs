@@ -1,12 +1,12 @@
-//! The walker: calls every operation of the description as every kind of caller, and fails on
+//! Calls every operation of the description as every kind of caller, and fails on
 //!
 //! - a success that the rules of `rules.rs` do not allow,
 //! - private content of the owner in a response to a caller that may not read it,
 //! - private content in a response to another account without a new entry in the audit,
-//! - a token in a response to an impersonator that does not name the impersonator, or that lasts longer than theirs.
+//! - a token in a response to an impersonator that does not name the impersonator, or that expires after theirs.
 //!
-//! The rules say once more, apart from the code under test, who may do what. To cover a new operation, give its request in
-//! `requests.rs` and, if it takes the id of a record, the level at which a stranger may use that record in `rules.rs`.
+//! The rules define the permissions a second time, independent of the code under test. To cover a new operation, add its
+//! request to `requests.rs` and, if it takes the id of a record, the level at which a stranger may use that record to `rules.rs`.
 
 mod callers;
 mod requests;
@@ -23,7 +23,7 @@ use callers::{Caller, KINDS, Kind};
 use requests::{Request, requests};
 use world::{SECRET, World};
 
-/// Operations that never succeed in these tests, because they need a service, a link of a mail, or a state that no caller here is in.
+/// Operations that never succeed in these tests, because they need a service, a link in a mail, or a state that no caller here has.
 const NEVER_SUCCEED: &[&str] = &[
     // GitHub.
     "POST /flows/pr/blog/{auth}",
@@ -60,7 +60,7 @@ async fn walk(of: impl Fn(&str) -> bool) {
         walked.insert(name(&route));
         for request in requests(&route, &world) {
             for kind in KINDS.iter().filter(|kind| kind.fits(route.scheme)) {
-                // A call may have changed the ids that a request names.
+                // A call may have changed the ids in a request.
                 let request = Request {
                     path: world.path(&route),
                     ..request.clone()
@@ -87,11 +87,11 @@ async fn walk(of: impl Fn(&str) -> bool) {
         .collect();
     assert!(
         silent.is_empty(),
-        "no caller succeeds at {silent:#?}: nothing is shown by their refusals"
+        "no caller succeeds at {silent:#?}, so its refusals prove nothing"
     );
 }
 
-/// Makes one call; gives whether it succeeded.
+/// Makes one call; returns whether it succeeded.
 async fn call(app: &App, route: &Route, request: &Request, kind: &Kind, caller: &Caller) -> bool {
     let place = format!("{kind:?}: {} {} {}", route.method, route.path, request.body);
     let before = newest_audit_entry(app).await;
@@ -127,7 +127,7 @@ fn needs_service(route: &Route) -> bool {
         .any(|service| route.path.starts_with(service))
 }
 
-/// An impersonator gets no token but the one that it has.
+/// An impersonator gets no token except its own.
 fn check_token(app: &App, caller: &Caller, answer: &Answer, place: &str) {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let (Some(token), Some(own)) = (body["token"].as_str(), caller.impersonation(app)) else {
@@ -158,22 +158,22 @@ async fn newest_audit_entry(app: &App) -> i64 {
 }
 
 #[tokio::test]
-async fn accounts_and_administration_allow_nothing_beyond_the_rules() {
+async fn routes_of_accounts_follow_the_rules() {
     walk(|function| ["account", "admin"].contains(&function)).await;
 }
 
 #[tokio::test]
-async fn keys_sets_and_patterns_allow_nothing_beyond_the_rules() {
+async fn routes_of_keys_sets_and_patterns_follow_the_rules() {
     walk(|function| ["apikeys", "sets", "patterns", "bookmarks"].contains(&function)).await;
 }
 
 #[tokio::test]
-async fn other_functions_allow_nothing_beyond_the_rules() {
+async fn routes_of_other_functions_follow_the_rules() {
     walk(|function| !["account", "admin", "apikeys", "sets", "patterns", "bookmarks"].contains(&function)).await;
 }
 
 #[tokio::test]
-async fn credentials_of_one_scheme_are_refused_on_the_other() {
+async fn credentials_of_the_other_scheme_are_refused() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
     let mut world = World::new(&app).await;
     for route in routes() {

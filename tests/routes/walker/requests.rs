@@ -13,7 +13,7 @@ pub(super) struct Request {
     pub(super) path: String,
     /// Null without a body.
     pub(super) body: Value,
-    /// The level that its fields need, if it is above that of the route.
+    /// The level that its fields require, if it is above that of the route.
     pub(super) level: u8,
     /// Whether it changes a password, a second factor, an e-mail address, a role or an API key.
     pub(super) changes_credentials: bool,
@@ -66,7 +66,7 @@ fn body(operation: &str, world: &World) -> Value {
         "POST /signin" => json!({ "username": "owner", "password": "a guess" }),
         "POST /signinlink" => json!({ "username": "owner" }),
         "PATCH /consent" => json!({ "consent": 2 }),
-        // A name that is taken is a success.
+        // A taken name is a success.
         "POST /available/username" => json!({ "username": "user-1" }),
         "POST /account/import" => json!({ "format": "bespoke-account", "version": 1 }),
         "POST /find/users" => json!({ "match": "owner" }),

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! The permissions of each kind of caller.
 
 use bespoke_web::{Access, Route};
 
@@ -10,7 +10,7 @@ const ADMIN: u8 = 9;
 const SUPPORT: u8 = 8;
 const BUGHUNTER: u8 = 6;
 
-/// The lowest level at which a stranger may use the owner's record that a path or a body names; `None` if no level suffices.
+/// The lowest level at which a stranger may use the owner's record in a path or a body; `None` if no level is enough.
 fn level_of_strangers(route: &Route) -> Option<u8> {
     match operation(route).as_str() {
         "GET /sets/{id}" | "GET /sets/{id}/measurements" | "GET /patterns/{id}" | "GET /users/{id}" => Some(BUGHUNTER),
@@ -20,7 +20,7 @@ fn level_of_strangers(route: &Route) -> Option<u8> {
         "POST /apikeys/{id}/rotate" => None,
         "GET /bookmarks/{id}" | "PATCH /bookmarks/{id}" | "DELETE /bookmarks/{id}" => None,
         "POST /curated-sets/suggest" | "GET /sets/lookup" => None,
-        // The level of the route is all that these ask for.
+        // These routes require only their level.
         _ => Some(0),
     }
 }

@@ -1,4 +1,4 @@
-//! The records that the walker's requests name, and the callers that were made so far.
+//! The records that the walker's requests name, and the callers that were created so far.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::callers::{Caller, Kind};
 
-/// Stands in every private record of the owner.
+/// A marker in every private record of the owner.
 pub(super) const SECRET: &str = "for the owner alone";
 
-/// Somebody with one private record of each kind. The ids are UUIDs.
+/// An account with one private record of each kind. The ids are UUIDs.
 pub(super) struct Owner {
     pub(super) person: Person,
     /// A key that no caller uses.
@@ -89,7 +89,7 @@ pub(super) struct World {
     owner: Owner,
     curated: Curated,
     callers: HashMap<Kind, Caller>,
-    /// Accounts made so far: each has a name of its own.
+    /// Number of accounts created so far, because each needs its own name.
     accounts: usize,
 }
 
@@ -113,7 +113,7 @@ impl World {
         &self.owner
     }
 
-    /// The path of a route, with the id of a record of the owner's where it takes one.
+    /// The path of a route, with the ids of the owner's records.
     pub(super) fn path(&self, route: &Route) -> String {
         let (owner, curated) = (&self.owner, &self.curated);
         let id = match &route.path.split('/').collect::<Vec<_>>()[1..] {
@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    /// The caller of that kind, made when it is first needed.
+    /// The caller of that kind, created at its first use.
     pub(super) async fn caller(&mut self, app: &App, kind: &Kind) -> Caller {
         if let Some(caller) = self.callers.get(kind) {
             return caller.clone();
@@ -157,7 +157,7 @@ impl World {
         caller
     }
 
-    /// Replaces the records and the caller after a call that may have ended them.
+    /// Replaces the records and the caller after a call that may have deleted them.
     pub(super) async fn note_success(&mut self, app: &App, route: &Route, kind: &Kind) {
         if route.path.starts_with("/consent/") {
             self.callers.remove(kind);

@@ -1,4 +1,4 @@
-//! The whole API in one process, on a bucket in memory, with a clock that is set by hand.
+//! The complete API in one process, on a bucket in memory, with a clock that the test sets.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 use super::{description, secrets};
 
-/// When the tests begin: 2026-01-01T00:00:00Z.
+/// The start of the test clock: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
-/// The passphrase of every test's installation.
+/// The passphrase of all test installations.
 pub const ENC_KEY: &str = "a passphrase for tests, and for nothing else";
 
-/// What every test's installation is configured with: test mode, and passwords that cost nothing.
+/// The settings of all test installations: test mode, and cheap password hashes.
 const SETTINGS: &[(&str, &str)] = &[
     ("BACKEND_ENC_KEY", ENC_KEY),
     ("BACKEND_ENABLE_TESTS", "yes"),
@@ -30,11 +30,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("BACKEND_PASSWORD_ITERATIONS", "1"),
 ];
 
-/// A clock that stands until it is moved.
+/// A clock that stands still until it is moved.
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// Moves the clock; backwards with a negative number. Milliseconds.
+    /// Moves the clock by milliseconds; a negative number moves it back.
     pub fn advance_ms(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::Relaxed);
     }
@@ -51,7 +51,7 @@ pub fn functions() -> Vec<Routes> {
     all::routers()
 }
 
-/// One process that serves the whole API.
+/// One process that serves the complete API.
 pub struct App {
     /// Its clock.
     pub clock: Arc<ManualClock>,
@@ -61,34 +61,34 @@ pub struct App {
 }
 
 impl App {
-    /// A fresh installation.
+    /// A new installation.
     pub async fn new() -> Self {
         Self::with(&[]).await
     }
 
-    /// A fresh installation with these settings beside those of every test.
+    /// A new installation with these settings in addition to those of all tests.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         Self::on(MemoryStore::new(), settings).await
     }
 
-    /// A process of its own on a bucket that others may use too.
+    /// A process on a bucket that others may use too.
     ///
     /// # Panics
-    /// When it cannot start.
+    /// If it cannot start.
     pub async fn on(bucket: MemoryStore, settings: &[(&str, &str)]) -> Self {
         Self::try_on(bucket, settings).await.expect("the bucket opens")
     }
 
-    /// The same, where it may be that it cannot start.
+    /// Like [`Self::on`], for processes that may fail to start.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// Why it cannot start.
     pub async fn try_on(bucket: MemoryStore, settings: &[(&str, &str)]) -> Result<Self, StartError> {
         let store = Arc::new(bucket.clone());
         Self::over(store, bucket, settings).await
     }
 
-    /// The same, where the process reaches the bucket through `store`.
+    /// Like [`Self::try_on`], with a process that accesses the bucket through `store`.
     ///
     /// # Errors
     /// Why it cannot start.
@@ -126,7 +126,7 @@ impl App {
         })
     }
 
-    /// The same process, with routes of a test beside.
+    /// The same process, with additional routes of a test.
     #[must_use]
     pub fn beside(mut self, routes: Routes) -> Self {
         let all = functions().into_iter().chain([routes]);
@@ -134,22 +134,22 @@ impl App {
         self
     }
 
-    /// The gateway, for requests that are put together by hand.
+    /// The gateway, for requests that are built by hand.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
     }
 
-    /// Another process on the same bucket, with the settings of every test.
+    /// Another process on the same bucket, with the settings of all tests.
     pub async fn another(&self) -> Self {
         self.another_with(&[]).await
     }
 
-    /// The same with these settings in addition.
+    /// Another process with these settings in addition.
     pub async fn another_with(&self, settings: &[(&str, &str)]) -> Self {
         Self::on(self.bucket.clone(), settings).await
     }
 
-    /// The context, for what is stored.
+    /// The context, for access to stored data.
     pub fn context(&self) -> &Context {
         self.gateway.context()
     }
@@ -172,13 +172,13 @@ impl App {
             .collect()
     }
 
-    /// Has no mail delivered from now on.
+    /// Makes the delivery of mails fail from now on.
     pub fn block_mail(&self) {
         let _ = std::fs::remove_dir_all(self.outbox());
         std::fs::write(self.outbox(), "no folder").expect("a writable folder");
     }
 
-    /// Has mails delivered again.
+    /// Makes the delivery of mails work again.
     pub fn unblock_mail(&self) {
         std::fs::remove_file(self.outbox()).expect("mails were blocked");
     }
@@ -227,13 +227,13 @@ impl App {
         self.request("DELETE", path)
     }
 
-    /// Somebody with an account of the role `user`, signed up and confirmed over HTTP, with a password and a key of
+    /// An account with the role `user`, signed up and confirmed over HTTP, with a password and a key of
     /// level 4.
     pub async fn person(&self, name: &str) -> Person {
         self.person_as(name, "user").await
     }
 
-    /// The same with another role.
+    /// An account with another role.
     pub async fn person_as(&self, name: &str, role: &str) -> Person {
         let email = format!("{name}@freesewing.dev");
         let body = json!({ "email": email, "language": "en", "test": true, "role": role });
@@ -259,7 +259,7 @@ impl App {
         person
     }
 
-    /// A token for somebody's account, issued at that time.
+    /// A token for an account, issued at that time.
     pub fn token_from(&self, person: &Person, issued: Timestamp) -> String {
         let account = TokenAccount {
             id: person.id,
@@ -272,7 +272,7 @@ impl App {
         self.context().tokens().issue(account, Grant::SignIn, issued)
     }
 
-    /// A token by which `helper` acts as another account.
+    /// A token with which `helper` acts as another account.
     pub async fn impersonate(&self, helper: &Person, whom: &Person) -> String {
         let path = format!("/admin/impersonate/{}/jwt", whom.uuid);
         let acting = self.get(&path).jwt(&helper.token).send().await.expect_status(200);
@@ -285,12 +285,12 @@ impl App {
         list.expect_status(200)["audit"].as_array().expect("a list").clone()
     }
 
-    /// A new key of somebody's, over HTTP, that lives a day.
+    /// A new key of an account, created over HTTP, that expires after a day.
     pub async fn key(&self, person: &Person, level: u8) -> Key {
         self.key_with(person, level, json!({})).await
     }
 
-    /// The same with more fields.
+    /// A new key with additional fields.
     pub async fn key_with(&self, person: &Person, level: u8, more: Value) -> Key {
         let mut body = json!({ "name": "test", "level": level, "expiresIn": 86_400 });
         for (name, value) in more.as_object().into_iter().flatten() {
@@ -298,7 +298,7 @@ impl App {
         }
         let made = self.post("/apikeys/jwt").jwt(&person.token).json(&body).send().await;
         if made.status != 201 {
-            // Roles below level 4 make no keys.
+            // Roles below level 4 cannot create keys.
             return Key::default();
         }
         let made = made.expect_status(201);
@@ -311,7 +311,7 @@ impl App {
 }
 
 impl Drop for App {
-    /// A test that ends well has logged nothing that is secret.
+    /// A test that succeeds has logged no secret.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             secrets::check();
@@ -319,7 +319,7 @@ impl Drop for App {
     }
 }
 
-/// The mail as its reader sees it. Both of its parts are encoded, or none is.
+/// The decoded mail. Both of its parts are encoded, or none is.
 fn readable(mail: String) -> String {
     if mail.contains("Content-Transfer-Encoding: quoted-printable") {
         let decoded = quoted_printable::decode(&mail, quoted_printable::ParseMode::Robust).expect("a mail");
@@ -333,7 +333,7 @@ fn confirmed_level(role: &str) -> u8 {
     bespoke_core::Role::from_name(role).level().number()
 }
 
-/// Somebody with an account.
+/// An account.
 pub struct Person {
     /// Integer id.
     pub id: i64,
@@ -365,13 +365,13 @@ impl Key {
         }
     }
 
-    /// What goes into `Authorization`.
+    /// The value of the `Authorization` header.
     pub fn authorization(&self) -> String {
         format!("Basic {}", STANDARD.encode(format!("{}:{}", self.id, self.secret)))
     }
 }
 
-/// A request that is being put together.
+/// A request under construction.
 #[must_use]
 pub struct Request<'a> {
     app: &'a App,
@@ -380,17 +380,17 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// With a token.
+    /// Adds a token.
     pub fn jwt(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// With an API key.
+    /// Adds an API key.
     pub fn key(self, key: &Key) -> Self {
         self.header("authorization", &key.authorization())
     }
 
-    /// By somebody, with the method that the last segment of a path asks for: `jwt` or `key`.
+    /// Adds the credential of an account that the last segment of a path requires: `jwt` or `key`.
     pub fn auth(self, person: &Person, method: &str) -> Self {
         match method {
             "jwt" => self.jwt(&person.token),
@@ -398,7 +398,7 @@ impl Request<'_> {
         }
     }
 
-    /// With a header.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if name.eq_ignore_ascii_case("authorization") {
             secrets::plant_credentials(value);
@@ -407,27 +407,27 @@ impl Request<'_> {
         self
     }
 
-    /// From an address.
+    /// Sets the address of the client.
     pub fn from_ip(mut self, address: &str) -> Self {
         let peer = Peer(address.parse().expect("an address"));
         self.builder = self.builder.extension(peer);
         self
     }
 
-    /// With a JSON body.
+    /// Adds a JSON body.
     pub fn json(self, body: &Value) -> Self {
         secrets::plant_sent(body);
         self.body("application/json", body.to_string())
     }
 
-    /// With any body.
+    /// Adds any body.
     pub fn body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let mut request = self.header("content-type", content_type);
         request.body = body.into();
         request
     }
 
-    /// Sends it, and waits for the mails that it has sent.
+    /// Sends the request, and waits until its mails are delivered.
     pub async fn send(self) -> Answer {
         let request = self.builder.body(self.body.into()).expect("a valid request");
         let route = self.app.gateway.route_of(request.method(), request.uri());
@@ -435,7 +435,7 @@ impl Request<'_> {
         let response = self.app.gateway.handle(request).await;
         self.app.context().finish_mail().await;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
+        let body = body.collect().await.expect("a complete body").to_bytes();
         let answer = Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
@@ -451,7 +451,7 @@ impl Request<'_> {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     /// Status.
@@ -468,7 +468,7 @@ impl Answer {
         String::from_utf8(self.body.clone()).expect("a text")
     }
 
-    /// The body as JSON; null when there is none.
+    /// The body as JSON; null if it is empty.
     pub fn json(&self) -> Value {
         if self.body.is_empty() {
             Value::Null
@@ -477,17 +477,17 @@ impl Answer {
         }
     }
 
-    /// A header, empty when it is missing.
+    /// A header, empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("a text"))
     }
 
-    /// The body, after making sure of the status.
+    /// The body, after checking the status.
     ///
     /// # Panics
-    /// When the status is another.
+    /// If the status differs.
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -498,10 +498,10 @@ impl Answer {
         }
     }
 
-    /// Makes sure that this is an error in the envelope.
+    /// Checks that this is an error in the envelope.
     ///
     /// # Panics
-    /// When it is anything else.
+    /// If it is anything else.
     #[track_caller]
     pub fn expect_error(self, status: u16, code: &str) {
         assert_eq!(
@@ -538,10 +538,10 @@ impl Answer {
         );
     }
 
-    /// Makes sure that this is the 404 of a missing record: no body, no Content-Type.
+    /// Checks that this is the 404 of a missing record: no body, no Content-Type.
     ///
     /// # Panics
-    /// When it is anything else.
+    /// If it is anything else.
     #[track_caller]
     pub fn expect_missing(self) {
         assert_eq!(

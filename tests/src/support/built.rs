@@ -1,4 +1,4 @@
-//! Paths of built executables. Cargo tells a test only about the binaries of its own package, so we ask Cargo itself.
+//! Paths of built executables. Cargo tells a test only the binaries of its own package, so this module asks Cargo itself.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// What a test is told of its own package. A build script that asks to be run again when these change (that of `ring`) would
-/// have half of the dependencies compiled anew, now and after the tests.
+/// Variables that Cargo sets for the package of a test. A build script that reruns when these change (that of `ring`) would
+/// cause half of the dependencies to be compiled again, now and after the tests.
 const OF_THE_TEST: [&str; 7] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_LINKS",
@@ -22,19 +22,19 @@ const OF_THE_TEST: [&str; 7] = [
 /// The variable with the id of a run of nextest.
 const RUN: &str = "NEXTEST_RUN_ID";
 
-/// The executable of the workspace's binary `name`, up to date, of the profile and target directory of this test. Cargo is asked once for
-/// each process and name, or for each run and name of nextest, which has a process for each test.
+/// The executable of the workspace's binary `name`, up to date, for the profile and target directory of this test. Cargo is called once
+/// for each process and name, or for each run and name of nextest, which starts a process for each test.
 ///
 /// # Panics
-/// When it does not build, with Cargo's words.
+/// If the build fails, with the message of Cargo.
 pub fn binary(name: &str) -> PathBuf {
     built("--bin", name)
 }
 
-/// The same for an example of the workspace.
+/// The executable of an example of the workspace.
 ///
 /// # Panics
-/// When it does not build, with Cargo's words.
+/// If the build fails, with the message of Cargo.
 pub fn example(name: &str) -> PathBuf {
     built("--example", name)
 }
@@ -55,7 +55,7 @@ fn built(kind: &'static str, name: &str) -> PathBuf {
         .clone()
 }
 
-/// The executable that the first test of `run` has built. A file in the target directory has its path behind the id of the run.
+/// The executable that the first test of `run` has built. A file in the target directory contains its path after the id of the run.
 fn once_in(run: &str, kind: &str, name: &str) -> io::Result<PathBuf> {
     let (target_dir, profile) = whereabouts();
     let path = target_dir.join(format!("built-{profile}{kind}-{name}"));
@@ -102,11 +102,11 @@ fn build(kind: &str, name: &str) -> PathBuf {
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())
         .output()
-        .expect("cargo runs: it built this test");
+        .expect("cargo is available, because it built this test");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "`cargo build {kind} {name}` failed:\n{said}");
     executable(&output.stdout, name)
-        .unwrap_or_else(|| panic!("`cargo build {kind} {name}` gave no executable:\n{said}"))
+        .unwrap_or_else(|| panic!("`cargo build {kind} {name}` produced no executable:\n{said}"))
 }
 
 /// The target directory and the profile of the running test, whose executable is `<target>/<profile>/deps/<name>-<hash>`.
@@ -127,7 +127,7 @@ fn whereabouts() -> (PathBuf, String) {
     (target_dir.to_owned(), profile.to_owned())
 }
 
-/// The executable that the last message about target `name` speaks of.
+/// The executable in the last message about target `name`.
 fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
     let messages = serde_json::Deserializer::from_slice(messages).into_iter::<serde_json::Value>();
     let ours = messages.flatten().filter(|message| message["target"]["name"] == name);
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_executable_of_the_named_target_is_taken() {
+    fn executable_of_the_named_target_is_returned() {
         let messages = br#"{"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}
             {"reason":"compiler-artifact","target":{"name":"mine"},"executable":null}
             {"reason":"compiler-artifact","target":{"name":"mine"},"executable":"/t/mine"}
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no bin target named `nobody`")]
-    fn a_name_that_does_not_exist_panics_with_the_words_of_cargo() {
+    fn unknown_target_panics_with_the_message_of_cargo() {
         binary("nobody");
     }
 }

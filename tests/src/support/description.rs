@@ -1,5 +1,4 @@
-//! Compares what the API answers with what its description says that it answers. Every answer that a contract test gets
-//! passes through here.
+//! Compares responses of the API with its description. Each response to a contract test passes through here.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -11,14 +10,14 @@ use serde_json::{Value, json};
 
 use super::{Answer, functions};
 
-/// The description of the whole API, stricter than what is published: an object has no properties that it does not name.
+/// The description of the complete API, stricter than the published one: objects have only the properties that it names.
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let mut description = document(&functions());
     close(&mut description);
     description
 });
 
-/// Forbids properties that are not named, in every object that names some.
+/// Forbids unnamed properties, in every object that names some.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -32,11 +31,11 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Makes sure that the description of the route has this answer: its status, its kind of content, its error code, and
+/// Checks that the description of the route contains this response: its status, content type, error code, and
 /// the schema of its body.
 ///
 /// # Panics
-/// When it has not.
+/// If it does not.
 #[track_caller]
 pub fn check(route: &Route, answer: &Answer) {
     let method = route.method.as_str().to_ascii_lowercase();
@@ -45,9 +44,9 @@ pub fn check(route: &Route, answer: &Answer) {
     let response = &operation["responses"][answer.status.to_string()];
     assert!(response.is_object(), "{place}: this status is not described");
     if answer.body.is_empty() {
-        // A missing record, also where the same status can have an error's body.
+        // A missing record, even if the same status can have the body of an error.
         let optional = answer.status == 404 || response.get("content").is_none();
-        assert!(optional, "{place}: a body is described and there is none");
+        assert!(optional, "{place}: the described body is missing");
         return;
     }
     let kind = answer
@@ -58,7 +57,7 @@ pub fn check(route: &Route, answer: &Answer) {
         .to_owned();
     let content = &response["content"][&kind];
     assert!(content.is_object(), "{place}: {kind} is not described");
-    // What is packed is the same as what is not.
+    // Compression does not change the content.
     if kind != "application/json" || !answer.header("content-encoding").is_empty() {
         return;
     }
@@ -79,7 +78,7 @@ fn validate(place: &str, schema: &Value, body: &Value) {
     let validator = validators.entry(place.to_owned()).or_insert_with(|| {
         let mut root = schema.clone();
         root["components"] = DESCRIPTION["components"].clone();
-        jsonschema::draft202012::new(&root).unwrap_or_else(|error| panic!("{place}: the schema is none: {error}"))
+        jsonschema::draft202012::new(&root).unwrap_or_else(|error| panic!("{place}: the schema is invalid: {error}"))
     });
     let errors: Vec<_> = validator
         .iter_errors(body)

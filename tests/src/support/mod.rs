@@ -1,4 +1,4 @@
-//! What a test needs around it: built binaries, and the hosts that run them.
+//! Support for tests: built binaries, and the hosts that run them.
 
 pub mod app;
 pub mod built;

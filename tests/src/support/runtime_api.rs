@@ -1,9 +1,9 @@
 //! The Lambda Runtime API and Extensions API, enough of them to run a function's own binary as Lambda would.
 //!
-//! One emulator drives one process, as one execution environment does: it hands out one event at a time and the process
-//! lives on between them. From <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>. Left out: SnapStart, the Telemetry API, and
-//! events for extensions (the runtime's own shutdown helper subscribes to none).
+//! One emulator runs one process, like one execution environment: it delivers one event at a time, and the process
+//! stays alive between them. From <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>. Not implemented: SnapStart, the Telemetry API, and
+//! events for extensions, because the runtime's own shutdown helper subscribes to none.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -32,36 +32,36 @@ use tokio::time::timeout;
 
 use super::secrets;
 
-/// An invocation is given up after this: far above what any of our functions may take.
+/// The time limit of an invocation: far above the duration of any of our functions.
 const INVOCATION_LIMIT: Duration = Duration::from_secs(30);
 
-/// The greatest buffered response, in bytes, as Lambda's own refusal names it.
+/// The largest buffered response, in bytes, as in Lambda's own error message.
 const RESPONSE_LIMIT_BYTES: usize = 6_291_556;
 
-/// The span of X-Ray above each invocation.
+/// The X-Ray span above each invocation.
 pub const X_RAY_PARENT: &str = "53995c3f42cd8ad8";
 
 /// Ends the JSON prelude of a streamed HTTP response.
 const PRELUDE_END: [u8; 8] = [0; 8];
 
-/// Why an invocation gave no response.
+/// Why an invocation returned no response.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
-    /// The function reported an error for this event. Its process lives on.
+    /// The function reported an error for this event. Its process is still alive.
     #[error("the function failed: {kind}: {message}")]
     Function {
-        /// The function's `errorType`.
+        /// The `errorType` of the function.
         kind: String,
-        /// The function's `errorMessage`.
+        /// The `errorMessage` of the function.
         message: String,
     },
-    /// The process is gone. What it reported to `/runtime/init/error`, if anything, is the log's last line.
+    /// The process has ended. Its report to `/runtime/init/error`, if any, is the last line of the log.
     #[error("the process ended with {}; it wrote:\n{}", .0.status, .0.log)]
     Exited(Exit),
-    /// No answer within 30 seconds.
+    /// No response within 30 seconds.
     #[error("no answer within {INVOCATION_LIMIT:?}; the process wrote:\n{log}")]
     TimedOut {
-        /// What the process wrote to its standard output and error so far.
+        /// Standard output and standard error of the process so far.
         log: String,
     },
 }
@@ -71,13 +71,13 @@ pub enum InvokeError {
 pub struct Exit {
     /// Its exit status.
     pub status: ExitStatus,
-    /// What it wrote to its standard output and error, in the order of arrival, as in its log group.
+    /// Its standard output and standard error, in the order of arrival, as in its log group.
     pub log: String,
 }
 
 type Answer = Result<Value, InvokeError>;
 
-/// What the HTTP side and the test's side share.
+/// State that the HTTP side and the test's side share.
 struct Environment {
     name: String,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<(String, Value)>>,
@@ -88,7 +88,7 @@ struct Environment {
 impl Environment {
     fn answer(&self, request_id: &str, answer: Answer) -> StatusCode {
         match lock(&self.waiting).remove(request_id) {
-            // The test may have given up on it: that is no concern of the function's.
+            // The test may have given up on it, which must not matter to the function.
             Some(asker) => {
                 let _ = asker.send(answer);
                 StatusCode::ACCEPTED
@@ -118,18 +118,18 @@ impl RuntimeApi {
     /// Listens on a free port of the loopback interface.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         Self { listener, address }
     }
 
-    /// Starts `binary` with the variables that Lambda sets, and `env`, and nothing of the test's own environment. Its
-    /// function name is its file name. It ends when the returned value is dropped.
+    /// Starts `binary` with the variables that Lambda sets, and `env`, without the test's own environment. Its
+    /// function name is its file name. The process ends when the returned value is dropped.
     ///
     /// # Panics
-    /// When `binary` cannot be executed, or outside of a tokio runtime.
+    /// If `binary` cannot be executed, or outside of a tokio runtime.
     #[must_use = "the process is killed on drop"]
     pub fn spawn(self, binary: &Path, env: &[(&str, &str)]) -> Function {
         let name = binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -145,7 +145,7 @@ impl RuntimeApi {
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
         let (ended, exit) = watch::channel(None);
-        let pid = child.id().expect("it was not waited for");
+        let pid = child.id().expect("the child was not awaited");
 
         let mut tasks = JoinSet::new();
         let routes = routes(Arc::clone(&environment));
@@ -198,15 +198,15 @@ fn lambda_command(binary: &Path, name: &str, address: SocketAddr) -> Command {
     command
 }
 
-/// Keeps the child: dropping this future kills it.
+/// Owns the child: dropping this future kills it.
 async fn watch_over(mut child: Child, environment: Arc<Environment>, ended: watch::Sender<Option<ExitStatus>>) {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (status, (), ()) = tokio::join!(child.wait(), copy(stdout, &environment), copy(stderr, &environment));
-    ended.send_replace(Some(status.expect("a child of ours can be waited for")));
+    ended.send_replace(Some(status.expect("a child process can be awaited")));
 }
 
 async fn copy(from: Option<impl AsyncRead + Unpin>, to: &Environment) {
-    let mut lines = BufReader::new(from.expect("it was piped")).split(b'\n');
+    let mut lines = BufReader::new(from.expect("the stream is piped")).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         to.write(&String::from_utf8_lossy(&line));
     }
@@ -223,8 +223,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// Hands the function one event and waits for its response. A streamed response comes in the shape of a buffered one:
-    /// `statusCode`, `headers`, `cookies`, `body`, `isBase64Encoded` (true where the body is not UTF-8).
+    /// Delivers one event to the function and waits for its response. A streamed response has the shape of a buffered one:
+    /// `statusCode`, `headers`, `cookies`, `body`, `isBase64Encoded` (true if the body is not UTF-8).
     ///
     /// # Errors
     /// See [`InvokeError`].
@@ -240,7 +240,7 @@ impl Function {
         let outcome = timeout(INVOCATION_LIMIT, async {
             tokio::select! {
                 biased;
-                answer = answer => answer.expect("the environment answers what it takes"),
+                answer = answer => answer.expect("the environment responds to each event that it accepts"),
                 exit = self.ended() => Err(InvokeError::Exited(exit)),
             }
         });
@@ -253,7 +253,7 @@ impl Function {
         outcome
     }
 
-    /// What the process wrote to its standard output and error so far.
+    /// Standard output and standard error of the process so far.
     pub fn log(&self) -> String {
         lock(&self.environment.log).clone()
     }
@@ -263,25 +263,25 @@ impl Function {
         self.pid
     }
 
-    /// Ends the process as Lambda ends one with an extension: SIGTERM, then SIGKILL to what still lives. Lambda waits 500 ms
-    /// in between; here it is as long as an invocation may take, so that a slow machine fails no test.
+    /// Ends the process as Lambda ends one with an extension: SIGTERM, then SIGKILL if it is still alive. Lambda waits 500 ms
+    /// in between; this waits as long as an invocation may take, so that a slow machine fails no test.
     ///
     /// # Panics
-    /// When the process survives the SIGTERM.
+    /// If the process survives the SIGTERM.
     pub async fn terminate(self) -> Exit {
         self.signalled("TERM").await
     }
 
-    /// Ends the process as a machine that fails would: SIGKILL, at once.
+    /// Ends the process like a failing machine: SIGKILL, immediately.
     ///
     /// # Panics
-    /// When the process survives that.
+    /// If the process survives it.
     pub async fn kill(self) -> Exit {
         self.signalled("KILL").await
     }
 
     async fn signalled(&self, signal: &str) -> Exit {
-        // The standard library has no signals, and kills only a child that it holds.
+        // The standard library has no signals, and kills only a child that it owns.
         let kill = Command::new("/bin/sh")
             .args(["-c", &format!("kill -{signal} {}", self.pid)])
             .status();
@@ -293,14 +293,14 @@ impl Function {
         let mut exit = self.exit.clone();
         let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
         Exit {
-            status: status.expect("its sender lives until there is a status"),
+            status: status.expect("the sender lives until there is a status"),
             log: self.log(),
         }
     }
 }
 
 impl Drop for Function {
-    /// A function whose test ends well has logged nothing that is secret.
+    /// A function whose test succeeds has logged no secret.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             secrets::check_output(&self.log());
@@ -313,7 +313,7 @@ fn body_of(message: &Value) -> Value {
     serde_json::from_str(body).unwrap_or_default()
 }
 
-/// Remembers what the event has that no log may have.
+/// Remembers the values of the event that no log may contain.
 fn plant(event: &Value) {
     secrets::plant_sent(&body_of(event));
     if let Some(value) = event["headers"]["authorization"].as_str() {
@@ -337,7 +337,7 @@ fn routes(environment: Arc<Environment>) -> Router {
 async fn next(State(environment): State<Arc<Environment>>) -> Response {
     let next = environment.events.lock().await.recv().await;
     let Some((request_id, event)) = next else {
-        // The test dropped the function: nothing comes any more.
+        // The test dropped the function, so no more events arrive.
         return std::future::pending().await;
     };
     let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{}", environment.name);
@@ -350,7 +350,7 @@ async fn next(State(environment): State<Arc<Environment>>) -> Response {
     (headers, Json(event)).into_response()
 }
 
-/// The trace of X-Ray as a function without active tracing gets it: that of the gateway, not sampled.
+/// The X-Ray trace of a function without active tracing: that of the gateway, not sampled.
 fn x_ray_of(event: &Value) -> String {
     let root = event["headers"]["x-amzn-trace-id"].as_str();
     let root = root.unwrap_or("Root=1-00000000-000000000000000000000000");
@@ -428,7 +428,7 @@ fn failure(kind: &str, message: &str) -> InvokeError {
     }
 }
 
-/// Init and extension errors: the process ends by itself after reporting one, and its end is what the test is told of.
+/// Init and extension errors: the process exits after reporting one, and the test sees its exit.
 async fn environment_error(State(environment): State<Arc<Environment>>, body: Bytes) -> StatusCode {
     environment.write(&String::from_utf8_lossy(&body));
     StatusCode::ACCEPTED

@@ -25,7 +25,7 @@ fn echoed(response: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn one_process_answers_event_after_event() {
+async fn one_process_handles_successive_events() {
     let function = echo(&[("MINE", "1")]).await;
     for before in 0..3 {
         let response = function.invoke(event("POST", "/a/b")).await.unwrap();
@@ -39,13 +39,13 @@ async fn one_process_answers_event_after_event() {
         assert!(variables.contains(&json!("MINE")) && variables.contains(&json!("LAMBDA_TASK_ROOT")));
         assert!(
             !variables.contains(&json!("CARGO_MANIFEST_DIR")),
-            "the test's own environment shows through"
+            "the function sees the environment of the test"
         );
     }
 }
 
 #[tokio::test]
-async fn events_that_arrive_together_are_answered_each_with_its_own() {
+async fn concurrent_events_get_their_own_responses() {
     let function = echo(&[]).await;
     let (a, b) = tokio::join!(function.invoke(event("GET", "/a")), function.invoke(event("GET", "/b")));
     assert_eq!(echoed(&a.unwrap())["path"], "/a");
@@ -53,7 +53,7 @@ async fn events_that_arrive_together_are_answered_each_with_its_own() {
 }
 
 #[tokio::test]
-async fn an_error_and_a_panic_are_reported_and_the_process_lives() {
+async fn error_and_panic_are_reported_and_the_process_survives() {
     let function = echo(&[]).await;
     for path in ["/fail", "/panic"] {
         let error = function.invoke(event("GET", path)).await.unwrap_err();
@@ -66,9 +66,9 @@ async fn an_error_and_a_panic_are_reported_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn a_death_in_the_middle_is_told_with_what_was_written() {
+async fn exit_during_an_event_is_reported_with_its_output() {
     let function = echo(&[]).await;
-    // The second finds it dead already.
+    // The second event finds the process already ended.
     for _ in 0..2 {
         let InvokeError::Exited(exit) = function.invoke(event("GET", "/exit")).await.unwrap_err() else {
             panic!()
@@ -79,7 +79,7 @@ async fn a_death_in_the_middle_is_told_with_what_was_written() {
 }
 
 #[tokio::test]
-async fn a_death_before_the_first_event_is_told_too() {
+async fn exit_before_the_first_event_is_reported() {
     let function = echo(&[("ECHO_NO_INIT", "1")]).await;
     let error = function.invoke(event("GET", "/")).await.unwrap_err();
     assert!(
@@ -89,7 +89,7 @@ async fn a_death_before_the_first_event_is_told_too() {
 }
 
 #[tokio::test]
-async fn a_stream_has_the_shape_of_a_buffered_response() {
+async fn streamed_response_has_the_shape_of_a_buffered_one() {
     let function = echo(&[("ECHO_STREAMING", "1")]).await;
     let response = function.invoke(event("GET", "/a")).await.unwrap();
     assert_eq!(response["statusCode"], 200);
@@ -111,7 +111,7 @@ async fn a_stream_has_the_shape_of_a_buffered_response() {
 }
 
 #[tokio::test]
-async fn a_response_above_the_limit_is_refused() {
+async fn response_above_the_limit_is_refused() {
     let function = echo(&[]).await;
     let error = function.invoke(event("GET", "/large")).await.unwrap_err();
     assert!(
@@ -121,7 +121,7 @@ async fn a_response_above_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn the_shutdown_hook_runs() {
+async fn shutdown_hook_runs_at_sigterm() {
     let function = echo(&[]).await;
     function.invoke(event("GET", "/")).await.unwrap();
     let exit = function.terminate().await;
@@ -130,7 +130,7 @@ async fn the_shutdown_hook_runs() {
 }
 
 #[tokio::test]
-async fn a_killed_process_has_no_time_for_its_hook() {
+async fn killed_process_skips_its_shutdown_hook() {
     let function = echo(&[]).await;
     function.invoke(event("GET", "/")).await.unwrap();
     let exit = function.kill().await;
@@ -139,7 +139,7 @@ async fn a_killed_process_has_no_time_for_its_hook() {
 }
 
 #[tokio::test]
-async fn the_process_does_not_outlive_its_handle() {
+async fn process_ends_with_its_handle() {
     let function = echo(&[]).await;
     function.invoke(event("GET", "/")).await.unwrap();
     let stat = format!("/proc/{}/stat", function.pid());
@@ -151,5 +151,5 @@ async fn the_process_does_not_outlive_its_handle() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(INVOCATION_LIMIT, gone).await.expect("it is killed");
+    timeout(INVOCATION_LIMIT, gone).await.expect("the process is killed");
 }

@@ -1,5 +1,5 @@
-//! Nothing that is secret or personal reaches a log. What a test sends and gets is remembered here as it passes; whatever the
-//! code under test logs, in this process or in one that the test starts, must not have any of it.
+//! Checks that no secret and no personal data reach a log. The values of requests and responses are remembered here; the log of
+//! the code under test, in this process or in one that the test starts, must not contain any of them.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,15 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-/// What is shorter may stand in a log by chance. Bytes.
+/// Shorter values may occur in a log by chance. Bytes.
 const MIN_BYTES: usize = 8;
-/// What is logged here: everything of ours, and of other crates what an operator sees.
+/// The recorded log levels: everything of our crates, and of other crates the messages for operators.
 const FILTER: &str = "trace,hyper=info,hyper_util=info,reqwest=info,rustls=info,wiremock=off,tungstenite=info,mio=info";
-/// Fields of requests that may be logged: they name what everybody may know.
+/// Fields of requests that may be logged, because their values are public.
 const OPEN_FIELDS: &[&str] = &[
     "slug", "design", "language", "type", "provider", "role", "scopes", "labels", "units", "url",
 ];
-/// Fields of answers that are told to one person only.
+/// Fields of responses that only one person may see.
 const CLOSED_FIELDS: &[&str] = &[
     "token",
     "secret",
@@ -33,9 +33,9 @@ const CLOSED_FIELDS: &[&str] = &[
     "bio",
     "notes",
 ];
-/// Fields of requests that hold measurements; their names are looked for, as numbers stand in every log.
+/// Fields of requests that contain measurements. The log is searched for their names, because numbers occur in every log.
 const MEASUREMENTS: &[&str] = &["measies", "measurements"];
-/// The shortest name of a measurement that is no part of another word. Bytes.
+/// The shortest name of a measurement that is not part of another word. Bytes.
 const MIN_MEASUREMENT_BYTES: usize = 5;
 
 static PLANTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -45,7 +45,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where this process logs to.
+/// The log of this process.
 struct Captured;
 
 impl Write for Captured {
@@ -59,21 +59,21 @@ impl Write for Captured {
     }
 }
 
-/// From now on what this process logs is kept for [`check`].
+/// From now on the log of this process is recorded for [`check`].
 pub fn watch() {
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(FILTER));
-    // Whoever is second finds the log that the first has made.
+    // A second call finds the log that the first one created.
     let _ = log.with_ansi(false).with_writer(|| Captured).try_init();
 }
 
-/// Remembers something that no log may have.
+/// Remembers a value that no log may contain.
 pub fn plant(text: &str) {
     if text.len() >= MIN_BYTES {
         lock(&PLANTED).insert(text.to_owned());
     }
 }
 
-/// Remembers the value of a setting that is one.
+/// Remembers the value of a setting that is secret.
 pub fn plant_setting(name: &str, value: &str) {
     if ["KEY", "TOKEN", "SECRET", "PASSWORD"]
         .iter()
@@ -98,7 +98,7 @@ pub fn plant_credentials(value: &str) {
     }
 }
 
-/// Remembers what somebody sends: every text but those that may be logged, and the names of measurements.
+/// Remembers the values of a request: every text except those that may be logged, and the names of measurements.
 pub fn plant_sent(body: &Value) {
     each(body, "", &mut |field, value| {
         if MEASUREMENTS.contains(&field)
@@ -114,7 +114,7 @@ pub fn plant_sent(body: &Value) {
     });
 }
 
-/// Remembers what one person is told: the texts of fields that are told to nobody else.
+/// Remembers the values of a response that only one person may see.
 pub fn plant_answered(body: &Value) {
     each(body, "", &mut |field, value| {
         if let Some(text) = value.as_str()
@@ -125,7 +125,7 @@ pub fn plant_answered(body: &Value) {
     });
 }
 
-/// Calls `f` with every value in `value`, and the name of the field in which it stands, also as an item of a list.
+/// Calls `f` with every value in `value`, and the name of its field, also for items of a list.
 fn each(value: &Value, field: &str, f: &mut impl FnMut(&str, &Value)) {
     f(field, value);
     match value {
@@ -135,19 +135,19 @@ fn each(value: &Value, field: &str, f: &mut impl FnMut(&str, &Value)) {
     }
 }
 
-/// Makes sure that this process has logged nothing of what was planted until now.
+/// Checks that this process has logged no remembered value so far.
 ///
 /// # Panics
-/// When it has.
+/// If it has.
 pub fn check() {
     let log = lock(&LOG).clone();
     check_output(&String::from_utf8_lossy(&log));
 }
 
-/// The same of what another process has written.
+/// Checks the output of another process in the same way.
 ///
 /// # Panics
-/// When it has.
+/// If it contains a remembered value.
 pub fn check_output(log: &str) {
     let leaked = lock(&PLANTED)
         .iter()
@@ -155,11 +155,11 @@ pub fn check_output(log: &str) {
         .cloned();
     if let Some(leaked) = leaked {
         let line = log.lines().find(|line| line.contains(&leaked)).unwrap_or_default();
-        panic!("a log has {leaked:?}: {line}");
+        panic!("a log contains {leaked:?}: {line}");
     }
 }
 
-/// Begins anew, for a process that has one installation after the other: what the earlier ones were sent and have logged is checked.
+/// Checks the log so far and forgets the values, for a process that has one installation after the other.
 pub fn forget() {
     lock(&LOG).clear();
     lock(&PLANTED).clear();
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a log has \"correct horse\"")]
-    fn what_was_sent_and_is_logged_is_found() {
+    fn logged_request_values_are_found() {
         watch();
         plant_sent(&json!({ "deep": [{ "password": "correct horse" }] }));
         tracing::trace!(body = "{\"password\":\"correct horse\"}", "received");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn who_begins_anew_is_not_told_of_what_was_before() {
+    fn reset_forgets_earlier_secrets() {
         watch();
         plant("correct horse");
         tracing::trace!("correct horse");
@@ -194,7 +194,7 @@ mod tests {
         check();
     }
 
-    /// As nobody should write a handler.
+    /// A faulty handler, for the test of the check.
     #[utoipa::path(post, path = "/leak", operation_id = "leak", responses((status = 204, description = "It is done.")))]
     async fn leak(_: Public, body: Body) -> bespoke_web::Result<Response> {
         tracing::debug!(body = ?body.required()?, "received");
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "a log has \"nobody else knows it\"")]
-    async fn a_handler_that_logs_what_it_is_sent_is_found_when_its_test_ends() {
+    async fn handler_that_logs_its_request_fails_its_test() {
         let app = App::new().await.beside(Routes::new("leak").with(route!(leak)));
         let body = json!({ "password": "nobody else knows it" });
         plant_sent(&body);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_answers_and_measurements_are_known_and_open_fields_are_not() {
+    fn credentials_and_measurements_are_secret_and_open_fields_are_not() {
         let logs = |text: &str| std::panic::catch_unwind(|| check_output(text)).is_err();
         plant_credentials("Basic MTIzNDU2Nzg6YmVzcG9rZV9zZWNyZXQ=");
         plant_credentials("Bearer 6f9619ff.bearer_secret");

@@ -1,4 +1,4 @@
-//! `bespoke serve` as a process of its own, the way a user starts it.
+//! `bespoke serve` as a separate process, as a user starts it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 
 use super::{binary, secrets};
 
-/// How long a server may take to start, in seconds. It is only reached when it does not.
+/// The longest start of a server, in seconds. It is reached only if the start fails.
 const START_LIMIT_S: u64 = 60;
 
-/// A running server; it is killed when this is dropped, and must not have written anything secret.
+/// A running server. Dropping it kills the process and checks that its output contains no secret.
 pub struct Server {
     child: Child,
-    /// They read what it writes, to the end.
+    /// The threads that read its output to the end.
     readers: Vec<JoinHandle<String>>,
-    /// Port on which it listens.
+    /// The port on which it listens.
     pub port: u16,
 }
 
-/// The command `bespoke` with an environment of its own and passwords that cost little.
+/// The command `bespoke` with its own environment and cheap password hashes.
 pub fn bespoke(data: &Path) -> Command {
     let mut command = Command::new(binary("bespoke"));
     command
@@ -36,26 +36,26 @@ pub fn bespoke(data: &Path) -> Command {
 }
 
 impl Server {
-    /// Starts a server on that data, on any free port, and waits until it says where it listens.
+    /// Starts a server on that data, on a free port, and waits until it reports its address.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
     }
 
-    /// The same with these settings.
+    /// Starts a server with these settings.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
         Self::wait(bespoke(data), settings)
     }
 
-    /// The same behind a line of shell, which gets the command as its arguments.
+    /// Starts a server from a line of shell, which gets the command as its arguments.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub fn start_behind(data: &Path, settings: &[(&str, &str)], shell: &str) -> Self {
         let server = bespoke(data);
         let mut command = Command::new("sh");
@@ -86,14 +86,14 @@ impl Server {
         let readers = vec![read(out, look_for_port), read(err, |line| eprintln!("{line}"))];
         let port = receiver
             .recv_timeout(Duration::from_secs(START_LIMIT_S))
-            .expect("the server says where it listens");
+            .expect("the server prints its address");
         Self { child, readers, port }
     }
 
-    /// Sends a request on a connection of its own; gives status and JSON body.
+    /// Sends a request on a new connection; returns status and JSON body.
     ///
     /// # Panics
-    /// When there is no whole answer.
+    /// If the response is incomplete.
     pub fn call(&self, method: &str, path: &str, authorization: &str, body: &Value) -> (u16, Value) {
         secrets::plant_credentials(authorization);
         secrets::plant_sent(body);
@@ -109,10 +109,10 @@ impl Server {
         (status, body)
     }
 
-    /// The same with these lines of headers and this body; gives the body as it came.
+    /// Sends a request with these header lines and this body; returns the raw body.
     ///
     /// # Panics
-    /// When there is no whole answer.
+    /// If the response is incomplete.
     pub fn exchange(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let length = body.len();
         let request = format!(
@@ -121,8 +121,8 @@ impl Server {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
         stream.write_all(request.as_bytes()).expect("the server reads");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the server answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
+        stream.read_to_string(&mut answer).expect("the server responds");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a complete response");
         let status = head
             .split(' ')
             .nth(1)
@@ -131,10 +131,10 @@ impl Server {
         (status, body.to_owned())
     }
 
-    /// Signs up and confirms somebody; gives what goes into `Authorization`.
+    /// Signs up and confirms an account; returns the value of the `Authorization` header.
     ///
     /// # Panics
-    /// When that is refused.
+    /// If that is refused.
     pub fn sign_up(&self, email: &str) -> String {
         let body = json!({ "email": email, "language": "en", "test": true });
         let (status, answer) = self.call("POST", "/signup", "", &body);
@@ -148,24 +148,24 @@ impl Server {
         format!("Bearer {}", answer["token"].as_str().expect("a token"))
     }
 
-    /// Kills it at once, as a crash of the machine would.
+    /// Kills it immediately, like a crash of the machine.
     ///
     /// # Panics
-    /// When it cannot be killed.
+    /// If it cannot be killed.
     pub fn kill(mut self) {
         self.child
             .kill()
             .and_then(|()| self.child.wait())
-            .expect("the server dies");
+            .expect("the server can be killed");
     }
 
-    /// Asks it to stop, waits until it has, and gives everything that it wrote.
+    /// Sends SIGTERM, waits for the exit, and returns the complete output.
     ///
     /// # Panics
-    /// When it cannot be asked, does not end well, or has written something secret.
+    /// If the signal cannot be sent, the exit is not a success, or the output contains a secret.
     pub fn stop(mut self) -> String {
         self.ask_to_stop();
-        assert!(self.child.wait().expect("the server ends").success());
+        assert!(self.child.wait().expect("the server exits").success());
         let said = self.readers.drain(..).map(|reader| reader.join().expect("a text"));
         let said = said.collect::<String>();
         secrets::check_output(&said);
@@ -177,13 +177,13 @@ impl Server {
         assert!(asked.expect("kill runs").success());
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Sends SIGTERM and waits for the exit.
     ///
     /// # Panics
-    /// When it cannot be asked.
+    /// If the signal cannot be sent.
     pub fn terminate(mut self) -> ExitStatus {
         self.ask_to_stop();
-        self.child.wait().expect("the server ends")
+        self.child.wait().expect("the server exits")
     }
 }
 
@@ -199,7 +199,7 @@ impl Drop for Server {
     }
 }
 
-/// Reads to the end, so that the server never waits for a full pipe, and gives it all.
+/// Reads to the end, so that the server never waits for a full pipe, and sends the complete text.
 fn read(from: impl Read + Send + 'static, mut see: impl FnMut(&str) + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut said = String::new();

@@ -19,7 +19,7 @@ pub(crate) struct Account {
 pub(crate) struct RoleArguments {
     /// User name, address or id
     account: String,
-    /// user, curator, bughunter, support or admin, for example
+    /// For example user, curator, bughunter, support or admin
     role: String,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct RoleArguments {
 pub(crate) struct Remove {
     /// User name, address or id
     account: String,
-    /// Do it: the account comes back only with `bespoke restore`, and everything that happened since is lost then
+    /// Confirm the removal, which only `bespoke restore` can undo, together with all later changes
     #[arg(long)]
     yes: bool,
 }

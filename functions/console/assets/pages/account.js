@@ -1,4 +1,4 @@
-// One's profile, address and consent.
+// Profile, address and consent.
 
 import { mine } from '../api.js';
 import { el, heading, section } from '../dom.js';
@@ -10,10 +10,10 @@ import { LANGUAGES, list, t, when } from '../text.js';
 import { facts } from '../table.js';
 import { consents } from './confirm-signup.js';
 
-/** What it is called that a change of the account did not take. */
+/** The name of a field that the API ignored. */
 const IGNORED = { username: 'account.username.ignored', email: 'error.emailInvalid' };
 
-/** Changes the account; says what was not taken at the field it belongs to. */
+/** Changes the account; shows ignored values at their fields. */
 async function change(body, fields) {
   const { data } = await mine('PATCH', 'account', { body });
   session.update(data.account);

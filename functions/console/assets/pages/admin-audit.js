@@ -1,4 +1,4 @@
-// What administrators did.
+// Actions of administrators.
 
 import { mine } from '../api.js';
 import { button, el, fill, heading, link } from '../dom.js';
@@ -6,7 +6,7 @@ import { attempt } from '../notice.js';
 import { table } from '../table.js';
 import { t, when } from '../text.js';
 
-/** How many acts are shown at once. */
+/** Number of entries that are shown at once. */
 const PART = 50;
 
 function target(row) {

@@ -1,4 +1,4 @@
-// Mails that have not gone.
+// Mails that have not been sent.
 
 import { mine } from '../api.js';
 import { button, el, heading } from '../dom.js';
@@ -7,7 +7,7 @@ import { open } from '../router.js';
 import { table } from '../table.js';
 import { number, t, when } from '../text.js';
 
-/** Most mails that are shown. */
+/** The largest number of mails on the page. */
 const MAX_SHOWN = 200;
 
 async function retry(mail) {

@@ -1,4 +1,4 @@
-// Who calls most.
+// The keys and accounts with the most calls.
 
 import { mine } from '../api.js';
 import { el, heading, link, section } from '../dom.js';

@@ -1,4 +1,4 @@
-// One account, for who administers.
+// One account, for administrators.
 
 import { mine } from '../api.js';
 import { ask } from '../dialog.js';
@@ -59,7 +59,7 @@ function changes(path, user, quota) {
       const body = { role: role.input.value, status: Number(status.input.value), consent: Number(consent.input.value) };
       body.quota = calls === '' ? null : Number(calls);
       if (Number.isNaN(body.quota)) {
-        most.fail(t('measure.nonumber'));
+        most.fail(t('user.quota.invalid'));
         most.input.focus();
         return;
       }

@@ -1,4 +1,4 @@
-// Looking for accounts.
+// Search for accounts.
 
 import { mine } from '../api.js';
 import { el, fill, heading, link } from '../dom.js';

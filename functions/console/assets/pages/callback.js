@@ -1,4 +1,4 @@
-// Where a provider sends back who signs in through it.
+// The page to which a sign-in provider redirects.
 
 import { call } from '../api.js';
 import { el, heading, link } from '../dom.js';
@@ -6,9 +6,9 @@ import { inTab } from '../store.js';
 import { t } from '../text.js';
 import { BEGUN, signInForm } from './signin.js';
 
-/** The page. The code of the provider works once, so it is sent when the button is pressed, with a second factor where one is asked for. */
+/** The page. The provider's code works once, so it is sent only when the button is pressed, with a second factor if required. */
 export function page({ rest, query }) {
-  // A sign-in that was begun elsewhere could be into somebody else's account.
+  // A sign-in that another tab or site began could lead to an account of another person.
   const begun = query.get('state') !== null && query.get('state') === inTab.get(BEGUN);
   if (!begun || query.get('error')) {
     const said = t(begun ? 'callback.refused' : 'error.stateInvalid');

@@ -1,4 +1,4 @@
-// Where the link of a mail to a new address leads. Only its owner, signed in, can make it the address of the account.
+// The page of the link in the mail to a new address. Only the signed-in owner can make it the address of the account.
 
 import { mine } from '../api.js';
 import { el, heading } from '../dom.js';
@@ -9,7 +9,7 @@ import * as session from '../session.js';
 import { t } from '../text.js';
 import { page as signIn } from './signin.js';
 
-/** The page; for who is not signed in, the one to do so, which leads back here. */
+/** The page. Without a session, the user signs in first and then returns here. */
 export function page({ query }) {
   if (!session.token()) return [el('p', { class: 'notice' }, t('confirmemail.signin')), signIn()];
   const { node } = form({

@@ -1,11 +1,11 @@
-// Where the link of a mail that signs in leads.
+// The page of a sign-in link in a mail.
 
 import { call } from '../api.js';
 import { el, heading, link } from '../dom.js';
 import { t } from '../text.js';
 import { signInForm } from './signin.js';
 
-/** The page. A button has to be pressed: programs that look into mails follow links, and this one works once. */
+/** The page. The user must press a button, because mail scanners open links, and this one works once. */
 export function page({ query }) {
   const send = async (token) => {
     const body = { check: query.get('check') ?? '', token };

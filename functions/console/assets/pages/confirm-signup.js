@@ -1,4 +1,4 @@
-// Where the link of the mail to a new account leads: consent, and a password.
+// The page of the link in the mail to a new account: consent, and a password.
 
 import { call, mine } from '../api.js';
 import { el, heading, link } from '../dom.js';
@@ -8,7 +8,7 @@ import { go } from '../router.js';
 import * as session from '../session.js';
 import { sentence, t } from '../text.js';
 
-/** The choices of consent that let an account be used. */
+/** The options of consent with which an account can be used. */
 export function consents(value) {
   const options = ['1', '2', '3'].map((code) => [code, t(`consent.${code}`), t(`consent.${code}.hint`)]);
   return radios({ legend: t('consent'), name: 'consent', options, value });
@@ -26,7 +26,7 @@ export function page({ query }) {
       const body = { consent: Number(consent.value()), check: query.get('check') };
       const { data } = await call('POST', `confirm/signup/${encodeURIComponent(query.get('id'))}`, { body });
       session.begin(data);
-      // The account is there from now on; a password that fails can be set on the page about signing in.
+      // The account exists from now on. If the password fails, the user can set it on the page for signing in.
       const problem = await setPassword(password.input.value);
       await go(problem ? 'security' : 'keys');
       say(problem ?? t('confirm.done'), problem ? 'bad' : 'good');
@@ -40,7 +40,7 @@ export function page({ query }) {
   ];
 }
 
-/** Gives what went wrong, or null. */
+/** Returns the error, or null. */
 async function setPassword(password) {
   try {
     const { data } = await mine('PATCH', 'account', { body: { password } });

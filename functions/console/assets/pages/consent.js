@@ -1,4 +1,4 @@
-// Consent, for who signs in to an account that lacks it.
+// Consent, for accounts that lack it at the sign-in.
 
 import { mine } from '../api.js';
 import { el, heading } from '../dom.js';

@@ -1,4 +1,4 @@
-// All that an account has, to be taken along, brought back, frozen or removed.
+// Export, import, freezing and deletion of all data of an account.
 
 import { intention, mine } from '../api.js';
 import { ask } from '../dialog.js';

@@ -11,7 +11,7 @@ import { t } from '../text.js';
 const DAY_S = 86_400;
 const LIVES_DAYS = [1, 7, 30, 90, 365, 732];
 const USUAL_DAYS = 90;
-/** Reads what is its owner's, and no more. */
+/** Read the owner's data only. */
 const USUAL_LEVEL = '1';
 
 function maxDays() {
@@ -30,7 +30,7 @@ function lives() {
   });
 }
 
-/** What the key may do: everything, some things, or read one set. */
+/** The scopes of the key: everything, some scopes, or reading one set. */
 function scopes(sets) {
   const kind = radios({
     legend: t('key.scopes'),

@@ -1,4 +1,4 @@
-// One API key: what it may do, what it was used for, and its end.
+// One API key: permissions, usage, rotation, revocation.
 
 import { mine } from '../api.js';
 import { ask, show } from '../dialog.js';
@@ -14,7 +14,7 @@ import { DAYS, usageOf } from '../usage.js';
 import { expiry } from './keys.js';
 
 const HOUR_S = 3600;
-/** How long the secret before may work on, in seconds, each with its words. */
+/** Choices for how long the previous secret stays valid, in seconds, with their names. */
 const GRACES = [
   [0, 'grace.none'],
   [HOUR_S, 'grace.hour'],

@@ -1,4 +1,4 @@
-// One's API keys.
+// The API keys of the account.
 
 import { mine } from '../api.js';
 import { el, heading, link, section } from '../dom.js';
@@ -9,7 +9,7 @@ import { number, t, when } from '../text.js';
 /** The page. */
 export async function page() {
   const [keys, usage] = await Promise.all([mine('GET', 'apikeys'), mine('GET', 'account/usage')]);
-  // The list of keys is minutes late about their use; this is not.
+  // The usage in the list of keys is minutes old; this response is current.
   const used = new Map(usage.data.keys.map((one) => [one.key, one]));
   const columns = [
     [t('key.name'), (key) => link(`keys/one/${key.key}`, String(key.name ?? key.key))],
@@ -35,7 +35,7 @@ function limits({ callsPerMinute, callsPerDay }) {
   return said.length > 0 ? said.join(' ') : t('limits.none');
 }
 
-/** When a key ends, or that it has. */
+/** The expiry of a key. */
 export function expiry(key) {
   const ended = new Date(key.expiresAt) <= new Date();
   return ended ? el('span', { class: 'tag' }, t('key.ended')) : when(key.expiresAt);

@@ -1,4 +1,4 @@
-// Where the links of the newsletter lead.
+// The pages of the links in mails of the newsletter.
 
 import { call } from '../api.js';
 import { el, fill, heading } from '../dom.js';

@@ -51,7 +51,7 @@ function offer(place) {
   return [el('p', {}, t('mfa.text')), el('div', { class: 'actions' }, button(t('mfa.start'), start, 'primary'))];
 }
 
-/** The drawing comes as a picture, so that nothing in it is taken for a part of the page. */
+/** The QR code is an image, so that none of its content becomes part of the page. */
 function picture(svg) {
   return el('img', { class: 'qrcode', width: '240', height: '240', alt: t('mfa.qr'), src: `data:image/svg+xml,${encodeURIComponent(svg)}` });
 }

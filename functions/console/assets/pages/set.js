@@ -1,4 +1,4 @@
-// One set of measurements, to be entered and changed.
+// One set of measurements.
 
 import { call, intention, mine } from '../api.js';
 import { Checker, sendable } from '../checker.js';
@@ -118,7 +118,7 @@ class Editor {
     this.checker.later();
   }
 
-  /** Shows only what a design can use, where one is chosen. */
+  /** Shows only the measurements that the selected design can use. */
   narrow() {
     const design = this.designs.find(({ name }) => name === this.design.input.value);
     const wanted = design && new Set([...design.required, ...design.optional]);
@@ -132,7 +132,7 @@ class Editor {
     this.checker.now();
   }
 
-  /** What is changed, and nothing else: what somebody else changes meanwhile stays. */
+  /** Only the changed values, so that concurrent changes of other values are kept. */
   body() {
     const edited = this.measures.filter((one) => one.edited);
     const gone = edited.filter((one) => one.value() === null && one.stored !== null).map((one) => [one.name, null]);
@@ -190,7 +190,7 @@ class Editor {
     this.checker.now();
   }
 
-  /** Somebody else has changed the set meanwhile. What was typed here stays, until it is decided which of both counts. */
+  /** The set was changed elsewhere. The user's input stays until the user chooses a version. */
   askWhich() {
     const over = button(t('conflict.mine'), () => attempt(() => this.saveOver()), 'primary');
     const theirs = button(t('conflict.theirs'), () => {

@@ -1,4 +1,4 @@
-// Sets from a file.
+// Import of sets from a file.
 
 import { intention, mine } from '../api.js';
 import { el, heading, link } from '../dom.js';
@@ -7,10 +7,10 @@ import { say } from '../notice.js';
 import { go } from '../router.js';
 import { list, number, t } from '../text.js';
 
-/** How many names of what was left out are told. */
+/** The largest number of ignored names that are shown. */
 const MAX_TOLD = 10;
 
-/** What the text is written in: JSON begins with a bracket. */
+/** The format of the text: JSON begins with a bracket. */
 const typeOf = (text) => (/^\s*[[{]/.test(text) ? 'application/json' : 'application/yaml');
 
 /** The page. */

@@ -1,4 +1,4 @@
-// One's sets of measurements.
+// The measurement sets of the account.
 
 import { mine } from '../api.js';
 import { button, el, heading, link } from '../dom.js';

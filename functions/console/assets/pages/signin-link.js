@@ -1,4 +1,4 @@
-// Asking for a mail with a link that signs in.
+// Request for a mail with a sign-in link.
 
 import { call } from '../api.js';
 import { el, fill, heading, link } from '../dom.js';

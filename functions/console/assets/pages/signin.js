@@ -1,4 +1,4 @@
-// Signing in: with a password, and a code where the account asks for one.
+// Signing in with a password, and with a code if the account requires one.
 
 import { call } from '../api.js';
 import { button, el, heading, link } from '../dom.js';
@@ -9,11 +9,11 @@ import * as session from '../session.js';
 import { inTab } from '../store.js';
 import { language, t } from '../text.js';
 
-/** Where it is kept which sign-in through a provider was begun in this tab. */
+/** The key under which the state of a sign-in through a provider is stored. */
 export const BEGUN = 'bespoke.oauth';
 const NAMES = { github: 'GitHub', google: 'Google' };
 
-/** The names of the providers that this instance lets people sign in through. */
+/** The names of the enabled sign-in providers. */
 function providers() {
   return document.querySelector('meta[name="bespoke-providers"]').content.split(' ').filter((name) => name in NAMES);
 }
@@ -28,7 +28,7 @@ async function through(provider) {
   }
 }
 
-/** A form with fields and, once it is asked for, a field for the second factor. `send` gets the code or undefined. */
+/** A form with fields and, when it is required, a field for the second factor. `send` gets the code or undefined. */
 export function signInForm({ fields, parts, send, places = {} }) {
   const code = field({ label: t('code'), hint: t('code.hint'), autocomplete: 'one-time-code', spellcheck: 'false' });
   code.node.hidden = true;

@@ -18,8 +18,8 @@ pub const MAX_SOURCE_BYTES: usize = 5 * 1024 * 1024;
 const MAX_SOURCE_EDGE_PX: u32 = 12_000;
 /// The maximum number of pixels of a picture that is accepted.
 const MAX_SOURCE_PIXELS: u64 = 50_000_000;
-/// The maximum number of pixels of a JPEG file times its scans. A progressive file has about ten scans of its complete
-/// picture; a file made to keep a decoder busy has many more.
+/// The maximum product of the pixels and the scans of a JPEG file. A progressive file has about ten scans of its complete
+/// picture; a file that attacks the decoder has many more.
 const MAX_SCANNED_PIXELS: u64 = 20 * MAX_SOURCE_PIXELS;
 /// The marker at the beginning of a scan in a JPEG file. It does not occur inside a scan.
 const START_OF_SCAN: [u8; 2] = [0xFF, 0xDA];

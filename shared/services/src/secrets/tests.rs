@@ -76,7 +76,7 @@ async fn calls_are_signed_for_the_region_of_the_secret() {
 }
 
 #[tokio::test]
-async fn refusals_and_missing_texts_are_named_and_trouble_is_repeated() {
+async fn missing_secrets_are_named_and_failures_retried() {
     for (response, words, calls) in [
         (
             refusal(400, "AccessDeniedException"),
@@ -110,7 +110,7 @@ async fn refusals_and_missing_texts_are_named_and_trouble_is_repeated() {
 }
 
 #[tokio::test]
-async fn without_a_region_or_credentials_nothing_is_called() {
+async fn missing_region_or_credentials_prevent_the_call() {
     let none = Aws::default();
     let error = read(&none, "Key", NOW).await.err().unwrap();
     assert!(matches!(error, SecretError::NoRegion));

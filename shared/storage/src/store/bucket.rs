@@ -35,7 +35,7 @@ impl Bucket {
         &*self.random
     }
 
-    /// Gets `head`, or learns that it is unchanged.
+    /// Gets `head`, or [`Fetched::NotModified`] if it still has this ETag.
     pub(crate) async fn get_head(&self, if_none_match: Option<&ETag>) -> Result<Fetched, StoreError> {
         within(self.clock(), HEAD_TIMEOUT_MS, self.store.get(HEAD_KEY, if_none_match)).await
     }

@@ -1,7 +1,7 @@
 //! Stores, local folders and a table of counters for the tests of the engine.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as no test themselves")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
 pub(crate) mod s3;
 
