@@ -70,7 +70,7 @@ async fn users_with_the_most_calls_are_listed() {
     }
     app.clock.advance_ms(60_000);
     app.get("/sets/jwt").jwt(&admin.token).send().await.expect_status(200);
-    app.context().database().merge_usage().await.unwrap();
+    app.context().database().usage().merge().await.unwrap();
     let stats = app.get("/info/stats").send().await.expect_status(200);
     let top: Vec<_> = stats["topUsers"]
         .as_array()

@@ -27,7 +27,7 @@ struct AccountRecordsResponse {
 }
 
 impl AccountRecords {
-    /// Reads the records. `outside` are the counts of calls that the database does not contain yet.
+    /// Reads the records. `outside` contains the counts of calls that the database does not contain yet.
     pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context, outside: &[Usage]) -> Result<Self> {
         let keys = api_keys::by_user(db, user_id, Page::ALL)?;
         let bookmarks = bookmarks::by_user(db, user_id, Page::ALL)?;
@@ -67,7 +67,7 @@ pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id
         Ok(bytes)
     };
     // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage_outside().await?;
+    let outside = session.database().usage().unmerged().await?;
     let list = move |db: &Db<'_>| {
         Ok(AccountRecordsResponse {
             result: Outcome::Success,

@@ -105,7 +105,7 @@ async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>
     let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
     let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "api_keys", user_id, page, most)?);
     // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage_outside().await?;
+    let outside = session.database().usage().unmerged().await?;
     let list = move |db: &Db<'_>| {
         let keys = api_keys::by_user(db, user_id, page)?;
         Ok(KeyList {

@@ -37,7 +37,7 @@ pub struct ApiKeyListItem {
 }
 
 impl ApiKeyListItem {
-    /// Returns the items of a list. `outside` are the counts that the database does not contain yet.
+    /// Returns the items of a list. `outside` contains the counts that the database does not contain yet.
     pub fn list(keys: Vec<ApiKey>, outside: &[Usage]) -> Vec<Self> {
         let mut items: Vec<Self> = keys.into_iter().map(Self::from).collect();
         for item in &mut items {
