@@ -31,7 +31,11 @@ const ODD: &str = r#"
         consent = 9, createdAt = '2023-10-01 12:00:00', updatedAt = NULL, data = '',
         email = (SELECT email FROM "Subscriber");
     INSERT INTO "User" SELECT * FROM u;
+    UPDATE "User" SET lastSeen = 'soon', control = 'much', patron = x'00', bio = 'not encrypted', data = 'not encrypted', compare = 'x',
+        createdAt = 'soon', updatedAt = 1700000000000, mfaSecret = 'not encrypted', mfaEnabled = 1, username = '1234', lusername = '1234'
+        WHERE id = 2;
     CREATE TEMP TABLE s AS SELECT * FROM "Set" WHERE id = 1;
+    UPDATE s SET id = 20, userId = 2; INSERT INTO "Set" SELECT * FROM s;
     UPDATE s SET id = 21, userId = 11; INSERT INTO "Set" SELECT * FROM s;
     UPDATE s SET id = 22, userId = 99; INSERT INTO "Set" SELECT * FROM s;
     UPDATE s SET id = 23, userId = 13, measies = '{}', name = '', createdAt = '2023-10-01T12:00:00.000Z';
@@ -80,8 +84,6 @@ async fn invalid_rows_are_reported_and_the_rest_is_imported() {
             "Set 24",
             "measies: is not encrypted in the format of FreeSewing's backend",
         ),
-        ("Set 25", "createdAt: is not a date"),
-        ("Set 26", "notes: is not a text"),
         (
             "User 11",
             "email: is not encrypted in the format of FreeSewing's backend",
@@ -97,6 +99,14 @@ async fn invalid_rows_are_reported_and_the_rest_is_imported() {
         ["measies: tail is not a measurement"]
     );
 
+    let changes = |row: &str| notes[&("changed".to_owned(), row.to_owned())].join("\n");
+    let repairs = changes("User 2");
+    for column in ["lastSeen", "control", "patron", "bio", "data", "compare", "createdAt", "mfaSecret", "username"] {
+        assert!(repairs.contains(&format!("{column}: ")), "{column} in {repairs}");
+    }
+    assert_eq!(changes("Set 25"), "createdAt: is not a date; it was changed to updatedAt");
+    assert_eq!(changes("Set 26"), "notes: is not a text; it was changed to an empty text");
+
     let app = app(&data).await;
     let session = Session::new(app.context().clone());
     let (user, set, curated) = session
@@ -109,6 +119,21 @@ async fn invalid_rows_are_reported_and_the_rest_is_imported() {
         })
         .await
         .unwrap();
+    let (repaired, kept) = session
+        .read(|db| {
+            let user = users::by_id(db, EntityId::Integer(2))?.unwrap();
+            Ok((user, sets::by_id(db, EntityId::Integer(20))?))
+        })
+        .await
+        .unwrap();
+    assert_eq!(kept.unwrap().user_id, 2);
+    assert_eq!(
+        (repaired.control, repaired.patron, repaired.bio.as_str(), repaired.username.as_str()),
+        (1, 0, "", "1234")
+    );
+    assert_eq!(repaired.account_status.created_at.as_millis(), 1_700_000_000_000);
+    // The second factor cannot be checked, so the password alone must not be enough.
+    assert_eq!((repaired.mfa_enabled, repaired.password.as_str()), (false, ""));
     assert_eq!(user.username, user.account_status.uuid.to_string());
     assert_eq!(
         (user.account_status.created_at.to_string(), user.data.len()),
@@ -145,4 +170,23 @@ fn unknown_tables_and_columns_are_ignored_only_on_request() {
     import(&data, &file, &[]).fails_with("it has no table Subscriber");
     with_rows(&file, "ALTER TABLE \"Set\" DROP COLUMN measies");
     import(&data, &file, &[]).fails_with("the table Set has no column measies");
+}
+
+#[test]
+fn tables_of_other_programs_are_skipped_and_a_missing_wal_is_reported() {
+    let folder = tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("copy.sqlite"));
+    with_rows(
+        &file,
+        "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY); CREATE TABLE _litestream_lock (id INTEGER);
+         CREATE TABLE _cf_KV (key TEXT PRIMARY KEY); CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY);
+         CREATE TABLE IF NOT EXISTS _prisma_migrations (id TEXT PRIMARY KEY)",
+    );
+    let report = import(&data, &file, &["--dry-run"]).json(0);
+    assert_eq!((&report["ignored"], &report["warning"]), (&json!([]), &json!(null)));
+    with_rows(&file, "PRAGMA journal_mode = WAL");
+    assert!(!folder.path().join("copy.sqlite-wal").exists());
+    let report = import(&data, &file, &[]).json(0);
+    let warning = report["warning"].as_str().unwrap();
+    assert!(warning.contains("is in WAL mode") && warning.contains("latest changes are missing"), "{warning}");
 }

@@ -62,6 +62,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
         .context("set IMPORT_ENC_KEY to the encryption key of FreeSewing's backend (its BACKEND_ENC_KEY)")?;
     let source = Source::open(&arguments.file)?;
     let ignored = source.check_shape(arguments.ignore_unknown)?;
+    let warning = source.warning.clone();
     let cipher = LegacyCipher::new(&passphrase);
     source.check_passphrase(&cipher)?;
     let scratch = tempfile::tempdir()?;
@@ -76,6 +77,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
         let result = import_all(&context, source, cipher, arguments).await;
         let report = result.map(|report| Report {
             ignored,
+            warning,
             took_ms: (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs(),
             ..report
         });
@@ -135,6 +137,7 @@ async fn import_all(context: &Context, source: Source, cipher: LegacyCipher, arg
             .read(Freshness::Local, |db| import::notes(db, NOTES_MAX))
             .await?,
         ignored: Vec::new(),
+        warning: None,
         took_ms: 0,
     })
 }

@@ -18,6 +18,8 @@ pub(super) struct Report {
     pub(super) notes: Vec<Note>,
     /// Tables and columns that were not imported.
     pub(super) ignored: Vec<String>,
+    /// The risk that the file lacks recent changes.
+    pub(super) warning: Option<String>,
     /// Duration in milliseconds.
     pub(super) took_ms: u64,
 }
@@ -60,11 +62,15 @@ impl Report {
             "tables": tables.collect::<Vec<_>>(),
             "notes": self.notes.iter().map(note).collect::<Vec<_>>(),
             "ignored": self.ignored,
+            "warning": self.warning,
             "tookMs": self.took_ms,
         })
     }
 
     pub(super) fn print(&self) {
+        if let Some(warning) = &self.warning {
+            output::say!("Warning: {warning}.");
+        }
         if self.was_finished {
             output::say!("This file was imported before. Nothing was changed.");
         }

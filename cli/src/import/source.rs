@@ -18,14 +18,18 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_BYTES: usize = 100;
 /// Encrypted values at each end of a table that are decrypted to test the passphrase.
 const SAMPLES: u32 = 20;
-/// Tables without data of users.
-const FOREIGN_TABLES: [&str; 1] = ["_prisma_migrations"];
+/// How the names of tables begin that other programs keep in the database: Prisma, Litestream, and Cloudflare's D1. They have no data of users.
+const FOREIGN_TABLES: [&str; 4] = ["_prisma_", "_litestream_", "_cf_", "d1_migrations"];
+/// The value of the two format versions in the header of a database in WAL mode.
+const WAL_FORMAT: u8 = 2;
 
 /// A legacy database, opened for reading only. No file is created next to it.
 pub(super) struct Source {
     connection: Connection,
     /// SHA-256 of the file.
     pub(super) digest: [u8; 32],
+    /// The risk that the file lacks recent changes.
+    pub(super) warning: Option<String>,
 }
 
 /// Consecutive rows of one table.
@@ -69,7 +73,11 @@ impl Source {
             Err(error) => bail!("{shown} is damaged: {error}. `sqlite3 {shown} .recover` saves the readable data"),
         }
         let digest = sha256(path).with_context(|| format!("cannot read {shown}"))?;
-        Ok(Self { connection, digest })
+        Ok(Self {
+            connection,
+            digest,
+            warning: (header[18..20] == [WAL_FORMAT; 2]).then(|| wal_warning(path)),
+        })
     }
 
     /// Checks that all tables and columns are known. Returns the unknown ones if they are to be ignored.
@@ -192,9 +200,18 @@ impl Source {
         let names = statement.query_map([], |row| row.get(0))?;
         let names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
         let known =
-            |name: &String| FOREIGN_TABLES.contains(&name.as_str()) || TABLES.iter().any(|table| table.name == name);
+            |name: &String| FOREIGN_TABLES.iter().any(|start| name.starts_with(start)) || TABLES.iter().any(|table| table.name == name);
         Ok(names.into_iter().filter(|name| !known(name)).collect())
     }
+}
+
+fn wal_warning(path: &Path) -> String {
+    format!(
+        "{shown} is in WAL mode, and no file {shown}-wal is next to it. If FreeSewing's backend was running when the file was copied, \
+         its latest changes are missing. Stop the backend, run `sqlite3 {shown} 'PRAGMA wal_checkpoint(TRUNCATE)'` on the original, and \
+         copy the file again",
+        shown = path.display()
+    )
 }
 
 fn header(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -5,14 +5,14 @@ use bespoke_core::entity::confirmation::{Confirmation, Kind};
 use bespoke_core::entity::subscriber::Subscriber;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
-use bespoke_core::validate::{Language, clean_email, fold_username};
+use bespoke_core::validate::{Language, clean_email, clean_username, fold_username};
 use bespoke_core::{ImportedHash, Level, Role, StoredSecret, TotpSecret};
-use bespoke_database::import::{Record, Verdict};
+use bespoke_database::import::Record;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::converted::Converted;
+use super::converted::{Converted, Repairs};
 use super::fields::{Fields, Problem, text_of};
 
 /// The kind of confirmation with which the legacy backend began a sign-in at GitHub or Google.
@@ -20,68 +20,107 @@ const OAUTH: &str = "oauth-init";
 /// The key for `data` that is not an object, because clients expect an object.
 const ODD_DATA: &str = "imported";
 
+/// Converts an account. Only the columns that identify it, `id` and `email`, can cause its rejection; all others are repaired, because a rejected
+/// account loses its sets and patterns, too.
 pub(in crate::import) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
-    let mut notes = Notes::default();
+    let mut repairs = Repairs::default();
+    let id = fields.id("id")?;
     let email = fields.sealed_address("email")?;
     if email.is_empty() {
         return Err("email: is empty".to_owned());
     }
-    if email_hash(&email) != fields.text("ehash")?.to_ascii_lowercase() {
-        notes.add("email: does not match its hash; the account is found by the address");
+    if fields.text("ehash").map(|hash| hash.to_ascii_lowercase()) != Ok(email_hash(&email)) {
+        repairs.add("email: does not match its hash; the account is found by the address");
     }
-    let password = fields.text("password")?;
-    if ImportedHash::parse(&password).is_none() {
-        notes.add("password: is not a hash, so the owner must sign in by a link");
-    }
-    let username = fields.text("username")?;
-    let created_at = fields.moment("createdAt")?;
-    let totp = fields.sealed_text("mfaSecret")?;
+    let (created_at, updated_at) = repairs.moments(fields);
+    let (totp, password) = secrets(fields, &mut repairs);
+    let username = username(fields, id, &mut repairs);
+    let mfa_enabled = repairs.value(fields.flag_or("mfaEnabled", false), false, "no");
     let user = User {
         account_status: AccountStatus {
-            id: fields.id("id")?,
-            uuid: fields.uuid_or_new()?,
-            role: Role::from_name(&fields.text("role")?),
-            status: status(fields.integer_or("status", 0)?, &mut notes),
-            consent: consent(fields.integer_or("consent", 0)?, &mut notes),
+            id,
+            uuid: repairs.uuid(fields),
+            role: Role::from_name(&repairs.value(fields.text("role"), String::new(), "user")),
+            status: status(repairs.value(fields.integer_or("status", 0), UNREADABLE_STATUS, "blocked"), &mut repairs),
+            consent: consent(repairs.value(fields.integer_or("consent", 0), 0, "none"), &mut repairs),
             created_at,
             tokens_from: created_at,
         },
-        bio: fields.sealed_text("bio")?,
-        compare: fields.flag_or("compare", true)?,
-        control: fields.integer_or("control", 1)?,
-        data: user_data(fields.sealed_json("data")?, &mut notes),
-        ihash: fields.text("ihash")?,
-        initial: fields.sealed_address("initial")?,
-        email,
-        imperial: fields.flag_or("imperial", false)?,
-        jwt_calls: fields.integer_or("jwtCalls", 0)?,
-        key_calls: fields.integer_or("keyCalls", 0)?,
-        language: language(fields, &mut notes)?,
-        last_seen: fields.maybe_moment("lastSeen")?,
-        mfa_enabled: fields.flag_or("mfaEnabled", false)?,
-        newsletter: fields.flag_or("newsletter", false)?,
-        patron: fields.integer_or("patron", 0)?,
+        bio: repairs.value(fields.sealed_text("bio"), String::new(), "an empty text"),
+        compare: repairs.value(fields.flag_or("compare", true), true, "yes"),
+        control: repairs.value(fields.integer_or("control", 1), 1, "1"),
+        data: user_data(repairs.value(fields.sealed_json("data"), Value::Null, "an empty object"), &mut repairs),
+        ihash: repairs.value(fields.text("ihash"), email_hash(&email), "the hash of the address"),
+        initial: repairs.value(fields.sealed_address("initial"), email.clone(), "the present address"),
+        imperial: repairs.value(fields.flag_or("imperial", false), false, "no"),
+        jwt_calls: repairs.value(fields.integer_or("jwtCalls", 0), 0, "0"),
+        key_calls: repairs.value(fields.integer_or("keyCalls", 0), 0, "0"),
+        language: language(fields, &mut repairs),
+        last_seen: repairs.maybe_moment(fields, "lastSeen"),
+        mfa_enabled: mfa_enabled && totp.is_some(),
+        newsletter: repairs.value(fields.flag_or("newsletter", false), false, "no"),
+        patron: repairs.value(fields.integer_or("patron", 0), 0, "0"),
         quota: None,
-        updated_at: fields.maybe_moment("updatedAt")?.unwrap_or(created_at),
+        updated_at,
         lusername: fold_username(&username),
         username,
         password,
+        email,
     };
-    let totp = (!totp.is_empty()).then(|| TotpSecret::from_stored(totp));
-    Ok(notes.with(Record::User {
+    Ok(repairs.with(Record::User {
         user: Box::new(user),
         totp,
     }))
 }
 
+/// The number of a status that cannot be read. It is refused, because an administrator may have blocked the account.
+const UNREADABLE_STATUS: i64 = Status::Blocked as i64;
+
+/// Returns the secret of the second factor and the password. If the secret cannot be read, the password is removed as well, because it would be the
+/// only factor of a sign-in that required two.
+fn secrets(fields: &Fields<'_>, repairs: &mut Repairs) -> (Option<TotpSecret>, String) {
+    let password = repairs.value(fields.text("password"), String::new(), "none");
+    if ImportedHash::parse(&password).is_none() {
+        repairs.add("password: is not a hash, so the owner must sign in by a link");
+    }
+    match fields.sealed_text("mfaSecret") {
+        Ok(secret) => ((!secret.is_empty()).then(|| TotpSecret::from_stored(secret)), password),
+        Err(problem) => {
+            repairs.add(format!(
+                "{problem}; the second factor and the password were removed, so the owner must sign in by a link"
+            ));
+            (None, String::new())
+        }
+    }
+}
+
+/// Returns the user name. One that cannot be used to sign in is kept and reported.
+fn username(fields: &Fields<'_>, id: i64, repairs: &mut Repairs) -> String {
+    let new = format!("user-{id}");
+    let name = repairs.value(fields.text("username"), new.clone(), &new);
+    if name.trim().is_empty() {
+        repairs.add(format!("username: is empty; it was changed to {new}"));
+        return new;
+    }
+    if clean_username(&name).is_none() {
+        repairs.add(
+            "username: cannot be used to sign in, because it is too short or too long, looks like an id or an address, or has \
+             invisible characters; the address can be used",
+        );
+    }
+    name
+}
+
 pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
+    let mut repairs = Repairs::default();
     let level = fields.integer_or("level", 0)?;
+    let (created_at, _) = repairs.moments(fields);
     let secret = ImportedHash::parse(&fields.text("secret")?).ok_or("secret: is not a hash")?;
     let key = ApiKey {
         uuid: fields.uuid("id")?,
         user_id: fields.id("userId")?,
         user_uuid: Uuid::nil(),
-        name: fields.sealed("name")?,
+        name: repairs.value(fields.sealed("name"), Value::Null, "nothing"),
         level: u8::try_from(level)
             .ok()
             .and_then(Level::new)
@@ -92,12 +131,12 @@ pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Probl
         cidr: None,
         // Imported keys belong to this instance. The name of the legacy instance is not used.
         instance: fields.context.instance.to_owned(),
-        calls: fields.integer_or("calls", 0)?,
-        created_at: fields.moment("createdAt")?,
+        calls: repairs.value(fields.integer_or("calls", 0), 0, "0"),
+        created_at,
         expires_at: fields.moment("expiresAt")?,
-        last_seen: fields.maybe_moment("lastSeen")?,
+        last_seen: repairs.maybe_moment(fields, "lastSeen"),
     };
-    Ok(Converted::of(Record::ApiKey(Box::new(key))))
+    Ok(repairs.with(Record::ApiKey(Box::new(key))))
 }
 
 pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
@@ -142,63 +181,46 @@ pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, 
 }
 
 pub(in crate::import) fn subscriber(fields: &Fields<'_>) -> Result<Converted, Problem> {
-    let mut notes = Notes::default();
+    let mut repairs = Repairs::default();
     let email = fields.sealed_address("email")?;
     if email.is_empty() {
         return Err("email: is empty".to_owned());
     }
-    let created_at = fields.moment("createdAt")?;
+    let (created_at, updated_at) = repairs.moments(fields);
     let subscriber = Subscriber {
         uuid: fields.uuid("id")?,
         email,
         // Recomputed when it is stored.
         ehash: String::new(),
-        language: language(fields, &mut notes)?,
+        language: language(fields, &mut repairs),
         active: fields.flag_or("active", false)?,
         created_at,
     };
-    Ok(notes.with(Record::Subscriber {
+    Ok(repairs.with(Record::Subscriber {
         subscriber: Box::new(subscriber),
-        updated_at: fields.maybe_moment("updatedAt")?.unwrap_or(created_at),
+        updated_at,
     }))
 }
 
-/// Changes to a row that are to be reported.
-#[derive(Default)]
-struct Notes(Vec<(Verdict, String)>);
-
-impl Notes {
-    fn add(&mut self, note: &str) {
-        self.0.push((Verdict::Changed, note.to_owned()));
-    }
-
-    fn with(self, record: Record) -> Converted {
-        Converted {
-            record: Some(record),
-            notes: self.0,
-        }
-    }
-}
-
-fn language(fields: &Fields<'_>, notes: &mut Notes) -> Result<Language, Problem> {
-    let code = fields.text("language")?;
-    Ok(code.parse().unwrap_or_else(|_| {
-        notes.add("language: is not supported; it was changed to English");
+fn language(fields: &Fields<'_>, repairs: &mut Repairs) -> Language {
+    let code = repairs.value(fields.text("language"), Language::En.code().to_owned(), "English");
+    code.parse().unwrap_or_else(|_| {
+        repairs.add("language: is not supported; it was changed to English");
         Language::En
-    }))
+    })
 }
 
 /// The legacy backend regards positive numbers as active, and negative ones as refused.
-fn status(number: i64, notes: &mut Notes) -> Status {
+fn status(number: i64, repairs: &mut Repairs) -> Status {
     Status::from_number(number).unwrap_or_else(|| {
-        notes.add("status: is unknown");
+        repairs.add("status: is unknown");
         if number > 0 { Status::Active } else { Status::Blocked }
     })
 }
 
-fn consent(number: i64, notes: &mut Notes) -> Consent {
+fn consent(number: i64, repairs: &mut Repairs) -> Consent {
     Consent::from_number(number).unwrap_or_else(|| {
-        notes.add("consent: is unknown");
+        repairs.add("consent: is unknown");
         if number > 0 {
             Consent::Publication
         } else {
@@ -207,12 +229,12 @@ fn consent(number: i64, notes: &mut Notes) -> Consent {
     })
 }
 
-fn user_data(value: Value, notes: &mut Notes) -> Map<String, Value> {
+fn user_data(value: Value, repairs: &mut Repairs) -> Map<String, Value> {
     match value {
         Value::Object(data) => data,
         Value::Null => Map::new(),
         odd => {
-            notes.add("data: is not an object; it was moved to `imported`");
+            repairs.add("data: is not an object; it was moved to `imported`");
             Map::from_iter([(ODD_DATA.to_owned(), odd)])
         }
     }

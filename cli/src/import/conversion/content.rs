@@ -9,112 +9,120 @@ use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::entity::texts::{Texts, Translated};
 use bespoke_core::measurement::{self, Measurements};
 use bespoke_core::validate::Language;
-use bespoke_database::import::{Record, Verdict};
+use bespoke_database::import::Record;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::converted::Converted;
+use super::converted::{Converted, Repairs};
 use super::fields::{Fields, Problem, text_of};
 
+/// The name of a record whose name cannot be read.
+const UNNAMED: &str = "--";
+
 pub(in crate::import) fn set(fields: &Fields<'_>) -> Result<Converted, Problem> {
-    let created_at = fields.moment("createdAt")?;
-    let (measies, note) = measurements(fields.sealed_json("measies")?);
+    let mut repairs = Repairs::default();
+    let (created_at, updated_at) = repairs.moments(fields);
+    let measies = measurements(fields.sealed_json("measies")?, &mut repairs);
     let set = MeasurementSet {
         id: fields.id("id")?,
-        uuid: fields.uuid_or_new()?,
+        uuid: repairs.uuid(fields),
         user_id: fields.id("userId")?,
         user_uuid: Uuid::nil(),
         created_at,
-        updated_at: fields.maybe_moment("updatedAt")?.unwrap_or(created_at),
+        updated_at,
         content: SetContent {
-            name: fields.sealed_text("name")?,
-            notes: fields.sealed_text("notes")?,
-            imperial: fields.flag_or("imperial", false)?,
-            public: fields.flag_or("public", false)?,
+            name: repairs.value(fields.sealed_text("name"), UNNAMED.to_owned(), UNNAMED),
+            notes: repairs.value(fields.sealed_text("notes"), String::new(), "an empty text"),
+            imperial: repairs.value(fields.flag_or("imperial", false), false, "no"),
+            public: repairs.value(fields.flag_or("public", false), false, "no"),
             measies,
-            img: fields.maybe_text("img")?,
+            img: repairs.value(fields.maybe_text("img"), None, "none"),
         },
     };
-    Ok(Converted::noted(Record::Set(Box::new(set)), note))
+    Ok(repairs.with(Record::Set(Box::new(set))))
 }
 
 pub(in crate::import) fn pattern(fields: &Fields<'_>) -> Result<Converted, Problem> {
-    let created_at = fields.moment("createdAt")?;
+    let mut repairs = Repairs::default();
+    let (created_at, updated_at) = repairs.moments(fields);
     let pattern = Pattern {
         id: fields.id("id")?,
-        uuid: fields.uuid_or_new()?,
+        uuid: repairs.uuid(fields),
         user_id: fields.id("userId")?,
         user_uuid: Uuid::nil(),
         created_at,
-        updated_at: fields.maybe_moment("updatedAt")?.unwrap_or(created_at),
+        updated_at,
         content: PatternContent {
             design: fields.text("design")?,
-            name: fields.sealed_text("name")?,
-            notes: fields.sealed_text("notes")?,
-            data: StoredJson::from(&or_empty(fields.sealed_json("data")?)),
+            name: repairs.value(fields.sealed_text("name"), UNNAMED.to_owned(), UNNAMED),
+            notes: repairs.value(fields.sealed_text("notes"), String::new(), "an empty text"),
+            data: StoredJson::from(&or_empty(repairs.value(fields.sealed_json("data"), Value::Null, "an empty object"))),
             settings: StoredJson::from(&or_empty(fields.sealed_json("settings")?)),
-            public: fields.flag_or("public", false)?,
-            img: fields.maybe_text("img")?,
+            public: repairs.value(fields.flag_or("public", false), false, "no"),
+            img: repairs.value(fields.maybe_text("img"), None, "none"),
         },
     };
-    Ok(Converted::of(Record::Pattern(Box::new(pattern))))
+    Ok(repairs.with(Record::Pattern(Box::new(pattern))))
 }
 
 pub(in crate::import) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Problem> {
+    let mut repairs = Repairs::default();
     let url = fields.text("url")?;
     if !is_link(&url) {
         return Err("url: is not a link to a page".to_owned());
     }
     let bookmark = Bookmark {
         id: fields.id("id")?,
-        uuid: fields.uuid_or_new()?,
+        uuid: repairs.uuid(fields),
         user_id: fields.id("userId")?,
         user_uuid: Uuid::nil(),
         content: BookmarkContent {
-            kind: fields.text("type")?,
-            title: fields.text("title")?,
+            kind: repairs.value(fields.text("type"), String::new(), "an empty text"),
+            title: repairs.value(fields.text("title"), url.clone(), "the URL"),
             url,
         },
     };
-    Ok(Converted::of(Record::Bookmark(Box::new(bookmark))))
+    Ok(repairs.with(Record::Bookmark(Box::new(bookmark))))
 }
 
 pub(in crate::import) fn curated_set(fields: &Fields<'_>) -> Result<Converted, Problem> {
-    let created_at = fields.moment("createdAt")?;
-    let (measies, note) = measurements(fields.json("measies")?);
+    let mut repairs = Repairs::default();
+    let (created_at, updated_at) = repairs.moments(fields);
+    let measies = measurements(fields.json("measies")?, &mut repairs);
     let set = CuratedSet {
         id: fields.id("id")?,
-        uuid: fields.uuid_or_new()?,
+        uuid: repairs.uuid(fields),
         created_at,
-        updated_at: fields.maybe_moment("updatedAt")?.unwrap_or(created_at),
+        updated_at,
         content: CuratedSetContent {
-            height: fields.integer_or("height", 1)?,
+            height: repairs.value(fields.integer_or("height", 1), 1, "1"),
             texts: texts(fields)?,
             measies,
-            published: fields.flag_or("published", false)?,
+            published: repairs.value(fields.flag_or("published", false), false, "no"),
         },
     };
-    Ok(Converted::noted(Record::CuratedSet(Box::new(set)), note))
+    Ok(repairs.with(Record::CuratedSet(Box::new(set))))
 }
 
 pub(in crate::import) fn option_pack(fields: &Fields<'_>) -> Result<Converted, Problem> {
-    let created_at = fields.moment("createdAt")?;
+    let mut repairs = Repairs::default();
+    let (created_at, updated_at) = repairs.moments(fields);
     let Value::Object(options) = or_empty(fields.json("options")?) else {
         return Err("options: is not an object".to_owned());
     };
     let pack = OptionPack {
         id: fields.id("id")?,
-        uuid: fields.uuid_or_new()?,
+        uuid: repairs.uuid(fields),
         created_at,
-        updated_at: fields.maybe_moment("updatedAt")?.unwrap_or(created_at),
+        updated_at,
         content: OptionPackContent {
             design: fields.text("design")?,
             texts: texts(fields)?,
             options,
-            img: fields.maybe_text("img")?,
+            img: repairs.value(fields.maybe_text("img"), None, "none"),
         },
     };
-    Ok(Converted::of(Record::OptionPack(Box::new(pack))))
+    Ok(repairs.with(Record::OptionPack(Box::new(pack))))
 }
 
 fn or_empty(value: Value) -> Value {
@@ -124,23 +132,24 @@ fn or_empty(value: Value) -> Value {
     }
 }
 
-/// Returns the valid measurements, and an issue about the others. The default of curated sets is an empty list.
-fn measurements(value: Value) -> (Measurements, Option<(Verdict, String)>) {
-    let changed = |text: String| Some((Verdict::Changed, text));
+/// Returns the valid measurements, and reports the others. The default of curated sets is an empty list.
+fn measurements(value: Value, repairs: &mut Repairs) -> Measurements {
     match value {
         Value::Object(given) => {
             let names: Vec<_> = given.keys().cloned().collect();
             let valid = measurement::sanitise(given);
             let lost: Vec<_> = names.into_iter().filter(|name| !valid.contains_key(name)).collect();
-            let note = (!lost.is_empty()).then(|| format!("measies: {} is not a measurement", lost.join(", ")));
-            (valid, note.and_then(changed))
+            if !lost.is_empty() {
+                repairs.add(format!("measies: {} is not a measurement", lost.join(", ")));
+            }
+            valid
         }
-        Value::Array(list) if list.is_empty() => (Measurements::new(), None),
-        Value::Null => (Measurements::new(), None),
-        odd => (
-            Measurements::new(),
-            changed(format!("measies: {odd} contains no measurements")),
-        ),
+        Value::Array(list) if list.is_empty() => Measurements::new(),
+        Value::Null => Measurements::new(),
+        odd => {
+            repairs.add(format!("measies: {odd} contains no measurements"));
+            Measurements::new()
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The result of converting a row.
 
+use bespoke_core::Timestamp;
 use bespoke_database::import::{Record, Verdict};
+use uuid::Uuid;
+
+use super::fields::{Fields, Problem};
 
 /// The result of converting a row: its record, if it has one, and issues to report.
 #[derive(Debug)]
@@ -11,13 +15,9 @@ pub(in crate::import) struct Converted {
 
 impl Converted {
     pub(in crate::import) fn of(record: Record) -> Self {
-        Self::noted(record, None)
-    }
-
-    pub(in crate::import) fn noted(record: Record, note: Option<(Verdict, String)>) -> Self {
         Self {
             record: Some(record),
-            notes: note.into_iter().collect(),
+            notes: Vec::new(),
         }
     }
 
@@ -29,6 +29,55 @@ impl Converted {
         Self {
             record: None,
             notes: vec![(verdict, why)],
+        }
+    }
+}
+
+/// Repairs of a row, which the report lists.
+#[derive(Default)]
+pub(in crate::import) struct Repairs(Vec<(Verdict, String)>);
+
+impl Repairs {
+    /// Adds a repair: the column, its problem, and the consequence.
+    pub(in crate::import) fn add(&mut self, repair: impl Into<String>) {
+        self.0.push((Verdict::Changed, repair.into()));
+    }
+
+    /// Returns the value of a column. If it has a problem, reports that and returns `replacement`, which `description` describes.
+    pub(in crate::import) fn value<T>(&mut self, read: Result<T, Problem>, replacement: T, description: &str) -> T {
+        read.unwrap_or_else(|problem| {
+            self.add(format!("{problem}; it was changed to {description}"));
+            replacement
+        })
+    }
+
+    /// Returns an optional time, which is removed if it has a problem.
+    pub(in crate::import) fn maybe_moment(&mut self, fields: &Fields<'_>, name: &str) -> Option<Timestamp> {
+        self.value(fields.maybe_moment(name), None, "nothing")
+    }
+
+    /// Returns the times of creation and of the last change. If only one is valid, it replaces the other one.
+    pub(in crate::import) fn moments(&mut self, fields: &Fields<'_>) -> (Timestamp, Timestamp) {
+        let updated_at = self.maybe_moment(fields, "updatedAt");
+        let (other, description) = match updated_at {
+            Some(moment) => (moment, "updatedAt"),
+            None => (Timestamp::from_millis(0), "the beginning of 1970"),
+        };
+        let created_at = self.value(fields.moment("createdAt"), other, description);
+        (created_at, updated_at.unwrap_or(created_at))
+    }
+
+    /// Returns the UUID of the row.
+    pub(in crate::import) fn uuid(&mut self, fields: &Fields<'_>) -> Uuid {
+        let new = fields.context.random.uuid();
+        self.value(fields.uuid_or_new(), new, "a new one")
+    }
+
+    /// Returns the record with the repairs.
+    pub(in crate::import) fn with(self, record: Record) -> Converted {
+        Converted {
+            record: Some(record),
+            notes: self.0,
         }
     }
 }
