@@ -112,6 +112,44 @@ fn generated_typescript_client_does_the_main_job() {
     do_the_main_job(Command::new("node").arg("out/main_job.js"), &client);
 }
 
+/// Generates the clients of two other generators from the description, and compiles them with their main jobs.
+fn build_other_clients(folder: &Path) {
+    let source = Path::new(ROOT).join("tests/clients/node");
+    for file in [
+        "hey_api.ts",
+        "orval.ts",
+        "orval.config.mjs",
+        "package.json",
+        "sign_up.ts",
+        "tsconfig.json",
+    ] {
+        fs::copy(source.join(file), folder.join(file)).unwrap();
+    }
+    symlink(installed("clients/node/node_modules"), folder.join("node_modules")).unwrap();
+    let tool = |name: &str| Command::new(folder.join("node_modules/.bin").join(name));
+    let hey_api = [
+        "--input",
+        "openapi.json",
+        "--output",
+        "hey",
+        "--client",
+        "@hey-api/client-fetch",
+    ];
+    run(tool("openapi-ts").args(hey_api), folder);
+    run(tool("orval").args(["--config", "orval.config.mjs"]), folder);
+    assert_eq!(run(&mut tool("tsc"), folder), "");
+}
+
+#[test]
+fn clients_of_other_generators_do_the_main_job() {
+    let folder = described();
+    let folder = folder.path();
+    build_other_clients(folder);
+    for program in ["out/hey_api.js", "out/orval.js"] {
+        do_the_main_job(Command::new("node").arg(program), folder);
+    }
+}
+
 /// The result of the example runner for a set: exit code, complete output, SVG.
 fn draft(folder: &Path, at: &Installation, key: &str, set: &str) -> (i32, String, String) {
     let file = folder.join("aaron.svg");
