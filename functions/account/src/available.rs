@@ -1,7 +1,7 @@
 //! `POST /available/username/{auth}`
 
 use axum::response::Response;
-use bespoke_core::validate::clean_username;
+use bespoke_core::validate::new_username;
 use bespoke_database::users;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Body, Caller, Error, Outcome, Result, Session, ok};
@@ -46,7 +46,7 @@ pub(crate) async fn username(_: Caller<READ_SOME>, session: Session, body: Body)
         .get("username")
         .and_then(Value::as_str)
         .ok_or(Error::bad_request("usernameMissing"))?;
-    let free = match clean_username(username) {
+    let free = match new_username(username) {
         None => false,
         Some(cleaned) => {
             !session

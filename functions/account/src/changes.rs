@@ -4,7 +4,7 @@ use bespoke_core::StoredJson;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::{Consent, User};
 use bespoke_core::permission::{Actor, Denied};
-use bespoke_core::validate::{Language, clean_username, fold_username};
+use bespoke_core::validate::{Language, new_username, fold_username};
 use bespoke_core::{EntityId, Level, MAX_PASSWORD_BYTES};
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, outbox, users};
@@ -95,7 +95,7 @@ impl Changes {
             ("email", value) => return email::valid_address(&value).is_some(),
             ("data", Value::Object(data)) => self.data = data,
             ("username", Value::String(name)) => {
-                self.username = clean_username(&name);
+                self.username = new_username(&name);
                 return self.username.is_some();
             }
             ("password", Value::String(password)) if (1..=MAX_PASSWORD_BYTES).contains(&password.len()) => {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 
+use crate::validate::normal_password;
 use crate::{ImportedHash, Random};
 
 /// The longest password that is accepted. Bytes.
@@ -68,9 +69,9 @@ impl PasswordHasher {
         self.runs.load(Ordering::Relaxed)
     }
 
-    /// Hashes a password with a new salt, and returns the text to store.
+    /// Hashes the normal form of a password with a new salt, and returns the text to store.
     pub fn hash(&self, random: &dyn Random, password: &str) -> String {
-        self.hash_with_salt(random.bytes(), password)
+        self.hash_with_salt(random.bytes(), &normal_password(password))
     }
 
     fn hash_with_salt(&self, salt: [u8; SALT_BYTES], password: &str) -> String {
@@ -82,10 +83,15 @@ impl PasswordHasher {
         hash.to_string()
     }
 
-    /// Whether the stored hash belongs to this password. It computes exactly one hash, also for an invalid hash and for a missing account
-    /// (`None`), so that the time of the response does not reveal the difference. An imported hash costs one hash of its own kind, which
-    /// may take longer, until the first sign-in replaces it.
+    /// Whether the stored hash belongs to this password: to its normal form, or to the password as it is, of which earlier versions stored the hash.
+    /// It computes the same number of hashes for an invalid hash and for a missing account (`None`), so that the time of the response does not
+    /// reveal the difference. An imported hash costs one hash of its own kind, which may take longer, until the first sign-in replaces it.
     pub fn verify(&self, password: &str, stored: Option<&str>) -> bool {
+        let normal = normal_password(password);
+        self.verify_form(&normal, stored) || (normal != password && self.verify_form(password, stored))
+    }
+
+    fn verify_form(&self, password: &str, stored: Option<&str>) -> bool {
         if let Some(imported) = stored.and_then(ImportedHash::parse)
             && password.len() <= MAX_PASSWORD_BYTES
         {
@@ -130,6 +136,26 @@ mod tests {
             parallelism: 1,
         })
         .unwrap()
+    }
+
+    #[test]
+    fn password_is_right_however_it_was_typed() {
+        let hasher = cheap(1);
+        let (composed, decomposed) = ("p\u{e4}ssword\u{a0}1", "pa\u{308}ssword 1");
+        let stored = hasher.hash(&Counting::default(), composed);
+        assert!(hasher.verify(composed, Some(&stored)) && hasher.verify(decomposed, Some(&stored)));
+        // A hash of an earlier version, which did not normalize passwords.
+        let older = hasher.hash_with_salt([7; SALT_BYTES], decomposed);
+        assert!(hasher.verify(decomposed, Some(&older)) && !hasher.verify(composed, Some(&older)));
+        let runs = |stored: Option<&str>, password: &str| {
+            let before = hasher.runs();
+            assert!(!hasher.verify(password, stored));
+            hasher.runs() - before
+        };
+        for password in ["wrong", "wro\u{308}ng"] {
+            assert_eq!(runs(Some(&stored), password), runs(None, password), "{password}");
+        }
+        assert_eq!(runs(None, "wrong"), 1);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use email_address::{EmailAddress, Options};
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use serde::{Deserialize, Serialize};
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_security::skeleton;
 
 use crate::EntityId;
 
@@ -90,10 +91,46 @@ pub fn append(text: &mut String, remark: &str, limit: usize) {
     }
 }
 
-/// Normalizes an e-mail address for storage, comparison and the index: trimmed, lower case.
-pub fn clean_email(address: &str) -> String {
-    address.trim().to_lowercase()
+/// Returns the form in which passwords are hashed: the profile OpaqueString of RFC 8265. Blanks beyond ASCII become U+0020, and the text is Unicode NFC,
+/// because keyboards compose accents in different ways. Other characters stay.
+pub fn normal_password(password: &str) -> String {
+    let is_blank = |c: char| c.general_category() == GeneralCategory::SpaceSeparator;
+    let mapped: String = password.chars().map(|c| if is_blank(c) { ' ' } else { c }).collect();
+    normal_name(&mapped)
 }
+
+/// Normalizes an e-mail address for storage, comparison and the index: trimmed, lower case, Unicode NFC, and with the domain in its ASCII form, in
+/// which mail is sent (`xn--mnchen-3ya.example`). A domain without an ASCII form stays, and [`is_email`] rejects it.
+pub fn clean_email(address: &str) -> String {
+    let address = normal_name(&address.trim().to_lowercase());
+    match address.rsplit_once('@') {
+        Some((local, domain)) if !domain.is_ascii() => match idna::domain_to_ascii(domain) {
+            Ok(domain) => format!("{local}@{domain}"),
+            Err(_) => address,
+        },
+        _ => address,
+    }
+}
+
+/// Returns the other forms in which rows of earlier versions may contain a normalized address: with the domain in Unicode, in NFC and in NFD.
+pub fn older_email_forms(cleaned: &str) -> Vec<String> {
+    let Some((local, domain)) = cleaned.rsplit_once('@') else {
+        return Vec::new();
+    };
+    if cleaned.is_ascii() && !domain.split('.').any(|label| label.starts_with(ASCII_LABEL)) {
+        return Vec::new();
+    }
+    let (domain, _) = idna::domain_to_unicode(domain);
+    let composed = format!("{local}@{domain}");
+    let decomposed = DecomposingNormalizer::new_nfd().normalize(&composed).into_owned();
+    let mut forms = vec![composed, decomposed];
+    forms.dedup();
+    forms.retain(|form| form != cleaned);
+    forms
+}
+
+/// The start of a domain label that is the ASCII form of other characters.
+const ASCII_LABEL: &str = "xn--";
 
 /// The longest e-mail address (RFC 5321, without the angle brackets). Bytes.
 pub const MAX_EMAIL_BYTES: usize = 254;
@@ -103,6 +140,7 @@ pub const MAX_EMAIL_BYTES: usize = 254;
 pub fn is_email(cleaned: &str) -> bool {
     let options = Options::default().without_display_text().without_domain_literal();
     cleaned.len() <= MAX_EMAIL_BYTES
+        && idna::domain_to_ascii(&email_domain(cleaned)).is_ok()
         && EmailAddress::parse_with_options(cleaned, options).is_ok()
         && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"')
 }
@@ -148,13 +186,29 @@ pub fn mailbox(cleaned: &str) -> String {
 /// A user name has 2 to 64 characters without `@` and invisible characters, and must not look like an id. Sign-in accepts addresses and
 /// ids, too, so a name that looks like the address or id of another account could capture its sign-ins.
 pub fn clean_username(name: &str) -> Option<String> {
-    let name = name.trim();
+    let name = &*normal_name(name.trim());
     let chars = name.chars().count();
     let fits = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
         && !name.chars().any(|c| is_invisible(c) || c == '@')
         && !name.bytes().all(|b| b.is_ascii_digit())
         && EntityId::parse(name).is_none();
     fits.then(|| name.to_owned())
+}
+
+/// User names that could be mistaken for those of the operator, or for words with a meaning in clients.
+const RESERVED_USERNAMES: [&str; 32] = [
+    "abuse", "admin", "administrator", "anonymous", "api", "bespoke", "contact", "everyone", "freesewing", "help", "hostmaster", "info", "mail",
+    "mailer-daemon", "me", "moderator", "noreply", "no-reply", "null", "official", "operator", "postmaster", "root", "security", "staff", "support",
+    "sysadmin", "system", "team", "undefined", "user", "webmaster",
+];
+
+/// Returns a valid name for an account as [`clean_username`]; `None` also for a reserved name, and for one that looks like it (skeletons of UTS 39).
+/// Accounts that have such a name keep it.
+pub fn new_username(name: &str) -> Option<String> {
+    let name = clean_username(name)?;
+    let look = |name: &str| skeleton(&fold_username(name)).collect::<String>();
+    let chosen = look(&name);
+    (!RESERVED_USERNAMES.iter().any(|reserved| look(reserved) == chosen)).then_some(name)
 }
 
 /// Whether a character is invisible or changes the direction of its neighbours: control, format and private-use characters, blanks other
@@ -180,9 +234,15 @@ fn is_invisible(c: char) -> bool {
     }
 }
 
-/// Returns the form in which user names are compared: trimmed, lower case.
+/// Returns the form in which user names are compared: trimmed, lower case, Unicode NFC.
 pub fn fold_username(name: &str) -> String {
-    name.trim().to_lowercase()
+    normal_name(&name.trim().to_lowercase())
+}
+
+/// Returns the form in which rows of earlier versions may contain a folded user name: Unicode NFD. `None` if it is the same.
+pub fn older_username_form(folded: &str) -> Option<String> {
+    let decomposed = DecomposingNormalizer::new_nfd().normalize(folded);
+    (decomposed != folded).then(|| decomposed.into_owned())
 }
 
 #[cfg(test)]
@@ -196,6 +256,7 @@ mod tests {
             "test@freesewing.dev",
             "a+b@c.de",
             "jörg@münchen.example",
+            "jane@xn--mnchen-3ya.example",
             "x@localhost",
         ] {
             assert!(is_email(good), "{good}");
@@ -212,12 +273,52 @@ mod tests {
             "\"p,1\"@example.com",
             "\"a@b\"@example.com",
             "\"a\r\nBcc: x\"@b.de",
+            "jane@xn--a.example",
+            "jane@a\u{ad}\u{200d}b\u{378}.example",
             &long,
         ] {
             assert!(!is_email(bad), "{bad}");
         }
         assert_eq!(clean_email("  Jane.Doe@Example.COM "), "jane.doe@example.com");
         assert_eq!(email_domain("x@FreeSewing.DEV"), "freesewing.dev");
+    }
+
+    #[test]
+    fn addresses_have_one_form() {
+        let expected = "j\u{f6}rg@xn--mnchen-3ya.example";
+        for address in [
+            "J\u{f6}rg@M\u{fc}nchen.example",
+            " jo\u{308}rg@mu\u{308}nchen.EXAMPLE ",
+            "j\u{f6}rg@XN--MNCHEN-3YA.example",
+        ] {
+            assert_eq!(clean_email(address), expected, "{address}");
+        }
+        let older = ["j\u{f6}rg@m\u{fc}nchen.example", "jo\u{308}rg@mu\u{308}nchen.example"];
+        assert_eq!(older_email_forms(expected), older);
+        assert_eq!(older_email_forms("jane@xn--mnchen-3ya.example")[0], "jane@m\u{fc}nchen.example");
+        assert!(older_email_forms("jane@example.com").is_empty());
+    }
+
+    #[test]
+    fn passwords_have_one_form() {
+        assert_eq!(normal_password("pa\u{a0}sswo\u{308}rd\u{3000}"), "pa ssw\u{f6}rd ");
+        for same in ["correct horse", " a\tb ", "👋\u{1f3fd}", "\u{fb01}\u{2460}", "É"] {
+            assert_eq!(normal_password(same), same);
+        }
+    }
+
+    #[test]
+    fn names_like_reserved_ones_are_refused() {
+        for reserved in ["admin", "Admin", "SUPPORT", "\u{430}dmin", "r\u{43e}\u{43e}t", "\u{ff53}upport", "a\u{501}min"] {
+            assert_eq!(new_username(reserved), None, "{reserved}");
+        }
+        for free in ["Administrator Jane", "Roots", "Ада", "user-1", "Jo\u{308}rg"] {
+            assert!(new_username(free).is_some(), "{free}");
+        }
+        assert_eq!(new_username("Jo\u{308}rg").as_deref(), Some("J\u{f6}rg"));
+        assert_eq!(fold_username("JO\u{308}RG"), "j\u{f6}rg");
+        assert_eq!(older_username_form("j\u{f6}rg").as_deref(), Some("jo\u{308}rg"));
+        assert_eq!(older_username_form("jane"), None);
     }
 
     #[test]

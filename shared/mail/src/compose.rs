@@ -3,6 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use bespoke_core::entity::mail::OutboxMail;
+use bespoke_core::validate::clean_email;
 use bespoke_services::mail::{MailError, MailSettings};
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
@@ -14,8 +15,8 @@ use crate::text;
 /// # Errors
 /// [`MailError::Refused`] when the recipient's address is invalid.
 pub fn compose(mail: &OutboxMail, settings: &MailSettings) -> Result<Message, MailError> {
-    let to = mail
-        .to
+    // Mails that earlier versions queued may have the domain in Unicode, which many servers reject.
+    let to = clean_email(&mail.to)
         .parse()
         .map_err(|_| MailError::Refused("this address is invalid".to_owned()))?;
     let rendered = text::render(mail, settings);

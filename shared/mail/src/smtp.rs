@@ -41,7 +41,14 @@ impl SmtpMailer {
 impl Mailer for SmtpMailer {
     async fn deliver(&self, mail: &OutboxMail, _: Timestamp) -> Result<(), MailError> {
         let message = compose(mail, &self.settings)?;
-        self.transport.send(message).await.map(drop).map_err(of)
+        let sent = self.transport.send(message).await;
+        sent.map(drop).map_err(|error| match &error {
+            // The server would reject the address at each attempt.
+            error if error.is_client() && !mail.to.is_ascii() => {
+                MailError::Refused("the address has characters that the server does not support (SMTPUTF8)".to_owned())
+            }
+            _ => of(error),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bespoke_core::entity::oauth::{OauthIdentity, OauthState};
 use bespoke_core::entity::user::{Consent, Status, User};
-use bespoke_core::validate::{MAX_USERNAME_CHARS, clean_username, fold_username};
+use bespoke_core::validate::{MAX_USERNAME_CHARS, new_username, fold_username};
 use bespoke_core::{EntityId, Role, Timestamp};
 use bespoke_database::users::{self, NewUser};
 use bespoke_database::{Db, known_networks, oauth_states};
@@ -107,7 +107,7 @@ fn sign_up(db: &Db<'_>, state: &OauthState, identity: &Identity, uuid: Uuid, now
 
 /// Returns a free user name: `name`, followed by as many `+` as necessary. `None` if `name` is not a valid user name.
 fn free_name(db: &Db<'_>, name: &str, id: i64) -> Result<Option<String>> {
-    let Some(mut name) = clean_username(name) else {
+    let Some(mut name) = new_username(name) else {
         return Ok(None);
     };
     while name.chars().count() <= MAX_USERNAME_CHARS {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
-use bespoke_core::validate::{Language, clean_email, fold_username};
+use bespoke_core::validate::{Language, clean_email, fold_username, older_username_form};
 use bespoke_core::{EntityId, Role, Timestamp};
 use rusqlite::named_params;
 use uuid::Uuid;
@@ -117,7 +117,13 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
     } else if let Some(id) = EntityId::parse(&cleaned) {
         by_id(db, id)
     } else {
-        db.first(&format!("{SELECT} WHERE lusername = ?1"), [cleaned], from_row)
+        for name in stored_names(fold_username(text)) {
+            let user = db.first(&format!("{SELECT} WHERE lusername = ?1"), [name], from_row)?;
+            if user.is_some() {
+                return Ok(user);
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -191,9 +197,18 @@ pub fn account_status(db: &Db<'_>, id: i64) -> Result<Option<Arc<AccountStatus>>
 /// [`crate::Error`] when the table cannot be read.
 pub fn username_taken(db: &Db<'_>, username: &str, except_id: i64) -> Result<bool> {
     let sql = "SELECT 1 FROM users WHERE lusername = ?1 AND id <> ?2";
-    Ok(db
-        .first(sql, (fold_username(username), except_id), |_, _| Ok(()))?
-        .is_some())
+    for name in stored_names(fold_username(username)) {
+        if db.first(sql, (name, except_id), |_, _| Ok(()))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the forms in which a folded user name may be stored. Rows of earlier versions may contain another one.
+fn stored_names(folded: String) -> impl Iterator<Item = String> {
+    let older = older_username_form(&folded);
+    std::iter::once(folded).chain(older)
 }
 
 /// Updates all changeable fields of an account.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bespoke_core::validate::older_email_forms;
 use bespoke_core::{BlindIndex, FieldCipher, FieldLocation, Random};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,9 +53,14 @@ impl Vault {
         std::iter::once(&self.index).chain(&self.older_index)
     }
 
-    /// Returns the keyed hashes under which an address may be stored, newest first.
+    /// Returns the keyed hashes under which an address may be stored, newest first. Rows of earlier versions may contain another form of it.
     pub(crate) fn email_entries(&self, address: &str) -> impl Iterator<Item = [u8; 32]> {
-        self.indexes().map(|index| index.email(address))
+        let older = older_email_forms(address);
+        let of_index = move |index: &BlindIndex| {
+            let forms = std::iter::once(address).chain(older.iter().map(String::as_str));
+            forms.map(|form| index.email(form)).collect::<Vec<_>>()
+        };
+        self.indexes().flat_map(of_index)
     }
 
     /// Returns the source of randomness.
