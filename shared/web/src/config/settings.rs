@@ -498,7 +498,8 @@ pub const WITHOUT_EFFECT: &[&str] = &[
 pub fn page() -> String {
     let mut page = String::from(
         "# Configuration\n\n\
-         Settings are environment variables, or lines of the file `.env` in the working folder. The environment overrides\n\
+         Settings are environment variables, or lines of the file `.env` in the working folder, which is read as the npm\n\
+         package dotenv 16 reads it: `$` has no special meaning, and values may contain blanks. The environment overrides\n\
          `.env`, and options of the command line override both. With an unknown name that begins with `BACKEND_`, or with an\n\
          invalid value, the program does not start and names the setting.\n\n\
          This page is generated from the code: `cargo run -q -- settings > docs/configuration.md`.\n\n\
