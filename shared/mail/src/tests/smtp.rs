@@ -65,6 +65,27 @@ async fn mail_arrives_complete() {
 }
 
 #[tokio::test]
+async fn domain_beyond_ascii_is_sent_in_punycode() {
+    let (url, server) = sink("none", Some("")).await;
+    let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
+    mailer.deliver(&mail("jane@m\u{fc}nchen.example"), NOW).await.unwrap();
+    drop(mailer);
+    let said = server.await.unwrap();
+    assert!(said.contains("RCPT TO:<jane@xn--mnchen-3ya.example>"), "{said}");
+}
+
+#[tokio::test]
+async fn mailbox_beyond_ascii_is_refused_by_a_server_without_smtputf8() {
+    let (url, _server) = sink("none", Some("")).await;
+    let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
+    let error = mailer.deliver(&mail("j\u{f6}rg@example.com"), NOW).await.unwrap_err();
+    assert!(
+        matches!(&error, MailError::Refused(reason) if reason.contains("SMTPUTF8")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn permanent_and_temporary_refusals_are_distinguished() {
     for (at, answer, refused) in [
         ("RCPT", Some("550 jane@example.com is unknown"), true),
