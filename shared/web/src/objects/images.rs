@@ -82,6 +82,8 @@ impl Session {
     pub async fn take_image(&self, body: &mut JsonObject) -> UploadedImage {
         let image = match body.remove(FIELD)? {
             Value::Null => return None,
+            // Clients send complete records back, with the id of the image that the record has.
+            Value::String(id) if self.is_image_id(&id) => return None,
             Value::String(url) if url.starts_with("http") => self.fetch_image(&url).await,
             Value::String(text) => self.prepare_image(text).await,
             _ => Err(ImageError::Invalid),
@@ -90,6 +92,17 @@ impl Session {
             self.add_object_bytes(image.bytes().len() as u64);
         }
         Some(image)
+    }
+
+    /// Whether a text is the id of an image, or the name of a default image.
+    fn is_image_id(&self, text: &str) -> bool {
+        let config = self.config();
+        let defaults = [
+            &config.default_set_image,
+            &config.default_pattern_image,
+            &config.default_option_pack_image,
+        ];
+        ImageId::parse(text).is_some() || defaults.into_iter().any(|default| default == text)
     }
 
     /// Stores the image of a request after its record has been stored. First it stores the object, and then `refer` stores the id of the
