@@ -121,6 +121,8 @@ test('a user changes the account', async () => {
   await expect(400, 'createPostPr', 'blog', { slug: 'a', title: 'b' });
   const image = (await expect(200, 'uploadImage', { type: 'blog', subId: 1, slug: 'a-slug', img: PIXEL })).imgId;
   assert.ok(image);
+  const social = await expect(200, 'createSocialImage', { title: 'A day out', intro: 'With a needle', type: 'blog' });
+  assert.match(social.img, /^data:image\/png;base64,/);
   await expect(403, 'removeImage', image);
   await expect(200, 'restrictAccount');
   await expect(401, 'ping');

@@ -121,6 +121,7 @@ const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("GET", "/suggested-packs/{auth}", Some(5)),
     ("DELETE", "/suggested-packs/{id}/{auth}", Some(5)),
     ("POST", "/images", None),
+    ("POST", "/img", Some(1)),
     ("POST", "/images/{auth}", Some(1)),
     ("DELETE", "/images/{id}/{auth}", Some(5)),
     ("POST", "/find/users", Some(1)),

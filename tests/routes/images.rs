@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bespoke_storage::{ETag, Fetched, Listed, MemoryStore, ObjectStore, PutCondition, StoreError};
 use bespoke_tests::support::picture::{GLASS, RED};
 use bespoke_tests::support::{Answer, App, Person};
@@ -244,4 +246,31 @@ async fn default_image_exists_and_unknown_image_is_missing() {
     ] {
         app.get(&format!("/images/{id}")).send().await.expect_missing();
     }
+}
+
+#[tokio::test]
+async fn social_image_is_drawn_and_can_be_uploaded() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let draw = async |body: Value| app.post("/img").jwt(&person.token).json(&body).send().await;
+    let drawn = draw(json!({ "title": "A day out", "intro": "With a needle", "type": "blog" })).await.expect_status(200);
+    let uri = drawn["img"].as_str().unwrap();
+    let png = STANDARD.decode(uri.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
+    // The header of a PNG contains its width and height.
+    let size = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    assert_eq!((size(16), size(20)), (1200, 630));
+    let body = json!({ "type": "blog", "subId": 1, "slug": "a-day-out", "img": uri });
+    app.post("/images/jwt").jwt(&person.token).json(&body).send().await.expect_status(200);
+    for (body, code) in [
+        (json!({}), "postBodyMissing"),
+        (json!({ "title": " " }), "titleMissing"),
+        (json!({ "intro": "x" }), "titleMissing"),
+        (json!({ "title": 7 }), "titleInvalid"),
+        (json!({ "title": "x".repeat(201) }), "titleInvalid"),
+        (json!({ "title": "x", "intro": ["y"] }), "introInvalid"),
+    ] {
+        draw(body).await.expect_error(400, code);
+    }
+    let anonymous = app.post("/img").json(&json!({ "title": "x" })).send().await;
+    anonymous.expect_error(401, "unauthorized");
 }

@@ -2,6 +2,7 @@
 
 mod delete;
 mod read;
+mod social_image;
 mod upload;
 
 use bespoke_web::{Routes, route};
@@ -13,4 +14,5 @@ pub fn router() -> Routes {
         .with(route!(upload::anonymous))
         .with(route!(upload::upload_as).apart())
         .with(route!(delete::delete))
+        .with(route!(social_image::create).reads().by_token())
 }

@@ -69,6 +69,7 @@ fn body(operation: &str, world: &World) -> Value {
         // A taken name is a success.
         "POST /available/username" => json!({ "username": "user-1" }),
         "POST /account/import" => json!({ "format": "bespoke-account", "version": 1 }),
+        "POST /img" => json!({ "title": "A title" }),
         "POST /find/users" => json!({ "match": "owner" }),
         "POST /admin/search/users" => json!({ "q": "owner" }),
         "POST /bookmarks" => json!({ "title": "t", "url": "/docs", "type": "doc" }),

@@ -292,7 +292,7 @@ impl Context {
     ///
     /// # Errors
     /// 503 if too many jobs wait or run.
-    pub(crate) async fn compute<T: Send + 'static>(
+    pub async fn compute<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Error> {
