@@ -41,9 +41,9 @@ test('a visitor sees statistics, profiles and public records', async () => {
   await tab.getByText('Shared pattern').first().waitFor();
   await show(tab, 'Set', { uuid: mine.uuid, publicOnly: true });
   await tab.getByText('Shared set').first().waitFor();
-  await show(tab, 'CuratedSetLineup');
-  await tab.locator('main button, main a').first().waitFor();
   const { data } = await server.call('GET', '/curated-sets/1');
+  await show(tab, 'CuratedSetLineup', {}, false, ['href']);
+  await tab.getByText(data.curatedSet.nameEn).first().waitFor();
   await show(tab, 'CuratedSet', { uuid: data.curatedSet.uuid });
   await tab.getByText(data.curatedSet.nameEn).first().waitFor();
 });
@@ -52,7 +52,7 @@ test('a visitor signs up, signs in and leaves the newsletter', async () => {
   const tab = await open();
   await show(tab, 'SignUp');
   await tab.getByRole('textbox').fill('component@freesewing.dev');
-  await tab.getByRole('button', { name: /sign up|email me/i }).first().click();
+  await tab.getByRole('button', { name: 'Send me an invite' }).click();
   await server.link('component@freesewing.dev', 'confirm/signup');
   await person(server, 'Returns');
   await show(tab, 'SignIn');
@@ -117,11 +117,11 @@ test('a file of sets is imported', async () => {
 
 test('a user finds the profile of another', async () => {
   const jane = await person(server, 'Finder');
-  await person(server, 'Found user');
+  await person(server, 'Foundling');
   const tab = await open(jane);
   await show(tab, 'UserInput', { id: 'user', label: 'User' }, true);
   await tab.getByRole('textbox').fill('found');
-  await tab.getByRole('button', { name: 'Found user' }).click();
+  await tab.getByRole('button', { name: 'Foundling' }).click();
   await tab.locator('output', { hasText: /^\d+$/ }).waitFor();
 });
 

@@ -41,9 +41,13 @@ export async function visit(browser, page, api, user, path = '/') {
   return tab;
 }
 
-/** Renders a component. */
-export async function show(tab, name, properties = {}, isField = false) {
-  await tab.evaluate(([component, given, field]) => globalThis.show(component, given, field), [name, properties, isField]);
+/** Renders a component. `links` names the properties that are functions which return a link. */
+export async function show(tab, name, properties = {}, isField = false, links = []) {
+  const given = [name, properties, isField, links];
+  await tab.evaluate(([component, values, field, names]) => {
+    const functions = names.map((link) => [link, () => '/linked']);
+    globalThis.show(component, { ...values, ...Object.fromEntries(functions) }, field);
+  }, given);
 }
 
 /** Calls a method of the backend. Returns status and body. */
