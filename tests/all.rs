@@ -1,6 +1,6 @@
 //! Tests that need more than one crate, in one binary.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod clients;
 mod command;

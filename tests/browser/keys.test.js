@@ -21,10 +21,10 @@ test('key has the chosen level, expiry, scopes and addresses', async () => {
   await page.getByRole('radio', { name: 'Only some things' }).check();
   await page.getByRole('checkbox', { name: 'Read measurements' }).check();
   await page.getByText('More restrictions').click();
-  await page.getByLabel('From these addresses only').fill('192.0.2.0/24, nonsense');
+  await page.getByLabel('Allowed addresses').fill('192.0.2.0/24, nonsense');
   await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByText('Enter IP addresses or networks, for example 192.0.2.0/24.').waitFor();
-  await page.getByLabel('From these addresses only').fill('192.0.2.0/24, 127.0.0.1');
+  await page.getByLabel('Allowed addresses').fill('192.0.2.0/24, 127.0.0.1');
   await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByText('Copy it now').waitFor();
   const { data } = await server.call('GET', '/apikeys/jwt', { token: jane.token });

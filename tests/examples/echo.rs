@@ -5,7 +5,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the tests tell it through the environment what to do"
+    reason = "tests select the behaviour by environment variables"
 )]
 
 use std::sync::atomic::{AtomicU32, Ordering};

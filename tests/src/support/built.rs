@@ -41,7 +41,7 @@ pub fn example(name: &str) -> PathBuf {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "it is a variable of the test runner, and no setting of ours"
+    reason = "a variable of the test runner, not a setting of this project"
 )]
 fn built(kind: &'static str, name: &str) -> PathBuf {
     static BUILT: LazyLock<Mutex<HashMap<(&'static str, String), PathBuf>>> = LazyLock::new(Mutex::default);
