@@ -7,6 +7,7 @@ use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use bespoke_core::entity::set::SetContent;
 use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::measurement::Design;
 use bespoke_storage::Change;
@@ -18,10 +19,12 @@ use crate::api_keys::Credential;
 use crate::sets::StoredSet;
 use crate::{Db, Result, Version};
 
-/// Approximate size of the cache of each kind, in bytes. If it grows larger, all entries of that kind are removed.
+/// Maximum size of the cache of each kind, in bytes. Before it grows larger, all entries of that kind are removed.
 const MAX_BYTES: usize = 24 * 1024 * 1024;
-/// Size of an entry without its texts, in bytes.
-const ENTRY_BYTES: usize = 512;
+/// Maximum size of an entry without texts of any length, in bytes. An API key has up to 32 networks.
+const ENTRY_BYTES: usize = 1024;
+/// Maximum size of the response that shows a set, without the texts of the set, in bytes.
+const SHOWN_SET_BYTES: usize = 1024;
 
 /// A stored record, with room for the response that shows it. Both are valid as long as the record does not change.
 #[derive(Debug)]
@@ -69,7 +72,8 @@ pub(crate) struct ReadCache {
     pub(crate) credentials: Cache<Uuid, Credential>,
     pub(crate) account_statuses: Cache<i64, AccountStatus>,
     pub(crate) sets: Cache<i64, StoredSet>,
-    pub(crate) sets_by_uuid: Cache<Uuid, StoredSet>,
+    /// Integer ids of sets, so that a set is cached once, no matter by which id it is read.
+    pub(crate) set_ids: Cache<Uuid, i64>,
     pub(crate) designs: Cache<String, Design>,
     /// Calls by account, key and day that are counted in the database.
     pub(crate) calls: Cache<(i64, Uuid, i64), i64>,
@@ -88,7 +92,7 @@ impl ReadCache {
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
         // A set contains the UUID of its account, which never changes. If the account is deleted, so are its sets.
         self.sets.follow(change, false, sets.map(|row| row.row));
-        self.sets_by_uuid.follow(change, is_touched("sets"), []);
+        self.set_ids.follow(change, is_touched("sets"), []);
     }
 }
 
@@ -141,7 +145,7 @@ impl<K, V> Default for Cache<K, V> {
 
 /// A value that can be cached.
 pub(crate) trait Cacheable {
-    /// Returns the length of its texts, which can be large, in bytes.
+    /// Returns the memory of its texts, which can be large, and of the response that is cached with it, in bytes.
     fn bytes(&self) -> usize {
         0
     }
@@ -163,6 +167,11 @@ impl Cacheable for AccountStatus {
 }
 
 impl Cacheable for Design {
+    fn bytes(&self) -> usize {
+        let names = self.needs.required.iter().chain(&self.needs.optional);
+        names.map(|name| size_of::<String>() + name.capacity()).sum()
+    }
+
     fn is_still(&self, now: &Self) -> bool {
         self == now
     }
@@ -175,9 +184,21 @@ impl Cacheable for i64 {
 }
 
 impl Cacheable for StoredSet {
-    /// The response is about as long as the record.
+    /// The response is counted from the beginning, although it is made later.
     fn bytes(&self) -> usize {
-        2 * (self.content.name.len() + self.content.notes.len() + self.content.measies.get().len())
+        let SetContent {
+            name,
+            notes,
+            measies,
+            img,
+            ..
+        } = &self.content;
+        let measies = measies.get().len();
+        let img = img.as_ref().map_or(0, String::len);
+        let record = name.capacity() + notes.capacity() + measies + img;
+        // The response names the image three times.
+        let response = json_bytes(name) + json_bytes(notes) + measies + 3 * img;
+        record + response + SHOWN_SET_BYTES
     }
 
     fn is_still(&self, now: &Self) -> bool {
@@ -270,10 +291,20 @@ fn bytes_of(value: &impl Cacheable) -> usize {
     ENTRY_BYTES + value.bytes()
 }
 
+/// Returns the length of a text in JSON. A control character takes up to six bytes there.
+fn json_bytes(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use bespoke_core::Timestamp;
-    use bespoke_core::entity::set::{MeasurementSet, SetContent};
+    use bespoke_core::entity::set::MeasurementSet;
     use bespoke_storage::ChangedRow;
     use serde_json::value::RawValue;
 
@@ -328,6 +359,10 @@ mod tests {
     }
 
     fn set(id: i64) -> StoredSet {
+        set_with(id, String::new())
+    }
+
+    fn set_with(id: i64, notes: String) -> StoredSet {
         Stored::from(MeasurementSet {
             id,
             uuid: Uuid::nil(),
@@ -337,7 +372,7 @@ mod tests {
             updated_at: Timestamp::from_millis(0),
             content: SetContent {
                 name: "x".repeat(100),
-                notes: String::new(),
+                notes,
                 imperial: false,
                 public: false,
                 measies: RawValue::from_string("{}".to_owned()).unwrap(),
@@ -349,7 +384,7 @@ mod tests {
     /// Returns whether the sets 1 and 2, the set by its UUID, and the calls are still cached at that version.
     fn cached_at(read_cache: &ReadCache, seq: u64) -> (Vec<bool>, bool, bool) {
         let sets = [1, 2].map(|id| read_cache.sets.lock().has(at(seq), &id));
-        let by_uuid = read_cache.sets_by_uuid.lock().has(at(seq), &Uuid::nil());
+        let by_uuid = read_cache.set_ids.lock().has(at(seq), &Uuid::nil());
         (
             sets.to_vec(),
             by_uuid,
@@ -369,8 +404,8 @@ mod tests {
             read_cache.sets.get_or_read(at(seq), id, || Ok(Some(set(id)))).unwrap();
         }
         read_cache
-            .sets_by_uuid
-            .get_or_read(at(seq), Uuid::nil(), || Ok(Some(set(1))))
+            .set_ids
+            .get_or_read(at(seq), Uuid::nil(), || Ok(Some(1)))
             .unwrap();
         read_cache
             .calls
@@ -438,5 +473,23 @@ mod tests {
             cache.get_or_read(at(1), key, large).unwrap();
             assert!(cache.lock().bytes <= MAX_BYTES && cache.lock().entries.len() <= 3);
         }
+    }
+
+    #[test]
+    fn sets_count_with_their_escaped_response() {
+        let cache = Cache::default();
+        let notes = "\u{1}\n\"é".repeat(10_000);
+        let shown_bytes = serde_json::to_string(&notes).unwrap().len();
+        assert_eq!(json_bytes(&notes), shown_bytes - 2);
+        let mut held_bytes = 0;
+        for id in 0..1_000 {
+            cache
+                .get_or_read(at(1), id, || Ok(Some(set_with(id, notes.clone()))))
+                .unwrap();
+            let entries = cache.lock();
+            held_bytes = entries.entries.len() * (notes.len() + shown_bytes);
+            assert!(held_bytes <= entries.bytes && entries.bytes <= MAX_BYTES);
+        }
+        assert!(held_bytes > 0);
     }
 }
