@@ -31,6 +31,7 @@ pub mod confirmations;
 pub mod curated_sets;
 pub mod designs;
 pub mod exports;
+pub mod images;
 pub mod import;
 pub mod known_networks;
 pub mod leftovers;
