@@ -81,7 +81,10 @@ impl Environment {
         if url.starts_with("https://") || url.starts_with("http://") {
             Ok(url.trim_end_matches('/').to_owned())
         } else {
-            Err(invalid(name, "must be an http or https URL"))
+            Err(invalid(
+                name,
+                format!("must be an http or https URL, for example {default}"),
+            ))
         }
     }
 
