@@ -10,12 +10,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench")
 
 from common import ROOT, TARGET, Server, require  # noqa: E402, F401
 
-# In test mode, accounts can be created with any role. Passwords are cheap, and no rate limit stops the attacks.
+# In test mode, accounts can be created with any role. Passwords are cheap, and no rate limit and no limit of an account stops the attacks.
 SETTINGS = {
     "BACKEND_ENABLE_TESTS": "yes",
     "BACKEND_PASSWORD_MEMORY_KIB": "8",
     "BACKEND_PASSWORD_ITERATIONS": "1",
     "BACKEND_RATE_LIMITS": "off",
+    "BACKEND_ACCOUNT_MAX_SETS": "1000000",
+    "BACKEND_ACCOUNT_MAX_TEXT_MIB": "4000",
     "BACKEND_CONNECTIONS_PER_ADDRESS": "1000000",
     "BACKEND_LOG": "error",
 }

@@ -92,7 +92,7 @@ const AMBIGUOUS: [&str; 74] = [
     "\"",
 ];
 /// Texts with characters that YAML treats specially.
-const SPECIAL: [&str; 16] = [
+const SPECIAL: [&str; 18] = [
     "a\nb",
     "a\n",
     "\na",
@@ -108,6 +108,8 @@ const SPECIAL: [&str; 16] = [
     "\u{feff}a",
     "\u{0}\u{7}",
     "a\\b",
+    "\u{2028}\r\t\u{7f}\u{85}\u{9f}\u{feff}\u{1}\u{ffff}é\u{1f600}\\\"",
+    "\u{2028}\n",
     "🧵 – é",
 ];
 

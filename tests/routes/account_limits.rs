@@ -123,6 +123,31 @@ async fn copies_and_imports_count_and_are_atomic() {
 }
 
 #[tokio::test]
+async fn import_beyond_a_limit_is_refused_before_its_records_are_stored() {
+    let app = App::with(&[
+        ("BACKEND_ACCOUNT_MAX_SETS", "999"),
+        ("BACKEND_ACCOUNT_MAX_TEXT_MIB", "1"),
+    ])
+    .await;
+    let jane = app.person("jane").await;
+    let many: Vec<_> = (0..1_000).map(|number| set(&format!("set {number}"))).collect();
+    let long = vec![json!({ "name": "long", "notes": "x".repeat(60_000) }); 20];
+    for (sets, limit) in [(many, "sets"), (long, "textBytes")] {
+        let export = json!({ "format": "bespoke-account", "version": 1, "sets": sets });
+        for (path, body) in [
+            ("/sets/import/jwt", json!({ "sets": sets })),
+            ("/account/import/jwt", export),
+        ] {
+            let before = app.random_values();
+            expect_limit(post(&app, &jane, path, &body).await, limit);
+            // Each record takes a value for its UUID, and a stored one takes three more for its encrypted texts.
+            let taken = app.random_values() - before;
+            assert!(taken < sets.len() as u64 + 20, "{path} {limit}: {taken}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn concurrent_writes_of_two_processes_respect_the_limit() {
     let app = App::with(LIMITS).await;
     let other = app.another_with(LIMITS).await;
@@ -284,6 +309,27 @@ async fn security_changes_are_limited_too() {
     let change = async |number| patch_account(&app, &jane, json!({ "password": format!("password {number}") })).await;
     let changed = calls_until_used_up(200, change).await;
     assert!((5..=10).contains(&changed), "{changed}");
+}
+
+#[tokio::test]
+async fn credentials_count_as_written() {
+    let app = App::with(WRITES).await;
+    let jane = app.person("jane").await;
+    let mut before = written(&app, &jane).await;
+    for number in 0..2 {
+        let set_up = post(&app, &jane, "/account/mfa/jwt", &json!({ "mfa": true })).await;
+        set_up.expect_status(200);
+        let after = written(&app, &jane).await;
+        assert!(after > before + 4 * 1024, "{before} {after}");
+        let email = json!({ "email": format!("jane{number}@example.org") });
+        patch_account(&app, &jane, email).await.expect_status(200);
+        before = written(&app, &jane).await;
+        assert!(before > after + 4 * 1024, "{after} {before}");
+    }
+    // A link that a stranger requests counts for nothing.
+    let link = app.post("/signinlink").json(&json!({ "username": jane.email }));
+    link.send().await.expect_status(200);
+    assert_eq!(written(&app, &jane).await, before);
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ mod subscribers;
 mod suggestions;
 mod table;
 mod two_tabs;
+mod unnamed_images;
+mod unsent;
 mod usage;
 mod users;
 mod walker;

@@ -8,7 +8,7 @@ use bespoke_database::{Db, Page, sets};
 use bespoke_web::content::import::{ImportedRecord, MAX_RECORDS};
 use bespoke_web::content::set;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Caller, Context, Document, Error, JsonObject, Outcome, Result, Session, view};
+use bespoke_web::{Caller, Context, Document, Error, Growth, JsonObject, Outcome, Result, Session, view};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -121,6 +121,8 @@ fn take(mut body: JsonObject, context: &Context) -> Result<(Vec<ImportedRecord<S
     Ok((records, ignored))
 }
 
+/// Stores the sets that the account does not have. Stores nothing if the account's limits do not allow all of them, because a refusal after
+/// thousands of inserts would delay the writes of other accounts.
 fn store(
     db: &Db<'_>,
     records: &[ImportedRecord<SetContent>],
@@ -128,20 +130,25 @@ fn store(
     context: &Context,
 ) -> Result<StoredImport> {
     let now = context.now();
+    let owner_of = |uuid| Ok(sets::owner_of(db, uuid)?);
+    let missing = ImportedRecord::missing(records, owner, context, "sets", &owner_of)?;
+    let texts = missing.iter().map(|(_, set)| set.name.len() + set.notes.len());
+    let growth = Growth {
+        sets: missing.len() as u64,
+        patterns: 0,
+        bookmarks: 0,
+        text_bytes: texts.sum::<usize>() as u64,
+    };
+    let limits = &context.config().account_limits;
+    limits.check_growth(db, owner.id, growth, now)?;
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let mut stored = StoredImport {
         last: 0,
-        added: 0,
-        present: 0,
+        added: count(missing.len()),
+        present: count(records.len() - missing.len()),
     };
-    for record in records {
-        let owner_of = |uuid| Ok(sets::owner_of(db, uuid)?);
-        match record.uuid_for(owner, context, "sets", &owner_of)? {
-            Some(uuid) => {
-                stored.last = sets::insert(db, uuid, owner.id, &record.content, now)?;
-                stored.added += 1;
-            }
-            None => stored.present += 1,
-        }
+    for (uuid, content) in missing {
+        stored.last = sets::insert(db, uuid, owner.id, content, now)?;
     }
     Ok(stored)
 }

@@ -57,5 +57,5 @@ pub use error::{Error, Result};
 pub use keys::sealed::{self, stored_bytes};
 pub use mail::{mail_budgets, outbox, subscribers};
 pub use migrations::MIGRATIONS;
-pub use objects::{exports, leftovers, page_images};
+pub use objects::{exports, images, leftovers, page_images};
 pub use usage::{quota, statistics};

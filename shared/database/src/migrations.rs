@@ -35,6 +35,12 @@ pub const MIGRATIONS: &[Migration] = &[
         min_reader: 1,
         min_writer: 1,
     },
+    Migration {
+        version: 6,
+        sql: include_str!("migrations/0006_written_credentials.sql"),
+        min_reader: 1,
+        min_writer: 1,
+    },
 ];
 
 #[cfg(test)]

@@ -113,6 +113,13 @@ pub trait ImageStore: Send + Sync {
     /// As [`ImageStore::put`].
     async fn remove(&self, id: &ImageId) -> Result<(), ImageError>;
 
+    /// Returns the ids of all images that were stored before that time, in milliseconds since 1970. Empty if the store
+    /// cannot list its images with their times.
+    ///
+    /// # Errors
+    /// As [`ImageStore::put`].
+    async fn stored_before(&self, unix_ms: u64) -> Result<Vec<ImageId>, ImageError>;
+
     /// Returns a URL at which all clients can fetch the image from the store for `lifetime_ms` milliseconds; `None` if
     /// the store has no such URLs.
     ///

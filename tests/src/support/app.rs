@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -46,6 +46,17 @@ impl Clock for ManualClock {
     }
 }
 
+/// The random source of the system. Counts the values that are taken, because each encrypted field takes one.
+#[derive(Default)]
+pub struct CountedRandom(AtomicU64);
+
+impl Random for CountedRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        SystemRandom.fill(buffer);
+    }
+}
+
 /// All functions of the bundle.
 pub fn functions() -> Vec<Routes> {
     all::routers()
@@ -55,6 +66,7 @@ pub fn functions() -> Vec<Routes> {
 pub struct App {
     /// Its clock.
     pub clock: Arc<ManualClock>,
+    random: Arc<CountedRandom>,
     gateway: Arc<Gateway>,
     bucket: MemoryStore,
     folder: TempDir,
@@ -111,15 +123,17 @@ impl App {
         let config = Config::load(Environment::of(all, overrides), &SystemRandom).expect("valid settings");
         let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
         let mailer = bespoke_mail::mailer(&config.mail, None).expect("valid settings");
+        let random = Arc::new(CountedRandom::default());
         let dependencies = Dependencies {
             clock: clock.clone(),
+            random: random.clone(),
             mailer: Some(mailer),
             store: Some(store),
-            ..Dependencies::system()
         };
         let context = Context::open(config, dependencies).await?;
         Ok(Self {
             clock,
+            random,
             gateway: Arc::new(Gateway::new(context, functions())),
             bucket,
             folder,
@@ -132,6 +146,11 @@ impl App {
         let all = functions().into_iter().chain([routes]);
         self.gateway = Arc::new(Gateway::new(self.context().clone(), all));
         self
+    }
+
+    /// The number of random values that the process has taken.
+    pub fn random_values(&self) -> u64 {
+        self.random.0.load(Ordering::Relaxed)
     }
 
     /// The gateway, for requests that are built by hand.

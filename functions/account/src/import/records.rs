@@ -1,7 +1,5 @@
 //! Sets, patterns and bookmarks of an import.
 
-use std::collections::HashSet;
-
 use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::BookmarkContent;
 use bespoke_core::entity::pattern::PatternContent;
@@ -14,7 +12,6 @@ use bespoke_web::{Context, Error, Growth, JsonObject, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// Numbers of records by type.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -61,14 +58,12 @@ impl Records {
     /// the writes of other accounts.
     pub(super) fn store(&self, db: &Db<'_>, owner: &AccountStatus, context: &Context) -> Result<(Counts, Counts)> {
         let (id, now) = (owner.id, context.now());
-        let place = RecordUuids { owner, context };
-        let sets = place.missing(&self.sets, "sets", &|uuid| Ok(sets::owner_of(db, uuid)?))?;
-        let patterns = place.missing(&self.patterns, "patterns", &|uuid| {
-            Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id))
-        })?;
-        let bookmarks = place.missing(&self.bookmarks, "bookmarks", &|uuid| {
-            Ok(bookmarks::by_id(db, EntityId::Uuid(uuid))?.map(|bookmark| bookmark.user_id))
-        })?;
+        let of_set = |uuid| Ok(sets::owner_of(db, uuid)?);
+        let of_pattern = |uuid| Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id));
+        let of_bookmark = |uuid| Ok(bookmarks::by_id(db, EntityId::Uuid(uuid))?.map(|bookmark| bookmark.user_id));
+        let sets = ImportedRecord::missing(&self.sets, owner, context, "sets", &of_set)?;
+        let patterns = ImportedRecord::missing(&self.patterns, owner, context, "patterns", &of_pattern)?;
+        let bookmarks = ImportedRecord::missing(&self.bookmarks, owner, context, "bookmarks", &of_bookmark)?;
         let added = Counts::of(sets.len(), patterns.len(), bookmarks.len());
         let set_texts = sets.iter().map(|(_, set)| set.name.len() + set.notes.len());
         let pattern_texts = patterns
@@ -112,32 +107,6 @@ impl Counts {
             patterns: self.patterns - other.patterns,
             bookmarks: self.bookmarks - other.bookmarks,
         }
-    }
-}
-
-/// Derives the UUIDs of imported records.
-struct RecordUuids<'a> {
-    owner: &'a AccountStatus,
-    context: &'a Context,
-}
-
-impl RecordUuids<'_> {
-    /// Returns the records that the account does not have, with their UUIDs. The first record with a given UUID wins.
-    fn missing<'r, T>(
-        &self,
-        records: &'r [ImportedRecord<T>],
-        kind: &str,
-        owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,
-    ) -> Result<Vec<(Uuid, &'r T)>> {
-        let (mut missing, mut uuids) = (Vec::new(), HashSet::new());
-        for record in records {
-            if let Some(uuid) = record.uuid_for(self.owner, self.context, kind, owner_of)?
-                && uuids.insert(uuid)
-            {
-                missing.push((uuid, &record.content));
-            }
-        }
-        Ok(missing)
     }
 }
 

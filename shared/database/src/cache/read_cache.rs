@@ -14,7 +14,8 @@ pub(crate) struct ReadCache {
     pub(crate) credentials: Cache<Uuid, Credential>,
     pub(crate) account_statuses: Cache<i64, AccountStatus>,
     pub(crate) sets: Cache<i64, StoredSet>,
-    pub(crate) sets_by_uuid: Cache<Uuid, StoredSet>,
+    /// Integer ids of sets, so that a set is cached once, no matter by which id it is read.
+    pub(crate) set_ids: Cache<Uuid, i64>,
     pub(crate) designs: Cache<String, Design>,
     /// Calls by account, key and day that are counted in the database.
     pub(crate) calls: Cache<(i64, Uuid, i64), i64>,
@@ -33,7 +34,7 @@ impl ReadCache {
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
         // A set contains the UUID of its account, which never changes. If the account is deleted, so are its sets.
         self.sets.follow(change, false, sets.map(|row| row.row));
-        self.sets_by_uuid.follow(change, is_touched("sets"), []);
+        self.set_ids.follow(change, is_touched("sets"), []);
     }
 }
 
@@ -98,7 +99,7 @@ mod tests {
     /// Returns whether the sets 1 and 2, the set by its UUID, and the calls are still cached at that version.
     fn cached_at(read_cache: &ReadCache, seq: u64) -> (Vec<bool>, bool, bool) {
         let sets = [1, 2].map(|id| read_cache.sets.has(at(seq), &id));
-        let by_uuid = read_cache.sets_by_uuid.has(at(seq), &Uuid::nil());
+        let by_uuid = read_cache.set_ids.has(at(seq), &Uuid::nil());
         (
             sets.to_vec(),
             by_uuid,
@@ -112,8 +113,8 @@ mod tests {
             read_cache.sets.get_or_read(at(seq), id, || Ok(Some(set(id)))).unwrap();
         }
         read_cache
-            .sets_by_uuid
-            .get_or_read(at(seq), Uuid::nil(), || Ok(Some(set(1))))
+            .set_ids
+            .get_or_read(at(seq), Uuid::nil(), || Ok(Some(1)))
             .unwrap();
         read_cache
             .calls

@@ -3,13 +3,16 @@
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use bespoke_core::entity::set::MeasurementSet;
+use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::measurement::{Design, StoredMeasurements};
 use bespoke_core::{Level, Networks, Scopes, StoredSecret, Timestamp};
 use bytes::Bytes;
 
 use super::versioned::Cacheable;
+
+/// Maximum size of the response that shows a set, without the texts of the set, in bytes.
+const SHOWN_SET_BYTES: usize = 1024;
 
 /// The data that authenticates a request by key: the key without its name, and the account status of its owner.
 #[derive(Debug)]
@@ -90,6 +93,11 @@ impl Cacheable for AccountStatus {
 }
 
 impl Cacheable for Design {
+    fn bytes(&self) -> usize {
+        let names = self.needs.required.iter().chain(&self.needs.optional);
+        names.map(|name| size_of::<String>() + name.capacity()).sum()
+    }
+
     fn is_still(&self, now: &Self) -> bool {
         self == now
     }
@@ -102,12 +110,34 @@ impl Cacheable for i64 {
 }
 
 impl Cacheable for StoredSet {
-    /// The response is about as long as the record.
+    /// The response is counted from the beginning, although it is made later.
     fn bytes(&self) -> usize {
-        2 * (self.content.name.len() + self.content.notes.len() + self.content.measies.get().len())
+        let SetContent {
+            name,
+            notes,
+            measies,
+            img,
+            ..
+        } = &self.content;
+        let measies = measies.get().len();
+        let img = img.as_ref().map_or(0, String::len);
+        let record = name.capacity() + notes.capacity() + measies + img;
+        // The response names the image three times.
+        let response = json_bytes(name) + json_bytes(notes) + measies + 3 * img;
+        record + response + SHOWN_SET_BYTES
     }
 
     fn is_still(&self, now: &Self) -> bool {
         format!("{:?}", self.record) == format!("{:?}", now.record)
     }
+}
+
+/// Returns the length of a text in JSON. A control character takes up to six bytes there.
+pub(super) fn json_bytes(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum()
 }

@@ -8,10 +8,10 @@ use hashbrown::HashMap;
 
 use crate::error::Result;
 
-/// Approximate size of the cache of each kind, in bytes. If it grows larger, all entries of that kind are removed.
+/// Maximum size of the cache of each kind, in bytes. Before it grows larger, all entries of that kind are removed.
 const MAX_BYTES: usize = 24 * 1024 * 1024;
-/// Size of an entry without its texts, in bytes.
-const ENTRY_BYTES: usize = 512;
+/// Maximum size of an entry without texts of any length, in bytes. An API key has up to 32 networks.
+const ENTRY_BYTES: usize = 1024;
 
 /// Cached values of one kind, all of one version.
 pub(crate) struct Cache<K, V>(Mutex<Entries<K, V>>);
@@ -40,7 +40,7 @@ impl<K, V> Default for Cache<K, V> {
 
 /// A value that can be cached.
 pub(crate) trait Cacheable {
-    /// Returns the length of its texts, which can be large, in bytes.
+    /// Returns the memory of its texts, which can be large, and of the response that is cached with it, in bytes.
     fn bytes(&self) -> usize {
         0
     }
@@ -150,7 +150,13 @@ impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use bespoke_core::Timestamp;
+    use bespoke_core::entity::set::{MeasurementSet, SetContent};
+    use serde_json::value::RawValue;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::cache::records::{Stored, StoredSet, json_bytes};
 
     impl Cacheable for String {
         fn bytes(&self) -> usize {
@@ -192,5 +198,42 @@ mod tests {
             cache.get_or_read(at(1), key, large).unwrap();
             assert!(cache.lock().bytes <= MAX_BYTES && cache.lock().entries.len() <= 3);
         }
+    }
+
+    fn set_with(id: i64, notes: String) -> StoredSet {
+        Stored::from(MeasurementSet {
+            id,
+            uuid: Uuid::nil(),
+            user_id: 1,
+            user_uuid: Uuid::nil(),
+            created_at: Timestamp::from_millis(0),
+            updated_at: Timestamp::from_millis(0),
+            content: SetContent {
+                name: "x".repeat(100),
+                notes,
+                imperial: false,
+                public: false,
+                measies: RawValue::from_string("{}".to_owned()).unwrap(),
+                img: None,
+            },
+        })
+    }
+
+    #[test]
+    fn sets_count_with_their_escaped_response() {
+        let cache = Cache::default();
+        let notes = "\u{1}\n\"é".repeat(10_000);
+        let shown_bytes = serde_json::to_string(&notes).unwrap().len();
+        assert_eq!(json_bytes(&notes), shown_bytes - 2);
+        let mut held_bytes = 0;
+        for id in 0..1_000 {
+            cache
+                .get_or_read(at(1), id, || Ok(Some(set_with(id, notes.clone()))))
+                .unwrap();
+            let entries = cache.lock();
+            held_bytes = entries.entries.len() * (notes.len() + shown_bytes);
+            assert!(held_bytes <= entries.bytes && entries.bytes <= MAX_BYTES);
+        }
+        assert!(held_bytes > 0);
     }
 }

@@ -58,11 +58,24 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>> {
-    let read = || Ok(db.first_by_id(SELECT, TABLE, id, from_row)?.map(Stored::from));
-    match id {
-        EntityId::Integer(id) => db.cached(|cache| &cache.sets, id, read),
-        EntityId::Uuid(uuid) => db.cached(|cache| &cache.sets_by_uuid, uuid, read),
-    }
+    let id = match id {
+        EntityId::Integer(id) => id,
+        EntityId::Uuid(uuid) => match db.cached(|cache| &cache.set_ids, uuid, || id_of(db, uuid))? {
+            Some(id) => *id,
+            None => return Ok(None),
+        },
+    };
+    let read = || {
+        Ok(db
+            .first_by_id(SELECT, TABLE, EntityId::Integer(id), from_row)?
+            .map(Stored::from))
+    };
+    db.cached(|cache| &cache.sets, id, read)
+}
+
+fn id_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
+    let sql = "SELECT id FROM sets WHERE uuid = ?1";
+    db.first(sql, [uuid], |_, row| Ok(row.take()?))
 }
 
 /// Returns whether the image of that name is public because it belongs to a public set. The name contains the id of

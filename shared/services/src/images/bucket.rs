@@ -18,9 +18,11 @@ impl BucketImages {
     }
 }
 
+const PREFIX: &str = "images/";
+
 /// Returns the key of the object.
 pub fn key(id: &ImageId) -> String {
-    format!("images/{id}")
+    format!("{PREFIX}{id}")
 }
 
 #[async_trait]
@@ -47,6 +49,14 @@ impl ImageStore for BucketImages {
 
     async fn remove(&self, id: &ImageId) -> Result<(), ImageError> {
         Ok(self.0.delete(&key(id)).await?)
+    }
+
+    async fn stored_before(&self, unix_ms: u64) -> Result<Vec<ImageId>, ImageError> {
+        let listed = self.0.list(PREFIX).await?;
+        let old = listed.iter().filter(|listed| listed.last_modified_ms < unix_ms);
+        Ok(old
+            .filter_map(|listed| ImageId::parse(listed.key.strip_prefix(PREFIX)?))
+            .collect())
     }
 
     async fn url(&self, id: &ImageId, lifetime_ms: u64) -> Result<Option<String>, ImageError> {

@@ -146,6 +146,10 @@ impl ImageStore for CloudflareImages {
         Ok(self.delete(&id.to_string()).await?)
     }
 
+    async fn stored_before(&self, _: u64) -> Result<Vec<ImageId>, ImageError> {
+        Ok(Vec::new())
+    }
+
     async fn url(&self, _: &ImageId, _: u64) -> Result<Option<String>, ImageError> {
         Ok(None)
     }

@@ -30,6 +30,12 @@ impl FromStr for OriginSecret {
         if text.len() < SECRET_MIN_BYTES {
             return Err(format!("must have at least {SECRET_MIN_BYTES} bytes"));
         }
+        // It is the value of a header, which CloudFront and `bespoke health` send.
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(
+                "must consist of letters, digits and signs of ASCII, without blanks and line breaks".to_owned(),
+            );
+        }
         Ok(Self(text.to_owned()))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -36,6 +37,28 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     /// Accept the demonstration key even if test mode is off.
     pub allow_demo_key: bool,
+}
+
+/// A type of whole numbers.
+pub(super) trait WholeNumber: FromStr + Display {
+    /// The range of its values, in words.
+    const RANGE: &'static str;
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty: $range:literal),*) => {
+        $(impl WholeNumber for $number {
+            const RANGE: &'static str = $range;
+        })*
+    };
+}
+
+whole_numbers! {
+    u16: "from 0 to 65535",
+    u32: "from 0 to 4294967295",
+    u64: "of 0 or more",
+    NonZeroU32: "from 1 to 4294967295",
+    NonZeroUsize: "of 1 or more"
 }
 
 /// The variables of this project from the environment and from `.env`. The environment overrides `.env`.
@@ -132,8 +155,9 @@ impl Environment {
     /// # Errors
     /// [`ConfigError::Invalid`]
     pub fn address(&self) -> Result<SocketAddr, ConfigError> {
-        let host = self.parse("BACKEND_HOST", IpAddr::from([127, 0, 0, 1]))?;
-        Ok((host, self.parse("BACKEND_PORT", DEFAULT_PORT)?).into())
+        let expected = "must be an IP address of this machine, for example 127.0.0.1, or 0.0.0.0 for all addresses";
+        let host = self.parse("BACKEND_HOST", IpAddr::from([127, 0, 0, 1]), expected)?;
+        Ok((host, self.number("BACKEND_PORT", DEFAULT_PORT)?).into())
     }
 
     /// Sets the port that the server has bound. With port 0, the operating system chooses it.
@@ -189,9 +213,16 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
-    pub(super) fn parse<T: FromStr<Err: Display>>(&self, name: &str, default: T) -> Result<T, ConfigError> {
+    /// Parses a whole number.
+    pub(super) fn number<T: WholeNumber>(&self, name: &str, default: T) -> Result<T, ConfigError> {
+        let expected = format!("must be a whole number {}, for example {default}", T::RANGE);
+        self.parse(name, default, &expected)
+    }
+
+    /// Parses a value. `expected` completes a sentence after the name of the setting, and contains an example.
+    pub(super) fn parse<T: FromStr>(&self, name: &str, default: T, expected: &str) -> Result<T, ConfigError> {
         self.text(name)
-            .map_or(Ok(default), |text| text.parse().map_err(|error| invalid(name, error)))
+            .map_or(Ok(default), |text| text.parse().map_err(|_| invalid(name, expected)))
     }
 
     pub(super) fn parse_with<T, E: Display>(
@@ -270,7 +301,9 @@ impl Environment {
     }
 
     pub(super) fn store(&self, data_dir: &Path) -> Result<Place, ConfigError> {
-        self.parse("BACKEND_STORE", Place::Directory(data_dir.join("objects")))
+        let expected =
+            "must be dir: and a folder, or s3:// and a bucket with an optional prefix, for example s3://bucket/prefix";
+        self.parse("BACKEND_STORE", Place::Directory(data_dir.join("objects")), expected)
     }
 
     pub(super) fn local_dir(&self, data_dir: &Path) -> PathBuf {

@@ -39,7 +39,7 @@ impl Environment {
                 return Err(invalid(name, format!("must not be set together with {ENC_KEY_SECRET}")));
             }
         }
-        let max_age_s = self.parse("BACKEND_ENC_KEY_MAX_AGE_S", DEFAULT_KEY_MAX_AGE_S)?;
+        let max_age_s = self.number("BACKEND_ENC_KEY_MAX_AGE_S", DEFAULT_KEY_MAX_AGE_S)?;
         Ok(Some(KeySecret {
             id,
             max_age_ms: i64::try_from(max_age_s.saturating_mul(1_000)).unwrap_or(i64::MAX),

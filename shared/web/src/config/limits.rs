@@ -13,7 +13,7 @@ impl Environment {
     /// The secret that CloudFront adds to each request; `None` if the setting is missing.
     ///
     /// # Errors
-    /// [`ConfigError`] if the secret is too short.
+    /// [`ConfigError`] if the secret is too short, or cannot be the value of a header.
     pub fn origin_secret(&self) -> Result<Option<OriginSecret>, ConfigError> {
         let name = "BACKEND_ORIGIN_SECRET";
         let secret = self.text(name).map(|text| text.parse()).transpose();
@@ -27,7 +27,7 @@ impl Environment {
             "off" => false,
             _ => return Err(invalid(name, "must be on or off")),
         };
-        let rate = |name, default: u32| self.parse(name, NonZeroU32::new(default).unwrap_or(NonZeroU32::MIN));
+        let rate = |name, default: u32| self.number(name, NonZeroU32::new(default).unwrap_or(NonZeroU32::MIN));
         let settings = LimitSettings {
             public_writes: rate("BACKEND_LIMIT_PUBLIC_WRITES", 60)?,
             public_reads: rate("BACKEND_LIMIT_PUBLIC_READS", 3_000)?,
@@ -38,14 +38,14 @@ impl Environment {
 
     pub(super) fn account_limits(&self) -> Result<AccountLimits, ConfigError> {
         const MIB: u64 = 1024 * 1024;
-        let text_mib: u32 = self.parse("BACKEND_ACCOUNT_MAX_TEXT_MIB", 64)?;
-        let written_mib: u32 = self.parse("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", 512)?;
+        let text_mib: u32 = self.number("BACKEND_ACCOUNT_MAX_TEXT_MIB", 64)?;
+        let written_mib: u32 = self.number("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", 512)?;
         let is_limited = self.limits()?.is_some();
         Ok(AccountLimits {
-            sets: self.parse("BACKEND_ACCOUNT_MAX_SETS", 2_000)?,
-            patterns: self.parse("BACKEND_ACCOUNT_MAX_PATTERNS", 2_000)?,
-            bookmarks: self.parse("BACKEND_ACCOUNT_MAX_BOOKMARKS", 2_000)?,
-            live_keys: self.parse("BACKEND_ACCOUNT_MAX_APIKEYS", 100)?,
+            sets: self.number("BACKEND_ACCOUNT_MAX_SETS", 2_000)?,
+            patterns: self.number("BACKEND_ACCOUNT_MAX_PATTERNS", 2_000)?,
+            bookmarks: self.number("BACKEND_ACCOUNT_MAX_BOOKMARKS", 2_000)?,
+            live_keys: self.number("BACKEND_ACCOUNT_MAX_APIKEYS", 100)?,
             text_bytes: u64::from(text_mib) * MIB,
             written_bytes_per_day: is_limited.then_some(u64::from(written_mib) * MIB),
         })
@@ -54,11 +54,12 @@ impl Environment {
     pub(super) fn passwords(&self) -> Result<PasswordSettings, ConfigError> {
         let default = PasswordSettings::default();
         let settings = PasswordSettings {
-            memory_kib: self.parse("BACKEND_PASSWORD_MEMORY_KIB", default.memory_kib)?,
-            iterations: self.parse("BACKEND_PASSWORD_ITERATIONS", default.iterations)?,
-            parallelism: self.parse("BACKEND_PASSWORD_PARALLELISM", default.parallelism)?,
+            memory_kib: self.number("BACKEND_PASSWORD_MEMORY_KIB", default.memory_kib)?,
+            iterations: self.number("BACKEND_PASSWORD_ITERATIONS", default.iterations)?,
+            parallelism: self.number("BACKEND_PASSWORD_PARALLELISM", default.parallelism)?,
         };
-        PasswordHasher::new(settings).map_err(|error| invalid("BACKEND_PASSWORD_MEMORY_KIB", error))?;
+        let expected = "must be at least 8 times BACKEND_PASSWORD_PARALLELISM, for example 19456, and the other settings of passwords 1 or more";
+        PasswordHasher::new(settings).map_err(|_| invalid("BACKEND_PASSWORD_MEMORY_KIB", expected))?;
         Ok(settings)
     }
 }

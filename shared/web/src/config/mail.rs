@@ -10,6 +10,8 @@ use super::error::{ConfigError, invalid};
 use super::website::Website;
 
 const DEFAULT_FROM: &str = "Bespoke <bespoke@localhost.localdomain>";
+const ADDRESS_EXPECTED: &str = "must be an e-mail address, for example Bespoke <bespoke@example.org>";
+const ADDRESSES_EXPECTED: &str = r#"must be a JSON array of e-mail addresses, for example ["jane@example.org"]"#;
 const DEFAULT_SES_REGION: &str = "us-east-1";
 
 impl Environment {
@@ -32,19 +34,19 @@ impl Environment {
             Some(_) => "BACKEND_AWS_SES_FROM",
             None => "BACKEND_MAIL_FROM",
         };
-        self.parse_with(name, DEFAULT_FROM, str::parse)
+        self.parse_with(name, DEFAULT_FROM, |text| text.parse().map_err(|_| ADDRESS_EXPECTED))
     }
 
     /// The reply addresses, in the form of a mail header, or as a JSON array in the setting of the original backend.
     fn reply_to(&self) -> Result<Mailboxes, ConfigError> {
         let original = "BACKEND_AWS_SES_REPLY_TO";
         let Some(json) = self.text(original) else {
-            return self.parse("BACKEND_MAIL_REPLY_TO", Mailboxes::new());
+            let expected = "must be e-mail addresses, for example Jane <jane@example.org>, joe@example.org";
+            return self.parse("BACKEND_MAIL_REPLY_TO", Mailboxes::new(), expected);
         };
-        let list: Vec<String> =
-            serde_json::from_str(&json).map_err(|_| invalid(original, "must be a JSON array of addresses"))?;
+        let list: Vec<String> = serde_json::from_str(&json).map_err(|_| invalid(original, ADDRESSES_EXPECTED))?;
         let parsed: Result<Vec<Mailbox>, _> = list.iter().map(|address| address.parse()).collect();
-        Ok(parsed.map_err(|error| invalid(original, error))?.into())
+        Ok(parsed.map_err(|_| invalid(original, ADDRESSES_EXPECTED))?.into())
     }
 
     fn mail_transport(&self, data_dir: &Path) -> Result<MailTransport, ConfigError> {
@@ -52,9 +54,10 @@ impl Environment {
         match (self.text(smtp), self.flag("BACKEND_ENABLE_AWS_SES")?) {
             (Some(_), true) => Err(invalid(smtp, "cannot be set together with BACKEND_ENABLE_AWS_SES")),
             // The value contains a password, so the message must not repeat it.
-            (Some(url), _) if !(url.starts_with("smtp://") || url.starts_with("smtps://")) => {
-                Err(invalid(smtp, "must be smtps://user:password@host:port, or smtp://"))
-            }
+            (Some(url), _) if !(url.starts_with("smtp://") || url.starts_with("smtps://")) => Err(invalid(
+                smtp,
+                "must be a URL such as smtps://user:password@mail.example.org:465, or with smtp://",
+            )),
             (Some(url), _) => Ok(MailTransport::Smtp(url)),
             (None, true) => Ok(MailTransport::Ses(self.ses())),
             (None, false) => Ok(MailTransport::Folder(data_dir.join("outbox"))),

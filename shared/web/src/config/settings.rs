@@ -195,7 +195,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "BACKEND_ORIGIN_SECRET",
         "none",
-        "Secret of at least 32 bytes that CloudFront sends as x-origin-secret. Requests without it are rejected, and the client address is read from CloudFront-Viewer-Address.",
+        "Secret of at least 32 ASCII characters without blanks that CloudFront sends as x-origin-secret. Requests without it are rejected, and the client address is read from CloudFront-Viewer-Address.",
     ),
     setting(
         "BACKEND_CONNECTIONS_PER_ADDRESS",

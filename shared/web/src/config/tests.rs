@@ -1,6 +1,7 @@
 //! Tests of the complete configuration.
 
 use super::environment::{Environment, Overrides};
+use super::settings::SETTINGS;
 use super::values::Config;
 use crate::system::SystemRandom;
 
@@ -56,6 +57,8 @@ fn error_names_the_unknown_or_invalid_setting() {
         ("BACKEND_LIMIT_CALLERS", "0"),
         ("BACKEND_TRUSTED_PROXIES", "proxy.example"),
         ("BACKEND_ORIGIN_SECRET", "short"),
+        ("BACKEND_ORIGIN_SECRET", "a secret with blanks, of 32 bytes"),
+        ("BACKEND_ORIGIN_SECRET", "0123456789abcdef\n0123456789abcdef"),
         ("BACKEND_MAX_STALENESS_MS", "-1"),
         ("BACKEND_CORS_ORIGINS", "lab.example.org"),
         ("BACKEND_CORS_ORIGINS", "https://a.example, *"),
@@ -85,6 +88,36 @@ fn origins_are_normalized() {
     }
     let list = Some(vec!["https://a.example".to_owned(), "http://localhost:8000".to_owned()]);
     assert_eq!(origins("https://A.example/ , http://localhost:8000,"), list);
+}
+
+#[test]
+fn error_has_an_example_of_a_valid_value() {
+    for setting in SETTINGS {
+        let Err(error) = load(&[(setting.name, "soon")]) else {
+            continue;
+        };
+        assert!(!error.contains("invalid") && !error.contains("parse"), "{error}");
+        let is_value = setting.default.parse::<u64>().is_ok() || setting.default.contains("://");
+        assert!(!is_value || error.contains(", for example "), "{error}");
+    }
+    for (name, value, example) in [
+        ("BACKEND_PORT", "65536", "from 0 to 65535, for example 3000"),
+        ("BACKEND_LIMIT_CALLERS", "0", "from 1 to 4294967295, for example 1200"),
+        ("BACKEND_MAX_STALENESS_MS", "1.5", "of 0 or more, for example 0"),
+        ("BACKEND_JWT_EXPIRY", "soon", "such as 7d"),
+        ("BACKEND_STORE", "bucket", "for example s3://bucket/prefix"),
+        (
+            "BACKEND_MAIL_FROM",
+            "nobody",
+            "for example Bespoke <bespoke@example.org>",
+        ),
+    ] {
+        let error = load(&[(name, value)]).unwrap_err();
+        assert!(error.contains(example), "{error}");
+    }
+    let host = [("BACKEND_HOST".to_owned(), "localhost".to_owned())];
+    let error = Environment::of(host, Overrides::default()).address().unwrap_err();
+    assert!(error.to_string().contains("for example 127.0.0.1"), "{error}");
 }
 
 #[test]

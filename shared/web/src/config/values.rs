@@ -119,7 +119,7 @@ impl Config {
         env.check_dot_env()?;
         env.check_folders()?;
         let data_dir = env.data_dir();
-        let port = env.parse("BACKEND_PORT", DEFAULT_PORT)?;
+        let port = env.number("BACKEND_PORT", DEFAULT_PORT)?;
         let url = env.url("BACKEND_URL", &format!("http://localhost:{port}"))?;
         let instance = env.text("BACKEND_INSTANCE").unwrap_or_else(|| "bespoke".to_owned());
         let website = env.website()?;
@@ -144,7 +144,7 @@ impl Config {
                     text.parse()
                         .ok()
                         .filter(|days| (1..=36_500).contains(days))
-                        .ok_or("must be a number of days, 1 to 36500")
+                        .ok_or("must be a number of days from 1 to 36500, for example 732")
                 },
             )?,
             test_domain: env.test_domain()?,
@@ -153,13 +153,13 @@ impl Config {
             passwords: env.passwords()?,
             limits: env.limits()?,
             account_limits: env.account_limits()?,
-            key_quota: env.parse("BACKEND_APIKEY_CALLS_PER_DAY", DEFAULT_KEY_QUOTA)?,
+            key_quota: env.number("BACKEND_APIKEY_CALLS_PER_DAY", DEFAULT_KEY_QUOTA)?,
             trusted_proxies: env.networks("BACKEND_TRUSTED_PROXIES")?,
             origin_secret: env.origin_secret()?,
             connections_per_address: env
-                .parse("BACKEND_CONNECTIONS_PER_ADDRESS", DEFAULT_CONNECTIONS_PER_ADDRESS)?
+                .number("BACKEND_CONNECTIONS_PER_ADDRESS", DEFAULT_CONNECTIONS_PER_ADDRESS)?
                 .get(),
-            max_staleness_ms: env.parse("BACKEND_MAX_STALENESS_MS", 0)?,
+            max_staleness_ms: env.number("BACKEND_MAX_STALENESS_MS", 0)?,
             cors_origins: env.cors_origins()?,
             default_set_image: env.image("BACKEND_AVATAR_SET"),
             default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
@@ -172,7 +172,7 @@ impl Config {
             oauth: env.oauth(&site)?,
             github: env.github()?,
             translators: env.translators()?,
-            call_timeout_ms: env.parse("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,
+            call_timeout_ms: env.number("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,
             mail,
             store: env.store(&data_dir)?,
             aws: env.aws("S3"),

@@ -1,5 +1,7 @@
 //! Records in imports: from an export of the same or of another installation.
 
+use std::collections::HashSet;
+
 use bespoke_core::entity::user::AccountStatus;
 use serde_json::Value;
 use uuid::Uuid;
@@ -57,7 +59,7 @@ impl<T> ImportedRecord<T> {
     ///
     /// # Errors
     /// Those of `owner_of`.
-    pub fn uuid_for(
+    fn uuid_for(
         &self,
         owner: &AccountStatus,
         context: &Context,
@@ -74,5 +76,27 @@ impl<T> ImportedRecord<T> {
         let parts: [&[u8]; 4] = [b"import", owner.uuid.as_bytes(), kind.as_bytes(), origin.as_bytes()];
         let uuid = uuid::Builder::from_random_bytes(index.request(&parts)).into_uuid();
         Ok(owner_of(uuid)?.is_none().then_some(uuid))
+    }
+
+    /// Returns the records that the account does not have, with their UUIDs. Of several records with the same UUID, the first is returned.
+    ///
+    /// # Errors
+    /// Those of `owner_of`, which returns the owner of a stored record.
+    pub fn missing<'r>(
+        records: &'r [Self],
+        owner: &AccountStatus,
+        context: &Context,
+        kind: &str,
+        owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,
+    ) -> Result<Vec<(Uuid, &'r T)>> {
+        let (mut missing, mut uuids) = (Vec::new(), HashSet::new());
+        for record in records {
+            if let Some(uuid) = record.uuid_for(owner, context, kind, owner_of)?
+                && uuids.insert(uuid)
+            {
+                missing.push((uuid, &record.content));
+            }
+        }
+        Ok(missing)
     }
 }

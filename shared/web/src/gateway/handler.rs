@@ -17,10 +17,10 @@ use super::request_count::RequestCount;
 use super::request_ids::{Ids, REQUEST_ID, RequestIds};
 use super::response_cache::{ResponseCache, accepts_gzip};
 use super::route_table::{RouteMatch, RouteTable};
-use super::{conditional_get, cors, headers, request_line, security_headers};
+use super::{conditional_get, cors, headers, request_line, security_headers, unsent};
 use crate::access::{Access, Scheme};
 use crate::client::ClientIp;
-use crate::limits::RateSubject;
+use crate::limits::{BodySender, RateSubject};
 use crate::observability::spans::SpanRoute;
 use crate::observability::{logging, spans, trace_context};
 use crate::request::Params;
@@ -224,7 +224,12 @@ impl Gateway {
         };
         let count = RequestCount::begin(&self.context, Some(&route));
         let response = match limit_public_call(&route, session, client) {
-            Ok(()) => self.serve(request, &route, params, session).await,
+            Ok(()) => {
+                let response = self.serve(request, &route, params, session).await;
+                let network = BodySender::Network(client.network().site);
+                let receiver = session.account().map_or(network, BodySender::Account);
+                unsent::hold(response, receiver, session, &route).await
+            }
             Err(error) => error.into_response(),
         };
         count.end(response.status());

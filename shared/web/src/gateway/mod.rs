@@ -4,7 +4,8 @@
 //!
 //! 1. chooses the request id and finds the route (`request_ids`, `route_table`), and begins the span,
 //! 2. determines the client, and counts calls without authentication for the rate limit of its network,
-//! 3. returns a cached response (`response_cache`), or calls the handler; a panic of the handler becomes a 500,
+//! 3. returns a cached response (`response_cache`), or calls the handler; a panic of the handler becomes a 500; a long response reserves memory
+//!    until it is sent (`unsent`),
 //! 4. adds the headers that all responses share: ETag or 304 (`conditional_get`), security headers, CORS, `DB-Seq`, and the challenge of a
 //!    rejected API key (`challenge`),
 //! 5. counts the request and logs it (`request_count`, `request_line`).
@@ -28,6 +29,7 @@ mod request_line;
 mod response_cache;
 mod route_table;
 mod security_headers;
+mod unsent;
 
 pub use handler::Gateway;
 pub(crate) use redirect::PathRedirect;

@@ -130,8 +130,8 @@ impl Context {
         let purged = purge.await?;
         session.remove_leftovers().await;
         self.purge_exports().await?;
-        let purged = purged + session.purge_page_images().await?;
-        Ok(purged)
+        let images = session.purge_page_images().await? + self.purge_unnamed_images().await?;
+        Ok(purged + images)
     }
 }
 

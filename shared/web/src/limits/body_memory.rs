@@ -1,7 +1,8 @@
-//! Memory for request bodies.
+//! Memory for bodies of requests and responses.
 //!
-//! A body reserves its memory before it is read, so that all bodies together cannot exhaust the process. Each sender may use one share of the
-//! pool at most, so that a sender of many slow, large bodies delays only its own requests.
+//! The body of a request reserves its memory before it is read, and the body of a long response until it is sent, so that all bodies together
+//! cannot exhaust the process. Each client may use one share of a pool at most, so that a client that sends or receives many large bodies
+//! slowly delays only its own requests.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,14 +24,14 @@ const SHARE_BYTES: usize = POOL_BYTES / 4;
 /// The unit of a reservation. Bytes.
 const PIECE_BYTES: usize = 1024;
 /// How long a body waits for memory. Seconds.
-const WAIT_S: u64 = 5;
+pub(crate) const RESERVATION_WAIT_S: u64 = 5;
 /// The number of shares above which unused shares are removed.
 const PRUNED_SHARES: usize = 1024;
 
 // A body larger than a share would never get its memory.
 const _: () = assert!(MAX_BODY_BYTES <= SHARE_BYTES);
 
-/// The sender of a body, whose share is used.
+/// The client that sends or receives a body, and whose share is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum BodySender {
     /// An account, by its integer id.
@@ -71,20 +72,36 @@ impl Default for BodyMemory {
 
 impl BodyMemory {
     /// Reserves memory for a body of at most [`MAX_BODY_BYTES`], first in the share of its sender and then in the pool. Waits up to
-    /// [`WAIT_S`].
+    /// [`RESERVATION_WAIT_S`].
     ///
     /// # Errors
     /// 429 if the share is used up; 503 if the pool is used up.
     pub(crate) async fn reserve(&self, sender: BodySender, bytes: usize) -> Result<BodyReservation> {
-        let wanted = u32::try_from(bytes.min(SHARE_BYTES).div_ceil(PIECE_BYTES)).map_err(Error::internal)?;
-        let deadline = Instant::now() + Duration::from_secs(WAIT_S);
+        let wanted = pieces_of(bytes)?;
+        let deadline = Instant::now() + Duration::from_secs(RESERVATION_WAIT_S);
         let share = timeout_at(deadline, self.share(sender).acquire_many_owned(wanted));
-        let share = share.await.map_err(|_| Error::too_many(TOO_MANY, WAIT_S))?;
+        let share = share.await.map_err(|_| Error::too_many(TOO_MANY, RESERVATION_WAIT_S))?;
         let pool = timeout_at(deadline, Arc::clone(&self.pool).acquire_many_owned(wanted));
-        let pool = pool.await.map_err(|_| Error::busy(WAIT_S))?;
+        let pool = pool.await.map_err(|_| Error::busy(RESERVATION_WAIT_S))?;
         Ok(BodyReservation {
             _share: share.map_err(Error::internal)?,
             _pool: pool.map_err(Error::internal)?,
+        })
+    }
+
+    /// Reserves memory as [`BodyMemory::reserve`], but only if it is free now.
+    ///
+    /// # Errors
+    /// 429 if the share is used up; 503 if the pool is used up.
+    pub(crate) fn try_reserve(&self, sender: BodySender, bytes: usize) -> Result<BodyReservation> {
+        let wanted = pieces_of(bytes)?;
+        let share = self.share(sender).try_acquire_many_owned(wanted);
+        let share = share.map_err(|_| Error::too_many(TOO_MANY, RESERVATION_WAIT_S))?;
+        let pool = Arc::clone(&self.pool).try_acquire_many_owned(wanted);
+        let pool = pool.map_err(|_| Error::busy(RESERVATION_WAIT_S))?;
+        Ok(BodyReservation {
+            _share: share,
+            _pool: pool,
         })
     }
 
@@ -98,6 +115,11 @@ impl BodyMemory {
         }
         Arc::clone(by_sender.entry(sender).or_insert_with(|| pieces(SHARE_BYTES)))
     }
+}
+
+/// Returns the pieces that a body takes; a body that is larger than a share takes the complete share.
+fn pieces_of(bytes: usize) -> Result<u32> {
+    u32::try_from(bytes.min(SHARE_BYTES).div_ceil(PIECE_BYTES)).map_err(Error::internal)
 }
 
 fn pieces(bytes: usize) -> Arc<Semaphore> {

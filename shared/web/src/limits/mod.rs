@@ -5,7 +5,7 @@
 //! | `rates` | calls a minute by a client network, an API key or an account | 429 `tooManyRequests` |
 //! | `key_guesses` | wrong API keys a minute by a client network | 429 `tooManyRequests` |
 //! | `account` | records, stored bytes, and written and exported bytes of a day | 403 `accountLimitReached`, 429 `quotaExceeded` |
-//! | `body_memory` | memory for request bodies, for each sender and in total | 429, 503 |
+//! | `body_memory` | memory for bodies of requests and of unsent responses, for each client and in total | 429, 503 |
 //! | `worker_pool` | CPU-bound work that waits or runs | 503 |
 //! | `keyed_lock` | concurrent work with the same key, for example of one account | 429 |
 //!
@@ -30,7 +30,7 @@ mod worker_pool;
 
 pub(crate) use account::WriteCost;
 pub use account::{AccountLimits, ExportAllowance, Growth};
-pub(crate) use body_memory::{BodyMemory, BodyReservation, BodySender, MAX_BODY_BYTES};
+pub(crate) use body_memory::{BodyMemory, BodyReservation, BodySender, MAX_BODY_BYTES, RESERVATION_WAIT_S};
 pub(crate) use errors::{TOO_MANY, quota_exceeded};
 pub(crate) use headers::{Limit, LimitState};
 pub(crate) use key_guesses::CountedGuess;

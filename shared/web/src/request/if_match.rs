@@ -32,7 +32,8 @@ impl ContentTag {
         // One allocation holds both, because they are always used together.
         let end = text.len();
         text.extend_from_slice(tag.as_bytes());
-        let mut text = Bytes::from(text);
+        // A cached response must not occupy more memory than it needs.
+        let mut text = Bytes::from(text.into_boxed_slice());
         let tag = text.split_off(end);
         TaggedBody(Shown { text, tag })
     }

@@ -96,10 +96,12 @@ pub async fn yaml_record(session: &Session, record: impl Serialize + Send + 'sta
     session.compute(write).await?
 }
 
-fn bounded(text: Vec<u8>) -> Result<Vec<u8>> {
+fn bounded(mut text: Vec<u8>) -> Result<Vec<u8>> {
     if text.len() > MAX_LIST_BYTES {
         Err(Error::list_too_large())
     } else {
+        // The text may stay in memory until a slow client has received it.
+        text.shrink_to_fit();
         Ok(text)
     }
 }

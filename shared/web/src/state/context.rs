@@ -57,6 +57,10 @@ struct Inner {
     account_bodies: BodyMemory,
     /// Memory for bodies of callers without authentication.
     public_bodies: BodyMemory,
+    /// Memory for long responses to accounts until they are sent.
+    account_responses: BodyMemory,
+    /// Memory for long responses to callers without authentication until they are sent.
+    public_responses: BodyMemory,
     /// Mails that were sent and whose rows could not be deleted yet. The lock is held while mails are sent.
     sent_mails: Mutex<Vec<Uuid>>,
     /// Deliveries in the background.
@@ -129,6 +133,8 @@ impl Context {
             attempt_locks: Arc::new(KeyedLocks::new(MAX_ATTEMPTS_AT_OBJECT)),
             account_bodies: BodyMemory::default(),
             public_bodies: BodyMemory::default(),
+            account_responses: BodyMemory::default(),
+            public_responses: BodyMemory::default(),
             sent_mails: Mutex::default(),
             deliveries: std::sync::Mutex::default(),
             mailer,
@@ -285,6 +291,14 @@ impl Context {
         match sender {
             BodySender::Account(_) => &self.0.account_bodies,
             BodySender::Network(_) => &self.0.public_bodies,
+        }
+    }
+
+    /// The memory for unsent responses to that receiver.
+    pub(crate) fn response_memory(&self, receiver: BodySender) -> &BodyMemory {
+        match receiver {
+            BodySender::Account(_) => &self.0.account_responses,
+            BodySender::Network(_) => &self.0.public_responses,
         }
     }
 
