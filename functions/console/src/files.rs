@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn all_files_of_the_folder_are_served() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/console");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
         let mut found = BTreeSet::new();
         walk(&root, &root, &mut found);
         found.remove("index.html");

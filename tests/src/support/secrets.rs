@@ -175,7 +175,7 @@ mod tests {
     use crate::support::App;
 
     #[test]
-    #[should_panic(expected = "a log has \"correct horse\"")]
+    #[should_panic(expected = "a log contains \"correct horse\"")]
     fn logged_request_values_are_found() {
         watch();
         plant_sent(&json!({ "deep": [{ "password": "correct horse" }] }));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    #[should_panic(expected = "a log has \"nobody else knows it\"")]
+    #[should_panic(expected = "a log contains \"nobody else knows it\"")]
     async fn handler_that_logs_its_request_fails_its_test() {
         let app = App::new().await.beside(Routes::new("leak").with(route!(leak)));
         let body = json!({ "password": "nobody else knows it" });
