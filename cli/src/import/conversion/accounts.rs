@@ -1,7 +1,7 @@
 //! Converts accounts, API keys and confirmations of the legacy database.
 
 use bespoke_core::entity::api_key::ApiKey;
-use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
 use bespoke_core::entity::subscriber::Subscriber;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
@@ -103,7 +103,7 @@ pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Probl
 pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let kind = fields.text("type")?;
     if kind == OAUTH {
-        return Ok(Converted::left_out(
+        return Ok(Converted::skipped(
             "an unfinished sign-in at a provider; it has to be started again",
         ));
     }
@@ -121,11 +121,11 @@ pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, 
             created_at,
         }))));
     }
-    let kind = Kind::from_name(&kind).ok_or("type: is unknown")?;
+    let kind = ConfirmationKind::from_name(&kind).ok_or("type: is unknown")?;
     let Some(Value::String(check)) = data.shift_remove("check") else {
         return Err("data: has no check".to_owned());
     };
-    if kind == Kind::EmailChange
+    if kind == ConfirmationKind::EmailChange
         && let Some(Value::Object(addresses)) = data.shift_remove("email")
     {
         let cleaned = |(name, address): (String, Value)| (name, clean_email(&text_of(address)).into());

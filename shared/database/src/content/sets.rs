@@ -10,8 +10,8 @@ use rusqlite::named_params;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::cache::Stored;
-pub use crate::cache::StoredSet;
+use crate::cache::CachedRecord;
+pub use crate::cache::CachedSet;
 use crate::connection::{Columns, Db, Page};
 use crate::error::Result;
 
@@ -57,8 +57,8 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>> {
-    let read = || Ok(db.first_by_id(SELECT, TABLE, id, from_row)?.map(Stored::from));
+pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<CachedSet>>> {
+    let read = || Ok(db.first_by_id(SELECT, TABLE, id, from_row)?.map(CachedRecord::from));
     match id {
         EntityId::Integer(id) => db.cached(|cache| &cache.sets, id, read),
         EntityId::Uuid(uuid) => db.cached(|cache| &cache.sets_by_uuid, uuid, read),

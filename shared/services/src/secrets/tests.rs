@@ -113,7 +113,7 @@ async fn refusals_and_missing_texts_are_named_and_trouble_is_repeated() {
 async fn without_a_region_or_credentials_nothing_is_called() {
     let none = Aws::default();
     let error = read(&none, "Key", NOW).await.err().unwrap();
-    assert!(matches!(error, SecretError::NoRegion));
+    assert!(matches!(error, SecretReadError::NoRegion));
     let error = read(&none, ARN, NOW).await.err().unwrap();
-    assert!(matches!(error, SecretError::NoCredentials(_)));
+    assert!(matches!(error, SecretReadError::NoCredentials(_)));
 }

@@ -64,9 +64,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
 /// The fields of a YAML document, or of a JSON body as in [`Body`].
 #[derive(Debug, Default)]
-pub struct Document(pub Body);
+pub struct DocumentBody(pub Body);
 
-impl<S: Send + Sync> FromRequest<S> for Document {
+impl<S: Send + Sync> FromRequest<S> for DocumentBody {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
