@@ -210,7 +210,9 @@ fn environment_overrides_settings_of_a_file() {
         String::from_utf8(command.output().unwrap().stderr).unwrap()
     };
     assert!(start("BACKEND_INSTANCES=one\n", "0").contains("BACKEND_INSTANCES is not a setting"));
-    assert!(start("BACKEND_PORT=nonsense\nBACKEND_HOST=nonsense\n", "0").contains("BACKEND_HOST: must be an IP address"));
+    assert!(
+        start("BACKEND_PORT=nonsense\nBACKEND_HOST=nonsense\n", "0").contains("BACKEND_HOST: must be an IP address")
+    );
     assert!(start("this is no setting\n", "0").contains(".env: line 1 is not of the form NAME=value"));
 }
 

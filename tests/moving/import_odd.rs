@@ -101,11 +101,27 @@ async fn invalid_rows_are_reported_and_the_rest_is_imported() {
 
     let changes = |row: &str| notes[&("changed".to_owned(), row.to_owned())].join("\n");
     let repairs = changes("User 2");
-    for column in ["lastSeen", "control", "patron", "bio", "data", "compare", "createdAt", "mfaSecret", "username"] {
+    for column in [
+        "lastSeen",
+        "control",
+        "patron",
+        "bio",
+        "data",
+        "compare",
+        "createdAt",
+        "mfaSecret",
+        "username",
+    ] {
         assert!(repairs.contains(&format!("{column}: ")), "{column} in {repairs}");
     }
-    assert_eq!(changes("Set 25"), "createdAt: is not a date; it was changed to updatedAt");
-    assert_eq!(changes("Set 26"), "notes: is not a text; it was changed to an empty text");
+    assert_eq!(
+        changes("Set 25"),
+        "createdAt: is not a date; it was changed to updatedAt"
+    );
+    assert_eq!(
+        changes("Set 26"),
+        "notes: is not a text; it was changed to an empty text"
+    );
 
     let app = app(&data).await;
     let session = Session::new(app.context().clone());
@@ -128,7 +144,12 @@ async fn invalid_rows_are_reported_and_the_rest_is_imported() {
         .unwrap();
     assert_eq!(kept.unwrap().user_id, 2);
     assert_eq!(
-        (repaired.control, repaired.patron, repaired.bio.as_str(), repaired.username.as_str()),
+        (
+            repaired.control,
+            repaired.patron,
+            repaired.bio.as_str(),
+            repaired.username.as_str()
+        ),
         (1, 0, "", "1234")
     );
     assert_eq!(repaired.account_status.created_at.as_millis(), 1_700_000_000_000);
@@ -188,5 +209,8 @@ fn tables_of_other_programs_are_skipped_and_a_missing_wal_is_reported() {
     assert!(!folder.path().join("copy.sqlite-wal").exists());
     let report = import(&data, &file, &[]).json(0);
     let warning = report["warning"].as_str().unwrap();
-    assert!(warning.contains("is in WAL mode") && warning.contains("latest changes are missing"), "{warning}");
+    assert!(
+        warning.contains("is in WAL mode") && warning.contains("latest changes are missing"),
+        "{warning}"
+    );
 }

@@ -253,14 +253,23 @@ async fn social_image_is_drawn_and_can_be_uploaded() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let draw = async |body: Value| app.post("/img").jwt(&person.token).json(&body).send().await;
-    let drawn = draw(json!({ "title": "A day out", "intro": "With a needle", "type": "blog" })).await.expect_status(200);
+    let drawn = draw(json!({ "title": "A day out", "intro": "With a needle", "type": "blog" }))
+        .await
+        .expect_status(200);
     let uri = drawn["img"].as_str().unwrap();
-    let png = STANDARD.decode(uri.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
+    let png = STANDARD
+        .decode(uri.strip_prefix("data:image/png;base64,").unwrap())
+        .unwrap();
     // The header of a PNG contains its width and height.
     let size = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
     assert_eq!((size(16), size(20)), (1200, 630));
     let body = json!({ "type": "blog", "subId": 1, "slug": "a-day-out", "img": uri });
-    app.post("/images/jwt").jwt(&person.token).json(&body).send().await.expect_status(200);
+    app.post("/images/jwt")
+        .jwt(&person.token)
+        .json(&body)
+        .send()
+        .await
+        .expect_status(200);
     for (body, code) in [
         (json!({}), "postBodyMissing"),
         (json!({ "title": " " }), "titleMissing"),

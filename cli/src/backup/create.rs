@@ -117,8 +117,8 @@ fn claim(folder: &Path) -> Result<()> {
 async fn save(context: &Context, folder: &Path) -> Result<Manifest> {
     claim(folder)?;
     let database = folder.join(DATABASE);
-    let state = context.database().snapshot(&database).await?;
-    let copy = context.database().open_snapshot(&database)?;
+    let state = context.database().copy_to(&database).await?;
+    let copy = context.database().open_copy(&database)?;
     copy.check_complete()?;
     let problems = copy.problems()?;
     ensure!(problems.is_empty(), "the copy is damaged: {}", problems.join("; "));

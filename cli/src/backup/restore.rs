@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use bespoke_database::backup::restore;
-use bespoke_database::{Database, Freshness, Snapshot};
+use bespoke_database::{Database, DatabaseCopy, Freshness};
 use bespoke_storage::PutCondition;
 use bespoke_web::Context;
 use serde_json::json;
@@ -95,17 +95,17 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
 
 async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, arguments: &Arguments) -> Result<u64> {
     let (database, file) = (context.database(), folder.join(DATABASE));
-    let snapshot = database
-        .open_snapshot(&file)
+    let copy = database
+        .open_copy(&file)
         .with_context(|| format!("cannot open {}", file.display()))?;
-    let total = snapshot.count()?;
-    let (mut reached, tables) = (begin(database, &snapshot, manifest).await?, snapshot.tables()?);
+    let total = copy.count()?;
+    let (mut reached, tables) = (begin(database, &copy, manifest).await?, copy.tables()?);
     let bar = output::bar(total, "rows");
     let mut commits = 0;
     for table in tables.into_iter().skip_while(|table| *table != reached.0) {
         let mut before = std::mem::take(&mut reached.1);
         loop {
-            let rows = snapshot.rows(&table, before, arguments.batch_rows.max(1))?;
+            let rows = copy.rows(&table, before, arguments.batch_rows.max(1))?;
             if rows.is_empty() {
                 break;
             }
@@ -126,7 +126,7 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
         let body = std::fs::read(folder.join(name))?;
         context.bucket().put(name, body.into(), PutCondition::None).await?;
     }
-    let counters = snapshot.counters()?;
+    let counters = copy.counters()?;
     let finish = database.write_restored(move |db| restore::finish(db, &counters));
     finish.await?;
     bar.finish_and_clear();
@@ -135,13 +135,13 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
 }
 
 /// Begins a restore, or returns the progress of an interrupted one: table, and number of its rows.
-async fn begin(database: &Database, snapshot: &Snapshot, manifest: &Manifest) -> Result<(String, i64)> {
+async fn begin(database: &Database, copy: &DatabaseCopy, manifest: &Manifest) -> Result<(String, i64)> {
     let source: [u8; 32] = manifest
         .files
         .get(DATABASE)
         .and_then(|digest| hex::decode(digest).ok()?.try_into().ok())
         .context("the manifest of the backup contains no database")?;
-    let first = snapshot.tables()?.into_iter().next().unwrap_or_default();
+    let first = copy.tables()?.into_iter().next().unwrap_or_default();
     match database.read(Freshness::Strict, restore::begun).await? {
         Some((begun, table, rows)) if begun == source => Ok((table, rows)),
         Some(_) => {

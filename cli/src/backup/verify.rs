@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use bespoke_core::Clock as _;
-use bespoke_database::{Snapshot, sealed};
+use bespoke_database::{DatabaseCopy, sealed};
 use bespoke_web::{Config, Context, Dependencies, SystemClock};
 use serde_json::json;
 
@@ -57,7 +57,7 @@ fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Verification> {
         aws::read_key(&mut environment, dependencies.clock.now()).await?;
         let config = Config::load(environment, &*dependencies.random)?;
         let vault = Arc::new(config.vault(dependencies.random));
-        look(&Snapshot::open(&folder.join(DATABASE), vault)?, manifest.state)
+        look(&DatabaseCopy::open(&folder.join(DATABASE), vault)?, manifest.state)
     })
 }
 
@@ -69,21 +69,21 @@ async fn bucket(context: &Context) -> Result<Verification> {
         .prefix("verify-")
         .tempdir_in(&context.config().local_dir)?;
     let file = folder.path().join(DATABASE);
-    let state = context.database().snapshot(&file).await?;
-    look(&context.database().open_snapshot(&file)?, state.to_string())
+    let state = context.database().copy_to(&file).await?;
+    look(&context.database().open_copy(&file)?, state.to_string())
 }
 
-fn look(snapshot: &Snapshot, state: String) -> Result<Verification> {
+fn look(copy: &DatabaseCopy, state: String) -> Result<Verification> {
     let bar = output::bar(sealed::tables().count() as u64 + 1, "tables");
-    let mut problems = snapshot.problems()?;
-    match snapshot.check_complete() {
+    let mut problems = copy.problems()?;
+    match copy.check_complete() {
         Err(error @ bespoke_database::Error::Incomplete { .. }) => problems.push(error.to_string()),
         checked => checked?,
     }
     bar.inc(1);
     let mut rows = 0;
     for table in sealed::tables() {
-        rows += fields(snapshot, table, &mut problems)?;
+        rows += fields(copy, table, &mut problems)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -95,10 +95,10 @@ fn look(snapshot: &Snapshot, state: String) -> Result<Verification> {
     })
 }
 
-fn fields(snapshot: &Snapshot, table: &str, problems: &mut Vec<String>) -> Result<usize> {
+fn fields(copy: &DatabaseCopy, table: &str, problems: &mut Vec<String>) -> Result<usize> {
     let (mut after, mut rows) = (0, 0);
     loop {
-        let looked = snapshot.read(|db| sealed::check(db, table, after, ROWS))?;
+        let looked = copy.read(|db| sealed::check(db, table, after, ROWS))?;
         if looked.rows == 0 {
             return Ok(rows);
         }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use bespoke_storage::simulation::{Copies, Plan, Statistics, simulate};
+use bespoke_storage::simulation::{Copies, Plan, SimulationStatistics, simulate};
 
 use crate::output;
 
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     if progress {
         eprintln!();
     }
-    let Statistics {
+    let SimulationStatistics {
         seeds,
         operations,
         acknowledged,

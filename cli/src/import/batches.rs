@@ -106,7 +106,7 @@ fn row(table: &Table, columns: &[String], cells: &[Cell], context: &RowContext<'
         context,
     };
     let at = columns.iter().position(|column| column == "id");
-    let converted = (table.convert)(&fields).unwrap_or_else(|why| Converted::without(Verdict::SetAside, why));
+    let converted = (table.convert)(&fields).unwrap_or_else(|why| Converted::without(Verdict::Rejected, why));
     Row {
         id: at.and_then(|at| cells.get(at)).map(shown).unwrap_or_default(),
         record: converted.record,

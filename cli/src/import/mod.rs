@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
         context.database().clone().close().await;
         let report = report?;
         output::print(arguments.json, || report.as_json(), || report.print());
-        Ok(output::exit_code(report.set_aside() > 0))
+        Ok(output::exit_code(report.rejected() > 0))
     })
 }
 

@@ -33,8 +33,8 @@ struct TableLine<'a> {
 
 impl Report {
     /// Returns the number of rows that could not be stored.
-    pub(super) fn set_aside(&self) -> usize {
-        self.count(Verdict::SetAside)
+    pub(super) fn rejected(&self) -> usize {
+        self.count(Verdict::Rejected)
     }
 
     fn count(&self, verdict: Verdict) -> usize {
@@ -56,9 +56,9 @@ impl Report {
             "dryRun": self.dry_run,
             "wasFinished": self.was_finished,
             "rows": self.rows(),
-            "setAside": self.set_aside(),
+            "setAside": self.rejected(),
             "changed": self.count(Verdict::Changed),
-            "leftOut": self.count(Verdict::LeftOut),
+            "leftOut": self.count(Verdict::Skipped),
             "tables": tables.collect::<Vec<_>>(),
             "notes": self.notes.iter().map(note).collect::<Vec<_>>(),
             "ignored": self.ignored,
@@ -90,7 +90,7 @@ impl Report {
             output::say!("... and {} more; --json prints all of them", self.notes.len() - SHOWN);
         }
         let rate = self.rows().unsigned_abs() * 1000 / self.took_ms.max(1);
-        match (self.dry_run, self.set_aside()) {
+        match (self.dry_run, self.rejected()) {
             (true, aside) => output::say!("This was a dry run: nothing was kept. {aside} rows would be set aside."),
             (false, 0) => output::say!("Nothing was set aside. {:.1} s, {rate} rows/s", self.seconds()),
             (false, aside) => output::say!("{aside} rows were set aside. {:.1} s, {rate} rows/s", self.seconds()),

@@ -199,8 +199,9 @@ impl Source {
         let mut statement = self.connection.prepare(sql)?;
         let names = statement.query_map([], |row| row.get(0))?;
         let names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
-        let known =
-            |name: &String| FOREIGN_TABLES.iter().any(|start| name.starts_with(start)) || TABLES.iter().any(|table| table.name == name);
+        let known = |name: &String| {
+            FOREIGN_TABLES.iter().any(|start| name.starts_with(start)) || TABLES.iter().any(|table| table.name == name)
+        };
         Ok(names.into_iter().filter(|name| !known(name)).collect())
     }
 }

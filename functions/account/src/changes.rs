@@ -4,7 +4,7 @@ use bespoke_core::StoredJson;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::{Consent, User};
 use bespoke_core::permission::{Actor, Denied};
-use bespoke_core::validate::{Language, new_username, fold_username};
+use bespoke_core::validate::{Language, fold_username, new_username};
 use bespoke_core::{EntityId, Level, MAX_PASSWORD_BYTES};
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, outbox, users};

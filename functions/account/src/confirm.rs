@@ -1,7 +1,7 @@
 //! `POST /confirm/signup/{id}`
 
 use axum::response::Response;
-use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, Kind};
+use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, ConfirmationKind};
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::mail_budgets::{self, Purpose};
@@ -45,14 +45,14 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id
         check => Some(check.and_then(Value::as_str).unwrap_or_default().to_owned()),
     };
     let origin = session.origin(client);
-    verify(&session, id, check.as_deref(), &[Kind::Signup], origin).await?;
+    verify(&session, id, check.as_deref(), &[ConfirmationKind::Signup], origin).await?;
     let user_id = session.write(move |db| activate(db, id, consent, origin)).await?;
     Ok(crate::signed_in(&session, crate::load(&session, user_id).await?))
 }
 
 /// Activates the account of this link. Returns its integer id.
 fn activate(db: &Db<'_>, id: Id, consent: Consent, origin: AttemptOrigin) -> Result<i64> {
-    let confirmation = find(db, id, origin.now, &[Kind::Signup])?;
+    let confirmation = find(db, id, origin.now, &[ConfirmationKind::Signup])?;
     if !users::awaits_activation(db, confirmation.user_id)? {
         return Err(Error::not_found());
     }
@@ -64,14 +64,14 @@ fn activate(db: &Db<'_>, id: Id, consent: Consent, origin: AttemptOrigin) -> Res
     user.updated_at = now;
     users::update(db, &user)?;
     let user_id = user.account_status.id;
-    confirmations::delete_kind(db, user_id, Kind::Signup)?;
+    confirmations::delete_kind(db, user_id, ConfirmationKind::Signup)?;
     known_networks::note(db, user_id, client, now)?;
     mail_budgets::refill(db, Purpose::SignUp, &user.email, user_id, client)?;
     Ok(user_id)
 }
 
 /// Creates a confirmation for an account.
-pub(crate) fn new(session: &Session, kind: Kind, user_id: i64, data: JsonObject) -> Confirmation {
+pub(crate) fn new(session: &Session, kind: ConfirmationKind, user_id: i64, data: JsonObject) -> Confirmation {
     Confirmation {
         uuid: session.random().uuid(),
         kind,
@@ -91,7 +91,7 @@ pub(crate) fn path(page: &str, confirmation: &Confirmation) -> String {
 ///
 /// # Errors
 /// 404 otherwise.
-pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Kind]) -> Result<Confirmation> {
+pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[ConfirmationKind]) -> Result<Confirmation> {
     let EntityId::Uuid(uuid) = id else {
         return Err(Error::not_found());
     };
@@ -109,7 +109,7 @@ pub(crate) async fn verify(
     session: &Session,
     id: Id,
     check: Option<&str>,
-    kinds: &[Kind],
+    kinds: &[ConfirmationKind],
     origin: AttemptOrigin,
 ) -> Result<Confirmation> {
     let confirmation = session.read(|db| find(db, id, origin.now, kinds)).await?;

@@ -1,7 +1,7 @@
 //! Changes of the e-mail address. `PATCH /account/{auth}` requests and confirms them.
 
 use bespoke_core::EntityId;
-use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::User;
 use bespoke_core::validate::{clean_email, is_email};
@@ -79,7 +79,7 @@ fn request(db: &Db<'_>, session: &Session, user: &User, address: &str, test: boo
     let data = data.map(|(name, address)| (name.to_owned(), address.into()));
     let confirmation = confirm::new(
         session,
-        Kind::EmailChange,
+        ConfirmationKind::EmailChange,
         user.account_status.id,
         JsonObject::from_iter(data),
     );
@@ -98,14 +98,14 @@ fn request(db: &Db<'_>, session: &Session, user: &User, address: &str, test: boo
 
 fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>, check: &str) -> Result<Uuid> {
     let id = id.ok_or_else(Error::not_found)?;
-    let found = confirm::find(db, Id(id), session.now(), &[Kind::EmailChange])?;
+    let found = confirm::find(db, Id(id), session.now(), &[ConfirmationKind::EmailChange])?;
     let address = confirmed_address(&found, user, check).ok_or_else(Error::not_found)?;
     if users::by_email(db, &address)?.is_some_and(|other| other.account_status.id != user.account_status.id) {
         return Err(Error::conflict("emailTaken"));
     }
-    confirmations::delete_kind(db, user.account_status.id, Kind::EmailChange)?;
+    confirmations::delete_kind(db, user.account_status.id, ConfirmationKind::EmailChange)?;
     // The reader of the old mailbox can no longer sign in with a link.
-    for kind in [Kind::SigninLink, Kind::SignupActive] {
+    for kind in [ConfirmationKind::SigninLink, ConfirmationKind::SignupActive] {
         confirmations::delete_kind(db, user.account_status.id, kind)?;
     }
     outbox::insert(

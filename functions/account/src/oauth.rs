@@ -6,7 +6,7 @@ use axum::response::Response;
 use bespoke_core::entity::oauth::{OauthIdentity, OauthState, Provider};
 use bespoke_core::validate::{Language, clean_email, is_email};
 use bespoke_database::{oauth_states, users};
-use bespoke_services::oauth::{self, Identity, OauthError, OauthSettings};
+use bespoke_services::oauth::{self, OauthError, OauthSettings, ProviderIdentity};
 use bespoke_web::{Body, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, ok};
 use serde::Serialize;
 use serde_json::Value;
@@ -163,7 +163,12 @@ async fn open_state(session: &Session, uuid: Uuid, provider: Provider) -> Result
 
 /// Returns the identity behind the code. Only the request that claims the state calls the provider, because a provider accepts a code
 /// once. Later requests with the code of a second factor use the stored address.
-async fn identity_of(session: &Session, settings: &OauthSettings, state: &OauthState, code: &str) -> Result<Identity> {
+async fn identity_of(
+    session: &Session,
+    settings: &OauthSettings,
+    state: &OauthState,
+    code: &str,
+) -> Result<ProviderIdentity> {
     if let Some(returned) = &state.returned {
         let same = returned.code == digest(code);
         return same.then(|| known(&returned.email)).ok_or(INVALID_STATE);
@@ -191,8 +196,8 @@ fn refusal(error: OauthError) -> Error {
 }
 
 /// An identity with only an address, for an existing account.
-fn known(email: &str) -> Identity {
-    Identity {
+fn known(email: &str) -> ProviderIdentity {
+    ProviderIdentity {
         email: email.to_owned(),
         name: String::new(),
         bio: None,

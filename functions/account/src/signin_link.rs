@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::EntityId;
-use bespoke_core::entity::confirmation::Kind;
+use bespoke_core::entity::confirmation::ConfirmationKind;
 use bespoke_core::entity::mail::Template;
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, confirmations, known_networks, outbox, users};
@@ -17,7 +17,7 @@ use crate::second_factor::{CountedCode, TypedCode};
 use crate::signin::{Entry, FAILED, name_of};
 
 /// The kinds of confirmations whose links sign in.
-const KINDS: [Kind; 2] = [Kind::SigninLink, Kind::SignupActive];
+const KINDS: [ConfirmationKind; 2] = [ConfirmationKind::SigninLink, ConfirmationKind::SignupActive];
 
 /// Body of `POST /signinlink`.
 #[derive(ToSchema)]
@@ -73,7 +73,12 @@ fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject, orig
         return Ok(());
     }
     let Some(user) = user else { return Ok(()) };
-    let link = crate::confirm::new(session, Kind::SigninLink, user.account_status.id, JsonObject::new());
+    let link = crate::confirm::new(
+        session,
+        ConfirmationKind::SigninLink,
+        user.account_status.id,
+        JsonObject::new(),
+    );
     confirmations::insert(db, &link)?;
     if !test {
         let path = crate::confirm::path("signin", &link);
@@ -192,7 +197,7 @@ fn enter(db: &Db<'_>, id: Id, code: &CountedCode) -> Result<(i64, Entry)> {
         confirmations::delete_kind(db, id, confirmation.kind)?;
         known_networks::note(db, id, client, now)?;
         let purpose = match confirmation.kind {
-            Kind::SigninLink => Purpose::SigninLink,
+            ConfirmationKind::SigninLink => Purpose::SigninLink,
             _ => Purpose::SignUp,
         };
         mail_budgets::refill(db, purpose, &user.email, id, client)?;

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::Role;
-use bespoke_core::entity::confirmation::Kind;
+use bespoke_core::entity::confirmation::ConfirmationKind;
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::{Consent, Status, User};
 use bespoke_core::validate::{Language, clean_email, is_email};
@@ -125,12 +125,22 @@ impl Attempt {
             return Ok(None);
         }
         let (id, kind, template, page) = match existing {
-            None => (users::insert(db, &self.user)?, Kind::Signup, Template::Signup, "signup"),
+            None => (
+                users::insert(db, &self.user)?,
+                ConfirmationKind::Signup,
+                Template::Signup,
+                "signup",
+            ),
             Some(User { account_status, .. }) => match account_status.status {
                 Status::Inactive if users::awaits_activation(db, account_status.id)? => {
-                    (account_status.id, Kind::Signup, Template::Signup, "signup")
+                    (account_status.id, ConfirmationKind::Signup, Template::Signup, "signup")
                 }
-                Status::Active => (account_status.id, Kind::SignupActive, Template::SignupAea, "signin"),
+                Status::Active => (
+                    account_status.id,
+                    ConfirmationKind::SignupActive,
+                    Template::SignupAea,
+                    "signin",
+                ),
                 Status::Inactive | Status::Disabled | Status::Blocked => {
                     self.queue(db, Template::SignupAed, None)?;
                     return Ok(None);

@@ -111,5 +111,5 @@ async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<V
         bookmark,
         ignored,
     };
-    Ok(outcome.answer(&response))
+    Ok(outcome.into_response(&response))
 }

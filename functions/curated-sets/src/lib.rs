@@ -47,7 +47,7 @@ pub fn router() -> Routes {
 struct CuratedSetResponse {
     result: Outcome,
     #[schema(value_type = view::CuratedSet)]
-    curated_set: view::Shown<Measurements>,
+    curated_set: view::CuratedSetView<Measurements>,
     /// Names of the fields and measurements that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -77,5 +77,5 @@ async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<V
         curated_set: set.into(),
         ignored,
     };
-    Ok(outcome.answer(&response))
+    Ok(outcome.into_response(&response))
 }

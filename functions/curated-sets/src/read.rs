@@ -18,10 +18,10 @@ use crate::{CuratedSetResponse, view};
 pub(crate) struct CuratedSetList {
     result: Outcome,
     #[schema(value_type = Vec<view::CuratedSet>)]
-    curated_sets: Vec<view::Shown<StoredMeasurements>>,
+    curated_sets: Vec<view::CuratedSetView<StoredMeasurements>>,
 }
 
-async fn load(session: &Session, paging: &Paging) -> Result<Vec<view::Shown<StoredMeasurements>>> {
+async fn load(session: &Session, paging: &Paging) -> Result<Vec<view::CuratedSetView<StoredMeasurements>>> {
     let page = paging.page()?;
     let sets = session.read(|db| Ok(curated_sets::by_height(db, page)?)).await?;
     Ok(sets.into_iter().map(Into::into).collect())
@@ -104,7 +104,7 @@ pub(crate) async fn measurements(_: Public, session: Session, id: Id, query: Que
         name: set.content.texts.names.en,
         updated_at: set.updated_at,
     };
-    Ok(ok(&lookup.answer(Some(head), set.content.measies)))
+    Ok(ok(&lookup.into_response(Some(head), set.content.measies)))
 }
 
 async fn document(session: &Session, params: &Params) -> Result<Option<view::Document>> {

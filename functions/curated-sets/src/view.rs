@@ -63,7 +63,7 @@ impl ToSchema for CuratedSetDocument {}
 /// The fields of a curated set in a response.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Shown<M> {
+pub(crate) struct CuratedSetView<M> {
     id: i64,
     created_at: Timestamp,
     height: i64,
@@ -75,7 +75,7 @@ pub(crate) struct Shown<M> {
     uuid: Uuid,
 }
 
-impl<M> From<curated_set::CuratedSet<M>> for Shown<M> {
+impl<M> From<curated_set::CuratedSet<M>> for CuratedSetView<M> {
     fn from(set: curated_set::CuratedSet<M>) -> Self {
         Self {
             id: set.id,

@@ -65,7 +65,9 @@ pub(crate) async fn create(_: Caller<READ_SOME>, session: Session, body: Body) -
 fn text(body: &JsonObject, field: &str, max_chars: usize, code: &'static str) -> Result<Option<String>> {
     match body.get(field) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.chars().count() <= max_chars => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+        Some(Value::String(text)) if text.chars().count() <= max_chars => {
+            Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+        }
         Some(_) => Err(Error::bad_request(code)),
     }
 }

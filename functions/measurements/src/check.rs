@@ -45,7 +45,7 @@ pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Res
     };
     let stored = complete(sent, units.length)?;
     let lookup = session.read(|db| query.read(db)).await?;
-    Ok(ok(&lookup.answer(None, sanitise(stored))))
+    Ok(ok(&lookup.into_response(None, sanitise(stored))))
 }
 
 /// Returns an optional string field: `Some(None)` if it is missing, `None` if it is not a string.

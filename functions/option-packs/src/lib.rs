@@ -41,7 +41,7 @@ pub fn router() -> Routes {
 struct OptionPackResponse {
     result: Outcome,
     #[schema(value_type = view::OptionPack)]
-    option_pack: view::Shown,
+    option_pack: view::OptionPackView,
     /// Names of the fields that the request contained and the server ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -68,8 +68,8 @@ async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<V
     let pack = session.read(|db| find(db, Id(EntityId::Integer(id)))).await?;
     let response = OptionPackResponse {
         result: outcome,
-        option_pack: view::Shown::new(pack, session),
+        option_pack: view::OptionPackView::new(pack, session),
         ignored,
     };
-    Ok(outcome.answer(&response))
+    Ok(outcome.into_response(&response))
 }

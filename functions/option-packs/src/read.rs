@@ -16,7 +16,7 @@ use crate::{OptionPackResponse, view};
 pub(crate) struct OptionPackList {
     result: Outcome,
     #[schema(value_type = Vec<view::OptionPack>)]
-    option_packs: Vec<view::Shown>,
+    option_packs: Vec<view::OptionPackView>,
 }
 
 /// An option pack, or the option packs of a design.
@@ -40,16 +40,19 @@ pub(crate) enum OneOrSomeBare {
 /// The record or records that a path selects.
 enum Named {
     Pack(Box<OptionPack>),
-    Design(Vec<view::Shown>),
+    Design(Vec<view::OptionPackView>),
     Nothing,
 }
 
-async fn load(session: &Session, design: Option<&str>, page: Page) -> Result<Vec<view::Shown>> {
+async fn load(session: &Session, design: Option<&str>, page: Page) -> Result<Vec<view::OptionPackView>> {
     let design = design.map(str::to_lowercase);
     let packs = session
         .read(|db| Ok(option_packs::list(db, design.as_deref(), page)?))
         .await?;
-    Ok(packs.into_iter().map(|pack| view::Shown::new(pack, session)).collect())
+    Ok(packs
+        .into_iter()
+        .map(|pack| view::OptionPackView::new(pack, session))
+        .collect())
 }
 
 async fn named(session: &Session, params: &Params, paging: &Paging) -> Result<Named> {
@@ -78,7 +81,7 @@ pub(crate) async fn list_all(_: Public, session: Session, paging: Query<Paging>)
     list_response(load(&session, None, paging.0.page()?).await?)
 }
 
-fn list_response(option_packs: Vec<view::Shown>) -> Result<Response> {
+fn list_response(option_packs: Vec<view::OptionPackView>) -> Result<Response> {
     list(&OptionPackList {
         result: Outcome::Success,
         option_packs,
@@ -122,7 +125,7 @@ pub(crate) async fn read(_: Public, session: Session, params: Params, paging: Qu
     match named(&session, &params, &paging.0).await? {
         Named::Pack(pack) => Ok(ok(&OptionPackResponse {
             result: Outcome::Success,
-            option_pack: view::Shown::new(*pack, &session),
+            option_pack: view::OptionPackView::new(*pack, &session),
             ignored: None,
         })),
         Named::Design(packs) => list_response(packs),

@@ -76,7 +76,7 @@ fn maybe_text() -> RefOr<Schema> {
 /// The fields of an option pack in a response.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Shown {
+pub(crate) struct OptionPackView {
     id: i64,
     created_at: Timestamp,
     design: String,
@@ -98,10 +98,10 @@ pub(crate) struct Document {
     kind: &'static str,
     about: &'static str,
     #[serde(flatten)]
-    pack: Shown,
+    pack: OptionPackView,
 }
 
-impl Shown {
+impl OptionPackView {
     /// Creates the public form of an option pack.
     pub(crate) fn new(pack: option_pack::OptionPack, context: &Context) -> Self {
         let content = pack.content;
@@ -127,7 +127,7 @@ impl Document {
             provider: PROVIDER,
             kind: KIND,
             about: ABOUT,
-            pack: Shown::new(pack, context),
+            pack: OptionPackView::new(pack, context),
         }
     }
 }

@@ -78,7 +78,7 @@ fn show(session: &Session, outcome: Outcome, pattern: Pattern, ignored: Option<V
         pattern: view::Pattern::new(pattern, session),
         ignored,
     };
-    content.on(&response).answer(outcome)
+    content.on(&response).into_response(outcome)
 }
 
 fn content_tag(content: &PatternContent) -> ContentTag {

@@ -8,7 +8,7 @@ use bespoke_database::{Db, Page, sets};
 use bespoke_web::content::import::{ImportedRecord, MAX_RECORDS};
 use bespoke_web::content::set;
 use bespoke_web::level::WRITE_SOME;
-use bespoke_web::{Caller, Context, Document, Error, Growth, JsonObject, Outcome, Result, Session, view};
+use bespoke_web::{Caller, Context, DocumentBody, Error, Growth, JsonObject, Outcome, Result, Session, view};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -69,7 +69,7 @@ struct StoredImport {
             `unitsUnknown`: unknown unit. `measurementsInvalid`: a measurement is not a number, not positive, \
             or more than 10,000 mm or 90 degrees. `tooManyRecords`: more than 5000 sets."),
     ))]
-pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: Document) -> Result<Response> {
+pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: DocumentBody) -> Result<Response> {
     let (records, ignored) = take(body.records("sets")?, &session)?;
     let (owner, writer) = (caller.account_status.clone(), session.clone());
     let add = caller.create(&session, move |db, _| store(db, &records, &owner, &writer));
@@ -84,7 +84,7 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
         .await?;
     // When a repeated request arrives, some of the sets may have been removed.
     sets.retain(|set| set.id <= last);
-    Ok(Outcome::Created.answer(&ImportSetsResponse {
+    Ok(Outcome::Created.into_response(&ImportSetsResponse {
         result: Outcome::Created,
         sets: sets.into_iter().map(|set| view::Set::new(&set, &session)).collect(),
         added,

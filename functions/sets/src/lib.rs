@@ -17,7 +17,7 @@ use bespoke_core::Scope::{SetsRead, SetsWrite};
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_database::Db;
-use bespoke_database::sets::{self, StoredSet};
+use bespoke_database::sets::{self, CachedSet};
 use bespoke_web::{
     Caller, ContentTag, Error, Id, Outcome, Result, Routes, Session, TaggedBody, UploadedImage, route, view,
 };
@@ -65,12 +65,12 @@ fn find(db: &Db<'_>, Id(id): Id) -> Result<MeasurementSet> {
 ///
 /// # Errors
 /// 404 if there is no such set.
-fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<StoredSet>> {
+fn find_stored(db: &Db<'_>, Id(id): Id) -> Result<Arc<CachedSet>> {
     sets::stored_by_id(db, id)?.ok_or_else(Error::not_found)
 }
 
 /// Writes an audit entry if the set is private and belongs to another account.
-async fn record_read<const LEVEL: u8>(caller: &Caller<LEVEL>, session: &Session, set: &StoredSet) -> Result<()> {
+async fn record_read<const LEVEL: u8>(caller: &Caller<LEVEL>, session: &Session, set: &CachedSet) -> Result<()> {
     if set.content.public {
         return Ok(());
     }
@@ -88,19 +88,19 @@ async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &
 /// Responds with the current set: 201 if it was created, 200 if it was changed.
 async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let set = session.read(|db| find_stored(db, Id(EntityId::Integer(id)))).await?;
-    Ok(under_tag(session, &set, outcome, ignored).answer(outcome))
+    Ok(under_tag(session, &set, outcome, ignored).into_response(outcome))
 }
 
 /// Creates the response with a set. It is cached together with the set, unless it contains a link that expires.
-fn show(session: &Session, set: &StoredSet) -> Response {
+fn show(session: &Session, set: &CachedSet) -> Response {
     let make = || under_tag(session, set, Outcome::Success, None);
     let lasts = set.content.public || session.image_url(set.content.img.as_deref(), false).is_none();
     let response = if lasts { TaggedBody::cached(set, make) } else { make() };
-    response.answer(Outcome::Success)
+    response.into_response(Outcome::Success)
 }
 
 /// Creates the body of a response, with an entity tag that `If-Match` accepts.
-fn under_tag(session: &Session, set: &StoredSet, result: Outcome, ignored: Option<Vec<String>>) -> TaggedBody {
+fn under_tag(session: &Session, set: &CachedSet, result: Outcome, ignored: Option<Vec<String>>) -> TaggedBody {
     content_tag(&set.content).on(&SetResponse {
         result,
         set: view::Set::new(set, session),

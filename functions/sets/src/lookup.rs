@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::Db;
-use bespoke_database::sets::{self, StoredSet};
+use bespoke_database::sets::{self, CachedSet};
 use bespoke_web::content::lookup::{Lookup, LookupQuery, LookupResponse, SetSummary};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::openapi::Failure;
@@ -139,8 +139,8 @@ pub(crate) async fn by_name(
     }
 }
 
-fn ambiguous(found: &[Arc<StoredSet>]) -> Response {
-    let candidate = |set: &Arc<StoredSet>| Candidate {
+fn ambiguous(found: &[Arc<CachedSet>]) -> Response {
+    let candidate = |set: &Arc<CachedSet>| Candidate {
         id: set.id,
         uuid: set.uuid,
         name: set.content.name.clone(),
@@ -154,7 +154,7 @@ fn ambiguous(found: &[Arc<StoredSet>]) -> Response {
     json(StatusCode::CONFLICT, &body)
 }
 
-fn respond(lookup: Lookup, set: &StoredSet) -> Result<Response> {
+fn respond(lookup: Lookup, set: &CachedSet) -> Result<Response> {
     let measies = serde_json::from_str(set.content.measies.get()).map_err(Error::internal)?;
     let head = SetSummary {
         id: set.id,
@@ -162,5 +162,5 @@ fn respond(lookup: Lookup, set: &StoredSet) -> Result<Response> {
         name: set.content.name.clone(),
         updated_at: set.updated_at,
     };
-    Ok(ok(&lookup.answer(Some(head), measies)))
+    Ok(ok(&lookup.into_response(Some(head), measies)))
 }

@@ -197,9 +197,38 @@ pub fn clean_username(name: &str) -> Option<String> {
 
 /// User names that could be mistaken for those of the operator, or for words with a meaning in clients.
 const RESERVED_USERNAMES: [&str; 32] = [
-    "abuse", "admin", "administrator", "anonymous", "api", "bespoke", "contact", "everyone", "freesewing", "help", "hostmaster", "info", "mail",
-    "mailer-daemon", "me", "moderator", "noreply", "no-reply", "null", "official", "operator", "postmaster", "root", "security", "staff", "support",
-    "sysadmin", "system", "team", "undefined", "user", "webmaster",
+    "abuse",
+    "admin",
+    "administrator",
+    "anonymous",
+    "api",
+    "bespoke",
+    "contact",
+    "everyone",
+    "freesewing",
+    "help",
+    "hostmaster",
+    "info",
+    "mail",
+    "mailer-daemon",
+    "me",
+    "moderator",
+    "noreply",
+    "no-reply",
+    "null",
+    "official",
+    "operator",
+    "postmaster",
+    "root",
+    "security",
+    "staff",
+    "support",
+    "sysadmin",
+    "system",
+    "team",
+    "undefined",
+    "user",
+    "webmaster",
 ];
 
 /// Returns a valid name for an account as [`clean_username`]; `None` also for a reserved name, and for one that looks like it (skeletons of UTS 39).
@@ -295,7 +324,10 @@ mod tests {
         }
         let older = ["j\u{f6}rg@m\u{fc}nchen.example", "jo\u{308}rg@mu\u{308}nchen.example"];
         assert_eq!(older_email_forms(expected), older);
-        assert_eq!(older_email_forms("jane@xn--mnchen-3ya.example")[0], "jane@m\u{fc}nchen.example");
+        assert_eq!(
+            older_email_forms("jane@xn--mnchen-3ya.example")[0],
+            "jane@m\u{fc}nchen.example"
+        );
         assert!(older_email_forms("jane@example.com").is_empty());
     }
 
@@ -309,7 +341,15 @@ mod tests {
 
     #[test]
     fn names_like_reserved_ones_are_refused() {
-        for reserved in ["admin", "Admin", "SUPPORT", "\u{430}dmin", "r\u{43e}\u{43e}t", "\u{ff53}upport", "a\u{501}min"] {
+        for reserved in [
+            "admin",
+            "Admin",
+            "SUPPORT",
+            "\u{430}dmin",
+            "r\u{43e}\u{43e}t",
+            "\u{ff53}upport",
+            "a\u{501}min",
+        ] {
             assert_eq!(new_username(reserved), None, "{reserved}");
         }
         for free in ["Administrator Jane", "Roots", "Ада", "user-1", "Jo\u{308}rg"] {

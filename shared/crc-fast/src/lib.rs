@@ -1,12 +1,15 @@
-//! Checksums for the SDK of S3, in place of the published crate `crc-fast`.
+//! Replaces the published crate `crc-fast` with the three checksums that the AWS SDK for S3 uses.
 //!
-//! The published crate computes some forty checksums with a table of 16 or 32 KiB each, and links all of them into each caller:
-//! 0.7 MB, a tenth of every function. The SDK calls three, and only if a checksum is required, which is turned off here. The
-//! workspace replaces the crate by this one (`[patch.crates-io]`); the checksums are computed by the crate `crc`.
+//! **Purpose.** The published crate links about forty checksums, each with a table of 16 or 32 KiB, into every program
+//! that uses one of them: 0.7 MB, a tenth of a Lambda function. The SDK uses three of them, and only for requests and
+//! responses with a checksum, which this project does not request. No feature of the published crate or of the SDK
+//! removes the others. The workspace therefore replaces the crate (`[patch.crates-io]` in `Cargo.toml`). The algorithms
+//! are those of the crate `crc`; a test compares the checksums with those of the published crate.
 //!
-//! This crate must not depend on any other crate of the workspace.
+//! **Does not depend on** any crate of this project.
 //!
-//! If a new version of the SDK needs another checksum, the build fails; add it to [`CrcAlgorithm`].
+//! **To add a checksum,** add a variant to [`CrcAlgorithm`]. If a new version of the SDK needs one, the SDK does not
+//! compile until the variant exists.
 
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
 
@@ -14,12 +17,12 @@ static ISO_HDLC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC
 static ISCSI: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 static NVME: Crc<u64, Table<1>> = Crc::<u64, Table<1>>::new(&CRC_64_NVME);
 
-/// The algorithm of a checksum.
+/// An algorithm of checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrcAlgorithm {
-    /// CRC-32 of Ethernet and zip.
+    /// CRC-32 of Ethernet and zip files.
     Crc32IsoHdlc,
-    /// CRC-32C.
+    /// CRC-32C of iSCSI.
     Crc32Iscsi,
     /// CRC-64 of NVMe.
     Crc64Nvme,
@@ -30,11 +33,11 @@ enum State {
     Long(crc::Digest<'static, u64, Table<1>>),
 }
 
-/// A checksum of data that arrives in pieces.
+/// Computes the checksum of bytes that arrive in pieces.
 pub struct Digest(State);
 
 impl Digest {
-    /// Starts the checksum of an empty input.
+    /// Creates the checksum of an empty input.
     pub fn new(algorithm: CrcAlgorithm) -> Self {
         Self(match algorithm {
             CrcAlgorithm::Crc32IsoHdlc => State::Short(ISO_HDLC.digest()),
@@ -43,7 +46,7 @@ impl Digest {
         })
     }
 
-    /// Adds a piece.
+    /// Adds the next bytes of the input.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             State::Short(digest) => digest.update(bytes),
@@ -51,7 +54,7 @@ impl Digest {
         }
     }
 
-    /// The checksum. One of 32 bits is in the lower half.
+    /// Returns the checksum. A checksum of 32 bits is in the lower half.
     pub fn finalize(self) -> u64 {
         match self.0 {
             State::Short(digest) => digest.finalize().into(),
@@ -66,7 +69,7 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// The checksum of complete data.
+/// Returns the checksum of `bytes`. A checksum of 32 bits is in the lower half.
 pub fn checksum(algorithm: CrcAlgorithm, bytes: &[u8]) -> u64 {
     let mut digest = Digest::new(algorithm);
     digest.update(bytes);
@@ -77,9 +80,9 @@ pub fn checksum(algorithm: CrcAlgorithm, bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// The check values of the catalogue of parametrised CRC algorithms.
+    /// The check values are those of the catalogue of parametrised CRC algorithms.
     #[test]
-    fn sums_match_the_catalogue() {
+    fn checksums_equal_the_check_values() {
         for (algorithm, sum) in [
             (CrcAlgorithm::Crc32IsoHdlc, 0xcbf4_3926),
             (CrcAlgorithm::Crc32Iscsi, 0xe306_9283),

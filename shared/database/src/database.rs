@@ -11,11 +11,11 @@ use bespoke_storage::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::backup::{Snapshot, restore};
+use crate::backup::{DatabaseCopy, restore};
 use crate::cache::{ReadCache, ReadCacheAt};
 use crate::connection::{Db, Vault};
 use crate::error::{Error, Result};
-use crate::guard::{Guard, Writer};
+use crate::guard::{Guard, WriteSource};
 use crate::keys::installation;
 use crate::migrations::MIGRATIONS;
 use crate::usage::{self, UsageCounter};
@@ -104,11 +104,13 @@ impl Database {
                 vault,
                 read_cache,
             };
-            guard.admit_read(&db, version).map_err(|error| Caller(error.into()))?;
-            f(&db).map_err(Caller)
+            guard
+                .admit_read(&db, version)
+                .map_err(|error| CallerError(error.into()))?;
+            f(&db).map_err(CallerError)
         });
         let result = read.await;
-        result.map(|read| read.value).map_err(|Caller(error)| error)
+        result.map(|read| read.value).map_err(|CallerError(error)| error)
     }
 
     /// Runs a write and returns when the bucket contains it. `f` runs SQL only and may be called several times. Its
@@ -144,7 +146,7 @@ impl Database {
         T: Serialize + DeserializeOwned + Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.commit_of(Writer::Any, id, f).await
+        self.commit_of(WriteSource::Any, id, f).await
     }
 
     /// Writes rows of a backup. No other write is accepted while a backup is being restored.
@@ -152,14 +154,14 @@ impl Database {
     /// # Errors
     /// As [`Database::write`], except for [`Error::Incomplete`].
     pub async fn write_restored(&self, f: impl Fn(&Db<'_>) -> Result<()> + Send + Sync + 'static) -> Result<()> {
-        let written = self.commit_of(Writer::Restore, self.fresh_commit_id(), f);
+        let written = self.commit_of(WriteSource::Restore, self.fresh_commit_id(), f);
         written.await?;
         Ok(())
     }
 
     async fn commit_of<T, E>(
         &self,
-        writer: Writer,
+        writer: WriteSource,
         id: CommitId,
         f: impl Fn(&Db<'_>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Committed<T>, E>
@@ -174,10 +176,12 @@ impl Database {
                 vault: &vault,
                 read_cache: None,
             };
-            guard.admit_write(&db, writer).map_err(|error| Caller(error.into()))?;
-            f(&db).map_err(Caller)
+            guard
+                .admit_write(&db, writer)
+                .map_err(|error| CallerError(error.into()))?;
+            f(&db).map_err(CallerError)
         };
-        self.engine.write(id, run).await.map_err(|Caller(error)| error)
+        self.engine.write(id, run).await.map_err(|CallerError(error)| error)
     }
 
     /// Returns the counter of calls.
@@ -284,7 +288,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Storage`] when the database cannot be read or the file cannot be written.
-    pub async fn snapshot(&self, file: &Path) -> Result<Version> {
+    pub async fn copy_to(&self, file: &Path) -> Result<Version> {
         let copy = |db: &Db<'_>| {
             // The local copy changes only between reads, so this copy is consistent.
             let local = db.connection.path().unwrap_or_default();
@@ -299,17 +303,17 @@ impl Database {
                 vault,
                 read_cache: None,
             })
-            .map_err(Caller)
+            .map_err(CallerError)
         });
-        Ok(read.await.map_err(|Caller(error)| error)?.version)
+        Ok(read.await.map_err(|CallerError(error)| error)?.version)
     }
 
     /// Opens a copy with the keys of this process.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when the file is not a database; [`Error::OtherKeys`] when it was created with other keys.
-    pub fn open_snapshot(&self, file: &Path) -> Result<Snapshot> {
-        Snapshot::open(file, Arc::clone(&self.vault))
+    pub fn open_copy(&self, file: &Path) -> Result<DatabaseCopy> {
+        DatabaseCopy::open(file, Arc::clone(&self.vault))
     }
 
     /// Closes the engine after the current write has finished.
@@ -319,9 +323,9 @@ impl Database {
 }
 
 /// Carries the caller's error through the engine, which requires only that its own error can be converted to it.
-struct Caller<E>(E);
+struct CallerError<E>(E);
 
-impl<E: From<Error>> From<bespoke_storage::Error> for Caller<E> {
+impl<E: From<Error>> From<bespoke_storage::Error> for CallerError<E> {
     fn from(error: bespoke_storage::Error) -> Self {
         Self(E::from(Error::from(error)))
     }

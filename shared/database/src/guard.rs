@@ -17,7 +17,7 @@ use crate::keys::installation;
 
 /// The source of a write.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Writer {
+pub(crate) enum WriteSource {
     /// A restore of a backup.
     Restore,
     /// Any other write.
@@ -47,11 +47,11 @@ impl Guard {
 
     /// # Errors
     /// [`Error::OtherKeys`]; [`Error::Incomplete`] unless the write is of the restore.
-    pub(crate) fn admit_write(&self, db: &Db<'_>, writer: Writer) -> Result<()> {
+    pub(crate) fn admit_write(&self, db: &Db<'_>, writer: WriteSource) -> Result<()> {
         self.check_keys(db)?;
         match writer {
-            Writer::Restore => Ok(()),
-            Writer::Any => restore::check_complete(db),
+            WriteSource::Restore => Ok(()),
+            WriteSource::Any => restore::check_complete(db),
         }
     }
 
@@ -80,16 +80,16 @@ mod tests {
         with_database(|db| {
             let guard = Guard::default();
             installation::mark(db).unwrap();
-            guard.admit_write(db, Writer::Any).unwrap();
+            guard.admit_write(db, WriteSource::Any).unwrap();
             restore::begin(db, &[0xab; 32], "users").unwrap();
-            guard.admit_write(db, Writer::Restore).unwrap();
-            let refused = guard.admit_write(db, Writer::Any).unwrap_err().to_string();
+            guard.admit_write(db, WriteSource::Restore).unwrap();
+            let refused = guard.admit_write(db, WriteSource::Any).unwrap_err().to_string();
             assert!(
                 refused.contains(&"ab".repeat(32)) && refused.contains("bespoke restore --from"),
                 "{refused}"
             );
             restore::finish(db, &[]).unwrap();
-            guard.admit_write(db, Writer::Any).unwrap();
+            guard.admit_write(db, WriteSource::Any).unwrap();
         });
     }
 
@@ -100,7 +100,7 @@ mod tests {
             with_other_keys(db, |other| {
                 let guard = Guard::default();
                 let version = Version { epoch: 1, seq: 2 };
-                for writer in [Writer::Any, Writer::Restore] {
+                for writer in [WriteSource::Any, WriteSource::Restore] {
                     assert!(matches!(guard.admit_write(other, writer), Err(Error::OtherKeys)));
                 }
                 assert!(guard.take_other_keys() && !guard.take_other_keys());

@@ -44,12 +44,12 @@ pub mod usage;
 pub use accounts::{
     account_storage, api_keys, audit, confirmations, known_networks, oauth_states, second_factors, users,
 };
-pub use backup::Snapshot;
+pub use backup::DatabaseCopy;
 pub use bespoke_storage::{
     Collected, CommitId, Committed, Compacted, DatedVersion, Freshness, NotRestorable, RestorePoint, Restored, Version,
     VersionRange,
 };
-pub use cache::{Shown, Stored};
+pub use cache::{CachedRecord, CachedResponse};
 pub use connection::{Db, Page, Vault};
 pub use content::{bookmarks, curated_sets, designs, option_packs, patterns, sets, suggestions};
 pub use database::Database;

@@ -1,7 +1,7 @@
 //! Deletes expired rows.
 
 use bespoke_core::Timestamp;
-use bespoke_core::entity::confirmation::Kind;
+use bespoke_core::entity::confirmation::ConfirmationKind;
 
 use crate::accounts::{known_networks, oauth_states};
 use crate::connection::Db;
@@ -18,7 +18,7 @@ const OLD_ATTEMPTS_MS: i64 = 15 * 60 * 1000;
 /// [`crate::Error`] when a row cannot be removed.
 pub fn expired(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     let mut gone = 0;
-    for kind in Kind::ALL {
+    for kind in ConfirmationKind::ALL {
         gone += db.run(
             "DELETE FROM confirmations WHERE kind = ?1 AND created_at <= ?2",
             (kind.name(), now.plus_ms(-kind.life_ms()).as_millis()),
@@ -50,6 +50,6 @@ fn never_confirmed(db: &Db<'_>, now: Timestamp) -> Result<usize> {
            AND NOT EXISTS (SELECT 1 FROM confirmations WHERE confirmations.user_id = users.id)
            AND NOT EXISTS (SELECT 1 FROM api_keys WHERE api_keys.user_id = users.id)
            AND NOT EXISTS (SELECT 1 FROM sets WHERE sets.user_id = users.id)",
-        [now.plus_ms(-Kind::Signup.life_ms()).as_millis()],
+        [now.plus_ms(-ConfirmationKind::Signup.life_ms()).as_millis()],
     )
 }

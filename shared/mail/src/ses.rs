@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::OutboxMail;
-use bespoke_services::aws::{CallError, Service, ServiceSettings, headers};
+use bespoke_services::aws::{AwsError, Service, ServiceSettings, headers};
 use bespoke_services::mail::{MailError, MailSettings, Mailer, SesSettings};
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
@@ -113,13 +113,13 @@ impl Mailer for SesMailer {
 }
 
 /// Errors of the account (paused, not verified yet, over its limits) are temporary; errors of the mail are permanent.
-fn mail_error(error: CallError) -> MailError {
+fn mail_error(error: AwsError) -> MailError {
     match error {
-        CallError::NoCredentials(text) => MailError::Failed(format!("no credentials of AWS: {text}")),
-        CallError::NoResponse(_) => MailError::Failed("SES did not respond".to_owned()),
-        CallError::Refused { code, .. } if PERMANENT_ERRORS.contains(&code.as_str()) => {
+        AwsError::NoCredentials(text) => MailError::Failed(format!("no credentials of AWS: {text}")),
+        AwsError::NoResponse(_) => MailError::Failed("SES did not respond".to_owned()),
+        AwsError::Refused { code, .. } if PERMANENT_ERRORS.contains(&code.as_str()) => {
             MailError::Refused(format!("SES refused with {code}"))
         }
-        CallError::Refused { status, code } => MailError::Failed(format!("SES refused with {status} {code}")),
+        AwsError::Refused { status, code } => MailError::Failed(format!("SES refused with {status} {code}")),
     }
 }

@@ -53,7 +53,7 @@ pub struct ServiceSettings {
 
 /// A call that failed. The text contains no value of the request and no message of the service, because that may repeat values.
 #[derive(Debug, thiserror::Error)]
-pub enum CallError {
+pub enum AwsError {
     /// No credentials were found.
     #[error("no credentials of AWS: {0}")]
     NoCredentials(String),
@@ -106,8 +106,8 @@ impl Service {
     /// Sends a signed `POST` request with a JSON body once, and returns the body of the response.
     ///
     /// # Errors
-    /// [`CallError`]
-    pub async fn post(&self, path: &str, headers: HeaderMap, body: String, now: Timestamp) -> Result<Bytes, CallError> {
+    /// [`AwsError`]
+    pub async fn post(&self, path: &str, headers: HeaderMap, body: String, now: Timestamp) -> Result<Bytes, AwsError> {
         let response = tokio::time::timeout(self.timeout, async {
             let request = self.signed(path, headers, body, now).await?;
             let request = request.map(SdkBody::from).try_into().map_err(no_response)?;
@@ -121,7 +121,7 @@ impl Service {
         if response.status().is_success() {
             return Ok(response.into_body());
         }
-        Err(CallError::Refused {
+        Err(AwsError::Refused {
             status: response.status(),
             code: error_code(&response),
         })
@@ -133,7 +133,7 @@ impl Service {
         headers: HeaderMap,
         body: String,
         now: Timestamp,
-    ) -> Result<Request<String>, CallError> {
+    ) -> Result<Request<String>, AwsError> {
         let mut request = Request::post(format!("{}{path}", self.endpoint))
             .body(body)
             .map_err(no_response)?;
@@ -157,12 +157,12 @@ impl Service {
         Ok(request)
     }
 
-    async fn identity(&self) -> Result<Identity, CallError> {
+    async fn identity(&self) -> Result<Identity, AwsError> {
         let access = self.access.as_ref().ok_or_else(|| {
-            CallError::NoCredentials("there is neither AWS_ACCESS_KEY_ID nor a profile or role".to_owned())
+            AwsError::NoCredentials("there is neither AWS_ACCESS_KEY_ID nor a profile or role".to_owned())
         })?;
         let credentials = access.provide_credentials().await;
-        let credentials = credentials.map_err(|error| CallError::NoCredentials(error.to_string()))?;
+        let credentials = credentials.map_err(|error| AwsError::NoCredentials(error.to_string()))?;
         Ok(credentials.into())
     }
 }
@@ -185,8 +185,8 @@ pub fn headers<const N: usize>(headers: [(HeaderName, &'static str); N]) -> Head
         .collect()
 }
 
-fn no_response(error: impl ToString) -> CallError {
-    CallError::NoResponse(error.to_string())
+fn no_response(error: impl ToString) -> AwsError {
+    AwsError::NoResponse(error.to_string())
 }
 
 #[cfg(test)]

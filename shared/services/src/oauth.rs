@@ -54,7 +54,7 @@ impl OauthProviders {
 
 /// The identity that the provider returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct ProviderIdentity {
     /// The address, which the provider has verified.
     pub email: String,
     /// Display name.
@@ -112,7 +112,7 @@ pub async fn identify(
     http: &Arc<Http>,
     code: &str,
     verifier: &str,
-) -> Result<Identity, OauthError> {
+) -> Result<ProviderIdentity, OauthError> {
     let token = exchange(provider, settings, http, code, verifier).await?;
     match provider {
         Provider::GitHub => github::identify(settings, http, &token).await,

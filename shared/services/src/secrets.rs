@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::aws::{CallError, Service, ServiceSettings, headers};
+use crate::aws::{AwsError, Service, ServiceSettings, headers};
 use crate::http::waits;
 
 /// Timeout for connecting, TLS included, in milliseconds.
@@ -36,7 +36,7 @@ pub struct Secret {
 
 /// A secret that could not be read. The text names no value.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
+pub enum SecretReadError {
     /// Neither the name nor the settings have a region.
     #[error("no region: give the ARN of the secret, or set AWS_REGION")]
     NoRegion,
@@ -59,17 +59,17 @@ pub enum SecretError {
     NoText,
 }
 
-impl From<CallError> for SecretError {
-    fn from(error: CallError) -> Self {
+impl From<AwsError> for SecretReadError {
+    fn from(error: AwsError) -> Self {
         match error {
-            CallError::NoCredentials(text) => Self::NoCredentials(text),
-            CallError::Refused { status, code } => Self::Refused { status, code },
-            CallError::NoResponse(text) => Self::NoResponse(text),
+            AwsError::NoCredentials(text) => Self::NoCredentials(text),
+            AwsError::Refused { status, code } => Self::Refused { status, code },
+            AwsError::NoResponse(text) => Self::NoResponse(text),
         }
     }
 }
 
-impl SecretError {
+impl SecretReadError {
     /// Returns whether a retry may succeed.
     fn is_passing(&self) -> bool {
         match self {
@@ -83,13 +83,13 @@ impl SecretError {
 /// Reads the versions of a secret.
 ///
 /// # Errors
-/// [`SecretError`] if the version in use cannot be read.
-pub async fn read(aws: &Aws, id: &str, now: Timestamp) -> Result<Secret, SecretError> {
+/// [`SecretReadError`] if the version in use cannot be read.
+pub async fn read(aws: &Aws, id: &str, now: Timestamp) -> Result<Secret, SecretReadError> {
     let region = region_of(id).map(str::to_owned).or_else(|| aws.region.clone());
     let service = Service::new(ServiceSettings {
         host: SERVICE,
         signing_name: SERVICE,
-        region: region.ok_or(SecretError::NoRegion)?,
+        region: region.ok_or(SecretReadError::NoRegion)?,
         endpoint: aws.endpoint.clone(),
         access: aws.access.clone(),
         connect_timeout_ms: CONNECT_TIMEOUT_MS,
@@ -100,7 +100,7 @@ pub async fn read(aws: &Aws, id: &str, now: Timestamp) -> Result<Secret, SecretE
         version(&service, id, PENDING, now),
         version(&service, id, PREVIOUS, now),
     );
-    let current = current?.ok_or(SecretError::NoText)?;
+    let current = current?.ok_or(SecretReadError::NoText)?;
     // A pending version often keeps its label after it came into use.
     let other = pending?.filter(|pending| *pending != current).or(previous?);
     Ok(Secret { current, other })
@@ -113,24 +113,25 @@ struct Value {
 }
 
 /// Returns the text of the version with that label; `None` if the secret has no such version.
-async fn version(service: &Service, id: &str, label: &str, now: Timestamp) -> Result<Option<String>, SecretError> {
+async fn version(service: &Service, id: &str, label: &str, now: Timestamp) -> Result<Option<String>, SecretReadError> {
     let body = json!({ "SecretId": id, "VersionStage": label }).to_string();
-    let call = async || -> Result<_, SecretError> {
+    let call = async || -> Result<_, SecretReadError> {
         let headers = headers([
             (TARGET, "secretsmanager.GetSecretValue"),
             (CONTENT_TYPE, "application/x-amz-json-1.1"),
         ]);
         Ok(service.post("/", headers, body.clone(), now).await?)
     };
-    let response = call.retry(waits()).when(SecretError::is_passing).await;
+    let response = call.retry(waits()).when(SecretReadError::is_passing).await;
     let bytes = match response {
-        Err(SecretError::Refused { code, .. }) if label != CURRENT && code == "ResourceNotFoundException" => {
+        Err(SecretReadError::Refused { code, .. }) if label != CURRENT && code == "ResourceNotFoundException" => {
             return Ok(None);
         }
         response => response?,
     };
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| SecretError::NoResponse(error.to_string()))?;
-    value.secret_string.ok_or(SecretError::NoText).map(Some)
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| SecretReadError::NoResponse(error.to_string()))?;
+    value.secret_string.ok_or(SecretReadError::NoText).map(Some)
 }
 
 /// Returns the region of an ARN (`arn:aws:secretsmanager:eu-west-1:...`); `None` for a name.

@@ -5,9 +5,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use bespoke_storage::random::{SeededRandom, SystemRandom};
+use bespoke_storage::random::{SeededRandom, SystemStorageRandom};
 use bespoke_storage::rusqlite::{self, Connection};
-use bespoke_storage::{CommitId, Engine, MemoryStore, Migration, ObjectStore, Options, Random};
+use bespoke_storage::{CommitId, Engine, MemoryStore, Migration, ObjectStore, Options, StorageRandom};
 
 /// Number of rows in the database at the start.
 const ROWS: u64 = 30_000;
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (0..ROWS).try_for_each(|seed| insert(connection, seed))?;
         Ok::<_, bespoke_storage::Error>(())
     };
-    engine.write(CommitId::random(&SystemRandom), fill).await?;
+    engine.write(CommitId::random(&SystemStorageRandom), fill).await?;
     let before = bytes(&*store, "").await?;
     for seed in ROWS..ROWS + COMMITS {
         let write = move |connection: &Connection| {
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
             Ok::<_, bespoke_storage::Error>(())
         };
-        engine.write(CommitId::random(&SystemRandom), write).await?;
+        engine.write(CommitId::random(&SystemStorageRandom), write).await?;
     }
     let history = bytes(&*store, "history/").await?;
     let segments = bytes(&*store, "segment/").await?;

@@ -1,16 +1,16 @@
 //! Time as an injected dependency, so that tests and simulations decide it.
 //!
-//! [`SystemClock`] is the only code of the crate that reads the ambient clock.
+//! [`SystemStorageClock`] is the only code of the crate that reads the ambient clock.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The future that [`Clock::sleep`] returns. It borrows the clock.
+/// The future that [`StorageClock::sleep`] returns. It borrows the clock.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Source of time for the engine and its stores.
-pub trait Clock: Send + Sync + 'static {
+pub trait StorageClock: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01 UTC. It may jump, so it never orders writes. Stores report it as their `Date`.
     fn unix_ms(&self) -> u64;
     /// Microseconds since an arbitrary fixed moment. It never runs backwards. Used for deadlines.
@@ -21,11 +21,11 @@ pub trait Clock: Send + Sync + 'static {
 
 /// The clocks of the operating system and the timer of tokio. The runtime must have its timer enabled.
 #[derive(Debug)]
-pub struct SystemClock {
+pub struct SystemStorageClock {
     started: Instant,
 }
 
-impl SystemClock {
+impl SystemStorageClock {
     /// Creates a clock whose monotonic time starts now.
     #[must_use]
     #[expect(
@@ -39,13 +39,13 @@ impl SystemClock {
     }
 }
 
-impl Default for SystemClock {
+impl Default for SystemStorageClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Clock for SystemClock {
+impl StorageClock for SystemStorageClock {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the implementation that the rest of the code is given"

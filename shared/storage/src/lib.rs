@@ -66,7 +66,7 @@ mod version;
 
 #[doc(hidden)]
 pub use ablation::Ablation;
-pub use clock::Clock;
+pub use clock::StorageClock;
 pub use commit::usage::ApplyUsage;
 pub use commit::write::{CommitId, Committed};
 pub use copy::row_changes::{Change, ChangedRow, OnChange};
@@ -76,7 +76,7 @@ pub use error::{Error, NotRestorable};
 pub use maintenance::compaction::{Compact, Compacted};
 pub use maintenance::garbage::Collected;
 pub use maintenance::restore::{RestorePoint, Restored};
-pub use random::Random;
+pub use random::StorageRandom;
 pub use rusqlite;
 pub use store::{
     DirectoryStore, ETag, Fault, FaultyStore, Fetched, Listed, MemoryStore, Object, ObjectStore, Operation, Place,

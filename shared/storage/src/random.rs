@@ -1,24 +1,24 @@
 //! Randomness as an injected dependency, so that tests and simulations can repeat it: ids, nonces, jitter.
 //!
-//! [`SystemRandom`] is the only code of the crate that reads the ambient source of randomness.
+//! [`SystemStorageRandom`] is the only code of the crate that reads the ambient source of randomness.
 
 use std::sync::{Mutex, PoisonError};
 
 use ulid::Ulid;
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 
 /// Source of random bytes.
-pub trait Random: Send + Sync + 'static {
+pub trait StorageRandom: Send + Sync + 'static {
     /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
 
 /// The random source of the operating system.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct SystemRandom;
+pub struct SystemStorageRandom;
 
-impl Random for SystemRandom {
+impl StorageRandom for SystemStorageRandom {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the implementation that the rest of the code is given"
@@ -41,7 +41,7 @@ impl SeededRandom {
     }
 }
 
-impl Random for SeededRandom {
+impl StorageRandom for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for piece in bytes.chunks_mut(8) {
@@ -56,21 +56,21 @@ impl Random for SeededRandom {
 }
 
 /// Returns a number in `0..bound`, or 0 if `bound` is 0. It is slightly biased, which does not matter for jitter.
-pub(crate) fn below(random: &dyn Random, bound: u64) -> u64 {
+pub(crate) fn below(random: &dyn StorageRandom, bound: u64) -> u64 {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     u64::from_le_bytes(bytes).checked_rem(bound).unwrap_or(0)
 }
 
 /// Returns 16 random bytes in lower-case hexadecimal.
-pub(crate) fn hex_16(random: &dyn Random) -> String {
+pub(crate) fn hex_16(random: &dyn StorageRandom) -> String {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// Returns a fresh ULID, which names an immutable object.
-pub(crate) fn fresh_ulid(clock: &dyn Clock, random: &dyn Random) -> Ulid {
+pub(crate) fn fresh_ulid(clock: &dyn StorageClock, random: &dyn StorageRandom) -> Ulid {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     Ulid::from_parts(clock.unix_ms(), u128::from_be_bytes(bytes))

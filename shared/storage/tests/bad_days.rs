@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bespoke_storage::{
-    Clock, DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, PutCondition, S3Store, StoreError, rusqlite,
+    DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, PutCondition, S3Store, StorageClock, StoreError,
+    rusqlite,
 };
 use support::s3::{BUCKET, S3Server, settings};
 use support::{COUNTERS, Place, VirtualClock, add, add_now, count, directory, id, memory, open, total};
@@ -264,8 +265,8 @@ async fn removed_bucket_folder_is_an_error_at_once() {
 async fn wrong_clock_loses_and_duplicates_no_write() {
     const YEARS_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
     let (folder, place, clock) = (tempfile::tempdir().unwrap(), Place::new(), VirtualClock::new());
-    let random = Arc::new(bespoke_storage::random::SystemRandom);
-    let shared = Arc::clone(&clock) as Arc<dyn Clock>;
+    let random = Arc::new(bespoke_storage::random::SystemStorageRandom);
+    let shared = Arc::clone(&clock) as Arc<dyn StorageClock>;
     let store: Arc<dyn ObjectStore> =
         Arc::new(DirectoryStore::open_with(folder.path().join("bucket"), shared, random).unwrap());
     let once = |engine: Engine| async move {

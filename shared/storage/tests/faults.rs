@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bespoke_storage::{
-    Ablation, Clock, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Operation,
-    Options, Rates,
+    Ablation, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Operation, Options,
+    Rates, StorageClock,
 };
 use support::{
     COUNTERS, Hooked, Place, VirtualClock, add, add_now, count, database_of, edit_head, files_of, fresh_id, head_of,
@@ -336,9 +336,9 @@ async fn write_without_commit_releases_its_lock_before_it_returns() {
 /// Opens an engine whose store has the same clock, which advances only by sleeps.
 async fn on_virtual_time(place: &Place) -> (Engine, Arc<VirtualClock>, MemoryStore) {
     let clock = VirtualClock::new();
-    let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>);
     let options = Options {
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        clock: Arc::clone(&clock) as Arc<dyn StorageClock>,
         ..place.options()
     };
     let engine = Engine::open(Arc::new(store.clone()), options).await.unwrap();
@@ -433,7 +433,7 @@ async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
 async fn write_is_not_retried_after_twelve_hours() {
     let place = Place::new();
     let date = VirtualClock::new();
-    let memory = MemoryStore::with_clock(Arc::clone(&date) as Arc<dyn Clock>);
+    let memory = MemoryStore::with_clock(Arc::clone(&date) as Arc<dyn StorageClock>);
     let faulty = FaultyStore::new(memory.clone(), 0, Rates::default());
     let stall = Arc::new(OnceLock::new());
     let hook_stall = Arc::clone(&stall);
@@ -553,7 +553,7 @@ async fn migration_of_another_process_is_not_repeated_after_a_day() {
     // Only the clock of the store jumps, because the process would take a jump of its own for the duration of its
     // calls.
     let clock = VirtualClock::new();
-    let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>);
     let first = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &place).await;
     let options = Options {
         migrations: STEPS,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bespoke_storage::{
-    Clock, Compact, Compacted, ETag, Engine, Error, FaultyStore, Fetched, Freshness, Listed, MemoryStore, Object,
-    ObjectStore, Options, PutCondition, Rates, RestorePoint, S3Store, StoreError, limits,
+    Compact, Compacted, ETag, Engine, Error, FaultyStore, Fetched, Freshness, Listed, MemoryStore, Object, ObjectStore,
+    Options, PutCondition, Rates, RestorePoint, S3Store, StorageClock, StoreError, limits,
 };
 use bytes::Bytes;
 use support::s3::S3Server;
@@ -30,14 +30,14 @@ impl World {
         let clock = VirtualClock::new();
         Self {
             place: Place::new(),
-            store: Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>)),
+            store: Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>)),
             clock,
         }
     }
 
     async fn open(&self) -> Engine {
         let options = Options {
-            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            clock: Arc::clone(&self.clock) as Arc<dyn StorageClock>,
             ..self.place.options()
         };
         Engine::open(Arc::clone(&self.store), options).await.unwrap()

@@ -14,8 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use bespoke_storage::{
-    Clock, CommitId, DirectoryStore, Engine, Error, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore,
-    Options, Rates,
+    CommitId, DirectoryStore, Engine, Error, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Options,
+    Rates, StorageClock,
 };
 use support::{FastClock, Place, add, add_now, count, directory, fresh_id, head_of, id, memory, open, stores, total};
 
@@ -94,14 +94,14 @@ async fn bad_network_loses_and_duplicates_no_write() {
     };
     for seed in 0..4 {
         let (place, clock) = (Place::new(), FastClock::new());
-        let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>);
         let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
         drop(open(&honest, &place).await);
         let mut tasks = tokio::task::JoinSet::new();
         for n in 0..4 {
             let faulty = FaultyStore::new(memory.clone(), seed * 10 + n, rates);
             let options = Options {
-                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                clock: Arc::clone(&clock) as Arc<dyn StorageClock>,
                 ..place.options()
             };
             tasks.spawn(async move {

@@ -7,8 +7,8 @@ mod support;
 use std::sync::Arc;
 
 use bespoke_storage::{
-    Ablation, Clock, Compact, Compacted, Engine, Error, FaultyStore, Freshness, MemoryStore, NotRestorable,
-    ObjectStore, Options, Rates, RestorePoint, Version, VersionRange,
+    Ablation, Compact, Compacted, Engine, Error, FaultyStore, Freshness, MemoryStore, NotRestorable, ObjectStore,
+    Options, Rates, RestorePoint, StorageClock, Version, VersionRange,
 };
 use bytes::Bytes;
 use support::{Place, VirtualClock, add, count, database_of, fresh_id, head_of, noise, open};
@@ -40,9 +40,10 @@ impl World {
 
     async fn with(ablation: Option<Ablation>) -> Self {
         let (place, clock) = (Place::new(), VirtualClock::new());
-        let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+        let store: Arc<dyn ObjectStore> =
+            Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>));
         let options = Options {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            clock: Arc::clone(&clock) as Arc<dyn StorageClock>,
             ablation,
             ..place.options()
         };
@@ -247,7 +248,7 @@ async fn bucket_without_history_restores_the_ends_of_its_segments() {
     assert!(cuts.len() > 1);
     let place = Place::new();
     let options = Options {
-        clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
+        clock: Arc::clone(&world.clock) as Arc<dyn StorageClock>,
         ..place.options()
     };
     world.engine = Engine::open(Arc::clone(&world.store), options).await.unwrap();

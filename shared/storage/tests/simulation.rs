@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use bespoke_storage::Ablation;
-use bespoke_storage::simulation::{Copies, Plan, Report, simulate};
+use bespoke_storage::simulation::{Copies, Plan, SimulationReport, simulate};
 
 /// Maximum number of failures to find.
 const FAILURES_MAX: usize = 3;
@@ -17,7 +17,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn report(seeds: Range<u64>, plan: &Plan) -> Report {
+fn report(seeds: Range<u64>, plan: &Plan) -> SimulationReport {
     simulate(seeds, plan, threads(), FAILURES_MAX, &|_| {})
 }
 

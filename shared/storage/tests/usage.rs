@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use bespoke_storage::rusqlite::Connection;
 use bespoke_storage::{
-    Clock, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, ObjectStore, Operation, Options, Rates,
+    Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, ObjectStore, Operation, Options, Rates, StorageClock,
 };
 use support::{FastClock, Place, VirtualClock, add, add_now, count};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Opens an engine that applies usage batches to the counter `calls`.
-async fn open(store: Arc<dyn ObjectStore>, place: &Place, clock: Arc<dyn Clock>) -> Engine {
+async fn open(store: Arc<dyn ObjectStore>, place: &Place, clock: Arc<dyn StorageClock>) -> Engine {
     let options = Options {
         clock,
         apply_usage: Some(|connection, body| {

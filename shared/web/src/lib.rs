@@ -54,7 +54,7 @@ pub mod view;
 
 pub use access::{Access, NeededScopes, Scheme, level};
 pub use auth::{AuditEntry, AuthMethod, Caller, Guest, Identity, Public, attempts};
-pub use body::{Body, Document, JsonObject, truthy};
+pub use body::{Body, DocumentBody, JsonObject, truthy};
 pub use client::{ClientIp, Peer};
 pub use config::{Config, ConfigError, Contact, Overrides};
 pub use content::TextChanges;

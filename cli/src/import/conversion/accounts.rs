@@ -1,7 +1,7 @@
 //! Converts accounts, API keys and confirmations of the legacy database.
 
 use bespoke_core::entity::api_key::ApiKey;
-use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
 use bespoke_core::entity::subscriber::Subscriber;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
@@ -41,7 +41,10 @@ pub(in crate::import) fn user(fields: &Fields<'_>) -> Result<Converted, Problem>
             id,
             uuid: repairs.uuid(fields),
             role: Role::from_name(&repairs.value(fields.text("role"), String::new(), "user")),
-            status: status(repairs.value(fields.integer_or("status", 0), UNREADABLE_STATUS, "blocked"), &mut repairs),
+            status: status(
+                repairs.value(fields.integer_or("status", 0), UNREADABLE_STATUS, "blocked"),
+                &mut repairs,
+            ),
             consent: consent(repairs.value(fields.integer_or("consent", 0), 0, "none"), &mut repairs),
             created_at,
             tokens_from: created_at,
@@ -49,7 +52,10 @@ pub(in crate::import) fn user(fields: &Fields<'_>) -> Result<Converted, Problem>
         bio: repairs.value(fields.sealed_text("bio"), String::new(), "an empty text"),
         compare: repairs.value(fields.flag_or("compare", true), true, "yes"),
         control: repairs.value(fields.integer_or("control", 1), 1, "1"),
-        data: user_data(repairs.value(fields.sealed_json("data"), Value::Null, "an empty object"), &mut repairs),
+        data: user_data(
+            repairs.value(fields.sealed_json("data"), Value::Null, "an empty object"),
+            &mut repairs,
+        ),
         ihash: repairs.value(fields.text("ihash"), email_hash(&email), "the hash of the address"),
         initial: repairs.value(fields.sealed_address("initial"), email.clone(), "the present address"),
         imperial: repairs.value(fields.flag_or("imperial", false), false, "no"),
@@ -142,7 +148,7 @@ pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Probl
 pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let kind = fields.text("type")?;
     if kind == OAUTH {
-        return Ok(Converted::left_out(
+        return Ok(Converted::skipped(
             "an unfinished sign-in at a provider; it has to be started again",
         ));
     }
@@ -160,11 +166,11 @@ pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, 
             created_at,
         }))));
     }
-    let kind = Kind::from_name(&kind).ok_or("type: is unknown")?;
+    let kind = ConfirmationKind::from_name(&kind).ok_or("type: is unknown")?;
     let Some(Value::String(check)) = data.shift_remove("check") else {
         return Err("data: has no check".to_owned());
     };
-    if kind == Kind::EmailChange
+    if kind == ConfirmationKind::EmailChange
         && let Some(Value::Object(addresses)) = data.shift_remove("email")
     {
         let cleaned = |(name, address): (String, Value)| (name, clean_email(&text_of(address)).into());

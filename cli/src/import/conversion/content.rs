@@ -56,7 +56,11 @@ pub(in crate::import) fn pattern(fields: &Fields<'_>) -> Result<Converted, Probl
             design: fields.text("design")?,
             name: repairs.value(fields.sealed_text("name"), UNNAMED.to_owned(), UNNAMED),
             notes: repairs.value(fields.sealed_text("notes"), String::new(), "an empty text"),
-            data: StoredJson::from(&or_empty(repairs.value(fields.sealed_json("data"), Value::Null, "an empty object"))),
+            data: StoredJson::from(&or_empty(repairs.value(
+                fields.sealed_json("data"),
+                Value::Null,
+                "an empty object",
+            ))),
             settings: StoredJson::from(&or_empty(fields.sealed_json("settings")?)),
             public: repairs.value(fields.flag_or("public", false), false, "no"),
             img: repairs.value(fields.maybe_text("img"), None, "none"),

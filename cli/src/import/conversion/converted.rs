@@ -21,8 +21,8 @@ impl Converted {
         }
     }
 
-    pub(in crate::import) fn left_out(why: &str) -> Self {
-        Self::without(Verdict::LeftOut, why.to_owned())
+    pub(in crate::import) fn skipped(why: &str) -> Self {
+        Self::without(Verdict::Skipped, why.to_owned())
     }
 
     pub(in crate::import) fn without(verdict: Verdict, why: String) -> Self {

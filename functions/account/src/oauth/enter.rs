@@ -2,11 +2,11 @@
 
 use bespoke_core::entity::oauth::{OauthIdentity, OauthState};
 use bespoke_core::entity::user::{Consent, Status, User};
-use bespoke_core::validate::{MAX_USERNAME_CHARS, new_username, fold_username};
+use bespoke_core::validate::{MAX_USERNAME_CHARS, fold_username, new_username};
 use bespoke_core::{EntityId, Role, Timestamp};
 use bespoke_database::users::{self, NewUser};
 use bespoke_database::{Db, known_networks, oauth_states};
-use bespoke_services::oauth::Identity;
+use bespoke_services::oauth::ProviderIdentity;
 use bespoke_web::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -45,7 +45,7 @@ impl Entered {
 pub(super) fn enter(
     db: &Db<'_>,
     state: &OauthState,
-    identity: &Identity,
+    identity: &ProviderIdentity,
     returned: &OauthIdentity,
     code: &CountedCode,
     uuid: Uuid,
@@ -80,7 +80,7 @@ pub(super) fn may_enter(user: &User) -> Result<()> {
     crate::may_sign_in(user)
 }
 
-fn sign_up(db: &Db<'_>, state: &OauthState, identity: &Identity, uuid: Uuid, now: Timestamp) -> Result<i64> {
+fn sign_up(db: &Db<'_>, state: &OauthState, identity: &ProviderIdentity, uuid: Uuid, now: Timestamp) -> Result<i64> {
     let new = NewUser {
         uuid,
         email: identity.email.clone(),

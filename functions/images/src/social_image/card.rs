@@ -94,7 +94,9 @@ impl Style {
             let baseline = self.top + scaled.ascent() + number as f32 * (self.size * 1.2);
             let mut x = MARGIN;
             for character in line.chars() {
-                let glyph = scaled.glyph_id(character).with_scale_and_position(scaled.scale(), point(x, baseline));
+                let glyph = scaled
+                    .glyph_id(character)
+                    .with_scale_and_position(scaled.scale(), point(x, baseline));
                 x += scaled.h_advance(glyph.id);
                 if let Some(outline) = font.outline_glyph(glyph) {
                     let corner = outline.px_bounds().min;
@@ -188,7 +190,10 @@ mod tests {
         assert_eq!(lines("one two three"), ["one two", "three"]);
         assert_eq!(lines("  "), [""]);
         assert_eq!(lines("abcdefghijklm no"), ["abcdefghij", "klm no"]);
-        assert_eq!(lines("a234567890 b234567890 c234567890 d"), ["a234567890", "b234567890", "c23456789…"]);
+        assert_eq!(
+            lines("a234567890 b234567890 c234567890 d"),
+            ["a234567890", "b234567890", "c23456789…"]
+        );
         for odd in ["\u{0}\u{202e}🧵", "\u{300}\u{301}", &"x".repeat(500)] {
             card(odd, odd);
         }

@@ -14,7 +14,7 @@ pub const CHECK_BYTES: usize = 8;
 
 /// The purpose of a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConfirmationKind {
     /// Activates a new account.
     Signup,
     /// Signs in the owner of an account after a second sign-up with the same address.
@@ -25,7 +25,7 @@ pub enum Kind {
     EmailChange,
 }
 
-impl Kind {
+impl ConfirmationKind {
     /// All kinds.
     pub const ALL: [Self; 4] = [Self::Signup, Self::SignupActive, Self::SigninLink, Self::EmailChange];
 
@@ -60,7 +60,7 @@ pub struct Confirmation {
     /// UUID, which is part of the link.
     pub uuid: Uuid,
     /// The purpose.
-    pub kind: Kind,
+    pub kind: ConfirmationKind,
     /// Integer id of the account.
     pub user_id: i64,
     /// The secret part of the link, hexadecimal.

@@ -13,7 +13,7 @@ const TABLE: &str = "audit";
 
 /// An audit entry to insert.
 #[derive(Debug, Clone)]
-pub struct Act {
+pub struct NewAuditEntry {
     /// UUID of the row.
     pub uuid: Uuid,
     /// When the action happened.
@@ -32,19 +32,19 @@ pub struct Act {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn insert(db: &Db<'_>, actor: i64, act: &Act) -> Result<()> {
-    let vault = db.vault.row(TABLE, act.uuid);
+pub fn insert(db: &Db<'_>, actor: i64, entry: &NewAuditEntry) -> Result<()> {
+    let vault = db.vault.row(TABLE, entry.uuid);
     db.insert(
         "INSERT INTO audit (uuid, created_at, actor, action, target, before, after)
          VALUES (:uuid, :created_at, :actor, :action, :target, :before, :after)",
         named_params! {
-            ":uuid": act.uuid,
-            ":created_at": act.created_at.as_millis(),
+            ":uuid": entry.uuid,
+            ":created_at": entry.created_at.as_millis(),
             ":actor": actor,
-            ":action": act.action,
-            ":target": act.target,
-            ":before": vault.seal_json("before", &act.before),
-            ":after": vault.seal_json("after", &act.after),
+            ":action": entry.action,
+            ":target": entry.target,
+            ":before": vault.seal_json("before", &entry.before),
+            ":after": vault.seal_json("after", &entry.after),
         },
     )?;
     Ok(())

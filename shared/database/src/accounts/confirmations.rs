@@ -1,6 +1,6 @@
 //! Confirmations of e-mail addresses and sign-in links.
 
-use bespoke_core::entity::confirmation::{Confirmation, Kind};
+use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
 use rusqlite::named_params;
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Confirmation>> {
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.
-pub fn delete_kind(db: &Db<'_>, user_id: i64, kind: Kind) -> Result<()> {
+pub fn delete_kind(db: &Db<'_>, user_id: i64, kind: ConfirmationKind) -> Result<()> {
     db.run(
         "DELETE FROM confirmations WHERE user_id = ?1 AND kind = ?2",
         (user_id, kind.name()),
@@ -87,7 +87,7 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Confirmation> {
     let vault = db.vault.row(TABLE, uuid);
     Ok(Confirmation {
         uuid,
-        kind: Kind::from_name(&row.take::<String>()?).ok_or_else(|| vault.unknown("kind"))?,
+        kind: ConfirmationKind::from_name(&row.take::<String>()?).ok_or_else(|| vault.unknown("kind"))?,
         user_id: row.take()?,
         check: vault.open("secret", row)?,
         data: vault.open_json("data", row)?,

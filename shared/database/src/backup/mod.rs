@@ -1,6 +1,6 @@
 //! Backups: a copy of the database in a file, and the restore of such a copy into a new installation.
 
+mod copy;
 pub mod restore;
-mod snapshot;
 
-pub use snapshot::Snapshot;
+pub use copy::DatabaseCopy;

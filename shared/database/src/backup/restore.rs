@@ -1,4 +1,4 @@
-//! Restores the rows of a snapshot into a new installation, table by table, in any number of commits. Each commit
+//! Restores the rows of a database copy into a new installation, table by table, in any number of commits. Each commit
 //! records its progress, so that an interrupted restore can continue.
 
 use rusqlite::types::Value;
@@ -125,7 +125,7 @@ pub fn store(db: &Db<'_>, rows: &Rows) -> Result<()> {
     Ok(())
 }
 
-/// Completes the restore; `counters` are [`super::Snapshot::counters`].
+/// Completes the restore; `counters` are [`super::DatabaseCopy::counters`].
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be written.

@@ -13,7 +13,7 @@ mod read_cache;
 mod records;
 mod versioned;
 
-pub use records::{Credential, Shown, Stored, StoredSet};
+pub use records::{CachedRecord, CachedResponse, CachedSet, Credential};
 
 pub(crate) use read_cache::{ReadCache, ReadCacheAt};
 pub(crate) use versioned::{Cache, Cacheable};

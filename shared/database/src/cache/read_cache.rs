@@ -5,7 +5,7 @@ use bespoke_core::measurement::Design;
 use bespoke_storage::{Change, Version};
 use uuid::Uuid;
 
-use super::records::{Credential, StoredSet};
+use super::records::{CachedSet, Credential};
 use super::versioned::Cache;
 
 /// The read cache of one process.
@@ -13,7 +13,7 @@ use super::versioned::Cache;
 pub(crate) struct ReadCache {
     pub(crate) credentials: Cache<Uuid, Credential>,
     pub(crate) account_statuses: Cache<i64, AccountStatus>,
-    pub(crate) sets: Cache<i64, StoredSet>,
+    pub(crate) sets: Cache<i64, CachedSet>,
     /// Integer ids of sets, so that a set is cached once, no matter by which id it is read.
     pub(crate) set_ids: Cache<Uuid, i64>,
     pub(crate) designs: Cache<String, Design>,
@@ -54,7 +54,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::cache::records::{Shown, Stored};
+    use crate::cache::records::{CachedRecord, CachedResponse};
     use crate::cache::versioned::bytes_of;
 
     fn at(seq: u64) -> Version {
@@ -77,8 +77,8 @@ mod tests {
         });
     }
 
-    fn set(id: i64) -> StoredSet {
-        Stored::from(MeasurementSet {
+    fn set(id: i64) -> CachedSet {
+        CachedRecord::from(MeasurementSet {
             id,
             uuid: Uuid::nil(),
             user_id: 1,
@@ -144,11 +144,11 @@ mod tests {
                 .get_or_read(at(seq), 1, || Ok(Some(set(1))))
                 .unwrap()
                 .unwrap();
-            let make = || Shown {
+            let make = || CachedResponse {
                 text: Bytes::from_static(text.as_bytes()),
                 tag: Bytes::new(),
             };
-            set.shown(make).text
+            set.response(make).text
         };
         assert_eq!(shown(1, "first"), "first");
         follow(&read_cache, 1, &[("sets", 2)]);

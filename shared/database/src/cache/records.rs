@@ -38,34 +38,34 @@ pub struct Credential {
 }
 
 /// A set whose measurements are passed on without being decoded.
-pub type StoredSet = Stored<MeasurementSet<StoredMeasurements>>;
+pub type CachedSet = CachedRecord<MeasurementSet<StoredMeasurements>>;
 
 /// A stored record, with room for the response that shows it. Both are valid as long as the record does not change.
 #[derive(Debug)]
-pub struct Stored<T> {
+pub struct CachedRecord<T> {
     record: T,
-    shown: OnceLock<Shown>,
+    response: OnceLock<CachedResponse>,
 }
 
 /// A response that depends only on its record.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct CachedResponse {
     /// The body.
     pub text: Bytes,
     /// Its ETag.
     pub tag: Bytes,
 }
 
-impl<T> From<T> for Stored<T> {
+impl<T> From<T> for CachedRecord<T> {
     fn from(record: T) -> Self {
         Self {
             record,
-            shown: OnceLock::new(),
+            response: OnceLock::new(),
         }
     }
 }
 
-impl<T> Deref for Stored<T> {
+impl<T> Deref for CachedRecord<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -73,10 +73,10 @@ impl<T> Deref for Stored<T> {
     }
 }
 
-impl<T> Stored<T> {
+impl<T> CachedRecord<T> {
     /// Returns the response that shows the record. It is made at the first call.
-    pub fn shown(&self, make: impl FnOnce() -> Shown) -> Shown {
-        self.shown.get_or_init(make).clone()
+    pub fn response(&self, make: impl FnOnce() -> CachedResponse) -> CachedResponse {
+        self.response.get_or_init(make).clone()
     }
 }
 
@@ -109,7 +109,7 @@ impl Cacheable for i64 {
     }
 }
 
-impl Cacheable for StoredSet {
+impl Cacheable for CachedSet {
     /// The response is counted from the beginning, although it is made later.
     fn bytes(&self) -> usize {
         let SetContent {

@@ -156,7 +156,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::cache::records::{Stored, StoredSet, json_bytes};
+    use crate::cache::records::{CachedRecord, CachedSet, json_bytes};
 
     impl Cacheable for String {
         fn bytes(&self) -> usize {
@@ -200,8 +200,8 @@ mod tests {
         }
     }
 
-    fn set_with(id: i64, notes: String) -> StoredSet {
-        Stored::from(MeasurementSet {
+    fn set_with(id: i64, notes: String) -> CachedSet {
+        CachedRecord::from(MeasurementSet {
             id,
             uuid: Uuid::nil(),
             user_id: 1,

@@ -10,8 +10,8 @@ use rusqlite::named_params;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::cache::Stored;
-pub use crate::cache::StoredSet;
+use crate::cache::CachedRecord;
+pub use crate::cache::CachedSet;
 use crate::connection::{Columns, Db, Page};
 use crate::error::Result;
 
@@ -57,7 +57,7 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
-pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>> {
+pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<CachedSet>>> {
     let id = match id {
         EntityId::Integer(id) => id,
         EntityId::Uuid(uuid) => match db.cached(|cache| &cache.set_ids, uuid, || id_of(db, uuid))? {
@@ -68,7 +68,7 @@ pub fn stored_by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Arc<StoredSet>>>
     let read = || {
         Ok(db
             .first_by_id(SELECT, TABLE, EntityId::Integer(id), from_row)?
-            .map(Stored::from))
+            .map(CachedRecord::from))
     };
     db.cached(|cache| &cache.sets, id, read)
 }

@@ -15,7 +15,7 @@ use crate::error::Result;
 /// A set or a pattern with encrypted content. It takes a tenth of the memory of the decrypted one, because many wait
 /// to be stored.
 #[derive(Debug, Clone)]
-pub struct Sealed(Kind);
+pub struct EncryptedContent(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -46,7 +46,7 @@ struct Common {
     updated_at: i64,
 }
 
-impl Sealed {
+impl EncryptedContent {
     pub(super) fn set(vault: &Vault, set: MeasurementSet) -> Self {
         let (content, row) = (set.content, vault.row("sets", set.uuid));
         Self(Kind::Set {
@@ -88,7 +88,7 @@ impl Sealed {
     }
 }
 
-pub(super) fn sealed(db: &Db<'_>, Sealed(kind): &Sealed) -> Result<()> {
+pub(super) fn insert_encrypted(db: &Db<'_>, EncryptedContent(kind): &EncryptedContent) -> Result<()> {
     match kind {
         Kind::Set {
             common,

@@ -9,7 +9,7 @@ mod record;
 
 use bespoke_core::Timestamp;
 
-pub use content::Sealed;
+pub use content::EncryptedContent;
 pub use record::{Batch, Note, Progress, Record, Row, Verdict};
 
 use crate::connection::Db;
@@ -84,7 +84,7 @@ pub fn notes(db: &Db<'_>, limit: u32) -> Result<Vec<Note>> {
                 verdict: Verdict::ALL
                     .into_iter()
                     .find(|known| known.name() == verdict)
-                    .unwrap_or(Verdict::SetAside),
+                    .unwrap_or(Verdict::Rejected),
                 reason: row.take()?,
             })
         },
@@ -116,7 +116,7 @@ pub fn store(db: &Db<'_>, batch: &Batch, now: Timestamp) -> Result<usize> {
                 stored += 1;
                 note(db, batch.table, &row.id, Verdict::Changed, change)?;
             }
-            Err(error) => note(db, batch.table, &row.id, Verdict::SetAside, &refusal(error)?)?,
+            Err(error) => note(db, batch.table, &row.id, Verdict::Rejected, &refusal(error)?)?,
         }
     }
     db.run(
@@ -152,9 +152,11 @@ fn insert(db: &Db<'_>, record: &Record, now: Timestamp) -> Result<Option<&'stati
         Record::Confirmation(confirmation) => accounts::confirmation(db, confirmation),
         Record::Suggestion(suggestion) => suggestions::insert(db, suggestion),
         Record::Subscriber { subscriber, updated_at } => accounts::subscriber(db, subscriber, *updated_at),
-        Record::Set(set) => content::sealed(db, &Sealed::set(db.vault, set.as_ref().clone())),
-        Record::Pattern(pattern) => content::sealed(db, &Sealed::pattern(db.vault, pattern.as_ref().clone())),
-        Record::Sealed(sealed) => content::sealed(db, sealed),
+        Record::Set(set) => content::insert_encrypted(db, &EncryptedContent::set(db.vault, set.as_ref().clone())),
+        Record::Pattern(pattern) => {
+            content::insert_encrypted(db, &EncryptedContent::pattern(db.vault, pattern.as_ref().clone()))
+        }
+        Record::Encrypted(content) => content::insert_encrypted(db, content),
         Record::Bookmark(bookmark) => content::bookmark(db, bookmark),
         Record::CuratedSet(set) => content::curated_set(db, set),
         Record::OptionPack(pack) => content::option_pack(db, pack),

@@ -13,7 +13,7 @@ use bespoke_core::entity::subscriber::Subscriber;
 use bespoke_core::entity::suggestion::Suggestion;
 use bespoke_core::entity::user::User;
 
-use super::content::Sealed;
+use super::content::EncryptedContent;
 use crate::database::Database;
 
 /// A decrypted record of the legacy database.
@@ -33,7 +33,7 @@ pub enum Record {
     },
     Set(Box<MeasurementSet>),
     Pattern(Box<Pattern>),
-    Sealed(Box<Sealed>),
+    Encrypted(Box<EncryptedContent>),
     Bookmark(Box<Bookmark>),
     CuratedSet(Box<CuratedSet>),
     OptionPack(Box<OptionPack>),
@@ -44,8 +44,8 @@ impl Record {
     #[must_use]
     pub fn seal(self, database: &Database) -> Self {
         match self {
-            Self::Set(set) => Self::Sealed(Box::new(Sealed::set(database.vault(), *set))),
-            Self::Pattern(pattern) => Self::Sealed(Box::new(Sealed::pattern(database.vault(), *pattern))),
+            Self::Set(set) => Self::Encrypted(Box::new(EncryptedContent::set(database.vault(), *set))),
+            Self::Pattern(pattern) => Self::Encrypted(Box::new(EncryptedContent::pattern(database.vault(), *pattern))),
             other => other,
         }
     }
@@ -55,22 +55,22 @@ impl Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The record could not be stored.
-    SetAside,
+    Rejected,
     /// The record was stored with a change.
     Changed,
     /// This server has no place for the record.
-    LeftOut,
+    Skipped,
 }
 
 impl Verdict {
-    pub(super) const ALL: [Self; 3] = [Self::SetAside, Self::Changed, Self::LeftOut];
+    pub(super) const ALL: [Self; 3] = [Self::Rejected, Self::Changed, Self::Skipped];
 
     /// Returns the stored name, which is also shown to operators.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::SetAside => "set aside",
+            Self::Rejected => "set aside",
             Self::Changed => "changed",
-            Self::LeftOut => "left out",
+            Self::Skipped => "left out",
         }
     }
 }

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use uuid::Uuid;
 
 use super::calls::{Call, Usage};
-use super::quota::{KeyQuota, Request, Reservations};
+use super::quota::{KeyQuota, NewReservation, Reservations};
 use crate::day::day_of;
 use crate::error::Result;
 
@@ -57,14 +57,14 @@ impl UsageCounter {
 
     /// Returns the next reservation to make for a key. Requests that were served without a reservation become part of
     /// it.
-    pub fn next_reservation(&self, quota: KeyQuota, now: Timestamp) -> Request {
+    pub fn next_reservation(&self, quota: KeyQuota, now: Timestamp) -> NewReservation {
         let counted = self.calls_in_memory(quota.user_id, quota.key, day_of(now));
         self.pending.lock().reservations.next(quota, counted, now)
     }
 
     /// Records a granted reservation and serves one request of it. Returns the number of requests left of the quota;
     /// `None` if none was granted.
-    pub fn record_reservation(&self, request: Request, granted: (u64, u64)) -> Option<u64> {
+    pub fn record_reservation(&self, request: NewReservation, granted: (u64, u64)) -> Option<u64> {
         self.pending.lock().reservations.record(request, granted)
     }
 
@@ -131,10 +131,10 @@ impl UsageCounter {
 
 /// Counts of a process that are not in a batch yet.
 #[derive(Default)]
-struct Pending(Mutex<Counts>);
+struct Pending(Mutex<UnwrittenCounts>);
 
 #[derive(Default)]
-struct Counts {
+struct UnwrittenCounts {
     oldest: Option<Timestamp>,
     /// By account, key and day.
     usage: HashMap<(i64, Option<Uuid>, i64), Usage>,
@@ -142,7 +142,7 @@ struct Counts {
 }
 
 impl Pending {
-    fn lock(&self) -> MutexGuard<'_, Counts> {
+    fn lock(&self) -> MutexGuard<'_, UnwrittenCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -56,7 +56,7 @@ struct Reservation {
 
 /// A reservation to make.
 #[derive(Debug, Clone, Copy)]
-pub struct Request {
+pub struct NewReservation {
     quota: KeyQuota,
     /// Requests to reserve.
     block: u64,
@@ -87,7 +87,7 @@ impl Reservations {
 
     /// Returns the next reservation to make for a key that has `counted` requests in memory. Requests that were served
     /// without a reservation become part of it.
-    pub(super) fn next(&mut self, quota: KeyQuota, counted: i64, now: Timestamp) -> Request {
+    pub(super) fn next(&mut self, quota: KeyQuota, counted: i64, now: Timestamp) -> NewReservation {
         self.0.retain(|_, reservation| reservation.until > now);
         let reservation = self.0.entry((quota.key, day_of(now))).or_insert(Reservation {
             quota: quota.calls,
@@ -105,7 +105,7 @@ impl Reservations {
         } else {
             std::mem::take(&mut reservation.left)
         };
-        Request {
+        NewReservation {
             quota,
             block: (reservation.block * 2).clamp(1, most),
             returned,
@@ -116,8 +116,8 @@ impl Reservations {
 
     /// Records a granted reservation and serves one request of it. Returns the number of requests left of the quota;
     /// `None` if none was granted.
-    pub(super) fn record(&mut self, request: Request, (granted, beyond): (u64, u64)) -> Option<u64> {
-        let Request { quota, now, .. } = request;
+    pub(super) fn record(&mut self, request: NewReservation, (granted, beyond): (u64, u64)) -> Option<u64> {
+        let NewReservation { quota, now, .. } = request;
         let reservation = self.0.get_mut(&(quota.key, day_of(now)))?;
         reservation.left = (reservation.left + granted).checked_sub(1)?;
         (reservation.quota, reservation.beyond) = (quota.calls, beyond);
@@ -155,8 +155,8 @@ pub fn made(db: &Db<'_>, quota: &KeyQuota, now: Timestamp) -> Result<u64> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn reserve(db: &Db<'_>, request: Request) -> Result<(u64, u64)> {
-    let Request { quota, now, .. } = request;
+pub fn reserve(db: &Db<'_>, request: NewReservation) -> Result<(u64, u64)> {
+    let NewReservation { quota, now, .. } = request;
     let day = day_of(now);
     let made = read_made(db, &quota, day, now)?.unsigned_abs();
     let made = made.saturating_sub(request.returned) + request.uncovered;

@@ -9,7 +9,7 @@ use reqwest::Method;
 use super::GitHub;
 use super::api::Api;
 use super::discussions::Discussions;
-use super::pages::Pages;
+use super::pages::WebsitePages;
 use super::records::{Described, GitHubSettings, NewIssue, NewPage, PageKind, Proposal, ProposalError};
 use crate::http::{CallError, Http};
 
@@ -17,7 +17,7 @@ use crate::http::{CallError, Http};
 pub(super) struct Client {
     api: Api,
     discussions: Discussions,
-    pages: Pages,
+    pages: WebsitePages,
 }
 
 impl Client {
@@ -25,7 +25,7 @@ impl Client {
         Self {
             api: Api::new(settings, http),
             discussions: Discussions::default(),
-            pages: Pages::default(),
+            pages: WebsitePages::default(),
         }
     }
 }

@@ -16,12 +16,12 @@ const CREATE: &str = "mutation($input: CreateDiscussionInput!) { \
 /// The field of the response to [`CREATE`] that proves success.
 const CREATED: &str = "/data/createDiscussion/discussion/url";
 
-/// Discussions of the repository. Their place is queried once.
+/// Discussions of the repository. The ids that name it are queried once.
 #[derive(Default)]
-pub(super) struct Discussions(OnceCell<Place>);
+pub(super) struct Discussions(OnceCell<DiscussionTarget>);
 
 /// Ids of the repository and of a category of its discussions.
-struct Place {
+struct DiscussionTarget {
     repository: String,
     category: String,
 }
@@ -54,10 +54,10 @@ impl Discussions {
     /// # Errors
     /// [`CallError::InvalidResponse`] also if the category of the settings does not exist.
     pub(super) async fn create(&self, api: &Api, title: &str, body: &str) -> Result<Described, CallError> {
-        let place = self.0.get_or_try_init(|| find_place(api)).await?;
+        let target = self.0.get_or_try_init(|| find_target(api)).await?;
         let input = json!({
-            "repositoryId": place.repository,
-            "categoryId": place.category,
+            "repositoryId": target.repository,
+            "categoryId": target.category,
             "title": title,
             "body": body,
         });
@@ -70,7 +70,7 @@ impl Discussions {
     }
 }
 
-async fn find_place(api: &Api) -> Result<Place, CallError> {
+async fn find_target(api: &Api) -> Result<DiscussionTarget, CallError> {
     let variables = json!({
         "owner": api.settings.owner,
         "name": api.settings.repository,
@@ -78,7 +78,7 @@ async fn find_place(api: &Api) -> Result<Place, CallError> {
     });
     let found: Found =
         serde_json::from_value(graphql(api, FIND, variables).await?.into()).map_err(|_| CallError::InvalidResponse)?;
-    Ok(Place {
+    Ok(DiscussionTarget {
         repository: found.data.repository.id,
         category: found.data.repository.discussion_category.id,
     })

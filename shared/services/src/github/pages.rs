@@ -30,7 +30,7 @@ const FOLDER: &str = "markdown/org";
 
 /// Pages of the website, with the cached names of those that exist, by kind.
 #[derive(Default)]
-pub(super) struct Pages(Mutex<HashMap<PageKind, List>>);
+pub(super) struct WebsitePages(Mutex<HashMap<PageKind, List>>);
 
 /// The names of all pages of a kind.
 struct List {
@@ -54,7 +54,7 @@ struct Commit {
     sha: String,
 }
 
-impl Pages {
+impl WebsitePages {
     /// Returns whether a page of that name exists.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Identity, OauthError, OauthSettings, ask};
+use super::{OauthError, OauthSettings, ProviderIdentity, ask};
 use crate::Token;
 use crate::http::Http;
 
@@ -25,7 +25,11 @@ struct Address {
 }
 
 /// The profile does not tell whether its public address is verified, so the list of addresses is queried.
-pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Token) -> Result<Identity, OauthError> {
+pub(super) async fn identify(
+    settings: &OauthSettings,
+    http: &Http,
+    token: &Token,
+) -> Result<ProviderIdentity, OauthError> {
     let url = |path: &str| format!("{}{path}", settings.api_url);
     let addresses: Vec<Address> = ask(http, url("/user/emails"), token).await?;
     let address = addresses
@@ -37,7 +41,7 @@ pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Toke
     let more = [("website", user.blog), ("twitter", user.twitter_username)];
     let more = more.into_iter().filter_map(|(name, text)| Some((name, text?)));
     data.extend(more.filter(|(_, text)| !text.is_empty()));
-    Ok(Identity {
+    Ok(ProviderIdentity {
         email,
         name: user.login,
         bio: user.bio.filter(|bio| !bio.is_empty()),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Identity, OauthError, OauthSettings, ask};
+use super::{OauthError, OauthSettings, ProviderIdentity, ask};
 use crate::Token;
 use crate::http::Http;
 
@@ -41,7 +41,11 @@ struct Metadata {
     verified: bool,
 }
 
-pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Token) -> Result<Identity, OauthError> {
+pub(super) async fn identify(
+    settings: &OauthSettings,
+    http: &Http,
+    token: &Token,
+) -> Result<ProviderIdentity, OauthError> {
     let url = format!(
         "{}/v1/people/me?personFields=emailAddresses,names,photos",
         settings.api_url
@@ -51,7 +55,7 @@ pub(super) async fn identify(settings: &OauthSettings, http: &Http, token: &Toke
     let address = primary(person.email_addresses).filter(|entry| entry.metadata.verified);
     let email = address.and_then(|entry| entry.value).ok_or(OauthError::Unverified)?;
     let name = primary(person.names).and_then(|entry| entry.display_name);
-    Ok(Identity {
+    Ok(ProviderIdentity {
         // The address is not used as a fallback, because user names are public.
         name: name.unwrap_or_default(),
         email,

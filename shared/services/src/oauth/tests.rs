@@ -29,7 +29,7 @@ fn json_answer(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 
-async fn asks(provider: Provider, server: &MockServer) -> Result<Identity, OauthError> {
+async fn asks(provider: Provider, server: &MockServer) -> Result<ProviderIdentity, OauthError> {
     let http = Arc::new(Http::new(250));
     identify(provider, &settings(&server.uri()), &http, "the code", "the verifier").await
 }

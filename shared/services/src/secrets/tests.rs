@@ -113,7 +113,7 @@ async fn missing_secrets_are_named_and_failures_retried() {
 async fn missing_region_or_credentials_prevent_the_call() {
     let none = Aws::default();
     let error = read(&none, "Key", NOW).await.err().unwrap();
-    assert!(matches!(error, SecretError::NoRegion));
+    assert!(matches!(error, SecretReadError::NoRegion));
     let error = read(&none, ARN, NOW).await.err().unwrap();
-    assert!(matches!(error, SecretError::NoCredentials(_)));
+    assert!(matches!(error, SecretReadError::NoCredentials(_)));
 }

@@ -97,7 +97,7 @@ async fn write_for(run_ms: f64, engine: &Engine, watch: &Stopwatch, who: u64) ->
     let users = data::users_in(SIZE_MB);
     let mut done = 0;
     while watch.ms() < run_ms {
-        let id = CommitId::random(&bespoke_storage::random::SystemRandom);
+        let id = CommitId::random(&bespoke_storage::random::SystemStorageRandom);
         let n = who * 1_000_000 + done;
         engine
             .write::<(), Error>(id, move |c| Ok(data::touch(c, users, n).map(drop)?))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bespoke_storage::random::SeededRandom;
 use bespoke_storage::rusqlite::{self, Connection, params};
-use bespoke_storage::{CommitId, Engine, Error, Migration, Random};
+use bespoke_storage::{CommitId, Engine, Error, Migration, StorageRandom};
 
 use super::Result;
 

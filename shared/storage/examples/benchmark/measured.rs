@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bespoke_storage::clock::SystemClock;
-use bespoke_storage::{Clock, ETag, Fetched, Listed, ObjectStore, PutCondition, StoreError};
+use bespoke_storage::clock::SystemStorageClock;
+use bespoke_storage::{ETag, Fetched, Listed, ObjectStore, PutCondition, StorageClock, StoreError};
 use bytes::Bytes;
 
 /// A store that counts calls and bytes.
@@ -71,14 +71,14 @@ impl ObjectStore for Measured {
 
 /// Measures time and processor time since its creation.
 pub(crate) struct Stopwatch {
-    clock: SystemClock,
+    clock: SystemStorageClock,
     processor_ms: f64,
 }
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
         Self {
-            clock: SystemClock::new(),
+            clock: SystemStorageClock::new(),
             processor_ms: processor_ms(),
         }
     }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument as _;
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::commit::usage::UsageBatch;
 use crate::commit::write::{CommitId, Committed, QueuedWrite, TypedWrite, WriteReply, WriteTarget};
 use crate::error::Error;
@@ -26,13 +26,13 @@ enum Message {
 #[derive(Clone)]
 pub(crate) struct WriteQueue {
     sender: mpsc::Sender<Message>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn StorageClock>,
     write_deadline_ms: u64,
 }
 
 impl WriteQueue {
     /// Creates a queue for [`QUEUE_MAX`] writes, and its receiving end.
-    pub(crate) fn new(clock: Arc<dyn Clock>, write_deadline_ms: u64) -> (Self, BatchCollector) {
+    pub(crate) fn new(clock: Arc<dyn StorageClock>, write_deadline_ms: u64) -> (Self, BatchCollector) {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         let queue = Self {
             sender,
@@ -92,7 +92,7 @@ impl WriteQueue {
 /// The receiving end of the queue, which forms batches.
 pub(crate) struct BatchCollector {
     receiver: mpsc::Receiver<Message>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn StorageClock>,
     is_open: bool,
     expected: ExpectedBatch,
 }
@@ -104,7 +104,7 @@ struct ExpectedBatch {
 }
 
 impl BatchCollector {
-    fn new(receiver: mpsc::Receiver<Message>, clock: Arc<dyn Clock>) -> Self {
+    fn new(receiver: mpsc::Receiver<Message>, clock: Arc<dyn StorageClock>) -> Self {
         let expected = ExpectedBatch {
             writes: 0,
             wait_max_ms: 0,
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::clock::Sleep;
     use crate::commit::write::{PendingWrite, RunOutcome};
-    use crate::random::SystemRandom;
+    use crate::random::SystemStorageRandom;
     use crate::version::Version;
 
     /// A clock whose sleep ends at once or never.
@@ -191,7 +191,7 @@ mod tests {
         sleep_ends: bool,
     }
 
-    impl Clock for StoppedClock {
+    impl StorageClock for StoppedClock {
         fn unix_ms(&self) -> u64 {
             0
         }
@@ -229,7 +229,7 @@ mod tests {
 
     fn write() -> Message {
         Message::Write(Box::new(QueuedWrite {
-            id: CommitId::random(&SystemRandom),
+            id: CommitId::random(&SystemStorageRandom),
             pending: Box::new(NoWrite),
             deadline_us: 0,
             queued_at_ms: 0,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use rusqlite::Connection;
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::limits::{USAGE_BATCH_KEPT_MS, USAGE_BATCHES_PER_COMMIT};
 
 /// Applies the content of one batch to the database. It runs inside a transaction of the engine, and may run again.
@@ -28,11 +28,11 @@ pub(crate) struct UsageBatch {
 /// The batches of this process that are neither in the database nor in the store.
 pub(crate) struct FrozenUsage {
     batches: Mutex<Vec<Arc<UsageBatch>>>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn StorageClock>,
 }
 
 impl FrozenUsage {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn StorageClock>) -> Self {
         Self {
             batches: Mutex::default(),
             clock,

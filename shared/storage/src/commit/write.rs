@@ -13,7 +13,7 @@ use crate::commit::usage::UsageBatch;
 use crate::error::Error;
 use crate::format::head::SchemaEdit;
 use crate::limits::COMMIT_ID_MAX_BYTES;
-use crate::random::{Random, hex_16};
+use crate::random::{StorageRandom, hex_16};
 use crate::trace::Position;
 use crate::version::Version;
 
@@ -24,7 +24,7 @@ pub struct CommitId(String);
 impl CommitId {
     /// Returns a unique id.
     #[must_use]
-    pub fn random(random: &dyn Random) -> Self {
+    pub fn random(random: &dyn StorageRandom) -> Self {
         Self(hex_16(random))
     }
 

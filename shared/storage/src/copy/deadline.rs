@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::limits::STEPS_PER_DEADLINE_CHECK;
 
 /// The deadline of a connection. Clones refer to the same deadline.
@@ -17,7 +17,7 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     /// Installs a deadline on `connection`.
-    pub(crate) fn install(connection: &mut Connection, clock: Arc<dyn Clock>) -> rusqlite::Result<Self> {
+    pub(crate) fn install(connection: &mut Connection, clock: Arc<dyn StorageClock>) -> rusqlite::Result<Self> {
         let deadline = Self {
             at_us: Arc::new(AtomicU64::new(u64::MAX)),
             passed: Arc::default(),

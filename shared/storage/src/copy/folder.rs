@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::random::{Random, hex_16};
+use crate::random::{StorageRandom, hex_16};
 
 const FOLDER_PREFIX: &str = "copy-";
 
@@ -21,7 +21,7 @@ pub(crate) struct LocalFolder {
 
 impl LocalFolder {
     /// Creates a folder below `local_dir`, after removing the folders of processes that have ended.
-    pub(crate) fn claim(local_dir: &Path, random: &dyn Random) -> io::Result<Self> {
+    pub(crate) fn claim(local_dir: &Path, random: &dyn StorageRandom) -> io::Result<Self> {
         fs::create_dir_all(local_dir)?;
         // Serializes starts, so that no other process removes the new folder before it is locked.
         let _parent_lock = lock_folder(local_dir)?;
@@ -81,7 +81,7 @@ fn remove_if_abandoned(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::SystemRandom;
+    use crate::random::SystemStorageRandom;
 
     fn folders(at: &Path) -> usize {
         let names = fs::read_dir(at)
@@ -93,11 +93,11 @@ mod tests {
     #[test]
     fn start_removes_only_abandoned_folders() {
         let parent = tempfile::tempdir().unwrap();
-        let alive = LocalFolder::claim(parent.path(), &SystemRandom).unwrap();
+        let alive = LocalFolder::claim(parent.path(), &SystemStorageRandom).unwrap();
         let abandoned = parent.path().join("copy-of-a-process-that-died");
         fs::create_dir(&abandoned).unwrap();
         fs::write(abandoned.join("0.sqlite"), "x").unwrap();
-        let second = LocalFolder::claim(parent.path(), &SystemRandom).unwrap();
+        let second = LocalFolder::claim(parent.path(), &SystemStorageRandom).unwrap();
         assert!(!abandoned.exists());
         assert!(alive.path.exists() && second.path.exists());
         drop(alive);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::copy::deadline::Deadline;
 use crate::limits::{IDLE_READERS_MAX, PAGE_CACHE_KIB, STATEMENTS_CACHED};
 
@@ -20,7 +20,7 @@ pub(crate) struct ReadConnection {
 }
 
 impl ReadConnection {
-    fn open(path: &Path, clock: Arc<dyn Clock>) -> rusqlite::Result<Self> {
+    fn open(path: &Path, clock: Arc<dyn StorageClock>) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(immutable_uri(path), flags)?;
         enable_stable_plans(&connection)?;
@@ -68,7 +68,7 @@ impl ReaderPool {
     }
 
     /// Returns an idle connection, or opens another one.
-    pub(crate) fn take(&self, path: &Path, clock: &Arc<dyn Clock>) -> rusqlite::Result<ReadConnection> {
+    pub(crate) fn take(&self, path: &Path, clock: &Arc<dyn StorageClock>) -> rusqlite::Result<ReadConnection> {
         let idle = self.idle().pop();
         match idle {
             Some(connection) => Ok(connection),

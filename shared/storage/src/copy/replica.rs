@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use arc_swap::{ArcSwap, Guard};
 use rusqlite::Connection;
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::copy::backend::CopyBackend;
 use crate::copy::deadline::Deadline;
 use crate::copy::file_builder::FileBuilder;
@@ -31,7 +31,7 @@ pub(crate) struct Replica {
     /// Never newer than the copy, unless the copy is dirty.
     head: ArcSwap<KnownHead>,
     copy: RwLock<LocalCopy>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn StorageClock>,
     /// Milliseconds.
     read_timeout_ms: u64,
     /// Last, so that the connections are closed before the folder is removed.
@@ -43,7 +43,7 @@ impl Replica {
     pub(crate) fn new(
         backend: Box<dyn CopyBackend>,
         head: Arc<KnownHead>,
-        clock: Arc<dyn Clock>,
+        clock: Arc<dyn StorageClock>,
         read_timeout_ms: u64,
     ) -> Self {
         Self {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::copy::authorizer::WriteAuthorizer;
 use crate::copy::deadline::Deadline;
 use crate::copy::local_copy::LocalCopy;
@@ -33,11 +33,11 @@ pub(crate) struct WriteConnection {
 pub(crate) struct WriteSession {
     open: Option<WriteConnection>,
     log: PathBuf,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn StorageClock>,
 }
 
 impl WriteSession {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn StorageClock>) -> Self {
         Self {
             open: None,
             log: PathBuf::new(),
@@ -98,7 +98,7 @@ impl WriteSession {
 }
 
 impl WriteConnection {
-    fn open(path: &Path, generation: u64, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
+    fn open(path: &Path, generation: u64, clock: &Arc<dyn StorageClock>) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         enable_stable_plans(&connection)?;

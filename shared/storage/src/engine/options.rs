@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ablation::Ablation;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{StorageClock, SystemStorageClock};
 use crate::commit::usage::ApplyUsage;
 use crate::copy::row_changes::OnChange;
 use crate::limits::{PAGE_SIZE, READ_TIMEOUT_MS, WRITE_DEADLINE_MS};
-use crate::random::{Random, SystemRandom};
+use crate::random::{StorageRandom, SystemStorageRandom};
 
 /// One step of the schema. Steps are applied in the order of their versions, each as a write of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +37,9 @@ pub struct Options {
     /// The page size of a new database. Bytes.
     pub page_size: u32,
     /// Clock for deadlines, waits, and the names of objects.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn StorageClock>,
     /// Random source for ids, nonces and jitter.
-    pub random: Arc<dyn Random>,
+    pub random: Arc<dyn StorageRandom>,
     /// Applies a batch of usage counters to the database (see [`Engine::freeze_usage`](crate::Engine::freeze_usage)).
     pub apply_usage: Option<ApplyUsage>,
     /// Callback for the rows that this process changes.
@@ -59,8 +59,8 @@ impl Options {
             read_timeout_ms: READ_TIMEOUT_MS,
             write_deadline_ms: WRITE_DEADLINE_MS,
             page_size: PAGE_SIZE,
-            clock: Arc::new(SystemClock::new()),
-            random: Arc::new(SystemRandom),
+            clock: Arc::new(SystemStorageClock::new()),
+            random: Arc::new(SystemStorageRandom),
             apply_usage: None,
             on_change: None,
             ablation: None,

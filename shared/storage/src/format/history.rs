@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn rewritten_pages_compress_well() {
         let mut noise = vec![0; 65_536];
-        crate::Random::fill(&crate::random::SeededRandom::new(1), &mut noise);
+        crate::StorageRandom::fill(&crate::random::SeededRandom::new(1), &mut noise);
         let mut head = head();
         let page = |first_byte: u8| {
             let mut page = noise.clone();

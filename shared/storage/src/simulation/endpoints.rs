@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::network::{Call, CallResult, CallState, Reply, Request, Shared, Timer};
-use crate::clock::{Clock, Sleep};
+use crate::clock::{Sleep, StorageClock};
 use crate::store::{ETag, Fetched, Listed, ObjectStore, PutCondition, StoreError};
 
 /// The store from the view of one process.
@@ -162,7 +162,7 @@ impl Drop for PendingSleep {
     }
 }
 
-impl Clock for SimClock {
+impl StorageClock for SimClock {
     fn unix_ms(&self) -> u64 {
         let network = self.shared.lock();
         network

@@ -56,7 +56,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub use model::Model;
 pub use plan::{Copies, Plan};
-pub use report::{Failure, Report, Statistics};
+pub use report::{SimulationFailure, SimulationReport, SimulationStatistics};
 
 use schedule::Schedule;
 
@@ -64,12 +64,12 @@ use schedule::Schedule;
 ///
 /// # Errors
 /// The violation and the recorded schedule.
-pub fn play(seed: u64, plan: &Plan) -> Result<Statistics, Box<Failure>> {
+pub fn play(seed: u64, plan: &Plan) -> Result<SimulationStatistics, Box<SimulationFailure>> {
     Schedule::new(seed, plan, false)
         .play()
         .map_err(|failure| match Schedule::new(seed, plan, true).play() {
             Err(recorded) if recorded.what == failure.what => Box::new(recorded),
-            _ => Box::new(Failure {
+            _ => Box::new(SimulationFailure {
                 what: format!("{} (and not again: the simulation is not deterministic)", failure.what),
                 ..failure
             }),
@@ -84,14 +84,14 @@ pub fn simulate(
     threads: usize,
     failures_max: usize,
     progress: &(dyn Fn(u64) + Sync),
-) -> Report {
+) -> SimulationReport {
     let (next, done) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
-    let report = Mutex::new(Report::default());
+    let report = Mutex::new(SimulationReport::default());
     let locked = || report.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
-                let mut statistics = Statistics::default();
+                let mut statistics = SimulationStatistics::default();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end || locked().failures.len() >= failures_max {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::dice::Dice;
 use super::model::{MODEL_PAGE_BYTES, ModelBackend, ModelStaging};
 use super::plan::{Copies, Plan};
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::engine::options::{Migration, Options};
 use crate::engine::{Engine, Environment};
 use crate::error::Error;
@@ -106,7 +106,7 @@ impl Process {
 }
 
 /// Returns random options for a process.
-pub(super) fn options_of(plan: &Plan, dice: &mut Dice, clock: Arc<dyn Clock>) -> Options {
+pub(super) fn options_of(plan: &Plan, dice: &mut Dice, clock: Arc<dyn StorageClock>) -> Options {
     let migrations = if plan.is_model() { 0 } else { 1 + dice.index(2) };
     let write_deadline_ms = if dice.one_in(3) { PATIENT_MS } else { WRITE_DEADLINE_MS };
     Options {

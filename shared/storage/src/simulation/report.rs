@@ -2,7 +2,7 @@
 
 /// Counters over a number of schedules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Statistics {
+pub struct SimulationStatistics {
     /// Number of schedules.
     pub seeds: u64,
     /// Number of operations of clients and of maintenance, at least 20 in each schedule.
@@ -28,7 +28,7 @@ pub struct Statistics {
     pub deleted: u64,
 }
 
-impl Statistics {
+impl SimulationStatistics {
     pub(super) fn add(&mut self, other: &Self) {
         self.seeds += other.seeds;
         self.operations += other.operations;
@@ -46,7 +46,7 @@ impl Statistics {
 
 /// A schedule in which an invariant was violated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct SimulationFailure {
     /// The seed that gives the same schedule again.
     pub seed: u64,
     /// The violation.
@@ -55,7 +55,7 @@ pub struct Failure {
     pub schedule: Vec<String>,
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for SimulationFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "seed {}: {}", self.seed, self.what)?;
         for line in &self.schedule {
@@ -67,9 +67,9 @@ impl std::fmt::Display for Failure {
 
 /// The results of many schedules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct SimulationReport {
     /// The sum over all schedules.
-    pub statistics: Statistics,
+    pub statistics: SimulationStatistics,
     /// The failed schedules, ordered by their seeds.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<SimulationFailure>,
 }

@@ -10,7 +10,7 @@ use super::network::{CallState, Network, Shared};
 use super::operation::{Kind, Operation, Outcome, Progress};
 use super::plan::Plan;
 use super::process::Process;
-use super::report::{Failure, Statistics};
+use super::report::{SimulationFailure, SimulationStatistics};
 use crate::ablation::Ablation;
 use crate::error::Error;
 use crate::limits::Tuning;
@@ -109,7 +109,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Plays the schedule to its end.
-    pub(super) fn play(mut self) -> Result<Statistics, Failure> {
+    pub(super) fn play(mut self) -> Result<SimulationStatistics, SimulationFailure> {
         let played = self.play_or();
         let statistics = self.statistics();
         let schedule = self.trace.take().unwrap_or_default();
@@ -117,7 +117,7 @@ impl<'a> Schedule<'a> {
         for process in 0..self.processes.len() {
             self.executor.kill(process);
         }
-        played.map(|()| statistics).map_err(|what| Failure {
+        played.map(|()| statistics).map_err(|what| SimulationFailure {
             seed: self.seed,
             what,
             schedule,
@@ -363,9 +363,9 @@ impl<'a> Schedule<'a> {
         operation.progress = if retries { Progress::Pending } else { Progress::GivenUp };
     }
 
-    fn statistics(&self) -> Statistics {
+    fn statistics(&self) -> SimulationStatistics {
         let network = self.shared.lock();
-        Statistics {
+        SimulationStatistics {
             seeds: 1,
             operations: self.operations.len() as u64,
             acknowledged: self.acknowledged.len() as u64,

@@ -9,29 +9,33 @@ use bytes::Bytes;
 use ulid::Ulid;
 
 use super::{ETag, Fetched, Listed, ObjectStore, PutCondition, StoreError};
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::format::keys::HEAD_KEY;
 use crate::limits::{CLOCK_TOLERANCE_MS, HEAD_TIMEOUT_MS, OBJECT_TIMEOUT_MS};
 use crate::random;
-use crate::random::Random;
+use crate::random::StorageRandom;
 
 /// A store with the clock and the random source of this process.
 pub(crate) struct Bucket {
     store: Arc<dyn ObjectStore>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    clock: Arc<dyn StorageClock>,
+    random: Arc<dyn StorageRandom>,
 }
 
 impl Bucket {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        clock: Arc<dyn StorageClock>,
+        random: Arc<dyn StorageRandom>,
+    ) -> Self {
         Self { store, clock, random }
     }
 
-    pub(crate) fn clock(&self) -> &dyn Clock {
+    pub(crate) fn clock(&self) -> &dyn StorageClock {
         &*self.clock
     }
 
-    pub(crate) fn random(&self) -> &dyn Random {
+    pub(crate) fn random(&self) -> &dyn StorageRandom {
         &*self.random
     }
 
@@ -119,7 +123,7 @@ impl Bucket {
 /// Waits for `work`, but at most `limit_ms`. After that the outcome is unknown. The timer starts only if `work` is not
 /// ready at once.
 async fn within<T>(
-    clock: &dyn Clock,
+    clock: &dyn StorageClock,
     limit_ms: u64,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {

@@ -21,9 +21,9 @@ use bytes::Bytes;
 use super::filesystem::refuse_network;
 use super::open_object::OpenObject;
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{StorageClock, SystemStorageClock};
 use crate::disk::advice;
-use crate::random::{Random, SystemRandom, hex_16};
+use crate::random::{StorageRandom, SystemStorageRandom, hex_16};
 
 /// ETag and time of the PUT, before the body. Bytes.
 const HEADER_BYTES: usize = 24;
@@ -45,8 +45,8 @@ pub struct DirectoryStore {
 
 struct Shared {
     root: PathBuf,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    clock: Arc<dyn StorageClock>,
+    random: Arc<dyn StorageRandom>,
     /// `flock` belongs to an open file, so threads that share the file need a mutex too.
     lock: Mutex<File>,
     /// Folders that exist and are durable in their parents.
@@ -60,7 +60,7 @@ impl DirectoryStore {
     /// # Errors
     /// [`StoreError::Refused`] on a network file system, or [`StoreError::Busy`] if the folder cannot be used.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        Self::open_with(path, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
+        Self::open_with(path, Arc::new(SystemStorageClock::new()), Arc::new(SystemStorageRandom))
     }
 
     /// Opens the folder like [`DirectoryStore::open`], with another clock and another random source for ETags.
@@ -69,8 +69,8 @@ impl DirectoryStore {
     /// As [`DirectoryStore::open`].
     pub fn open_with(
         path: impl Into<PathBuf>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
+        clock: Arc<dyn StorageClock>,
+        random: Arc<dyn StorageRandom>,
     ) -> Result<Self, StoreError> {
         let root = path.into();
         create_folder(&root).map_err(|error| busy(&root, &error))?;

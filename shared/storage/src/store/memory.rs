@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{ETag, Fetched, Listed, Object, ObjectStore, PutCondition, StoreError, check_key};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{StorageClock, SystemStorageClock};
 
 /// Objects in memory. Clones share them, so that several engines can use one bucket.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub struct MemoryStore {
 }
 
 struct Shared {
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn StorageClock>,
     objects: Mutex<Objects>,
 }
 
@@ -36,12 +36,12 @@ impl MemoryStore {
     /// Creates an empty store with the clock of the operating system.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(Arc::new(SystemClock::new()))
+        Self::with_clock(Arc::new(SystemStorageClock::new()))
     }
 
     /// Creates an empty store with another clock.
     #[must_use]
-    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(clock: Arc<dyn StorageClock>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 clock,

@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
 
-use crate::clock::Clock;
+use crate::clock::StorageClock;
 use crate::copy::replica::Replica;
 use crate::limits::HEAD_GETS_MAX;
 use crate::store::{Bucket, Fetched, StoreError};
@@ -48,7 +48,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    pub(crate) fn now(clock: &dyn Clock) -> Self {
+    pub(crate) fn now(clock: &dyn StorageClock) -> Self {
         Self {
             us: clock.monotonic_us(),
             unix_ms: clock.unix_ms(),
@@ -56,7 +56,7 @@ impl Moment {
     }
 
     /// Returns the larger age of both clocks. Milliseconds.
-    fn age_ms(&self, clock: &dyn Clock) -> u64 {
+    fn age_ms(&self, clock: &dyn StorageClock) -> u64 {
         let now = Self::now(clock);
         let passed_ms = now.us.saturating_sub(self.us).div_ceil(1_000);
         passed_ms.max(now.unix_ms.abs_diff(self.unix_ms))

@@ -11,12 +11,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bespoke_storage::clock::{Sleep, SystemClock};
+use bespoke_storage::clock::{Sleep, SystemStorageClock};
 use bespoke_storage::random::SeededRandom;
 use bespoke_storage::rusqlite::{self, Connection, OptionalExtension};
 use bespoke_storage::{
-    Clock, CommitId, Committed, DirectoryStore, ETag, Engine, Error, Fetched, Freshness, Listed, MemoryStore,
-    Migration, ObjectStore, Options, PutCondition, Random, StoreError,
+    CommitId, Committed, DirectoryStore, ETag, Engine, Error, Fetched, Freshness, Listed, MemoryStore, Migration,
+    ObjectStore, Options, PutCondition, StorageClock, StorageRandom, StoreError,
 };
 
 /// One table of counters.
@@ -198,7 +198,7 @@ impl VirtualClock {
     }
 }
 
-impl Clock for VirtualClock {
+impl StorageClock for VirtualClock {
     fn unix_ms(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
@@ -213,17 +213,17 @@ impl Clock for VirtualClock {
 }
 
 /// The system clock, fifty times as fast, so that waits, locks and deadlines take a fiftieth of their time.
-pub(crate) struct FastClock(SystemClock);
+pub(crate) struct FastClock(SystemStorageClock);
 
 impl FastClock {
     const TIMES: u64 = 50;
 
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(SystemClock::new()))
+        Arc::new(Self(SystemStorageClock::new()))
     }
 }
 
-impl Clock for FastClock {
+impl StorageClock for FastClock {
     fn unix_ms(&self) -> u64 {
         1_800_000_000_000 + self.monotonic_us() / 1_000
     }

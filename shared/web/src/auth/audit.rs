@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use bespoke_core::permission::Actor;
 use bespoke_database::Db;
-use bespoke_database::audit::{self, Act};
+use bespoke_database::audit::{self, NewAuditEntry};
 use http::request::Parts;
 use serde_json::{Value, json};
 
@@ -15,12 +15,12 @@ use crate::state::{Context, Session};
 /// An audit entry for an action. [`AuditEntry::record`] inserts it in the transaction of the action itself, so that the database contains
 /// both or neither.
 #[derive(Clone)]
-pub struct AuditEntry(Act);
+pub struct AuditEntry(NewAuditEntry);
 
 impl Context {
     /// Returns an entry for an action of that name, for example `users.update`.
     pub fn audit_entry(&self, action: &'static str) -> AuditEntry {
-        AuditEntry(Act {
+        AuditEntry(NewAuditEntry {
             uuid: self.random().uuid(),
             created_at: self.now(),
             action,

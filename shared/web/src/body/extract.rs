@@ -69,9 +69,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
 /// A document of YAML or JSON: an object, or a list of records. A body of another content type is an empty object.
 #[derive(Debug)]
-pub struct Document(Value);
+pub struct DocumentBody(Value);
 
-impl Document {
+impl DocumentBody {
     /// Returns the fields of the object. A list becomes the value of the field `list`.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Document {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Document {
+impl<S: Send + Sync> FromRequest<S> for DocumentBody {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Error> {

@@ -1,6 +1,6 @@
 //! The body of a request: size limits, decompression, and the JSON and YAML parsers.
 //!
-//! A handler takes [`Body`] (JSON) or [`Document`] (JSON or YAML) as its last argument. The extractor checks the announced length, reserves
+//! A handler takes [`Body`] (JSON) or [`DocumentBody`] (JSON or YAML) as its last argument. The extractor checks the announced length, reserves
 //! memory, reads the body within a deadline, decompresses it, and parses it. A parser checks its bounds before or while it parses, so that
 //! time and memory grow linearly with the body; `tests/linear.rs` of this crate counts the steps. The result is a [`JsonObject`], from which
 //! the modules of `content` take their fields.
@@ -15,6 +15,6 @@ mod json_object;
 mod parse;
 
 pub(crate) use extract::BodyLimit;
-pub use extract::{Body, Document};
+pub use extract::{Body, DocumentBody};
 pub use json_object::{JsonObject, truthy};
 pub(crate) use parse::{Encoding, Format, yaml_cost};

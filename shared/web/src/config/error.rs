@@ -37,7 +37,7 @@ pub enum ConfigError {
         /// ARN or name of the secret.
         id: String,
         /// The reason.
-        source: bespoke_services::secrets::SecretError,
+        source: bespoke_services::secrets::SecretReadError,
     },
     /// `.env` cannot be read.
     #[error(".env: {0}")]

@@ -8,7 +8,7 @@ use super::error::ConfigError;
 
 /// A secret in AWS Secrets Manager that contains the passphrase.
 #[derive(Debug, Clone)]
-pub struct KeySecret {
+pub struct SecretLocation {
     /// ARN or name.
     pub id: String,
     /// The age at which the value is read again. Milliseconds.
@@ -17,7 +17,7 @@ pub struct KeySecret {
     pub aws: Aws,
 }
 
-impl KeySecret {
+impl SecretLocation {
     /// Reads the secret.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use bespoke_services::secrets::Secret;
 use super::environment::Environment;
 use super::error::{ConfigError, invalid};
 use super::key_file;
-use super::key_secret::KeySecret;
+use super::key_secret::SecretLocation;
 
 const ENC_KEY: &str = "BACKEND_ENC_KEY";
 const OLD_ENC_KEY: &str = "BACKEND_OLD_ENC_KEY";
@@ -30,7 +30,7 @@ impl Environment {
     ///
     /// # Errors
     /// [`ConfigError::Invalid`] if the settings also contain a passphrase.
-    pub fn key_secret(&self) -> Result<Option<KeySecret>, ConfigError> {
+    pub fn key_secret(&self) -> Result<Option<SecretLocation>, ConfigError> {
         let Some(id) = self.text(ENC_KEY_SECRET) else {
             return Ok(None);
         };
@@ -40,7 +40,7 @@ impl Environment {
             }
         }
         let max_age_s = self.number("BACKEND_ENC_KEY_MAX_AGE_S", DEFAULT_KEY_MAX_AGE_S)?;
-        Ok(Some(KeySecret {
+        Ok(Some(SecretLocation {
             id,
             max_age_ms: i64::try_from(max_age_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
             aws: self.aws("SECRETS_MANAGER"),

@@ -13,7 +13,7 @@
 //! | `values` | [`Config`], with one field for each value |
 //!
 //! This module depends on the modules whose settings it reads (`limits`, `client`, and the crates below). It must not open a connection, except
-//! for [`KeySecret::read`].
+//! for [`SecretLocation::read`].
 //!
 //! To add a setting, add a row to [`SETTINGS`], a field to [`Config`], and its parser to the file of its group. Then run
 //! `cargo run -q -- settings > docs/configuration.md`.
@@ -43,7 +43,7 @@ pub use contributions::Translators;
 pub(crate) use env_file::EnvFile;
 pub use environment::{Environment, Overrides};
 pub use error::ConfigError;
-pub use key_secret::KeySecret;
+pub use key_secret::SecretLocation;
 pub use keys::OldKeys;
 #[cfg(feature = "otlp")]
 pub(crate) use otel::{OTEL_PREFIX, OtelVariables};

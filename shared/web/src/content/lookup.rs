@@ -153,7 +153,7 @@ impl LookupQuery {
 
 impl Lookup {
     /// Returns the response for stored measurements.
-    pub fn answer(self, set: Option<SetSummary>, stored: Measurements) -> LookupResponse {
+    pub fn into_response(self, set: Option<SetSummary>, stored: Measurements) -> LookupResponse {
         let Self { design, units, only } = self;
         let warnings = measurement::check(&stored).into_iter().map(Into::into).collect();
         let check = design.as_ref().map(|design| DesignCheck::of(design, &stored));

@@ -9,7 +9,7 @@ use bespoke_services::secrets::Secret;
 use lambda_http::Error;
 use tokio::sync::Mutex;
 
-use crate::config::{Config, ConfigError, Environment, KeySecret};
+use crate::config::{Config, ConfigError, Environment, SecretLocation};
 use crate::state::{Context, Dependencies};
 
 /// An opened installation, and the entry that handles events with it.
@@ -31,7 +31,7 @@ pub(super) struct Process<T> {
 
 /// The secret with the passphrase.
 struct PassphraseSecret {
-    location: KeySecret,
+    location: SecretLocation,
     /// The last value. It is locked while the secret is read again.
     current: Mutex<SecretValue>,
 }
@@ -115,7 +115,7 @@ impl<T> Process<T> {
 
 impl PassphraseSecret {
     async fn read(
-        location: KeySecret,
+        location: SecretLocation,
         environment: &mut Environment,
         dependencies: &Dependencies,
     ) -> Result<Self, ConfigError> {

@@ -4,7 +4,7 @@
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use bespoke_database::{Shown, Stored};
+use bespoke_database::{CachedRecord, CachedResponse};
 use http::request::Parts;
 use http::{HeaderValue, header};
 use serde::Serialize;
@@ -35,23 +35,23 @@ impl ContentTag {
         // A cached response must not occupy more memory than it needs.
         let mut text = Bytes::from(text.into_boxed_slice());
         let tag = text.split_off(end);
-        TaggedBody(Shown { text, tag })
+        TaggedBody(CachedResponse { text, tag })
     }
 }
 
 /// A JSON body with its ETag.
 #[derive(Debug, Clone)]
-pub struct TaggedBody(Shown);
+pub struct TaggedBody(CachedResponse);
 
 impl TaggedBody {
     /// Returns the body that is cached with `record`, or creates and caches it. The body must depend on the record alone.
-    pub fn cached<T>(record: &Stored<T>, make: impl FnOnce() -> Self) -> Self {
-        Self(record.shown(|| make().0))
+    pub fn cached<T>(record: &CachedRecord<T>, make: impl FnOnce() -> Self) -> Self {
+        Self(record.response(|| make().0))
     }
 
     /// Returns the response.
-    pub fn answer(self, outcome: Outcome) -> Response {
-        let Shown { text, tag } = self.0;
+    pub fn into_response(self, outcome: Outcome) -> Response {
+        let CachedResponse { text, tag } = self.0;
         let mut response = json_text(outcome.status(), text);
         let tag = HeaderValue::from_maybe_shared(tag).expect("hexadecimal digits are visible ASCII");
         response.headers_mut().insert(header::ETAG, tag);
@@ -101,7 +101,7 @@ mod tests {
     fn only_the_content_is_compared() {
         let content = ContentTag::of(&"content");
         let sent = |text: &str| IfMatch(Some(text.to_owned()));
-        let on = |body: &str| content.on(&body).answer(Outcome::Success).headers()[header::ETAG].clone();
+        let on = |body: &str| content.on(&body).into_response(Outcome::Success).headers()[header::ETAG].clone();
         let tag = on("a link");
         let tag = tag.to_str().unwrap();
         assert_ne!(tag, on("another"));

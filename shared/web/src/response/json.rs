@@ -25,7 +25,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Returns `body` as JSON, with the status of this outcome.
-    pub fn answer(self, body: &impl Serialize) -> Response {
+    pub fn into_response(self, body: &impl Serialize) -> Response {
         json(self.status(), body)
     }
 

@@ -306,10 +306,7 @@ impl Context {
     ///
     /// # Errors
     /// 503 if too many jobs wait or run.
-    pub async fn compute<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Self) -> T + Send + 'static,
-    ) -> Result<T, Error> {
+    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> Result<T, Error> {
         let context = self.clone();
         self.0.workers.run(move || work(&context)).await
     }

@@ -14,21 +14,21 @@ use crate::keys::installation;
 const PROBLEMS_MAX: u32 = 100;
 
 /// A copy that was opened for reading.
-pub struct Snapshot {
+pub struct DatabaseCopy {
     connection: Connection,
     vault: Arc<Vault>,
 }
 
-impl Snapshot {
+impl DatabaseCopy {
     /// Opens a copy without an installation.
     ///
     /// # Errors
-    /// As [`crate::Database::open_snapshot`].
+    /// As [`crate::Database::open_copy`].
     pub fn open(file: &Path, vault: Arc<Vault>) -> Result<Self> {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let snapshot = Self { connection, vault };
-        snapshot.read(installation::check)?.ok_or(Error::OtherKeys)?;
-        Ok(snapshot)
+        let copy = Self { connection, vault };
+        copy.read(installation::check)?.ok_or(Error::OtherKeys)?;
+        Ok(copy)
     }
 
     /// Checks that the copy was not made while a backup was being restored.
@@ -77,7 +77,7 @@ impl Snapshot {
     }
 }
 
-impl Snapshot {
+impl DatabaseCopy {
     /// Returns the names of the tables to restore. A table follows those that it refers to.
     ///
     /// # Errors
