@@ -20,7 +20,7 @@ const OAUTH: &str = "oauth-init";
 /// The key for `data` that is not an object, because clients expect an object.
 const ODD_DATA: &str = "imported";
 
-pub(in crate::import) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut notes = Notes::default();
     let email = fields.sealed_address("email")?;
     if email.is_empty() {
@@ -74,7 +74,7 @@ pub(in crate::import) fn user(fields: &Fields<'_>) -> Result<Converted, Problem>
     }))
 }
 
-pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let level = fields.integer_or("level", 0)?;
     let secret = ImportedHash::parse(&fields.text("secret")?).ok_or("secret: is not a hash")?;
     let key = ApiKey {
@@ -100,7 +100,7 @@ pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Probl
     Ok(Converted::of(Record::ApiKey(Box::new(key))))
 }
 
-pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let kind = fields.text("type")?;
     if kind == OAUTH {
         return Ok(Converted::skipped(
@@ -141,7 +141,7 @@ pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, 
     }))))
 }
 
-pub(in crate::import) fn subscriber(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn subscriber(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut notes = Notes::default();
     let email = fields.sealed_address("email")?;
     if email.is_empty() {

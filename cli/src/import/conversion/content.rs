@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::converted::Converted;
 use super::fields::{Fields, Problem, text_of};
 
-pub(in crate::import) fn set(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn set(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let created_at = fields.moment("createdAt")?;
     let (measies, note) = measurements(fields.sealed_json("measies")?);
     let set = MeasurementSet {
@@ -38,7 +38,7 @@ pub(in crate::import) fn set(fields: &Fields<'_>) -> Result<Converted, Problem> 
     Ok(Converted::noted(Record::Set(Box::new(set)), note))
 }
 
-pub(in crate::import) fn pattern(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn pattern(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let created_at = fields.moment("createdAt")?;
     let pattern = Pattern {
         id: fields.id("id")?,
@@ -60,7 +60,7 @@ pub(in crate::import) fn pattern(fields: &Fields<'_>) -> Result<Converted, Probl
     Ok(Converted::of(Record::Pattern(Box::new(pattern))))
 }
 
-pub(in crate::import) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let url = fields.text("url")?;
     if !is_link(&url) {
         return Err("url: is not a link to a page".to_owned());
@@ -79,7 +79,7 @@ pub(in crate::import) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Prob
     Ok(Converted::of(Record::Bookmark(Box::new(bookmark))))
 }
 
-pub(in crate::import) fn curated_set(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn curated_set(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let created_at = fields.moment("createdAt")?;
     let (measies, note) = measurements(fields.json("measies")?);
     let set = CuratedSet {
@@ -97,7 +97,7 @@ pub(in crate::import) fn curated_set(fields: &Fields<'_>) -> Result<Converted, P
     Ok(Converted::noted(Record::CuratedSet(Box::new(set)), note))
 }
 
-pub(in crate::import) fn option_pack(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn option_pack(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let created_at = fields.moment("createdAt")?;
     let Value::Object(options) = or_empty(fields.json("options")?) else {
         return Err("options: is not an object".to_owned());
