@@ -22,7 +22,7 @@ const ODD_DATA: &str = "imported";
 
 /// Converts an account. Only the columns that identify it, `id` and `email`, can cause its rejection; all others are repaired, because a rejected
 /// account loses its sets and patterns, too.
-pub(in crate::import) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let id = fields.id("id")?;
     let email = fields.sealed_address("email")?;
@@ -117,7 +117,7 @@ fn username(fields: &Fields<'_>, id: i64, repairs: &mut Repairs) -> String {
     name
 }
 
-pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn api_key(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let level = fields.integer_or("level", 0)?;
     let (created_at, _) = repairs.moments(fields);
@@ -145,7 +145,7 @@ pub(in crate::import) fn api_key(fields: &Fields<'_>) -> Result<Converted, Probl
     Ok(repairs.with(Record::ApiKey(Box::new(key))))
 }
 
-pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn confirmation(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let kind = fields.text("type")?;
     if kind == OAUTH {
         return Ok(Converted::skipped(
@@ -186,7 +186,7 @@ pub(in crate::import) fn confirmation(fields: &Fields<'_>) -> Result<Converted, 
     }))))
 }
 
-pub(in crate::import) fn subscriber(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn subscriber(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let email = fields.sealed_address("email")?;
     if email.is_empty() {

@@ -19,7 +19,7 @@ use super::fields::{Fields, Problem, text_of};
 /// The name of a record whose name cannot be read.
 const UNNAMED: &str = "--";
 
-pub(in crate::import) fn set(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn set(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let (created_at, updated_at) = repairs.moments(fields);
     let measies = measurements(fields.sealed_json("measies")?, &mut repairs);
@@ -42,7 +42,7 @@ pub(in crate::import) fn set(fields: &Fields<'_>) -> Result<Converted, Problem> 
     Ok(repairs.with(Record::Set(Box::new(set))))
 }
 
-pub(in crate::import) fn pattern(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn pattern(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let (created_at, updated_at) = repairs.moments(fields);
     let pattern = Pattern {
@@ -69,7 +69,7 @@ pub(in crate::import) fn pattern(fields: &Fields<'_>) -> Result<Converted, Probl
     Ok(repairs.with(Record::Pattern(Box::new(pattern))))
 }
 
-pub(in crate::import) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let url = fields.text("url")?;
     if !is_link(&url) {
@@ -89,7 +89,7 @@ pub(in crate::import) fn bookmark(fields: &Fields<'_>) -> Result<Converted, Prob
     Ok(repairs.with(Record::Bookmark(Box::new(bookmark))))
 }
 
-pub(in crate::import) fn curated_set(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn curated_set(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let (created_at, updated_at) = repairs.moments(fields);
     let measies = measurements(fields.json("measies")?, &mut repairs);
@@ -108,7 +108,7 @@ pub(in crate::import) fn curated_set(fields: &Fields<'_>) -> Result<Converted, P
     Ok(repairs.with(Record::CuratedSet(Box::new(set))))
 }
 
-pub(in crate::import) fn option_pack(fields: &Fields<'_>) -> Result<Converted, Problem> {
+pub(crate) fn option_pack(fields: &Fields<'_>) -> Result<Converted, Problem> {
     let mut repairs = Repairs::default();
     let (created_at, updated_at) = repairs.moments(fields);
     let Value::Object(options) = or_empty(fields.json("options")?) else {

@@ -8,24 +8,24 @@ use super::fields::{Fields, Problem};
 
 /// The result of converting a row: its record, if it has one, and issues to report.
 #[derive(Debug)]
-pub(in crate::import) struct Converted {
-    pub(in crate::import) record: Option<Record>,
-    pub(in crate::import) notes: Vec<(Verdict, String)>,
+pub(crate) struct Converted {
+    pub(crate) record: Option<Record>,
+    pub(crate) notes: Vec<(Verdict, String)>,
 }
 
 impl Converted {
-    pub(in crate::import) fn of(record: Record) -> Self {
+    pub(crate) fn of(record: Record) -> Self {
         Self {
             record: Some(record),
             notes: Vec::new(),
         }
     }
 
-    pub(in crate::import) fn skipped(why: &str) -> Self {
+    pub(crate) fn skipped(why: &str) -> Self {
         Self::without(Verdict::Skipped, why.to_owned())
     }
 
-    pub(in crate::import) fn without(verdict: Verdict, why: String) -> Self {
+    pub(crate) fn without(verdict: Verdict, why: String) -> Self {
         Self {
             record: None,
             notes: vec![(verdict, why)],
@@ -35,16 +35,16 @@ impl Converted {
 
 /// Repairs of a row, which the report lists.
 #[derive(Default)]
-pub(in crate::import) struct Repairs(Vec<(Verdict, String)>);
+pub(crate) struct Repairs(Vec<(Verdict, String)>);
 
 impl Repairs {
     /// Adds a repair: the column, its problem, and the consequence.
-    pub(in crate::import) fn add(&mut self, repair: impl Into<String>) {
+    pub(crate) fn add(&mut self, repair: impl Into<String>) {
         self.0.push((Verdict::Changed, repair.into()));
     }
 
     /// Returns the value of a column. If it has a problem, reports that and returns `replacement`, which `description` describes.
-    pub(in crate::import) fn value<T>(&mut self, read: Result<T, Problem>, replacement: T, description: &str) -> T {
+    pub(crate) fn value<T>(&mut self, read: Result<T, Problem>, replacement: T, description: &str) -> T {
         read.unwrap_or_else(|problem| {
             self.add(format!("{problem}; it was changed to {description}"));
             replacement
@@ -52,12 +52,12 @@ impl Repairs {
     }
 
     /// Returns an optional time, which is removed if it has a problem.
-    pub(in crate::import) fn maybe_moment(&mut self, fields: &Fields<'_>, name: &str) -> Option<Timestamp> {
+    pub(crate) fn maybe_moment(&mut self, fields: &Fields<'_>, name: &str) -> Option<Timestamp> {
         self.value(fields.maybe_moment(name), None, "nothing")
     }
 
     /// Returns the times of creation and of the last change. If only one is valid, it replaces the other one.
-    pub(in crate::import) fn moments(&mut self, fields: &Fields<'_>) -> (Timestamp, Timestamp) {
+    pub(crate) fn moments(&mut self, fields: &Fields<'_>) -> (Timestamp, Timestamp) {
         let updated_at = self.maybe_moment(fields, "updatedAt");
         let (other, description) = match updated_at {
             Some(moment) => (moment, "updatedAt"),
@@ -68,13 +68,13 @@ impl Repairs {
     }
 
     /// Returns the UUID of the row.
-    pub(in crate::import) fn uuid(&mut self, fields: &Fields<'_>) -> Uuid {
+    pub(crate) fn uuid(&mut self, fields: &Fields<'_>) -> Uuid {
         let new = fields.context.random.uuid();
         self.value(fields.uuid_or_new(), new, "a new one")
     }
 
     /// Returns the record with the repairs.
-    pub(in crate::import) fn with(self, record: Record) -> Converted {
+    pub(crate) fn with(self, record: Record) -> Converted {
         Converted {
             record: Some(record),
             notes: self.0,

@@ -8,25 +8,25 @@ use uuid::Uuid;
 use crate::import::legacy_cipher::LegacyCipher;
 
 /// The reason why a row cannot be stored: the column and its problem.
-pub(in crate::import) type Problem = String;
+pub(crate) type Problem = String;
 
 /// Values that every row needs.
-pub(in crate::import) struct RowContext<'a> {
-    pub(in crate::import) cipher: &'a LegacyCipher,
-    pub(in crate::import) random: &'a dyn Random,
+pub(crate) struct RowContext<'a> {
+    pub(crate) cipher: &'a LegacyCipher,
+    pub(crate) random: &'a dyn Random,
     /// The instance to which imported API keys belong.
-    pub(in crate::import) instance: &'a str,
+    pub(crate) instance: &'a str,
 }
 
 /// One row. A missing column is NULL, because some columns exist in only one of the schemas.
-pub(in crate::import) struct Fields<'a> {
-    pub(in crate::import) columns: &'a [String],
-    pub(in crate::import) cells: &'a [Cell],
-    pub(in crate::import) context: &'a RowContext<'a>,
+pub(crate) struct Fields<'a> {
+    pub(crate) columns: &'a [String],
+    pub(crate) cells: &'a [Cell],
+    pub(crate) context: &'a RowContext<'a>,
 }
 
 /// Returns the value of a column. Text that is not valid UTF-8 becomes bytes.
-pub(in crate::import) fn cell(value: ValueRef<'_>) -> Cell {
+pub(crate) fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Integer(number),
@@ -40,7 +40,7 @@ pub(in crate::import) fn cell(value: ValueRef<'_>) -> Cell {
 }
 
 /// Returns an id in readable form.
-pub(in crate::import) fn shown(cell: &Cell) -> String {
+pub(crate) fn shown(cell: &Cell) -> String {
     match cell {
         Cell::Integer(number) => number.to_string(),
         Cell::Text(text) => text.clone(),
@@ -55,7 +55,7 @@ impl Fields<'_> {
     }
 
     /// Returns an integer. A fraction is truncated, as in the legacy backend.
-    pub(in crate::import) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
+    pub(crate) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
         let odd = || format!("{name}: is not a number");
         match self.cell(name) {
             Cell::Null => Ok(None),
@@ -69,16 +69,16 @@ impl Fields<'_> {
         }
     }
 
-    pub(in crate::import) fn integer_or(&self, name: &str, default: i64) -> Result<i64, Problem> {
+    pub(crate) fn integer_or(&self, name: &str, default: i64) -> Result<i64, Problem> {
         Ok(self.maybe_integer(name)?.unwrap_or(default))
     }
 
-    pub(in crate::import) fn id(&self, name: &str) -> Result<i64, Problem> {
+    pub(crate) fn id(&self, name: &str) -> Result<i64, Problem> {
         let id = self.maybe_integer(name)?.ok_or_else(|| format!("{name}: is missing"))?;
         (id > 0).then_some(id).ok_or_else(|| format!("{name}: is not positive"))
     }
 
-    pub(in crate::import) fn flag_or(&self, name: &str, default: bool) -> Result<bool, Problem> {
+    pub(crate) fn flag_or(&self, name: &str, default: bool) -> Result<bool, Problem> {
         if let Cell::Text(text) = self.cell(name)
             && let Ok(flag) = text.parse()
         {
@@ -87,7 +87,7 @@ impl Fields<'_> {
         Ok(self.integer_or(name, default.into())? != 0)
     }
 
-    pub(in crate::import) fn maybe_text(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub(crate) fn maybe_text(&self, name: &str) -> Result<Option<String>, Problem> {
         match self.cell(name) {
             Cell::Null => Ok(None),
             Cell::Text(text) => Ok(Some(text.clone())),
@@ -98,12 +98,12 @@ impl Fields<'_> {
     }
 
     /// Returns a text, which is empty if the column is NULL.
-    pub(in crate::import) fn text(&self, name: &str) -> Result<String, Problem> {
+    pub(crate) fn text(&self, name: &str) -> Result<String, Problem> {
         Ok(self.maybe_text(name)?.unwrap_or_default())
     }
 
     /// Returns a timestamp, which is stored in milliseconds or as a text of SQLite or JavaScript.
-    pub(in crate::import) fn maybe_moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+    pub(crate) fn maybe_moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let ms = match self.cell(name) {
             Cell::Text(text) => Some(moment_of(text).ok_or_else(|| format!("{name}: is not a date"))?),
             _ => self.maybe_integer(name)?,
@@ -113,16 +113,16 @@ impl Fields<'_> {
         Ok(Some(Timestamp::from_millis(ms)))
     }
 
-    pub(in crate::import) fn moment(&self, name: &str) -> Result<Timestamp, Problem> {
+    pub(crate) fn moment(&self, name: &str) -> Result<Timestamp, Problem> {
         self.maybe_moment(name)?.ok_or_else(|| format!("{name}: is missing"))
     }
 
-    pub(in crate::import) fn uuid(&self, name: &str) -> Result<Uuid, Problem> {
+    pub(crate) fn uuid(&self, name: &str) -> Result<Uuid, Problem> {
         Uuid::try_parse(&self.text(name)?).map_err(|_| format!("{name}: is not a UUID"))
     }
 
     /// Returns the UUID of the row, or a new one if it has none, as in the schema of 2023.
-    pub(in crate::import) fn uuid_or_new(&self) -> Result<Uuid, Problem> {
+    pub(crate) fn uuid_or_new(&self) -> Result<Uuid, Problem> {
         match self.cell("uuid") {
             Cell::Null => Ok(self.context.random.uuid()),
             Cell::Text(text) if text.is_empty() => Ok(self.context.random.uuid()),
@@ -131,18 +131,18 @@ impl Fields<'_> {
     }
 
     /// Decrypts a column.
-    pub(in crate::import) fn sealed(&self, name: &str) -> Result<Value, Problem> {
+    pub(crate) fn sealed(&self, name: &str) -> Result<Value, Problem> {
         let opened = self.context.cipher.open(&self.text(name)?);
         opened.map_err(|error| format!("{name}: {error}"))
     }
 
     /// Decrypts a text.
-    pub(in crate::import) fn sealed_text(&self, name: &str) -> Result<String, Problem> {
+    pub(crate) fn sealed_text(&self, name: &str) -> Result<String, Problem> {
         Ok(text_of(self.sealed(name)?))
     }
 
     /// Decrypts an address, which the legacy backend may have encrypted twice.
-    pub(in crate::import) fn sealed_address(&self, name: &str) -> Result<String, Problem> {
+    pub(crate) fn sealed_address(&self, name: &str) -> Result<String, Problem> {
         match self.context.cipher.peel(self.sealed(name)?) {
             Value::String(address) => Ok(bespoke_core::validate::clean_email(&address)),
             _ => Err(format!("{name}: is not a text")),
@@ -150,7 +150,7 @@ impl Fields<'_> {
     }
 
     /// Decrypts a structure with one or two layers of JSON; null if the column is empty.
-    pub(in crate::import) fn sealed_json(&self, name: &str) -> Result<Value, Problem> {
+    pub(crate) fn sealed_json(&self, name: &str) -> Result<Value, Problem> {
         if self.text(name)?.trim() == "{}" {
             // The default of the column is not encrypted.
             return Ok(Value::Object(Map::new()));
@@ -163,7 +163,7 @@ impl Fields<'_> {
     }
 
     /// Returns a column of unencrypted JSON; null if it is empty or invalid.
-    pub(in crate::import) fn json(&self, name: &str) -> Result<Value, Problem> {
+    pub(crate) fn json(&self, name: &str) -> Result<Value, Problem> {
         let text = self.text(name)?;
         if text.is_empty() {
             return Ok(Value::Null);
@@ -173,7 +173,7 @@ impl Fields<'_> {
 }
 
 /// Returns a JSON value as text.
-pub(in crate::import) fn text_of(value: Value) -> String {
+pub(crate) fn text_of(value: Value) -> String {
     match value {
         Value::String(text) => text,
         Value::Null => String::new(),

@@ -5,23 +5,23 @@ use super::fields::{Fields, Problem};
 use super::{accounts, content};
 
 /// A table of the legacy database.
-pub(in crate::import) struct Table {
+pub(crate) struct Table {
     /// Its name.
-    pub(in crate::import) name: &'static str,
+    pub(crate) name: &'static str,
     /// The table of this project that keeps its integer ids.
-    pub(in crate::import) ours: Option<&'static str>,
+    pub(crate) ours: Option<&'static str>,
     /// Whether every schema has it.
-    pub(in crate::import) required: bool,
+    pub(crate) required: bool,
     /// Columns that every schema has.
     columns: &'static [&'static str],
     /// Known columns that may be missing.
     optional: &'static [&'static str],
-    pub(in crate::import) convert: fn(&Fields<'_>) -> Result<Converted, Problem>,
+    pub(crate) convert: fn(&Fields<'_>) -> Result<Converted, Problem>,
 }
 
 impl Table {
     /// Returns the missing columns and the unknown columns.
-    pub(in crate::import) fn compare<'a>(&self, found: &'a [String]) -> (Vec<&'static str>, Vec<&'a str>) {
+    pub(crate) fn compare<'a>(&self, found: &'a [String]) -> (Vec<&'static str>, Vec<&'a str>) {
         let missing = self.columns.iter().copied();
         let missing = missing.filter(|column| !found.iter().any(|found| found == column));
         let known = |column: &str| {
@@ -41,7 +41,7 @@ const TEXTS: [&str; 12] = [
     "notesUk",
 ];
 
-pub(in crate::import) const TABLES: [Table; 9] = [
+pub(crate) const TABLES: [Table; 9] = [
     Table {
         name: "User",
         ours: Some("users"),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bespoke_core::entity::image::ImageId;
 use bespoke_storage::{Fetched, ObjectStore, PutCondition, StoreError};
 
-use super::{Image, ImageError, ImageStore};
+use super::picture::{Image, ImageError, ImageStore};
 
 /// Stores each image as the object `images/<id>`.
 pub(super) struct BucketImages(Arc<dyn ObjectStore>);

@@ -7,7 +7,7 @@ use bespoke_core::entity::image::ImageId;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, StatusCode};
 
-use super::{Image, ImageError, ImageStore};
+use super::picture::{Image, ImageError, ImageStore};
 use crate::Token;
 use crate::http::{CallError, CallResponse, Http, send};
 

@@ -13,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, Response, Url};
 use tracing::Instrument as _;
 
-use super::ImageError;
+use super::picture::ImageError;
 use super::prepare::MAX_SOURCE_BYTES;
 use crate::http;
 

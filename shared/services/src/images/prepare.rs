@@ -10,7 +10,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError as CodecError, ImageFormat, ImageReader, Limits};
 
-use super::{Image, ImageError};
+use super::picture::{Image, ImageError};
 
 /// The largest file that is accepted, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 5 * 1024 * 1024;

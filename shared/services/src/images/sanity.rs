@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Image, ImageError, ImageStore};
+use super::picture::{Image, ImageError, ImageStore};
 use crate::Token;
 use crate::http::{CallError, Http, send};
 
