@@ -211,7 +211,7 @@ impl App {
         let mail = self.mails().pop().expect("a mail");
         let query = mail.split_once("?id=").expect("a link").1;
         let (id, rest) = query.split_once("&check=").expect("a check");
-        let check = rest.lines().next().unwrap_or_default();
+        let check = rest.split(['&', '\r', '\n']).next().unwrap_or_default();
         secrets::plant(id);
         secrets::plant(check);
         (id.to_owned(), check.to_owned())

@@ -56,7 +56,7 @@ fn after_line(text: &str) -> &str {
     text.split_once('\n').map_or("", |(_, rest)| rest)
 }
 
-/// Splits a text after `NAME=` or `NAME: `, with or without `export`. Returns the name and the rest.
+/// Splits a text after `NAME=` or after `NAME:` and a blank or line break, with or without `export`. Returns the name and the rest.
 fn name(text: &str) -> Option<(&str, &str)> {
     let exported = text.strip_prefix("export").filter(|rest| rest.starts_with(is_blank));
     let exported = exported.map(|rest| rest.trim_start_matches(is_blank));
@@ -67,7 +67,7 @@ fn plain_name(text: &str) -> Option<(&str, &str)> {
     let is_other = |character: char| !(character.is_ascii_alphanumeric() || "_.-".contains(character));
     let (name, rest) = text.split_at(text.find(is_other)?);
     let equals = rest.trim_start_matches(is_blank).strip_prefix('=');
-    let colon = || rest.strip_prefix(':').filter(|rest| rest.starts_with(is_blank));
+    let colon = || rest.strip_prefix(':')?.strip_prefix(is_blank);
     let value = equals.or_else(colon)?;
     (!name.is_empty()).then_some((name, value))
 }
@@ -140,6 +140,7 @@ mod tests {
             ("A = b c ", "b c"),
             ("export A=b", "b"),
             ("A: b", "b"),
+            ("A:\nb", "b"),
             ("  A=pa$$word${B}$", "pa$$word${B}$"),
             ("A=Bespoke <a@example.org>", "Bespoke <a@example.org>"),
             ("A=b#c", "b"),
