@@ -1,4 +1,4 @@
-//! `GET /metrics` under `bespoke serve`.
+//! `GET /metrics` under `bespoke serve`: its content, that only loopback clients get it, and how to turn it off.
 
 use bespoke_tests::support::Server;
 use serde_json::Value;
@@ -29,6 +29,7 @@ fn metrics_are_counted_and_served_to_loopback_only() {
     ] {
         assert!(text.lines().any(|known| known == line), "{line} in {text}");
     }
+    // The sign-up and its confirmation commit at least twice.
     let commits = text
         .lines()
         .find_map(|line| line.strip_prefix("bespoke_commits_total "));
@@ -36,6 +37,7 @@ fn metrics_are_counted_and_served_to_loopback_only() {
         commits.is_some_and(|count| count.parse::<u32>().unwrap() >= 2),
         "{text}"
     );
+    // A request with any proxy header did not come directly from loopback, whatever address it names.
     for forwarded in [
         "X-Forwarded-For: 203.0.113.7\r\n",
         "x-real-ip: 127.0.0.1\r\n",

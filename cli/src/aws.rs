@@ -48,8 +48,8 @@ impl MachineSettings {
         }
     }
 
-    /// Adds the settings that the environment variables do not contain.
-    fn complete(&self, aws: &mut Aws) {
+    /// Fills in the settings that the environment variables do not contain.
+    fn fill_in_missing(&self, aws: &mut Aws) {
         let region = || self.region.as_ref().map(ToString::to_string);
         aws.region = aws.region.take().or_else(region);
         aws.endpoint = aws.endpoint.take().or_else(|| self.endpoint.clone());
@@ -57,8 +57,8 @@ impl MachineSettings {
     }
 }
 
-/// Adds the AWS settings that the environment variables do not contain, if the configuration uses AWS.
-pub(crate) async fn complete(config: &mut Config) {
+/// Fills in the AWS settings that the environment variables do not contain, if the configuration uses AWS.
+pub(crate) async fn fill_in_missing_settings(config: &mut Config) {
     let ses = match &mut config.mail.transport {
         MailTransport::Ses(ses) => Some(ses),
         _ => None,
@@ -67,7 +67,7 @@ pub(crate) async fn complete(config: &mut Config) {
         return;
     }
     let found = MachineSettings::look().await;
-    found.complete(&mut config.aws);
+    found.fill_in_missing(&mut config.aws);
     if let Some(ses) = ses {
         ses.endpoint = ses.endpoint.take().or_else(|| found.endpoint.clone());
         ses.access = found.access;
@@ -78,9 +78,9 @@ pub(crate) async fn complete(config: &mut Config) {
 ///
 /// # Errors
 /// [`ConfigError`] if the secret cannot be read.
-pub(crate) async fn read_key(environment: &mut Environment, now: Timestamp) -> Result<(), ConfigError> {
+pub(crate) async fn read_passphrase_secret(environment: &mut Environment, now: Timestamp) -> Result<(), ConfigError> {
     if let Some(mut secret) = environment.key_secret()? {
-        MachineSettings::look().await.complete(&mut secret.aws);
+        MachineSettings::look().await.fill_in_missing(&mut secret.aws);
         environment.set_keys(&secret.read(now).await?);
     }
     Ok(())

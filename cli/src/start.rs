@@ -1,4 +1,6 @@
 //! Start-up of all commands: environment, configuration and database.
+//!
+//! An installation is a bucket with a database and its key file, as configured by the environment.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -11,26 +13,26 @@ use bespoke_web::{Config, Context, Dependencies, Overrides, logging};
 
 use crate::aws;
 
-/// The state of the installation that a command requires.
+/// The state of the configured installation that a command requires.
 #[derive(Clone, Copy)]
 pub(crate) enum Expect {
     /// A complete installation.
     Installation,
-    /// A complete installation, or none: then a new one is created.
+    /// A complete installation. If there is none, the command creates one.
     InstallationOrNone,
     /// An installation that may be incomplete because of an interrupted restore.
-    InstallationOrPart,
-    /// Any of these. For the restore itself.
+    InstallationOrIncomplete,
+    /// A complete installation, an incomplete one, or none. For a restore from a backup folder.
     Anything,
 }
 
 impl Expect {
-    fn begins(self) -> bool {
+    fn may_create(self) -> bool {
         matches!(self, Self::InstallationOrNone | Self::Anything)
     }
 
-    fn takes_part(self) -> bool {
-        matches!(self, Self::InstallationOrPart | Self::Anything)
+    fn accepts_incomplete(self) -> bool {
+        matches!(self, Self::InstallationOrIncomplete | Self::Anything)
     }
 }
 
@@ -46,29 +48,29 @@ pub(crate) async fn open(environment: Environment, expect: Expect, announce: Opt
     let config = configuration(environment, expect, &dependencies).await?;
     dependencies.mailer = Some(bespoke_mail::mailer(&config.mail, announce)?);
     let store = config.store.to_string();
-    let opened = match expect.takes_part() {
+    let opened = match expect.accepts_incomplete() {
         true => Context::open_incomplete(config, dependencies).await,
         false => Context::open(config, dependencies).await,
     };
     opened.with_context(|| format!("cannot open the bucket {store}"))
 }
 
-/// Reads the configuration. Creates nothing if an installation is expected.
+/// Reads the configuration. Creates a missing key file only if the command may create an installation.
 ///
 /// # Errors
-/// Those of the configuration, and an error if a required installation does not exist.
+/// Configuration errors, and an error if a required installation does not exist.
 pub(crate) async fn configuration(
     mut environment: Environment,
     expect: Expect,
     dependencies: &Dependencies,
 ) -> Result<Config> {
-    if !expect.begins() {
-        environment.expect_key();
+    if !expect.may_create() {
+        environment.require_key_file();
     }
-    aws::read_key(&mut environment, dependencies.clock.now()).await?;
+    aws::read_passphrase_secret(&mut environment, dependencies.clock.now()).await?;
     let mut config = Config::load(environment, &*dependencies.random)?;
-    aws::complete(&mut config).await;
-    if !expect.begins() {
+    aws::fill_in_missing_settings(&mut config).await;
+    if !expect.may_create() {
         let store = &config.store;
         let found = store.has_database(&config.aws).await;
         ensure!(
@@ -79,7 +81,7 @@ pub(crate) async fn configuration(
     Ok(config)
 }
 
-/// Returns the environment of the process with the folder of the command line, and starts logging.
+/// Returns the process environment, with `--data` of the command line applied, and starts logging.
 pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
     let environment = Environment::read(Overrides {
         data_dir,
@@ -89,7 +91,7 @@ pub(crate) fn environment(data_dir: Option<PathBuf>) -> Environment {
     environment
 }
 
-/// Runs `work` on the installation of the environment, and closes it afterwards.
+/// Runs `work` on the configured installation, and closes its database afterwards.
 pub(crate) fn with_context<T>(
     data_dir: Option<PathBuf>,
     expect: Expect,
@@ -104,13 +106,13 @@ pub(crate) fn with_context<T>(
     })
 }
 
-/// Runs `work` on the database of the environment, which may have been created with other keys or be incomplete. For
-/// restores.
+/// Runs `work` on the database of the configured installation, which may be incomplete or created with other keys. For a
+/// restore of an earlier state of the same bucket.
 pub(crate) fn with_database<T>(data_dir: Option<PathBuf>, work: impl AsyncFnOnce(&Database) -> Result<T>) -> Result<T> {
     let environment = environment(data_dir);
     block_on(async {
         let dependencies = Dependencies::system();
-        let config = configuration(environment, Expect::InstallationOrPart, &dependencies).await?;
+        let config = configuration(environment, Expect::InstallationOrIncomplete, &dependencies).await?;
         let cannot_open = || format!("cannot open the bucket {}", config.store);
         let store = config.store.open(&config.aws).with_context(cannot_open)?;
         let vault = config.vault(dependencies.random);

@@ -85,7 +85,7 @@ async fn failed_mail(answer: ResponseTemplate) -> Value {
     let account = installation.function("account", "account", &[]).await;
     let body = json!({ "email": "jane@example.com", "language": "en" });
     let signup = event::event("POST", "/signup", "", &body);
-    super::installation::answer(&account, signup).await.expect(201);
+    super::installation::invoke(&account, signup).await.expect(201);
     let maintenance = maintenance_with_ses(&installation, &ses).await;
     maintenance.invoke(json!({ "tasks": ["mail"] })).await.unwrap();
     line_of(&maintenance, NOT_DELIVERED)
@@ -113,7 +113,7 @@ async fn failing_bucket_is_counted() {
     let installation = Installation::demonstration().await;
     let sets = installation.function("sets", "sets", &[]).await;
     let read = async || {
-        super::installation::answer(&sets, event::read("sets.read.key"))
+        super::installation::invoke(&sets, event::read("sets.read.key"))
             .await
             .status
     };

@@ -6,7 +6,7 @@ use bespoke_web::Gateway;
 use serde_json::{Value, json};
 
 use super::event::{event, read};
-use super::installation::{Installation, answer};
+use super::installation::{Installation, invoke};
 
 /// An event that the gateway sent to its default route.
 fn default_event(method: &str, path: &str, body: &Value) -> Value {
@@ -22,21 +22,21 @@ async fn default_route_rejects_routes_of_other_functions() {
     let all = installation.function("all", "all", &[]).await;
     let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
     for spelling in ["/Signup", "/signup/", "/SIGNUP/"] {
-        let moved = answer(&all, default_event("POST", spelling, &body)).await;
+        let moved = invoke(&all, default_event("POST", spelling, &body)).await;
         assert_eq!(
             (moved.status, moved.headers["location"].as_str()),
             (308, "/signup"),
             "{spelling}"
         );
     }
-    let refused = answer(&all, default_event("POST", "/signup", &body)).await;
+    let refused = invoke(&all, default_event("POST", "/signup", &body)).await;
     assert_eq!(refused.status, 404, "the gateway has a route for that path");
-    let health = answer(&all, default_event("GET", "/healthz", &Value::Null)).await;
+    let health = invoke(&all, default_event("GET", "/healthz", &Value::Null)).await;
     assert_eq!(health.status, 200);
     let mut signup = event("POST", "/signup", "", &body);
     signup["routeKey"] = json!("ANY /signup");
     signup["requestContext"]["routeKey"] = json!("ANY /signup");
-    answer(&all, signup).await.expect(201);
+    invoke(&all, signup).await.expect(201);
 }
 
 #[tokio::test]
@@ -47,8 +47,8 @@ async fn scheduled_tasks_run_and_requests_are_counted() {
     let tasks: Vec<_> = done.as_array().unwrap().iter().map(|done| &done["task"]).collect();
     assert_eq!(tasks, ["usage", "compact"]);
     all.invoke(json!({ "tasks": ["everything"] })).await.unwrap_err();
-    answer(&all, read("sets.read.key")).await.expect(200);
-    answer(&all, default_event("GET", "/healthz", &Value::Null))
+    invoke(&all, read("sets.read.key")).await.expect(200);
+    invoke(&all, default_event("GET", "/healthz", &Value::Null))
         .await
         .expect(200);
     let log = all.log();
@@ -63,7 +63,7 @@ async fn unknown_event_is_an_error_and_the_process_survives() {
     let all = installation.function("all", "all", &[]).await;
     all.invoke(json!({ "hello": "world" })).await.unwrap_err();
     all.invoke(json!(null)).await.unwrap_err();
-    let health = answer(&all, default_event("GET", "/healthz", &Value::Null)).await;
+    let health = invoke(&all, default_event("GET", "/healthz", &Value::Null)).await;
     assert_eq!(health.status, 200);
 }
 

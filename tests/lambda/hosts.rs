@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::json;
 
 use super::event::event;
-use super::installation::{Installation, answer};
+use super::installation::{Installation, invoke};
 
 /// Random requests that are compared.
 const REQUESTS: usize = 300;
@@ -86,7 +86,7 @@ const BODIES: [&str; 5] = [
     "a: [1",
     "[1, 2]",
 ];
-/// Stages in the path of an event. The default one is not in the path.
+/// API Gateway stages. Every stage except `$default` prefixes the path.
 const STAGES: [&str; 3] = ["$default", "prod", "sets"];
 
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl RandomRequest {
             made["requestContext"]["http"]["path"] = path.clone().into();
             made["rawPath"] = path.into();
         }
-        // The function that serves all routes gets the default route only for paths without a route of their own.
+        // API Gateway uses `$default` only for requests that match no other route.
         made["routeKey"] = "ANY /{proxy+}".into();
         made["requestContext"]["routeKey"] = made["routeKey"].clone();
         if !self.body.is_empty() {
@@ -190,13 +190,14 @@ async fn random_requests_get_the_same_response_from_both_hosts() {
     ];
     let serve = copies[0].serve(settings).await;
     let settings = &[settings.as_slice(), &[("BACKEND_URL", &serve.url)]].concat();
-    let lambda = copies[1].function("all", "a", settings).await;
+    let lambda = copies[1].function("all", "cache-a", settings).await;
     let (mut runner, requests) = (TestRunner::deterministic(), any_request());
     let mut statuses = BTreeMap::new();
     for _ in 0..REQUESTS {
         let request = requests.new_tree(&mut runner).unwrap().current();
+        // `masked` replaces ids, times and tokens by placeholders.
         let served = serve.send(&request.http()).await.masked();
-        let answered = answer(&lambda, request.event()).await.masked();
+        let answered = invoke(&lambda, request.event()).await.masked();
         assert_eq!(
             answered, served,
             "the function on the left, serve on the right: {request:?}"

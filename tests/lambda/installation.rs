@@ -218,8 +218,8 @@ impl Serve {
     }
 }
 
-/// The function's response to an event.
-pub(super) async fn answer(function: &Function, event: Value) -> Answer {
+/// Invokes the function with an event and returns its response.
+pub(super) async fn invoke(function: &Function, event: Value) -> Answer {
     let answer = function.invoke(event).await.unwrap_or_else(|error| panic!("{error}"));
     Answer::from_function(&answer)
 }
@@ -233,7 +233,7 @@ pub(super) async fn call(
     body: &Value,
     status: u16,
 ) -> Value {
-    answer(function, event(method, path, token, body)).await.expect(status)
+    invoke(function, event(method, path, token, body)).await.expect(status)
 }
 
 /// Signs up and confirms over the function `account`; returns the token.

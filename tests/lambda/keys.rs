@@ -6,7 +6,7 @@ use wiremock::matchers::body_partial_json;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::event::event;
-use super::installation::{Installation, answer, call, signed_up};
+use super::installation::{Installation, call, invoke, signed_up};
 
 const FIRST: &str = "the first passphrase";
 const SECOND: &str = "the second passphrase";
@@ -80,7 +80,7 @@ async fn rotation_of_the_passphrase_needs_no_deployment() {
     // The late function decrypts rows of the next passphrase.
     let mut read = event("GET", &format!("/sets/{}/key", made["set"]["id"]), "", none);
     read["headers"]["authorization"] = key.authorization().into();
-    let read = answer(&late, read).await.expect(200);
+    let read = invoke(&late, read).await.expect(200);
     assert_eq!(read["set"]["name"], "two");
     let users = installation.bespoke(&["user", "list", "--json"], &settings, None).await;
     assert_eq!((users.code, users.stderr.as_str()), (Some(0), ""));

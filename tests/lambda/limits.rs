@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::event::{event, read};
-use super::installation::{Installation, answer};
+use super::installation::{Installation, invoke};
 use super::invoke::printed;
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn path_in_any_letter_case_reaches_its_function() {
     ] {
         let mut moved = event("POST", sent, "", &json!({}));
         moved["rawQueryString"] = query.into();
-        let answer = answer(&info, moved).await;
+        let answer = invoke(&info, moved).await;
         assert_eq!(
             (answer.status, answer.headers["location"].as_str()),
             (308, location),
@@ -33,14 +33,14 @@ async fn path_in_any_letter_case_reaches_its_function() {
         );
     }
     for unknown in ["/nobody/knows", "//evil.example/x", "/", "/console/"] {
-        let answer = answer(&info, event("GET", unknown, "", &Value::Null)).await;
+        let answer = invoke(&info, event("GET", unknown, "", &Value::Null)).await;
         assert_eq!(
             (answer.status, answer.headers.get("location")),
             (404, None),
             "{unknown}"
         );
     }
-    let preflight = answer(&info, event("OPTIONS", "/Sets/1/key", "", &Value::Null)).await;
+    let preflight = invoke(&info, event("OPTIONS", "/Sets/1/key", "", &Value::Null)).await;
     assert_eq!(preflight.status, 204);
 }
 
@@ -51,7 +51,7 @@ async fn query_with_unencoded_characters_is_parsed() {
     let mut odd = event("GET", "/healthz", "", &Value::Null);
     odd["rawQueryString"] = sent.clone();
     let info = installation.function("info", "info", &[]).await;
-    assert_eq!(answer(&info, odd).await.status, 200);
+    assert_eq!(invoke(&info, odd).await.status, 200);
     let mut lookup = read("sets.lookup.key");
     lookup["rawQueryString"] = sent;
     let refused = printed(&installation, &["invoke", "-"], &[], Some(&lookup))
@@ -65,7 +65,7 @@ async fn body_above_the_invocation_limit_is_refused() {
     let installation = Installation::empty();
     let account = installation.function("account", "account", &[]).await;
     let call = async |method: &str, path: &str, token: &str, body: &Value, status| {
-        answer(&account, event(method, path, token, body)).await.expect(status)
+        invoke(&account, event(method, path, token, body)).await.expect(status)
     };
     let body = json!({ "email": "jane@freesewing.dev", "language": "en", "test": true });
     let signup = call("POST", "/signup", "", &body, 201).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::event::{SAMPLES, SCHEDULES, folder, read};
-use super::installation::{Installation, answer};
+use super::installation::{Installation, invoke};
 
 #[tokio::test]
 async fn counts_of_an_ended_process_are_applied() {
@@ -14,7 +14,7 @@ async fn counts_of_an_ended_process_are_applied() {
         .find(|sample| sample.name == "apikeys.whoami.key")
         .unwrap();
     for _ in 0..3 {
-        answer(&function, sample.event()).await.expect(200);
+        invoke(&function, sample.event()).await.expect(200);
     }
     assert!(function.terminate().await.status.success());
 
@@ -37,7 +37,7 @@ async fn counts_of_an_ended_process_are_applied() {
         .iter()
         .find(|sample| sample.name == "apikeys.list.multiquery")
         .unwrap();
-    let list = answer(&function, list.event()).await.expect(200);
+    let list = invoke(&function, list.event()).await.expect(200);
     // The three calls, and this one.
     assert_eq!(list["apikeys"][0]["calls"], 4);
     assert!(list["apikeys"][0]["lastSeen"].is_string());

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::event::{SAMPLES, Sample};
-use super::installation::{Installation, Settings, answer};
+use super::installation::{Installation, Settings, invoke};
 use super::invoke::printed;
 
 /// The origin of a browser in the samples.
@@ -42,7 +42,7 @@ async fn compare(function: &str, origin: &Installation, settings: Settings<'_>, 
         if event["headers"].get("x-request-id").is_some() {
             assert_eq!(served.headers["x-request-id"], event["headers"]["x-request-id"]);
         }
-        let (served, answered) = (served.masked(), answer(&lambda, event.clone()).await.masked());
+        let (served, answered) = (served.masked(), invoke(&lambda, event.clone()).await.masked());
         assert_eq!(
             answered, served,
             "{}: the function on the left, serve on the right",

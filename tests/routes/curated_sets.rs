@@ -293,7 +293,7 @@ async fn unknown_curated_set_is_missing() {
         app.get(&format!("/curated-sets/{method}"))
             .send()
             .await
-            .expect_error(404, "notFound");
+            .expect_error(405, "methodNotAllowed");
     }
 }
 

@@ -64,9 +64,9 @@ impl Outside {
         outside
     }
 
-    async fn answers(&self, verb: &str, what: &str, answer: ResponseTemplate) {
+    async fn answers(&self, verb: &str, url_path: &str, answer: ResponseTemplate) {
         Mock::given(method(verb))
-            .and(path(what))
+            .and(path(url_path))
             .and(header("authorization", "Bearer secret"))
             .respond_with(answer)
             .mount(&self.github)

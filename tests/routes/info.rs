@@ -13,23 +13,30 @@ async fn health_covers_process_and_bucket() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_404_in_the_envelope() {
+async fn unknown_paths_are_404_and_other_methods_405_in_the_envelope() {
     let app = App::new().await;
     for (method, path) in [
         ("GET", "/nope"),
         ("POST", "/nope/jwt"),
-        ("PUT", "/sets/1/jwt"),
         ("GET", "/sets"),
         ("GET", "/sets/1"),
-        ("GET", "/signup"),
         ("GET", "//sets/jwt"),
         ("GET", "/sets//jwt"),
         ("GET", "/sets/jwt/more"),
-        ("TRACE", "/healthz"),
         ("GET", "/whoami"),
         ("GET", "/consent/key"),
         ("GET", "/.json"),
     ] {
         app.request(method, path).send().await.expect_error(404, "notFound");
+    }
+    for (method, path, allow) in [
+        ("PUT", "/sets/1/jwt", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("GET", "/signup", "OPTIONS, POST"),
+        ("TRACE", "/healthz", "GET, HEAD, OPTIONS"),
+        ("POST", "/Sets/1.JSON/", "GET, HEAD, OPTIONS"),
+    ] {
+        let response = app.request(method, path).send().await;
+        assert_eq!(response.header("allow"), allow, "{method} {path}");
+        response.expect_error(405, "methodNotAllowed");
     }
 }

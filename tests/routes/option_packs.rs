@@ -235,7 +235,7 @@ async fn unknown_option_pack_is_missing() {
         app.get(&format!("/option-packs/{method}"))
             .send()
             .await
-            .expect_error(404, "notFound");
+            .expect_error(405, "methodNotAllowed");
         app.get(&format!("/option-packs/{method}.json"))
             .send()
             .await

@@ -21,6 +21,14 @@ fn lists() -> [(&'static str, &'static str, Value); 4] {
     ]
 }
 
+/// Removes the numbers of calls, because each request of a list counts, too.
+fn without_calls(mut records: Vec<Value>) -> Vec<Value> {
+    for record in records.iter_mut().filter_map(Value::as_object_mut) {
+        record.shift_remove("calls");
+    }
+    records
+}
+
 async fn walk(app: &App, person: &Person, path: &str, name: &str, method: &str, id: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut after = String::new();
@@ -30,7 +38,7 @@ async fn walk(app: &App, person: &Person, path: &str, name: &str, method: &str, 
             .auth(person, method)
             .send()
             .await;
-        let part = part.expect_status(200)[name].as_array().unwrap().clone();
+        let part = without_calls(part.expect_status(200)[name].as_array().unwrap().clone());
         let Some(last) = part.last() else { return found };
         assert!(part.len() <= 2);
         after = format!("&after={}", last[id].to_string().trim_matches('"'));
@@ -59,7 +67,7 @@ async fn pages_make_the_complete_list() {
                 .send()
                 .await
                 .expect_status(200);
-            let whole = whole[name].as_array().unwrap().clone();
+            let whole = without_calls(whole[name].as_array().unwrap().clone());
             assert!(whole.len() >= 4);
             let ids: &[_] = if path == "/apikeys" {
                 &["id", "key"]

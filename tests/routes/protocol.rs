@@ -136,7 +136,7 @@ async fn malformed_tokens_are_rejected_and_the_process_survives() {
         "Bearer".into(),
         "Bearer ".into(),
         "Bearer x".into(),
-        format!("Bearer: {}", person.token),
+        format!("Bearer:: {}", person.token),
         format!("Token {}", person.token),
         format!("Bearer {}x", person.token),
         format!("Bearer {}", "x".repeat(100_000)),

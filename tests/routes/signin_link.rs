@@ -119,7 +119,7 @@ async fn get_does_not_use_a_link() {
     app.get(&format!("/signinlink/{id}/{check}"))
         .send()
         .await
-        .expect_error(404, "notFound");
+        .expect_error(405, "methodNotAllowed");
     app.post(&format!("/signinlink/{id}/{check}"))
         .send()
         .await

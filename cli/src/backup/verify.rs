@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     let began = SystemClock.now();
     let mut found = match &arguments.backup {
         Some(folder) => backup(folder, data_dir)?,
-        None => start::with_context(data_dir, Expect::InstallationOrPart, bucket)?,
+        None => start::with_context(data_dir, Expect::InstallationOrIncomplete, bucket)?,
     };
     found.took_ms = (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs();
     output::print(arguments.json, || found.as_json(), || found.print());
@@ -52,9 +52,9 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
 fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Verification> {
     let manifest = Manifest::read(folder)?;
     let (mut environment, dependencies) = (start::environment(data_dir), Dependencies::system());
-    environment.expect_key();
+    environment.require_key_file();
     start::block_on(async {
-        aws::read_key(&mut environment, dependencies.clock.now()).await?;
+        aws::read_passphrase_secret(&mut environment, dependencies.clock.now()).await?;
         let config = Config::load(environment, &*dependencies.random)?;
         let vault = Arc::new(config.vault(dependencies.random));
         look(&DatabaseCopy::open(&folder.join(DATABASE), vault)?, manifest.state)

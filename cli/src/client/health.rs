@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let environment = Environment::read(Overrides::default());
         let address = environment.address()?;
         let url = format!("http://{}{path}", reachable(address));
-        // Proxies of the environment are for requests to other hosts.
+        // Proxies from the environment variables are for requests to other hosts.
         let mut request = agent.get(&url).config().proxy(None).build();
         // The server refuses requests without the secret. The secret is never sent to the host of `--url`.
         if let Some(secret) = environment.origin_secret()? {

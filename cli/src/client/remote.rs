@@ -25,7 +25,7 @@ pub(crate) fn base_url(url: &str) -> Result<&str> {
     Ok(url.trim_end_matches('/'))
 }
 
-/// Returns the value of `Authorization` for the API key of the environment; `None` if there is none.
+/// Returns the value of `Authorization` for the API key from the environment variables; `None` if there is none.
 ///
 /// # Errors
 /// If it has no secret.

@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<Ex
     let environment = start::environment(data_dir);
     let findings = start::block_on(async {
         let dependencies = Dependencies::system();
-        let config = match start::configuration(environment, Expect::InstallationOrPart, &dependencies).await {
+        let config = match start::configuration(environment, Expect::InstallationOrIncomplete, &dependencies).await {
             Ok(config) => config,
             Err(error) => return Ok(vec![unusable(&error)]),
         };

@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
     /// head uses no buffers of hyper. Returns the reason of a refusal.
     ///
     /// # Errors
-    /// Those of the stream, and `UnexpectedEof` if the client disconnects before.
+    /// The errors of the stream, and `UnexpectedEof` if the client disconnects before.
     pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Refusal>>> {
         while self.first.is_empty() && self.passable == 0 {
             if self.refusal.is_some() {

@@ -161,7 +161,7 @@ impl Changes {
     /// Stores the changes.
     ///
     /// # Errors
-    /// Those of [`Self::check_permission`] and [`EmailChange::store`].
+    /// The errors of [`Self::check_permission`] and [`EmailChange::store`].
     pub(crate) fn store(&self, db: &Db<'_>, session: &Session, actor: Actor) -> Result<StoredChanges> {
         self.check_permission(actor)?;
         let id = actor.user_id;

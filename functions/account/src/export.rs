@@ -70,11 +70,11 @@ pub(crate) async fn export(caller: Caller<READ_ONLY>, session: Session) -> Resul
     });
     note.await?;
     if let Err(error) = session.put_export(name, file.into()).await {
-        let forget = session.write(move |db| {
+        let refund = session.write(move |db| {
             exports::delete(db, &name.to_string())?;
-            limits.discount_export(db, user_id, bytes, now)
+            limits.refund_export(db, user_id, bytes, now)
         });
-        forget.await?;
+        refund.await?;
         session.remove_leftovers().await;
         return Err(error);
     }

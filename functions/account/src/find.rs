@@ -39,7 +39,7 @@ struct FoundProfile {
 struct FoundProfiles {
     result: Outcome,
     /// The profiles by integer id.
-    profiles: BTreeMap<i64, FoundProfile>,
+    profiles: BTreeMap<String, FoundProfile>,
 }
 
 /// Find the profiles of users
@@ -60,7 +60,7 @@ pub(crate) async fn find(_: Caller<READ_SOME>, session: Session, body: Body) -> 
             username: user.username,
             avatar: user.ihash,
         };
-        (user.account_status.id, profile)
+        (user.account_status.id.to_string(), profile)
     });
     Ok(ok(&FoundProfiles {
         result: Outcome::Success,

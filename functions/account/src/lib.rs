@@ -37,7 +37,7 @@ use bespoke_web::{Error, JsonObject, Outcome, Result, Routes, Session, ok, route
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `account` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("account")
         .with(route!(signup::signup))

@@ -37,7 +37,7 @@ pub(crate) struct OpenAttempt {
 }
 
 impl Attempt {
-    /// Counts the attempt, unless the name is locked.
+    /// Reserves the attempt for the name and for the account, each unless it is locked.
     pub(crate) async fn reserve(&self, session: &Session) -> Result<Admission> {
         let user = session.read(|db| Ok(users::by_lookup(db, &self.name)?)).await?;
         let user_id = user.map(|user| user.account_status.id);
@@ -76,7 +76,7 @@ impl Attempt {
 }
 
 impl OpenAttempt {
-    /// Uncounts the attempt, because its password was right or could not be verified.
+    /// Releases the attempt, because its password was right or could not be verified.
     pub(crate) async fn release(self, session: &Session) {
         tokio::join!(
             session.release_attempt(self.name),

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 
 use crate::changes::WRONG_PASSWORD;
 use crate::qr_code;
-use crate::second_factor::TypedCode;
-use crate::signin::Entry;
+use crate::second_factor::SubmittedCode;
+use crate::signin::SignInDecision;
 
 const ACTIVE: Error = Error::bad_request("mfaActive");
 const WRONG_CODE: Error = Error::forbidden("mfaTokenInvalid");
@@ -82,13 +82,13 @@ pub(crate) async fn change(caller: Caller<USER>, session: Session, client: Clien
     caller.actor.may_change_credentials()?;
     let body = body.0;
     let given = |name: &str| body.get(name).filter(|value| truthy(value));
-    let typed = TypedCode::of(&body, session.origin(client));
+    let submitted = SubmittedCode::of(&body, session.origin(client));
     match (body.get("mfa"), given("secret")) {
-        (Some(Value::Bool(true)), Some(secret)) if typed.code.is_some() => {
-            confirm(caller, session, secret, typed).await
+        (Some(Value::Bool(true)), Some(secret)) if submitted.code.is_some() => {
+            confirm(caller, session, secret, submitted).await
         }
         (Some(Value::Bool(true)), _) => set_up(caller, session).await,
-        (Some(Value::Bool(false)), _) => remove(caller, session, &body, typed).await,
+        (Some(Value::Bool(false)), _) => remove(caller, session, &body, submitted).await,
         _ => Err(Error::bad_request("invalidMfaSetting")),
     }
 }
@@ -115,7 +115,7 @@ async fn set_up(caller: Caller<USER>, session: Session) -> Result<Response> {
     }))
 }
 
-async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: TypedCode) -> Result<Response> {
+async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, submitted: SubmittedCode) -> Result<Response> {
     let secret = secret.as_str().unwrap_or_default().to_owned();
     let codes: Vec<_> = (0..SCRATCH_CODES)
         .map(|_| ScratchCode::generate(session.random()))
@@ -124,26 +124,31 @@ async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, typed: 
     let store = caller.protect(&session, move |db, actor| {
         let mut user = without_second_factor(db, actor)?;
         let factor = second_factors::of(db, &user.account_status)?.filter(|factor| factor.secret.matches(&secret));
-        let code = typed.code.as_deref().unwrap_or_default();
+        let code = submitted.code.as_deref().unwrap_or_default();
         factor
-            .and_then(|factor| factor.secret.step_of(code, typed.origin.now))
+            .and_then(|factor| factor.secret.step_of(code, submitted.origin.now))
             .ok_or(WRONG_CODE)?;
         second_factors::insert_scratch_codes(db, &user.account_status, &codes)?;
-        switch(db, &mut user, true, &typed)
+        switch(db, &mut user, true, &submitted)
     });
     store.await?;
     respond(&caller, &session, Some(shown)).await
 }
 
-async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed: TypedCode) -> Result<Response> {
-    typed.code.as_ref().ok_or(Error::bad_request("mfaTokenMissing"))?;
+async fn remove(
+    caller: Caller<USER>,
+    session: Session,
+    body: &JsonObject,
+    submitted: SubmittedCode,
+) -> Result<Response> {
+    submitted.code.as_ref().ok_or(Error::bad_request("mfaTokenMissing"))?;
     let password = body.get("password").filter(|password| truthy(password));
     let password = password.ok_or(Error::bad_request("passwordMissing"))?;
     let user_id = caller.actor.user_id;
     let user = crate::load(&session, user_id).await?;
-    // Passwords are limited like codes here.
-    let code = typed.count(&session, &user).await?;
-    if !code.is_counted() {
+    // The reserved attempt also limits guesses at the password.
+    let code = submitted.reserve(&session, &user).await?;
+    if !code.is_reserved() {
         return Err(WRONG_PASSWORD);
     }
     let stored = user.password;
@@ -151,27 +156,27 @@ async fn remove(caller: Caller<USER>, session: Session, body: &JsonObject, typed
     match session.verify_password(typed_password, Some(stored.clone())).await {
         Ok(Some(_)) => {}
         Ok(None) => {
-            code.settle(&session, Ok(Entry::Refused)).await?;
+            code.release_or_keep(&session, Ok(SignInDecision::Refused)).await?;
             return Err(WRONG_PASSWORD);
         }
         Err(error) => {
-            code.settle(&session, Err(&error)).await?;
+            code.release_or_keep(&session, Err(&error)).await?;
             return Err(error);
         }
     }
-    let counted = code.clone();
+    let attempt = code.clone();
     let store = caller.protect(&session, move |db, actor| {
         let mut user = load(db, actor)?;
-        if user.password != stored || !counted.is_right(db, &user.account_status)? {
-            return Ok(Entry::Refused);
+        if user.password != stored || !attempt.check_and_consume(db, &user.account_status)? {
+            return Ok(SignInDecision::Refused);
         }
         second_factors::delete(db, user.account_status.id)?;
-        switch(db, &mut user, false, &counted.typed)?;
-        Ok(Entry::Admitted)
+        switch(db, &mut user, false, &attempt.submitted)?;
+        Ok(SignInDecision::Admitted)
     });
-    let entry = store.await;
-    code.settle(&session, entry.as_ref().copied()).await?;
-    if entry? != Entry::Admitted {
+    let decision = store.await;
+    code.release_or_keep(&session, decision.as_ref().copied()).await?;
+    if decision? != SignInDecision::Admitted {
         return Err(WRONG_PASSWORD);
     }
     respond(&caller, &session, None).await
@@ -186,9 +191,9 @@ fn without_second_factor(db: &Db<'_>, actor: Actor) -> Result<User> {
     if user.mfa_enabled { Err(ACTIVE) } else { Ok(user) }
 }
 
-fn switch(db: &Db<'_>, user: &mut User, enabled: bool, typed: &TypedCode) -> Result<()> {
+fn switch(db: &Db<'_>, user: &mut User, enabled: bool, submitted: &SubmittedCode) -> Result<()> {
     user.mfa_enabled = enabled;
-    user.updated_at = typed.origin.now;
+    user.updated_at = submitted.origin.now;
     Ok(users::update(db, user)?)
 }
 

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::SignedIn;
-use crate::second_factor::TypedCode;
+use crate::second_factor::SubmittedCode;
 
 use enter::Entered;
 
@@ -118,17 +118,18 @@ pub(crate) async fn signin(_: Public, session: Session, client: ClientIp, body: 
         email: identity.email.clone(),
     };
     let (now, uuid) = (session.now(), session.random().uuid());
-    let code = TypedCode::of(&body, session.origin(client));
+    let code = SubmittedCode::of(&body, session.origin(client));
     let user = session.read(|db| Ok(users::by_email(db, &identity.email)?)).await?;
     let code = match user.filter(|user| enter::may_enter(user).is_ok()) {
-        Some(user) => code.count(&session, &user).await?,
-        None => code.uncounted(),
+        Some(user) => code.reserve(&session, &user).await?,
+        None => code.without_attempt(),
     };
-    let (picture, counted) = (identity.picture.clone(), code.clone());
+    let (picture, attempt) = (identity.picture.clone(), code.clone());
     let entered = session
-        .write(move |db| enter::enter(db, &state, &identity, &returned, &counted, uuid, now))
+        .write(move |db| enter::sign_in(db, &state, &identity, &returned, &attempt, uuid, now))
         .await;
-    code.settle(&session, entered.as_ref().map(Entered::entry)).await?;
+    code.release_or_keep(&session, entered.as_ref().map(Entered::decision))
+        .await?;
     match entered? {
         Entered::In(id) => Ok(crate::signed_in(&session, crate::load(&session, id).await?)),
         Entered::New(id) => {

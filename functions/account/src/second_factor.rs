@@ -1,4 +1,7 @@
-//! Checks the second factor of a sign-in.
+//! Checks the second factor of a sign-in, or of a request to remove the second factor.
+//!
+//! An attempt is reserved before a code is checked, because concurrent requests could otherwise try more codes than the
+//! limit allows. It is released if the code was right, or if an error prevented the check.
 
 use bespoke_core::entity::user::{AccountStatus, User};
 use bespoke_core::{ScratchCode, typed_code};
@@ -8,18 +11,18 @@ use bespoke_web::attempts::{AttemptOrigin, AttemptTarget, ReservedAttempt};
 use bespoke_web::{Error, JsonObject, Result, Session, truthy};
 
 use crate::lockout;
-use crate::signin::Entry;
+use crate::signin::SignInDecision;
 
-/// A typed code, and the origin of the request.
+/// A submitted code, and the origin of the request.
 #[derive(Debug, Clone)]
-pub(crate) struct TypedCode {
+pub(crate) struct SubmittedCode {
     /// `None` if the request has no code.
     pub(crate) code: Option<String>,
     pub(crate) origin: AttemptOrigin,
 }
 
-impl TypedCode {
-    /// Reads the code of a request. A value of a wrong type becomes a wrong code.
+impl SubmittedCode {
+    /// Reads the code of a request. A token that is not a string or number is treated as a wrong code.
     pub(crate) fn of(body: &JsonObject, origin: AttemptOrigin) -> Self {
         let token = body.get("token").filter(|token| truthy(token));
         Self {
@@ -28,16 +31,17 @@ impl TypedCode {
         }
     }
 
-    /// Converts the code without counting an attempt, for an account that cannot sign in or does not exist yet.
-    pub(crate) fn uncounted(self) -> CountedCode {
-        CountedCode {
-            typed: self,
+    /// Returns the code without an attempt, for a sign-up by OAuth, or for an account whose status or consent forbids the
+    /// sign-in.
+    pub(crate) fn without_attempt(self) -> CodeAttempt {
+        CodeAttempt {
+            submitted: self,
             reserved: None,
         }
     }
 
-    /// Counts an attempt at the second factor, if the account has one and the request has a code.
-    pub(crate) async fn count(self, session: &Session, user: &User) -> Result<CountedCode> {
+    /// Reserves an attempt at the second factor, if the account has one and the request has a code.
+    pub(crate) async fn reserve(self, session: &Session, user: &User) -> Result<CodeAttempt> {
         let id = user.account_status.id;
         let reserved = match user.mfa_enabled && self.code.is_some() {
             true => {
@@ -47,71 +51,85 @@ impl TypedCode {
             }
             false => None,
         };
-        Ok(CountedCode { typed: self, reserved })
+        Ok(CodeAttempt {
+            submitted: self,
+            reserved,
+        })
     }
 }
 
-/// A typed code whose attempt was counted.
+/// A submitted code, and the attempt that was reserved for it, if any.
 #[derive(Debug, Clone)]
-pub(crate) struct CountedCode {
-    pub(crate) typed: TypedCode,
-    /// `None` if there was nothing to count, or if the second factor is locked.
+pub(crate) struct CodeAttempt {
+    pub(crate) submitted: SubmittedCode,
+    /// `None` if there was nothing to check, or if the second factor is locked.
     reserved: Option<ReservedAttempt>,
 }
 
-impl CountedCode {
-    /// Decides whether the code allows a sign-in. Each code signs in once. An account without second factor needs no code.
-    pub(crate) fn enter(&self, db: &Db<'_>, user: &User) -> Result<Entry> {
+impl CodeAttempt {
+    /// Decides whether the code allows a sign-in. Each code can be used for one sign-in only. An account without second
+    /// factor needs no code.
+    pub(crate) fn check_for_sign_in(&self, db: &Db<'_>, user: &User) -> Result<SignInDecision> {
         if !user.mfa_enabled {
-            return Ok(Entry::Admitted);
+            return Ok(SignInDecision::Admitted);
         }
-        let Some(code) = &self.typed.code else {
-            return Ok(Entry::CodeMissing);
+        let Some(code) = &self.submitted.code else {
+            return Ok(SignInDecision::CodeMissing);
         };
-        let right = self.checked(db, &user.account_status, |factor| {
-            match factor.secret.step_of(code, self.typed.origin.now) {
+        let right = self.with_factor(db, &user.account_status, |factor| {
+            match factor.secret.step_of(code, self.submitted.origin.now) {
                 Some(step) => Ok(second_factors::use_step(db, user.account_status.id, step)?),
                 None => use_scratch_code(db, &user.account_status, code),
             }
         })?;
-        Ok(if right { Entry::Admitted } else { Entry::Refused })
+        Ok(if right {
+            SignInDecision::Admitted
+        } else {
+            SignInDecision::Refused
+        })
     }
 
-    /// Whether the code is right, even if it has already been used to sign in.
-    pub(crate) fn is_right(&self, db: &Db<'_>, owner: &AccountStatus) -> Result<bool> {
-        let code = self.typed.code.as_deref().unwrap_or_default();
-        self.checked(db, owner, |factor| {
-            match factor.secret.step_of(code, self.typed.origin.now) {
+    /// Returns whether the code is right. A TOTP code may have been used before; a scratch code is consumed.
+    pub(crate) fn check_and_consume(&self, db: &Db<'_>, owner: &AccountStatus) -> Result<bool> {
+        let code = self.submitted.code.as_deref().unwrap_or_default();
+        self.with_factor(db, owner, |factor| {
+            match factor.secret.step_of(code, self.submitted.origin.now) {
                 Some(_) => Ok(true),
                 None => use_scratch_code(db, owner, code),
             }
         })
     }
 
-    /// Uncounts the attempt if the code was right, or if an error prevented the check. Notifies the owner if the code was wrong and this
-    /// locks the second factor.
-    pub(crate) async fn settle(self, session: &Session, outcome: Result<Entry, &Error>) -> Result<()> {
+    /// Releases the reserved attempt if the code was right, or if an error prevented the check. Otherwise keeps it, and
+    /// notifies the owner if this locks the second factor.
+    pub(crate) async fn release_or_keep(
+        self,
+        session: &Session,
+        outcome: Result<SignInDecision, &Error>,
+    ) -> Result<()> {
         let Some(reserved) = self.reserved else { return Ok(()) };
         match outcome {
-            Ok(Entry::Admitted) | Err(_) => session.release_attempt(reserved).await,
-            Ok(Entry::Refused) => lockout::failed(session, &reserved).await?,
-            Ok(Entry::CodeMissing) => {}
+            Ok(SignInDecision::Admitted) | Err(_) => session.release_attempt(reserved).await,
+            Ok(SignInDecision::Refused) => lockout::failed(session, &reserved).await?,
+            Ok(SignInDecision::CodeMissing) => {}
         }
         Ok(())
     }
 
-    /// Whether the attempt was counted. A code that was not counted must not be checked.
-    pub(crate) fn is_counted(&self) -> bool {
+    /// Returns whether an attempt is reserved. A code without a reserved attempt must not be checked.
+    pub(crate) fn is_reserved(&self) -> bool {
         self.reserved.is_some()
     }
 
-    fn checked(
+    /// Runs `check` with the second factor of `owner`. Returns false without it if the account has none, or if no attempt
+    /// is reserved.
+    fn with_factor(
         &self,
         db: &Db<'_>,
         owner: &AccountStatus,
         check: impl FnOnce(&SecondFactor) -> Result<bool>,
     ) -> Result<bool> {
-        if !self.is_counted() {
+        if !self.is_reserved() {
             return Ok(false);
         }
         let factor = second_factors::of(db, owner)?;

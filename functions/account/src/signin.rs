@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::SignedIn;
 use crate::lockout::{self, Admission, Attempt};
-use crate::second_factor::{CountedCode, TypedCode};
+use crate::second_factor::{CodeAttempt, SubmittedCode};
 
 /// The error for a wrong name, password or code.
 pub(crate) const FAILED: Error = Error::unauthorized("signInFailed");
@@ -74,7 +74,7 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         (None, Ok(_)) => return Err(FAILED),
         (None, Err(error)) => return Err(error),
     };
-    let code = match TypedCode::of(&body, origin).count(&session, &user).await {
+    let code = match SubmittedCode::of(&body, origin).reserve(&session, &user).await {
         Ok(code) => code,
         Err(error) => {
             open.release(&session).await;
@@ -90,12 +90,12 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         code: code.clone(),
     };
     let store = session.write(move |db| sign_in.store(db));
-    let (entry, ()) = tokio::join!(store, open.release(&session));
-    code.settle(&session, entry.as_ref().copied()).await?;
-    match entry? {
-        Entry::Admitted => {}
-        Entry::CodeMissing => return Err(Error::forbidden("mfaTokenRequired")),
-        Entry::Refused => return Err(FAILED),
+    let (decision, ()) = tokio::join!(store, open.release(&session));
+    code.release_or_keep(&session, decision.as_ref().copied()).await?;
+    match decision? {
+        SignInDecision::Admitted => {}
+        SignInDecision::CodeMissing => return Err(Error::forbidden("mfaTokenRequired")),
+        SignInDecision::Refused => return Err(FAILED),
     }
     let user = crate::load(&session, user_id).await?;
     crate::may_sign_in(&user)?;
@@ -110,12 +110,14 @@ struct SignInByPassword {
     password: String,
     /// A new hash, if the stored hash is outdated.
     rehashed: Option<String>,
-    code: CountedCode,
+    code: CodeAttempt,
 }
 
-/// Result of a sign-in whose password or link was right.
+/// Decision about a sign-in whose password or link was right, or about the removal of the second factor.
+///
+/// The names of the variants are stored, because commits record their results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Entry {
+pub(crate) enum SignInDecision {
     /// The sign-in succeeded.
     Admitted,
     /// The account has a second factor, and the request has no code.
@@ -126,20 +128,20 @@ pub(crate) enum Entry {
 
 impl SignInByPassword {
     /// Checks the second factor, and that the password has not changed since it was verified.
-    fn store(&self, db: &Db<'_>) -> Result<Entry> {
+    fn store(&self, db: &Db<'_>) -> Result<SignInDecision> {
         let user = users::by_id(db, EntityId::Integer(self.user_id))?;
         let Some(user) = user.filter(|user| user.password == self.password) else {
-            return Ok(Entry::Refused);
+            return Ok(SignInDecision::Refused);
         };
-        let entry = self.code.enter(db, &user)?;
-        if entry == Entry::Admitted && crate::may_sign_in(&user).is_ok() {
+        let decision = self.code.check_for_sign_in(db, &user)?;
+        if decision == SignInDecision::Admitted && crate::may_sign_in(&user).is_ok() {
             let AttemptOrigin { client, now } = self.origin;
             known_networks::note(db, self.user_id, client, now)?;
             if let Some(rehashed) = &self.rehashed {
                 users::rehash_password(db, self.user_id, &self.password, rehashed)?;
             }
         }
-        Ok(entry)
+        Ok(decision)
     }
 }
 

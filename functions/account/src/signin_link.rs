@@ -13,8 +13,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::SignedIn;
-use crate::second_factor::{CountedCode, TypedCode};
-use crate::signin::{Entry, FAILED, name_of};
+use crate::second_factor::{CodeAttempt, SubmittedCode};
+use crate::signin::{FAILED, SignInDecision, name_of};
 
 /// The kinds of confirmations whose links sign in.
 const KINDS: [ConfirmationKind; 2] = [ConfirmationKind::SigninLink, ConfirmationKind::SignupActive];
@@ -138,8 +138,8 @@ pub(crate) struct LinkToken {
     ))]
 pub(crate) async fn link(_: Public, session: Session, client: ClientIp, id: Id, body: Body) -> Result<Response> {
     let check = body.0.get("check").and_then(Value::as_str).unwrap_or_default();
-    let typed = TypedCode::of(&body.0, session.origin(client));
-    by_link(session, id, check.to_owned(), typed).await
+    let submitted = SubmittedCode::of(&body.0, session.origin(client));
+    by_link(session, id, check.to_owned(), submitted).await
 }
 
 /// Sign in with a link whose check is in the path
@@ -166,33 +166,34 @@ pub(crate) async fn link_with_check(
     params: Params,
     body: Body,
 ) -> Result<Response> {
-    let typed = TypedCode::of(&body.0, session.origin(client));
-    by_link(session, id, params.get("check").to_owned(), typed).await
+    let submitted = SubmittedCode::of(&body.0, session.origin(client));
+    by_link(session, id, params.get("check").to_owned(), submitted).await
 }
 
-async fn by_link(session: Session, id: Id, check: String, typed: TypedCode) -> Result<Response> {
-    let confirmation = crate::confirm::verify(&session, id, Some(&check), &KINDS, typed.origin).await?;
+async fn by_link(session: Session, id: Id, check: String, submitted: SubmittedCode) -> Result<Response> {
+    let confirmation = crate::confirm::verify(&session, id, Some(&check), &KINDS, submitted.origin).await?;
     let user_id = EntityId::Integer(confirmation.user_id);
     let user = session.read(|db| Ok(users::by_id(db, user_id)?)).await?;
-    let code = typed.count(&session, &user.ok_or_else(Error::not_found)?).await?;
-    let counted = code.clone();
-    let entered = session.write(move |db| enter(db, id, &counted)).await;
-    code.settle(&session, entered.as_ref().map(|(_, entry)| *entry)).await?;
-    let (user_id, entry) = entered?;
-    match entry {
-        Entry::Admitted => Ok(crate::signed_in(&session, crate::load(&session, user_id).await?)),
-        Entry::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),
-        Entry::Refused => Err(FAILED),
+    let code = submitted.reserve(&session, &user.ok_or_else(Error::not_found)?).await?;
+    let attempt = code.clone();
+    let entered = session.write(move |db| sign_in(db, id, &attempt)).await;
+    code.release_or_keep(&session, entered.as_ref().map(|(_, decision)| *decision))
+        .await?;
+    let (user_id, decision) = entered?;
+    match decision {
+        SignInDecision::Admitted => Ok(crate::signed_in(&session, crate::load(&session, user_id).await?)),
+        SignInDecision::CodeMissing => Err(Error::forbidden("mfaTokenRequired")),
+        SignInDecision::Refused => Err(FAILED),
     }
 }
 
 /// Signs in to the account of a link whose check was right. Returns the account's id and the result.
-fn enter(db: &Db<'_>, id: Id, code: &CountedCode) -> Result<(i64, Entry)> {
-    let AttemptOrigin { client, now } = code.typed.origin;
+fn sign_in(db: &Db<'_>, id: Id, code: &CodeAttempt) -> Result<(i64, SignInDecision)> {
+    let AttemptOrigin { client, now } = code.submitted.origin;
     let confirmation = crate::confirm::find(db, id, now, &KINDS)?;
     let user = users::by_id(db, EntityId::Integer(confirmation.user_id))?.ok_or_else(Error::not_found)?;
-    let (id, entry) = (user.account_status.id, code.enter(db, &user)?);
-    if entry == Entry::Admitted {
+    let (id, decision) = (user.account_status.id, code.check_for_sign_in(db, &user)?);
+    if decision == SignInDecision::Admitted {
         crate::may_sign_in(&user)?;
         confirmations::delete_kind(db, id, confirmation.kind)?;
         known_networks::note(db, id, client, now)?;
@@ -202,5 +203,5 @@ fn enter(db: &Db<'_>, id: Id, code: &CountedCode) -> Result<(i64, Entry)> {
         };
         mail_budgets::refill(db, purpose, &user.email, id, client)?;
     }
-    Ok((id, entry))
+    Ok((id, decision))
 }

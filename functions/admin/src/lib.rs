@@ -17,7 +17,7 @@ use bespoke_web::{Error, Id, Outcome, Result, Routes, Session, ok, route, view};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `admin` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("admin")
         .with(route!(search::users))

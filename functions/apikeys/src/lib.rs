@@ -19,7 +19,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The routes of this function.
+/// The routes of the `apikeys` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("apikeys")
         .with(route!(create::create).repeatable())

@@ -12,7 +12,7 @@ use bespoke_web::{Caller, Error, Id, Outcome, Paging, Query, Result, Routes, Ses
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `bookmarks` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("bookmarks")
         .with(route!(create::create).repeatable())

@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The routes of this function.
+/// The routes of the `confirmations` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("confirmations").with(route!(read).writes())
 }

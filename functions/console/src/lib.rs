@@ -9,7 +9,7 @@ mod pages;
 
 use bespoke_web::{CacheKey, Routes, route};
 
-/// The routes of this function.
+/// The routes of the `console` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("console")
         .with(route!(pages::index).cached(CacheKey::Path))

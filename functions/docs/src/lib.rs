@@ -1,4 +1,4 @@
-//! The landing page, the interactive reference, and the OpenAPI description.
+//! The landing page with its style sheet, the default avatar, the interactive reference, and the OpenAPI description.
 //!
 //! The pages load files only from this instance and contain no inline scripts. Their Content-Security-Policy enforces both.
 
@@ -8,7 +8,7 @@ mod reference;
 
 use bespoke_web::{CacheKey, Routes, route};
 
-/// The routes of this function.
+/// The routes of the `docs` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("docs")
         .with(route!(page::landing).cached(CacheKey::Path))

@@ -13,7 +13,7 @@ mod translator_invite;
 use bespoke_services::github::GitHub;
 use bespoke_web::{Error, Result, Routes, Session, route};
 
-/// The routes of this function.
+/// The routes of the `flows` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("flows")
         .with(route!(translator_invite::invite).repeatable())

@@ -7,7 +7,7 @@ mod upload;
 
 use bespoke_web::{Routes, route};
 
-/// The routes of this function.
+/// The routes of the `images` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("images")
         .with(route!(read::read))

@@ -7,7 +7,7 @@ use bespoke_web::{Outcome, Public, Result, Routes, Session, ok, route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `info` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("info")
         .with(route!(healthz))

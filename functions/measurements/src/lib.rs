@@ -9,7 +9,7 @@ use bespoke_web::{Outcome, Public, Routes, ok, route};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `measurements` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("measurements")
         .with(route!(list))

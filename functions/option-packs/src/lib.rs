@@ -18,7 +18,7 @@ use bespoke_web::{CacheKey, Error, Id, Outcome, Result, Routes, Session, Uploade
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `option-packs` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("option-packs")
         .with(route!(read::list_all).cached(CacheKey::Query))

@@ -17,7 +17,7 @@ use bespoke_web::{ContentTag, Error, Id, Outcome, Result, Routes, Session, Uploa
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `patterns` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("patterns")
         .with(

@@ -24,7 +24,7 @@ use bespoke_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `sets` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("sets")
         .with(route!(create::create).scopes(&[SetsWrite]).repeatable())

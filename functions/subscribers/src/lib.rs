@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The routes of this function.
+/// The routes of the `subscribers` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("subscribers")
         .with(route!(subscribe::subscribe))

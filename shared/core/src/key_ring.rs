@@ -1,4 +1,4 @@
-//! The three keys of an installation, and the keyed index over e-mail addresses.
+//! The three keys of an installation, and the blind index by which rows with encrypted values are found.
 //!
 //! HKDF-SHA256 derives separate keys for tokens, for data at rest and for the index from one passphrase (`BACKEND_ENC_KEY`), so that no key
 //! serves two purposes. Each key can also have its own passphrase.
@@ -105,7 +105,12 @@ impl BlindIndex {
 
     /// Returns the entry of an e-mail address, after normalizing it with [`crate::validate::clean_email`].
     pub fn email(&self, address: &str) -> [u8; 32] {
-        self.entry("email", &crate::validate::clean_email(address))
+        self.email_form(&crate::validate::clean_email(address))
+    }
+
+    /// Returns the entry of an e-mail address in exactly this form, because rows of earlier releases may contain another form of it.
+    pub fn email_form(&self, address: &str) -> [u8; 32] {
+        self.entry("email", address)
     }
 
     /// Returns an id that is derived from the parts of a request. Without the key, it is indistinguishable from a random id.

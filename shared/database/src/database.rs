@@ -86,7 +86,7 @@ impl Database {
     /// Runs a read on the local copy once it is as fresh as `freshness` demands. `f` may be called several times.
     ///
     /// # Errors
-    /// Those of `f`, [`Error::OtherKeys`] if another process has changed the keys, or [`Error::Storage`].
+    /// The errors of `f`, [`Error::OtherKeys`] if another process has changed the keys, or [`Error::Storage`].
     pub async fn read<T, E>(
         &self,
         freshness: Freshness,
@@ -118,7 +118,7 @@ impl Database {
     /// result.
     ///
     /// # Errors
-    /// Those of `f` (then nothing is written), [`Error::OtherKeys`] if another process has changed the keys,
+    /// The errors of `f` (then nothing is written), [`Error::OtherKeys`] if another process has changed the keys,
     /// [`Error::Incomplete`] while a backup is being restored, or [`Error::Storage`].
     pub async fn write<T, E>(
         &self,
@@ -194,7 +194,7 @@ impl Database {
         &self.vault
     }
 
-    /// Returns the keyed index.
+    /// Returns the blind index with the newest key.
     pub fn index(&self) -> &BlindIndex {
         self.vault.index()
     }

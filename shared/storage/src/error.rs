@@ -39,10 +39,10 @@ pub enum Error {
     #[error("SQLite: {0}")]
     Sqlite(#[source] rusqlite::Error),
     /// The value of a write or its commit id is too long.
-    #[error("{what} is {bytes} bytes long, at most {limit} are allowed")]
+    #[error("{name} is {bytes} bytes long, at most {limit} are allowed")]
     TooLarge {
         /// Name of the value.
-        what: &'static str,
+        name: &'static str,
         /// Its length. Bytes.
         bytes: usize,
         /// The limit. Bytes.

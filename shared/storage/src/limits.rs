@@ -1,36 +1,53 @@
-//! All limits of the engine, each with its unit and the reason for its value.
+//! Constants of the engine: limits with their units, and reasons where a value is not arbitrary.
+//!
+//! # Glossary
+//!
+//! - `head`: the one mutable object. It names the base and the segments, and contains the newest deltas.
+//! - Delta: the pages that one commit, or several consecutive commits, changed.
+//! - Tail: the newest deltas, which are stored inside `head`.
+//! - Segment: a delta in an object of its own.
+//! - Base: the database file, stored as chunks and a table of their names. Segments and tail are applied to it.
+//! - Chunk: a part of a base in an object of its own. It consists of zstd frames.
+//! - Trash: lists of objects that a change of `head` made unreferenced. They are kept for some days for restores.
+//! - Garbage: objects that may be deleted, because neither `head` nor a restore needs them.
+//! - Frozen usage batch: usage counters that a process has closed as one batch, and that wait in its memory until a
+//!   commit applies them or they are stored.
 
-/// The format that this code writes, and the newest that it reads.
+/// Version of the storage format in the bucket: the one that this code writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
 /// Maximum size of `head`. Bytes.
 pub const HEAD_MAX_BYTES: usize = 256 * 1024;
-/// Maximum total size of the deltas in the tail of `head`. Bytes.
+/// Maximum total size of the newest deltas, which are stored inside `head` (its tail). Bytes.
 pub const TAIL_MAX_BYTES: usize = 128 * 1024;
 /// A larger compressed delta becomes a segment instead of a part of `head`. Bytes.
 pub const INLINE_DELTA_MAX_BYTES: usize = 64 * 1024;
-/// Raw length of a chunk of a base. Bytes. A multiple of every SQLite page size.
+/// Uncompressed length of a chunk of a base. Bytes. A multiple of every SQLite page size.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
-/// Raw length of a zstd frame in a chunk. Bytes. A multiple of every SQLite page size.
+/// Uncompressed length of a zstd frame in a chunk. Bytes. A multiple of every SQLite page size.
 ///
-/// Frame by frame, decompression touches little memory, which dominates the time to decompress a small database.
-pub(crate) const PIECE_BYTES: usize = 128 * 1024;
-/// A new base replaces a delta only if the delta has more raw bytes than this...
+/// Touching fresh memory dominates the time to decompress a small database; decompression frame by frame touches
+/// little.
+pub(crate) const ZSTD_FRAME_BYTES: usize = 128 * 1024;
+/// A commit writes a new base instead of a delta only if the delta has more uncompressed bytes than this. It starts a
+/// compaction because of the size of the segments only if they have more stored bytes than this. Bytes.
 pub const BASE_SWITCH_MIN_BYTES: u64 = 1024 * 1024;
-/// ...and more than this share of the database. Percent.
+/// A new base replaces a delta or the segments because of their size only if they exceed this share of the database.
+/// Percent.
 pub const BASE_SWITCH_PERCENT: u64 = 25;
-/// A compaction is worthwhile with more segments than this, or if the segments exceed [`BASE_SWITCH_PERCENT`] of the
-/// database.
+/// A scheduled compaction runs only with more segments than this, or if the segments exceed [`BASE_SWITCH_PERCENT`] of
+/// the database.
 pub const COMPACTION_SEGMENTS: usize = 16;
-/// With this many segments, a commit starts a compaction in the background, if its process allows that. The compaction
-/// merges the young segments. If most segments are large, it writes a base.
+/// A commit that leaves at least this many segments starts a compaction in the background, if its process allows that.
+/// The compaction merges the young segments. If fewer than half of the segments can be merged, it writes a base.
 pub const BACKGROUND_COMPACTION_SEGMENTS: usize = 32;
 /// Maximum size of a merged segment, so that it can be decompressed in memory. Compressed bytes.
 pub const MERGED_MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// With this many segments, the next commit writes a new base, so that `head` and cold starts remain bounded.
+/// With this many segments, a commit that would add another one writes a new base itself, so that `head` and cold
+/// starts remain bounded.
 pub const SEGMENTS_MAX: usize = 64;
-/// The same while this process compacts, because the compaction will remove most segments. 256 segments are 48 KB of
-/// `head`.
+/// The limit instead of [`SEGMENTS_MAX`] while this process compacts, because the compaction will remove most segments.
+/// 256 segments take 48 KB of `head`.
 pub const SEGMENTS_MAX_DURING_COMPACTION: usize = 256;
 
 /// Maximum size of the result of a write, which is recorded as JSON in `_commits`. Bytes.
@@ -47,7 +64,7 @@ pub const RETRY_MAX_MS: u64 = 12 * 60 * 60 * 1000;
 /// grows by a purge.
 pub const PURGED_PER_COMMIT: usize = 4;
 
-/// A process drops its frozen usage batches after this time, by its own clock. Milliseconds.
+/// A process drops usage batches that it has not stored or applied within this time, by its own clock. Milliseconds.
 pub const USAGE_BATCH_KEPT_MS: u64 = 3 * 24 * 60 * 60 * 1000;
 /// Objects with usage batches that were not applied within this time are deleted, by the store's clock. Milliseconds.
 pub const USAGE_OBJECT_KEPT_MS: u64 = 5 * 24 * 60 * 60 * 1000;
@@ -55,15 +72,15 @@ pub const USAGE_OBJECT_KEPT_MS: u64 = 5 * 24 * 60 * 60 * 1000;
 ///
 /// Much longer than the lifetimes of the batch in a process and in the store, so that no batch is applied twice.
 pub const USAGE_NAME_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-/// Maximum number of usage batches of its process that a commit applies.
+/// Maximum number of its own process's usage batches that one commit applies.
 pub const USAGE_BATCHES_PER_COMMIT: usize = 4;
 /// Maximum number of stored usage batches that a commit of maintenance applies.
 pub const USAGE_BATCHES_PER_MERGE: usize = 64;
 
 /// Minimum age of garbage, by the store's clock. Milliseconds.
 ///
-/// A writer that stalls for longer between storing an object and naming it loses its PUT of `head`.
-pub const FLOOR_MS: u64 = 24 * 60 * 60 * 1000;
+/// A writer that stalls for longer between storing an object and referring to it from `head` loses its PUT of `head`.
+pub const GARBAGE_MIN_AGE_MS: u64 = 24 * 60 * 60 * 1000;
 /// Every state that was committed within this time can be restored. Milliseconds.
 pub const HISTORY_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// Maximum age of the objects that a restore uses, by the store's clock. Milliseconds.
@@ -74,18 +91,18 @@ pub const RESTORABLE_MS: u64 = HISTORY_MS + 60 * 60 * 1000;
 ///
 /// A day longer than [`RESTORABLE_MS`], so that garbage collection does not delete an object during a restore that uses
 /// it.
-pub const TRASH_KEPT_MS: u64 = RESTORABLE_MS + FLOOR_MS;
-/// A process dates commits by its own clock, which tells milliseconds, if it differs from the store's clock by at most
-/// this. Milliseconds.
+pub const TRASH_KEPT_MS: u64 = RESTORABLE_MS + GARBAGE_MIN_AGE_MS;
+/// Commits are dated by the local clock, because a store may report whole seconds only, unless the two clocks differ by
+/// more than this. Milliseconds.
 pub const CLOCK_TOLERANCE_MS: u64 = 5_000;
 /// Maximum number of attempts of a compaction, a garbage collection or a restore.
 pub const MAINTENANCE_ATTEMPTS: u32 = 20;
 
 /// A writer commits without revalidating `head` if the last revalidation is younger than this, because its PUT of
 /// `head` reveals an outdated copy. Milliseconds.
-pub const TRUSTED_MS: u64 = 300;
+pub const HEAD_TRUSTED_MS: u64 = 300;
 /// Maximum number of commits after one revalidation, so that writers of other processes get a chance.
-pub const TRUSTED_COMMITS: u32 = 16;
+pub const HEAD_TRUSTED_COMMITS: u32 = 16;
 /// A writer assumes contention for this time after it last lost against another process. Milliseconds.
 pub const CONTENDED_MS: u64 = 2_000;
 
@@ -97,15 +114,15 @@ pub const LOSSES_BEFORE_LOCK: u32 = 2;
 ///
 /// Without the wait, writers that lose together retry together and lose again: eight writers on a store that serves one
 /// request at a time need 15 requests for each commit, and between 4 and 5 with the wait (measured).
-pub const LOSSES_IN_BACKOFF_MAX: u32 = 3;
+pub const RACE_BACKOFF_DOUBLINGS_MAX: u32 = 3;
 /// First wait for the lock of another process. It grows by half each time. Milliseconds.
 pub const LOCK_WAIT_MIN_MS: u64 = 4;
 /// Longest wait for the lock of another process. Milliseconds.
 pub const LOCK_WAIT_MAX_MS: u64 = 200;
-/// First wait after the response "busy". It doubles each time. Milliseconds.
-pub const BACKOFF_MIN_MS: u64 = 20;
-/// Longest wait after the response "busy". Milliseconds.
-pub const BACKOFF_MAX_MS: u64 = 1_000;
+/// First wait if the object store is overloaded or temporarily unavailable. It doubles each time. Milliseconds.
+pub const BUSY_BACKOFF_MIN_MS: u64 = 20;
+/// Longest wait if the object store is overloaded or temporarily unavailable. Milliseconds.
+pub const BUSY_BACKOFF_MAX_MS: u64 = 1_000;
 
 /// A starting process retries for this time if the store is busy or does not respond. Milliseconds.
 pub const START_PATIENCE_MS: u64 = 30_000;
@@ -123,26 +140,29 @@ pub const PROBE_WRITERS: usize = 8;
 pub(crate) const DECOMPRESSION_BUFFER_MAX_BYTES: usize = CHUNK_BYTES;
 /// A larger delta is decompressed on a thread for blocking work. Compressed bytes.
 pub(crate) const INLINE_DECOMPRESSION_MAX_BYTES: usize = 128 * 1024;
-/// A base with more chunks is decompressed on threads for blocking work. For fewer chunks and without readers, starting
-/// threads takes longer.
+/// A base with more chunks is decompressed on threads for blocking work. For a process whose local copy is still empty,
+/// and so has no reads to delay, fewer chunks decompress faster than threads start.
 pub(crate) const INLINE_DECOMPRESSION_MAX_CHUNKS: usize = 2;
-/// Maximum number of pieces that are decompressed at once, each in a buffer of its own.
+/// Maximum number of segments and chunks that are decompressed at once on threads for blocking work, each in a buffer
+/// of its own.
 pub(crate) const PARALLEL_DECOMPRESSIONS: usize = 4;
 /// Maximum number of objects that are fetched or stored at once.
 pub const PARALLEL_OBJECTS: usize = 16;
 /// Maximum number of chunks that a background compaction packs and stores at once. It is small so that writes hardly
 /// slow down.
 pub const PARALLEL_CHUNKS_IN_BACKGROUND: usize = 2;
-/// Maximum number of attempts of a sync, each after a change of `head`.
+/// Maximum number of attempts to bring the local copy up to date with `head`. Each further attempt follows a change of
+/// `head`.
 pub const SYNC_ATTEMPTS: u32 = 20;
 
 /// Maximum number of writes in a batch.
 pub const BATCH_MAX: usize = 256;
-/// Maximum time that a batch waits for the callers of the last one. Milliseconds.
+/// Maximum time that a batch waits until the callers of the previous batch have queued their next writes (group
+/// commit). Milliseconds.
 pub(crate) const BATCH_WAIT_MAX_MS: u64 = 5;
 /// Maximum number of writes in the queue. Further writes return [`crate::Error::Unavailable`].
 pub const QUEUE_MAX: usize = 4_096;
-/// The time after which [`crate::Error::Unavailable`] suggests to try again. Milliseconds.
+/// Time after which a caller may retry, as suggested by [`crate::Error::Unavailable`]. Milliseconds.
 pub const RETRY_AFTER_MS: u64 = 1_000;
 
 /// Default of [`crate::Options::read_timeout_ms`].
@@ -155,7 +175,7 @@ pub const PAGE_SIZE: u32 = 4_096;
 
 /// Size of the statement cache of a connection.
 pub(crate) const STATEMENTS_CACHED: usize = 64;
-/// Number of steps of SQLite's virtual machine between two checks of the deadline, which is some tens of microseconds.
+/// Number of steps of SQLite's virtual machine between two checks of the deadline. They take some tens of microseconds.
 pub(crate) const STEPS_PER_DEADLINE_CHECK: i32 = 4_000;
 /// Maximum number of rows in a [`crate::Change`].
 pub(crate) const CHANGED_ROWS_MAX: usize = 4_096;

@@ -16,7 +16,9 @@ use bespoke_storage::{
     rusqlite,
 };
 use support::s3::{BUCKET, S3Server, settings};
-use support::{COUNTERS, Place, VirtualClock, add, add_now, count, directory, id, memory, open, total};
+use support::{
+    COUNTERS, LocalFolder, VirtualClock, add, add_in_transaction, count, directory, id, memory, open, total,
+};
 use tracing::span::{self, Attributes, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
@@ -48,7 +50,7 @@ fn error_response(status: &str, headers: &str, code: &str) -> String {
 
 #[tokio::test]
 async fn rejected_request_names_the_remedy() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     for (status, headers, code, advice) in [
         ("403 Forbidden", "", "AccessDenied", "allow s3:GetObject"),
         ("403 Forbidden", "", "InvalidAccessKeyId", "correct AWS_ACCESS_KEY_ID"),
@@ -83,7 +85,7 @@ async fn rejected_request_names_the_remedy() {
             matches!(&put, Err(StoreError::Refused(text)) if text.contains(advice)),
             "{put:?}"
         );
-        let error = Engine::open(Arc::new(store), place.options()).await.err().unwrap();
+        let error = Engine::open(Arc::new(store), local.options()).await.err().unwrap();
         let text = error.to_string();
         assert!(
             matches!(error, Error::Refused(_)) && text.contains(advice) && text.contains(code),
@@ -179,9 +181,9 @@ async fn missing_or_unreachable_bucket_is_named() {
     let server = S3Server::start();
     let mut elsewhere = settings(&server.endpoint);
     elsewhere.bucket = "another".to_owned();
-    let place = Place::new();
+    let local = LocalFolder::new();
     let store = S3Store::open(elsewhere).unwrap();
-    let error = Engine::open(Arc::new(store), place.options())
+    let error = Engine::open(Arc::new(store), local.options())
         .await
         .err()
         .unwrap()
@@ -221,20 +223,20 @@ async fn presigned_url_returns_the_object_until_it_expires() {
 #[tokio::test]
 async fn removed_local_folder_is_created_again() {
     for store in [memory(), directory()] {
-        let place = Place::new();
-        let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
+        let local = LocalFolder::new();
+        let (engine, other) = (open(&store, &local).await, open(&store, &local).await);
         add(&engine, "a", 1).await.unwrap();
-        std::fs::remove_dir_all(place.path()).unwrap();
+        std::fs::remove_dir_all(local.path()).unwrap();
         assert_eq!(total(&engine).await, 1);
         add(&engine, "a", 1).await.unwrap();
         add(&other, "a", 1).await.unwrap();
         assert_eq!((total(&engine).await, total(&other).await), (3, 3));
-        std::fs::remove_dir_all(place.path()).unwrap();
+        std::fs::remove_dir_all(local.path()).unwrap();
         add(&engine, "a", 1).await.unwrap();
         assert_eq!((total(&other).await, total(&engine).await), (4, 4));
         // The folders are locked again, so the next start does not remove them.
-        let third = open(&store, &place).await;
-        assert_eq!(place.copies(), 3);
+        let third = open(&store, &local).await;
+        assert_eq!(local.copies(), 3);
         add(&engine, "a", 1).await.unwrap();
         assert_eq!(total(&third).await, 5);
     }
@@ -244,8 +246,8 @@ async fn removed_local_folder_is_created_again() {
 async fn removed_bucket_folder_is_an_error_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(DirectoryStore::open(folder.path().join("bucket")).unwrap());
-    let place = Place::new();
-    let engine = Engine::open(store, place.options()).await.unwrap();
+    let local = LocalFolder::new();
+    let engine = Engine::open(store, local.options()).await.unwrap();
     add(&engine, "a", 1).await.unwrap();
     std::fs::rename(folder.path().join("bucket"), folder.path().join("elsewhere")).unwrap();
     let text = add(&engine, "a", 1).await.unwrap_err().to_string();
@@ -264,16 +266,16 @@ async fn removed_bucket_folder_is_an_error_at_once() {
 #[tokio::test]
 async fn wrong_clock_loses_and_duplicates_no_write() {
     const YEARS_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
-    let (folder, place, clock) = (tempfile::tempdir().unwrap(), Place::new(), VirtualClock::new());
+    let (folder, local, clock) = (tempfile::tempdir().unwrap(), LocalFolder::new(), VirtualClock::new());
     let random = Arc::new(bespoke_storage::random::SystemStorageRandom);
     let shared = Arc::clone(&clock) as Arc<dyn StorageClock>;
     let store: Arc<dyn ObjectStore> =
         Arc::new(DirectoryStore::open_with(folder.path().join("bucket"), shared, random).unwrap());
     let once = |engine: Engine| async move {
-        let write = engine.write::<i64, Error>(id("once"), |c| Ok(add_now(c, "once", 1)?));
+        let write = engine.write::<i64, Error>(id("once"), |c| Ok(add_in_transaction(c, "once", 1)?));
         write.await.unwrap().replayed
     };
-    let engine = Engine::open(Arc::clone(&store), Options::new(place.path(), COUNTERS))
+    let engine = Engine::open(Arc::clone(&store), Options::new(local.path(), COUNTERS))
         .await
         .unwrap();
     add(&engine, "a", 1).await.unwrap();
@@ -291,7 +293,7 @@ async fn wrong_clock_loses_and_duplicates_no_write() {
     }
     engine.collect_garbage().await.unwrap();
     engine.compact(bespoke_storage::Compact::Always).await.unwrap();
-    assert_eq!(total(&open(&store, &place).await).await, 5);
+    assert_eq!(total(&open(&store, &local).await).await, 5);
     let sql = "SELECT count(*) FROM _commits WHERE id = 'once'";
     let left = engine.read::<i64, Error>(Freshness::Strict, |c| Ok(c.query_row(sql, [], |row| row.get(0))?));
     assert_eq!(left.await.unwrap().value, 0, "a row from the future is purged");
@@ -312,11 +314,11 @@ async fn process_with_a_file_size_limit() {
         Arc::new(DirectoryStore::open(folder.path().join("bucket")).unwrap()),
     ];
     for store in stores {
-        let place = Place::new();
+        let local = LocalFolder::new();
         // Without a deadline in the near future, the test would not end.
         let options = Options {
             write_deadline_ms: u64::MAX / 2_000,
-            ..place.options()
+            ..local.options()
         };
         let engine = Engine::open(Arc::clone(&store), options).await.unwrap();
         add(&engine, "a", 1).await.unwrap();
@@ -328,7 +330,7 @@ async fn process_with_a_file_size_limit() {
             );
             add(&engine, "a", 1).await.unwrap();
         }
-        assert_eq!((total(&engine).await, total(&open(&store, &place).await).await), (4, 4));
+        assert_eq!((total(&engine).await, total(&open(&store, &local).await).await), (4, 4));
     }
     let store = DirectoryStore::open(folder.path().join("bucket")).unwrap();
     let put = store

@@ -5,14 +5,14 @@ mod support;
 use std::sync::Arc;
 
 use bespoke_storage::{CommitId, Engine, Error, Freshness, Migration, Options, Version, rusqlite};
-use support::{Place, add, count, directory, id, memory, open, stores, total};
+use support::{LocalFolder, add, count, directory, id, memory, open, stores, total};
 
 #[tokio::test]
 async fn writes_are_visible_in_this_and_other_processes() {
     for store in stores().await {
-        let place = Place::new();
-        let one = open(&store, &place).await;
-        let two = open(&store, &place).await;
+        let local = LocalFolder::new();
+        let one = open(&store, &local).await;
+        let two = open(&store, &local).await;
         let committed = add(&one, "a", 3).await.unwrap();
         assert!(!committed.replayed);
         assert_eq!(one.version(), committed.version);
@@ -21,7 +21,7 @@ async fn writes_are_visible_in_this_and_other_processes() {
         add(&two, "a", 4).await.unwrap();
         assert_eq!(one.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 3);
         assert_eq!(one.read(Freshness::Strict, |c| count(c, "a")).await.unwrap().value, 7);
-        let later = open(&store, &place).await;
+        let later = open(&store, &local).await;
         assert_eq!(total(&later).await, 7);
     }
 }
@@ -29,8 +29,8 @@ async fn writes_are_visible_in_this_and_other_processes() {
 #[tokio::test]
 async fn repeated_commit_id_takes_effect_once() {
     for store in stores().await {
-        let place = Place::new();
-        let (one, two) = (open(&store, &place).await, open(&store, &place).await);
+        let local = LocalFolder::new();
+        let (one, two) = (open(&store, &local).await, open(&store, &local).await);
         let write = |engine: Engine| async move {
             engine
                 .write::<i64, Error>(id("once"), |c| {
@@ -60,8 +60,8 @@ async fn repeated_commit_id_takes_effect_once() {
 #[tokio::test]
 async fn write_without_changes_commits_nothing() {
     for store in stores().await {
-        let place = Place::new();
-        let engine = open(&store, &place).await;
+        let local = LocalFolder::new();
+        let engine = open(&store, &local).await;
         let before = engine.version();
         let look = engine.write::<i64, Error>(id("look"), |c| count(c, "a")).await.unwrap();
         assert_eq!((look.value, look.version), (0, before));
@@ -94,9 +94,9 @@ async fn write_without_changes_commits_nothing() {
 
 #[tokio::test]
 async fn closure_cannot_end_its_transaction() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let store = memory();
-    let engine = open(&store, &place).await;
+    let engine = open(&store, &local).await;
     let before = engine.version();
     for sql in [
         "COMMIT",
@@ -156,8 +156,8 @@ async fn closure_cannot_end_its_transaction() {
 
 #[tokio::test]
 async fn long_values_and_ids_are_refused() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
     let before = engine.version();
     let long = engine
         .write::<String, Error>(id("long"), |c| {
@@ -183,8 +183,8 @@ async fn long_values_and_ids_are_refused() {
 
 #[tokio::test]
 async fn panic_continues_in_its_caller_only() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
     let bold = engine.clone();
     let panicked = tokio::spawn(async move {
         bold.write::<(), Error>(id("panic"), |c| {
@@ -201,8 +201,8 @@ async fn panic_continues_in_its_caller_only() {
 
 #[tokio::test]
 async fn deferred_constraint_fails_the_violating_write() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
     engine
         .write::<(), Error>(id("tables"), |c| {
             Ok(c.execute_batch(
@@ -222,8 +222,8 @@ async fn deferred_constraint_fails_the_violating_write() {
 
 #[tokio::test]
 async fn long_read_is_stopped() {
-    let place = Place::new();
-    let mut options = place.options();
+    let local = LocalFolder::new();
+    let mut options = local.options();
     options.read_timeout_ms = 20;
     let engine = Engine::open(memory(), options).await.unwrap();
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
@@ -239,10 +239,10 @@ async fn long_read_is_stopped() {
 
 #[tokio::test]
 async fn long_write_is_stopped_and_commits_nothing() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let store = memory();
-    drop(open(&store, &place).await);
-    let mut options = place.options();
+    drop(open(&store, &local).await);
+    let mut options = local.options();
     options.write_deadline_ms = 50;
     let engine = Engine::open(store, options).await.unwrap();
     let endless =
@@ -256,8 +256,8 @@ async fn long_write_is_stopped_and_commits_nothing() {
 
 #[tokio::test]
 async fn reads_cannot_write() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
     let read = engine
         .read::<(), Error>(Freshness::Local, |c| {
             Ok(c.execute_batch("INSERT INTO counter VALUES ('a', 1)")?)
@@ -268,8 +268,8 @@ async fn reads_cannot_write() {
 
 #[tokio::test]
 async fn statements_are_cached_and_open_transactions_are_not_inherited() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
     engine
         .read::<(), Error>(Freshness::Local, |c| Ok(c.execute_batch("BEGIN; SELECT 1")?))
         .await
@@ -285,8 +285,8 @@ async fn statements_are_cached_and_open_transactions_are_not_inherited() {
 
 #[tokio::test]
 async fn closed_engine_rejects_writes() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
     let clone = engine.clone();
     add(&engine, "a", 1).await.unwrap();
     engine.close().await;
@@ -295,11 +295,11 @@ async fn closed_engine_rejects_writes() {
 
 #[tokio::test]
 async fn dropped_engine_removes_its_folder() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
-    assert_eq!(place.copies(), 1);
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
+    assert_eq!(local.copies(), 1);
     engine.close().await;
-    assert_eq!(place.copies(), 0);
+    assert_eq!(local.copies(), 0);
 }
 
 #[tokio::test]
@@ -330,10 +330,10 @@ async fn migrations_run_once_and_old_code_is_unsupported() {
         },
     ];
     for store in stores().await {
-        let place = Place::new();
+        let local = LocalFolder::new();
         let with = |migrations| Options {
             migrations,
-            ..place.options()
+            ..local.options()
         };
         let old = Engine::open(Arc::clone(&store), with(OLD)).await.unwrap();
         let insert = |engine: &Engine, name: &str| {
@@ -385,12 +385,12 @@ async fn unordered_migrations_are_refused() {
             min_writer: 0,
         },
     ];
-    let place = Place::new();
+    let local = LocalFolder::new();
     let refused = Engine::open(
         memory(),
         Options {
             migrations: STEPS,
-            ..place.options()
+            ..local.options()
         },
     )
     .await
@@ -400,9 +400,9 @@ async fn unordered_migrations_are_refused() {
 
 #[tokio::test]
 async fn strict_read_sees_earlier_acknowledged_write() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let store = directory();
-    let (one, two) = (open(&store, &place).await, open(&store, &place).await);
+    let (one, two) = (open(&store, &local).await, open(&store, &local).await);
     let mut last = Version::default();
     for n in 1..50 {
         let (writer, reader) = if n % 2 == 0 { (&one, &two) } else { (&two, &one) };
@@ -416,27 +416,27 @@ async fn strict_read_sees_earlier_acknowledged_write() {
 
 #[test]
 fn engine_works_on_one_thread_and_lets_the_runtime_end() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let store = directory();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
     let engine = runtime.block_on(async {
-        let engine = open(&store, &place).await;
+        let engine = open(&store, &local).await;
         add(&engine, "a", 1).await.unwrap();
         assert_eq!(total(&engine).await, 1);
         engine
     });
     drop(runtime);
     drop(engine);
-    assert_eq!(place.copies(), 0);
+    assert_eq!(local.copies(), 0);
 }
 
 #[tokio::test]
 async fn dropped_caller_does_not_cancel_its_write() {
-    let place = Place::new();
-    let engine = open(&directory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&directory(), &local).await;
     {
         let mut write = Box::pin(add(&engine, "a", 1));
         // After one poll, the write is in the queue. Then its caller is dropped.
@@ -452,8 +452,8 @@ async fn dropped_caller_does_not_cancel_its_write() {
 
 #[tokio::test]
 async fn invalid_sql_is_an_error_of_the_caller() {
-    let place = Place::new();
-    let engine = open(&memory(), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&memory(), &local).await;
     let read = engine
         .read::<(), rusqlite_or::Mine>(Freshness::Local, |c| Ok(c.execute_batch("nonsense")?))
         .await;

@@ -12,16 +12,16 @@ use bespoke_storage::{
     Rates, StorageClock,
 };
 use support::{
-    COUNTERS, Hooked, Place, VirtualClock, add, add_now, count, database_of, edit_head, files_of, fresh_id, head_of,
-    id, json_of, open, total,
+    COUNTERS, Hooked, LocalFolder, VirtualClock, add, add_in_transaction, count, database_of, edit_head, files_of,
+    fresh_id, head_of, id, json_of, open, total,
 };
 use tokio::sync::Semaphore;
 
 /// Opens an engine on a store with scripted faults. Returns the store without faults too.
-async fn scripted(place: &Place, options: Options) -> (Engine, FaultyStore, Arc<dyn ObjectStore>) {
+async fn scripted(local: &LocalFolder, options: Options) -> (Engine, FaultyStore, Arc<dyn ObjectStore>) {
     let memory = MemoryStore::new();
     let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
-    drop(open(&honest, place).await);
+    drop(open(&honest, local).await);
     let faulty = FaultyStore::new(memory, 0, Rates::default());
     let engine = Engine::open(Arc::new(faulty.clone()), options).await.unwrap();
     (engine, faulty, honest)
@@ -36,25 +36,25 @@ async fn write_takes_effect_once_under_every_fault_of_its_put() {
         (Fault::Conflict, false),
         (Fault::Unavailable, false),
     ] {
-        let place = Place::new();
-        let (engine, faulty, honest) = scripted(&place, place.options()).await;
+        let local = LocalFolder::new();
+        let (engine, faulty, honest) = scripted(&local, local.options()).await;
         faulty.script(Operation::Put, "head", fault);
         let committed = add(&engine, "a", 1).await.unwrap();
         assert_eq!((committed.value, committed.replayed), (1, replayed), "{fault:?}");
         assert_eq!(total(&engine).await, 1, "{fault:?}");
-        assert_eq!(total(&open(&honest, &place).await).await, 1, "{fault:?}");
+        assert_eq!(total(&open(&honest, &local).await).await, 1, "{fault:?}");
         assert!(head_of(&*honest).await["lock"].is_null());
     }
 }
 
 #[tokio::test]
 async fn lost_response_applies_a_write_twice_without_commits_table() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let options = Options {
         ablation: Some(Ablation::NoCommitsTest),
-        ..place.options()
+        ..local.options()
     };
-    let (engine, faulty, _) = scripted(&place, options).await;
+    let (engine, faulty, _) = scripted(&local, options).await;
     faulty.script(Operation::Put, "head", Fault::LostReply);
     add(&engine, "a", 1).await.unwrap();
     assert_eq!(total(&engine).await, 2, "`_commits` prevents this");
@@ -62,12 +62,12 @@ async fn lost_response_applies_a_write_twice_without_commits_table() {
 
 #[tokio::test]
 async fn refused_put_leaves_the_file_unchanged() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let memory = MemoryStore::new();
     let faulty = FaultyStore::new(memory, 0, Rates::default());
-    let engine = Engine::open(Arc::new(faulty.clone()), place.options()).await.unwrap();
+    let engine = Engine::open(Arc::new(faulty.clone()), local.options()).await.unwrap();
     add(&engine, "a", 1).await.unwrap();
-    let before = files_of(&place);
+    let before = files_of(&local);
     for sql in [
         "INSERT INTO counter SELECT value, value FROM json_each('[1,2,3]')",
         "CREATE TABLE more (x); INSERT INTO more VALUES (zeroblob(500000))",
@@ -78,7 +78,7 @@ async fn refused_put_leaves_the_file_unchanged() {
             .write::<(), Error>(fresh_id(), move |c| Ok(c.execute_batch(sql)?))
             .await;
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
-        let after: Vec<_> = files_of(&place)
+        let after: Vec<_> = files_of(&local)
             .into_iter()
             .filter(|(_, bytes)| !bytes.is_empty())
             .collect();
@@ -92,10 +92,10 @@ async fn refused_put_leaves_the_file_unchanged() {
 
 #[tokio::test]
 async fn unreachable_store_is_unavailable() {
-    let place = Place::new();
-    let mut options = place.options();
+    let local = LocalFolder::new();
+    let mut options = local.options();
     options.write_deadline_ms = 60;
-    let (engine, faulty, _) = scripted(&place, options).await;
+    let (engine, faulty, _) = scripted(&local, options).await;
     for _ in 0..20 {
         faulty.script(Operation::Get, "head", Fault::Unavailable);
     }
@@ -117,9 +117,9 @@ async fn unreachable_store_is_unavailable() {
 }
 
 /// Opens an engine whose store counts the PUTs of `head` and blocks each until it gets a permit.
-async fn gated(place: &Place) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, FaultyStore) {
+async fn gated(local: &LocalFolder) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, FaultyStore) {
     let memory = MemoryStore::new();
-    drop(open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), place).await);
+    drop(open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), local).await);
     let faulty = FaultyStore::new(memory, 0, Rates::default());
     let (gate, puts) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
     let (hook_gate, hook_puts) = (Arc::clone(&gate), Arc::clone(&puts));
@@ -132,14 +132,14 @@ async fn gated(place: &Place) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, Faulty
         before_put,
         ..Hooked::new(Arc::new(faulty.clone()))
     };
-    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    let engine = Engine::open(Arc::new(store), local.options()).await.unwrap();
     (engine, gate, puts, faulty)
 }
 
 #[tokio::test]
 async fn waiting_writes_share_one_commit_in_spite_of_a_failed_one() {
-    let place = Place::new();
-    let (engine, gate, puts, faulty) = gated(&place).await;
+    let local = LocalFolder::new();
+    let (engine, gate, puts, faulty) = gated(&local).await;
     let runs = Arc::new(AtomicU32::new(0));
     let mut good = tokio::task::JoinSet::new();
     for n in 0..10 {
@@ -147,7 +147,7 @@ async fn waiting_writes_share_one_commit_in_spite_of_a_failed_one() {
         good.spawn(async move {
             let write = engine.write::<i64, Error>(id(&n.to_string()), move |c| {
                 runs.fetch_add(1, Ordering::SeqCst);
-                Ok(add_now(c, "a", 1)?)
+                Ok(add_in_transaction(c, "a", 1)?)
             });
             write.await.unwrap()
         });
@@ -155,7 +155,7 @@ async fn waiting_writes_share_one_commit_in_spite_of_a_failed_one() {
     let failing = engine.clone();
     let mut bad = tokio::spawn(async move {
         let write = failing.write::<(), Error>(id("bad"), |c| {
-            add_now(c, "a", 100)?;
+            add_in_transaction(c, "a", 100)?;
             Err(Error::Refused("changed my mind".to_owned()))
         });
         write.await
@@ -194,15 +194,15 @@ async fn waiting_writes_share_one_commit_in_spite_of_a_failed_one() {
 
 #[tokio::test]
 async fn rollback_of_the_transaction_makes_each_write_run_alone() {
-    let place = Place::new();
-    let (engine, gate, puts, _) = gated(&place).await;
+    let local = LocalFolder::new();
+    let (engine, gate, puts, _) = gated(&local).await;
     gate.add_permits(100);
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..6 {
         let engine = engine.clone();
         tasks.spawn(async move {
             let write = engine.write::<i64, Error>(id(&n.to_string()), move |c| {
-                let value = add_now(c, "a", 1)?;
+                let value = add_in_transaction(c, "a", 1)?;
                 if n == 3 {
                     c.execute("INSERT OR ROLLBACK INTO counter VALUES ('a', 0)", [])?;
                 }
@@ -222,8 +222,8 @@ async fn rollback_of_the_transaction_makes_each_write_run_alone() {
 
 #[tokio::test]
 async fn deferred_constraint_in_a_batch_fails_one_write() {
-    let place = Place::new();
-    let (engine, gate, ..) = gated(&place).await;
+    let local = LocalFolder::new();
+    let (engine, gate, ..) = gated(&local).await;
     gate.add_permits(100);
     let tables = "CREATE TABLE parent (id INTEGER PRIMARY KEY);
                   CREATE TABLE child (parent REFERENCES parent DEFERRABLE INITIALLY DEFERRED)";
@@ -258,9 +258,9 @@ struct Contested {
     losses: Arc<AtomicU32>,
 }
 
-async fn contested(place: &Place) -> Contested {
+async fn contested(local: &LocalFolder) -> Contested {
     let honest: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-    let rival = open(&honest, place).await;
+    let rival = open(&honest, local).await;
     let (locks, losses) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU32::new(0)));
     let (hook_locks, hook_losses) = (Arc::clone(&locks), Arc::clone(&losses));
     let before_put: support::Hook = Box::new(move |key, body| {
@@ -278,7 +278,7 @@ async fn contested(place: &Place) -> Contested {
         before_put,
         ..Hooked::new(Arc::clone(&honest))
     };
-    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    let engine = Engine::open(Arc::new(store), local.options()).await.unwrap();
     Contested {
         engine,
         honest,
@@ -289,13 +289,13 @@ async fn contested(place: &Place) -> Contested {
 
 #[tokio::test]
 async fn lock_is_taken_after_two_losses_and_removed_by_the_commit() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let Contested {
         engine,
         honest,
         locks,
         losses,
-    } = contested(&place).await;
+    } = contested(&local).await;
     losses.store(1, Ordering::SeqCst);
     add(&engine, "a", 1).await.unwrap();
     assert_eq!(*locks.lock().unwrap(), [false, false], "one loss is not enough");
@@ -309,17 +309,17 @@ async fn lock_is_taken_after_two_losses_and_removed_by_the_commit() {
 
 #[tokio::test]
 async fn write_without_commit_releases_its_lock_before_it_returns() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let Contested {
         engine,
         honest,
         locks,
         losses,
-    } = contested(&place).await;
+    } = contested(&local).await;
     losses.store(2, Ordering::SeqCst);
     let result = engine
         .write::<(), Error>(id("gives up"), |c| {
-            add_now(c, "a", 1)?;
+            add_in_transaction(c, "a", 1)?;
             if count(c, "rival")? == 2 {
                 Err(Error::Refused("too late".to_owned()))
             } else {
@@ -334,12 +334,12 @@ async fn write_without_commit_releases_its_lock_before_it_returns() {
 }
 
 /// Opens an engine whose store has the same clock, which advances only by sleeps.
-async fn on_virtual_time(place: &Place) -> (Engine, Arc<VirtualClock>, MemoryStore) {
+async fn on_virtual_time(local: &LocalFolder) -> (Engine, Arc<VirtualClock>, MemoryStore) {
     let clock = VirtualClock::new();
     let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>);
     let options = Options {
         clock: Arc::clone(&clock) as Arc<dyn StorageClock>,
-        ..place.options()
+        ..local.options()
     };
     let engine = Engine::open(Arc::new(store.clone()), options).await.unwrap();
     (engine, clock, store)
@@ -347,8 +347,8 @@ async fn on_virtual_time(place: &Place) -> (Engine, Arc<VirtualClock>, MemorySto
 
 #[tokio::test]
 async fn lock_of_another_process_expires_after_ten_seconds() {
-    let place = Place::new();
-    let (engine, clock, store) = on_virtual_time(&place).await;
+    let local = LocalFolder::new();
+    let (engine, clock, store) = on_virtual_time(&local).await;
     add(&engine, "a", 1).await.unwrap();
     edit_head(&store, |head| {
         head["lock"] = serde_json::json!({ "owner": "gone", "token": "t" });
@@ -371,12 +371,12 @@ async fn lock_of_another_process_expires_after_ten_seconds() {
 
 #[tokio::test]
 async fn write_behind_a_long_lock_is_unavailable() {
-    let place = Place::new();
-    let (engine, clock, store) = on_virtual_time(&place).await;
+    let local = LocalFolder::new();
+    let (engine, clock, store) = on_virtual_time(&local).await;
     let options = Options {
         clock,
         write_deadline_ms: 3_000,
-        ..place.options()
+        ..local.options()
     };
     drop(engine);
     let engine = Engine::open(Arc::new(store.clone()), options).await.unwrap();
@@ -398,8 +398,8 @@ async fn write_behind_a_long_lock_is_unavailable() {
 #[tokio::test]
 async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
     const HOUR_MS: u64 = 60 * 60 * 1_000;
-    let place = Place::new();
-    let (engine, clock, _) = on_virtual_time(&place).await;
+    let local = LocalFolder::new();
+    let (engine, clock, _) = on_virtual_time(&local).await;
     let known = |engine: &Engine| {
         let engine = engine.clone();
         async move {
@@ -410,7 +410,7 @@ async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
     };
     for n in 0..10 {
         engine
-            .write::<i64, Error>(id(&format!("old {n}")), |c| Ok(add_now(c, "a", 1)?))
+            .write::<i64, Error>(id(&format!("old {n}")), |c| Ok(add_in_transaction(c, "a", 1)?))
             .await
             .unwrap();
     }
@@ -418,7 +418,7 @@ async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
     add(&engine, "a", 1).await.unwrap();
     assert_eq!(known(&engine).await, 10);
     let again = engine
-        .write::<i64, Error>(id("old 3"), |c| Ok(add_now(c, "a", 1)?))
+        .write::<i64, Error>(id("old 3"), |c| Ok(add_in_transaction(c, "a", 1)?))
         .await
         .unwrap();
     assert!(again.replayed);
@@ -431,7 +431,7 @@ async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
 
 #[tokio::test]
 async fn write_is_not_retried_after_twelve_hours() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let date = VirtualClock::new();
     let memory = MemoryStore::with_clock(Arc::clone(&date) as Arc<dyn StorageClock>);
     let faulty = FaultyStore::new(memory.clone(), 0, Rates::default());
@@ -448,7 +448,7 @@ async fn write_is_not_retried_after_twelve_hours() {
         ..Hooked::new(Arc::new(faulty.clone()))
     };
     // The monotonic clock of the process stood still, as in a frozen process.
-    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    let engine = Engine::open(Arc::new(store), local.options()).await.unwrap();
     stall.set(12 * 60 * 60 * 1_000 + 1).unwrap();
     faulty.script(Operation::Put, "head", Fault::LostRequest);
     let result = add(&engine, "a", 1).await;
@@ -461,19 +461,19 @@ async fn write_is_not_retried_after_twelve_hours() {
 
 #[tokio::test]
 async fn damaged_local_copy_is_replaced() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-    let engine = open(&store, &place).await;
+    let engine = open(&store, &local).await;
     for n in 0..50 {
         add(&engine, &format!("row {n}"), 1).await.unwrap();
     }
-    let good = database_of(&place);
+    let good = database_of(&local);
     // The checksum reveals damage to a page that the next commit replaces.
-    let (path, mut bytes) = files_of(&place)
+    let (path, mut bytes) = files_of(&local)
         .into_iter()
         .find(|(_, bytes)| !bytes.is_empty())
         .unwrap();
-    let elsewhere = Place::new();
+    let elsewhere = LocalFolder::new();
     let other = open(&store, &elsewhere).await;
     let changed = {
         add(&other, "row 7", 1).await.unwrap();
@@ -485,9 +485,9 @@ async fn damaged_local_copy_is_replaced() {
         page
     };
     assert_eq!(total(&engine).await, 51);
-    assert_ne!(database_of(&place), good);
+    assert_ne!(database_of(&local), good);
     assert_ne!(
-        files_of(&place)[0].0,
+        files_of(&local)[0].0,
         path,
         "page {changed} was damaged: there is a new file"
     );
@@ -499,7 +499,7 @@ async fn damaged_local_copy_is_replaced() {
 
 #[tokio::test]
 async fn late_response_does_not_replace_a_newer_version() {
-    let (place, elsewhere) = (Place::new(), Place::new());
+    let (local, elsewhere) = (LocalFolder::new(), LocalFolder::new());
     let honest: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let rival = open(&honest, &elsewhere).await;
     let (gate, accepted_puts) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
@@ -513,7 +513,7 @@ async fn late_response_does_not_replace_a_newer_version() {
         after_put,
         ..Hooked::new(Arc::clone(&honest))
     };
-    let engine = Engine::open(Arc::new(store), place.options()).await.unwrap();
+    let engine = Engine::open(Arc::new(store), local.options()).await.unwrap();
     let writer = engine.clone();
     let write = tokio::spawn(async move { add(&writer, "a", 1).await });
     while accepted_puts.load(Ordering::SeqCst) == 0 {
@@ -526,7 +526,7 @@ async fn late_response_does_not_replace_a_newer_version() {
     assert_eq!(write.await.unwrap().unwrap().value, 1);
     assert_eq!(engine.version(), rival.version(), "the known version never decreases");
     assert_eq!(engine.read(Freshness::Local, |c| count(c, "a")).await.unwrap().value, 2);
-    assert!(database_of(&place) == database_of(&elsewhere));
+    assert!(database_of(&local) == database_of(&elsewhere));
     let puts = accepted_puts.load(Ordering::SeqCst);
     assert_eq!(add(&engine, "a", 1).await.unwrap().value, 3);
     assert_eq!(
@@ -535,7 +535,7 @@ async fn late_response_does_not_replace_a_newer_version() {
         "it used the newest version"
     );
     assert_eq!(total(&rival).await, 3);
-    assert!(database_of(&place) == database_of(&elsewhere));
+    assert!(database_of(&local) == database_of(&elsewhere));
 }
 
 #[tokio::test]
@@ -549,15 +549,15 @@ async fn migration_of_another_process_is_not_repeated_after_a_day() {
             min_writer: 0,
         },
     ];
-    let place = Place::new();
+    let local = LocalFolder::new();
     // Only the clock of the store jumps, because the process would take a jump of its own for the duration of its
     // calls.
     let clock = VirtualClock::new();
     let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>);
-    let first = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &place).await;
+    let first = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &local).await;
     let options = Options {
         migrations: STEPS,
-        ..place.options()
+        ..local.options()
     };
     let gets = AtomicU32::new(0);
     let (hook_memory, hook_options) = (memory.clone(), options.clone());

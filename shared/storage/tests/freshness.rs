@@ -7,10 +7,10 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bespoke_storage::limits::{TRUSTED_COMMITS, TRUSTED_MS};
+use bespoke_storage::limits::{HEAD_TRUSTED_COMMITS, HEAD_TRUSTED_MS};
 use bespoke_storage::{Engine, Error, Freshness, MemoryStore, ObjectStore, Options, Version};
 use futures_util::future::join_all;
-use support::{Hooked, Place, VirtualClock, add, count, open};
+use support::{Hooked, LocalFolder, VirtualClock, add, count, open};
 use tokio::sync::Semaphore;
 
 /// A store that counts the GETs of `head` and blocks each until it gets a permit.
@@ -45,10 +45,10 @@ impl Watched {
     }
 }
 
-async fn open_at(store: &Arc<dyn ObjectStore>, place: &Place, clock: &Arc<VirtualClock>) -> Engine {
+async fn open_at(store: &Arc<dyn ObjectStore>, local: &LocalFolder, clock: &Arc<VirtualClock>) -> Engine {
     let options = Options {
         clock: Arc::clone(clock) as Arc<_>,
-        ..place.options()
+        ..local.options()
     };
     Engine::open(Arc::clone(store), options).await.unwrap()
 }
@@ -60,11 +60,11 @@ async fn a_in(engine: &Engine, freshness: Freshness) -> (i64, Version) {
 
 #[tokio::test]
 async fn bounded_read_revalidates_after_its_age() {
-    let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
+    let (local, clock, bucket) = (LocalFolder::new(), VirtualClock::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
-    let reader = open_at(&watched.store, &place, &clock).await;
+    let reader = open_at(&watched.store, &local, &clock).await;
     let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
-    let writer = open(&honest, &place).await;
+    let writer = open(&honest, &local).await;
     let within = Freshness::Within {
         age_ms: 1_000,
         at_least: None,
@@ -83,11 +83,11 @@ async fn bounded_read_revalidates_after_its_age() {
 
 #[tokio::test]
 async fn client_with_a_version_reads_at_least_that() {
-    let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
+    let (local, clock, bucket) = (LocalFolder::new(), VirtualClock::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
-    let reader = open_at(&watched.store, &place, &clock).await;
+    let reader = open_at(&watched.store, &local, &clock).await;
     let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
-    let writer = open(&honest, &place).await;
+    let writer = open(&honest, &local).await;
     a_in(&reader, Freshness::Strict).await;
     let seen = add(&writer, "a", 1).await.unwrap().version;
     let echo = |version| Freshness::Within {
@@ -116,11 +116,11 @@ async fn client_with_a_version_reads_at_least_that() {
 
 #[tokio::test]
 async fn concurrent_reads_share_a_later_revalidation() {
-    let (place, bucket) = (Place::new(), MemoryStore::new());
+    let (local, bucket) = (LocalFolder::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
-    let reader = open(&watched.store, &place).await;
+    let reader = open(&watched.store, &local).await;
     let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
-    let writer = open(&honest, &place).await;
+    let writer = open(&honest, &local).await;
     watched.permits.forget_permits(usize::MAX);
     watched.gets();
     let under_way = join_all((0..8).map(|_| a_in(&reader, Freshness::Strict)));
@@ -150,30 +150,35 @@ async fn concurrent_reads_share_a_later_revalidation() {
 
 #[tokio::test]
 async fn writer_trusts_a_recent_revalidation() {
-    let (place, clock, bucket) = (Place::new(), VirtualClock::new(), MemoryStore::new());
+    let (local, clock, bucket) = (LocalFolder::new(), VirtualClock::new(), MemoryStore::new());
     let watched = Watched::new(&bucket);
-    let engine = open_at(&watched.store, &place, &clock).await;
+    let engine = open_at(&watched.store, &local, &clock).await;
     a_in(&engine, Freshness::Strict).await;
     watched.gets();
-    for _ in 0..TRUSTED_COMMITS {
+    for _ in 0..HEAD_TRUSTED_COMMITS {
         add(&engine, "a", 1).await.unwrap();
     }
     let in_a_run = watched.gets();
-    for _ in 0..10 * TRUSTED_COMMITS {
+    for _ in 0..10 * HEAD_TRUSTED_COMMITS {
         add(&engine, "a", 1).await.unwrap();
     }
     assert!(in_a_run <= 1, "the first commits after a read need no revalidation");
     assert_eq!(watched.gets(), 10, "one revalidation for each window");
-    clock.advance(TRUSTED_MS);
+    clock.advance(HEAD_TRUSTED_MS);
     add(&engine, "a", 1).await.unwrap();
     assert_eq!(watched.gets(), 1, "an old revalidation is not trusted");
 }
 
 #[tokio::test]
 async fn write_is_rejected_only_on_the_newest_state() {
-    let (place, other, clock, bucket) = (Place::new(), Place::new(), VirtualClock::new(), MemoryStore::new());
+    let (local, other, clock, bucket) = (
+        LocalFolder::new(),
+        LocalFolder::new(),
+        VirtualClock::new(),
+        MemoryStore::new(),
+    );
     let store: Arc<dyn ObjectStore> = Arc::new(bucket);
-    let engine = open_at(&store, &place, &clock).await;
+    let engine = open_at(&store, &local, &clock).await;
     let other_engine = open(&store, &other).await;
     let take = |engine: Engine| async move {
         let write = engine.write::<i64, Error>(support::fresh_id(), |c| {

@@ -14,13 +14,13 @@ use bespoke_storage::{
 };
 use bytes::Bytes;
 use support::s3::S3Server;
-use support::{Hooked, Place, VirtualClock, add, count, fresh_id, head_of, memory, noise, open};
+use support::{Hooked, LocalFolder, VirtualClock, add, count, fresh_id, head_of, memory, noise, open};
 use tokio::sync::Notify;
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 struct World {
-    place: Place,
+    local: LocalFolder,
     clock: Arc<VirtualClock>,
     store: Arc<dyn ObjectStore>,
 }
@@ -29,7 +29,7 @@ impl World {
     fn new() -> Self {
         let clock = VirtualClock::new();
         Self {
-            place: Place::new(),
+            local: LocalFolder::new(),
             store: Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>)),
             clock,
         }
@@ -38,7 +38,7 @@ impl World {
     async fn open(&self) -> Engine {
         let options = Options {
             clock: Arc::clone(&self.clock) as Arc<dyn StorageClock>,
-            ..self.place.options()
+            ..self.local.options()
         };
         Engine::open(Arc::clone(&self.store), options).await.unwrap()
     }
@@ -129,9 +129,9 @@ fn holding_a_chunk(inner: Arc<dyn ObjectStore>) -> (Arc<dyn ObjectStore>, Arc<No
 
 #[tokio::test]
 async fn writes_continue_during_a_compaction() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let (store, held, go_on) = holding_a_chunk(memory());
-    let engine = open(&store, &place).await;
+    let engine = open(&store, &local).await;
     engine.compact_by_itself();
     let due = limits::BACKGROUND_COMPACTION_SEGMENTS as u64;
     for seed in 0..due {
@@ -156,7 +156,7 @@ async fn writes_continue_during_a_compaction() {
     );
     for (version, wanted) in [(began, 0), (ended, 2)] {
         engine.restore(RestorePoint::At(version)).await.unwrap();
-        for engine in [&engine, &open(&store, &Place::new()).await] {
+        for engine in [&engine, &open(&store, &LocalFolder::new()).await] {
             assert_eq!(counted(engine).await, wanted, "{version}");
         }
     }
@@ -176,9 +176,9 @@ async fn change_segment(engine: &Engine, seed: u64) {
 
 #[tokio::test]
 async fn young_segments_are_merged_if_they_are_small_for_the_database() {
-    let (place, store) = (Place::new(), memory());
-    let engine = open(&store, &place).await;
-    let lagging = open(&store, &Place::new()).await;
+    let (local, store) = (LocalFolder::new(), memory());
+    let engine = open(&store, &local).await;
+    let lagging = open(&store, &LocalFolder::new()).await;
     let much = |c: &bespoke_storage::rusqlite::Connection| {
         c.execute_batch("CREATE TABLE noise (x BLOB)")?;
         for seed in 0..200 {
@@ -204,19 +204,19 @@ async fn young_segments_are_merged_if_they_are_small_for_the_database() {
     }
     assert_eq!((segments().await, &head_of(&*store).await["base"]["id"]), (1, &base));
     add(&engine, "a", 1).await.unwrap();
-    for engine in [&lagging, &open(&store, &Place::new()).await] {
+    for engine in [&lagging, &open(&store, &LocalFolder::new()).await] {
         assert_eq!(counted(engine).await, 1);
     }
     // A state inside the merged segment.
     engine.restore(RestorePoint::At(began)).await.unwrap();
-    assert_eq!(counted(&open(&store, &Place::new()).await).await, 0);
+    assert_eq!(counted(&open(&store, &LocalFolder::new()).await).await, 0);
 }
 
 #[tokio::test]
 async fn base_of_a_commit_makes_the_compaction_give_up() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let (store, held, go_on) = holding_a_chunk(memory());
-    let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
+    let (engine, other) = (open(&store, &local).await, open(&store, &local).await);
     add_segment(&engine, 1).await;
     let (compacted, ()) = tokio::join!(engine.compact(Compact::Always), async {
         held.notified().await;
@@ -229,7 +229,7 @@ async fn base_of_a_commit_makes_the_compaction_give_up() {
     });
     assert_eq!(compacted.unwrap(), Compacted::Abandoned);
     assert_eq!(add(&engine, "a", 1).await.unwrap().value, 1);
-    assert_eq!(counted(&open(&store, &place).await).await, 1);
+    assert_eq!(counted(&open(&store, &local).await).await, 1);
 }
 
 #[tokio::test]
@@ -351,10 +351,10 @@ async fn unknown_state_is_not_restorable() {
 
 #[tokio::test]
 async fn full_sync_reuses_the_chunks_of_the_local_copy() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
     let store = Arc::new(faulty.clone()) as Arc<dyn ObjectStore>;
-    let (engine, lagging) = (open(&store, &place).await, open(&store, &place).await);
+    let (engine, lagging) = (open(&store, &local).await, open(&store, &local).await);
     for seed in 0..40 {
         add_segment(&engine, seed).await;
     }
@@ -418,13 +418,13 @@ impl ObjectStore for LaterS3 {
 
 #[tokio::test]
 async fn maintenance_works_on_s3() {
-    let (place, server) = (Place::new(), S3Server::start());
+    let (local, server) = (LocalFolder::new(), S3Server::start());
     let later = Arc::new(LaterS3 {
         inner: server.store(),
         ahead: AtomicU64::new(0),
     });
     let store = Arc::clone(&later) as Arc<dyn ObjectStore>;
-    let (engine, other) = (open(&store, &place).await, open(&store, &place).await);
+    let (engine, other) = (open(&store, &local).await, open(&store, &local).await);
     for seed in 0..17 {
         add_segment(&engine, seed).await;
     }
@@ -434,7 +434,7 @@ async fn maintenance_works_on_s3() {
     assert_eq!(counted(&other).await, 2);
     engine.restore(RestorePoint::At(one)).await.unwrap();
     assert_eq!(
-        (counted(&other).await, counted(&open(&store, &place).await).await),
+        (counted(&other).await, counted(&open(&store, &local).await).await),
         (1, 1)
     );
     engine.compact(Compact::Always).await.unwrap();
@@ -445,5 +445,5 @@ async fn maintenance_works_on_s3() {
     assert_eq!(store.list("table/").await.unwrap().len(), 1);
     assert_eq!(counted(&other).await, 1);
     add(&other, "a", 1).await.unwrap();
-    assert_eq!(counted(&open(&store, &place).await).await, 2);
+    assert_eq!(counted(&open(&store, &local).await).await, 2);
 }

@@ -13,7 +13,7 @@ use bespoke_storage::{
 };
 use bytes::Bytes;
 use support::{
-    Hooked, Place, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total,
+    Hooked, LocalFolder, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total,
 };
 
 const BLOBS: &[Migration] = &[Migration {
@@ -23,12 +23,12 @@ const BLOBS: &[Migration] = &[Migration {
     min_writer: 0,
 }];
 
-async fn open_blobs(store: &Arc<dyn ObjectStore>, place: &Place) -> Engine {
+async fn open_blobs(store: &Arc<dyn ObjectStore>, local: &LocalFolder) -> Engine {
     Engine::open(
         Arc::clone(store),
         Options {
             migrations: BLOBS,
-            ..place.options()
+            ..local.options()
         },
     )
     .await
@@ -52,8 +52,8 @@ async fn sql(engine: &Engine, sql: &'static str) {
 }
 
 /// A new engine has the same file byte for byte, and its integrity check succeeds.
-async fn same_from_scratch(store: &Arc<dyn ObjectStore>, writer: &Place) {
-    let cold = Place::new();
+async fn same_from_scratch(store: &Arc<dyn ObjectStore>, writer: &LocalFolder) {
+    let cold = LocalFolder::new();
     let engine = open_blobs(store, &cold).await;
     assert!(database_of(&cold) == database_of(writer), "the files differ");
     let check = engine.read::<String, Error>(Freshness::Local, |c| {
@@ -69,8 +69,8 @@ fn length(json: &serde_json::Value) -> usize {
 #[tokio::test]
 async fn deltas_stay_in_head_until_the_tail_is_full() {
     for store in stores().await {
-        let place = Place::new();
-        let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
+        let local = LocalFolder::new();
+        let (engine, follower_place) = (open_blobs(&store, &local).await, LocalFolder::new());
         let follower = open_blobs(&store, &follower_place).await;
         // 20 KB each, so the sixth exceeds the limit of the tail.
         for n in 0..20 {
@@ -78,22 +78,22 @@ async fn deltas_stay_in_head_until_the_tail_is_full() {
             assert!(body_of(&*store, "head").await.len() <= limits::HEAD_MAX_BYTES);
             if n % 7 == 0 {
                 follower.ping().await.unwrap();
-                assert!(database_of(&follower_place) == database_of(&place));
+                assert!(database_of(&follower_place) == database_of(&local));
             }
         }
         let head = head_of(&*store).await;
         assert_eq!(length(&head["segments"]), 3);
         assert_eq!(store.list("segment/").await.unwrap().len(), 3);
-        same_from_scratch(&store, &place).await;
+        same_from_scratch(&store, &local).await;
         // A delta that is too large for `head` becomes a segment, after a segment of the tail.
         insert(&engine, 100_000, 99).await;
         let head = head_of(&*store).await;
         assert_eq!((length(&head["segments"]), length(&head["tail"])), (5, 0));
         insert(&engine, 100_000, 100).await;
         sql(&engine, "DELETE FROM blob WHERE id % 3 = 0; PRAGMA user_version = 3").await;
-        same_from_scratch(&store, &place).await;
+        same_from_scratch(&store, &local).await;
         follower.ping().await.unwrap();
-        assert!(database_of(&follower_place) == database_of(&place));
+        assert!(database_of(&follower_place) == database_of(&local));
         assert!(head["base"]["table"].is_null());
     }
 }
@@ -101,8 +101,8 @@ async fn deltas_stay_in_head_until_the_tail_is_full() {
 #[tokio::test]
 async fn huge_delta_becomes_a_new_base() {
     for store in stores().await {
-        let place = Place::new();
-        let (engine, follower_place) = (open_blobs(&store, &place).await, Place::new());
+        let local = LocalFolder::new();
+        let (engine, follower_place) = (open_blobs(&store, &local).await, LocalFolder::new());
         let follower = open_blobs(&store, &follower_place).await;
         insert(&engine, 3_500_000, 1).await;
         let head = head_of(&*store).await;
@@ -111,28 +111,28 @@ async fn huge_delta_becomes_a_new_base() {
         assert_eq!(first_base["seq"], head["seq"]);
         assert_eq!(store.list("chunk/").await.unwrap().len(), 4);
         assert!(body_of(&*store, first_base["table"].as_str().unwrap()).await.len() == 16 + 4 * 28 + 8);
-        same_from_scratch(&store, &place).await;
+        same_from_scratch(&store, &local).await;
         // Less than a quarter of the database becomes a segment on the base.
         insert(&engine, 700_000, 2).await;
         let head = head_of(&*store).await;
         assert_eq!((length(&head["segments"]), &head["base"]), (1, &first_base));
-        same_from_scratch(&store, &place).await;
+        same_from_scratch(&store, &local).await;
         follower.ping().await.unwrap();
-        assert!(database_of(&follower_place) == database_of(&place));
+        assert!(database_of(&follower_place) == database_of(&local));
         insert(&engine, 2_500_000, 3).await;
         assert_ne!(head_of(&*store).await["base"]["id"], first_base["id"]);
-        same_from_scratch(&store, &place).await;
+        same_from_scratch(&store, &local).await;
         // A copy that is older than the base needs a full sync.
         follower.ping().await.unwrap();
-        assert!(database_of(&follower_place) == database_of(&place));
+        assert!(database_of(&follower_place) == database_of(&local));
     }
 }
 
 #[tokio::test]
 async fn commit_after_the_last_allowed_segment_writes_a_base() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-    let place = Place::new();
-    let engine = open_blobs(&store, &place).await;
+    let local = LocalFolder::new();
+    let engine = open_blobs(&store, &local).await;
     // The first write makes two segments, because the migrations were in the tail.
     for n in 1..limits::SEGMENTS_MAX as u64 {
         insert(&engine, 66_000, n).await;
@@ -143,15 +143,15 @@ async fn commit_after_the_last_allowed_segment_writes_a_base() {
     let head = head_of(&*store).await;
     assert_eq!(length(&head["segments"]), 0);
     assert_eq!(head["base"]["seq"], head["seq"]);
-    same_from_scratch(&store, &place).await;
+    same_from_scratch(&store, &local).await;
 }
 
 #[tokio::test]
 async fn shrinking_and_growing_files_are_identical_in_all_processes() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-    let (place, follower_place) = (Place::new(), Place::new());
+    let (local, follower_place) = (LocalFolder::new(), LocalFolder::new());
     let (engine, follower) = (
-        open_blobs(&store, &place).await,
+        open_blobs(&store, &local).await,
         open_blobs(&store, &follower_place).await,
     );
     sql(&engine, "PRAGMA user_version = 1").await;
@@ -165,17 +165,17 @@ async fn shrinking_and_growing_files_are_identical_in_all_processes() {
         )
         .await;
         follower.ping().await.unwrap();
-        assert!(database_of(&follower_place) == database_of(&place), "{n}");
+        assert!(database_of(&follower_place) == database_of(&local), "{n}");
     }
-    same_from_scratch(&store, &place).await;
+    same_from_scratch(&store, &local).await;
 }
 
 /// A store with a base, segments and a tail.
 async fn full_store() -> (MemoryStore, serde_json::Value) {
     let memory = MemoryStore::new();
     let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
-    let place = Place::new();
-    let engine = open_blobs(&store, &place).await;
+    let local = LocalFolder::new();
+    let engine = open_blobs(&store, &local).await;
     insert(&engine, 1_500_000, 1).await;
     insert(&engine, 90_000, 2).await;
     insert(&engine, 90_000, 3).await;
@@ -186,10 +186,10 @@ async fn full_store() -> (MemoryStore, serde_json::Value) {
 }
 
 async fn try_open(memory: &MemoryStore) -> Result<(), Error> {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let options = Options {
         migrations: BLOBS,
-        ..place.options()
+        ..local.options()
     };
     Engine::open(Arc::new(memory.clone()), options).await.map(drop)
 }
@@ -257,9 +257,9 @@ async fn newer_format_is_unsupported() {
 #[tokio::test]
 async fn bucket_without_its_head_is_refused() {
     let (memory, _) = full_store().await;
-    let place = Place::new();
+    let local = LocalFolder::new();
     let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
-    let engine = open_blobs(&store, &place).await;
+    let engine = open_blobs(&store, &local).await;
     let head = body_of(&memory, "head").await;
     memory.delete("head").await.unwrap();
     assert!(matches!(try_open(&memory).await, Err(Error::Refused(_))));
@@ -276,9 +276,9 @@ async fn bucket_without_its_head_is_refused() {
 async fn replaced_database_is_refused() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let other: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-    let place = Place::new();
-    let engine = open(&store, &place).await;
-    let stranger = open(&other, &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&store, &local).await;
+    let stranger = open(&other, &local).await;
     for _ in 0..3 {
         add(&stranger, "a", 1).await.unwrap();
     }
@@ -292,8 +292,8 @@ async fn replaced_database_is_refused() {
 #[tokio::test]
 async fn commit_preserves_unknown_fields() {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-    let place = Place::new();
-    let engine = open(&store, &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&store, &local).await;
     edit_head(&*store, |head| {
         head["future"] = serde_json::json!({ "deep": [1, 2] });
         head["base"]["future"] = 7.into();
@@ -311,8 +311,8 @@ async fn commit_preserves_unknown_fields() {
 async fn new_epoch_replaces_the_copy() {
     let (memory, _) = full_store().await;
     let store: Arc<dyn ObjectStore> = Arc::new(memory.clone());
-    let place = Place::new();
-    let engine = open_blobs(&store, &place).await;
+    let local = LocalFolder::new();
+    let engine = open_blobs(&store, &local).await;
     let old = body_of(&memory, "head").await;
     insert(&engine, 500, 9).await;
     insert(&engine, 500, 10).await;
@@ -322,31 +322,31 @@ async fn new_epoch_replaces_the_copy() {
     edit_head(&memory, |head| head["epoch"] = 2.into()).await;
     let version = engine.ping().await.unwrap();
     assert_eq!((version.epoch, version.seq), (2, newest.seq - 2));
-    same_from_scratch(&store, &place).await;
+    same_from_scratch(&store, &local).await;
     insert(&engine, 500, 11).await;
-    same_from_scratch(&store, &place).await;
+    same_from_scratch(&store, &local).await;
 }
 
 #[tokio::test]
 async fn all_page_sizes_of_sqlite_work() {
     for page_size in [512, 1_024, 4_096, 65_536] {
         let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
-        let place = Place::new();
+        let local = LocalFolder::new();
         let options = Options {
             migrations: BLOBS,
             page_size,
-            ..place.options()
+            ..local.options()
         };
         let engine = Engine::open(Arc::clone(&store), options).await.unwrap();
         insert(&engine, 200_000, 1).await;
         insert(&engine, 1_300_000, 2).await;
         insert(&engine, 2_000, 3).await;
         assert_eq!(head_of(&*store).await["page_size"], page_size);
-        same_from_scratch(&store, &place).await;
+        same_from_scratch(&store, &local).await;
     }
     let options = Options {
         page_size: 1_000,
-        ..Place::new().options()
+        ..LocalFolder::new().options()
     };
     let refused = Engine::open(Arc::new(MemoryStore::new()), options).await.map(drop);
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
@@ -356,8 +356,8 @@ async fn all_page_sizes_of_sqlite_work() {
 async fn small_commit_is_one_put_of_a_few_bytes() {
     let memory = MemoryStore::new();
     let store: Arc<dyn ObjectStore> = Arc::new(memory);
-    let place = Place::new();
-    let engine = open(&store, &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&store, &local).await;
     for n in 0..200 {
         add(&engine, &format!("user {n}"), 1).await.unwrap();
     }
@@ -372,7 +372,7 @@ async fn small_commit_is_one_put_of_a_few_bytes() {
 #[tokio::test]
 async fn object_that_is_deleted_after_a_newer_head_is_not_damage() {
     let (memory, head) = full_store().await;
-    let elsewhere = Place::new();
+    let elsewhere = LocalFolder::new();
     let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
     let rival = open_blobs(&honest, &elsewhere).await;
     let segment = head["segments"][0]["key"].as_str().unwrap().to_owned();
@@ -390,9 +390,9 @@ async fn object_that_is_deleted_after_a_newer_head_is_not_damage() {
         before_get,
         ..Hooked::new(honest)
     });
-    let place = Place::new();
-    let _engine = open_blobs(&store, &place).await;
-    assert!(database_of(&place) == database_of(&elsewhere));
+    let local = LocalFolder::new();
+    let _engine = open_blobs(&store, &local).await;
+    assert!(database_of(&local) == database_of(&elsewhere));
 }
 
 /// A memory store whose conditions are not atomic.
@@ -443,13 +443,13 @@ impl ObjectStore for Careless {
 #[tokio::test]
 async fn store_without_atomic_conditions_is_refused() {
     for looks in [false, true] {
-        let place = Place::new();
+        let local = LocalFolder::new();
         let inner = MemoryStore::new();
         let careless = Careless {
             inner: inner.clone(),
             looks,
         };
-        let refused = Engine::open(Arc::new(careless), place.options()).await.err().unwrap();
+        let refused = Engine::open(Arc::new(careless), local.options()).await.err().unwrap();
         assert!(
             matches!(&refused, Error::Refused(text) if text.contains("not atomic") && text.contains("Use a bucket")),
             "{refused}"
@@ -460,7 +460,7 @@ async fn store_without_atomic_conditions_is_refused() {
 
 #[tokio::test]
 async fn only_a_new_bucket_is_probed() {
-    let place = Place::new();
+    let local = LocalFolder::new();
     let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
     let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
     let probes = || {
@@ -470,9 +470,9 @@ async fn only_a_new_bucket_is_probed() {
             .filter(|(_, key)| key.starts_with("probe/"))
             .count()
     };
-    drop(open(&store, &place).await);
+    drop(open(&store, &local).await);
     let first = probes();
     assert!(first > 0);
-    drop(open(&store, &place).await);
+    drop(open(&store, &local).await);
     assert_eq!(probes(), first);
 }

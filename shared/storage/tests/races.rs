@@ -17,7 +17,10 @@ use bespoke_storage::{
     CommitId, DirectoryStore, Engine, Error, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Options,
     Rates, StorageClock,
 };
-use support::{FastClock, Place, add, add_now, count, directory, fresh_id, head_of, id, memory, open, stores, total};
+use support::{
+    FastClock, LocalFolder, add, add_in_transaction, count, directory, fresh_id, head_of, id, memory, open, stores,
+    total,
+};
 
 const ENGINES: usize = 5;
 const WRITES: i64 = 30;
@@ -34,10 +37,10 @@ async fn commits(engine: &Engine) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_engines_of_one_process_lose_no_write() {
     for store in [memory(), directory()] {
-        let place = Place::new();
+        let local = LocalFolder::new();
         let mut tasks = tokio::task::JoinSet::new();
         for n in 0..ENGINES {
-            let engine = open(&store, &place).await;
+            let engine = open(&store, &local).await;
             tasks.spawn(async move {
                 let mut last = 0;
                 for _ in 0..WRITES {
@@ -57,7 +60,7 @@ async fn concurrent_engines_of_one_process_lose_no_write() {
         while let Some(result) = tasks.join_next().await {
             result.unwrap();
         }
-        let engine = open(&store, &place).await;
+        let engine = open(&store, &local).await;
         let writes = WRITES * i64::try_from(ENGINES).unwrap();
         assert_eq!(
             engine.read(Freshness::Strict, |c| count(c, "all")).await.unwrap().value,
@@ -74,7 +77,7 @@ async fn write_with_retries(engine: &Engine, name: &str) {
     loop {
         let name = name.to_owned();
         match engine
-            .write::<i64, Error>(id.clone(), move |c| Ok(add_now(c, &name, 1)?))
+            .write::<i64, Error>(id.clone(), move |c| Ok(add_in_transaction(c, &name, 1)?))
             .await
         {
             Ok(_) => return,
@@ -93,16 +96,16 @@ async fn bad_network_loses_and_duplicates_no_write() {
         unavailable: 40,
     };
     for seed in 0..4 {
-        let (place, clock) = (Place::new(), FastClock::new());
+        let (local, clock) = (LocalFolder::new(), FastClock::new());
         let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>);
         let honest: Arc<dyn ObjectStore> = Arc::new(memory.clone());
-        drop(open(&honest, &place).await);
+        drop(open(&honest, &local).await);
         let mut tasks = tokio::task::JoinSet::new();
         for n in 0..4 {
             let faulty = FaultyStore::new(memory.clone(), seed * 10 + n, rates);
             let options = Options {
                 clock: Arc::clone(&clock) as Arc<dyn StorageClock>,
-                ..place.options()
+                ..local.options()
             };
             tasks.spawn(async move {
                 let store: Arc<dyn ObjectStore> = Arc::new(faulty);
@@ -120,7 +123,7 @@ async fn bad_network_loses_and_duplicates_no_write() {
         while let Some(result) = tasks.join_next().await {
             result.unwrap();
         }
-        let engine = open(&honest, &place).await;
+        let engine = open(&honest, &local).await;
         assert_eq!((total(&engine).await, commits(&engine).await), (48, 48), "seed {seed}");
         let check = engine.read::<String, Error>(Freshness::Local, |c| {
             Ok(c.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)
@@ -257,14 +260,14 @@ async fn acknowledged_writes_survive_a_kill() {
 #[tokio::test]
 async fn commit_id_takes_effect_once_across_engines() {
     for store in stores().await {
-        let place = Place::new();
+        let local = LocalFolder::new();
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..ENGINES {
-            let engine = open(&store, &place).await;
+            let engine = open(&store, &local).await;
             tasks.spawn(async move {
                 let one: CommitId = id("one");
                 engine
-                    .write::<i64, Error>(one, |c| Ok(add_now(c, "a", 1)?))
+                    .write::<i64, Error>(one, |c| Ok(add_in_transaction(c, "a", 1)?))
                     .await
                     .unwrap()
             });

@@ -11,7 +11,7 @@ use bespoke_storage::{
     Options, Rates, RestorePoint, StorageClock, Version, VersionRange,
 };
 use bytes::Bytes;
-use support::{Place, VirtualClock, add, count, database_of, fresh_id, head_of, noise, open};
+use support::{LocalFolder, VirtualClock, add, count, database_of, fresh_id, head_of, noise, open};
 
 const MINUTE_MS: u64 = 60 * 1_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
@@ -26,7 +26,7 @@ struct Acknowledged {
 
 /// A bucket whose clock the test sets, and one process.
 struct World {
-    place: Place,
+    local: LocalFolder,
     clock: Arc<VirtualClock>,
     store: Arc<dyn ObjectStore>,
     engine: Engine,
@@ -39,13 +39,13 @@ impl World {
     }
 
     async fn with(ablation: Option<Ablation>) -> Self {
-        let (place, clock) = (Place::new(), VirtualClock::new());
+        let (local, clock) = (LocalFolder::new(), VirtualClock::new());
         let store: Arc<dyn ObjectStore> =
             Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn StorageClock>));
         let options = Options {
             clock: Arc::clone(&clock) as Arc<dyn StorageClock>,
             ablation,
-            ..place.options()
+            ..local.options()
         };
         let engine = Engine::open(Arc::clone(&store), options).await.unwrap();
         let table = |c: &bespoke_storage::rusqlite::Connection| {
@@ -54,7 +54,7 @@ impl World {
         };
         engine.write::<i64, Error>(fresh_id(), table).await.unwrap();
         Self {
-            place,
+            local,
             clock,
             store,
             engine,
@@ -104,7 +104,7 @@ impl World {
 
     /// Digest of the local copy.
     fn digest(&self) -> u64 {
-        xxhash_rust::xxh3::xxh3_64(&database_of(&self.place))
+        xxhash_rust::xxh3::xxh3_64(&database_of(&self.local))
     }
 
     async fn restore(&self, point: RestorePoint) -> Result<Version, Error> {
@@ -246,13 +246,13 @@ async fn bucket_without_history_restores_the_ends_of_its_segments() {
         .map(|segment| segment["to"].as_u64().unwrap())
         .collect();
     assert!(cuts.len() > 1);
-    let place = Place::new();
+    let local = LocalFolder::new();
     let options = Options {
         clock: Arc::clone(&world.clock) as Arc<dyn StorageClock>,
-        ..place.options()
+        ..local.options()
     };
     world.engine = Engine::open(Arc::clone(&world.store), options).await.unwrap();
-    world.place = place;
+    world.local = local;
     let first_new = world.states.len();
     for _ in 0..100 {
         world.write(MINUTE_MS, 3_000).await;
@@ -336,8 +336,8 @@ impl Counted {
 
     /// The keys that a new process fetches for its first read.
     async fn cold_start(&self) -> Vec<String> {
-        let (place, before) = (Place::new(), self.faulty.calls().len());
-        let engine = open(&self.store, &place).await;
+        let (local, before) = (LocalFolder::new(), self.faulty.calls().len());
+        let engine = open(&self.store, &local).await;
         engine.read(Freshness::Strict, |c| count(c, "a")).await.unwrap();
         self.faulty
             .calls()
@@ -350,8 +350,8 @@ impl Counted {
 
 #[tokio::test]
 async fn cold_start_fetches_no_history() {
-    let (counted, place) = (Counted::new(), Place::new());
-    let engine = open(&counted.store, &place).await;
+    let (counted, local) = (Counted::new(), LocalFolder::new());
+    let engine = open(&counted.store, &local).await;
     let mut fetched = Vec::new();
     for _ in 0..3 {
         for seed in 0..150_i64 {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use bespoke_storage::rusqlite::Connection;
 use bespoke_storage::{Engine, Error, Fault, FaultyStore, MemoryStore, ObjectStore, Operation, Options, Rates};
-use support::{FastClock, Place, add, fresh_id, noise, open, total};
+use support::{FastClock, LocalFolder, add, fresh_id, noise, open, total};
 
 /// A bucket with segments and a base.
 async fn bucket_with_objects() -> MemoryStore {
     let memory = MemoryStore::new();
-    let place = Place::new();
-    let engine = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &place).await;
+    let local = LocalFolder::new();
+    let engine = open(&(Arc::new(memory.clone()) as Arc<dyn ObjectStore>), &local).await;
     let much = |bytes: usize| {
         move |c: &Connection| {
             c.execute_batch("CREATE TABLE IF NOT EXISTS noise (x BLOB)")?;
@@ -29,11 +29,11 @@ async fn bucket_with_objects() -> MemoryStore {
     memory
 }
 
-/// Opens an engine whose waits take a fiftieth of their time. `place` must outlive it.
-async fn start(store: FaultyStore, place: &Place) -> Result<Engine, Error> {
+/// Opens an engine whose waits take a fiftieth of their time. `local` must outlive it.
+async fn start(store: FaultyStore, local: &LocalFolder) -> Result<Engine, Error> {
     let options = Options {
         clock: FastClock::new(),
-        ..place.options()
+        ..local.options()
     };
     Engine::open(Arc::new(store), options).await
 }
@@ -46,8 +46,8 @@ async fn start_survives_lost_responses() {
             for _ in 0..8 {
                 faulty.script(Operation::Get, prefix, fault);
             }
-            let place = Place::new();
-            let engine = start(faulty, &place).await.unwrap();
+            let local = LocalFolder::new();
+            let engine = start(faulty, &local).await.unwrap();
             assert_eq!(total(&engine).await, 1, "{prefix} {fault:?}");
         }
     }
@@ -57,8 +57,8 @@ async fn start_survives_lost_responses() {
         for prefix in ["probe/", "head", "head"] {
             faulty.script(Operation::Put, prefix, fault);
         }
-        let place = Place::new();
-        let engine = start(faulty, &place).await.unwrap();
+        let local = LocalFolder::new();
+        let engine = start(faulty, &local).await.unwrap();
         assert_eq!(add(&engine, "a", 1).await.unwrap().value, 1, "{fault:?}");
     }
 }
@@ -70,7 +70,7 @@ async fn start_without_any_response_ends_after_bounded_attempts() {
         ..Rates::default()
     };
     let faulty = FaultyStore::new(MemoryStore::new(), 0, rates);
-    let error = start(faulty.clone(), &Place::new()).await.err().unwrap();
+    let error = start(faulty.clone(), &LocalFolder::new()).await.err().unwrap();
     assert!(error.is_transient(), "{error}");
     let calls = faulty.calls().len();
     assert!((2..100).contains(&calls), "{calls} calls");

@@ -33,7 +33,7 @@ impl ExportWriter {
     /// Adds a list field. The callback `add` adds its items.
     ///
     /// # Errors
-    /// Those of `add`.
+    /// The errors of `add`.
     pub(super) fn list(&mut self, name: &str, add: impl FnOnce(&mut ListWriter<'_>) -> Result<()>) -> Result<()> {
         self.name(name)?;
         self.text.push(b'[');

@@ -11,8 +11,8 @@ use bespoke_web::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::second_factor::CountedCode;
-use crate::signin::Entry;
+use crate::second_factor::CodeAttempt;
+use crate::signin::SignInDecision;
 
 /// Default `bio` of a new account if the provider has none.
 const NO_BIO: &str = "--";
@@ -31,23 +31,23 @@ pub(super) enum Entered {
 }
 
 impl Entered {
-    /// Converts the result for the attempt at the second factor.
-    pub(super) fn entry(&self) -> Entry {
+    /// Returns the decision about the code of the second factor.
+    pub(super) fn decision(&self) -> SignInDecision {
         match self {
-            Self::In(_) | Self::New(_) => Entry::Admitted,
-            Self::CodeMissing => Entry::CodeMissing,
-            Self::CodeWrong => Entry::Refused,
+            Self::In(_) | Self::New(_) => SignInDecision::Admitted,
+            Self::CodeMissing => SignInDecision::CodeMissing,
+            Self::CodeWrong => SignInDecision::Refused,
         }
     }
 }
 
 /// Signs in, and marks the state as used. The state stays valid while only the code of the second factor is missing.
-pub(super) fn enter(
+pub(super) fn sign_in(
     db: &Db<'_>,
     state: &OauthState,
     identity: &ProviderIdentity,
     returned: &OauthIdentity,
-    code: &CountedCode,
+    code: &CodeAttempt,
     uuid: Uuid,
     now: Timestamp,
 ) -> Result<Entered> {
@@ -59,14 +59,14 @@ pub(super) fn enter(
         return Ok(Entered::New(sign_up(db, state, identity, uuid, now)?));
     };
     may_enter(&user)?;
-    let refused = match code.enter(db, &user)? {
-        Entry::Admitted => {
+    let refused = match code.check_for_sign_in(db, &user)? {
+        SignInDecision::Admitted => {
             oauth_states::delete(db, state.uuid)?;
-            known_networks::note(db, user.account_status.id, code.typed.origin.client, now)?;
+            known_networks::note(db, user.account_status.id, code.submitted.origin.client, now)?;
             return Ok(Entered::In(user.account_status.id));
         }
-        Entry::CodeMissing => Entered::CodeMissing,
-        Entry::Refused => Entered::CodeWrong,
+        SignInDecision::CodeMissing => Entered::CodeMissing,
+        SignInDecision::Refused => Entered::CodeWrong,
     };
     oauth_states::remember(db, state.uuid, returned)?;
     Ok(refused)

@@ -64,7 +64,7 @@ fn read_credential(db: &Db<'_>, uuid: Uuid) -> Result<Option<Credential>> {
             scopes: scopes(row, &db.vault.row(TABLE, uuid))?,
             cidr: networks(row, &db.vault.row(TABLE, uuid))?,
             quota: row.take()?,
-            level: Level::new(row.take()?).ok_or_else(|| db.vault.row(TABLE, uuid).unknown("level"))?,
+            level: Level::new(row.take()?).ok_or_else(|| db.vault.row(TABLE, uuid).undecodable("level"))?,
             instance: row.take()?,
             expires_at: row.timestamp()?,
             owner: account_status_from_row(db, row)?,
@@ -187,24 +187,24 @@ pub fn purge_revoked(db: &Db<'_>, now: Timestamp) -> Result<()> {
 
 fn stored_secret(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<StoredSecret> {
     let bytes: Vec<u8> = row.take()?;
-    StoredSecret::from_bytes(&bytes).ok_or_else(|| vault.unknown("secret"))
+    StoredSecret::from_bytes(&bytes).ok_or_else(|| vault.undecodable("secret"))
 }
 
 fn old_secret(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<Option<(StoredSecret, Timestamp)>> {
     let (bytes, until): (Option<Vec<u8>>, _) = (row.take()?, row.maybe_timestamp()?);
-    let parse = |bytes: Vec<u8>| StoredSecret::from_bytes(&bytes).ok_or_else(|| vault.unknown("old_secret"));
+    let parse = |bytes: Vec<u8>| StoredSecret::from_bytes(&bytes).ok_or_else(|| vault.undecodable("old_secret"));
     Ok(bytes.map(parse).transpose()?.zip(until))
 }
 
 fn scopes(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<Option<Scopes>> {
     let text: Option<String> = row.take()?;
-    let parse = |text: String| Scopes::parse(text.split(' ')).map_err(|_| vault.unknown("scopes"));
+    let parse = |text: String| Scopes::parse(text.split(' ')).map_err(|_| vault.undecodable("scopes"));
     text.map(parse).transpose()
 }
 
 fn networks(row: &mut Columns<'_>, vault: &RowVault<'_>) -> Result<Option<Networks>> {
     let text: Option<String> = row.take()?;
-    let parse = |text: String| Networks::parse(text.split(' ')).map_err(|_| vault.unknown("cidr"));
+    let parse = |text: String| Networks::parse(text.split(' ')).map_err(|_| vault.undecodable("cidr"));
     text.map(parse).transpose()
 }
 
@@ -216,7 +216,7 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<ApiKey> {
         user_id: row.take()?,
         user_uuid: row.take()?,
         name: vault.open_json("name", row)?,
-        level: Level::new(row.take()?).ok_or_else(|| vault.unknown("level"))?,
+        level: Level::new(row.take()?).ok_or_else(|| vault.undecodable("level"))?,
         secret: stored_secret(row, &vault)?,
         grace_until: row.maybe_timestamp()?,
         scopes: scopes(row, &vault)?,

@@ -87,7 +87,7 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Confirmation> {
     let vault = db.vault.row(TABLE, uuid);
     Ok(Confirmation {
         uuid,
-        kind: ConfirmationKind::from_name(&row.take::<String>()?).ok_or_else(|| vault.unknown("kind"))?,
+        kind: ConfirmationKind::from_name(&row.take::<String>()?).ok_or_else(|| vault.undecodable("kind"))?,
         user_id: row.take()?,
         check: vault.open("secret", row)?,
         data: vault.open_json("data", row)?,

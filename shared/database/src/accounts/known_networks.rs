@@ -41,7 +41,7 @@ pub fn note(db: &Db<'_>, user_id: i64, client: ClientNetwork, now: Timestamp) ->
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn contains(db: &Db<'_>, user_id: i64, client: ClientNetwork, now: Timestamp) -> Result<bool> {
-    for index in db.vault.indexes() {
+    for index in db.vault.index_keys() {
         let found = db.first(
             "SELECT 1 FROM known_networks WHERE user_id = ?1 AND network = ?2 AND last_at > ?3",
             (

@@ -89,12 +89,15 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<OauthState> {
     let vault = db.vault.row(TABLE, uuid);
     Ok(OauthState {
         uuid,
-        provider: Provider::from_name(&row.take::<String>()?).ok_or_else(|| vault.unknown("provider"))?,
-        language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
+        provider: Provider::from_name(&row.take::<String>()?).ok_or_else(|| vault.undecodable("provider"))?,
+        language: row
+            .take::<String>()?
+            .parse()
+            .map_err(|_| vault.undecodable("language"))?,
         verifier: vault.open("verifier", row)?,
         returned: vault
             .maybe_open("returned", row)?
-            .map(|json| serde_json::from_str(&json).map_err(|_| vault.unknown("returned")))
+            .map(|json| serde_json::from_str(&json).map_err(|_| vault.undecodable("returned")))
             .transpose()?,
         created_at: row.timestamp()?,
     })

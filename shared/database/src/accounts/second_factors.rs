@@ -81,7 +81,7 @@ pub fn insert_scratch_codes(db: &Db<'_>, owner: &AccountStatus, codes: &[Scratch
 /// [`crate::Error`] when the row cannot be removed.
 pub fn use_scratch_code(db: &Db<'_>, owner: &AccountStatus, code: &ScratchCode) -> Result<bool> {
     let mut deleted = 0;
-    for index in db.vault.indexes() {
+    for index in db.vault.index_keys() {
         deleted += db.run(
             "DELETE FROM scratch_codes WHERE user_id = ?1 AND digest = ?2",
             (owner.id, digest(index, owner.uuid, code)),

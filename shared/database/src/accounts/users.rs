@@ -96,8 +96,8 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<User>> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn by_email(db: &Db<'_>, address: &str) -> Result<Option<User>> {
-    for entry in db.vault.email_entries(address) {
-        let user = db.first(&format!("{SELECT} WHERE email_index = ?1"), [entry], from_row)?;
+    for hash in db.vault.email_hashes(address) {
+        let user = db.first(&format!("{SELECT} WHERE email_index = ?1"), [hash], from_row)?;
         if user.is_some() {
             return Ok(user);
         }
@@ -311,8 +311,8 @@ pub fn delete(db: &Db<'_>, id: i64) -> Result<()> {
         && let Some(user) = by_id(db, EntityId::Integer(id))?
     {
         // The two hashes may have been made with different keys.
-        for entry in db.vault.email_entries(&user.email) {
-            db.run("DELETE FROM subscribers WHERE email_index = ?1", [entry])?;
+        for hash in db.vault.email_hashes(&user.email) {
+            db.run("DELETE FROM subscribers WHERE email_index = ?1", [hash])?;
         }
     }
     db.run("DELETE FROM users WHERE id = ?1", [id])?;
@@ -327,8 +327,8 @@ pub(crate) fn account_status_from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Res
         id,
         uuid,
         role: Role::from_name(&row.take::<String>()?),
-        status: Status::from_number(row.take()?).ok_or_else(|| vault.unknown("status"))?,
-        consent: Consent::from_number(row.take()?).ok_or_else(|| vault.unknown("consent"))?,
+        status: Status::from_number(row.take()?).ok_or_else(|| vault.undecodable("status"))?,
+        consent: Consent::from_number(row.take()?).ok_or_else(|| vault.undecodable("consent"))?,
         created_at: row.timestamp()?,
         tokens_from: row.timestamp()?,
     })
@@ -349,7 +349,10 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<User> {
         imperial: row.take()?,
         jwt_calls: row.take()?,
         key_calls: row.take()?,
-        language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
+        language: row
+            .take::<String>()?
+            .parse()
+            .map_err(|_| vault.undecodable("language"))?,
         last_seen: row.maybe_timestamp()?,
         mfa_enabled: row.take()?,
         newsletter: row.take()?,

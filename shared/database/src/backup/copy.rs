@@ -42,7 +42,7 @@ impl DatabaseCopy {
     /// Reads from the copy.
     ///
     /// # Errors
-    /// Those of `f`.
+    /// The errors of `f`.
     pub fn read<T>(&self, f: impl FnOnce(&Db<'_>) -> Result<T>) -> Result<T> {
         f(&Db {
             connection: &self.connection,

@@ -162,7 +162,7 @@ const MOST_OF_A_NAME: u32 = 1_000;
 /// [`crate::Error`] when a row cannot be read.
 pub fn by_name(db: &Db<'_>, user_id: i64, name: &str) -> Result<Vec<i64>> {
     let mut found = Vec::new();
-    for index in db.vault.indexes() {
+    for index in db.vault.index_keys() {
         found.extend(db.all(
             "SELECT id, uuid, name FROM sets WHERE user_id = ?1 AND name_index = ?2 ORDER BY id LIMIT ?3",
             (user_id, name_entry(index, user_id, name), MOST_OF_A_NAME),

@@ -95,7 +95,7 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Suggestion> {
     let vault = db.vault.row(TABLE, uuid);
     Ok(Suggestion {
         uuid,
-        kind: SuggestionKind::from_name(&row.take::<String>()?).ok_or_else(|| vault.unknown("kind"))?,
+        kind: SuggestionKind::from_name(&row.take::<String>()?).ok_or_else(|| vault.undecodable("kind"))?,
         user_id: row.take()?,
         user_uuid: row.take()?,
         data: vault.open_json("data", row)?,

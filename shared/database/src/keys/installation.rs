@@ -26,7 +26,7 @@ pub(crate) fn check(db: &Db<'_>) -> Result<Option<()>> {
                 .open("sealed", row)
                 .map_err(|_| Error::OtherKeys)?;
             let index: [u8; 32] = row.take()?;
-            if opened == uuid.to_string() && db.vault.email_entries(&opened).any(|entry| entry == index) {
+            if opened == uuid.to_string() && db.vault.email_hashes(&opened).any(|hash| hash == index) {
                 Ok(())
             } else {
                 Err(Error::OtherKeys)

@@ -220,7 +220,7 @@ fn fits(db: &Db<'_>, table: &Table, row: &SealedRow, column: &str, opened: &[u8]
     let (Some(index), Some(stored)) = (table.index.filter(|index| index.of() == column), &row.index) else {
         return true;
     };
-    let mut entries = db.vault.indexes().map(|key| index.entry(key, row, opened));
+    let mut entries = db.vault.index_keys().map(|key| index.entry(key, row, opened));
     entries.any(|entry| entry == stored[..])
 }
 

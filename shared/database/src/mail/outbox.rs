@@ -132,7 +132,10 @@ pub fn waiting(db: &Db<'_>, page: Page) -> Result<Vec<PendingMail>> {
             id: row.take()?,
             template: template(&vault, row)?,
             to: vault.open("recipient", row)?,
-            language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
+            language: row
+                .take::<String>()?
+                .parse()
+                .map_err(|_| vault.undecodable("language"))?,
             created_at: row.timestamp()?,
             tries: row.take()?,
             due_at: row.maybe_timestamp()?,
@@ -153,7 +156,7 @@ pub fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
 }
 
 fn template(vault: &RowVault<'_>, row: &mut Columns<'_>) -> Result<Template> {
-    serde_json::from_value(Value::String(row.take()?)).map_err(|_| vault.unknown("template"))
+    serde_json::from_value(Value::String(row.take()?)).map_err(|_| vault.undecodable("template"))
 }
 
 fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<(OutboxMail, u32)> {
@@ -163,7 +166,10 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<(OutboxMail, u32)> {
         uuid,
         template: template(&vault, row)?,
         to: vault.open("recipient", row)?,
-        language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
+        language: row
+            .take::<String>()?
+            .parse()
+            .map_err(|_| vault.undecodable("language"))?,
         action_url: vault.maybe_open("action_url", row)?,
         unsubscribe_url: vault.maybe_open("unsubscribe_url", row)?,
         details: vault.maybe_open("details", row)?,

@@ -45,8 +45,8 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Subscriber>> {
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn by_email(db: &Db<'_>, email: &str) -> Result<Option<Subscriber>> {
-    for entry in db.vault.email_entries(email) {
-        let subscriber = by_index(db, entry)?;
+    for hash in db.vault.email_hashes(email) {
+        let subscriber = by_index(db, hash)?;
         if subscriber.is_some() {
             return Ok(subscriber);
         }
@@ -121,7 +121,10 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Subscriber> {
         uuid,
         ehash: index.iter().map(|byte| format!("{byte:02x}")).collect(),
         email: vault.open("email", row)?,
-        language: row.take::<String>()?.parse().map_err(|_| vault.unknown("language"))?,
+        language: row
+            .take::<String>()?
+            .parse()
+            .map_err(|_| vault.undecodable("language"))?,
         active: row.take()?,
         created_at: row.timestamp()?,
     })

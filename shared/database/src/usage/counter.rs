@@ -98,7 +98,7 @@ impl UsageCounter {
     /// # Errors
     /// [`crate::Error::Storage`]. The call can be repeated safely.
     pub async fn merge(&self) -> Result<usize> {
-        Ok(self.engine.merge_usage().await?)
+        Ok(self.engine.apply_stored_usage().await?)
     }
 
     /// Returns the counts that are not in the database yet: those of this process up to now, and those of others up to
@@ -109,7 +109,7 @@ impl UsageCounter {
     pub async fn unmerged(&self) -> Result<Vec<Usage>> {
         let mut all: Vec<_> = self.pending.lock().usage.values().cloned().collect();
         let mut bodies = self.engine.frozen_usage();
-        bodies.extend(self.engine.waiting_usage().await?);
+        bodies.extend(self.engine.unapplied_stored_usage().await?);
         for body in bodies {
             // Unreadable batches are skipped here, and dropped when they are applied.
             all.extend(serde_json::from_slice::<Vec<Usage>>(&body).unwrap_or_default());

@@ -47,16 +47,16 @@ fn impatient(server: &MockServer) -> Box<dyn GitHub> {
 }
 
 /// Matches a call with the headers of every call.
-fn on(verb: &str, what: &str) -> MockBuilder {
+fn on(verb: &str, url_path: &str) -> MockBuilder {
     Mock::given(method(verb))
-        .and(path(what))
+        .and(path(url_path))
         .and(header("authorization", "Bearer secret"))
         .and(header("accept", "application/vnd.github.v3+json"))
         .and(header("x-github-api-version", "2022-11-28"))
 }
 
-async fn answers(server: &MockServer, verb: &str, what: &str, answer: ResponseTemplate) {
-    on(verb, what).respond_with(answer).mount(server).await;
+async fn answers(server: &MockServer, verb: &str, url_path: &str, answer: ResponseTemplate) {
+    on(verb, url_path).respond_with(answer).mount(server).await;
 }
 
 fn json_answer(status: u16, body: Value) -> ResponseTemplate {

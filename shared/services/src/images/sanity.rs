@@ -1,4 +1,4 @@
-//! Images at Sanity: one document per id, which refers to the file.
+//! Images at Sanity: one document per image, which refers to an asset (the stored file).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::http::{CallError, Http, send};
 
 /// The version of the API, a date.
 const VERSION: &str = "v2024-01-01";
-/// Finds the file that a document refers to.
+/// Query for the asset that a document refers to.
 const FIND: &str = "*[_id == $id][0]{\"ref\": img.asset._ref, \"url\": img.asset->url}";
 
 /// Access to Sanity.
@@ -28,8 +28,8 @@ pub struct SanitySettings {
     pub token: Token,
 }
 
-/// Stores each image as a document of its id. Clients get images from this server, so that those of private sets and
-/// patterns stay private.
+/// Stores each image as a document whose `_id` is the image id. Clients never get a Sanity URL: the backend serves the
+/// images itself, so that images of private sets and patterns stay private.
 pub(super) struct SanityImages {
     http: Arc<Http>,
     settings: SanitySettings,
@@ -37,11 +37,11 @@ pub(super) struct SanityImages {
 
 #[derive(Deserialize)]
 struct Found {
-    result: Option<File>,
+    result: Option<Asset>,
 }
 
 #[derive(Deserialize)]
-struct File {
+struct Asset {
     #[serde(rename = "ref")]
     reference: Option<String>,
     url: Option<String>,
@@ -63,7 +63,7 @@ impl SanityImages {
         Self { http, settings }
     }
 
-    fn request(&self, method: Method, what: &str) -> RequestBuilder {
+    fn request(&self, method: Method, endpoint: &str) -> RequestBuilder {
         let SanitySettings {
             api_url,
             dataset,
@@ -71,22 +71,22 @@ impl SanityImages {
         } = &self.settings;
         let request = self
             .http
-            .request(method, format!("{api_url}/{VERSION}/{what}/{dataset}"));
+            .request(method, format!("{api_url}/{VERSION}/{endpoint}/{dataset}"));
         request.bearer_auth(token.expose())
     }
 
-    async fn find(&self, id: &ImageId) -> Result<Option<File>, CallError> {
+    async fn find(&self, id: &ImageId) -> Result<Option<Asset>, CallError> {
         let query = [("query", FIND.to_owned()), ("$id", json!(id.to_string()).to_string())];
         let answer = send(self.request(Method::GET, "data/query").query(&query)).await?;
         Ok(answer.success()?.json::<Found>()?.result)
     }
 
-    /// Uploads the file. Returns the reference to it.
+    /// Uploads the image as an asset. Returns the reference to the asset.
     async fn upload(&self, image: Image) -> Result<Value, CallError> {
         let request = self.request(Method::POST, "assets/images");
         let request = request.header(header::CONTENT_TYPE, image.media_type()).body(image.0);
-        let file = send(request).await?.success()?.json::<Uploaded>()?.document.id;
-        Ok(json!({ "_type": "image", "asset": { "_type": "reference", "_ref": file } }))
+        let asset = send(request).await?.success()?.json::<Uploaded>()?.document.id;
+        Ok(json!({ "_type": "image", "asset": { "_type": "reference", "_ref": asset } }))
     }
 
     async fn mutate(&self, mutation: Value) -> Result<(), CallError> {
@@ -95,17 +95,18 @@ impl SanityImages {
         send(request).await?.success().map(drop)
     }
 
-    async fn store(&self, how: &str, id: &ImageId, image: Image) -> Result<(), CallError> {
+    /// Uploads the image and applies `mutation`, such as `createOrReplace`, with the document that refers to it.
+    async fn store(&self, mutation: &str, id: &ImageId, image: Image) -> Result<(), CallError> {
         let img = self.upload(image).await?;
         let document = json!({ "_id": id.to_string(), "_type": type_of(id), "img": img });
-        self.mutate(json!({ how: document })).await
+        self.mutate(json!({ mutation: document })).await
     }
 
-    /// Deletes a file. Sanity stores equal files once, and refuses to delete a file that another document refers to.
-    /// That refusal is not an error.
-    async fn forget(&self, file: Option<File>) {
-        if let Some(file) = file.and_then(|file| file.reference) {
-            let _ = self.mutate(json!({ "delete": { "id": file } })).await;
+    /// Deletes an asset unless another document refers to it, which is possible because Sanity stores equal files once.
+    /// Best effort: errors are ignored, also Sanity's refusal to delete an asset that another document refers to.
+    async fn delete_if_unreferenced(&self, asset: Option<Asset>) {
+        if let Some(asset) = asset.and_then(|asset| asset.reference) {
+            let _ = self.mutate(json!({ "delete": { "id": asset } })).await;
         }
     }
 }
@@ -124,7 +125,7 @@ impl ImageStore for SanityImages {
     async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
         let old = self.find(id).await?;
         self.store("createOrReplace", id, image).await?;
-        self.forget(old).await;
+        self.delete_if_unreferenced(old).await;
         Ok(())
     }
 
@@ -137,10 +138,10 @@ impl ImageStore for SanityImages {
     }
 
     async fn get(&self, id: &ImageId) -> Result<Option<Image>, ImageError> {
-        let Some(url) = self.find(id).await?.and_then(|file| file.url) else {
+        let Some(url) = self.find(id).await?.and_then(|asset| asset.url) else {
             return Ok(None);
         };
-        // Files are public for clients that know their URL, so the token is not sent.
+        // Assets are public for clients that know their URL, so the token is not sent.
         let answer = send(self.http.request(Method::GET, url)).await?.success()?;
         Ok(Some(Image(answer.body)))
     }
@@ -148,15 +149,17 @@ impl ImageStore for SanityImages {
     async fn remove(&self, id: &ImageId) -> Result<(), ImageError> {
         let old = self.find(id).await?;
         self.mutate(json!({ "delete": { "id": id.to_string() } })).await?;
-        self.forget(old).await;
+        self.delete_if_unreferenced(old).await;
         Ok(())
     }
 
     async fn stored_before(&self, _: u64) -> Result<Vec<ImageId>, ImageError> {
+        // This store does not list its images by time.
         Ok(Vec::new())
     }
 
     async fn url(&self, _: &ImageId, _: u64) -> Result<Option<String>, ImageError> {
+        // Clients never get a Sanity URL, so that images of private sets and patterns stay private.
         Ok(None)
     }
 }

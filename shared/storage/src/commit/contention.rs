@@ -1,7 +1,7 @@
 //! Decides when a writer may commit without first revalidating `head`.
 
 use crate::copy::replica::Replica;
-use crate::limits::{CONTENDED_MS, TRUSTED_COMMITS, TRUSTED_MS};
+use crate::limits::{CONTENDED_MS, HEAD_TRUSTED_COMMITS, HEAD_TRUSTED_MS};
 use crate::store::Bucket;
 use crate::sync::revalidation::Revalidator;
 
@@ -47,14 +47,14 @@ impl ContentionWindow {
     }
 
     fn trusted_time(&self, replica: &Replica, revalidator: &Revalidator) -> Option<u64> {
-        if self.must_revalidate || self.commits >= TRUSTED_COMMITS {
+        if self.must_revalidate || self.commits >= HEAD_TRUSTED_COMMITS {
             return None;
         }
         let is_locked = replica.head().head.json.lock.is_some();
         if is_locked || replica.copy().is_lost() {
             return None;
         }
-        revalidator.confirmed_within(TRUSTED_MS)
+        revalidator.confirmed_within(HEAD_TRUSTED_MS)
     }
 
     /// Makes the next attempt revalidate.

@@ -135,7 +135,7 @@ fn run_write(
         RunOutcome::Value(json) if json.len() > RESULT_MAX_BYTES => {
             let bytes = json.len();
             write.pending.reject(Error::TooLarge {
-                what: "the value of a write",
+                name: "the value of a write",
                 bytes,
                 limit: RESULT_MAX_BYTES,
             });
@@ -173,11 +173,11 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-fn lost_transaction(was_stopped: bool, how: &str) -> Error {
+fn lost_transaction(was_stopped: bool, detail: &str) -> Error {
     if was_stopped {
         Error::unavailable("the write ran longer than its deadline")
     } else {
-        Error::LeftTransaction(how.to_owned())
+        Error::LeftTransaction(detail.to_owned())
     }
 }
 

@@ -40,7 +40,7 @@ impl CommitId {
         let bytes = text.len();
         if bytes > COMMIT_ID_MAX_BYTES {
             return Err(Error::TooLarge {
-                what: "a commit id",
+                name: "a commit id",
                 bytes,
                 limit: COMMIT_ID_MAX_BYTES,
             });

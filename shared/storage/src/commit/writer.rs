@@ -16,8 +16,8 @@ use crate::copy::known_head::KnownHead;
 use crate::copy::replica::Replica;
 use crate::error::Error;
 use crate::limits::{
-    BACKOFF_MAX_MS, BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK, LOSSES_IN_BACKOFF_MAX,
-    RETRY_MAX_MS,
+    BUSY_BACKOFF_MAX_MS, BUSY_BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOCK_WAIT_MIN_MS, LOSSES_BEFORE_LOCK,
+    RACE_BACKOFF_DOUBLINGS_MAX, RETRY_MAX_MS,
 };
 use crate::store::Bucket;
 use crate::sync::synchronizer::Synchronizer;
@@ -149,7 +149,7 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
         let mut retries = Retries {
             losses: 0,
             lock_wait_ms: LOCK_WAIT_MIN_MS,
-            backoff_ms: BACKOFF_MIN_MS,
+            backoff_ms: BUSY_BACKOFF_MIN_MS,
             last_failure: String::new(),
         };
         let bucket = Arc::clone(&self.parts.bucket);
@@ -181,13 +181,15 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
                     retries.losses += 1;
                     retries.last_failure = detail;
                     self.contention.record_contention(&bucket);
-                    bucket.pause(took_ms << retries.losses.min(LOSSES_IN_BACKOFF_MAX)).await;
+                    bucket
+                        .pause(took_ms << retries.losses.min(RACE_BACKOFF_DOUBLINGS_MAX))
+                        .await;
                 }
                 CommitAttempt::Failed(CommitError::Busy(detail)) => {
                     retries.last_failure = detail;
                     self.contention.require_revalidation();
                     bucket.pause(retries.backoff_ms).await;
-                    retries.backoff_ms = (retries.backoff_ms * 2).min(BACKOFF_MAX_MS);
+                    retries.backoff_ms = (retries.backoff_ms * 2).min(BUSY_BACKOFF_MAX_MS);
                 }
                 CommitAttempt::Failed(CommitError::Failed(error)) => {
                     for write in group.iter_mut() {
@@ -334,8 +336,8 @@ fn copy_of(error: &Error) -> Error {
         Error::Unsupported(text) => Error::Unsupported(text.clone()),
         Error::Corrupt(text) => Error::Corrupt(text.clone()),
         Error::LeftTransaction(text) => Error::LeftTransaction(text.clone()),
-        Error::TooLarge { what, bytes, limit } => Error::TooLarge {
-            what,
+        Error::TooLarge { name, bytes, limit } => Error::TooLarge {
+            name,
             bytes: *bytes,
             limit: *limit,
         },

@@ -75,14 +75,14 @@ impl Engine {
             .freeze(self.parts.bucket.fresh_name(), body.into());
     }
 
-    /// Returns the frozen batches that no commit has applied yet.
+    /// Returns the frozen batches of this process, which are neither applied nor stored yet.
     #[must_use]
     pub fn frozen_usage(&self) -> Vec<Bytes> {
         let batches = self.parts.frozen_usage.batches();
         batches.iter().map(|batch| batch.body.clone()).collect()
     }
 
-    /// Stores the frozen batches as objects, so that [`Engine::merge_usage`] can apply them.
+    /// Stores the frozen batches as objects, so that [`Engine::apply_stored_usage`] can apply them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]. Batches that were not stored are kept, and repeating it is safe.
@@ -95,7 +95,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn waiting_usage(&self) -> Result<Vec<Bytes>, Error> {
+    pub async fn unapplied_stored_usage(&self) -> Result<Vec<Bytes>, Error> {
         self.parts.usage.unapplied().await
     }
 
@@ -104,7 +104,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Unavailable`]. Repeating it is safe.
-    pub async fn merge_usage(&self) -> Result<usize, Error> {
+    pub async fn apply_stored_usage(&self) -> Result<usize, Error> {
         self.parts.usage.apply_stored().await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MIN_MS, START_PATIENCE_MS};
+use crate::limits::{BUSY_BACKOFF_MAX_MS, BUSY_BACKOFF_MIN_MS, START_PATIENCE_MS};
 use crate::store::Bucket;
 
 /// The retries of one start. They share one time limit.
@@ -19,7 +19,7 @@ impl StartRetry {
         Self {
             ends_us: bucket.clock().monotonic_us().saturating_add(START_PATIENCE_MS * 1_000),
             bucket,
-            backoff_ms: BACKOFF_MIN_MS,
+            backoff_ms: BUSY_BACKOFF_MIN_MS,
         }
     }
 
@@ -30,7 +30,7 @@ impl StartRetry {
         }
         tracing::warn!(%error, "the bucket did not respond during the start; trying again");
         self.bucket.pause(self.backoff_ms).await;
-        self.backoff_ms = (self.backoff_ms * 2).min(BACKOFF_MAX_MS);
+        self.backoff_ms = (self.backoff_ms * 2).min(BUSY_BACKOFF_MAX_MS);
         true
     }
 }

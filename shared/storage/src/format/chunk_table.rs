@@ -4,7 +4,8 @@
 //! stored length (4) and the digest of its raw bytes (8), and finally the digest of all preceding bytes (8). Numbers
 //! are little-endian.
 //!
-//! Layout of a chunk: consecutive zstd frames of [`PIECE_BYTES`](crate::limits::PIECE_BYTES) raw bytes each.
+//! Layout of a chunk: consecutive zstd frames of [`ZSTD_FRAME_BYTES`](crate::limits::ZSTD_FRAME_BYTES) uncompressed
+//! bytes each.
 
 use bytes::Bytes;
 use ulid::Ulid;
@@ -106,12 +107,12 @@ impl ChunkTable {
 
 /// Encodes the raw bytes of a chunk.
 pub(crate) fn compress_chunk(raw: &[u8]) -> std::io::Result<Bytes> {
-    compression::compress_pieces(raw).map(Bytes::from)
+    compression::compress_frames(raw).map(Bytes::from)
 }
 
-/// Decodes a chunk piece by piece, and calls `work` with each piece and its offset in the chunk.
+/// Decodes a chunk frame by frame, and calls `work` with the bytes of each frame and their offset in the chunk.
 ///
-/// If `expected_digest` is given, it is compared after the last piece, so `work` may see damaged bytes before this
+/// If `expected_digest` is given, it is compared after the last frame, so `work` may see damaged bytes before this
 /// returns an error.
 ///
 /// # Errors
@@ -123,11 +124,11 @@ pub(crate) fn decompress_chunk<E>(
     mut work: impl FnMut(usize, &[u8]) -> Result<(), E>,
 ) -> Result<Result<(), E>, String> {
     let mut digest = checksum::ObjectDigest::new();
-    let done = compression::decompress_pieces(stored, raw_bytes, |offset, piece| {
+    let done = compression::decompress_frames(stored, raw_bytes, |offset, raw| {
         if expected_digest.is_some() {
-            digest.update(piece);
+            digest.update(raw);
         }
-        work(offset, piece)
+        work(offset, raw)
     })?;
     if done.is_ok() && expected_digest.is_some_and(|expected| expected != digest.digest()) {
         return Err("its digest does not fit".to_owned());
@@ -138,7 +139,7 @@ pub(crate) fn decompress_chunk<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{CHUNK_BYTES, PIECE_BYTES};
+    use crate::limits::{CHUNK_BYTES, ZSTD_FRAME_BYTES};
 
     #[test]
     fn table_survives_a_round_trip_and_damage_is_an_error() {
@@ -169,14 +170,14 @@ mod tests {
 
     #[test]
     fn chunk_survives_a_round_trip_and_damage_is_an_error() {
-        let raw: Vec<u8> = (0..2 * PIECE_BYTES + 10_000).map(|at| (at >> 12) as u8).collect();
+        let raw: Vec<u8> = (0..2 * ZSTD_FRAME_BYTES + 10_000).map(|at| (at >> 12) as u8).collect();
         let stored = compress_chunk(&raw).unwrap();
         let digest = Some(checksum::object_digest(&raw));
         let unpack = |stored: &[u8], digest, raw_bytes| {
             let mut raw = Vec::new();
-            let done = decompress_chunk(stored, digest, raw_bytes, |offset, piece| {
+            let done = decompress_chunk(stored, digest, raw_bytes, |offset, frame| {
                 assert_eq!(offset, raw.len());
-                raw.extend_from_slice(piece);
+                raw.extend_from_slice(frame);
                 Ok::<_, std::convert::Infallible>(())
             });
             done.map(|Ok(())| raw)

@@ -1,4 +1,4 @@
-//! zstd compression with one context per thread, because creating a context costs more than compressing a small piece.
+//! zstd compression with one context per thread, because creating a context costs more than compressing a small input.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{self, CParameter};
 
-use crate::limits::{DECOMPRESSION_BUFFER_MAX_BYTES, PIECE_BYTES, ZSTD_LEVEL};
+use crate::limits::{DECOMPRESSION_BUFFER_MAX_BYTES, ZSTD_FRAME_BYTES, ZSTD_LEVEL};
 
 /// Bounds of the window of [`compress_repetitive`], as powers of two of bytes.
 const WINDOW_LOG_MIN: u32 = 10;
@@ -42,7 +42,7 @@ pub(crate) fn compress_repetitive(prefix: &[u8], raw: &[u8]) -> io::Result<Vec<u
         .ilog2()
         .clamp(WINDOW_LOG_MIN, WINDOW_LOG_MAX);
     compressor.set_parameter(CParameter::WindowLog(window))?;
-    compressor.set_parameter(CParameter::EnableLongDistanceMatching(raw.len() > PIECE_BYTES))?;
+    compressor.set_parameter(CParameter::EnableLongDistanceMatching(raw.len() > ZSTD_FRAME_BYTES))?;
     let mut compressed = vec![0; prefix.len() + zstd_safe::compress_bound(raw.len())];
     compressed[..prefix.len()].copy_from_slice(prefix);
     let bytes = compressor.compress_to_buffer(raw, &mut compressed[prefix.len()..])?;
@@ -51,21 +51,22 @@ pub(crate) fn compress_repetitive(prefix: &[u8], raw: &[u8]) -> io::Result<Vec<u
     Ok(compressed)
 }
 
-/// Compresses `raw` as consecutive frames of [`PIECE_BYTES`] raw bytes each.
-pub(crate) fn compress_pieces(raw: &[u8]) -> io::Result<Vec<u8>> {
+/// Compresses `raw` as consecutive frames of [`ZSTD_FRAME_BYTES`] uncompressed bytes each.
+pub(crate) fn compress_frames(raw: &[u8]) -> io::Result<Vec<u8>> {
     let mut compressed = Vec::with_capacity(raw.len());
-    for piece in raw.chunks(PIECE_BYTES) {
-        compressed.append(&mut compress_after(&[], piece)?);
+    for frame in raw.chunks(ZSTD_FRAME_BYTES) {
+        compressed.append(&mut compress_after(&[], frame)?);
     }
     compressed.shrink_to_fit();
     Ok(compressed)
 }
 
-/// Decompresses consecutive frames of `raw_bytes` raw bytes in total. Calls `work` with each piece and its offset.
+/// Decompresses consecutive frames of `raw_bytes` uncompressed bytes in total. Calls `work` with the bytes of each frame
+/// and their offset.
 ///
 /// # Errors
 /// Returns a description of the damage, or the error of `work` as the inner result.
-pub(crate) fn decompress_pieces<E>(
+pub(crate) fn decompress_frames<E>(
     compressed: &[u8],
     raw_bytes: usize,
     mut work: impl FnMut(usize, &[u8]) -> Result<(), E>,

@@ -215,7 +215,7 @@ impl Head {
         let body = frame::encode(&json, &self.blobs);
         if body.len() > HEAD_MAX_BYTES {
             return Err(Error::TooLarge {
-                what: "head",
+                name: "head",
                 bytes: body.len(),
                 limit: HEAD_MAX_BYTES,
             });

@@ -6,7 +6,7 @@
 pub(crate) const HEAD_KEY: &str = "head";
 /// Deltas that no longer fit into `head`.
 pub(crate) const SEGMENT_PREFIX: &str = "segment/";
-/// Pieces of a base.
+/// Chunks of a base.
 pub(crate) const CHUNK_PREFIX: &str = "chunk/";
 /// Chunk tables, one for each base.
 pub(crate) const TABLE_PREFIX: &str = "table/";

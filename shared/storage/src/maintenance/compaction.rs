@@ -19,7 +19,7 @@ use crate::format::delta::Delta;
 use crate::format::head::{Base, Head, HeadJson, Segment};
 use crate::format::trash::Trash;
 use crate::limits::{
-    BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS, PARALLEL_CHUNKS_IN_BACKGROUND,
+    BUSY_BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS, PARALLEL_CHUNKS_IN_BACKGROUND,
     PARALLEL_OBJECTS, Tuning,
 };
 use crate::maintenance::compaction_policy;
@@ -206,7 +206,7 @@ impl Compactor {
                 }
                 Err(CommitError::Busy(detail)) => {
                     progress.last_failure = detail;
-                    self.bucket.pause(BACKOFF_MIN_MS).await;
+                    self.bucket.pause(BUSY_BACKOFF_MIN_MS).await;
                 }
                 Err(CommitError::Failed(error)) => return Err(error),
             }

@@ -13,7 +13,7 @@ use crate::copy::replica::Replica;
 use crate::error::Error;
 use crate::format::head::Segment;
 use crate::format::keys::{CHUNK_PREFIX, HISTORY_PREFIX, PROBE_PREFIX, SEGMENT_PREFIX, TABLE_PREFIX, TRASH_PREFIX};
-use crate::limits::{BACKOFF_MIN_MS, FLOOR_MS, LOCK_WAIT_MAX_MS, MAINTENANCE_ATTEMPTS, TRASH_KEPT_MS};
+use crate::limits::{BUSY_BACKOFF_MIN_MS, GARBAGE_MIN_AGE_MS, LOCK_WAIT_MAX_MS, MAINTENANCE_ATTEMPTS, TRASH_KEPT_MS};
 use crate::maintenance::objects;
 use crate::store::{Bucket, Listed};
 use crate::sync::synchronizer::Synchronizer;
@@ -74,7 +74,7 @@ impl GarbageCollector {
                 Err(CommitError::Lost(detail)) => last_failure = detail,
                 Err(CommitError::Busy(detail)) => {
                     last_failure = detail;
-                    self.bucket.pause(BACKOFF_MIN_MS).await;
+                    self.bucket.pause(BUSY_BACKOFF_MIN_MS).await;
                 }
                 Err(CommitError::Failed(error)) => return Err(error),
             }
@@ -120,7 +120,7 @@ impl GarbageCollector {
             kept.extend(segments.map(|segment| segment.key.clone()));
         }
         let old_floor_ms = known.head.json.floor_ms;
-        let floor_ms = old_floor_ms.max(date_ms.saturating_sub(FLOOR_MS));
+        let floor_ms = old_floor_ms.max(date_ms.saturating_sub(GARBAGE_MIN_AGE_MS));
         let is_garbage = |object: &Listed| object.last_modified_ms <= floor_ms && !kept.contains(&object.key);
         let garbage: Vec<_> = candidates.filter(is_garbage).collect();
         if garbage.is_empty() {

@@ -18,7 +18,7 @@ use crate::format::history::{self, Commit, HistoryKey};
 use crate::format::keys::{HISTORY_PREFIX, TRASH_PREFIX};
 use crate::format::trash::Trash;
 use crate::limits::{
-    BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS, PARALLEL_OBJECTS, RESTORABLE_MS,
+    BUSY_BACKOFF_MIN_MS, LOCK_WAIT_MAX_MS, LOSSES_BEFORE_LOCK, MAINTENANCE_ATTEMPTS, PARALLEL_OBJECTS, RESTORABLE_MS,
 };
 use crate::maintenance::objects::fetch_trash;
 use crate::maintenance::timeline::{Cuts, Route, Timeline};
@@ -100,7 +100,7 @@ impl Restorer {
                 Err(CommitError::Failed(error)) => return Err(error),
                 Err(CommitError::Lost(detail) | CommitError::Busy(detail)) => last_failure = detail,
             }
-            self.bucket.pause(BACKOFF_MIN_MS).await;
+            self.bucket.pause(BUSY_BACKOFF_MIN_MS).await;
         }
         Err(Error::unavailable(format!(
             "the restorable states cannot be listed: {last_failure}"
@@ -119,7 +119,7 @@ impl Restorer {
                 }
                 Err(CommitError::Busy(detail)) => {
                     progress.last_failure = detail;
-                    self.bucket.pause(BACKOFF_MIN_MS).await;
+                    self.bucket.pause(BUSY_BACKOFF_MIN_MS).await;
                 }
                 Err(CommitError::Failed(error)) => return Err(error),
             }

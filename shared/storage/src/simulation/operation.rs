@@ -184,7 +184,7 @@ async fn perform_or(engine: Engine, kind: Kind, index: usize, model: bool) -> Re
             Ok(Outcome::Done)
         }
         Kind::PutUsage => engine.put_usage().await.map(|()| Outcome::Done),
-        Kind::MergeUsage => engine.merge_usage().await.map(|_| Outcome::Done),
+        Kind::MergeUsage => engine.apply_stored_usage().await.map(|_| Outcome::Done),
         Kind::Read | Kind::Cold if model => {
             let read = engine
                 .read_with(Freshness::Strict, |replica| replica.read_bytes())

@@ -103,7 +103,7 @@ struct Assembly {
     assembler: Arc<Assembler>,
     file: FileBuilder,
     check: Check,
-    /// Limits the memory for decompressed pieces.
+    /// Limits the memory for decompressed segments and chunks.
     unpacking: Semaphore,
 }
 

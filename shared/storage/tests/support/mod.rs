@@ -27,10 +27,10 @@ pub(crate) const COUNTERS: &[Migration] = &[Migration {
     min_writer: 0,
 }];
 
-/// A folder for local copies.
-pub(crate) struct Place(tempfile::TempDir);
+/// A temporary folder for local copies.
+pub(crate) struct LocalFolder(tempfile::TempDir);
 
-impl Place {
+impl LocalFolder {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -88,8 +88,8 @@ fn with_owner(store: impl ObjectStore, owned: impl Send + Sync + 'static) -> Arc
     })
 }
 
-pub(crate) async fn open(store: &Arc<dyn ObjectStore>, place: &Place) -> Engine {
-    Engine::open(Arc::clone(store), place.options()).await.unwrap()
+pub(crate) async fn open(store: &Arc<dyn ObjectStore>, local: &LocalFolder) -> Engine {
+    Engine::open(Arc::clone(store), local.options()).await.unwrap()
 }
 
 pub(crate) fn id(text: &str) -> CommitId {
@@ -106,13 +106,16 @@ pub(crate) fn fresh_id() -> CommitId {
     ))
 }
 
-/// Adds `by` to a counter, and returns the new value.
+/// Adds `by` to a counter in a write of its own, and returns the new value.
 pub(crate) async fn add(engine: &Engine, name: &str, by: i64) -> Result<Committed<i64>, Error> {
     let name = name.to_owned();
-    engine.write(fresh_id(), move |c| Ok(add_now(c, &name, by)?)).await
+    engine
+        .write(fresh_id(), move |c| Ok(add_in_transaction(c, &name, by)?))
+        .await
 }
 
-pub(crate) fn add_now(c: &Connection, name: &str, by: i64) -> rusqlite::Result<i64> {
+/// Adds `by` to a counter in the transaction of `c`, and returns the new value.
+pub(crate) fn add_in_transaction(c: &Connection, name: &str, by: i64) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO counter VALUES (?1, ?2) ON CONFLICT DO UPDATE SET n = n + ?2 RETURNING n";
     c.prepare_cached(sql)?
         .query_row(rusqlite::params![name, by], |row| row.get(0))
@@ -271,9 +274,9 @@ pub(crate) async fn edit_head(store: &dyn ObjectStore, edit: impl FnOnce(&mut se
 }
 
 /// Paths and contents of the files below the folder for local copies, without lock files.
-pub(crate) fn files_of(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn files_of(local: &LocalFolder) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
-    for copy in std::fs::read_dir(place.path()).unwrap() {
+    for copy in std::fs::read_dir(local.path()).unwrap() {
         let copy = copy.unwrap().path();
         if copy.is_dir() {
             let paths = std::fs::read_dir(copy).unwrap().map(|entry| entry.unwrap().path());
@@ -287,9 +290,9 @@ pub(crate) fn files_of(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// Content of the only database file below `place`.
-pub(crate) fn database_of(place: &Place) -> Vec<u8> {
-    let files = files_of(place);
+/// Content of the only database file below `local`.
+pub(crate) fn database_of(local: &LocalFolder) -> Vec<u8> {
+    let files = files_of(local);
     let mut databases = files
         .into_iter()
         .filter(|(path, _)| path.extension().is_some_and(|name| name == "sqlite"));

@@ -246,7 +246,7 @@ impl AccessCheck {
     /// Authenticates and authorizes the call in one step, for a route of that level.
     ///
     /// # Errors
-    /// Those of [`AccessCheck::authenticate`] and [`AccessCheck::authorize`].
+    /// The errors of [`AccessCheck::authenticate`] and [`AccessCheck::authorize`].
     pub(super) fn authorized_actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
         let authenticated = self.authenticate(db, context, context.now())?;
         self.authorize(&authenticated, level, db)?;

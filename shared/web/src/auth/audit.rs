@@ -57,7 +57,7 @@ impl AuditEntry {
     /// Inserts the entry unless `actor` owns the record, because actions on own records are not audited.
     ///
     /// # Errors
-    /// Those of [`AuditEntry::record`].
+    /// The errors of [`AuditEntry::record`].
     pub fn record_unless_own(&self, db: &Db<'_>, actor: Actor, owner_id: i64) -> Result<()> {
         if actor.user_id == owner_id {
             Ok(())

@@ -32,7 +32,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// long to arrive and the key may have been revoked in the meantime. `f` gets the account and the level of that moment.
     ///
     /// # Errors
-    /// 401 and 403 if the credentials are no longer valid; 403 and 429 beyond a limit of the account; those of [`Session::write`].
+    /// 401 and 403 if the credentials are no longer valid; 403 and 429 beyond a limit of the account; the errors of [`Session::write`].
     pub async fn write<T>(
         &self,
         session: &Session,
@@ -41,7 +41,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        self.write_at_cost(session, WriteCost::data(session.take_object_bytes()), f)
+        self.write_at_cost(session, WriteCost::ordinary(session.take_object_bytes()), f)
             .await
     }
 
@@ -49,7 +49,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// 100 percent, because it protects the account.
     ///
     /// # Errors
-    /// Those of [`Caller::write`].
+    /// The errors of [`Caller::write`].
     pub async fn protect<T>(
         &self,
         session: &Session,
@@ -84,7 +84,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// returns the value of the first request.
     ///
     /// # Errors
-    /// Those of [`Caller::write`]; 400 for a malformed key; 422 if another request used the same key.
+    /// The errors of [`Caller::write`]; 400 for a malformed key; 422 if another request used the same key.
     pub async fn create<T>(
         &self,
         session: &Session,
@@ -109,7 +109,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             });
         };
         let (check, context, sealed) = (self.check.clone(), Context::clone(session), request.clone());
-        let cost = WriteCost::data(session.take_object_bytes());
+        let cost = WriteCost::ordinary(session.take_object_bytes());
         let write = session.commit(request.commit_id(), move |db| {
             let actor = check.authorized_actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
@@ -123,7 +123,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// calls it before it responds, so that every such response has an audit entry.
     ///
     /// # Errors
-    /// 401 and 403 if the credentials are no longer valid; those of [`Session::write`].
+    /// 401 and 403 if the credentials are no longer valid; the errors of [`Session::write`].
     pub async fn record_read(&self, session: &Session, audit_entry: AuditEntry, owner_id: i64) -> Result<()> {
         if self.actor.user_id == owner_id {
             return Ok(());

@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn only_a_well_formed_bearer_token_is_parsed() {
         assert_eq!(bearer(&headers(&["beARer  abc"])), Some("abc"));
-        assert_eq!(bearer(&headers(&["Bearer: abc"])), None);
+        assert_eq!(bearer(&headers(&["Bearer: abc"])), Some("abc"));
+        assert_eq!(bearer(&headers(&["Bearer:: abc"])), None);
         assert_eq!(bearer(&headers(&["Bearer"])), None);
         assert_eq!(bearer(&headers(&[])), None);
     }

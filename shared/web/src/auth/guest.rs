@@ -48,7 +48,7 @@ impl<const LEVEL: u8> Guest<LEVEL> {
     /// Writes on behalf of the caller, as [`Caller::write`](super::Caller::write). The transaction checks the token and the level again.
     ///
     /// # Errors
-    /// Those of [`Caller::write`](super::Caller::write).
+    /// The errors of [`Caller::write`](super::Caller::write).
     pub async fn write<T>(
         &self,
         session: &Session,

@@ -72,7 +72,7 @@ pub struct Environment {
     on_lambda: bool,
     allow_demo_key: bool,
     /// Whether a missing key file is an error.
-    pub(super) expects_key: bool,
+    pub(super) requires_key_file: bool,
     dot_env_problem: Option<String>,
 }
 
@@ -130,7 +130,7 @@ impl Environment {
             otel_in_dot_env: false,
             on_lambda,
             allow_demo_key: overrides.allow_demo_key,
-            expects_key: false,
+            requires_key_file: false,
             dot_env_problem: None,
         }
     }

@@ -57,8 +57,8 @@ impl Environment {
     }
 
     /// Makes a missing key file an error, instead of creating the file.
-    pub fn expect_key(&mut self) {
-        self.expects_key = true;
+    pub fn require_key_file(&mut self) {
+        self.requires_key_file = true;
     }
 
     /// The keys: each from its own passphrase if that is set, and otherwise derived from the common passphrase.
@@ -88,7 +88,7 @@ impl Environment {
             None if self.text(ENC_KEY_SECRET).is_some() => {
                 return Err(invalid(ENC_KEY_SECRET, "the secret has not been read"));
             }
-            None if self.expects_key && !key_file::exists(data_dir) => {
+            None if self.requires_key_file && !key_file::exists(data_dir) => {
                 return Err(ConfigError::NoKey {
                     folder: data_dir.to_owned(),
                 });

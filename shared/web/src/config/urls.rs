@@ -4,7 +4,7 @@ use url::{Host, Url};
 
 /// Parses a URL to which paths are appended. Returns it without a trailing slash, and otherwise unchanged, because tokens contain it.
 pub(super) fn base(text: &str) -> Result<String, String> {
-    let example = "must be an http or https URL such as https://api.example.org";
+    let example = "must be an http or https URL, for example https://api.example.org";
     let url = Url::parse(text).map_err(|_| example)?;
     if !is_web(&url) || !text.contains("://") || text.contains(char::is_whitespace) {
         return Err(example.to_owned());
@@ -28,7 +28,7 @@ pub(super) fn host(text: &str) -> Result<String, &'static str> {
     let url = Url::parse(&format!("https://{text}")).ok();
     let is_host = url.is_some_and(|url| !has_user(&url) && url.host().is_some_and(|host| is_complete(&host)))
         && !text.contains(|character: char| "/\\?#@*".contains(character) || character.is_whitespace());
-    let problem = "must be a host such as example.org, without https:// and without a path";
+    let problem = "must be a host, for example example.org, without https:// and without a path";
     is_host.then(|| text.to_owned()).ok_or(problem)
 }
 

@@ -109,8 +109,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Parses all settings. If no passphrase is set and no key file exists, a key file is created, unless the environment expects a key
-    /// ([`Environment::expect_key`]).
+    /// Parses all settings. If no passphrase is set and no key file exists, a key file is created, unless the command requires one
+    /// ([`Environment::require_key_file`]).
     ///
     /// # Errors
     /// [`ConfigError`], which names the setting.

@@ -39,7 +39,7 @@ impl<T> ImportedRecord<T> {
     /// Parses a record. `read` gets the fields without read-only ones.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// The errors of `read`.
     pub fn parse<R>(
         mut fields: JsonObject,
         context: &Context,
@@ -58,7 +58,7 @@ impl<T> ImportedRecord<T> {
     /// UUID, because another account may use that.
     ///
     /// # Errors
-    /// Those of `owner_of`.
+    /// The errors of `owner_of`.
     fn uuid_for(
         &self,
         owner: &AccountStatus,
@@ -81,7 +81,7 @@ impl<T> ImportedRecord<T> {
     /// Returns the records that the account does not have, with their UUIDs. Of several records with the same UUID, the first is returned.
     ///
     /// # Errors
-    /// Those of `owner_of`, which returns the owner of a stored record.
+    /// The errors of `owner_of`, which returns the owner of a stored record.
     pub fn missing<'r>(
         records: &'r [Self],
         owner: &AccountStatus,

@@ -74,7 +74,7 @@ pub fn store(db: &Db<'_>, actor: Actor, suggestion: &Suggestion) -> Result<()> {
 /// Finds a suggestion by its UUID. Suggestions have no public integer id.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn find(db: &Db<'_>, Id(id): Id) -> Result<Option<Suggestion>> {
     match id {
         EntityId::Uuid(uuid) => Ok(suggestions::by_uuid(db, uuid)?),
@@ -124,7 +124,7 @@ pub struct SuggestionList {
 /// Returns 200 with the suggestions of one kind.
 ///
 /// # Errors
-/// Those of [`Paging::page`], [`Session::read_blocking`] and [`crate::list`].
+/// The errors of [`Paging::page`], [`Session::read_blocking`] and [`crate::list`].
 pub async fn list(session: &Session, kind: SuggestionKind, paging: &Paging) -> Result<Response> {
     let page = paging.page()?;
     let found = session

@@ -57,7 +57,7 @@ pub fn run(routes: Routes) -> Result<(), Error> {
 /// Runs the function for [`crate::maintenance`]. `mailer` creates the mailer that sends mails. An invocation fails if a task fails.
 ///
 /// # Errors
-/// Those of [`run`].
+/// The errors of [`run`].
 pub fn run_maintenance<E: Into<Error>>(
     mailer: impl FnOnce(&MailSettings) -> Result<Arc<dyn Mailer>, E>,
 ) -> Result<(), Error> {
@@ -92,7 +92,7 @@ struct Gateways {
 /// which the API gateway has no route, so that another spelling of a path cannot bypass the throttle of its route.
 ///
 /// # Errors
-/// Those of [`run`].
+/// The errors of [`run`].
 pub fn run_all<E: Into<Error>>(
     functions: Vec<Routes>,
     default: Routes,

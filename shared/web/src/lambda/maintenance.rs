@@ -32,7 +32,7 @@ pub(super) fn is_work(event: &Value) -> bool {
 /// Runs the tasks of a schedule, or reports a step of a deployment.
 ///
 /// # Errors
-/// Those of [`maintain`] and [`deployment::report`].
+/// The errors of [`maintain`] and [`deployment::report`].
 pub(super) async fn work(context: &Context, event: Value) -> Result<WorkResult, Error> {
     if deployment::is_step(&event) {
         return deployment::report(context, event)

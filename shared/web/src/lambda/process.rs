@@ -46,7 +46,7 @@ impl<T> Process<T> {
     /// Reads the configuration and opens the installation.
     ///
     /// # Errors
-    /// Those of the configuration, of the secret, and of [`Context::open`].
+    /// The errors of the configuration, of the secret, and of [`Context::open`].
     pub(super) async fn start(
         mut environment: Environment,
         mut dependencies: Dependencies,

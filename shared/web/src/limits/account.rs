@@ -7,8 +7,8 @@ use bespoke_database::account_storage::{self, AccountStorage};
 use super::errors::{exports_used_up, writes_used_up};
 use crate::response::{Error, Result};
 
-/// Bytes that are added to the texts of each write, because a commit also stores pages of indexes and of the engine. The number is low enough
-/// that a key that creates a small record with each of its 100,000 daily calls stays below the default limit.
+/// Fixed overhead counted for each write, for the index and bookkeeping pages that a commit stores. It is small enough that an API key that
+/// makes its 100,000 calls a day, each creating a small record, stays below the default daily limit. Bytes.
 const COMMIT_BYTES: u64 = 4 * 1024;
 
 /// The daily limit for writes that protect the account, as a multiple of the limit for other writes.
@@ -16,7 +16,7 @@ const PROTECTION_FACTOR: u64 = 2;
 
 /// The daily limit for exports is the daily limit for writes divided by this number. Exports have a limit of their own, because otherwise a
 /// read-only key could use up the bytes that its owner may write.
-const EXPORT_SHARE: u64 = 4;
+const EXPORT_DIVISOR: u64 = 4;
 
 /// The limits of an account. An account that is beyond a limit, because it was imported or because the limit was lowered, keeps everything
 /// that it has.
@@ -45,7 +45,7 @@ pub struct Growth {
     pub patterns: u64,
     /// Bookmarks.
     pub bookmarks: u64,
-    /// Texts of all of these records before encryption, or less. Bytes.
+    /// Lower bound of the total size of the text columns of these records before encryption. Bytes.
     pub text_bytes: u64,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct WriteCost {
 
 impl WriteCost {
     /// Returns the cost of an ordinary write.
-    pub(crate) fn data(object_bytes: u64) -> Self {
+    pub(crate) fn ordinary(object_bytes: u64) -> Self {
         Self {
             object_bytes,
             limit_factor: 1,
@@ -68,7 +68,7 @@ impl WriteCost {
     }
 
     /// Returns the cost of a write that protects the account: a change of its credentials, status or consent. Its limit is higher, because
-    /// otherwise a thief could prevent it by using up the bytes of the day.
+    /// otherwise an attacker with a stolen session or key could block it by exhausting the daily limit.
     pub(crate) fn protection(object_bytes: u64) -> Self {
         Self {
             object_bytes,
@@ -79,10 +79,10 @@ impl WriteCost {
 
 impl AccountLimits {
     /// Runs `change`, a write of the account, and rejects it if the account grows beyond a limit or has written too much on this day. It must
-    /// be called in the transaction of the change, so that concurrent changes count for each other.
+    /// be called in the transaction of the change, so that two concurrent changes cannot both pass the check.
     ///
     /// # Errors
-    /// Those of `change`; 403 `accountLimitReached` and 429 `quotaExceeded`, with the name of the limit.
+    /// The errors of `change`; 403 `accountLimitReached` and 429 `quotaExceeded`, with the name of the limit.
     pub(crate) fn enforce<T>(
         &self,
         db: &Db<'_>,
@@ -136,7 +136,8 @@ impl AccountLimits {
     /// Returns the size that an export of the account may have now. The first export of a day is not limited.
     ///
     /// # Errors
-    /// 429 `quotaExceeded` with `exportedBytes` if the texts of the account alone are larger; those of the database.
+    /// 429 `quotaExceeded` with `exportedBytes` if the account's texts, without its images, already exceed the allowance; and database
+    /// errors.
     pub fn export_allowance(&self, db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<ExportAllowance> {
         let storage = account_storage::of(db, user_id)?;
         let allowance = self.allowance(&storage, now);
@@ -147,15 +148,15 @@ impl AccountLimits {
     fn allowance(&self, storage: &AccountStorage, now: Timestamp) -> ExportAllowance {
         let exported = storage.exported_today(now);
         let limit = self.written_bytes_per_day.filter(|_| exported > 0);
-        let max_bytes = limit.map(|limit| (limit / EXPORT_SHARE).saturating_sub(exported + COMMIT_BYTES));
+        let max_bytes = limit.map(|limit| (limit / EXPORT_DIVISOR).saturating_sub(exported + COMMIT_BYTES));
         ExportAllowance { max_bytes, now }
     }
 
-    /// Counts an export whose file has `bytes`. It must be called in the transaction that inserts the row of the export, so that concurrent exports
-    /// count for each other.
+    /// Counts an export whose file has `bytes`. It must be called in the transaction that inserts the row of the export, so that two
+    /// concurrent exports cannot both pass the check.
     ///
     /// # Errors
-    /// 429 `quotaExceeded` with `exportedBytes` if the account has exported too much on this day; those of the database.
+    /// 429 `quotaExceeded` with `exportedBytes` if the account has exported too much on this day; and database errors.
     pub fn count_export(&self, db: &Db<'_>, user_id: i64, bytes: u64, now: Timestamp) -> Result<()> {
         let storage = account_storage::of(db, user_id)?;
         self.allowance(&storage, now).check(bytes)?;
@@ -163,11 +164,11 @@ impl AccountLimits {
         Ok(account_storage::set_exported_today(db, user_id, exported, now)?)
     }
 
-    /// Reverts [`AccountLimits::count_export`], because the file could not be stored.
+    /// Subtracts an export that [`AccountLimits::count_export`] counted, because its file could not be stored.
     ///
     /// # Errors
-    /// Those of the database.
-    pub fn discount_export(&self, db: &Db<'_>, user_id: i64, bytes: u64, now: Timestamp) -> Result<()> {
+    /// Database errors.
+    pub fn refund_export(&self, db: &Db<'_>, user_id: i64, bytes: u64, now: Timestamp) -> Result<()> {
         let exported = account_storage::of(db, user_id)?.exported_today(now);
         let exported = exported.saturating_sub(bytes + COMMIT_BYTES);
         Ok(account_storage::set_exported_today(db, user_id, exported, now)?)
@@ -189,18 +190,18 @@ impl AccountLimits {
 /// The size that an export may have.
 #[derive(Debug, Clone, Copy)]
 pub struct ExportAllowance {
-    /// `None` if it is not limited. Bytes.
+    /// `None` if the size is not limited. Bytes.
     max_bytes: Option<u64>,
     now: Timestamp,
 }
 
 impl ExportAllowance {
-    /// Any size: for an export by the operator.
+    /// Returns an allowance without a limit, for an export by the operator.
     pub fn unlimited(now: Timestamp) -> Self {
         Self { max_bytes: None, now }
     }
 
-    /// Rejects a larger file, also one that is not complete yet.
+    /// Rejects a file whose size so far exceeds the allowance. It can be called while the file is being written.
     ///
     /// # Errors
     /// 429 `quotaExceeded` with `exportedBytes`.

@@ -173,7 +173,7 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// image, which may be newer. Otherwise the image is counted as written here, because the commit that made the record is not repeated.
     ///
     /// # Errors
-    /// Those of [`Caller::write`].
+    /// The errors of [`Caller::write`].
     pub async fn image_of_repeat(
         &self,
         session: &Session,

@@ -31,7 +31,7 @@ tokio::task_local! {
 /// The target of the line that is logged for each request, at the level `debug`.
 pub(crate) const REQUESTS: &str = "bespoke_web::request";
 
-/// Starts the log of this process, with the filter of the environment.
+/// Starts the log of this process, with the filter from the environment variables.
 pub fn start(environment: &Environment) {
     begin(environment, &SpanExport::default());
 }

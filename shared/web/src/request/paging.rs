@@ -57,7 +57,7 @@ pub fn list(body: &impl Serialize) -> Result<Response> {
 /// requests do not wait.
 ///
 /// # Errors
-/// 413 `listTooLarge` if the list must be requested in pages; those of [`Session::read`].
+/// 413 `listTooLarge` if the list must be requested in pages; the errors of [`Session::read`].
 pub async fn stored_list<T: Serialize>(
     session: &Session,
     mut stored_bytes: impl FnMut(&Db<'_>, u64) -> Result<u64> + Send,

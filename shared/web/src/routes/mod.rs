@@ -1,8 +1,8 @@
 //! The table of routes and its OpenAPI description.
 //!
-//! A function builds its [`Routes`] with `Routes::new("sets").with(route!(create))`. The table takes the method and the path from the
-//! `#[utoipa::path]` of the handler, and the access rules from the type of its first argument. The gateway dispatches by this table, and
-//! `openapi` describes it, so that the description cannot differ from the behaviour.
+//! Each function (deployable group of routes, such as `sets`) builds its [`Routes`] with `Routes::new("sets").with(route!(create))`. The
+//! table takes the method and the path from the `#[utoipa::path]` of the handler, and the access rules from the type of its first argument.
+//! The gateway dispatches by this table, and `openapi` describes it, so that the description cannot differ from the behaviour.
 //!
 //! This module must not know a single route, and must not depend on the gateway.
 //!

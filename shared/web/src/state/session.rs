@@ -127,7 +127,7 @@ impl Session {
     /// Reads on a blocking thread, so that a long read does not delay other requests.
     ///
     /// # Errors
-    /// Those of [`Session::read`]; 429 if too many long reads of the account wait, 503 if too many of all accounts wait.
+    /// The errors of [`Session::read`]; 429 if too many long reads of the account wait, 503 if too many of all accounts wait.
     pub async fn read_blocking<T: Send + 'static>(
         &self,
         f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
@@ -146,7 +146,7 @@ impl Session {
     /// Reads as [`Session::read_blocking`], with a permit that the caller already holds.
     ///
     /// # Errors
-    /// Those of [`Session::read`]; 503 if too many long reads of all accounts wait.
+    /// The errors of [`Session::read`]; 503 if too many long reads of all accounts wait.
     pub async fn read_with_permit<T: Send + 'static>(
         &self,
         permit: LongReadPermit,

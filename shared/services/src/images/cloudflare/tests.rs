@@ -36,9 +36,9 @@ async fn asked(server: &MockServer) -> Vec<String> {
     requests.iter().map(line).collect()
 }
 
-fn on(verb: &str, what: &str) -> wiremock::MockBuilder {
+fn on(verb: &str, endpoint: &str) -> wiremock::MockBuilder {
     Mock::given(method(verb))
-        .and(path(format!("{BASE}{what}")))
+        .and(path(format!("{BASE}{endpoint}")))
         .and(header("authorization", "Bearer secret"))
 }
 

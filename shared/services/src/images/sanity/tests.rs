@@ -21,10 +21,10 @@ fn images_at(url: String) -> SanityImages {
     SanityImages::new(settings, Arc::new(Http::new(250)))
 }
 
-fn on(verb: &str, what: &str) -> MockBuilder {
+fn on(verb: &str, endpoint: &str) -> MockBuilder {
     let token = header("authorization", "Bearer secret");
     Mock::given(method(verb))
-        .and(path(format!("/v2024-01-01/{what}/site")))
+        .and(path(format!("/v2024-01-01/{endpoint}/site")))
         .and(token)
 }
 

@@ -47,7 +47,7 @@ const UNKNOWN_SERVICE: &str = "unknown_service";
 /// Creates the exporter that the environment configures. It opens no connection yet.
 ///
 /// # Errors
-/// A sentence for the log if an endpoint or a header of the environment is invalid.
+/// A sentence for the log if an endpoint or a header from the environment variables is invalid.
 pub(crate) fn provider(variables: &OtelVariables) -> Result<SdkTracerProvider, String> {
     let collector = Collector::new(variables.collector_timeout_ms()).map_err(|error| error.to_string())?;
     let exporter = SpanExporter::builder()
