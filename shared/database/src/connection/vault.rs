@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn key(byte: u8) -> Key {
-        Key::new([byte; KEY_BYTES])
+        Key::from_bytes([byte; KEY_BYTES])
     }
 
     #[test]
