@@ -1,7 +1,7 @@
 #![no_main]
 
 use bespoke_core::Networks;
-use bespoke_core::validate::is_email;
+use bespoke_core::validate::{clean_email, is_email};
 use bespoke_web::fuzzing;
 
 /// YAML events that aliases may repeat, and those of an empty document.
@@ -15,14 +15,15 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let text = String::from_utf8_lossy(bytes);
-    match parser % 5 {
+    match parser % 6 {
         0 => {
             fuzzing::yaml(bytes);
             let (events, _) = fuzzing::yaml_cost(bytes);
             assert!(events <= 2 * bytes.len() + FIXED_EVENTS, "{events} events");
         }
         1 => _ = fuzzing::json(bytes),
-        2 => _ = is_email(&text),
+        2 => _ = is_email(&clean_email(&text)),
+        3 => _ = fuzzing::env_file(&text),
         4 => {
             if let Some(context) = fuzzing::trace_context(bytes) {
                 let written = context.traceparent();

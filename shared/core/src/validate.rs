@@ -104,7 +104,8 @@ pub fn normal_password(password: &str) -> String {
 pub fn clean_email(address: &str) -> String {
     let address = normal_name(&address.trim().to_lowercase());
     match address.rsplit_once('@') {
-        Some((local, domain)) if !domain.is_ascii() => match idna::domain_to_ascii(domain) {
+        // The time of the conversion grows with the square of the length.
+        Some((local, domain)) if !domain.is_ascii() && address.len() <= MAX_EMAIL_BYTES => match idna::domain_to_ascii(domain) {
             Ok(domain) => format!("{local}@{domain}"),
             Err(_) => address,
         },

@@ -22,6 +22,8 @@ use super::urls;
 use super::website::Website;
 
 const PREFIX: &str = "BACKEND_";
+/// The largest `.env` file. Bytes. The time to parse quotes without a counterpart grows with the square of the size.
+const MAX_ENV_FILE_BYTES: usize = 64 * 1024;
 /// The prefix of the standard variables of AWS.
 const AWS_PREFIX: &str = "AWS_";
 /// The only setting of `bespoke import`, which the server ignores.
@@ -88,6 +90,9 @@ impl Environment {
         let mut dot_env_problem = None;
         let mut file = Vec::new();
         match std::fs::read(".env") {
+            Ok(bytes) if bytes.len() > MAX_ENV_FILE_BYTES => {
+                dot_env_problem = Some(format!("is larger than {MAX_ENV_FILE_BYTES} bytes"));
+            }
             Ok(bytes) => {
                 let parsed = EnvFile::parse(&String::from_utf8_lossy(&bytes));
                 file = parsed.variables;
