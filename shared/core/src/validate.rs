@@ -105,10 +105,12 @@ pub fn clean_email(address: &str) -> String {
     let address = normal_name(&address.trim().to_lowercase());
     match address.rsplit_once('@') {
         // The time of the conversion grows with the square of the length.
-        Some((local, domain)) if !domain.is_ascii() && address.len() <= MAX_EMAIL_BYTES => match idna::domain_to_ascii(domain) {
-            Ok(domain) => format!("{local}@{domain}"),
-            Err(_) => address,
-        },
+        Some((local, domain)) if !domain.is_ascii() && address.len() <= MAX_EMAIL_BYTES => {
+            match idna::domain_to_ascii(domain) {
+                Ok(domain) => format!("{local}@{domain}"),
+                Err(_) => address,
+            }
+        }
         _ => address,
     }
 }
