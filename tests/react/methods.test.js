@@ -124,7 +124,7 @@ test('a user changes the account', async () => {
   assert.match(social.img, /^data:image\/png;base64,/);
   await expect(403, 'removeImage', image);
   await expect(200, 'restrictAccount');
-  await expect(401, 'ping');
+  await expect(403, 'ping');
   const gone = await person(server, 'Leaves');
   const { expect: leaves } = await open(gone);
   await leaves(200, 'removeAccount');

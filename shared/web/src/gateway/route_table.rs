@@ -61,7 +61,7 @@ impl RouteTable {
             .value
             .iter()
             .find(|route| route.method == wanted)
-            .ok_or_else(|| Error::method_not_allowed(&allowed(matched.value)))?;
+            .ok_or_else(|| Error::method_not_allowed(allowed(matched.value)))?;
         let mut params = Params::default();
         for (name, value) in matched.params.iter() {
             let start = value.as_ptr().addr() - folded.as_ptr().addr();

@@ -31,11 +31,15 @@ enum Shape {
     Empty,
 }
 
-/// The field of a request that is invalid, and the reason.
-#[derive(Debug, Clone)]
-struct InvalidField {
-    path: String,
-    reason: &'static str,
+/// Facts that few errors have. They are boxed, because a result of each handler contains an [`Error`].
+#[derive(Debug, Clone, Default)]
+struct Details {
+    /// The name of the account limit that was reached.
+    limit: Option<&'static str>,
+    /// The path of the invalid field, and the reason.
+    field: Option<(String, &'static str)>,
+    /// The methods that the path supports.
+    allow: Option<String>,
 }
 
 /// An error response.
@@ -47,12 +51,7 @@ pub struct Error {
     retry_after_s: Option<u64>,
     /// The scope that the API key lacks.
     lacking: Option<Scope>,
-    /// The name of the account limit that was reached.
-    limit: Option<&'static str>,
-    /// The invalid field.
-    field: Option<Box<InvalidField>>,
-    /// The methods that the path supports.
-    allow: Option<Box<str>>,
+    details: Option<Box<Details>>,
     /// The text for the log.
     log: Option<String>,
 }
@@ -65,9 +64,7 @@ impl Error {
             shape: Shape::Envelope,
             retry_after_s: None,
             lacking: None,
-            limit: None,
-            field: None,
-            allow: None,
+            details: None,
             log: None,
         }
     }
@@ -101,11 +98,10 @@ impl Error {
     }
 
     /// 405: the path supports other methods only: `allow`, separated by commas.
-    pub fn method_not_allowed(allow: &str) -> Self {
-        Self {
-            allow: Some(allow.into()),
-            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed")
-        }
+    pub fn method_not_allowed(allow: String) -> Self {
+        let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed");
+        error.details.get_or_insert_default().allow = Some(allow);
+        error
     }
 
     /// 408: the body did not arrive in time.
@@ -158,28 +154,23 @@ impl Error {
 
     /// Adds the name of the account limit that was reached.
     #[must_use]
-    pub(crate) fn with_limit(self, limit: &'static str) -> Self {
-        Self {
-            limit: Some(limit),
-            ..self
-        }
+    pub(crate) fn with_limit(mut self, limit: &'static str) -> Self {
+        self.details.get_or_insert_default().limit = Some(limit);
+        self
     }
 
     /// Adds the path of the invalid field, for example `sets.3.name` (counted from 0), and the reason: a predicate such as "is not a number".
     #[must_use]
-    pub fn with_field(self, path: impl Into<String>, reason: &'static str) -> Self {
-        let path = path.into();
-        Self {
-            field: Some(Box::new(InvalidField { path, reason })),
-            ..self
-        }
+    pub fn with_field(mut self, path: impl Into<String>, reason: &'static str) -> Self {
+        self.details.get_or_insert_default().field = Some((path.into(), reason));
+        self
     }
 
     /// Adds the path of the record that contains the invalid field.
     #[must_use]
     pub fn within(mut self, record: &str) -> Self {
-        if let Some(field) = &mut self.field {
-            field.path = format!("{record}.{}", field.path);
+        if let Some((path, _)) = self.details.as_mut().and_then(|details| details.field.as_mut()) {
+            *path = format!("{record}.{path}");
         }
         self
     }
@@ -257,12 +248,12 @@ impl Error {
 
     /// The path of the invalid field.
     pub fn field(&self) -> Option<&str> {
-        self.field.as_ref().map(|field| field.path.as_str())
+        Some(&self.details.as_ref()?.field.as_ref()?.0)
     }
 
     /// The reason why the field is invalid.
     pub fn reason(&self) -> Option<&'static str> {
-        self.field.as_ref().map(|field| field.reason)
+        Some(self.details.as_ref()?.field.as_ref()?.1)
     }
 
     /// The error code.
@@ -332,16 +323,17 @@ impl IntoResponse for Error {
                 tracing::warn!(status, code = %self.code, detail, "request failed");
             }
         }
+        let details = self.details.map(|details| *details).unwrap_or_default();
         let body = match self.shape {
             Shape::Empty => None,
             Shape::Envelope => {
                 let mut body = json!({ "result": "error", "error": self.code });
-                if let Some(limit) = self.limit {
+                if let Some(limit) = details.limit {
                     body["limit"] = limit.into();
                 }
-                if let Some(field) = self.field {
-                    body["field"] = field.path.into();
-                    body["reason"] = field.reason.into();
+                if let Some((path, reason)) = details.field {
+                    body["field"] = path.into();
+                    body["reason"] = reason.into();
                 }
                 Some(body)
             }
@@ -357,7 +349,7 @@ impl IntoResponse for Error {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+        if let Some(allow) = details.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
             response.headers_mut().insert(header::ALLOW, allow);
         }
         // The gateway adds the reason to a `WWW-Authenticate` challenge.
