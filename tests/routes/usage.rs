@@ -36,7 +36,7 @@ async fn calls_are_counted_by_key_and_day() {
         .await;
     for list in [&list["apikeys"], &records.expect_status(200)["data"]["apikeys"]] {
         let mut keys = list.as_array().unwrap().iter();
-        let key = keys.find(|key| key["id"] == reader.id.to_string()).unwrap();
+        let key = keys.find(|key| key["id"] == reader.id).unwrap();
         assert_eq!(
             (&key["calls"], &key["lastSeen"]),
             (&json!(5), &json!("2026-01-01T23:59:59.999Z"))
