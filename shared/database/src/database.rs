@@ -243,7 +243,7 @@ impl Database {
     /// is restored again.
     ///
     /// # Errors
-    /// [`Error::Storage`] with [`NotRestorable`] if there is no such state; [`Error::OtherKeysInState`].
+    /// [`Error::Storage`] with [`crate::NotRestorable`] if there is no such state; [`Error::OtherKeysInState`].
     pub async fn restore(&self, point: RestorePoint) -> Result<Restored> {
         let restored = self.engine.restore(point).await?;
         let checked = self.read(Freshness::Strict, installation::check).await;
