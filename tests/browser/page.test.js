@@ -1,4 +1,4 @@
-// The page: what it loads and stores, keyboard, themes, languages.
+// The page: its requests and stored data, keyboard, themes, languages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

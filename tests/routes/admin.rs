@@ -15,12 +15,7 @@ async fn account_search_reveals_no_secrets() {
     let app = App::new().await;
     let (admin, jane) = (admin(&app).await, app.person("jane").await);
     let name = json!({ "username": "Jane%_Doe", "password": "secret words" });
-    app.patch("/account/jwt")
-        .jwt(&jane.token)
-        .json(&name)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&jane, &name).await;
     for method in ["jwt", "key"] {
         let search = async |q: Value| {
             let found = app

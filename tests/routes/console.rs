@@ -102,12 +102,7 @@ async fn links_of_all_mails_open_the_console() {
         .expect_status(200);
     app.post("/subscriber/remove").json(&address).send().await;
     let email = json!({ "email": "joe@example.com" });
-    app.patch("/account/jwt")
-        .jwt(&jane.token)
-        .json(&email)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&jane, &email).await;
     app.post("/signinlink")
         .json(&json!({ "username": jane.email }))
         .send()

@@ -51,21 +51,9 @@ async fn users_with_the_most_calls_are_listed() {
             app.get("/sets/jwt").jwt(&person.token).send().await.expect_status(200);
         }
         let body = json!({ "username": name });
-        app.patch("/account/jwt")
-            .jwt(&person.token)
-            .json(&body)
-            .send()
-            .await
-            .expect_status(200);
+        app.change_account(&person, &body).await;
         if name == "bob" {
-            let block = json!({ "status": -2 });
-            let path = format!("/admin/user/{}/jwt", person.id);
-            app.patch(&path)
-                .jwt(&admin.token)
-                .json(&block)
-                .send()
-                .await
-                .expect_status(200);
+            app.change_user(&admin, &person, &json!({ "status": -2 })).await;
         }
     }
     app.clock.advance_ms(60_000);

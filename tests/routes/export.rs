@@ -30,12 +30,7 @@ async fn owner(app: &App, name: &str) -> Person {
             .expect_status(201);
     }
     let body = json!({ "bio": "about", "data": { "k": [1] }, "control": 4, "language": "nl", "newsletter": true });
-    app.patch("/account/jwt")
-        .jwt(&person.token)
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&person, &body).await;
     person
 }
 

@@ -247,12 +247,7 @@ async fn page_is_proposed_under_the_github_name_of_the_account() {
     let app = &outside.app;
     let jane = app.person("jane").await;
     let change = json!({ "username": "Jane", "data": { "githubUsername": "janedoe", "githubEmail": "j@example.com" } });
-    app.patch("/account/jwt")
-        .jwt(&jane.token)
-        .json(&change)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&jane, &change).await;
     for (index, (kind, method)) in KINDS.into_iter().zip(["jwt", "key"]).enumerate() {
         let path = format!("/flows/pr/{kind}/{method}");
         let proposed = app.post(&path).auth(&jane, method).json(&page()).send().await;
@@ -274,12 +269,7 @@ async fn page_is_proposed_under_the_github_name_of_the_account() {
         json!({ "githubUsername": 7, "githubEmail": {} }),
     ] {
         let change = json!({ "data": data });
-        app.patch("/account/jwt")
-            .jwt(&jane.token)
-            .json(&change)
-            .send()
-            .await
-            .expect_status(200);
+        app.change_account(&jane, &change).await;
         propose(app, &jane, "blog", &page()).await.expect_status(201);
         let author = outside.asked("/blog/a-day-out/en.md").await.pop().unwrap()["author"].clone();
         assert_eq!(author["email"], "bot@freesewing.org", "{data}");

@@ -29,12 +29,7 @@ impl Protected {
 async fn with_password(app: &App) -> Person {
     let person = app.person("jane").await;
     let body = json!({ "password": PASSWORD });
-    app.patch("/account/jwt")
-        .jwt(&person.token)
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&person, &body).await;
     person
 }
 

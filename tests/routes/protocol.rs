@@ -64,12 +64,7 @@ async fn current_etag_gets_304() {
         );
     }
     let change = json!({ "bio": "new" });
-    app.patch("/account/jwt")
-        .jwt(&person.token)
-        .json(&change)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&person, &change).await;
     app.get("/account/jwt")
         .jwt(&person.token)
         .header("if-none-match", &tag)

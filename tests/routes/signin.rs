@@ -6,12 +6,7 @@ use serde_json::{Value, json};
 async fn with_password(app: &App) -> Person {
     let person = app.person("jane").await;
     let body = json!({ "password": "secret words", "username": "Jane" });
-    app.patch("/account/jwt")
-        .jwt(&person.token)
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&person, &body).await;
     person
 }
 

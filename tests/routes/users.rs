@@ -8,12 +8,7 @@ async fn profile_is_public_by_id_and_name_only() {
     let app = App::new().await;
     let jane = app.person("jane").await;
     let body = json!({ "bio": "I *sew*", "username": "Jane Doe" });
-    app.patch("/account/jwt")
-        .jwt(&jane.token)
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&jane, &body).await;
     let account = app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200)["account"].clone();
     for id in [
         &jane.id.to_string(),
@@ -91,12 +86,7 @@ async fn card_is_a_safe_picture() {
     let jane = app.person("jane").await;
     let name = "</text><script>alert(1)</script>&\"'";
     let body = json!({ "username": name });
-    app.patch("/account/jwt")
-        .jwt(&jane.token)
-        .json(&body)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&jane, &body).await;
     for id in [jane.id.to_string(), jane.uuid.clone()] {
         let card = app.get(&format!("/users/{id}/card")).send().await;
         assert_eq!(
@@ -204,30 +194,13 @@ async fn profiles_are_found_by_name_and_id() {
     for number in 0..12 {
         let person = app.person(&format!("eve{number}")).await;
         let name = json!({ "username": format!("Eve {number}") });
-        app.patch("/account/jwt")
-            .jwt(&person.token)
-            .json(&name)
-            .send()
-            .await
-            .expect_status(200);
+        app.change_account(&person, &name).await;
         if number == 0 {
-            let block = json!({ "status": -2 });
-            let path = format!("/admin/user/{}/jwt", person.id);
-            app.patch(&path)
-                .jwt(&admin.token)
-                .json(&block)
-                .send()
-                .await
-                .expect_status(200);
+            app.change_user(&admin, &person, &json!({ "status": -2 })).await;
         }
     }
     let name = json!({ "username": "Jane Doe" });
-    app.patch("/account/jwt")
-        .jwt(&jane.token)
-        .json(&name)
-        .send()
-        .await
-        .expect_status(200);
+    app.change_account(&jane, &name).await;
     let account = app.get("/account/jwt").jwt(&jane.token).send().await.expect_status(200)["account"].clone();
     let find = async |text: serde_json::Value| {
         let post = app.post("/find/users").jwt(&jane.token).json(&json!({ "match": text }));

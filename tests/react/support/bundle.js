@@ -9,7 +9,7 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 /** The packages of FreeSewing that are bundled. The others are not published, or contain single designs, of which the tests draft none. */
 const BUNDLED = /^@freesewing\/(config|i18n|react(\/.*)?|utils)$/;
 
-/** What the components import from the collection of designs, which is not published. */
+/** The exports of the unpublished collection of designs that the components import. */
 const COLLECTION = `
 export const collection = ['aaron', 'brian'];
 export const designs = {};

@@ -255,7 +255,7 @@ impl Caller {
             Kind::BlockedImpersonator => {
                 let helper = app.person_as(unique, "support").await;
                 let token = app.impersonate(&helper, &owner.person).await;
-                change(app, admin, &helper, json!({ "status": -2 })).await;
+                app.change_user(admin, &helper, &json!({ "status": -2 })).await;
                 Self {
                     impersonates: true,
                     ..Self::token(token, None).of_owner()
@@ -297,18 +297,13 @@ async fn scoped(app: &App, owner: &Owner, names: &str) -> Caller {
     }
 }
 
-async fn change(app: &App, admin: &Person, person: &Person, body: Value) {
-    let change = app.patch(&format!("/admin/user/{}/jwt", person.id)).jwt(&admin.token);
-    change.json(&body).send().await.expect_status(200);
-}
-
 /// Makes the account unusable, if that is why the credential no longer works.
 async fn end_account(app: &App, admin: &Person, person: &Person, end: End) {
     match end {
-        End::Blocked => change(app, admin, person, json!({ "status": -2 })).await,
-        End::BlockedRole => change(app, admin, person, json!({ "role": "blocked" })).await,
-        End::Deactivated => change(app, admin, person, json!({ "status": 0 })).await,
-        End::WithoutConsent => change(app, admin, person, json!({ "consent": 0 })).await,
+        End::Blocked => app.change_user(admin, person, &json!({ "status": -2 })).await,
+        End::BlockedRole => app.change_user(admin, person, &json!({ "role": "blocked" })).await,
+        End::Deactivated => app.change_user(admin, person, &json!({ "status": 0 })).await,
+        End::WithoutConsent => app.change_user(admin, person, &json!({ "consent": 0 })).await,
         End::Frozen => {
             let freeze = app.post("/account/restrict/jwt").jwt(&person.token).send().await;
             freeze.expect_status(200);

@@ -298,6 +298,18 @@ impl App {
         acting["token"].as_str().expect("a token").to_owned()
     }
 
+    /// Changes fields of the caller's own account.
+    pub async fn change_account(&self, person: &Person, fields: &Value) {
+        let change = self.patch("/account/jwt").jwt(&person.token).json(fields);
+        change.send().await.expect_status(200);
+    }
+
+    /// Changes fields of an account as an administrator.
+    pub async fn change_user(&self, admin: &Person, person: &Person, fields: &Value) {
+        let change = self.patch(&format!("/admin/user/{}/jwt", person.id)).jwt(&admin.token);
+        change.json(fields).send().await.expect_status(200);
+    }
+
     /// The entries of the audit, newest first.
     pub async fn audit(&self, admin: &Person) -> Vec<Value> {
         let list = self.get("/admin/audit/jwt").jwt(&admin.token).send().await;

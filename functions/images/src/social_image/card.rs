@@ -167,7 +167,7 @@ mod tests {
         image::load_from_memory(&card.png().unwrap()).unwrap().to_rgb8()
     }
 
-    /// The number of pixels of a colour in the rows from `top` on.
+    /// The number of pixels of a colour in these rows.
     fn pixels(picture: &RgbImage, colour: Rgb<u8>, rows: std::ops::Range<u32>) -> usize {
         let in_rows = picture.enumerate_pixels().filter(|(_, y, _)| rows.contains(y));
         in_rows.filter(|(_, _, pixel)| **pixel == colour).count()
