@@ -6,8 +6,6 @@
     reason = "a test configures its child processes by environment variables"
 )]
 
-mod support;
-
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -15,9 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::support::s3::{S3Server, settings};
+use crate::support::{COUNTERS, add};
 use bespoke_storage::{DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, S3Store};
-use support::s3::{S3Server, settings};
-use support::{COUNTERS, add};
 
 const PROCESSES: usize = 8;
 /// Acknowledgements between two kills.
@@ -53,7 +51,7 @@ async fn writing_process() {
 /// Starts a process. Sends the lines of its output with its number to `heard`.
 fn start(number: usize, place: &str, copies: &Path, heard: &Sender<(usize, String)>) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "writing_process", "--ignored", "--nocapture"])
+        .args(["--exact", "crowd::writing_process", "--ignored", "--nocapture"])
         .env("STORE_PLACE", place)
         .env("COPIES", copies)
         .stdout(Stdio::piped())
