@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 const AT_ONCE: usize = 5;
 /// The most long lists of one account that wait or run.
 const LISTS_AT_ONCE: usize = 8;
+/// The most CPU-bound work of one caller that waits or runs, and of all callers.
+const WORK_AT_ONCE: usize = 64;
 /// The most bodies of callers without authentication: 64 KiB each, of 64 MiB.
 const STRANGERS_AT_ONCE: usize = 1024;
 /// Networks that are needed to fill that memory, because each has a quarter.
@@ -225,5 +227,52 @@ async fn only_the_account_with_many_long_lists_is_refused() {
     occupied.await;
     while let Some(served) = lists.next().await {
         served.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn only_the_account_with_much_work_is_refused() {
+    let app = App::new().await;
+    let (jane, other) = (app.person("jane").await, app.person("other").await);
+    // Work that occupies all cores, until `end` is dropped.
+    let session = Session::new(app.context().clone());
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let began = Arc::new(Semaphore::new(0));
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = Arc::new(std::sync::Mutex::new(ended));
+    let occupied = (0..cores).map(|_| {
+        let (began, ended) = (Arc::clone(&began), Arc::clone(&ended));
+        session.compute(move |_| {
+            began.add_permits(1);
+            let _ = ended.lock().unwrap().recv();
+        })
+    });
+    let mut occupied = Box::pin(join_all(occupied));
+    tokio::select! {
+        _ = &mut occupied => panic!("work ended early"),
+        all = began.acquire_many(cores as u32) => all.unwrap().forget(),
+    }
+    // Each YAML body is parsed by the same threads.
+    let parse = |person: &Person| {
+        let post = app.post("/sets/import/key").key(&person.key);
+        post.body("text/yaml", "[").send()
+    };
+    let mut crowd: FuturesUnordered<_> = (0..=WORK_AT_ONCE).map(|_| parse(&jane)).collect();
+    let refused = crowd.next().await.unwrap();
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.expect_error(429, "tooManyRequests");
+    let mut others = Box::pin(parse(&other));
+    for _ in 0..100 {
+        tokio::select! {
+            biased;
+            answer = &mut others => panic!("{} while all cores are occupied", answer.status),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    drop(end);
+    occupied.await;
+    others.await.expect_error(400, "badRequest");
+    while let Some(parsed) = crowd.next().await {
+        parsed.expect_error(400, "badRequest");
     }
 }

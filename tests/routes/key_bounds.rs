@@ -216,6 +216,12 @@ async fn trusted_proxy_names_the_client() {
     for (proxy, client) in [("10.1.1.1", "192.0.2.9, 198.51.100.1"), ("198.51.100.1", "192.0.2.9")] {
         call(proxy, client).await.expect_error(403, "addressNotAllowed");
     }
+    let all = app.key_with(&jane, 4, json!({ "cidr": ["::/0"] })).await;
+    for (client, status) in [("2001:db8::1", 200), ("unknown", 403)] {
+        let call = app.get("/whoami/key").from_ip("10.1.1.1").key(&all);
+        let answer = call.header("x-forwarded-for", client).send().await;
+        assert_eq!(answer.status, status, "{client}");
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! `POST /sets/import/{auth}`
 
-use bespoke_core::Timestamp;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::measurement::{Measurements, NAMES, sanitise};
+use bespoke_core::validate::MAX_NOTES_BYTES;
+use bespoke_core::{EntityId, Timestamp};
+use bespoke_database::{Db, sets};
 use bespoke_tests::support::{Answer, App, Person};
 use bespoke_web::content::import::ImportedRecord;
-use bespoke_web::{content, view};
+use bespoke_web::{Session, content, view};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -257,6 +259,50 @@ async fn refused_import_names_the_field_and_the_reason() {
     import(&app, &person, &one)
         .await
         .expect_invalid("measurementsInvalid", "measurements.chest", "is not a number");
+}
+
+#[tokio::test]
+async fn aliases_cannot_make_an_import_longer_than_a_request() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let first = format!("- {{name: a, notes: &n {}}}\n", "x".repeat(60_000));
+    let yaml = first + &"- {name: a, notes: *n}\n".repeat(210);
+    let sent = app.post("/sets/import/key").key(&jane.key).body("text/yaml", yaml);
+    sent.send().await.expect_error(413, "bodyTooLarge");
+}
+
+#[tokio::test]
+async fn repeated_import_is_refused_after_its_sets_have_grown() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let many = vec![json!({ "name": "set" }); 270];
+    let send = || {
+        let post = app
+            .post("/sets/import/key")
+            .key(&jane.key)
+            .header("idempotency-key", "one");
+        post.json(&json!(many)).send()
+    };
+    let first = send().await.expect_status(201);
+    assert_eq!(send().await.expect_status(201), first);
+    let ids: Vec<_> = first["sets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|set| set["id"].as_i64().unwrap())
+        .collect();
+    let notes = "x".repeat(MAX_NOTES_BYTES);
+    let session = Session::new(app.context().clone());
+    let grow = session.write(move |db: &Db<'_>| {
+        for id in &ids {
+            let mut set = sets::by_id(db, EntityId::Integer(*id))?.unwrap();
+            set.content.notes.clone_from(&notes);
+            sets::update(db, &set, set.updated_at)?;
+        }
+        Ok(())
+    });
+    grow.await.unwrap();
+    send().await.expect_error(413, "listTooLarge");
 }
 
 /// Any set that can be stored and imported; lengths have up to six decimal places, as conversions produce them.

@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         context.database().compact_by_itself();
         let session = Session::new(context.clone());
         let mut out = BufWriter::new(File::create(&arguments.out)?);
-        let hash = context.hash_password(PASSWORD.to_owned()).await;
+        let hash = session.hash_password(PASSWORD.to_owned()).await;
         let hash = hash.map_err(|error| anyhow::anyhow!("cannot hash: {}", error.code()))?;
         for number in 0..arguments.keys {
             let count = arguments.sets / arguments.keys + usize::from(number < arguments.sets % arguments.keys);

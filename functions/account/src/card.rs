@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use axum::body::Body;
 use axum::response::Response;
+use bespoke_database::profiles::Profile;
 use bespoke_web::{Params, Public, Result, Session};
 use http::{HeaderValue, StatusCode, header};
 
@@ -30,11 +31,11 @@ const RAINBOW: [&str; 7] = [
         (status = 404, description = "There is no such account, or it has no card.", body = String, content_type = "image/svg+xml"),
     ))]
 pub(crate) async fn card(_: Public, session: Session, params: Params) -> Result<Response> {
-    let user = profile::find(&session, &params).await?;
-    let (status, picture) = match &user {
-        Some(user) => {
+    let profile = profile::find(&session, &params).await?;
+    let (status, picture) = match &profile {
+        Some(Profile { name, .. }) => {
             let service = &session.config().mail.service;
-            (StatusCode::OK, draw(service, user.account_status.id, &user.username))
+            (StatusCode::OK, draw(service, name.account_status.id, &name.username))
         }
         None => (StatusCode::NOT_FOUND, String::new()),
     };
@@ -43,7 +44,7 @@ pub(crate) async fn card(_: Public, session: Session, params: Params) -> Result<
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, SVG);
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    if user.is_some() {
+    if profile.is_some() {
         headers.insert(header::CACHE_CONTROL, CACHE);
     }
     Ok(response)

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::response::Response;
 use bespoke_core::EntityId;
-use bespoke_core::entity::user::User;
 use bespoke_core::validate::{MAX_USERNAME_CHARS, fold_username};
-use bespoke_database::{Db, users};
+use bespoke_database::Db;
+use bespoke_database::profiles::{self, ProfileName};
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Body, Caller, Outcome, Result, Session, ok};
 use serde::Serialize;
@@ -68,17 +68,15 @@ pub(crate) async fn find(_: Caller<READ_SOME>, session: Session, body: Body) -> 
     }))
 }
 
-fn matching(db: &Db<'_>, text: &str) -> Result<Vec<User>> {
+fn matching(db: &Db<'_>, text: &str) -> Result<Vec<ProfileName>> {
     if text.is_empty() || text.chars().count() > MAX_USERNAME_CHARS {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
     if let Some(id) = EntityId::parse(text) {
-        found.extend(users::by_id(db, id)?);
+        found.extend(profiles::name_by_id(db, id)?);
     }
-    for id in users::with_username_prefix(db, &fold_username(text), MAX_READ)? {
-        found.extend(users::by_id(db, EntityId::Integer(id))?);
-    }
+    found.extend(profiles::names_by_prefix(db, &fold_username(text), MAX_READ)?);
     found.retain(|user| user.account_status.usable().is_ok());
     found.truncate(MAX_PROFILES);
     Ok(found)

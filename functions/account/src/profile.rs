@@ -2,8 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::Role;
-use bespoke_core::entity::user::User;
-use bespoke_database::users;
+use bespoke_database::profiles;
 use bespoke_web::{Error, Outcome, Params, Public, Result, Session, ok};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,16 +24,17 @@ pub(crate) struct Profile {
     uuid: Uuid,
 }
 
-impl From<User> for Profile {
-    fn from(user: User) -> Self {
+impl From<profiles::Profile> for Profile {
+    fn from(profile: profiles::Profile) -> Self {
+        let profiles::Profile { name, patron, bio } = profile;
         Self {
-            id: user.account_status.id,
-            bio: user.bio,
-            ihash: user.ihash,
-            patron: user.patron,
-            role: user.account_status.role,
-            username: user.username,
-            uuid: user.account_status.uuid,
+            id: name.account_status.id,
+            bio,
+            ihash: name.ihash,
+            patron,
+            role: name.account_status.role,
+            username: name.username,
+            uuid: name.account_status.uuid,
         }
     }
 }
@@ -56,20 +56,20 @@ pub(crate) struct ProfileResponse {
         (status = 404, description = "There is no such account, or it has no profile."),
     ))]
 pub(crate) async fn profile(_: Public, session: Session, params: Params) -> Result<Response> {
-    let user = find(&session, &params).await?.ok_or_else(Error::not_found)?;
+    let profile = find(&session, &params).await?.ok_or_else(Error::not_found)?;
     Ok(ok(&ProfileResponse {
         result: Outcome::Success,
-        profile: user.into(),
+        profile: profile.into(),
     }))
 }
 
 /// Returns the account that the path names, if its profile is public. Addresses are not accepted, because the response would reveal
 /// whether an address has an account.
-pub(crate) async fn find(session: &Session, params: &Params) -> Result<Option<User>> {
+pub(crate) async fn find(session: &Session, params: &Params) -> Result<Option<profiles::Profile>> {
     let text = params.get("id");
     if text.contains('@') {
         return Ok(None);
     }
-    let user = session.read(|db| Ok(users::by_lookup(db, text)?)).await?;
-    Ok(user.filter(|user| user.account_status.usable().is_ok()))
+    let found = session.read(|db| Ok(profiles::by_id_or_name(db, text)?)).await?;
+    Ok(found.filter(|profile| profile.name.account_status.usable().is_ok()))
 }

@@ -95,6 +95,7 @@ pub(crate) async fn create(caller: Caller<USER>, session: Session, body: Body) -
         actor.may_change_credentials()?;
         actor.may_issue_key(stored.level)?;
         api_keys::insert(db, &stored)?;
+        api_keys::prune_expired(db, actor.user_id, stored.created_at)?;
         Ok(stored.uuid)
     });
     let creation = make.await?;

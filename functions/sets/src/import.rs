@@ -4,7 +4,7 @@ use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::set::SetContent;
 use bespoke_core::entity::user::AccountStatus;
-use bespoke_database::{Db, Page, sets};
+use bespoke_database::{Db, Page, sets, stored_bytes};
 use bespoke_web::content::import::{ImportedRecord, MAX_RECORDS};
 use bespoke_web::content::set;
 use bespoke_web::level::WRITE_SOME;
@@ -12,6 +12,11 @@ use bespoke_web::{Caller, Context, DocumentBody, Error, Growth, JsonObject, Outc
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+/// The most text of the sets of an import, because aliases in YAML can make it longer than the request. Bytes.
+const MAX_TEXT_BYTES: u64 = 12 * 1024 * 1024;
+/// The most stored text in a response. A repeated request is answered with the current sets, which may have grown since. Bytes.
+const MAX_RESPONSE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Fields of an export or a list that contain no sets and are not reported as ignored.
 const ENVELOPE: [&str; 5] = ["format", "version", "exportedAt", "url", "result"];
@@ -68,6 +73,8 @@ struct StoredImport {
             `nameTooLong`: a name has more than 1024 bytes. `formatUnknown`: the body is not a set. \
             `unitsUnknown`: unknown unit. `measurementsInvalid`: a measurement is not a number, not positive, \
             or more than 10,000 mm or 90 degrees. `tooManyRecords`: more than 5000 sets."),
+        (status = 413, description = "`listTooLarge`: the request was repeated, and the sets have become too large for one \
+            response. Read them with `GET /sets/{auth}`."),
     ))]
 pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: DocumentBody) -> Result<Response> {
     let (records, ignored) = take(body.records("sets")?, &session)?;
@@ -79,6 +86,10 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
         after: Some(EntityId::Integer(last - i64::from(added))),
     };
     let user_id = caller.actor.user_id;
+    let bytes = session.read(|db| Ok(stored_bytes(db, "sets", user_id, page, MAX_RESPONSE_BYTES)?));
+    if bytes.await? > MAX_RESPONSE_BYTES {
+        return Err(Error::list_too_large());
+    }
     let mut sets = session
         .read_blocking(move |db| Ok(sets::by_user(db, user_id, page)?))
         .await?;
@@ -139,6 +150,9 @@ fn store(
         bookmarks: 0,
         text_bytes: texts.sum::<usize>() as u64,
     };
+    if growth.text_bytes > MAX_TEXT_BYTES {
+        return Err(Error::body_too_large());
+    }
     let limits = &context.config().account_limits;
     limits.check_growth(db, owner.id, growth, now)?;
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

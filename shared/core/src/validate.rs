@@ -1,6 +1,8 @@
 //! Validation and normalization of e-mail addresses, user names, names of records and languages.
 
+use std::collections::HashSet;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use email_address::{EmailAddress, Options};
 use icu_casemap::CaseMapper;
@@ -234,13 +236,25 @@ const RESERVED_USERNAMES: [&str; 32] = [
     "webmaster",
 ];
 
-/// Returns a valid name for an account as [`clean_username`]; `None` also for a reserved name, and for one that looks like it (skeletons of UTS 39).
+/// Returns a valid name for an account as [`clean_username`]; `None` also for a reserved name, and for one that looks like it in any letter case.
 /// Accounts that have such a name keep it.
 pub fn new_username(name: &str) -> Option<String> {
     let name = clean_username(name)?;
-    let look = |name: &str| skeleton(&fold_username(name)).collect::<String>();
-    let chosen = look(&name);
-    (!RESERVED_USERNAMES.iter().any(|reserved| look(reserved) == chosen)).then_some(name)
+    let looks = [look(&name), look(&fold_username(&name))];
+    let is_reserved = looks.iter().any(|look| RESERVED_LOOKS.contains(look));
+    (!is_reserved).then_some(name)
+}
+
+static RESERVED_LOOKS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let looks = |word: &&str| [look(word), look(&word.to_uppercase())];
+    RESERVED_USERNAMES.iter().flat_map(looks).collect()
+});
+
+/// Returns the look of a name without letter case (skeletons of UTS 39). The name must not be folded before its first skeleton, because some
+/// letters look alike only in one case: `SUPP0RT`, and `ADMlN` with a small L.
+fn look(name: &str) -> String {
+    let seen: String = skeleton(name).collect();
+    skeleton(&fold_username(&seen)).collect()
 }
 
 /// Whether a character is invisible or changes the direction of its neighbours: control, format and private-use characters, blanks other
@@ -352,6 +366,10 @@ mod tests {
             "r\u{43e}\u{43e}t",
             "\u{ff53}upport",
             "a\u{501}min",
+            "SUPP0RT",
+            "r00t",
+            "ADMlN",
+            "\u{405}YSTEM",
         ] {
             assert_eq!(new_username(reserved), None, "{reserved}");
         }

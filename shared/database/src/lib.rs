@@ -42,7 +42,7 @@ mod testing;
 pub mod usage;
 
 pub use accounts::{
-    account_storage, api_keys, audit, confirmations, known_networks, oauth_states, second_factors, users,
+    account_storage, api_keys, audit, confirmations, known_networks, oauth_states, profiles, second_factors, users,
 };
 pub use backup::DatabaseCopy;
 pub use bespoke_storage::{

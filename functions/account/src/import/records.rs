@@ -1,6 +1,5 @@
 //! Sets, patterns and bookmarks of an import.
 
-use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::BookmarkContent;
 use bespoke_core::entity::pattern::PatternContent;
 use bespoke_core::entity::set::SetContent;
@@ -59,8 +58,8 @@ impl Records {
     pub(super) fn store(&self, db: &Db<'_>, owner: &AccountStatus, context: &Context) -> Result<(Counts, Counts)> {
         let (id, now) = (owner.id, context.now());
         let of_set = |uuid| Ok(sets::owner_of(db, uuid)?);
-        let of_pattern = |uuid| Ok(patterns::by_id(db, EntityId::Uuid(uuid))?.map(|pattern| pattern.user_id));
-        let of_bookmark = |uuid| Ok(bookmarks::by_id(db, EntityId::Uuid(uuid))?.map(|bookmark| bookmark.user_id));
+        let of_pattern = |uuid| Ok(patterns::owner_of(db, uuid)?);
+        let of_bookmark = |uuid| Ok(bookmarks::owner_of(db, uuid)?);
         let sets = ImportedRecord::missing(&self.sets, owner, context, "sets", &of_set)?;
         let patterns = ImportedRecord::missing(&self.patterns, owner, context, "patterns", &of_pattern)?;
         let bookmarks = ImportedRecord::missing(&self.bookmarks, owner, context, "bookmarks", &of_bookmark)?;

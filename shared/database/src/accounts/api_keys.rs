@@ -21,6 +21,10 @@ const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_ke
      api_keys.grace_until, api_keys.scopes, api_keys.cidr, api_keys.instance, api_keys.calls, api_keys.created_at, api_keys.expires_at, api_keys.last_seen \
      FROM api_keys JOIN users ON users.id = api_keys.user_id";
 
+/// The most expired keys of an account. Only keys that have not expired count for the limit of an account, so it could otherwise store any
+/// number, and the lists of keys would become arbitrarily long.
+pub const MOST_EXPIRED: u32 = 1_000;
+
 /// Stores a new key.
 ///
 /// # Errors
@@ -41,6 +45,19 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
             ":created_at": key.created_at.as_millis(),
             ":expires_at": key.expires_at.as_millis(),
         },
+    )?;
+    Ok(())
+}
+
+/// Deletes the oldest of the expired keys of an account if it has more than [`MOST_EXPIRED`].
+///
+/// # Errors
+/// [`crate::Error`] when the rows cannot be removed.
+pub fn prune_expired(db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
+    db.run(
+        "DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys
+           WHERE user_id = ?1 AND expires_at <= ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)",
+        (user_id, now.as_millis(), MOST_EXPIRED),
     )?;
     Ok(())
 }
@@ -227,4 +244,45 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<ApiKey> {
         expires_at: row.timestamp()?,
         last_seen: row.maybe_timestamp()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOW, with_account};
+
+    #[test]
+    fn number_of_expired_keys_is_limited() {
+        with_account(|db, user_id| {
+            let insert = |number: u128, life_ms| {
+                let key = ApiKey {
+                    uuid: Uuid::from_u128(number),
+                    user_id,
+                    user_uuid: Uuid::nil(),
+                    name: "key".into(),
+                    level: Level::USER,
+                    secret: StoredSecret::Digest(SecretDigest::from_bytes([0; 32])),
+                    grace_until: None,
+                    scopes: None,
+                    cidr: None,
+                    instance: String::new(),
+                    calls: 0,
+                    created_at: NOW,
+                    expires_at: NOW.plus_ms(life_ms),
+                    last_seen: None,
+                };
+                super::insert(db, &key).unwrap();
+            };
+            insert(1, 1);
+            (2..=u128::from(MOST_EXPIRED) + 3).for_each(|number| insert(number, 0));
+            prune_expired(db, user_id, NOW).unwrap();
+            let kept = by_user(db, user_id, Page::ALL).unwrap();
+            assert_eq!(kept.len(), MOST_EXPIRED as usize + 1);
+            assert_eq!(
+                (kept[0].uuid, kept[1].uuid),
+                (Uuid::from_u128(1), Uuid::from_u128(4)),
+                "live keys stay, and the oldest expired ones are deleted"
+            );
+        });
+    }
 }

@@ -6,5 +6,6 @@ pub mod audit;
 pub mod confirmations;
 pub mod known_networks;
 pub mod oauth_states;
+pub mod profiles;
 pub mod second_factors;
 pub mod users;

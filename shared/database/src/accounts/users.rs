@@ -147,19 +147,6 @@ pub fn by_ihash(db: &Db<'_>, ihash: &str) -> Result<Option<User>> {
     db.first(&format!("{SELECT} WHERE ihash = ?1"), [ihash], from_row)
 }
 
-/// Returns the integer ids of the accounts whose lower-case user name begins with that text, at most `limit`.
-///
-/// # Errors
-/// [`crate::Error`] when the table cannot be read.
-pub fn with_username_prefix(db: &Db<'_>, prefix: &str, limit: u32) -> Result<Vec<i64>> {
-    db.all(
-        // The last character of Unicode is not assigned, so no name contains it.
-        "SELECT id FROM users WHERE lusername >= ?1 AND lusername < ?1 || char(0x10ffff) ORDER BY lusername LIMIT ?2",
-        (prefix, limit),
-        |_, row| Ok(row.take()?),
-    )
-}
-
 /// Returns the integer ids of the accounts whose lower-case user name contains that text, at most `limit`.
 ///
 /// # Errors
@@ -206,7 +193,7 @@ pub fn username_taken(db: &Db<'_>, username: &str, except_id: i64) -> Result<boo
 }
 
 /// Returns the forms in which a folded user name may be stored. Rows of earlier versions may contain another one.
-fn stored_names(folded: String) -> impl Iterator<Item = String> {
+pub(super) fn stored_names(folded: String) -> impl Iterator<Item = String> {
     let older = older_username_form(&folded);
     std::iter::once(folded).chain(older)
 }

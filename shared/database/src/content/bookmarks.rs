@@ -39,6 +39,16 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Bookmark>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
+/// Returns the account that owns the bookmark with that UUID. Nothing is decrypted.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn owner_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
+    db.first("SELECT user_id FROM bookmarks WHERE uuid = ?1", [uuid], |_, row| {
+        Ok(row.take()?)
+    })
+}
+
 /// Bookmarks of an account, in the order in which they were made.
 ///
 /// # Errors
@@ -108,4 +118,28 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Bookmark> {
             url: vault.open("url", row)?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{with_account, with_other_keys};
+
+    #[test]
+    fn owner_is_found_without_decryption() {
+        with_account(|db, user_id| {
+            let uuid = Uuid::from_u128(1);
+            let content = BookmarkContent {
+                kind: "doc".to_owned(),
+                title: String::new(),
+                url: String::new(),
+            };
+            insert(db, uuid, user_id, &content).unwrap();
+            with_other_keys(db, |db| {
+                assert!(by_id(db, EntityId::Uuid(uuid)).is_err());
+                assert_eq!(owner_of(db, uuid).unwrap(), Some(user_id));
+                assert_eq!(owner_of(db, Uuid::nil()).unwrap(), None);
+            });
+        });
+    }
 }

@@ -46,6 +46,16 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Pattern>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
+/// Returns the account that owns the pattern with that UUID. Nothing is decrypted.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read.
+pub fn owner_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
+    db.first("SELECT user_id FROM patterns WHERE uuid = ?1", [uuid], |_, row| {
+        Ok(row.take()?)
+    })
+}
+
 /// Returns whether the image of that name is public because it belongs to a public pattern. The name contains the id
 /// of its pattern. After a restore, another pattern can get the same id, so the row must name the image too.
 ///
@@ -149,4 +159,35 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<Pattern> {
             img: row.take()?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bespoke_core::StoredJson;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{NOW, with_account, with_other_keys};
+
+    #[test]
+    fn owner_is_found_without_decryption() {
+        with_account(|db, user_id| {
+            let uuid = Uuid::from_u128(1);
+            let content = PatternContent {
+                design: "aaron".to_owned(),
+                name: String::new(),
+                notes: String::new(),
+                data: StoredJson::from(&json!({})),
+                settings: StoredJson::from(&json!({})),
+                public: false,
+                img: None,
+            };
+            insert(db, uuid, user_id, &content, NOW).unwrap();
+            with_other_keys(db, |db| {
+                assert!(by_id(db, EntityId::Uuid(uuid)).is_err());
+                assert_eq!(owner_of(db, uuid).unwrap(), Some(user_id));
+                assert_eq!(owner_of(db, Uuid::nil()).unwrap(), None);
+            });
+        });
+    }
 }

@@ -216,7 +216,8 @@ impl AccessCheck {
 
     fn comes_from(&self, credential: &Credential) -> bool {
         let allowed = credential.cidr.as_ref();
-        allowed.is_none_or(|networks| self.client.is_some_and(|client| networks.contain(client)))
+        let client = self.client.filter(|client| *client != ClientIp::UNKNOWN.0);
+        allowed.is_none_or(|networks| client.is_some_and(|client| networks.contain(client)))
     }
 
     /// # Errors

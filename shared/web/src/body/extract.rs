@@ -375,6 +375,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn compressed_body_has_one_member_and_nothing_behind_it() {
+        let body = gzip(b"{\"a\":1}");
+        let read = async |body: Vec<u8>| read("application/json", Some("gzip"), body).await;
+        assert!(read(body.clone()).await.is_ok());
+        let bad = || Err((400, "badRequest".to_owned()));
+        assert_eq!(read([gzip(b""), body.clone()].concat()).await, bad());
+        assert_eq!(read([body, b"x".to_vec()].concat()).await, bad());
+    }
+
+    #[tokio::test]
     async fn bodies_are_limited_before_and_after_decompression() {
         let too_large = || Err((413, "bodyTooLarge".to_owned()));
         let body = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BODY_BYTES));

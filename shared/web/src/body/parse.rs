@@ -5,6 +5,7 @@ use std::io::Read;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 use serde_json::Value;
 use serde_saphyr::budget::BudgetReport;
@@ -163,22 +164,31 @@ impl Encoding {
     /// Decompresses a body to at most `limit` bytes.
     ///
     /// # Errors
-    /// 400 for malformed data; 413 if the result is larger.
+    /// 400 for malformed data, and for bytes after the compressed data; 413 if the result is larger.
     pub(crate) fn decode(self, bytes: Bytes, limit: usize) -> Result<Bytes, Error> {
-        let decoder: Box<dyn Read + '_> = match self {
-            Self::Identity => return Ok(bytes),
-            Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(&bytes[..])),
-            Self::Deflate => Box::new(flate2::read::ZlibDecoder::new(&bytes[..])),
-        };
         let mut plain = Vec::new();
-        decoder
-            .take(limit as u64 + 1)
-            .read_to_end(&mut plain)
-            .map_err(|_| Error::bad_request("badRequest"))?;
+        let most = limit as u64 + 1;
+        // One member only: each further member would cost as much as kilobytes of text, and no client sends several.
+        let rest = match self {
+            Self::Identity => return Ok(bytes),
+            Self::Gzip => {
+                let mut decoder = GzDecoder::new(&bytes[..]);
+                let read = decoder.by_ref().take(most).read_to_end(&mut plain);
+                read.map(|_| decoder.into_inner())
+            }
+            Self::Deflate => {
+                let mut decoder = ZlibDecoder::new(&bytes[..]);
+                let read = decoder.by_ref().take(most).read_to_end(&mut plain);
+                read.map(|_| decoder.into_inner())
+            }
+        };
+        let rest = rest.map_err(|_| Error::bad_request("badRequest"))?;
         if plain.len() > limit {
             Err(Error::body_too_large())
-        } else {
+        } else if rest.is_empty() {
             Ok(plain.into())
+        } else {
+            Err(Error::bad_request("badRequest"))
         }
     }
 }

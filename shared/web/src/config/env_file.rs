@@ -38,8 +38,8 @@ impl EnvFile {
                 file.variables.push((name.to_owned(), value));
                 rest = after;
             } else {
-                let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
-                file.unreadable_line.get_or_insert(line);
+                let line = || text[..text.len() - rest.len()].matches('\n').count() + 1;
+                file.unreadable_line.get_or_insert_with(line);
                 rest = after_line(rest);
             }
         }

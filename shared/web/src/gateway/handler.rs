@@ -156,6 +156,7 @@ impl Gateway {
             }
             Ok(_) if method == Method::OPTIONS => cors::preflight(request.headers()),
             Ok(client) => {
+                session.set_network(client.network());
                 request.extensions_mut().insert(client);
                 let response = self.dispatch(request, found, &session, client);
                 let response = AssertUnwindSafe(response).catch_unwind().await;

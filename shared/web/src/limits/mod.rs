@@ -6,7 +6,7 @@
 //! | `key_guesses` | wrong API keys a minute by a client network | 429 `tooManyRequests` |
 //! | `account` | records, stored bytes, and written and exported bytes of a day | 403 `accountLimitReached`, 429 `quotaExceeded` |
 //! | `body_memory` | memory for bodies of requests and of unsent responses, for each client and in total | 429, 503 |
-//! | `worker_pool` | CPU-bound work that waits or runs | 503 |
+//! | `worker_pool` | CPU-bound work that waits or runs; that of one caller runs one after the other | 429, 503 |
 //! | `keyed_lock` | concurrent work with the same key, for example of one account | 429 |
 //!
 //! Every limit is checked before the work that it limits. Rates, memory and work are counted in this process; the limits of an account are

@@ -38,25 +38,6 @@ impl From<ImageError> for Error {
 }
 
 impl Context {
-    /// Decodes an image from a data URI or from base64, on a blocking thread.
-    ///
-    /// # Errors
-    /// [`ImageError`] if the image is invalid or too large.
-    pub async fn prepare_image(&self, text: String) -> Result<Image, ImageError> {
-        let prepared = self.compute(move |_| prepare(&text)).await;
-        prepared.unwrap_or(Err(ImageError::Busy))
-    }
-
-    /// Fetches and decodes an image from a URL.
-    ///
-    /// # Errors
-    /// [`ImageError`] if the image cannot be fetched, is invalid or too large.
-    pub async fn fetch_image(&self, url: &str) -> Result<Image, ImageError> {
-        let file = self.fetcher().fetch(url).await?;
-        let prepared = self.compute(move |_| prepare_file(&file)).await;
-        prepared.unwrap_or(Err(ImageError::Busy))
-    }
-
     /// Returns the URL of the image `img` of a record. For a private record, the URL is signed. `None` if the record has no image of its own.
     pub fn image_url(&self, img: Option<&str>, public: bool) -> Option<String> {
         let id = ImageId::parse(img?)?;
@@ -77,6 +58,25 @@ impl Context {
 }
 
 impl Session {
+    /// Decodes an image from a data URI or from base64, on a blocking thread.
+    ///
+    /// # Errors
+    /// [`ImageError`] if the image is invalid or too large.
+    pub async fn prepare_image(&self, text: String) -> Result<Image, ImageError> {
+        let prepared = self.compute(move |_| prepare(&text)).await;
+        prepared.unwrap_or(Err(ImageError::Busy))
+    }
+
+    /// Fetches and decodes an image from a URL.
+    ///
+    /// # Errors
+    /// [`ImageError`] if the image cannot be fetched, is invalid or too large.
+    pub async fn fetch_image(&self, url: &str) -> Result<Image, ImageError> {
+        let file = self.fetcher().fetch(url).await?;
+        let prepared = self.compute(move |_| prepare_file(&file)).await;
+        prepared.unwrap_or(Err(ImageError::Busy))
+    }
+
     /// Removes the image from the fields of a request and decodes it: a data URI, base64, or a URL. Its size counts for the next write of the
     /// caller. Only for routes with authentication, because it fetches URLs.
     pub async fn take_image(&self, body: &mut JsonObject) -> UploadedImage {

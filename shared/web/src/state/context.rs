@@ -21,6 +21,8 @@ use crate::response::Error;
 
 /// The most long reads of one account that wait or run.
 const MAX_LONG_READS_OF_ACCOUNT: usize = 8;
+/// The most CPU-bound work of one sender that waits or runs.
+const MAX_WORK_OF_SENDER: usize = 64;
 /// The most writers of one object with sign-in attempts that wait or run, after they have conflicted.
 const MAX_ATTEMPTS_AT_OBJECT: usize = 64;
 
@@ -47,6 +49,8 @@ struct Inner {
     metrics: Metrics,
     /// Runs password hashes, image conversions and parsers of large bodies.
     workers: WorkerPool,
+    /// Serializes the work of one sender in that pool.
+    work_locks: Arc<KeyedLocks<BodySender>>,
     /// Runs long reads (lists and exports). This pool is separate, because exports must not delay sign-ins.
     long_reads: WorkerPool,
     /// Serializes the long reads of one account.
@@ -128,6 +132,7 @@ impl Context {
             tokens,
             passwords,
             workers: WorkerPool::default(),
+            work_locks: Arc::new(KeyedLocks::new(MAX_WORK_OF_SENDER)),
             long_reads: WorkerPool::default(),
             long_read_locks: Arc::new(KeyedLocks::new(MAX_LONG_READS_OF_ACCOUNT)),
             attempt_locks: Arc::new(KeyedLocks::new(MAX_ATTEMPTS_AT_OBJECT)),
@@ -254,38 +259,6 @@ impl Context {
         self.0.passwords.runs()
     }
 
-    /// Hashes a password on a blocking thread.
-    ///
-    /// # Errors
-    /// 503 if too many jobs wait.
-    pub async fn hash_password(&self, password: String) -> Result<String, Error> {
-        self.compute(move |context| context.0.passwords.hash(context.random(), &password))
-            .await
-    }
-
-    /// Compares a password with a stored hash. It always computes one hash, even without a stored hash, so that the time of the
-    /// response does not reveal whether the account exists. Returns `None` if the password is wrong.
-    ///
-    /// # Errors
-    /// 503 if too many jobs wait.
-    pub async fn verify_password(
-        &self,
-        password: String,
-        stored: Option<String>,
-    ) -> Result<Option<VerifiedPassword>, Error> {
-        self.compute(move |context| {
-            let passwords = &context.0.passwords;
-            if !passwords.verify(&password, stored.as_deref()) {
-                return None;
-            }
-            let outdated = stored.is_some_and(|stored| passwords.is_outdated(&stored));
-            Some(VerifiedPassword {
-                rehashed: outdated.then(|| passwords.hash(context.random(), &password)),
-            })
-        })
-        .await
-    }
-
     /// The memory for request bodies of that sender.
     pub(crate) fn body_memory(&self, sender: BodySender) -> &BodyMemory {
         match sender {
@@ -302,13 +275,30 @@ impl Context {
         }
     }
 
-    /// Runs CPU-bound work on a blocking thread.
+    /// Runs CPU-bound work on a blocking thread. The work of one sender runs one after the other, so that a sender of many requests delays
+    /// only its own.
     ///
     /// # Errors
-    /// 503 if too many jobs wait or run.
-    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> Result<T, Error> {
+    /// 429 if too much work of the sender waits; 503 if too much work of all senders waits.
+    pub(crate) async fn compute_for<T: Send + 'static>(
+        &self,
+        sender: Option<BodySender>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let lock = match sender.filter(|_| self.limits().is_some()) {
+            Some(sender) => Some(self.0.work_locks.lock(sender).await?),
+            None => None,
+        };
         let context = self.clone();
-        self.0.workers.run(move || work(&context)).await
+        let work = move || {
+            let _held = lock;
+            work(&context)
+        };
+        self.0.workers.run(work).await
+    }
+
+    pub(crate) fn passwords(&self) -> &PasswordHasher {
+        &self.0.passwords
     }
 
     /// Waits for the lock of an object with sign-in attempts.
@@ -352,11 +342,4 @@ impl Context {
 #[derive(Clone)]
 pub struct LongReadPermit {
     _lock: Option<Arc<KeyedLock<i64>>>,
-}
-
-/// The result of a successful password check.
-#[derive(Debug)]
-pub struct VerifiedPassword {
-    /// A hash with the present settings, if the stored hash is outdated.
-    pub rehashed: Option<String>,
 }

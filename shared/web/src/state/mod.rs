@@ -14,10 +14,12 @@ mod context;
 mod dependencies;
 mod idempotency;
 mod session;
+mod work;
 
-pub use context::{Context, LongReadPermit, StartError, VerifiedPassword};
+pub use context::{Context, LongReadPermit, StartError};
 pub use dependencies::Dependencies;
 pub use idempotency::Creation;
 pub(crate) use idempotency::MAX_KEY_BYTES;
 pub(crate) use session::HeaderCaches;
 pub use session::Session;
+pub use work::VerifiedPassword;

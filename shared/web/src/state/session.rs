@@ -1,9 +1,11 @@
 //! The session of a request: reads and writes of the database, and the state that belongs to the request.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::{FromRequestParts, Request};
+use bespoke_core::ClientNetwork;
 use bespoke_database::{CommitId, Committed, Db, Freshness, Version};
 use bespoke_storage::trace::Position;
 use http::request::Parts;
@@ -66,6 +68,8 @@ struct State {
     object_bytes: AtomicU64,
     /// Integer id of the calling account; empty without authentication.
     account: OnceLock<i64>,
+    /// Network of the client, for which the work of calls without authentication is counted; empty for work without a request.
+    network: OnceLock<IpAddr>,
     /// The memory of the body and its values, which is held until the response is sent.
     body_memory: Mutex<Vec<BodyReservation>>,
 }
@@ -180,9 +184,20 @@ impl Session {
         self.state.account.get_or_init(|| id);
     }
 
+    /// Sets the network of the client.
+    pub(crate) fn set_network(&self, network: ClientNetwork) {
+        self.state.network.get_or_init(|| network.site);
+    }
+
     /// The integer id of the calling account; `None` without authentication.
     pub(crate) fn account(&self) -> Option<i64> {
         self.state.account.get().copied()
+    }
+
+    /// The caller, whose work and memory are limited; `None` for work without a request.
+    pub(super) fn sender(&self) -> Option<BodySender> {
+        let network = || self.state.network.get().copied().map(BodySender::Network);
+        self.account().map(BodySender::Account).or_else(network)
     }
 
     /// Reserves memory for a body, and holds it until the response is sent, because the parsed values occupy memory, too.
