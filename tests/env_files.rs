@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::programs::{ROOT, run_with_input};
 
-/// Random files that both parsers read.
+/// The number of random files that both parsers read.
 const RANDOM_FILES: usize = 20_000;
 
 /// A piece of a random file.

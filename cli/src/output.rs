@@ -1,4 +1,4 @@
-//! Output and exit codes of the commands.
+//! Prints the results of commands, as lines or as JSON, and returns their exit codes.
 
 use std::fmt;
 use std::io::{ErrorKind, Write as _};

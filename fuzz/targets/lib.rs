@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use bespoke_tests::support::{App, Person, secrets};
 use tokio::runtime::Runtime;
 
-/// A fresh installation is created after this many requests, so that their data do not fill the memory.
+/// The number of requests after which a fresh installation is created, so that their data do not fill the memory.
 const REQUESTS_EACH: usize = 5_000;
 
 /// An installation with one account.

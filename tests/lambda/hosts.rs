@@ -13,7 +13,7 @@ use serde_json::json;
 use super::event::event;
 use super::installation::{Installation, invoke};
 
-/// Random requests that are compared.
+/// The number of random requests that are compared.
 const REQUESTS: usize = 300;
 
 const METHODS: [&str; 8] = ["GET", "GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"];

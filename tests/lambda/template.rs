@@ -287,7 +287,7 @@ fn anonymous_writes() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The most writes by strangers, of about 20 commits a second that the database can make.
+/// The maximum number of writes by strangers, of about 20 commits a second that the database can make.
 const ANONYMOUS_WRITES_PER_S: u64 = 15;
 
 #[test]

@@ -14,7 +14,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("BACKEND_ACCOUNT_MAX_TEXT_MIB", "1"),
 ];
 
-/// The most bytes that an account may write on a day in these tests.
+/// The maximum number of bytes that an account may write on a day in these tests.
 const WRITTEN_BYTES: u64 = 1024 * 1024;
 const WRITES: &[(&str, &str)] = &[("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", "1")];
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-//! `/admin`
+//! Tests of `/admin`
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};

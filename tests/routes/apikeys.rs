@@ -1,4 +1,4 @@
-//! `/apikeys`, `GET /whoami/key`
+//! Tests of `/apikeys`, `GET /whoami/key`
 
 use bespoke_tests::support::{App, Key};
 use serde_json::json;

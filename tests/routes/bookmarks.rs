@@ -1,4 +1,4 @@
-//! `/bookmarks`
+//! Tests of `/bookmarks`
 
 use bespoke_tests::support::App;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `/curated-sets`
+//! Tests of `/curated-sets`
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};

@@ -1,4 +1,4 @@
-//! `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`: contributions to repositories on GitHub
+//! Tests of `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`: contributions to repositories on GitHub
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// The capacity of the pool that hashes passwords.
+/// The number of passwords that the pool hashes or queues at the same time.
 const WORKER_PLACES: usize = 64;
 const PASSWORD: &str = "secret words";
 

@@ -1,4 +1,4 @@
-//! `/measurements` and `/designs`
+//! Tests of `/measurements` and `/designs`
 
 use bespoke_core::measurement::{MODEL_SETS, parse_designs};
 use bespoke_tests::support::{Answer, App};

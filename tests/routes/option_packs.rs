@@ -1,4 +1,4 @@
-//! `/option-packs`
+//! Tests of `/option-packs`
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};

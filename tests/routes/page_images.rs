@@ -1,7 +1,7 @@
-//! `POST /images`, `POST /images/{auth}` and `DELETE /images/{id}/{auth}`
+//! Tests of `POST /images`, `POST /images/{auth}` and `DELETE /images/{id}/{auth}`
 
 use bespoke_core::Clock as _;
-use bespoke_database::page_images::{self, PageImage, PageName, Reserved, Uploader};
+use bespoke_database::page_images::{self, PageImage, PageName, ReserveOutcome, Uploader};
 use bespoke_tests::support::App;
 use bespoke_tests::support::picture::{GLASS, RED};
 use bespoke_web::Session;
@@ -233,7 +233,7 @@ async fn abandon(app: &App, slug: &str, counts_bytes: bool) {
     let now = app.clock.now();
     let session = Session::new(app.context().clone());
     let reserve = session.write(move |db| {
-        let Reserved::Yes(reservation) = page_images::reserve(db, &image, uploader, now)? else {
+        let ReserveOutcome::Yes(reservation) = page_images::reserve(db, &image, uploader, now)? else {
             panic!("the name is free");
         };
         if counts_bytes {

@@ -1,4 +1,4 @@
-//! `GET|POST /account/restrict/{auth}`, `DELETE /account/{auth}`, and the response of `GET /whoami/jwt` in the meantime.
+//! Tests of `GET|POST /account/restrict/{auth}`, `DELETE /account/{auth}`, and the response of `GET /whoami/jwt` in the meantime.
 
 use bespoke_core::BlindIndex;
 use bespoke_tests::support::picture::RED;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`, `DB-Seq`
+//! Tests of `Idempotency-Key`, `DB-Seq`
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `/sets`
+//! Tests of `/sets`
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `/subscriber` and `/ocunsub`
+//! Tests of `/subscriber` and `/ocunsub`
 
 use bespoke_tests::support::{Answer, App};
 use serde_json::{Value, json};

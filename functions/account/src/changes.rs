@@ -1,4 +1,4 @@
-//! The fields of an account that its owner can change.
+//! [`Changes`]: the fields that `PATCH /account/{auth}` can change, parsed, checked and stored.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::mail::Template;

@@ -1,4 +1,4 @@
-//! `POST /confirm/signup/{id}`
+//! `POST /confirm/signup/{id}`: activates the new account after a click on the link in its mail, and signs in.
 
 use axum::response::Response;
 use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, ConfirmationKind};

@@ -1,4 +1,4 @@
-//! `GET /users/{id}/{auth}`: the records of an account.
+//! `GET /users/{id}/{auth}`: [`data`] returns the records of an account.
 
 use axum::response::Response;
 use bespoke_database::usage::Usage;

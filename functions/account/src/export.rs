@@ -1,4 +1,4 @@
-//! `GET|POST /account/export/{auth}` creates an export, and `GET /exports/{id}` returns the file.
+//! `GET|POST /account/export/{auth}`: creates an export of the caller's account. `GET /exports/{id}`: returns its file.
 
 mod file;
 mod writer;

@@ -1,4 +1,4 @@
-//! `POST /account/mfa/{auth}`
+//! `POST /account/mfa/{auth}`: [`change`] sets up, confirms or removes the second factor.
 
 use axum::response::Response;
 use bespoke_core::entity::user::User;

@@ -1,4 +1,4 @@
-//! `POST /signin/oauth/init` and `POST /signin/oauth`
+//! Sign-in with a provider: `POST /signin/oauth/init` ([`init`]) starts it, and `POST /signin/oauth` ([`signin`]) completes it.
 
 mod enter;
 

@@ -1,4 +1,4 @@
-//! `PATCH /account/{auth}`
+//! `PATCH /account/{auth}`: [`update`] changes the caller's account.
 
 use axum::response::Response;
 use bespoke_database::Db;

@@ -1,4 +1,4 @@
-//! `GET /account/usage/{auth}`
+//! `GET /account/usage/{auth}`: [`usage`] returns the number of the caller's calls and the size of the caller's storage.
 
 use std::collections::HashMap;
 

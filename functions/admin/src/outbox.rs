@@ -1,4 +1,4 @@
-//! `GET /admin/outbox/{auth}` and `POST /admin/outbox/{id}/retry/{auth}`
+//! `GET /admin/outbox/{auth}`: lists the unsent mails. `POST /admin/outbox/{id}/retry/{auth}`: sends one again.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::PendingMail;

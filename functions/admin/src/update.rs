@@ -1,4 +1,4 @@
-//! `PATCH /admin/user/{id}/{auth}`
+//! `PATCH /admin/user/{id}/{auth}`: [`update`] changes the account of any user.
 
 use axum::response::Response;
 use bespoke_core::Role;

@@ -1,4 +1,4 @@
-//! `GET /admin/usage/{auth}`
+//! `GET /admin/usage/{auth}`: [`usage`] lists the accounts and API keys with the most calls.
 
 use std::collections::HashMap;
 

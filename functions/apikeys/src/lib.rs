@@ -1,4 +1,4 @@
-//! API keys.
+//! The function `apikeys`: API keys of the caller. The handlers that list, return and revoke keys are here.
 
 mod create;
 mod new_key;

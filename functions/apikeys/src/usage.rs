@@ -1,4 +1,4 @@
-//! `GET /apikeys/{id}/usage/{auth}`
+//! `GET /apikeys/{id}/usage/{auth}`: [`usage`] returns the number of calls with an API key by day.
 
 use axum::response::Response;
 use bespoke_core::Timestamp;

@@ -1,4 +1,4 @@
-//! Bookmarks.
+//! The function `bookmarks`: bookmarks of the caller. The handlers that list, return and delete bookmarks are here.
 
 mod create;
 mod update;

@@ -1,4 +1,4 @@
-//! The content of a curated set in a request.
+//! [`Changes`]: the fields of a curated set in a request, parsed, checked and applied to the stored content.
 
 use bespoke_core::entity::curated_set::{CuratedSetContent, HEIGHTS};
 use bespoke_core::measurement;

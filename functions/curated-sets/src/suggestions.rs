@@ -1,4 +1,4 @@
-//! `GET /suggested-sets/{auth}` and `DELETE /suggested-sets/{id}/{auth}`
+//! `GET /suggested-sets/{auth}` lists the suggested sets for curators, and `DELETE /suggested-sets/{id}/{auth}` removes one.
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::SuggestionKind;

@@ -1,4 +1,4 @@
-//! Curated sets in responses.
+//! Curated sets in responses: [`CuratedSetView`], and the bare document of `/curated-sets/{id}.json` and `.yaml`.
 
 use bespoke_core::entity::curated_set;
 use bespoke_core::{Timestamp, measurement};

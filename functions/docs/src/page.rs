@@ -1,4 +1,4 @@
-//! `GET /`, `GET /css/style.css` and `GET /avatar.svg`
+//! `GET /`, `GET /css/style.css` and `GET /avatar.svg`: the landing page, its style sheet, and the default image of an account.
 
 use axum::body::Bytes;
 use axum::response::Response;

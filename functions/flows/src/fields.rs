@@ -1,4 +1,4 @@
-//! The fields of a request.
+//! Reads required texts from the bodies of this function's requests, and checks their lengths.
 
 use bespoke_web::{Error, JsonObject, Result, truthy};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! `POST /issues`
+//! `POST /issues`: [`create`] opens an issue on GitHub.
 
 use axum::response::Response;
 use bespoke_services::github::{Described, NewIssue};

@@ -1,4 +1,4 @@
-//! `POST /flows/language-suggestion/{auth}`
+//! `POST /flows/language-suggestion/{auth}`: [`suggest`] mails the suggestion of a language for the website to the maintainer.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::{OutboxMail, Template};

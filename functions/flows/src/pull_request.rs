@@ -1,4 +1,4 @@
-//! `POST /flows/pr/blog/{auth}` and `POST /flows/pr/showcase/{auth}`
+//! `POST /flows/pr/blog/{auth}` and `POST /flows/pr/showcase/{auth}`: propose a page of the website as a pull request on GitHub.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

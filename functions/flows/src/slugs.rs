@@ -1,4 +1,4 @@
-//! `GET /slugs/blog/{slug}/{auth}` and `GET /slugs/showcase/{slug}/{auth}`
+//! `GET /slugs/blog/{slug}/{auth}` and `GET /slugs/showcase/{slug}/{auth}`: tell whether the name of a page is taken.
 
 use axum::response::Response;
 use bespoke_core::validate::is_slug;

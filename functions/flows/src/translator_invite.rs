@@ -1,4 +1,4 @@
-//! `POST /flows/translator-invite/{auth}`
+//! `POST /flows/translator-invite/{auth}`: [`invite`] mails the caller's request to become a translator.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::{OutboxMail, Template};

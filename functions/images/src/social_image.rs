@@ -1,4 +1,4 @@
-//! `POST /img`: pictures for links on social media.
+//! `POST /img`: [`create`] draws a picture that social media show for a link to a page.
 
 mod card;
 

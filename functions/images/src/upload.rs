@@ -1,11 +1,11 @@
-//! `POST /images` and `POST /images/{auth}`
+//! `POST /images` and `POST /images/{auth}`: store the image of a page of the website, without or with an account.
 
 use axum::response::Response;
 use bespoke_core::ClientNetwork;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::permission::Actor;
 use bespoke_core::validate::is_slug;
-use bespoke_database::page_images::{self, Counted, PageName, Reserved, Uploader};
+use bespoke_database::page_images::{self, CountOutcome, PageName, ReserveOutcome, Uploader};
 use bespoke_services::images::Image;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Body, Caller, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, ok, truthy};
@@ -162,9 +162,9 @@ async fn store_limited(
     let reserving = image.clone();
     let reserve = session.write(move |db| Ok(page_images::reserve(db, &reserving, uploader, now)?));
     let reservation = match reserve.await? {
-        Reserved::Yes(reservation) => reservation,
-        Reserved::Busy => return Err(busy()),
-        Reserved::TooMany => return Err(too_many(page_images::WINDOW_MS)),
+        ReserveOutcome::Yes(reservation) => reservation,
+        ReserveOutcome::Busy => return Err(busy()),
+        ReserveOutcome::TooMany => return Err(too_many(page_images::WINDOW_MS)),
     };
     let release = || session.write(move |db| Ok(page_images::release(db, reservation)?));
     let prepared = match prepare(session, &image, source, uploader, reservation).await {
@@ -196,9 +196,9 @@ async fn prepare(
     let (bytes, now) = (prepared.bytes().len(), session.now());
     let take = session.write(move |db| Ok(page_images::take_bytes(db, reservation, bytes, uploader, now)?));
     match take.await? {
-        Counted::Yes => Ok(prepared),
-        Counted::Lost => Err(busy()),
-        Counted::TooMany => Err(too_many(page_images::DAY_MS)),
+        CountOutcome::Yes => Ok(prepared),
+        CountOutcome::Lost => Err(busy()),
+        CountOutcome::TooMany => Err(too_many(page_images::DAY_MS)),
     }
 }
 

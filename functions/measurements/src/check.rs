@@ -1,4 +1,4 @@
-//! `POST /measurements/check`
+//! `POST /measurements/check`: [`check`] validates measurements, and warns of implausible ones.
 
 use axum::response::Response;
 use bespoke_core::measurement::sanitise;

@@ -1,4 +1,4 @@
-//! `GET /designs` and `GET /designs/{name}`
+//! `GET /designs` and `GET /designs/{name}`: the designs with the measurements that they need.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The content of an option pack in a request.
+//! [`Changes`]: the fields of an option pack in a request, parsed, checked and applied to the stored content.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::option_pack::OptionPackContent;

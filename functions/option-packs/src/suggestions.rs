@@ -1,4 +1,4 @@
-//! `GET /suggested-packs/{auth}` and `DELETE /suggested-packs/{id}/{auth}`
+//! `GET /suggested-packs/{auth}` lists the suggested option packs for curators, and `DELETE /suggested-packs/{id}/{auth}` removes one.
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::SuggestionKind;

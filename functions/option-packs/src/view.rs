@@ -1,4 +1,4 @@
-//! Option packs in responses.
+//! Option packs in responses: [`OptionPackView`], and the bare document of `/option-packs/{id}.json` and `.yaml`.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::option_pack;

@@ -1,4 +1,4 @@
-//! `GET /patterns/{auth}` and `GET /patterns/{id}/{auth}`
+//! `GET /patterns/{auth}` lists the caller's patterns, and `GET /patterns/{id}/{auth}` returns one pattern.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

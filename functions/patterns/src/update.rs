@@ -1,4 +1,4 @@
-//! `PATCH /patterns/{id}/{auth}`
+//! `PATCH /patterns/{id}/{auth}`: [`update`] changes a pattern.
 
 use axum::response::Response;
 use bespoke_core::entity::pattern::PatternContent;

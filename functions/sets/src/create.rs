@@ -1,4 +1,4 @@
-//! `POST /sets/{auth}`
+//! `POST /sets/{auth}`: [`create`] stores a measurement set.
 
 use std::sync::Arc;
 

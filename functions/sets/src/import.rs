@@ -1,4 +1,4 @@
-//! `POST /sets/import/{auth}`
+//! `POST /sets/import/{auth}`: [`import`] adds several measurement sets to the caller's account.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

@@ -1,4 +1,4 @@
-//! Measurement sets.
+//! The function `sets`: measurement sets of the caller, and public sets. [`router`] lists its routes.
 
 mod clone;
 mod create;

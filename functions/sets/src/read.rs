@@ -1,4 +1,4 @@
-//! `GET /sets/{auth}` and `GET /sets/{id}/{auth}`
+//! `GET /sets/{auth}` lists the caller's measurement sets, and `GET /sets/{id}/{auth}` returns one set.
 
 use axum::response::Response;
 use bespoke_database::{Db, sets, stored_bytes};

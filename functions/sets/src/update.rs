@@ -1,4 +1,4 @@
-//! `PATCH /sets/{id}/{auth}`
+//! `PATCH /sets/{id}/{auth}`: [`update`] changes a measurement set.
 
 use axum::response::Response;
 use bespoke_core::entity::set::SetContent;

@@ -1,4 +1,5 @@
-//! `DELETE /subscriber/{id}/{ehash}`, `DELETE /subscriber/{id}` and `POST /subscriber/remove`
+//! Unsubscribing from the newsletter: `DELETE /subscriber/{id}/{ehash}` and `DELETE /subscriber/{id}` with the secrets of a mail, and
+//! `POST /subscriber/remove`, which requests such a mail.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;

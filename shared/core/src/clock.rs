@@ -1,4 +1,4 @@
-//! Time: the injected clock, timestamps, and the parser of durations in settings.
+//! Time: the injected [`Clock`], [`Timestamp`], and the parser of durations in settings.
 
 use std::fmt;
 

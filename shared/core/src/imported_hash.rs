@@ -1,5 +1,5 @@
-//! Password and secret hashes of the original backend: scrypt (`v3`), and bcrypt (`v2`) of older accounts. They are verified until their
-//! next use, which replaces them.
+//! [`ImportedHash`]: verifies password and secret hashes of the original backend: scrypt (`v3`), and bcrypt (`v2`) of older accounts. The
+//! next use of the password or secret replaces them.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! The three keys of an installation, and the blind index by which rows with encrypted values are found.
+//! [`KeyRing`]: the three keys of an installation. [`BlindIndex`]: the hashes by which rows with encrypted values are found.
 //!
 //! HKDF-SHA256 derives separate keys for tokens, for data at rest and for the index from one passphrase (`BACKEND_ENC_KEY`), so that no key
 //! serves two purposes. Each key can also have its own passphrase.

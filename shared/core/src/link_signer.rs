@@ -1,4 +1,4 @@
-//! Signed links, which give access to a path until they expire, without other credentials.
+//! [`LinkSigner`]: signs links that give access to a path until they expire, without other credentials, and verifies them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,11 +1,11 @@
-//! Scopes, which restrict an API key to some of the actions that its level allows. A key without scopes is not restricted.
+//! [`Scopes`]: restrict an API key to some of the actions that its level allows. A key without scopes is not restricted.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The most scopes of one key.
+/// The maximum number of scopes of one key.
 pub const MAX_SCOPES: usize = 32;
 
 /// A scope.

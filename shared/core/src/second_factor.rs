@@ -8,7 +8,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::{Random, Timestamp};
 
-/// Digits of a one-time password.
+/// The number of digits of a one-time password.
 pub const TOTP_DIGITS: usize = 6;
 /// The number of scratch codes of an account.
 pub const SCRATCH_CODES: usize = 8;

@@ -1,4 +1,4 @@
-//! Free-form JSON that clients keep in records.
+//! [`StoredJson`]: free-form JSON that clients keep in records, with limits of its size.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 /// The largest free-form value, as JSON text, in bytes.
 pub const MAX_STORED_JSON_BYTES: usize = 256 * 1024;
-/// The most values (numbers, texts, lists, ...) in a free-form value. Each occupies up to a hundred times its text in memory once it is parsed.
+/// The maximum number of values (numbers, texts, lists, ...) in a free-form value. Each occupies up to a hundred times its text in memory once it is parsed.
 pub const MAX_STORED_JSON_VALUES: usize = 20_000;
 /// The deepest nesting of lists and objects in a free-form value. Each level indents a document of YAML further.
 pub const MAX_STORED_JSON_DEPTH: usize = 32;

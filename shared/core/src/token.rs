@@ -1,4 +1,4 @@
-//! JSON Web Tokens with the claims that existing clients read. Only HS256 is accepted.
+//! [`Tokens`]: issues and verifies JSON Web Tokens with the claims that existing clients read. Only HS256 is accepted.
 
 mod hs256;
 

@@ -1,4 +1,4 @@
-//! Validation and normalization of e-mail addresses, user names, names of records and languages.
+//! Validates and normalizes e-mail addresses, user names, names of records, and languages.
 
 use std::str::FromStr;
 
@@ -11,9 +11,9 @@ use unicode_security::skeleton;
 
 use crate::EntityId;
 
-/// The fewest characters of a user name.
+/// The minimum number of characters of a user name.
 pub const MIN_USERNAME_CHARS: usize = 2;
-/// The most characters of a user name.
+/// The maximum number of characters of a user name.
 pub const MAX_USERNAME_CHARS: usize = 64;
 
 /// The longest name of a record. Bytes.

@@ -1,4 +1,4 @@
-//! A database in memory for unit tests.
+//! Databases in memory for unit tests.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Composes a message from a mail of the outbox.
+//! [`compose`]: composes a message from a mail of the outbox.
 
 use std::time::{Duration, UNIX_EPOCH};
 

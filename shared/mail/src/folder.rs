@@ -1,4 +1,4 @@
-//! The embedded default: each mail becomes a file that any mail program opens.
+//! [`FolderMailer`]: the embedded default. Each mail becomes a file that any mail program opens.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Delivery by AWS SES (API version 2).
+//! [`SesMailer`]: delivers mails by AWS SES (API version 2).
 
 use std::sync::OnceLock;
 

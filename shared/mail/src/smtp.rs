@@ -1,4 +1,4 @@
-//! Delivery to an SMTP server.
+//! [`SmtpMailer`]: delivers mails to an SMTP server.
 
 use std::time::Duration;
 

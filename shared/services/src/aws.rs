@@ -1,4 +1,5 @@
-//! Signed calls to services of AWS of which few operations are used. Their SDKs would make every function larger and every build longer.
+//! [`Service`]: signed calls to services of AWS of which few operations are used. Their SDKs would make every function larger and every
+//! build longer.
 
 use std::time::{Duration, UNIX_EPOCH};
 

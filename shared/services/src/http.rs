@@ -1,5 +1,4 @@
-//! The client for calls to external services: bounded in time and size, retried if that is safe, and without
-//! redirects.
+//! [`Http`]: the client for calls to external services: bounded in time and size, retried if that is safe, and without redirects.
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Sign-in with an account at GitHub or Google, by OAuth with PKCE.
+//! [`OauthProviders`]: signs in with an account at GitHub or Google, by OAuth with PKCE.
 
 mod github;
 mod google;

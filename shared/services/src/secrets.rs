@@ -1,4 +1,4 @@
-//! Secrets in AWS Secrets Manager.
+//! [`Secret`]: reads a secret in AWS Secrets Manager.
 
 use backon::Retryable as _;
 use bespoke_core::Timestamp;

@@ -1,4 +1,4 @@
-//! The errors of the engine, in as few kinds as a caller can act on.
+//! [`Error`]: the errors of the engine, in as few kinds as a caller can act on.
 
 use std::io::ErrorKind;
 

@@ -43,7 +43,7 @@ pub const COMPACTION_SEGMENTS: usize = 16;
 pub const BACKGROUND_COMPACTION_SEGMENTS: usize = 32;
 /// Maximum size of a merged segment, so that it can be decompressed in memory. Compressed bytes.
 pub const MERGED_MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// With this many segments, a commit that would add another one writes a new base itself, so that `head` and cold
+/// The number of segments at which a commit that would add another one writes a new base itself, so that `head` and cold
 /// starts remain bounded.
 pub const SEGMENTS_MAX: usize = 64;
 /// The limit instead of [`SEGMENTS_MAX`] while this process compacts, because the compaction will remove most segments.

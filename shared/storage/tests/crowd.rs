@@ -20,7 +20,7 @@ use support::s3::{S3Server, settings};
 use support::{COUNTERS, add};
 
 const PROCESSES: usize = 8;
-/// Acknowledgements between two kills.
+/// The number of acknowledgements between two kills.
 const KILL_EVERY: usize = 12;
 const KILLS: usize = 6;
 

@@ -1,4 +1,4 @@
-//! Reads the columns of one row of the legacy database.
+//! [`Fields`]: reads the columns of one row of the legacy database.
 
 use bespoke_core::{Random, Timestamp};
 use rusqlite::types::{Value as Cell, ValueRef};
@@ -181,6 +181,7 @@ pub(crate) fn text_of(value: Value) -> String {
     }
 }
 
+/// Truncates a number to an integer. `None` above 2^53.
 fn whole(number: f64) -> Option<i64> {
     // Above 2^53, floating-point numbers are inexact, so they cannot be counts.
     const MAX: f64 = 9_007_199_254_740_992.0;

@@ -1,4 +1,4 @@
-//! Draws the picture.
+//! [`Card`]: lays out the texts of a picture for social media, and draws it as a PNG.
 
 use std::io::Cursor;
 

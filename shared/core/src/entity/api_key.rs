@@ -1,4 +1,4 @@
-//! API keys.
+//! [`ApiKey`]: a stored API key without its secret, and the limits of its lifetime.
 
 use serde_json::Value;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Bookmarks.
+//! [`Bookmark`]: a link that a user has saved, with its kind and title.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Confirmations: pending actions that the owner of an account confirms with a link from a mail.
+//! [`Confirmation`]: a pending action that the owner of an account confirms with a link from a mail.
 
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;

@@ -1,4 +1,4 @@
-//! Curated sets: public measurement sets for trying designs.
+//! [`CuratedSet`]: a public measurement set for trying designs.
 
 use uuid::Uuid;
 

@@ -1,10 +1,10 @@
-//! Ids of images, which name the record of the image.
+//! [`ImageId`]: the id of an image, which names the record that the image belongs to.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// Hexadecimal digits of the name of an account's image.
+/// The number of hexadecimal digits of the name of an account's image.
 const IHASH_DIGITS: usize = 64;
 /// The longest name of an image of a page. Bytes.
 const MAX_PAGE_BYTES: usize = 128;

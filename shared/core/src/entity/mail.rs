@@ -1,4 +1,4 @@
-//! Mails in the outbox.
+//! Mails in the outbox: [`Template`] names the text, [`OutboxMail`] is a mail to queue, and [`PendingMail`] one to deliver.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -98,7 +98,7 @@ pub struct OutboxMail {
     pub created_at: Timestamp,
 }
 
-/// The most delivery attempts for a mail.
+/// The maximum number of delivery attempts for a mail.
 pub const MAX_TRIES: u32 = 10;
 /// How long a process may take to send a mail that it has claimed. No other process sends the mail in this time. Milliseconds.
 pub const LEASE_MS: i64 = 10 * MINUTE_MS;

@@ -1,4 +1,4 @@
-//! Sign-in with an OAuth provider: the state that is stored until the provider redirects the browser back.
+//! Sign-in with an OAuth provider: [`OauthState`] is stored until the provider redirects the browser back.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

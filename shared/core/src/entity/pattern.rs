@@ -1,4 +1,4 @@
-//! Patterns: a design with settings.
+//! [`Pattern`]: a design with the settings of a user, and the check of these settings.
 
 use serde_json::Value;
 use uuid::Uuid;

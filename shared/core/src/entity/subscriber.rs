@@ -1,4 +1,4 @@
-//! Subscribers of the newsletter.
+//! [`Subscriber`]: a subscriber of the newsletter.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

@@ -1,4 +1,4 @@
-//! Accounts.
+//! [`User`]: a stored account, its consent and status, and the rule that decides whether it can be used.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;

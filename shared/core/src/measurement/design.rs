@@ -1,4 +1,4 @@
-//! Designs and the measurements from which they are drafted.
+//! [`Design`]: a design and the measurements from which it is drafted, and the parser of the operator's list of designs.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use super::{Measurements, unit};
 
 /// `data/NOTICE` names the source.
 const DESIGNS: &str = include_str!("data/designs.json");
-/// The most designs in one list.
+/// The maximum number of designs in one list.
 pub const MAX_DESIGNS: usize = 1000;
 /// The longest name of a design. Bytes.
 pub const MAX_DESIGN_NAME_BYTES: usize = 64;

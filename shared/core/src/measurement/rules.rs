@@ -1,5 +1,5 @@
-//! Warnings about implausible measurements of a body. They are advice and never reject a set, because bodies differ, and dolls and giants are
-//! official models, too.
+//! [`check`]: warnings about implausible measurements of a body. They are advice and never reject a set, because bodies differ, and dolls
+//! and giants are official models, too.
 
 use std::sync::LazyLock;
 
@@ -40,7 +40,7 @@ const MIX_UPS: [(f64, &str); 3] = [
 ];
 /// The relative tolerance of the factor, because adults differ.
 const MIX_UP_TOLERANCE: f64 = 0.25;
-/// The fewest lengths from which a mix-up is detected.
+/// The minimum number of lengths from which a mix-up is detected.
 const MIN_LENGTHS: usize = 5;
 /// A value is out of range if it is beyond the adult models by this factor.
 const RANGE_FACTOR: f64 = 2.0;

@@ -1,4 +1,5 @@
-//! Units of length. Lengths are stored in millimetres and converted for requests and responses in other units. Degrees are never converted.
+//! [`LengthUnit`]: lengths are stored in millimetres, and converted for requests and responses in other units. Degrees are never
+//! converted.
 
 use std::str::FromStr;
 

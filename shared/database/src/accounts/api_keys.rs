@@ -1,4 +1,4 @@
-//! API keys.
+//! Repository of API keys: insertion, lookups by id and account, rotation, revocation, and the credential that a call is checked against.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::connection::{Columns, Db, Page, RowVault};
 use crate::error::Result;
 
 const TABLE: &str = "api_keys";
-/// Revoked keys are remembered for this time, in milliseconds.
+/// How long revoked keys are remembered, in milliseconds.
 pub const REVOKED_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 /// Columns in the order in which `from_row` reads them.
@@ -45,7 +45,7 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
     Ok(())
 }
 
-/// Returns the data that authenticates a request by that key. The query decrypts no columns.
+/// Returns the data that authenticates a request with this key. The query decrypts no columns.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -114,7 +114,7 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<ApiKey>> {
     db.first(&format!("{SELECT} WHERE api_keys.uuid = ?1"), [uuid], from_row)
 }
 
-/// Keys of an account, oldest first.
+/// Returns the keys of an account, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.

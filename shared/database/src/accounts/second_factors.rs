@@ -1,4 +1,4 @@
-//! Second factors: the secret that is shared with an authenticator app, and scratch codes.
+//! Repository of second factors: the secret that is shared with an authenticator app, and scratch codes.
 
 use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::{BlindIndex, ScratchCode, TotpSecret};

@@ -1,4 +1,4 @@
-//! Bookmarks.
+//! Repository of bookmarks.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::{Bookmark, BookmarkContent};
@@ -39,7 +39,7 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<Bookmark>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
-/// Bookmarks of an account, in the order in which they were made.
+/// Returns the bookmarks of an account, in the order of their creation.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.

@@ -1,4 +1,4 @@
-//! Option packs.
+//! Repository of option packs.
 
 use bespoke_core::entity::option_pack::{OptionPack, OptionPackContent};
 use bespoke_core::entity::texts::Texts;

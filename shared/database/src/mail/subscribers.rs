@@ -1,4 +1,4 @@
-//! Subscribers of the newsletter.
+//! Repository of the subscribers of the newsletter.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::subscriber::Subscriber;

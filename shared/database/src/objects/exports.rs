@@ -1,4 +1,4 @@
-//! Exports of accounts: the names of the files in the bucket.
+//! Repository of the exports of accounts: the names of their files in the bucket.
 
 use bespoke_core::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Calls to the API of GitHub.
+//! [`Api`]: calls to the API of GitHub.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The client of a repository at GitHub.
+//! [`Client`]: the client of a repository at GitHub.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Lists the pages of the website, and proposes new ones.
+//! [`WebsitePages`]: lists the pages of the website, and proposes new ones as pull requests.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The embedded default: images are stored in the bucket, next to the database.
+//! [`BucketImages`]: the embedded default. Images are stored in the bucket, next to the database.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Images at Cloudflare Images.
+//! [`CloudflareImages`]: stores images at Cloudflare Images.
 
 use std::sync::Arc;
 

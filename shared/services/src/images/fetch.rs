@@ -1,5 +1,5 @@
-//! Fetches pictures by URL. Without restrictions, a caller could make the server query its own network: internal
-//! hosts, local services, or the endpoint that hands out credentials.
+//! [`Fetcher`]: fetches pictures by URL. Without restrictions, a caller could make the server query its own network: internal hosts,
+//! local services, or the endpoint that hands out credentials.
 
 mod address;
 

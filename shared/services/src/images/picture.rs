@@ -1,4 +1,4 @@
-//! An image, the errors of images, and the interface of their stores.
+//! [`Image`], the errors of images, and [`ImageStore`], the interface of their stores.
 
 use async_trait::async_trait;
 use bespoke_core::entity::image::ImageId;

@@ -1,5 +1,5 @@
-//! Converts an uploaded file to an image that can be stored. The picture is decoded and re-encoded, so that no
-//! metadata (location, camera, comments) and no appended data remain.
+//! [`prepare`]: converts an uploaded file to an image that can be stored. The picture is decoded and re-encoded, so that no metadata
+//! (location, camera, comments) and no appended data remain.
 
 use std::io::Cursor;
 

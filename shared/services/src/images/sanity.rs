@@ -1,4 +1,4 @@
-//! Images at Sanity: one document per image, which refers to an asset (the stored file).
+//! [`SanityImages`]: stores images at Sanity, with one document per image, which refers to an asset (the stored file).
 
 use std::sync::Arc;
 

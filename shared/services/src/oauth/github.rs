@@ -1,4 +1,4 @@
-//! Identities of GitHub.
+//! The identity of a user at GitHub, from its API.
 
 use serde::Deserialize;
 

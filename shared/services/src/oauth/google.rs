@@ -1,4 +1,4 @@
-//! Identities of Google.
+//! The identity of a user at Google, from the People API.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Measures concurrent writers: tasks of one process, and processes.
+//! Measures concurrent writers: tasks of one process, and several processes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;

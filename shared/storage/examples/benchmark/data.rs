@@ -1,4 +1,5 @@
-//! A realistic database: users and their encrypted sets, so that most bytes do not compress.
+//! Fills the database of the benchmark with realistic data: users and their encrypted sets, so that most bytes do not
+//! compress.
 
 use std::path::Path;
 

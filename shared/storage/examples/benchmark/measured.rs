@@ -1,4 +1,4 @@
-//! A store that counts its calls and can be as slow as a bucket, and a stopwatch.
+//! [`Measured`]: a store that counts its calls and can be as slow as a bucket, and a stopwatch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

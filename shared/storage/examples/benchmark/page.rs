@@ -1,4 +1,4 @@
-//! The section about storage of docs/performance.md.
+//! Writes the results into the section about storage of docs/performance.md.
 
 use super::Result;
 use super::crowd::{Processes, Writers};

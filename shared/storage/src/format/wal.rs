@@ -1,8 +1,9 @@
-//! Reads SQLite's write-ahead log, in which a local COMMIT leaves its pages.
+//! [`read`]: reads SQLite's write-ahead log, in which a local COMMIT leaves its pages.
 //!
 //! The format is described at <https://www.sqlite.org/fileformat2.html#walformat>: a header of 32 bytes, then frames of
-//! a 24-byte header and a page each. A log may end with frames of an older generation or with a torn write. The first
-//! frame whose salts or running checksum differ ends the log, and only frames up to the last commit frame count.
+//! a 24-byte header and a page each. A log may end with frames of an older generation or with a torn write. Therefore
+//! the first frame whose salts or running checksum differ ends the log, and frames after the last commit frame are
+//! ignored.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::format::delta::{Delta, is_page_size};
 
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
-/// The last bit of the magic number tells the byte order of the checksums.
+/// The magic number without its last bit, which specifies the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 const FORMAT: u32 = 3_007_000;
 
@@ -79,7 +80,7 @@ pub(crate) fn read(log: &Bytes) -> Option<Delta> {
             delta.page_count = page_count;
         }
     }
-    // Like a checkpoint, this drops pages after the end of the database once, for the last page count.
+    // Like a checkpoint, this drops the pages after the end of the database, according to the last page count only.
     let mut delta = committed?;
     delta.pages.split_off(&delta.page_count.saturating_add(1));
     Some(delta)

@@ -1,4 +1,4 @@
-//! Injects the faults of a schedule.
+//! Methods of [`Schedule`] that inject faults: lost responses, crashes, stalls, and jumps of the clock.
 
 use super::network::CallState;
 use super::operation::{Kind, Operation, Progress};

@@ -1,4 +1,4 @@
-//! Parses the `Authorization` header.
+//! Parses the `Authorization` header: a token (`Bearer`), or an API key with its secret (`Basic`).
 
 use base64::Engine;
 use base64::alphabet::STANDARD;

@@ -1,4 +1,4 @@
-//! The key file, which is generated for an installation without a passphrase.
+//! Reads the key file, or generates it for an installation without a passphrase.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};

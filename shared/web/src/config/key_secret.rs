@@ -1,4 +1,4 @@
-//! A secret in AWS Secrets Manager that contains the passphrase of an installation.
+//! [`SecretLocation`]: the secret in AWS Secrets Manager that contains the passphrase of an installation.
 
 use bespoke_core::Timestamp;
 use bespoke_services::secrets::{self, Secret};

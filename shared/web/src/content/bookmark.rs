@@ -1,4 +1,4 @@
-//! Bookmarks in requests.
+//! [`NewBookmark`]: parses and checks the fields of a bookmark in a request.
 
 use bespoke_core::entity::bookmark::{BookmarkContent, KINDS, is_link};
 use bespoke_core::validate::MAX_NAME_BYTES;

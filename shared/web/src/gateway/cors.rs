@@ -5,13 +5,16 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
+/// The response headers that scripts of other origins may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, DB-Seq, RateLimit, RateLimit-Policy, Retry-After");
 /// How long a browser may cache a preflight response. Browsers limit this to two hours. Seconds.
 const MAX_AGE_S: u64 = 7200;
 
 /// The CORS headers of a response.
 pub(super) struct Headers {
+    /// The origin that may read the response; `None` for an origin that is not allowed.
     origin: Option<HeaderValue>,
+    /// Whether `origin` depends on the request.
     varies: bool,
 }
 

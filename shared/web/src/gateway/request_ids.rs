@@ -1,4 +1,4 @@
-//! The ids of a request: the request id in the log and in the response, and the id of a new trace.
+//! [`RequestIds`]: chooses the request id for the log and the response, and the ids of a new trace.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,5 @@
-//! A cache for responses that are the same for all callers. An entry is valid as long as the database has not changed, and is compressed once.
+//! [`ResponseCache`]: caches responses that are the same for all callers. An entry is valid as long as the database has not changed, and
+//! is compressed once.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -46,9 +47,9 @@ impl Entries {
         }
         if bytes <= MAX_CACHE_BYTES {
             let key_bytes = key.len();
-            let before = self.by_key.insert(key, response);
-            let freed = before.map_or(0, |before| key_bytes + before.max_bytes());
-            self.bytes = self.bytes + bytes - freed;
+            let replaced = self.by_key.insert(key, response);
+            let freed_bytes = replaced.map_or(0, |replaced| key_bytes + replaced.max_bytes());
+            self.bytes = self.bytes + bytes - freed_bytes;
         }
     }
 }
@@ -59,7 +60,7 @@ struct CachedResponse {
     version: Option<Version>,
     headers: HeaderMap,
     body: Bytes,
-    /// The body with gzip, after the first client that accepts it; `None` inside if gzip does not make it smaller.
+    /// The body compressed with gzip; `None` if gzip does not make it smaller. Set when the first client that accepts gzip requests it.
     compressed: OnceLock<Option<Bytes>>,
 }
 
@@ -118,7 +119,7 @@ impl ResponseCache {
 }
 
 impl CachedResponse {
-    /// The most memory that the entry can occupy. The compressed body is created later, and is smaller than the body.
+    /// Returns an upper bound of the memory that the entry can occupy, in bytes. The compressed body is created later, and is smaller than the body.
     fn max_bytes(&self) -> usize {
         let bodies = if self.body.len() < MIN_COMPRESSED_BYTES { 1 } else { 2 };
         ENTRY_BYTES + bodies * self.body.len()

@@ -1,4 +1,4 @@
-//! The step of a deployment that migrates the database, as a custom resource of CloudFormation.
+//! [`DeploymentReport`]: the step of a deployment that migrates the database, as a custom resource of CloudFormation.
 //!
 //! CloudFormation invokes this function after it has updated its code, and before it updates the functions that handle requests. Every process
 //! migrates the database when it opens it, so the event needs no further work: the function reports that it has started. If the migration

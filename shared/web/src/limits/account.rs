@@ -1,4 +1,4 @@
-//! The limits of an account: stored records and bytes, and the bytes that it writes and exports on a day.
+//! [`AccountLimits`]: limits the stored records and bytes of an account, and the bytes that it writes and exports on a day.
 
 use bespoke_core::Timestamp;
 use bespoke_database::Db;

@@ -1,4 +1,4 @@
-//! The responses to calls beyond a limit.
+//! The errors of calls beyond a limit.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Successful responses, as JSON.
+//! Successful responses as JSON: [`ok`], [`created`] and [`no_content`].
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Responses of pages for a browser.
+//! Responses for browsers: files of pages, and redirects.
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! The context of a process: configuration, database, bucket, limits, external services, and the injected dependencies.
+//! [`Context`]: the state of a process: configuration, database, bucket, limits, external services, and the injected dependencies.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,13 +15,13 @@ use uuid::Uuid;
 
 use super::dependencies::Dependencies;
 use crate::config::Config;
-use crate::limits::{BodyMemory, BodySender, KeyedLock, KeyedLocks, Limits, WorkerPool};
+use crate::limits::{BodyMemory, BodyPeer, KeyedLock, KeyedLocks, Limits, WorkerPool};
 use crate::observability::metrics::Metrics;
 use crate::response::Error;
 
-/// The most long reads of one account that wait or run.
+/// The maximum number of long reads of one account that wait or run.
 const MAX_LONG_READS_OF_ACCOUNT: usize = 8;
-/// The most writers of one object with sign-in attempts that wait or run, after they have conflicted.
+/// The maximum number of conflicting writers of one object with sign-in attempts that wait or run.
 const MAX_ATTEMPTS_AT_OBJECT: usize = 64;
 
 /// The reason why a process cannot start.
@@ -287,18 +287,18 @@ impl Context {
     }
 
     /// The memory for request bodies of that sender.
-    pub(crate) fn body_memory(&self, sender: BodySender) -> &BodyMemory {
+    pub(crate) fn body_memory(&self, sender: BodyPeer) -> &BodyMemory {
         match sender {
-            BodySender::Account(_) => &self.0.account_bodies,
-            BodySender::Network(_) => &self.0.public_bodies,
+            BodyPeer::Account(_) => &self.0.account_bodies,
+            BodyPeer::Network(_) => &self.0.public_bodies,
         }
     }
 
     /// The memory for unsent responses to that receiver.
-    pub(crate) fn response_memory(&self, receiver: BodySender) -> &BodyMemory {
+    pub(crate) fn response_memory(&self, receiver: BodyPeer) -> &BodyMemory {
         match receiver {
-            BodySender::Account(_) => &self.0.account_responses,
-            BodySender::Network(_) => &self.0.public_responses,
+            BodyPeer::Account(_) => &self.0.account_responses,
+            BodyPeer::Network(_) => &self.0.public_responses,
         }
     }
 

@@ -1,4 +1,4 @@
-//! API keys in lists.
+//! [`ApiKeyListItem`]: an API key in a list.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{Level, Networks, Scopes, Timestamp};

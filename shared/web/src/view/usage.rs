@@ -1,4 +1,4 @@
-//! Usage counters by day.
+//! [`UsageReport`]: usage counters by day in a response.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Classifies addresses as public or not.
+//! [`is_public`]: classifies IP addresses as public or not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! The clients of a bucket, with region, credentials, timeouts and retries.
+//! [`S3Settings`]: creates the clients of a bucket, with region, credentials, timeouts and retries.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::store::StoreError;
 
 /// Time limit for a connection. Milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
-/// Time limit until the first byte of a response, in which a PUT of a chunk must be sent over a slow connection.
-/// Milliseconds.
+/// Time limit until the first byte of a response. It includes sending the request, which may be a chunk over a slow
+/// connection. Milliseconds.
 const RESPONSE_TIMEOUT_MS: u64 = 20_000;
 /// Maximum number of attempts of a GET, LIST or DELETE.
 const ATTEMPTS: u32 = 3;
@@ -63,7 +63,7 @@ pub(super) fn clients(aws: &Aws) -> Result<(Client, Client), StoreError> {
     Ok((retrying, once))
 }
 
-/// The provider if no credentials are set.
+/// The credentials provider that is used if no credentials are set. It always fails.
 #[derive(Debug)]
 struct NoCredentials;
 
