@@ -1,4 +1,4 @@
-//! `.env` files mean the same to this server and to the npm package dotenv 16, which the original backend uses.
+//! Test that `.env` files mean the same to this server and to the npm package dotenv 16, which the original backend uses.
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! YAML responses have the same meaning for parsers of YAML 1.1 (PyYAML, js-yaml 4) and of YAML 1.2 (js-yaml 5).
+//! Tests that YAML responses have the same meaning for parsers of YAML 1.1 (PyYAML, js-yaml 4) and of YAML 1.2 (js-yaml 5).
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Limits of the storage of an account (403 `accountLimitReached`) and of the bytes that it writes on a day (429 `quotaExceeded`), and
-//! `GET /account/usage`.
+//! Tests of the limits of an account's storage (403 `accountLimitReached`) and of the bytes that it writes on a day (429
+//! `quotaExceeded`), and of `GET /account/usage`.
 
 use bespoke_storage::MemoryStore;
 use bespoke_tests::support::picture::GLASS;

@@ -1,4 +1,4 @@
-//! Tests of `/admin`
+//! Tests of the routes below `/admin`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tests of `/apikeys`, `GET /whoami/key`
+//! Tests of the routes below `/apikeys`, and of `GET /whoami/key`.
 
 use bespoke_tests::support::{App, Key};
 use serde_json::json;

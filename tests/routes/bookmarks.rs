@@ -1,4 +1,4 @@
-//! Tests of `/bookmarks`
+//! Tests of the routes below `/bookmarks`.
 
 use bespoke_tests::support::App;
 use serde_json::{Value, json};

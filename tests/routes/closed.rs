@@ -1,4 +1,4 @@
-//! Access to every route: each route of the table is called without credentials, at each level, and as a stranger.
+//! Tests of the access to every route: each route of the table is called without credentials, at each level, and as a stranger.
 
 use bespoke_tests::support::{App, Key, Person, functions};
 use bespoke_web::{Access, Route, Scheme};

@@ -1,4 +1,4 @@
-//! The texts of the console, in all languages
+//! Tests of the texts of the console, in all languages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

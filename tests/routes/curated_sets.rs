@@ -1,4 +1,4 @@
-//! Tests of `/curated-sets`
+//! Tests of the routes below `/curated-sets`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};

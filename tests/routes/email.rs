@@ -1,4 +1,4 @@
-//! Changing the e-mail address by `PATCH /account/{auth}`
+//! Tests of changes of the e-mail address by `PATCH /account/{auth}`.
 
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The files of exports: their size, and their cleanup if a client disconnects, a store fails or the account is deleted.
+//! Tests of the files of exports: their size, and their cleanup if a client disconnects, a store fails or the account is deleted.
 
 use axum::body::Body;
 use bespoke_core::Clock;

@@ -1,4 +1,4 @@
-//! Tests of `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`: contributions to repositories on GitHub
+//! Tests of contributions to repositories on GitHub: `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Headers for browsers on every response: all routes are called, without credentials and as an administrator.
+//! Tests of the headers for browsers on every response: all routes are called, without credentials and as an administrator.
 
 use bespoke_tests::support::{Answer, App, functions};
 use bespoke_web::{Route, Scheme};

@@ -1,5 +1,5 @@
-//! Memory for bodies: a caller beyond its share is refused, all callers wait while the memory is used up, and other requests
-//! are still served.
+//! Tests of the memory for request bodies: a caller beyond its share is refused, all callers wait while the memory is used up, and other
+//! requests are still served.
 
 use std::sync::Arc;
 

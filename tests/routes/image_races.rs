@@ -1,4 +1,5 @@
-//! Images of requests that are repeated under an `Idempotency-Key`, and of records that are deleted while their image is stored.
+//! Tests of the images of requests that are repeated under an `Idempotency-Key`, and of records that are deleted while their image is
+//! stored.
 
 use bespoke_core::Clock;
 use bespoke_database::{Freshness, account_storage};

@@ -1,4 +1,4 @@
-//! Tests of `/images`
+//! Tests of the images of records: uploads, and `GET /images/{id}`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Passwords and API keys in the format of the original: they work, and are rehashed at their first use.
+//! Tests of passwords and API keys in the format of the original backend: they work, and are rehashed at their first use.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, ImportedHash, Level, StoredSecret};

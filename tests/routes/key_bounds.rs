@@ -1,4 +1,4 @@
-//! Restrictions of API keys: scopes, addresses, rotation.
+//! Tests of the restrictions of API keys: scopes, addresses, rotation.
 
 use bespoke_tests::support::{Answer, App, Key};
 use serde_json::{Value, json};

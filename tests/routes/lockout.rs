@@ -1,4 +1,4 @@
-//! Limits for guessing passwords, which do not reveal the existence of accounts
+//! Tests of the limits for guessing passwords, which do not reveal the existence of accounts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -1,4 +1,4 @@
-//! Lookups of the measurements of a set.
+//! Tests of lookups of the measurements of a set.
 
 use bespoke_core::measurement::MODEL_SETS;
 use bespoke_tests::support::{App, Person};

@@ -1,4 +1,4 @@
-//! Tests of `/measurements` and `/designs`
+//! Tests of the routes below `/measurements` and `/designs`.
 
 use bespoke_core::measurement::{MODEL_SETS, parse_designs};
 use bespoke_tests::support::{Answer, App};

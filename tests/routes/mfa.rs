@@ -1,4 +1,4 @@
-//! Tests of `POST /account/mfa/{auth}`, and signing in with a second factor
+//! Tests of `POST /account/mfa/{auth}`, and of signing in with a second factor.
 
 use bespoke_core::{Clock, TotpSecret};
 use bespoke_tests::support::{Answer, App, Person};

@@ -1,4 +1,4 @@
-//! Tests of `POST /signin/oauth/init` and `POST /signin/oauth`
+//! Tests of `POST /signin/oauth/init` and `POST /signin/oauth`.
 
 use bespoke_tests::support::{Answer, App};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tests of `/option-packs`
+//! Tests of the routes below `/option-packs`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};

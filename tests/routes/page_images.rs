@@ -1,4 +1,4 @@
-//! Tests of `POST /images`, `POST /images/{auth}` and `DELETE /images/{id}/{auth}`
+//! Tests of `POST /images`, `POST /images/{auth}` and `DELETE /images/{id}/{auth}`.
 
 use bespoke_core::Clock as _;
 use bespoke_database::page_images::{self, PageImage, PageName, ReserveOutcome, Uploader};

@@ -1,4 +1,4 @@
-//! Rules for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
+//! Tests of the rules for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
 
 use axum::response::Response;
 use bespoke_tests::support::{App, Person};

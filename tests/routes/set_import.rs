@@ -1,4 +1,4 @@
-//! Tests of `POST /sets/import/{auth}`
+//! Tests of `POST /sets/import/{auth}`.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::set::{MeasurementSet, SetContent};

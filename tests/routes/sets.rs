@@ -1,4 +1,4 @@
-//! Tests of `/sets`
+//! Tests of the routes below `/sets`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tests of `POST /signin`
+//! Tests of `POST /signin`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};

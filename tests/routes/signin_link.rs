@@ -1,4 +1,4 @@
-//! Tests of `POST /signinlink`, `POST /signinlink/{id}`, `POST /signinlink/{id}/{check}`, `GET /confirmations/{id}/{check}`
+//! Tests of `POST /signinlink`, `POST /signinlink/{id}`, `POST /signinlink/{id}/{check}` and `GET /confirmations/{id}/{check}`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tests of `/subscriber` and `/ocunsub`
+//! Tests of the routes below `/subscriber` and `/ocunsub`.
 
 use bespoke_tests::support::{Answer, App};
 use serde_json::{Value, json};

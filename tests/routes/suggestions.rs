@@ -1,5 +1,5 @@
-//! Suggestions: `/curated-sets/suggest`, `/suggested-sets`, `/curated-sets/from`, `/option-packs/suggest`,
-//! `/suggested-packs`, and reading them at `/confirmations`.
+//! Tests of suggestions: `/curated-sets/suggest`, `/suggested-sets`, `/curated-sets/from`, `/option-packs/suggest`, `/suggested-packs`,
+//! and reading them at `/confirmations`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};

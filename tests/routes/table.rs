@@ -1,4 +1,4 @@
-//! Every route that clients of either generation call is served.
+//! Tests that every route that clients of either generation call is served.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Memory of long responses that their clients have not received yet.
+//! Tests of the memory of long responses that their clients have not received yet.
 
 use axum::body::Body;
 use bespoke_storage::PutCondition;

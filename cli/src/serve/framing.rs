@@ -19,9 +19,9 @@ use self::chunks::Chunks;
 /// The method of the request that hyper gets in place of a refused head, so that it sends the error response. A request
 /// of a client with this method is refused.
 pub(super) const REFUSED: &str = "REFUSED";
-/// The longest head of a request, in bytes, including empty lines before it.
+/// Maximum length of the head of a request, in bytes, including empty lines before it.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// The largest accepted `Content-Length`, in bytes. hyper uses the largest values of `u64` as markers.
+/// Maximum `Content-Length`, in bytes. hyper uses the largest values of `u64` as markers.
 const MAX_LENGTH: u64 = i64::MAX as u64;
 /// The maximum number of fields in a head. hyper has the same limit.
 const MAX_FIELDS: usize = 100;

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper::Error;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-/// The largest rest of a body that is read and discarded, so that the connection can serve the next request, in bytes.
+/// Maximum size of the rest of a body that is read and discarded, so that the connection can serve the next request, in bytes.
 const MAX_DRAIN_BYTES: u64 = 256 * 1024;
 /// Timeout for receiving the rest of a body, in seconds.
 const DRAIN_DEADLINE_S: u64 = 5;

@@ -1,4 +1,5 @@
-//! [`EmailChange`]: a change of the e-mail address by `PATCH /account/{auth}`, in two steps: the request, and the confirmation by mail.
+//! [`EmailChange`]: a change of the e-mail address by `PATCH /account/{auth}`, which is first requested, and then confirmed with a link
+//! by mail.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
@@ -119,8 +120,8 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
 /// Returns the new address if the confirmation belongs to this account and its current address, and the check is right.
 fn confirmed_address(confirmation: &Confirmation, user: &User, check: &str) -> Option<String> {
     let text = |name: &str| confirmation.data.get(name).and_then(Value::as_str);
-    let fits = confirmation.user_id == user.account_status.id
+    let is_valid = confirmation.user_id == user.account_status.id
         && confirmation.check_matches(check)
         && text(CURRENT) == Some(user.email.as_str());
-    text(NEW).filter(|_| fits).map(str::to_owned)
+    text(NEW).filter(|_| is_valid).map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! `POST /find/users`: [`find`] searches the profiles of users by name.
+//! `POST /find/users`: [`find`] searches the profiles of users by user name or id.
 
 use std::collections::BTreeMap;
 

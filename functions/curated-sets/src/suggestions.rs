@@ -1,4 +1,5 @@
-//! `GET /suggested-sets/{auth}` lists the suggested sets for curators, and `DELETE /suggested-sets/{id}/{auth}` removes one.
+//! `GET /suggested-sets/{auth}`: [`list`] returns the suggested sets for curators. `DELETE /suggested-sets/{id}/{auth}`: [`delete`]
+//! removes one.
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::SuggestionKind;

@@ -24,7 +24,7 @@ pub(crate) async fn update(
     caller: Caller<WRITE_SOME>,
     session: Session,
     id: Id,
-    read: IfMatch,
+    if_match: IfMatch,
     body: Body,
 ) -> Result<Response> {
     let now = session.now();
@@ -36,7 +36,7 @@ pub(crate) async fn update(
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
-        read.check(|| crate::content_tag(&set.content))?;
+        if_match.check(|| crate::content_tag(&set.content))?;
         let before = set.content.clone();
         changes.apply(&mut set.content);
         if set.content != before {

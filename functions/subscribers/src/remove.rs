@@ -1,5 +1,5 @@
-//! Unsubscribing from the newsletter: `DELETE /subscriber/{id}/{ehash}` and `DELETE /subscriber/{id}` with the secrets of a mail, and
-//! `POST /subscriber/remove`, which requests such a mail.
+//! Unsubscribing from the newsletter. `DELETE /subscriber/{id}/{ehash}` and `DELETE /subscriber/{id}` ([`by_id_and_check`],
+//! [`by_secret`]) need the secrets of a mail; `POST /subscriber/remove` ([`by_mail`]) requests such a mail.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;

@@ -7,7 +7,7 @@ use scrypt::{Params, scrypt};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-/// Length of a scrypt hash. Bytes.
+/// Length of a scrypt hash, in bytes.
 const SCRYPT_BYTES: usize = 64;
 /// Binary logarithm of the scrypt cost: N = 16,384.
 const SCRYPT_LOG_N: u8 = 14;

@@ -39,7 +39,7 @@ pub struct Claims {
     pub impersonator: Option<i64>,
 }
 
-/// The longest lifetime of an impersonation token. Milliseconds.
+/// Maximum lifetime of an impersonation token, in milliseconds.
 const IMPERSONATION_LIFE_MS: i64 = 60 * 60 * 1000;
 
 /// The account of a token.
@@ -108,7 +108,7 @@ pub struct TokenSettings {
     pub issuer: String,
     /// Audience.
     pub audience: String,
-    /// Lifetime. Milliseconds.
+    /// Lifetime, in milliseconds.
     pub lifetime_ms: i64,
 }
 

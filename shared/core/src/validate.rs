@@ -1,4 +1,4 @@
-//! Validates and normalizes e-mail addresses, user names, names of records, and languages.
+//! Validates and normalizes e-mail addresses, user names, names of records, and page names; defines [`Language`].
 
 use std::str::FromStr;
 
@@ -16,9 +16,9 @@ pub const MIN_USERNAME_CHARS: usize = 2;
 /// The maximum number of characters of a user name.
 pub const MAX_USERNAME_CHARS: usize = 64;
 
-/// The longest name of a record. Bytes.
+/// Maximum length of the name of a record, in bytes.
 pub const MAX_NAME_BYTES: usize = 1024;
-/// The longest notes of a record. Bytes.
+/// Maximum length of the notes of a record, in bytes.
 pub const MAX_NOTES_BYTES: usize = 64 * 1024;
 
 /// The languages of the site and its mails.
@@ -91,8 +91,8 @@ pub fn append(text: &mut String, remark: &str, limit: usize) {
     }
 }
 
-/// Returns the form in which passwords are hashed: the profile OpaqueString of RFC 8265. Blanks beyond ASCII become U+0020, and the text is Unicode NFC,
-/// because keyboards compose accents in different ways. Other characters stay.
+/// Returns the form in which passwords are hashed: the profile OpaqueString of RFC 8265. Blanks beyond ASCII become U+0020. The text becomes
+/// Unicode NFC, because keyboards compose accents in different ways.
 pub fn normal_password(password: &str) -> String {
     let is_blank = |c: char| c.general_category() == GeneralCategory::SpaceSeparator;
     let mapped: String = password.chars().map(|c| if is_blank(c) { ' ' } else { c }).collect();
@@ -135,7 +135,7 @@ pub fn older_email_forms(cleaned: &str) -> Vec<String> {
 /// The start of a domain label that is the ASCII form of other characters.
 const ASCII_LABEL: &str = "xn--";
 
-/// The longest e-mail address (RFC 5321, without the angle brackets). Bytes.
+/// Maximum length of an e-mail address (RFC 5321, without the angle brackets), in bytes.
 pub const MAX_EMAIL_BYTES: usize = 254;
 
 /// Whether a normalized text has the syntax of an e-mail address. A confirmation proves that the address exists. A quoted local part
@@ -148,13 +148,13 @@ pub fn is_email(cleaned: &str) -> bool {
         && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"')
 }
 
-/// The longest name of a page. Bytes.
+/// Maximum length of the name of a page, in bytes.
 const MAX_SLUG_BYTES: usize = 100;
 
 /// Whether a text is a valid name of a page in a path: lower-case letters, digits, and single hyphens between them.
 pub fn is_slug(text: &str) -> bool {
-    let words = |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
-    text.len() <= MAX_SLUG_BYTES && text.split('-').all(words)
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+    text.len() <= MAX_SLUG_BYTES && text.split('-').all(is_word)
 }
 
 /// Returns the domain of an address in lower case; an empty text if there is none.
@@ -191,11 +191,11 @@ pub fn mailbox(cleaned: &str) -> String {
 pub fn clean_username(name: &str) -> Option<String> {
     let name = &*normal_name(name.trim());
     let chars = name.chars().count();
-    let fits = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
+    let is_valid = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
         && !name.chars().any(|c| is_invisible(c) || c == '@')
         && !name.bytes().all(|b| b.is_ascii_digit())
         && EntityId::parse(name).is_none();
-    fits.then(|| name.to_owned())
+    is_valid.then(|| name.to_owned())
 }
 
 /// User names that could be mistaken for those of the operator, or for words with a meaning in clients.
@@ -234,13 +234,16 @@ const RESERVED_USERNAMES: [&str; 32] = [
     "webmaster",
 ];
 
-/// Returns a valid name for an account as [`clean_username`]; `None` also for a reserved name, and for one that looks like it (skeletons of UTS 39).
-/// Accounts that have such a name keep it.
+/// Returns a name for a new account as [`clean_username`]; `None` also for a reserved name, and for a name that looks like a reserved one
+/// (skeletons of UTS 39). Accounts that already have such a name keep it.
 pub fn new_username(name: &str) -> Option<String> {
     let name = clean_username(name)?;
-    let look = |name: &str| skeleton(&fold_username(name)).collect::<String>();
-    let chosen = look(&name);
-    (!RESERVED_USERNAMES.iter().any(|reserved| look(reserved) == chosen)).then_some(name)
+    let skeleton_of = |name: &str| skeleton(&fold_username(name)).collect::<String>();
+    let chosen = skeleton_of(&name);
+    let is_reserved = RESERVED_USERNAMES
+        .iter()
+        .any(|reserved| skeleton_of(reserved) == chosen);
+    (!is_reserved).then_some(name)
 }
 
 /// Whether a character is invisible or changes the direction of its neighbours: control, format and private-use characters, blanks other

@@ -1,8 +1,8 @@
 //! [`Chunks`]: finds the end of a chunked body (RFC 9112 section 7.1), and rejects violations of the coding.
 
-/// The longest line with the size of a chunk, in bytes, including extensions.
+/// Maximum length of the line with the size of a chunk, in bytes, including extensions.
 const MAX_SIZE_LINE_BYTES: usize = 1024;
-/// The longest trailer, in bytes.
+/// Maximum length of the trailer, in bytes.
 const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
 /// A body that violates the chunked coding.

@@ -1,3 +1,5 @@
+//! Tests of the framing of requests, also with random bytes and random cuts between reads.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// The number of hexadecimal digits of the name of an account's image.
 const IHASH_DIGITS: usize = 64;
-/// The longest name of an image of a page. Bytes.
+/// Maximum length of the name of an image of a page, in bytes.
 const MAX_PAGE_BYTES: usize = 128;
 
 /// The id of an image. It names the record to which the image belongs, and with it the accounts that may see the image.

@@ -62,8 +62,8 @@ impl LengthUnit {
     }
 
     /// Converts measurements from this unit to millimetres. Values that are not lengths stay unchanged.
-    pub fn to_stored(self, given: Measurements) -> Measurements {
-        self.convert(given, STORED_SCALE, |length| length * self.millimetres())
+    pub fn to_stored(self, measies: Measurements) -> Measurements {
+        self.convert(measies, STORED_SCALE, |length| length * self.millimetres())
     }
 
     /// Converts stored measurements to this unit.

@@ -20,7 +20,7 @@ impl BucketImages {
 
 const PREFIX: &str = "images/";
 
-/// Returns the key of the object.
+/// Returns the key of the object of an image.
 pub fn key(id: &ImageId) -> String {
     format!("{PREFIX}{id}")
 }

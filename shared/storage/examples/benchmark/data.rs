@@ -23,7 +23,7 @@ const TABLES: &str = "
         created TEXT NOT NULL);
     CREATE INDEX measures_by_user ON measures (user);";
 
-/// Size of a user with two sets in the file. Bytes.
+/// Size of a user with two sets in the file, in bytes.
 const USER_BYTES: u64 = 3_400;
 /// Number of users that one commit creates, which are about 50 MB.
 const BATCH: u64 = 15_000;

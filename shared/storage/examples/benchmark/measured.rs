@@ -13,7 +13,7 @@ use bytes::Bytes;
 #[derive(Clone)]
 pub(crate) struct Measured {
     inner: Arc<dyn ObjectStore>,
-    /// Additional duration of each call. Milliseconds.
+    /// Additional duration of each call, in milliseconds.
     pub(crate) delay_ms: u64,
     calls: Arc<AtomicU64>,
     sent: Arc<AtomicU64>,
@@ -88,7 +88,7 @@ impl Stopwatch {
         self.clock.monotonic_us() as f64 / 1_000.0
     }
 
-    /// Processor time of all threads of this process. Milliseconds.
+    /// Processor time of all threads of this process, in milliseconds.
     pub(crate) fn processor_ms(&self) -> f64 {
         processor_ms() - self.processor_ms
     }

@@ -15,7 +15,7 @@ const READS: u64 = 20_000;
 const ROUNDS: u64 = 5;
 /// Number of commits of another process that a sync applies.
 const BEHIND: [u64; 3] = [1, 10, 100];
-/// Duration of a call to the slow store. Milliseconds.
+/// Duration of a call to the slow store, in milliseconds.
 pub(crate) const BUCKET_MS: u64 = 20;
 
 /// The results for one size, in milliseconds and bytes.

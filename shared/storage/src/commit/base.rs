@@ -45,7 +45,7 @@ pub(crate) struct BaseWriter {
     pub(crate) replica: Arc<Replica>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) tasks: Tasks,
-    /// Raw length of a chunk. Bytes.
+    /// Raw length of a chunk, in bytes.
     pub(crate) chunk_bytes: usize,
     pub(crate) ablation: Option<Ablation>,
 }

@@ -16,13 +16,13 @@ pub(crate) struct ContentionWindow {
     /// The number of commits in the window.
     commits: u32,
     must_revalidate: bool,
-    /// Total duration of the accepted attempts of the window. Microseconds.
+    /// Total duration of the accepted attempts of the window, in microseconds.
     busy_us: u64,
-    /// Start of the current attempt, on the clock's monotonic scale. Microseconds.
+    /// Start of the current attempt, on the clock's monotonic scale, in microseconds.
     began_us: u64,
-    /// Time of the last accepted commit, on the same scale. Microseconds.
+    /// Time of the last accepted commit, on the same scale, in microseconds.
     last_us: u64,
-    /// Other processes are assumed to write until then, on the same scale. Microseconds.
+    /// Other processes are assumed to write until then, on the same scale, in microseconds.
     contended_until_us: u64,
 }
 

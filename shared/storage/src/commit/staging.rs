@@ -18,7 +18,7 @@ use crate::format::delta::Delta;
 use crate::format::head::{HeadJson, SchemaEdit};
 use crate::limits::{Tuning, USAGE_NAME_KEPT_MS};
 
-/// One day. Milliseconds.
+/// One day, in milliseconds.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A batch after its local COMMIT. The store has not accepted it yet.
@@ -60,7 +60,7 @@ pub(crate) struct StagingContext<'a> {
     pub(crate) apply_usage: Option<ApplyUsage>,
     /// Whether the names of counter batches are recorded. Always `true`, except in tests.
     pub(crate) records_usage_names: bool,
-    /// How long the names of counter batches are kept. Milliseconds.
+    /// How long the names of counter batches are kept, in milliseconds.
     pub(crate) usage_name_retention_ms: u64,
 }
 

@@ -207,7 +207,7 @@ where
 pub(crate) struct QueuedWrite {
     pub(crate) id: CommitId,
     pub(crate) pending: Box<dyn PendingWrite>,
-    /// The deadline on the clock's monotonic scale. Microseconds.
+    /// The deadline on the clock's monotonic scale, in microseconds.
     pub(crate) deadline_us: u64,
     /// Time when it was queued, by the clock of this process. Milliseconds since 1970.
     pub(crate) queued_at_ms: u64,

@@ -11,7 +11,7 @@ use crate::limits::STEPS_PER_DEADLINE_CHECK;
 /// The deadline of a connection. Clones refer to the same deadline.
 #[derive(Clone)]
 pub(crate) struct Deadline {
-    /// On the clock's monotonic scale. Microseconds.
+    /// On the clock's monotonic scale, in microseconds.
     at_us: Arc<AtomicU64>,
     has_stopped: Arc<AtomicBool>,
 }

@@ -30,11 +30,11 @@ pub struct Options {
     pub local_dir: PathBuf,
     /// The schema that this code knows.
     pub migrations: &'static [Migration],
-    /// The time after which a read is stopped. Milliseconds.
+    /// The time after which a read is stopped, in milliseconds.
     pub read_timeout_ms: u64,
-    /// The time after which a write is abandoned with an unknown outcome. Milliseconds.
+    /// The time after which a write is abandoned with an unknown outcome, in milliseconds.
     pub write_deadline_ms: u64,
-    /// The page size of a new database. Bytes.
+    /// The page size of a new database, in bytes.
     pub page_size: u32,
     /// Clock for deadlines, waits, and the names of objects.
     pub clock: Arc<dyn StorageClock>,

@@ -9,7 +9,7 @@ use crate::store::Bucket;
 /// The retries of one start. They share one time limit.
 pub(crate) struct StartRetry {
     bucket: Arc<Bucket>,
-    /// The end of the retries, on the clock's monotonic scale. Microseconds.
+    /// The end of the retries, on the clock's monotonic scale, in microseconds.
     ends_us: u64,
     backoff_ms: u64,
 }

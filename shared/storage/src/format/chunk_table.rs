@@ -16,18 +16,18 @@ use crate::format::keys::CHUNK_PREFIX;
 use crate::format::{checksum, compression};
 
 const MAGIC: [u8; 4] = *b"BST1";
-/// Length of the header: magic, page size, length of the file. Bytes.
+/// Length of the header: magic, page size, length of the file, in bytes.
 const HEADER_BYTES: usize = 16;
-/// Length of a row: ULID, length, digest. Bytes.
+/// Length of a row: ULID, length, digest, in bytes.
 const ROW_BYTES: usize = 28;
-/// Length of the digest at the end. Bytes.
+/// Length of the digest at the end, in bytes.
 const DIGEST_BYTES: usize = 8;
 
 /// One chunk of a base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChunkRow {
     pub(crate) ulid: Ulid,
-    /// Stored length. Bytes.
+    /// Stored length, in bytes.
     pub(crate) len: u32,
     /// Digest of the raw bytes.
     pub(crate) digest: u64,
@@ -44,10 +44,10 @@ impl ChunkRow {
 pub(crate) struct ChunkTable {
     /// Bytes.
     pub(crate) page_size: u32,
-    /// Length of the database file. Bytes.
+    /// Length of the database file, in bytes.
     pub(crate) file_bytes: u64,
     pub(crate) rows: Vec<ChunkRow>,
-    /// Raw length of a chunk, except the last. It is not stored. Bytes.
+    /// Raw length of every chunk except the last, in bytes. It is not stored.
     pub(crate) chunk_bytes: usize,
 }
 

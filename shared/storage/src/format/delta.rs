@@ -15,9 +15,9 @@ use crate::format::checksum::is_lock_page;
 use crate::format::compression;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"BSD1");
-/// Length of the header: magic, page size, page count, number of pages. Bytes.
+/// Length of the header: magic, page size, page count, number of pages, in bytes.
 const HEADER_BYTES: usize = 16;
-/// Length of the number before the zstd frame. Bytes.
+/// Length of the number before the zstd frame, in bytes.
 const LENGTH_BYTES: usize = 8;
 
 /// The last content of each page that a commit changed.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::format::checksum;
 
-/// Length of the frame before the JSON: length of the JSON, and digest. Bytes.
+/// Length of the frame before the JSON: length of the JSON, and digest, in bytes.
 const FRAME_BYTES: usize = 12;
 
 /// Encodes a body from its JSON and its blobs.

@@ -76,7 +76,7 @@ pub(crate) struct Segment {
     pub(crate) from: u64,
     /// The state after the delta.
     pub(crate) to: u64,
-    /// Length of the object. Bytes.
+    /// Length of the object, in bytes.
     pub(crate) len: u64,
     /// Digest of the object.
     #[serde(with = "hexadecimal")]
@@ -94,7 +94,7 @@ pub(crate) struct TailEntry {
     pub(crate) from: u64,
     /// The state after the delta.
     pub(crate) to: u64,
-    /// Length of the encoded delta. Bytes.
+    /// Length of the encoded delta, in bytes.
     pub(crate) len: u64,
     #[serde(flatten)]
     pub(crate) stamp: Stamp,

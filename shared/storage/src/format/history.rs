@@ -77,7 +77,7 @@ struct Index {
 #[derive(Serialize, Deserialize)]
 struct Row {
     seq: u64,
-    /// Length of the raw delta. Bytes.
+    /// Length of the raw delta, in bytes.
     len: u64,
     #[serde(flatten)]
     stamp: Stamp,

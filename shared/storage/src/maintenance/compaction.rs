@@ -62,7 +62,7 @@ enum Goal {
 /// The result of one attempt.
 enum CompactionAttempt {
     Done(Compacted),
-    /// Try again after this time. Milliseconds.
+    /// Try again after this time, in milliseconds.
     Wait(u64),
     /// The objects are stored. The next attempt puts `head`.
     Prepared,

@@ -50,7 +50,7 @@ pub(super) struct Checker {
     /// Ids of the writes that a restore has undone at any time. A read need not see such a write, even if a later restore
     /// brought it back, because the read may have begun in between.
     pub(super) ever_undone: HashSet<u32>,
-    /// Raw length of a chunk. Bytes.
+    /// Raw length of a chunk, in bytes.
     pub(super) chunk_bytes: usize,
     /// Whether the pages are those of [`Model`] and not of SQLite.
     is_model: bool,

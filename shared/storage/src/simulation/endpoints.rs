@@ -127,7 +127,7 @@ pub(super) struct SimClock {
 struct PendingSleep {
     shared: Shared,
     process: usize,
-    /// The end of the sleep, on the monotonic scale of the process. Milliseconds.
+    /// The end of the sleep, on the monotonic scale of the process, in milliseconds.
     at_ms: u64,
     /// Id of the timer, after the first poll.
     timer: Option<u64>,

@@ -5,7 +5,7 @@ use super::operation::{Kind, Operation, Progress};
 use super::schedule::{HOUR_MS, SECOND_MS, Schedule};
 use crate::store::StoreError;
 
-/// Durations of stalls and of jumps of the clock. Milliseconds.
+/// Durations of stalls and of jumps of the clock, in milliseconds.
 const LONG_MS: [u64; 7] = [
     3 * SECOND_MS,
     12 * SECOND_MS,

@@ -19,7 +19,7 @@ use crate::format::checksum;
 use crate::format::delta::Delta;
 use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT};
 
-/// Size of a page. Bytes.
+/// Size of a page, in bytes.
 pub(super) const MODEL_PAGE_BYTES: usize = 512;
 // The number of pages of the header, which contains the lengths of the tables, and of each table.
 const HEADER_PAGES: usize = 1;
@@ -33,9 +33,9 @@ const COMMITS_AT: usize = LEDGER_AT + LEDGER_PAGES * MODEL_PAGE_BYTES;
 const COUNTED_AT: usize = COMMITS_AT + COMMITS_PAGES * MODEL_PAGE_BYTES;
 const MERGED_AT: usize = COUNTED_AT + COUNTED_PAGES * MODEL_PAGE_BYTES;
 const FILLER_AT: usize = MERGED_AT + MERGED_PAGES * MODEL_PAGE_BYTES;
-/// Length of a row of `commits`: id, result and time. Bytes.
+/// Length of a row of `commits`: id, result and time, in bytes.
 const COMMIT_BYTES: usize = 16;
-/// Length of a row of `applied_batches`: name and time. Bytes.
+/// Length of a row of `applied_batches`: name and time, in bytes.
 const MERGED_BYTES: usize = 12;
 
 /// The database that the writes of a simulation change.

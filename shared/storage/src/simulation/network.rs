@@ -98,9 +98,9 @@ pub(super) struct Timing {
     pub(super) stalled_until_ms: Option<u64>,
     /// Start of the last stall, by the store's clock. Milliseconds since 1970.
     pub(super) stalled_at_ms: u64,
-    /// Total duration of the stalls that have ended. Milliseconds.
+    /// Total duration of the stalls that have ended, in milliseconds.
     pub(super) stalled_total_ms: u64,
-    /// Difference between the clock of the process and that of the store. Milliseconds.
+    /// Difference between the clock of the process and that of the store, in milliseconds.
     pub(super) skew_ms: i64,
 }
 
@@ -191,7 +191,7 @@ impl Network {
         has_woken_any
     }
 
-    /// Returns the time until the next process or timer is due. Milliseconds.
+    /// Returns the time until the next process or timer is due, in milliseconds.
     pub(super) fn until_next_ms(&self) -> Option<u64> {
         let stalls = self.processes.iter().filter_map(|timing| timing.stalled_until_ms);
         let stalls = stalls.map(|until_ms| until_ms.saturating_sub(self.now_ms));

@@ -13,7 +13,7 @@ use crate::limits::{READ_TIMEOUT_MS, Tuning, WRITE_DEADLINE_MS};
 use crate::random::SeededRandom;
 use crate::tasks::Tasks;
 
-/// The write deadline of a patient process. Milliseconds.
+/// The write deadline of a patient process, in milliseconds.
 const PATIENT_MS: u64 = 10 * 24 * 3_600 * 1_000;
 
 /// The schema of a simulation with SQLite. Some processes know only the first step.

@@ -17,7 +17,7 @@ use crate::limits::Tuning;
 
 /// Maximum number of steps. A schedule with more steps is assumed not to end.
 const STEPS_MAX: u64 = 40_000;
-/// Upper bound of the time between two steps. Milliseconds.
+/// Upper bound of the time between two steps, in milliseconds.
 const STEP_MS: u64 = 20;
 /// Limits of the engine that are so small that little data exercises every case.
 pub(super) const TUNING: Tuning = Tuning {
@@ -39,7 +39,7 @@ pub(super) const TUNING_OF_SQLITE: Tuning = Tuning {
 };
 pub(super) const SECOND_MS: u64 = 1_000;
 pub(super) const HOUR_MS: u64 = 3_600 * SECOND_MS;
-/// How long after its first attempt a client retries a write. Milliseconds.
+/// How long after its first attempt a client retries a write, in milliseconds.
 pub(super) const REPEAT_MS: u64 = HOUR_MS;
 
 /// A possible next step.

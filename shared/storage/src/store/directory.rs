@@ -27,12 +27,12 @@ use crate::clock::{StorageClock, SystemStorageClock};
 use crate::disk::advice;
 use crate::random::{StorageRandom, SystemStorageRandom, hex_16};
 
-/// Length of the header before the body: ETag and time of the PUT. Bytes.
+/// Length of the header before the body: ETag and time of the PUT, in bytes.
 const HEADER_BYTES: usize = 24;
-/// Length of an ETag. Bytes.
+/// Length of an ETag, in bytes.
 const ETAG_BYTES: usize = 16;
-/// The largest body that is read on the thread of the caller. Chunks of a base and pictures are not larger. A blocking
-/// thread reads larger bodies. Bytes.
+/// Maximum size of a body that is read on the thread of the caller, in bytes. Chunks of a base and pictures are not
+/// larger. A blocking thread reads larger bodies.
 const INLINE_READ_BYTES: u64 = 1024 * 1024;
 /// Name of the file with the lock. Names that begin with a dot belong to the store itself.
 const LOCK_NAME: &str = ".lock";

@@ -23,7 +23,7 @@ struct Entry {
     etag: Vec<u8>,
     file: File,
     stat: Stat,
-    /// Time of the last lookup of the path, on the monotonic scale. Microseconds.
+    /// Time of the last lookup of the path, on the monotonic scale, in microseconds.
     looked_up_us: u64,
 }
 

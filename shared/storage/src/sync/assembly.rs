@@ -36,7 +36,7 @@ pub(crate) struct Assembler {
     bucket: Arc<Bucket>,
     replica: Arc<Replica>,
     tasks: Tasks,
-    /// Raw length of a chunk. Bytes.
+    /// Raw length of a chunk, in bytes.
     chunk_bytes: usize,
 }
 
@@ -111,10 +111,10 @@ struct Assembly {
 #[derive(Clone, Copy)]
 struct Chunk {
     row: ChunkRow,
-    /// Offset in the file. Bytes.
+    /// Offset in the file, in bytes.
     offset: u64,
     raw_bytes: usize,
-    /// Length of the complete base. Bytes.
+    /// Length of the complete base, in bytes.
     file_bytes: u64,
     /// Whether the current thread decompresses it, instead of a blocking thread.
     is_inline: bool,

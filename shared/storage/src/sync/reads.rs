@@ -22,7 +22,7 @@ pub enum Freshness {
     Local,
     /// The copy may be as old as the operator allows, but not older than the state that the client has seen.
     Within {
-        /// The largest age of the copy. Milliseconds.
+        /// Maximum age of the copy, in milliseconds.
         age_ms: u64,
         /// The version that the client has seen, so that it reads its own writes. A copy of another epoch is
         /// revalidated too.

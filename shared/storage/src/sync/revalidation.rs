@@ -41,7 +41,7 @@ pub(crate) struct Revalidation {
 /// sleeps, and the other clock may be set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    /// On the monotonic scale. Microseconds.
+    /// On the monotonic scale, in microseconds.
     us: u64,
     /// Milliseconds since 1970.
     unix_ms: u64,
@@ -55,7 +55,7 @@ impl Moment {
         }
     }
 
-    /// Returns the age by the clock that shows the larger one. Milliseconds.
+    /// Returns the age by the clock that shows the larger one, in milliseconds.
     fn age_ms(&self, clock: &dyn StorageClock) -> u64 {
         let now = Self::now(clock);
         let monotonic_age_ms = now.us.saturating_sub(self.us).div_ceil(1_000);

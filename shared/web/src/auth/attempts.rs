@@ -22,13 +22,13 @@ use crate::limits::TOO_MANY;
 use crate::response::{Error, Result};
 use crate::state::Session;
 
-/// How long an attempt counts. Milliseconds.
+/// How long an attempt counts, in milliseconds.
 pub const WINDOW_MS: i64 = 15 * 60 * 1000;
-/// The largest clock difference at which attempts of another process count. Without this limit, a clock that is a year ahead would lock a target
-/// for a year. Milliseconds.
+/// Maximum clock difference at which attempts of another process count, in milliseconds. Without this limit, a clock that is a year ahead
+/// would lock a target for a year.
 const CLOCK_TOLERANCE_MS: i64 = 60 * 1000;
-/// The age at which an attempt is removed. It is longer than an attempt counts, because a process whose clock is ahead must not remove attempts
-/// that count for other processes. Milliseconds.
+/// The age at which an attempt is removed, in milliseconds. It exceeds [`WINDOW_MS`], because a process whose clock is ahead must not remove
+/// attempts that count for other processes.
 const REMOVAL_AGE_MS: u64 = 24 * 60 * 60 * 1000;
 /// The number of attempts from one customer network within [`WINDOW_MS`] that lock a target for that network.
 const FROM_ONE_CUSTOMER: usize = 10;
@@ -45,7 +45,7 @@ const OBJECT_DIGITS: usize = 3;
 const MAX_ATTEMPTS: usize = 500;
 /// The maximum number of PUTs for one attempt. A PUT fails if another process has changed the object.
 const MAX_TRIES: usize = 16;
-/// `Retry-After` if an attempt could not be stored. Seconds.
+/// `Retry-After` if an attempt could not be stored, in seconds.
 const BUSY_RETRY_S: u64 = 1;
 /// Length of the stored hash of a target, in bytes.
 const TARGET_BYTES: usize = 16;

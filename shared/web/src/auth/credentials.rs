@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::response::Error;
 
-/// The longest header that is parsed. Valid credentials are below 1 KiB. Bytes.
+/// Maximum length of a header, in bytes. Valid credentials are below 1 KiB.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
 /// Base64 with or without padding.

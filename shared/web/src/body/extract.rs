@@ -18,19 +18,19 @@ use crate::limits::{BodyPeer, MAX_BODY_BYTES};
 use crate::response::Error;
 use crate::state::Session;
 
-/// The largest body on a route without authentication, before and after decompression. Bytes.
+/// Maximum size of a body on a route without authentication, before and after decompression, in bytes.
 pub(crate) const MAX_PUBLIC_BODY_BYTES: usize = 64 * 1024;
 
-/// The largest body that is parsed on a thread of the async runtime. A larger one can take longer than a millisecond, so a blocking thread
-/// parses it. Bytes.
+/// Maximum size of a body that is parsed on a thread of the async runtime. A larger one can take longer than a millisecond, so a blocking thread
+/// parses it. In bytes.
 const MAX_INLINE_BYTES: usize = 64 * 1024;
 
-/// The most memory that a parsed value occupies, which is that of a short list in a list. Bytes.
+/// Maximum memory of a parsed value, which is that of a short list in a list, in bytes.
 const VALUE_MEMORY_BYTES: usize = 300;
 /// The number of bytes of memory that a body may occupy for each byte that it has reserved.
 const MEMORY_PER_RESERVED_BYTE: usize = 4;
 
-/// How long a client may take to send its body. Seconds.
+/// How long a client may take to send its body, in seconds.
 const BODY_DEADLINE_S: u64 = 30;
 
 /// The fields of a JSON body. A body of another content type, an empty body and a JSON array have no fields. They are not an error, because
@@ -116,7 +116,7 @@ struct ReceivedBody {
 /// The limits of a body.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// The largest size before and after decompression. Bytes.
+    /// Maximum size before and after decompression, in bytes.
     bytes: usize,
     /// The maximum number of values in JSON.
     values: usize,

@@ -17,7 +17,7 @@ use crate::response::Error;
 /// The byte order mark of UTF-8, with which some editors begin a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The largest YAML body. Bytes.
+/// Maximum size of a YAML body, in bytes.
 pub(super) const MAX_YAML_BYTES: usize = 64 * 1024;
 
 /// The maximum number of values in a JSON body, because 12 MiB of tiny values would occupy a hundred times that in memory.

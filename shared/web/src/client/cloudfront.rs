@@ -16,7 +16,7 @@ use crate::response::Error;
 
 const SECRET: &str = "x-origin-secret";
 const VIEWER_ADDRESS: &str = "cloudfront-viewer-address";
-/// The shortest secret. Bytes.
+/// Minimum length of the secret, in bytes.
 const SECRET_MIN_BYTES: usize = 32;
 
 /// The secret that CloudFront adds to each request.

@@ -22,7 +22,7 @@ use super::urls;
 use super::website::Website;
 
 const PREFIX: &str = "BACKEND_";
-/// The largest `.env` file. Bytes. The time to parse quotes without a counterpart grows with the square of the size.
+/// Maximum size of a `.env` file, in bytes. The time to parse quotes without a counterpart grows with the square of the size.
 const MAX_ENV_FILE_BYTES: usize = 64 * 1024;
 /// The prefix of the standard variables of AWS.
 const AWS_PREFIX: &str = "AWS_";

@@ -11,7 +11,7 @@ use super::error::ConfigError;
 pub struct SecretLocation {
     /// ARN or name.
     pub id: String,
-    /// The age at which the value is read again. Milliseconds.
+    /// The age at which the value is read again, in milliseconds.
     pub max_age_ms: i64,
     /// Endpoint and credentials of the service.
     pub aws: Aws,

@@ -13,7 +13,7 @@ use super::key_secret::SecretLocation;
 const ENC_KEY: &str = "BACKEND_ENC_KEY";
 const OLD_ENC_KEY: &str = "BACKEND_OLD_ENC_KEY";
 const ENC_KEY_SECRET: &str = "BACKEND_ENC_KEY_SECRET";
-/// The default age at which a Lambda function reads the secret again. Seconds.
+/// The default age at which a Lambda function reads the secret again, in seconds.
 const DEFAULT_KEY_MAX_AGE_S: u64 = 300;
 
 /// The previous keys during a key rotation. They only decrypt.

@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 
 /// The prefix of the variables.
 pub(crate) const OTEL_PREFIX: &str = "OTEL_";
-/// The default timeout of a call to the collector. Milliseconds.
+/// The default timeout of a call to the collector, in milliseconds.
 #[cfg(feature = "otlp")]
 const COLLECTOR_TIMEOUT_MS: usize = 10_000;
-/// The longest timeout that a variable can set. Milliseconds.
+/// Maximum timeout that a variable can set, in milliseconds.
 #[cfg(feature = "otlp")]
 const MAX_COLLECTOR_TIMEOUT_MS: usize = 60_000;
 
@@ -32,7 +32,7 @@ impl OtelVariables {
             && disabled.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
     }
 
-    /// The timeout of a call to the collector. Milliseconds.
+    /// The timeout of a call to the collector, in milliseconds.
     #[cfg(feature = "otlp")]
     pub(crate) fn collector_timeout_ms(&self) -> u64 {
         let bounds = 1..=MAX_COLLECTOR_TIMEOUT_MS;

@@ -46,7 +46,7 @@ pub struct Config {
     pub old_keys: OldKeys,
     /// The website. If it is `None`, links in mails point to the console.
     pub website: Option<Website>,
-    /// The longest lifetime of an API key. Days.
+    /// Maximum lifetime of an API key, in days.
     pub max_key_life_days: i64,
     /// The e-mail domain for which test mode works; `None` if test mode is off.
     pub test_domain: Option<String>,
@@ -68,7 +68,7 @@ pub struct Config {
     pub origin_secret: Option<OriginSecret>,
     /// The number of connections to `bespoke serve` that one address may have open at once. Trusted proxies have no limit.
     pub connections_per_address: usize,
-    /// The largest staleness of a read. Milliseconds.
+    /// Maximum staleness of a read, in milliseconds.
     pub max_staleness_ms: u64,
     /// Origins that browsers may call from; `None` allows all.
     pub cors_origins: Option<Vec<String>>,
@@ -94,7 +94,7 @@ pub struct Config {
     pub translators: Translators,
     /// Address of the maintainer, who receives suggested languages.
     pub maintainer: String,
-    /// Timeout of calls to external services. Milliseconds.
+    /// Timeout of calls to external services, in milliseconds.
     pub call_timeout_ms: u64,
     /// Sender, appearance and transport of mails.
     pub mail: MailSettings,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::body::{JsonObject, truthy};
 use crate::response::{Error, Result};
 
-/// The longest target of a bookmark. Bytes.
+/// Maximum length of the target of a bookmark, in bytes.
 const MAX_URL_BYTES: usize = 4096;
 
 /// A new bookmark.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// The maximum number of tags.
 const MAX_TAGS: usize = 100;
-/// The longest tag. Bytes.
+/// Maximum length of a tag, in bytes.
 const MAX_TAG_BYTES: usize = 128;
 
 /// The fields `nameDe` to `nameUk`, `notesDe` to `notesUk`, `tags` and `info` of a request.

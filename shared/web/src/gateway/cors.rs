@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
 /// The response headers that scripts of other origins may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, DB-Seq, RateLimit, RateLimit-Policy, Retry-After");
-/// How long a browser may cache a preflight response. Browsers limit this to two hours. Seconds.
+/// How long a browser may cache a preflight response, in seconds. Browsers limit this to two hours.
 const MAX_AGE_S: u64 = 7200;
 
 /// The CORS headers of a response.

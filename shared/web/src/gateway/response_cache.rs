@@ -17,13 +17,13 @@ use super::conditional_get::etag_of;
 use crate::response::Result;
 use crate::state::Session;
 
-/// The capacity of the cache. All entries are dropped before it is exceeded. Bytes.
+/// Capacity of the cache, in bytes. All entries are dropped before the cache exceeds it.
 const MAX_CACHE_BYTES: usize = 32 * 1024 * 1024;
-/// The memory of an entry in addition to its body and key: about 3.4 KB for headers and map entries, rounded up. Bytes.
+/// The memory of an entry in addition to its body and key: about 3.4 KB for headers and map entries, rounded up, in bytes.
 const ENTRY_BYTES: usize = 4 * 1024;
-/// The longest cache key (a path with its query). Bytes.
+/// Maximum length of a cache key (a path with its query), in bytes.
 const MAX_KEY_BYTES: usize = 256;
-/// The smallest body that is compressed. A smaller one would not shrink much. Bytes.
+/// Minimum size of a body that is compressed, in bytes. Smaller ones would not shrink much.
 const MIN_COMPRESSED_BYTES: usize = 512;
 
 /// The response cache of a gateway.

@@ -10,7 +10,7 @@ use crate::response::{Error, Result};
 use crate::routes::{CacheKey, Route};
 use crate::state::Session;
 
-/// Shorter responses are not counted, because the number of connections limits them. Bytes.
+/// Shorter responses are not counted, because the number of connections limits them, in bytes.
 const MIN_COUNTED_BYTES: u64 = 64 * 1024;
 
 /// A body that occupies reserved memory until the host has sent it.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::state::Context;
 
-/// Timeout of a report. Milliseconds.
+/// Timeout of a report, in milliseconds.
 const REPORT_TIMEOUT_MS: u64 = 10_000;
 /// The identity of the resource. It must not change, because CloudFormation would then delete the previous resource.
 const RESOURCE: &str = "database";

@@ -14,7 +14,8 @@ use crate::client::Peer;
 use crate::gateway::{Gateway, PathRedirect, headers};
 use crate::observability::trace_context::XRay;
 
-/// The largest request body. Lambda accepts events of 6 MB, which contain the body in base64; the API gateway rejects larger ones. Bytes.
+/// Maximum size of a request body, in bytes. Lambda accepts events of 6 MB, which contain the body in base64; the API gateway
+/// rejects larger ones.
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the default route of the API gateway.
 const DEFAULT_ROUTE: &str = "$default";

@@ -15,15 +15,15 @@ use tokio::time::{Instant, timeout_at};
 use super::errors::TOO_MANY;
 use crate::response::{Error, Result};
 
-/// The largest request body of an account, before and after decompression. Bytes.
+/// Maximum size of a request body of an account, before and after decompression, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
 /// Bytes of all bodies that are read and parsed at the same time; further bodies wait. A parsed body takes about four times its size.
 const POOL_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of the bodies that one client may have in the pool.
 const SHARE_BYTES: usize = POOL_BYTES / 4;
-/// The unit of a reservation. Bytes.
+/// The unit of a reservation, in bytes.
 const PIECE_BYTES: usize = 1024;
-/// How long a body waits for memory. Seconds.
+/// How long a body waits for memory, in seconds.
 pub(crate) const RESERVATION_WAIT_S: u64 = 5;
 /// The number of shares above which unused shares are removed.
 const PRUNED_SHARES: usize = 1024;

@@ -11,7 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::errors::TOO_MANY;
 use crate::response::Error;
 
-/// `Retry-After` of a refused caller. Seconds.
+/// `Retry-After` of a refused caller, in seconds.
 const RETRY_S: u64 = 1;
 
 /// A set of locks, one for each key that is in use.

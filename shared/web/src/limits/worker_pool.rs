@@ -10,7 +10,7 @@ use crate::response::Error;
 
 /// The maximum number of jobs that wait or run; further jobs are refused.
 const MAX_JOBS: usize = 64;
-/// `Retry-After` of a refused caller. Seconds.
+/// `Retry-After` of a refused caller, in seconds.
 const BUSY_RETRY_S: u64 = 1;
 
 /// Runs CPU-bound jobs on blocking threads, at most one for each core.

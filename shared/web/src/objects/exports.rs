@@ -10,11 +10,11 @@ use ulid::Ulid;
 use crate::response::{Error, Result};
 use crate::state::Context;
 
-/// How long the link to an export is valid. Milliseconds.
+/// How long the link to an export is valid, in milliseconds.
 pub const LINK_LIFETIME_MS: u32 = 60 * 60 * 1000;
-/// The age at which an export is deleted. Milliseconds.
+/// The age at which an export is deleted, in milliseconds.
 pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
-/// The size of one read of an export. Bytes.
+/// The size of one read of an export, in bytes.
 const PIECE_BYTES: u64 = 256 * 1024;
 const PREFIX: &str = "exports/";
 const SUFFIX: &str = ".json";

@@ -14,11 +14,11 @@ use crate::state::{Context, Session};
 
 /// The request field with an image.
 const FIELD: &str = "img";
-/// The interval at which the signatures of image links change, so that a response with a link stays the same during the interval. A link is
-/// valid for at least this time. Milliseconds.
+/// The interval at which the signatures of image links change, in milliseconds. A response with a link stays the same during the interval,
+/// and a link is valid for at least this time.
 const LINK_STEP_MS: i64 = 60 * 60 * 1000;
 
-/// `Retry-After` if the image service fails. Seconds.
+/// `Retry-After` if the image service fails, in seconds.
 const RETRY_AFTER_S: u64 = 5;
 
 /// The image of a request, or the reason why it was rejected; `None` if the request contains none.

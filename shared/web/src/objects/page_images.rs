@@ -9,7 +9,7 @@ use crate::state::Session;
 
 /// The maximum number of images that one run of maintenance checks, because each may need two calls to GitHub.
 const OLD_IMAGES: u32 = 100;
-/// `Retry-After` if GitHub does not respond. Seconds.
+/// `Retry-After` if GitHub does not respond, in seconds.
 const RETRY_AFTER_S: u64 = 5;
 
 impl Session {

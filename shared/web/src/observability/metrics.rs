@@ -110,7 +110,7 @@ impl Metrics {
         all
     }
 
-    /// Returns the total duration of the requests of each group. Milliseconds.
+    /// Returns the total duration of the requests of each group, in milliseconds.
     pub fn total_ms(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let groups = self.groups();
         groups.map(|group| (group.name, group.total_ms.load(Ordering::Relaxed)))

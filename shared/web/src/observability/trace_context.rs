@@ -7,17 +7,17 @@ use axum::extract::Request;
 use bespoke_storage::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use http::{HeaderMap, HeaderValue};
 
-/// The length of `traceparent` in version 00. Later versions may append fields. Bytes.
+/// Length of `traceparent` in version 00, in bytes. Later versions may append fields.
 const TRACEPARENT_BYTES: usize = 55;
 /// The version number that the specification forbids.
 const INVALID_VERSION: u128 = 0xff;
 /// The flag that the caller may have recorded the trace.
 const SAMPLED: u128 = 0x01;
-/// The longest `tracestate` that is forwarded; a longer one is dropped. Bytes.
+/// Maximum length of a `tracestate`, in bytes. A longer one is dropped.
 const MAX_STATE_BYTES: usize = 512;
 /// The maximum number of entries of a `tracestate`; one with more entries is dropped.
 const MAX_STATE_MEMBERS: usize = 32;
-/// The longest key and the longest value of an entry. Bytes.
+/// Maximum length of a key, and of a value, of an entry, in bytes.
 const MAX_MEMBER_BYTES: usize = 256;
 
 /// Values of `X-Amzn-Trace-Id` in the order of preference. The Lambda host inserts them into the extensions of a request.

@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Error code for an API key without a required scope.
 pub(crate) const INSUFFICIENT_SCOPE: &str = "insufficientScope";
-/// `Retry-After` if the bucket does not respond and names no time itself. Seconds.
+/// `Retry-After` if the bucket does not respond and names no time itself, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
 /// The form of an error body.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::response::{Error, Result};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
-/// The longest key. Bytes.
+/// Maximum length of a key, in bytes.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
 /// Length of the digest of the body that the commit stores, in bytes.
 const DIGEST_BYTES: usize = 16;

@@ -62,7 +62,7 @@ struct State {
     idempotency: IdempotencyKey,
     /// Whether the route of the request only reads.
     only_reads: AtomicBool,
-    /// Size of the images of the request that no write has counted yet. Bytes.
+    /// Size of the images of the request that no write has counted yet, in bytes.
     object_bytes: AtomicU64,
     /// Integer id of the calling account; empty without authentication.
     account: OnceLock<i64>,
@@ -270,12 +270,12 @@ impl Session {
         Ok(committed?)
     }
 
-    /// Adds the size of an object that is stored after the record has been written. Bytes.
+    /// Adds the size of an object that is stored after the record has been written, in bytes.
     pub fn add_object_bytes(&self, bytes: u64) {
         self.state.object_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Returns and resets the size of the added objects, so that one write counts it. Bytes.
+    /// Returns and resets the size of the added objects, so that one write counts it, in bytes.
     pub(crate) fn take_object_bytes(&self) -> u64 {
         self.state.object_bytes.swap(0, Ordering::Relaxed)
     }

@@ -11,14 +11,14 @@ use aws_sdk_s3::config::{Builder, Region, RequestChecksumCalculation, ResponseCh
 use crate::aws::{ANY_REGION, Aws, http_client};
 use crate::store::StoreError;
 
-/// Time limit for a connection. Milliseconds.
+/// Time limit for a connection, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
-/// Time limit until the first byte of a response. It includes sending the request, which may be a chunk over a slow
-/// connection. Milliseconds.
+/// Time limit until the first byte of a response, in milliseconds. It includes sending the request, which may be a
+/// chunk over a slow connection.
 const RESPONSE_TIMEOUT_MS: u64 = 20_000;
 /// Maximum number of attempts of a GET, LIST or DELETE.
 const ATTEMPTS: u32 = 3;
-/// The wait before the first retry. Milliseconds.
+/// The wait before the first retry, in milliseconds.
 const FIRST_BACKOFF_MS: u64 = 50;
 
 /// The settings of a bucket.

@@ -33,13 +33,13 @@ use crate::config::{OTEL_PREFIX, OtelVariables};
 /// The service name if the environment sets none.
 const SERVICE: &str = "bespoke";
 const SERVICE_NAME: &str = "service.name";
-/// Time limit for sending the last spans at the end of a process. Milliseconds.
+/// Time limit for sending the last spans at the end of a process, in milliseconds.
 const SHUTDOWN_MS: u64 = 3_000;
-/// Time limit for sending the spans of a Lambda invocation, because its response waits for them. Milliseconds.
+/// Time limit for sending the spans of a Lambda invocation, because its response waits for them, in milliseconds.
 const FLUSH_MS: u64 = 500;
 /// The maximum number of spans in the queue.
 const MAX_QUEUE: usize = 65_536;
-/// The longest delay between two exports: one day. Milliseconds.
+/// Maximum delay between two exports: one day, in milliseconds.
 const MAX_DELAY_MS: usize = 86_400_000;
 /// The prefix of the name that the SDK gives to a service without a name.
 const UNKNOWN_SERVICE: &str = "unknown_service";
