@@ -1,4 +1,4 @@
-//! A process that serves the complete API, for the targets that send requests.
+//! [`on_stage`]: runs a target on a process that serves the complete API.
 
 use std::cell::RefCell;
 

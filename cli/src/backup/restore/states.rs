@@ -169,8 +169,8 @@ mod tests {
                 "1-77 is not a state that can be restored.",
             ),
         ] {
-            let said = sentence(&why);
-            assert!(said.starts_with(begin), "{said}");
+            let text = sentence(&why);
+            assert!(text.starts_with(begin), "{text}");
         }
     }
 

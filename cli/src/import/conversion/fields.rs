@@ -56,16 +56,22 @@ impl Fields<'_> {
 
     /// Returns an integer. A fraction is truncated, as in the legacy backend.
     pub(crate) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
-        let odd = || format!("{name}: is not a number");
+        let not_a_number = || format!("{name}: is not a number");
         match self.cell(name) {
             Cell::Null => Ok(None),
             Cell::Integer(number) => Ok(Some(*number)),
-            Cell::Real(number) => whole(*number).ok_or_else(odd).map(Some),
+            Cell::Real(number) => whole(*number).ok_or_else(not_a_number).map(Some),
             Cell::Text(text) => match text.trim().parse() {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => text.trim().parse().ok().and_then(whole).ok_or_else(odd).map(Some),
+                Err(_) => text
+                    .trim()
+                    .parse()
+                    .ok()
+                    .and_then(whole)
+                    .ok_or_else(not_a_number)
+                    .map(Some),
             },
-            Cell::Blob(_) => Err(odd()),
+            Cell::Blob(_) => Err(not_a_number()),
         }
     }
 

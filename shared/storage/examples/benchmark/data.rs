@@ -103,7 +103,7 @@ pub(crate) fn touch(c: &Connection, users: u64, n: u64) -> rusqlite::Result<usiz
 }
 
 /// Reads a user and its sets.
-pub(crate) fn look(c: &Connection, users: u64, n: u64) -> Result<usize, Error> {
+pub(crate) fn read_user(c: &Connection, users: u64, n: u64) -> Result<usize, Error> {
     let id = row(users, n);
     let mut user = c.prepare_cached("SELECT length(data) FROM user WHERE id = ?1")?;
     let bytes: i64 = user.query_row([id], |row| row.get(0))?;

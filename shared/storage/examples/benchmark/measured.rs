@@ -29,8 +29,8 @@ impl Measured {
         }
     }
 
-    /// Returns the numbers of calls and of sent bytes so far.
-    pub(crate) fn so_far(&self) -> (u64, u64) {
+    /// Returns the numbers of calls and of sent bytes since the start.
+    pub(crate) fn totals(&self) -> (u64, u64) {
         (self.calls.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
     }
 
@@ -83,7 +83,7 @@ impl Stopwatch {
         }
     }
 
-    /// Milliseconds.
+    /// The time since the start, in milliseconds.
     pub(crate) fn ms(&self) -> f64 {
         self.clock.monotonic_us() as f64 / 1_000.0
     }

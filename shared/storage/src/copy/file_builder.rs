@@ -257,13 +257,13 @@ mod tests {
                 }
             }
             let sum = builder.finish().unwrap();
-            let wanted = in_order(&pieces);
+            let expected = in_order(&pieces);
             let (_, file) = builder.into_parts();
-            let mut bytes = vec![1; wanted.len()];
+            let mut bytes = vec![1; expected.len()];
             file.read_at_or_zeros(&mut bytes, 0).unwrap();
-            prop_assert_eq!(file.len().unwrap(), wanted.len() as u64);
-            prop_assert!(bytes == wanted);
-            let pages = (1..).zip(wanted.chunks_exact(SIZE));
+            prop_assert_eq!(file.len().unwrap(), expected.len() as u64);
+            prop_assert!(bytes == expected);
+            let pages = (1..).zip(expected.chunks_exact(SIZE));
             prop_assert_eq!(sum, pages.fold(0, |sum, (number, page)| sum ^ checksum::page_hash(512, number, page)));
         }
     }

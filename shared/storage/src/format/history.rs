@@ -198,12 +198,12 @@ mod tests {
             .iter()
             .map(|it| (it.seq, it.stamp.at_ms, it.stamp.schema, &it.delta));
         let deltas = [delta(3, 40), delta(4, 40), delta(5, 40)];
-        let wanted = [
+        let expected = [
             (3, 3_000, 7, &deltas[0]),
             (4, 4_000, 7, &deltas[1]),
             (5, 5_000, 7, &deltas[2]),
         ];
-        assert!(seen.eq(wanted));
+        assert!(seen.eq(expected));
     }
 
     #[test]

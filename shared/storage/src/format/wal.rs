@@ -246,14 +246,14 @@ mod tests {
             }
             let delta = read(&logged.log());
             let patched = delta.as_ref().map(|delta| logged.patched(delta));
-            let wanted = logged.checkpointed();
+            let expected = logged.checkpointed();
             match patched {
                 Some(_builder) => {
                     let path = logged.folder.path().join("patched");
-                    prop_assert!(fs::read(&path).unwrap() == wanted, "{page_size} {auto_vacuum} {sql:?}");
+                    prop_assert!(fs::read(&path).unwrap() == expected, "{page_size} {auto_vacuum} {sql:?}");
                     prop_assert_eq!(integrity(&path), "ok");
                 }
-                None => prop_assert!(logged.before == wanted),
+                None => prop_assert!(logged.before == expected),
             }
         }
 
@@ -276,14 +276,14 @@ mod tests {
             let log = logged.log();
             prop_assume!(!log.is_empty());
             let at = at.index(log.len());
-            let wanted = |end: usize| {
+            let expected = |end: usize| {
                 let whole = prefixes.iter().rev().find(|(bytes, _)| *bytes <= end);
                 whole.and_then(|(_, delta)| delta.clone())
             };
-            prop_assert_eq!(read(&log.slice(..at)), wanted(at), "cut");
+            prop_assert_eq!(read(&log.slice(..at)), expected(at), "cut");
             let mut damaged = log.to_vec();
             damaged[at] ^= 1 << bit;
-            prop_assert_eq!(read(&damaged.into()), wanted(at), "damaged");
+            prop_assert_eq!(read(&damaged.into()), expected(at), "damaged");
         }
 
         #[test]

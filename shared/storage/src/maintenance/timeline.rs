@@ -288,7 +288,7 @@ mod tests {
         Version { epoch, seq }
     }
 
-    fn shown(timeline: &Timeline) -> String {
+    fn format_ranges(timeline: &Timeline) -> String {
         let ranges = timeline.ranges().into_iter();
         let ranges = ranges.map(|range| format!("{}..{}", range.first.version, range.last.version));
         ranges.collect::<Vec<_>>().join(" ")
@@ -307,7 +307,7 @@ mod tests {
             vec![head(None, 1, &[20, 21, 22]), head(Some("trash/A"), 1, &[0, 10])],
             vec![history(1, 10, 15), history(1, 0, 10), history(1, 15, 20)],
         );
-        assert_eq!(shown(&timeline), "1-1..1-22");
+        assert_eq!(format_ranges(&timeline), "1-1..1-22");
         assert_eq!(route(&timeline, version(1, 22)), (None, 22, vec![]));
         assert_eq!(route(&timeline, version(1, 17)), (Some("trash/A"), 10, vec![15, 20]));
         assert_eq!(route(&timeline, version(1, 4)), (Some("trash/A"), 0, vec![10]));
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn merged_states_without_history_are_a_gap() {
         let timeline = Timeline::new(vec![head(None, 1, &[0, 10, 20, 21])], vec![history(1, 10, 15)]);
-        assert_eq!(shown(&timeline), "1-10..1-15 1-20..1-21");
+        assert_eq!(format_ranges(&timeline), "1-10..1-15 1-20..1-21");
         let state = |seq: u64| DatedVersion {
             version: version(1, seq),
             at_ms: Some(seq * 1_000),
@@ -377,7 +377,7 @@ mod tests {
         });
         let old = head(Some("trash/A"), 1, &[0, 5, 15]);
         let timeline = Timeline::new(vec![restored, old], vec![history(1, 5, 15), history(2, 5, 12)]);
-        assert_eq!(shown(&timeline), "1-5..1-15 2-8..2-12");
+        assert_eq!(format_ranges(&timeline), "1-5..1-15 2-8..2-12");
         assert_eq!(timeline.ranges()[1].first.at_ms, Some(15_500));
         let why = timeline.routes(version(2, 7)).err();
         assert_eq!(why, Some(NotRestorable::Unknown(version(2, 7))));

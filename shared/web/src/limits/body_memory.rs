@@ -77,11 +77,11 @@ impl BodyMemory {
     /// # Errors
     /// 429 if the share is used up; 503 if the pool is used up.
     pub(crate) async fn reserve(&self, peer: BodyPeer, bytes: usize) -> Result<BodyReservation> {
-        let wanted = pieces_of(bytes)?;
+        let requested = pieces_of(bytes)?;
         let deadline = Instant::now() + Duration::from_secs(RESERVATION_WAIT_S);
-        let share = timeout_at(deadline, self.share(peer).acquire_many_owned(wanted));
+        let share = timeout_at(deadline, self.share(peer).acquire_many_owned(requested));
         let share = share.await.map_err(|_| Error::too_many(TOO_MANY, RESERVATION_WAIT_S))?;
-        let pool = timeout_at(deadline, Arc::clone(&self.pool).acquire_many_owned(wanted));
+        let pool = timeout_at(deadline, Arc::clone(&self.pool).acquire_many_owned(requested));
         let pool = pool.await.map_err(|_| Error::busy(RESERVATION_WAIT_S))?;
         Ok(BodyReservation {
             _share: share.map_err(Error::internal)?,
@@ -94,10 +94,10 @@ impl BodyMemory {
     /// # Errors
     /// 429 if the share is used up; 503 if the pool is used up.
     pub(crate) fn try_reserve(&self, peer: BodyPeer, bytes: usize) -> Result<BodyReservation> {
-        let wanted = pieces_of(bytes)?;
-        let share = self.share(peer).try_acquire_many_owned(wanted);
+        let requested = pieces_of(bytes)?;
+        let share = self.share(peer).try_acquire_many_owned(requested);
         let share = share.map_err(|_| Error::too_many(TOO_MANY, RESERVATION_WAIT_S))?;
-        let pool = Arc::clone(&self.pool).try_acquire_many_owned(wanted);
+        let pool = Arc::clone(&self.pool).try_acquire_many_owned(requested);
         let pool = pool.map_err(|_| Error::busy(RESERVATION_WAIT_S))?;
         Ok(BodyReservation {
             _share: share,
