@@ -71,7 +71,7 @@ fn exit_code_reports_the_result_of_a_lookup() {
         (all, "nobody's", 5, "the set does not exist"),
         ("", &installation.whole, 5, "the set does not exist"),
         ("", "Whole", 1, "set BESPOKE_KEY"),
-        ("nonsense", "Whole", 1, "is no <key>:<secret>"),
+        ("nonsense", "Whole", 1, "is not of the form <key>:<secret>"),
     ] {
         let output = lookup(&installation, &url, key, &[set]);
         assert!(output.errors.contains(words), "{words} in {}", output.errors);

@@ -1,5 +1,5 @@
-//! Prepares API calls to any installation, authenticated with an API key: the base URL, `Authorization`, and the HTTP
-//! client.
+//! Prepares API calls to any installation, authenticated with an API key: the base URL ([`base_url`]),
+//! `Authorization` ([`authorization`]), and the HTTP client ([`agent`]).
 
 use std::sync::Arc;
 use std::time::Duration;

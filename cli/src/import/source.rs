@@ -59,7 +59,7 @@ impl Source {
             let beside = beside(path, suffix);
             if fs::metadata(&beside).is_ok_and(|data| data.len() > 0) {
                 bail!(
-                    "{} holds {what} not yet in {shown}. Stop FreeSewing's backend, then run `sqlite3 {shown} 'PRAGMA \
+                    "{} holds {what} not yet in {shown}: stop the original backend, then run `sqlite3 {shown} 'PRAGMA \
                      journal_mode = DELETE'`",
                     beside.display()
                 );
@@ -235,7 +235,8 @@ fn expected_bytes(header: &[u8]) -> Option<u64> {
     let change_counter = number(24);
     let page_count = number(28);
     let page_count_valid_for = number(92);
-    // Old versions of SQLite update the change counter, but neither the page count nor the change counter for which the page count is valid.
+    // Old versions of SQLite update the change counter, but neither the page count nor the change counter for which the
+    // page count is valid.
     (change_counter == page_count_valid_for).then(|| page_bytes * u64::from(page_count))
 }
 

@@ -1,5 +1,5 @@
-//! [`PasswordHasher`]: hashes and verifies passwords with argon2id in PHC format. Imported hashes of the original backend are verified
-//! until their next use.
+//! [`PasswordHasher`]: hashes and verifies passwords with argon2id in PHC format ([`PasswordSettings`]). Imported hashes of the original
+//! backend are verified until their next use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! [`Tokens`]: issues and verifies JSON Web Tokens with the claims that existing clients read. Only HS256 is accepted.
+//! [`Tokens`]: issues and verifies JSON Web Tokens with the [`Claims`] that existing clients read. [`Grant`] is the reason for issuing a
+//! token. Only HS256 is accepted.
 
 mod hs256;
 

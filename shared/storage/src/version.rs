@@ -1,4 +1,4 @@
-//! [`Version`] of the database.
+//! [`Version`] of the database, [`DatedVersion`] with the time of its commit, and [`VersionRange`].
 
 use std::fmt;
 use std::str::FromStr;

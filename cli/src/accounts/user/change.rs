@@ -1,5 +1,5 @@
-//! The commands of `bespoke user` that change an account: role, block, password, second factor, removal. Each inserts
-//! an audit entry with the actor 0, which is not an account.
+//! The commands of `bespoke user` that change an account: [`role`], [`block`], [`unblock`], [`password`],
+//! [`mfa_off`], [`sign_out`] and [`remove`]. Each inserts an audit entry with the actor 0, which is not an account.
 
 use anyhow::{Result, ensure};
 use bespoke_core::entity::user::{Status, User};

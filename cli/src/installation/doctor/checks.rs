@@ -1,4 +1,5 @@
-//! The checks of `bespoke doctor`.
+//! The checks of `bespoke doctor`: of the configuration ([`configuration`]), and of the installation
+//! ([`installation`]).
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! [`Bookmark`]: a link that a user has saved, with its kind and title.
+//! [`Bookmark`]: a link that a user has saved, with its kind and title. [`is_link`] checks its target.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! [`Confirmation`]: a pending action that the owner of an account confirms with a link from a mail.
+//! [`Confirmation`]: a pending action that the owner of an account confirms with a link from a mail, and its [`ConfirmationKind`].
 
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;

@@ -1,4 +1,5 @@
-//! Sign-in with an OAuth provider: [`OauthState`] is stored until the provider redirects the browser back.
+//! Sign-in with an OAuth [`Provider`]: [`OauthState`] is stored until the provider redirects the browser back, and [`OauthIdentity`]
+//! until the second factor is checked.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

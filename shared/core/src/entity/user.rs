@@ -1,4 +1,5 @@
-//! [`User`]: a stored account, its consent and status, and the rule that decides whether it can be used.
+//! [`User`]: a stored account. [`AccountStatus`] is the part with [`Consent`] and [`Status`] that decides whether the account can be
+//! used.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -1,5 +1,5 @@
-//! [`check`]: warnings about implausible measurements of a body. They are advice and never reject a set, because bodies differ, and dolls
-//! and giants are official models, too.
+//! [`check`]: returns a [`Warning`] for each group of implausible measurements of a body. Warnings never reject a set, because bodies
+//! differ, and dolls and giants are official models, too.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! Repository of confirmations: pending sign-ups, changes of e-mail addresses, and sign-in links.
+//! Repository of confirmations (pending sign-ups, changes of e-mail addresses, and sign-in links): insertion, lookups by UUID and
+//! account, and deletion by kind.
 
 use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
 use rusqlite::named_params;

@@ -1,4 +1,5 @@
-//! Repository of sign-ins in progress at OAuth providers. Each can be completed once.
+//! Repository of sign-ins in progress at OAuth providers: [`insert`], [`claim`], [`remember`] the identity, and [`delete`]. Each can be
+//! completed once.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::oauth::{LIFE_MS, OauthIdentity, OauthState, Provider};

@@ -1,5 +1,5 @@
-//! Restores the rows of a database copy into a new installation, table by table, in any number of commits. Each commit
-//! records its progress, so that an interrupted restore can continue.
+//! Restores the rows of a database copy ([`Rows`]) into a new installation, table by table, in any number of commits ([`begin`],
+//! [`store`], [`finish`]). Each commit records its progress, so that an interrupted restore can continue.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};

@@ -1,4 +1,4 @@
-//! Repository of bookmarks.
+//! Repository of bookmarks: insertion, lookup by id, lists of an account, update and deletion.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::{Bookmark, BookmarkContent};

@@ -1,4 +1,4 @@
-//! Repository of curated sets.
+//! Repository of curated sets: insertion, lookup by id, the list by height, update and deletion.
 
 use bespoke_core::entity::curated_set::{CuratedSet, CuratedSetContent};
 use bespoke_core::entity::texts::Texts;

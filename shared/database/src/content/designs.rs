@@ -1,5 +1,5 @@
-//! Repository of designs and the measurements that they need. The rows come from the operator; if there are none, the built-in designs
-//! apply.
+//! Repository of designs and the measurements that they need: [`all`], [`by_name`] and [`replace`]. The rows come from the operator; if
+//! there are none, the built-in designs apply.
 
 use std::sync::Arc;
 

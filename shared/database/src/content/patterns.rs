@@ -1,4 +1,4 @@
-//! Repository of patterns.
+//! Repository of patterns: insertion, lookup by id, lists of an account, update, image and deletion.
 
 use bespoke_core::entity::pattern::{Pattern, PatternContent};
 use bespoke_core::{EntityId, Timestamp};

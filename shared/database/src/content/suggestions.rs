@@ -1,4 +1,4 @@
-//! Repository of suggestions to curators.
+//! Repository of suggestions to curators: insertion, lookup by UUID, lists by kind or account, and deletion.
 
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use rusqlite::named_params;

@@ -1,5 +1,5 @@
-//! Repository of the outbox: mails to be delivered. A row is written in the commit of the event that it reports, and is deleted after the
-//! delivery.
+//! Repository of the outbox: mails to be delivered. [`insert`] writes a row in the commit of the event that it reports, [`claim`] takes
+//! due mails, and [`delete`] or [`failed`] records the result.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::{LEASE_MS, OutboxMail, PendingMail, Template, wait_after_ms};

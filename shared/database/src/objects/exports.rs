@@ -1,4 +1,4 @@
-//! Repository of the exports of accounts: the names of their files in the bucket.
+//! Repository of the exports of accounts, which are files in the bucket: [`insert`], [`exists`], [`delete`] and [`purge`] of their names.
 
 use bespoke_core::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Repository of the counted calls, per account, API key and day.
+//! Repository of the counted calls per account, API key and day: [`apply`] adds a batch of [`Usage`], [`by_user`] and [`by_caller`] read.
 
 use bespoke_core::Timestamp;
 use rusqlite::{Connection, params};

@@ -1,4 +1,4 @@
-//! Daily quotas of API keys, shared by all processes: [`Reservations`] are the calls that a process may still serve.
+//! Daily quotas of API keys, shared by all processes: `Reservations` are the calls that a process may still serve.
 //!
 //! Processes report the requests that they served in batches, so late (see [`crate::usage`]). This delay does not
 //! matter far below the quota. Near the quota, and always if the quota is small, a process reserves requests in the

@@ -1,4 +1,5 @@
-//! zstd compression with one context per thread, because creating a context costs more than compressing a small input.
+//! zstd compression ([`compress_frames`], [`decompress`]) with one context per thread, because creating a context
+//! costs more than compressing a small input.
 
 use std::cell::{Cell, RefCell};
 use std::io;

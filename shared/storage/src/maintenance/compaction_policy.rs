@@ -1,4 +1,5 @@
-//! Decides when a compaction is worthwhile, and which segments it merges.
+//! Decides when a compaction is worthwhile ([`has_huge_segments`], [`has_large_segments`]), and which segments it
+//! merges ([`mergeable_segments`]).
 
 use crate::commit::placement;
 use crate::format::head::{HeadJson, Segment};

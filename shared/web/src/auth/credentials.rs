@@ -1,4 +1,4 @@
-//! Parses the `Authorization` header: a token (`Bearer`), or an API key with its secret (`Basic`).
+//! Parses the `Authorization` header: a token ([`bearer`]), or an API key with its secret ([`key_credentials`], also as `Basic`).
 
 use base64::Engine;
 use base64::alphabet::STANDARD;

@@ -1,4 +1,4 @@
-//! Counts the calls with an API key against its daily quota.
+//! [`take_call`]: counts a call with an API key against its daily quota.
 
 use bespoke_core::Timestamp;
 use bespoke_database::Db;

@@ -1,4 +1,5 @@
-//! The parsers of request bodies. Each checks its bounds before or while it parses, so that time and memory grow linearly with the body.
+//! The parsers of request bodies ([`Format`]) and their decompression ([`Encoding`]). Each checks its bounds before or while it parses,
+//! so that time and memory grow linearly with the body.
 
 use std::cell::Cell;
 use std::io::Read;

@@ -1,4 +1,5 @@
-//! Cross-origin requests (CORS): all origins are allowed, unless a setting lists the allowed ones.
+//! Cross-origin requests (CORS): the [`Headers`] of responses, and responses to a [`preflight`]. All origins are allowed, unless a
+//! setting lists the allowed ones.
 
 use axum::body::Body;
 use axum::response::Response;

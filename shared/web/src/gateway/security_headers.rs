@@ -1,4 +1,4 @@
-//! Adds the security headers, and the default `Cache-Control`, to responses.
+//! [`apply`]: adds the security headers, and the default `Cache-Control`, to responses.
 
 use axum::response::Response;
 use http::header::{self, Entry, HeaderName};

@@ -1,4 +1,4 @@
-//! Delivers the mails in the outbox.
+//! Methods of [`Context`] and [`Session`] that create mails for the outbox, and that deliver the mails in it.
 
 use std::sync::PoisonError;
 

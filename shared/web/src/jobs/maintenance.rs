@@ -1,4 +1,4 @@
-//! Maintenance tasks. The `maintenance` function runs them on Lambda; `bespoke serve` runs them on a timer.
+//! [`Task`]: a maintenance task. The `maintenance` function runs the tasks on Lambda; `bespoke serve` runs them on a timer.
 
 use std::fmt;
 

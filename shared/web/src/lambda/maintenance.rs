@@ -1,4 +1,4 @@
-//! Handles events that are not requests: schedules of maintenance, and steps of a deployment.
+//! [`work`]: handles events that are not requests: schedules of maintenance, and steps of a deployment.
 
 use lambda_http::Error;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! Converts events of the API gateway to requests, with the path and query that the client sent, and adapts responses to the API gateway.
+//! [`prepare`]: converts events of the API gateway to requests, with the path and query that the client sent. [`answer`] adapts responses
+//! to the API gateway.
 
 use std::convert::Infallible;
 

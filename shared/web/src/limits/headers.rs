@@ -1,4 +1,4 @@
-//! The response headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+//! [`LimitState`]: writes the response headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
 
 use bespoke_core::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -1,4 +1,4 @@
-//! Rate limits by [`RateSubject`]: token buckets in this process for client networks, API keys and accounts.
+//! [`Limits`]: rate limits by [`RateSubject`], with token buckets in this process for client networks, API keys and accounts.
 
 use std::hash::Hash;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Exports: files in the bucket with all data of an account, behind signed links.
+//! [`ExportName`]: the name of an export, which is a file in the bucket with all data of an account, behind a signed link.
 
 use bespoke_database::{Freshness, exports};
 use bespoke_storage::{Fetched, PutCondition};

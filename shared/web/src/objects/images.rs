@@ -1,4 +1,5 @@
-//! Images of records: takes them from requests, stores them, and links to them. If an image fails, its record is stored without it.
+//! Methods of [`Context`] and [`Session`] for the images of records: take them from requests, store them, and link to them. If an image
+//! fails, its record is stored without it.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::image::ImageId;

@@ -1,4 +1,5 @@
-//! Images of pages of the website: finds the pages that refer to them, and deletes images without a page.
+//! Methods of [`Session`] for the images of pages of the website: find the pages that refer to an image, and delete images without a
+//! page.
 
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::page_images::{self, PageImage, PageName};

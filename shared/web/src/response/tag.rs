@@ -1,4 +1,4 @@
-//! The opaque value of an ETag.
+//! [`tag_of`]: computes the opaque value of an ETag.
 
 use xxhash_rust::xxh3::xxh3_128;
 

@@ -1,4 +1,4 @@
-//! [`UsageReport`]: usage counters by day in a response.
+//! [`UsageReport`]: usage counters by day ([`UsageOfDay`]) in a response. [`Days`] selects the days.
 
 use std::collections::BTreeMap;
 
