@@ -1,5 +1,4 @@
-//! The clients that are generated from the OpenAPI description: the generators report no warnings, and the clients do
-//! the main job.
+//! Tests of the clients that are generated from the OpenAPI description: the generators report no warnings, and the clients work.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -54,10 +53,10 @@ fn run(command: &mut Command, folder: &Path) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}: run make check (or ci/install)"));
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).trim().to_owned();
-    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
-    said
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    assert!(output.status.success(), "{command:?}: {}\n{text}", output.status);
+    text
 }
 
 /// Runs the main job against a server of its own.
@@ -92,10 +91,10 @@ fn build_client(folder: &Path) -> PathBuf {
     fs::create_dir_all(&client).unwrap();
     let schema = client.join("schema.ts");
     let mut generate = node_tool("openapi-typescript");
-    let said = run(generate.arg("openapi.json").arg("--output").arg(&schema), folder);
+    let output = run(generate.arg("openapi.json").arg("--output").arg(&schema), folder);
     let unexpected = |line: &&str| !line.starts_with("✨ openapi-typescript ") && !line.starts_with("🚀 openapi.json ");
-    let unexpected: Vec<_> = said.lines().filter(unexpected).collect();
-    assert!(unexpected.is_empty(), "the generator printed warnings: {said}");
+    let unexpected: Vec<_> = output.lines().filter(unexpected).collect();
+    assert!(unexpected.is_empty(), "the generator printed warnings: {output}");
     for file in ["client.ts", "main_job.ts", "package.json", "tsconfig.json"] {
         fs::copy(source.join(file), client.join(file)).unwrap();
     }
@@ -151,17 +150,21 @@ fn clients_of_other_generators_do_the_main_job() {
 }
 
 /// The result of the example runner for a set: exit code, complete output, SVG.
-fn draft(folder: &Path, at: &Installation, key: &str, set: &str) -> (i32, String, String) {
+fn draft(folder: &Path, installation: &Installation, key: &str, set: &str) -> (i32, String, String) {
     let file = folder.join("aaron.svg");
     let mut runner = Command::new("node");
     let runner = runner
         .current_dir(folder.join("examples/runner"))
         .env("BESPOKE_KEY", key);
-    let output = runner.args(["draft.mjs", &at.url(), set]).arg(&file).output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let output = runner
+        .args(["draft.mjs", &installation.url(), set])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     let svg = fs::read_to_string(&file).unwrap_or_default();
     let _ = fs::remove_file(file);
-    (output.status.code().unwrap(), said, svg)
+    (output.status.code().unwrap(), text, svg)
 }
 
 #[test]
@@ -179,11 +182,11 @@ fn runner_drafts_complete_sets_only() {
         runner.join("node_modules"),
     )
     .unwrap();
-    let at = Installation::new();
-    let [all, one] = &at.keys;
+    let installation = Installation::new();
+    let [all, one] = &installation.keys;
 
-    let (code, said, svg) = draft(folder, &at, one, &at.whole);
-    assert_eq!(code, 0, "{said}");
+    let (code, output, svg) = draft(folder, &installation, one, &installation.whole);
+    assert_eq!(code, 0, "{output}");
     let front = svg
         .split("<!-- Start of group #fs-stack-aaron.front-part-aaron.front -->")
         .nth(1)
@@ -204,14 +207,14 @@ fn runner_drafts_complete_sets_only() {
         assert!(svg.contains(&format!("part-aaron.{part}\"")), "no {part}");
     }
 
-    let (code, said, svg) = draft(folder, &at, all, &at.half);
+    let (code, output, svg) = draft(folder, &installation, all, &installation.half);
     assert_eq!(
-        (code, said.as_str(), svg.as_str()),
+        (code, output.as_str(), svg.as_str()),
         (3, "Half is incomplete, missing: hips\n", "")
     );
-    let (code, said, svg) = draft(folder, &at, one, &at.half);
+    let (code, output, svg) = draft(folder, &installation, one, &installation.half);
     assert_eq!(
-        (code, said.as_str(), svg.as_str()),
+        (code, output.as_str(), svg.as_str()),
         (1, "the lookup is refused: 403 insufficientScope\n", "")
     );
 }
@@ -221,7 +224,7 @@ fn generated_python_client_does_the_main_job() {
     let folder = described();
     let folder = folder.path();
     let programs = Path::new(PYTHON);
-    let said = run(
+    let output = run(
         python()
             .args([
                 "-m",
@@ -235,7 +238,7 @@ fn generated_python_client_does_the_main_job() {
             .arg(programs.join("config.yaml")),
         folder,
     );
-    assert_eq!(said, "Generating bespoke_client");
+    assert_eq!(output, "Generating bespoke_client");
     // All modules; warnings of Python itself are errors.
     let import_all = "import bespoke_client, importlib, pkgutil
 for module in pkgutil.walk_packages(bespoke_client.__path__, 'bespoke_client.'):

@@ -1,4 +1,4 @@
-//! The command `bespoke`, run as processes.
+//! Tests of the command `bespoke`, run as processes.
 
 use std::process::Stdio;
 
@@ -130,17 +130,17 @@ fn stored_files_are_private_to_their_owner() {
     let server = Server::start(&data);
     let body = json!({ "email": "jane@example.com", "language": "en" });
     assert_eq!(server.call("POST", "/signup", "", &body).0, 201);
-    let mut waiting = vec![data];
-    let mut seen = 0;
-    while let Some(path) = waiting.pop() {
+    let mut pending = vec![data];
+    let mut checked = 0;
+    while let Some(path) = pending.pop() {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}", path.display());
-        seen += 1;
+        checked += 1;
         if path.is_dir() {
-            waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            pending.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
         }
     }
-    assert!(seen > 8, "{seen} files and folders");
+    assert!(checked > 8, "{checked} files and folders");
 }
 
 #[test]
@@ -219,10 +219,10 @@ fn environment_overrides_settings_of_a_file() {
 #[test]
 fn account_made_by_the_operator_signs_in() {
     let folder = tempdir().unwrap();
-    let create = |email: &str, more: &[&str]| {
+    let create = |email: &str, options: &[&str]| {
         let output = bespoke(folder.path())
             .args(["user", "create", email])
-            .args(more)
+            .args(options)
             .output()
             .unwrap();
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
@@ -315,9 +315,9 @@ fn origin_secret_is_sent_to_this_machine_only() {
 fn health_check_fails_without_a_response() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let closes = std::thread::spawn(move || drop(listener.accept()));
+    let closing = std::thread::spawn(move || drop(listener.accept()));
     let (success, output, errors) = run(&["health"], &[("BACKEND_PORT", &port)]);
-    closes.join().unwrap();
+    closing.join().unwrap();
     assert!(!success && output.is_empty(), "{output}");
     assert!(
         errors.contains("bespoke: no response from http://127.0.0.1:"),

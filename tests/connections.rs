@@ -1,4 +1,4 @@
-//! Connections of `bespoke serve` from the view of a TCP client: refusals before the body is read, pipelined requests, and bytes
+//! Tests of connections of `bespoke serve` from the view of a TCP client: refusals before the body is read, pipelined requests, and bytes
 //! that are not HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +13,7 @@ use tempfile::tempdir;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-/// The longest wait of a client, in seconds. It is reached only if the server fails.
+/// Maximum wait of a client, in seconds. It is reached only if the server fails.
 const CLIENT_LIMIT_S: u64 = 60;
 /// Number of repetitions of a refusal that was lost occasionally.
 const REPEATS: usize = 10;

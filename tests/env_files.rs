@@ -1,4 +1,4 @@
-//! `.env` files mean the same to this server and to the npm package dotenv 16, which the original backend uses.
+//! Test that `.env` files mean the same to this server and to the npm package dotenv 16, which the original backend uses.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::programs::{ROOT, run_with_input};
 
-/// Random files that both parsers read.
+/// The number of random files that both parsers read.
 const RANDOM_FILES: usize = 20_000;
 
 /// A piece of a random file.

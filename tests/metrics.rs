@@ -1,4 +1,4 @@
-//! `GET /metrics` under `bespoke serve`: its content, that only loopback clients get it, and how to turn it off.
+//! Tests of `GET /metrics` under `bespoke serve`: its content, that only loopback clients get it, and how to turn it off.
 
 use bespoke_tests::support::Server;
 use serde_json::Value;

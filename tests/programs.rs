@@ -1,4 +1,4 @@
-//! Programs in other languages that read the documents of a test.
+//! [`run_with_input`]: runs programs in other languages, which read the documents of a test.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

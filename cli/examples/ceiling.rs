@@ -1,4 +1,5 @@
-//! Baselines for `bench/run`: a bare axum route, and plain SQLite behind one.
+//! Upper limits of the results of `bench/run`: an HTTP server with a bare axum route, and with routes that read and write a plain SQLite
+//! database.
 //!
 //! `ceiling <folder>` listens on a free loopback port, prints the port, and runs until it is killed.
 
@@ -13,7 +14,7 @@ use axum::routing::{get, post};
 use rusqlite::Connection;
 use tokio::net::TcpListener;
 
-/// The same allocator as in the command.
+/// The same allocator as in `bespoke`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -25,7 +26,7 @@ const ROWS: i64 = 10_000;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
-    let connection = Arc::new(Mutex::new(table(Path::new(&folder))?));
+    let connection = Arc::new(Mutex::new(create_database(Path::new(&folder))?));
     let (reader, writer) = (Arc::clone(&connection), connection);
     let body = format!("{{\"text\":\"{}\"}}", "x".repeat(BODY_BYTES as usize));
     let router = Router::new()
@@ -51,14 +52,15 @@ fn json(body: String) -> Response {
     ([(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }
 
-/// A database as durable as that of the API: a commit is on the disk before the response is sent.
-fn table(folder: &Path) -> rusqlite::Result<Connection> {
+/// Creates a database with [`ROWS`] rows. It is as durable as that of the API: a commit is on the disk before the response is sent.
+fn create_database(folder: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(folder.join("plain.sqlite"))?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE sets (id INTEGER PRIMARY KEY, text TEXT);",
     )?;
     let fill = "INSERT INTO sets (text) WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
         SELECT hex(zeroblob(?2)) FROM numbers";
+    // `hex` returns two characters for each byte.
     connection.execute(fill, (ROWS, BODY_BYTES / 2))?;
     Ok(connection)
 }

@@ -1,5 +1,5 @@
-//! AWS settings and credentials for operators who run commands on their own machine. In addition to the environment
-//! variables, they come from profile files, single sign-on, and the roles of machines.
+//! Completes the AWS settings and credentials for operators who run commands on their own machine: in addition to the
+//! environment variables, it uses profile files, single sign-on, and the roles of machines.
 
 use std::time::Duration;
 
@@ -28,12 +28,12 @@ struct MachineSettings {
 }
 
 impl MachineSettings {
-    async fn look() -> Self {
+    async fn read() -> Self {
         // The default chain of the SDK would also query the metadata service of EC2, and wait for its timeout on other
         // machines.
         let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
         let region = chain.or_else(ProfileFileRegionProvider::new()).region().await;
-        let found = aws_config::defaults(BehaviorVersion::latest())
+        let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(
                 Duration::from_millis(CONNECT_TIMEOUT_MS),
                 Duration::from_millis(RESPONSE_TIMEOUT_MS),
@@ -43,8 +43,8 @@ impl MachineSettings {
             .await;
         Self {
             region,
-            endpoint: found.endpoint_url().map(str::to_owned),
-            access: found.credentials_provider(),
+            endpoint: config.endpoint_url().map(str::to_owned),
+            access: config.credentials_provider(),
         }
     }
 
@@ -66,11 +66,11 @@ pub(crate) async fn fill_in_missing_settings(config: &mut Config) {
     if ses.is_none() && !matches!(config.store, Place::S3 { .. }) {
         return;
     }
-    let found = MachineSettings::look().await;
-    found.fill_in_missing(&mut config.aws);
+    let machine = MachineSettings::read().await;
+    machine.fill_in_missing(&mut config.aws);
     if let Some(ses) = ses {
-        ses.endpoint = ses.endpoint.take().or_else(|| found.endpoint.clone());
-        ses.access = found.access;
+        ses.endpoint = ses.endpoint.take().or_else(|| machine.endpoint.clone());
+        ses.access = machine.access;
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn fill_in_missing_settings(config: &mut Config) {
 /// [`ConfigError`] if the secret cannot be read.
 pub(crate) async fn read_passphrase_secret(environment: &mut Environment, now: Timestamp) -> Result<(), ConfigError> {
     if let Some(mut secret) = environment.key_secret()? {
-        MachineSettings::look().await.fill_in_missing(&mut secret.aws);
+        MachineSettings::read().await.fill_in_missing(&mut secret.aws);
         environment.set_keys(&secret.read(now).await?);
     }
     Ok(())

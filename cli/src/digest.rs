@@ -1,4 +1,4 @@
-//! Checksums of files.
+//! [`sha256`]: computes the checksum of a file.
 
 use std::fs::File;
 use std::io::Read;

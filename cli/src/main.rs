@@ -1,4 +1,4 @@
-//! The command `bespoke`.
+//! The command `bespoke`: parses the arguments, and runs a subcommand.
 //!
 //! **Purpose.** Commands for operators: run, test and maintain an installation.
 //!
@@ -33,8 +33,8 @@ use client::{health, import_account, lookup};
 use development::{bench_original, bench_seed, demo, invoke, simulate};
 use installation::{designs, doctor, rotate_keys, stats};
 
-/// glibc's allocator gives each thread an arena that keeps freed memory. Because batches and blocking work run on many
-/// threads, an import with it takes three times the memory, which grows over time.
+/// Replaces glibc's allocator, which gives each thread an arena that keeps freed memory. Because batches and blocking
+/// work run on many threads, an import with glibc's allocator takes three times the memory, which grows over time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,5 @@
-//! Output and exit codes of the commands.
+//! Prints the results of commands, as lines ([`say`]) or as JSON ([`print()`]), and returns their exit codes
+//! ([`exit_code`]).
 
 use std::fmt;
 use std::io::{ErrorKind, Write as _};

@@ -1,6 +1,6 @@
-//! Start-up of all commands: environment, configuration and database.
+//! Starts commands: reads the environment and the configuration, and opens the database ([`with_context`]).
 //!
-//! An installation is a bucket with a database and its key file, as configured by the environment.
+//! An installation is a bucket with a database, and the key file of that database. The environment configures both.
 
 use std::future::Future;
 use std::path::PathBuf;

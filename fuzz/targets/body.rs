@@ -1,8 +1,10 @@
+//! Fuzz target: bodies of requests to routes that parse JSON or YAML.
+
 #![no_main]
 
 use fuzz::on_stage;
 
-const PLACES: [(&str, &str); 6] = [
+const ROUTES: [(&str, &str); 6] = [
     ("/sets/jwt", "application/json"),
     ("/sets/import/jwt", "application/json"),
     ("/sets/import/jwt", "text/yaml"),
@@ -13,10 +15,10 @@ const PLACES: [(&str, &str); 6] = [
 
 // The first byte selects the route for the other bytes.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let Some((place, body)) = bytes.split_first() else {
+    let Some((selector, body)) = bytes.split_first() else {
         return;
     };
-    let (path, kind) = PLACES[usize::from(*place) % PLACES.len()];
+    let (path, kind) = ROUTES[usize::from(*selector) % ROUTES.len()];
     on_stage(async |stage| {
         let request = stage.app.post(path).jwt(&stage.person.token).body(kind, body);
         Some(request.send().await.status)

@@ -1,3 +1,5 @@
+//! Fuzz target: the header `Authorization`, and the claims of signed tokens.
+
 #![no_main]
 
 use base64::Engine as _;

@@ -1,3 +1,5 @@
+//! Fuzz target: events of an API gateway.
+
 #![no_main]
 
 use base64::Engine as _;

@@ -1,3 +1,5 @@
+//! Fuzz target: the object `head` of the storage engine.
+
 #![no_main]
 
 use bespoke_storage::fuzzing;

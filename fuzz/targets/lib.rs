@@ -1,11 +1,11 @@
-//! A process that serves the complete API, for the targets that send requests.
+//! [`on_stage`]: runs a target on a process that serves the complete API.
 
 use std::cell::RefCell;
 
 use bespoke_tests::support::{App, Person, secrets};
 use tokio::runtime::Runtime;
 
-/// A fresh installation is created after this many requests, so that their data do not fill the memory.
+/// The number of requests after which a fresh installation is created, so that their data do not fill the memory.
 const REQUESTS_EACH: usize = 5_000;
 
 /// An installation with one account.

@@ -1,3 +1,5 @@
+//! Fuzz target: the parsers of untrusted text: YAML, JSON, e-mail addresses, `.env` files, trace headers and networks.
+
 #![no_main]
 
 use bespoke_core::Networks;
@@ -6,7 +8,7 @@ use bespoke_web::fuzzing;
 
 /// YAML events that aliases may repeat, and those of an empty document.
 const FIXED_EVENTS: usize = 10_100;
-/// The longest `tracestate` that is propagated.
+/// Maximum length of a `tracestate` that is propagated, in bytes.
 const MAX_STATE_BYTES: usize = 512;
 
 // The first byte selects the parser for the other bytes.

@@ -1,3 +1,5 @@
+//! Fuzz target: uploaded pictures.
+
 #![no_main]
 
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! Finds the cycles of a graph: its strongly connected components with more than one node.
+//! [`cycles`]: finds the cycles of a graph, which are its strongly connected components with more than one node.
 
 use std::collections::BTreeSet;
 
@@ -23,9 +23,9 @@ pub(super) fn cycles(edges: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
 /// Tarjan's algorithm.
 struct Search<'a> {
     edges: &'a [BTreeSet<usize>],
-    /// Order of the first visits.
+    /// Order of the first visit, by node.
     index: Vec<Option<usize>>,
-    /// The lowest index that can be reached.
+    /// The lowest index of a node that can be reached, by node.
     lowest: Vec<usize>,
     /// Visited nodes whose component is not complete.
     stack: Vec<usize>,

@@ -1,4 +1,4 @@
-//! No import cycle of the workspace has more than three files.
+//! Test that no import cycle of the workspace has more than three files, and that the storage engine imports only lower layers.
 //!
 //! A cycle is a set of files each of which needs all others, so its files can only be understood together. A few files
 //! may form one, for example a type and its error. More than three indicate a missing layer.
@@ -17,7 +17,7 @@ use self::cycles::cycles;
 use self::module_tree::ModuleTree;
 use crate::workspace::targets;
 
-/// The largest cycle that is allowed.
+/// Maximum number of modules in an import cycle.
 const FILES_MAX: usize = 3;
 
 /// The layers of the storage engine from bottom to top, by folders or files of its source.

@@ -1,4 +1,4 @@
-//! The modules of a crate, and the imports between its files.
+//! [`ModuleTree`]: the modules of a crate, and the imports between its files.
 //!
 //! The nodes are files. A file imports another one if it has a `use`, or a path in its code or in a macro, that leads
 //! to an item in the other file. These rules decide where a path leads:
@@ -75,7 +75,7 @@ impl ModuleTree {
         path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
     }
 
-    /// Adds a file and the files of its modules. `folder` is that of its children.
+    /// Adds a file and the files of its modules. `folder` is the folder of its child modules.
     fn read_file(&mut self, path: &Path, module: ModulePath, folder: &Path, parsed: &mut Vec<(ModulePath, Vec<Item>)>) {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -92,7 +92,7 @@ impl ModuleTree {
         parsed: &mut Vec<(ModulePath, Vec<Item>)>,
     ) {
         self.modules.insert(module.clone(), file);
-        let mut rest = Vec::new();
+        let mut own_items = Vec::new();
         for item in items {
             match item {
                 Item::Mod(ItemMod { attrs, .. }) if is_for_tests(&attrs) => {}
@@ -116,10 +116,10 @@ impl ModuleTree {
                         }
                     }
                 }
-                other => rest.push(other),
+                other => own_items.push(other),
             }
         }
-        parsed.push((module, rest));
+        parsed.push((module, own_items));
     }
 
     fn collect_re_exports(&mut self, module: &ModulePath, items: &[Item]) {
@@ -128,7 +128,7 @@ impl ModuleTree {
             if matches!(item.vis, Visibility::Inherited) || is_for_tests(&item.attrs) {
                 continue;
             }
-            for (path, name) in leaves(&item.tree) {
+            for (path, name) in imported_paths(&item.tree) {
                 let path = self.absolute(module, &path);
                 if let (Some(path), Some(name)) = (path, name) {
                     self.re_exports.entry(module.clone()).or_default().insert(name, path);
@@ -218,7 +218,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         let is_re_export = !matches!(item.vis, Visibility::Inherited);
-        for (path, _) in leaves(&item.tree) {
+        for (path, _) in imported_paths(&item.tree) {
             let Some(path) = self.tree.absolute(self.module, &path) else {
                 continue;
             };
@@ -255,11 +255,11 @@ impl<'ast> Visit<'ast> for Collector<'_> {
 }
 
 /// Each imported path of a `use`, and the name that it gets. A glob has no name.
-fn leaves(tree: &UseTree) -> Vec<(Vec<String>, Option<String>)> {
+fn imported_paths(tree: &UseTree) -> Vec<(Vec<String>, Option<String>)> {
     match tree {
         UseTree::Path(path) => {
             let first = path.ident.to_string();
-            let below = leaves(&path.tree).into_iter();
+            let below = imported_paths(&path.tree).into_iter();
             below
                 .map(|(path, name)| ([vec![first.clone()], path].concat(), name))
                 .collect()
@@ -269,13 +269,13 @@ fn leaves(tree: &UseTree) -> Vec<(Vec<String>, Option<String>)> {
         UseTree::Rename(rename) if rename.ident == "self" => vec![(Vec::new(), None)],
         UseTree::Rename(rename) => vec![(vec![rename.ident.to_string()], Some(rename.rename.to_string()))],
         UseTree::Glob(_) => vec![(Vec::new(), None)],
-        UseTree::Group(group) => group.items.iter().flat_map(leaves).collect(),
+        UseTree::Group(group) => group.items.iter().flat_map(imported_paths).collect(),
     }
 }
 
 /// The file of `mod name;` in a module whose children are in `folder`.
 fn file_of_module(attributes: &[Attribute], name: &str, folder: &Path) -> PathBuf {
-    let given = attributes.iter().find_map(|attribute| match &attribute.meta {
+    let explicit_path = attributes.iter().find_map(|attribute| match &attribute.meta {
         syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
             syn::Expr::Lit(syn::ExprLit {
                 lit: syn::Lit::Str(text),
@@ -285,8 +285,8 @@ fn file_of_module(attributes: &[Attribute], name: &str, folder: &Path) -> PathBu
         },
         _ => None,
     });
-    if let Some(given) = given {
-        return folder.join(given);
+    if let Some(explicit_path) = explicit_path {
+        return folder.join(explicit_path);
     }
     let file = folder.join(format!("{name}.rs"));
     if file.is_file() {

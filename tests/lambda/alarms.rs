@@ -1,4 +1,4 @@
-//! The alarms of the template: each fires at the first event, and each metric filter matches the log lines of the functions.
+//! Tests of the alarms of the template: each fires at the first event, and each metric filter matches the log lines of the functions.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ fn matches(pattern: &str, line: &Value) -> bool {
 }
 
 /// The metric filters that match a line, by name.
-fn matching(line: &Value) -> Vec<String> {
+fn matching_filters(line: &Value) -> Vec<String> {
     let template = template();
     let matching = resources(&template, FILTER).into_iter().filter(|(_, filter)| {
         assert_eq!(filter["LogGroupName"], json!({ "Ref": "Logs" }));
@@ -77,7 +77,7 @@ async fn maintenance_with_ses(installation: &Installation, ses: &MockServer) -> 
     installation.function("maintenance", "maintenance", &settings).await
 }
 
-/// The log line after SES has responded like that to the first mail of an installation.
+/// Returns the log line after SES has given this response to the first mail of an installation.
 async fn failed_mail(answer: ResponseTemplate) -> Value {
     let ses = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&ses).await;
@@ -95,7 +95,7 @@ async fn failed_mail(answer: ResponseTemplate) -> Value {
 async fn first_failure_to_deliver_a_mail_is_counted() {
     let line = failed_mail(ResponseTemplate::new(500)).await;
     assert_eq!(line["hopeless"], false);
-    assert_eq!(matching(&line), ["ErrorLines", "FailedMails"]);
+    assert_eq!(matching_filters(&line), ["ErrorLines", "FailedMails"]);
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn abandoned_mail_is_counted() {
         .set_body_json(json!({ "message": "no" }));
     let line = failed_mail(rejected).await;
     assert_eq!(line["hopeless"], true);
-    assert_eq!(matching(&line), ["DeadMails", "ErrorLines", "FailedMails"]);
+    assert_eq!(matching_filters(&line), ["DeadMails", "ErrorLines", "FailedMails"]);
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn failing_bucket_is_counted() {
     installation.break_bucket();
     assert_eq!(read().await, 503);
     let line = line_of(&sets, "request failed");
-    assert_eq!(matching(&line), ["ErrorLines", "StoreErrors"]);
+    assert_eq!(matching_filters(&line), ["ErrorLines", "StoreErrors"]);
 }
 
 #[tokio::test]
@@ -137,12 +137,12 @@ async fn failed_maintenance_task_fails_the_invocation() {
             .filter(|line| line["message"] == "maintenance failed");
         let failed: Vec<_> = failed.collect();
         assert_eq!(failed.len(), number + 1, "{task}");
-        assert_eq!(matching(&failed[number]), ["ErrorLines"], "{task}");
+        assert_eq!(matching_filters(&failed[number]), ["ErrorLines"], "{task}");
     }
     // A failed delivery does not fail the invocation; it is only logged.
     maintenance.invoke(json!({ "tasks": ["mail"] })).await.unwrap();
     let line = line_of(&maintenance, "the outbox cannot be read or written");
-    assert_eq!(matching(&line), ["ErrorLines", "StoreErrors"]);
+    assert_eq!(matching_filters(&line), ["ErrorLines", "StoreErrors"]);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn successful_calls_are_not_counted() {
     let maintenance = installation.function("maintenance", "maintenance", &[]).await;
     maintenance.invoke(json!({})).await.unwrap();
     for line in lines(&sets).into_iter().chain(lines(&maintenance)) {
-        assert!(matching(&line).is_empty(), "{line}");
+        assert!(matching_filters(&line).is_empty(), "{line}");
     }
 }
 
@@ -213,17 +213,17 @@ fn each_alarm_fires_at_the_first_event() {
             }
             None => {
                 assert_eq!(alarm["Namespace"], stack, "{name}");
-                let known = counted.iter().position(|counted| *counted == metric);
-                counted.remove(known.unwrap_or_else(|| panic!("{name}: no filter counts {metric}")));
+                let index = counted.iter().position(|counted| *counted == metric);
+                counted.remove(index.unwrap_or_else(|| panic!("{name}: no filter counts {metric}")));
             }
         }
-        let at = [None, Some(0), Some(1), Some(2)].map(|sum| fires(alarm, sum));
+        let firing = [None, Some(0), Some(1), Some(2)].map(|sum| fires(alarm, sum));
         let expected = if is_heartbeat {
             [true, true, false, false]
         } else {
             [false, false, true, true]
         };
-        assert_eq!(at, expected, "{name}");
+        assert_eq!(firing, expected, "{name}");
         if !is_heartbeat {
             assert_eq!(alarm["EvaluationPeriods"], 1, "{name}");
         }

@@ -1,4 +1,4 @@
-//! The function `all`, which serves the routes of every function. tests/lambda/same_answers.rs compares the responses.
+//! Tests of the function `all`, which serves the routes of every function. tests/lambda/same_answers.rs compares the responses.
 
 use axum::body::Body;
 use bespoke_tests::support::App;

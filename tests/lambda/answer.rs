@@ -1,4 +1,5 @@
-//! A response in one form, whichever host returned it, and the values that may differ between two responses to one request.
+//! [`Answer`]: a response in one form, whichever host returned it. [`Answer::masked`] replaces the values that may differ between two
+//! responses to one request.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -9,7 +10,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 /// Headers of the connection or of the moment. The gateway computes the length of the body itself.
-const OF_THE_CONNECTION: [&str; 3] = ["connection", "content-length", "date"];
+const CONNECTION_HEADERS: [&str; 3] = ["connection", "content-length", "date"];
 
 /// The beginning of the ids of the demonstration, which are always the same.
 const FIXED_IDS: &str = "00000000-0000-4000-8000-";
@@ -24,8 +25,8 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// The decoded body.
-fn unpacked(headers: &BTreeMap<String, String>, body: &[u8]) -> String {
+/// Returns the body as text, decompressed if necessary.
+fn decoded_body(headers: &BTreeMap<String, String>, body: &[u8]) -> String {
     let mut text = String::new();
     if body.is_empty() {
         // A response to HEAD has the headers of the body that it does not contain.
@@ -55,7 +56,7 @@ impl Answer {
             true => STANDARD.decode(body).expect("base64"),
             false => body.into(),
         };
-        let body = unpacked(&headers, &body);
+        let body = decoded_body(&headers, &body);
         // In version 2.0 the gateway ignores these, or converts them to unwanted headers.
         assert_eq!(answer["multiValueHeaders"], serde_json::json!({}));
         assert_eq!(answer["cookies"], serde_json::json!([]));
@@ -91,7 +92,7 @@ impl Answer {
         );
         Self {
             status: status.and_then(|status| status.parse().ok()).expect("a status"),
-            body: unpacked(&headers, &body[HEAD_END.len()..]),
+            body: decoded_body(&headers, &body[HEAD_END.len()..]),
             headers,
         }
     }
@@ -113,7 +114,7 @@ impl Answer {
 
     /// The response with placeholders for values that differ each time: times, ids, secrets, tokens, and ETags of such bodies.
     pub(super) fn masked(mut self) -> Self {
-        for name in OF_THE_CONNECTION {
+        for name in CONNECTION_HEADERS {
             self.headers.remove(name);
         }
         if let Some(id) = self.headers.get_mut("x-request-id") {

@@ -1,4 +1,4 @@
-//! The dashboard of the template shows metrics that exist.
+//! Test that the dashboard of the template shows metrics that exist.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The step of a deployment that migrates the database: CloudFormation sends an event, and gets a report at a URL.
+//! Tests of the step of a deployment that migrates the database: CloudFormation sends an event, and gets a report at a URL.
 
 use serde_json::{Value, json};
 use wiremock::matchers::{any, method, path};
@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::installation::Installation;
 
 /// A server for reports, in place of a signed URL of S3.
-async fn reports() -> MockServer {
+async fn report_server() -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("PUT"))
         .and(path("/report"))
@@ -17,7 +17,7 @@ async fn reports() -> MockServer {
     server
 }
 
-fn step(request_type: &str, server: &MockServer) -> Value {
+fn migration_event(request_type: &str, server: &MockServer) -> Value {
     json!({
         "RequestType": request_type,
         "ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:maintenance",
@@ -31,7 +31,7 @@ fn step(request_type: &str, server: &MockServer) -> Value {
 }
 
 /// The only report that arrived.
-async fn reported(server: &MockServer) -> Value {
+async fn received_report(server: &MockServer) -> Value {
     let requests = server.received_requests().await.expect("requests are recorded");
     let [request] = &requests[..] else {
         panic!("{requests:?}")
@@ -45,10 +45,10 @@ async fn reported(server: &MockServer) -> Value {
 async fn migration_step_reports_success() {
     for function in ["maintenance", "all"] {
         for request_type in ["Create", "Update"] {
-            let (installation, server) = (Installation::empty(), reports().await);
+            let (installation, server) = (Installation::empty(), report_server().await);
             let function = installation.function(function, "new", &[]).await;
-            let done = function.invoke(step(request_type, &server)).await.unwrap();
-            let report = reported(&server).await;
+            let done = function.invoke(migration_event(request_type, &server)).await.unwrap();
+            let report = received_report(&server).await;
             assert_eq!(report["Reason"], done["version"]);
             assert_eq!(
                 report,
@@ -69,12 +69,15 @@ async fn migration_step_reports_success() {
 
 #[tokio::test]
 async fn migration_step_reports_failure_of_the_bucket() {
-    let (installation, server) = (Installation::empty(), reports().await);
+    let (installation, server) = (Installation::empty(), report_server().await);
     let maintenance = installation.function("maintenance", "new", &[]).await;
     maintenance.invoke(json!({ "tasks": [] })).await.unwrap();
     installation.break_bucket();
-    maintenance.invoke(step("Update", &server)).await.unwrap_err();
-    let report = reported(&server).await;
+    maintenance
+        .invoke(migration_event("Update", &server))
+        .await
+        .unwrap_err();
+    let report = received_report(&server).await;
     assert_eq!(report["Status"], "FAILED");
     assert!(
         report["Reason"]
@@ -93,7 +96,10 @@ async fn migration_step_fails_if_its_report_is_refused() {
         .mount(&server)
         .await;
     let maintenance = installation.function("maintenance", "new", &[]).await;
-    let error = maintenance.invoke(step("Create", &server)).await.unwrap_err();
+    let error = maintenance
+        .invoke(migration_event("Create", &server))
+        .await
+        .unwrap_err();
     assert!(format!("{error:?}").contains("403"), "{error:?}");
     assert!(!maintenance.log().contains("X-Amz-Signature"));
 }

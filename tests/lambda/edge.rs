@@ -1,4 +1,4 @@
-//! CloudFront in front of the API, copies of the bucket, and traces. All are off unless a parameter turns them on.
+//! Tests of CloudFront in front of the API, of copies of the bucket, and of traces. All are off unless a parameter turns them on.
 
 use serde_json::{Value, json};
 

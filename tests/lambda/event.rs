@@ -1,4 +1,4 @@
-//! Events: the samples in events/, and those that a test builds.
+//! Events of an API gateway: the samples in events/ ([`SAMPLES`]), and those that a test builds ([`event`]).
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The template after the SAM transform. The real transform runs, because it renames, drops and adds resources.
+//! Tests of the template after the SAM transform. The real transform runs, because it renames, drops and adds resources.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use bespoke_tests::support;
 use serde_json::{Value, json};
 
-use super::template::{ONE, ROOT, Route, SEPARATE, all_functions, entries, routes, select, sent, template};
+use super::template::{ONE, ROOT, Route, SEPARATE, all_functions, entries, example_path, routes, select, template};
 
 /// The template as CloudFormation receives it, with these parameters.
 fn expanded(parameters: &[&str]) -> Value {
@@ -38,11 +38,11 @@ fn target(id: &str) -> Value {
     json!({ "Fn::If": ["ShiftsTraffic", { "Ref": format!("{id}Aliaslive") }, { "Fn::GetAtt": [id, "Arn"] }] })
 }
 
-/// The functions that serve requests, by the condition under which they exist.
-fn answering(template: &Value) -> Vec<(String, String, String)> {
+/// Returns the id, the folder and the condition of each function that serves requests.
+fn request_functions(template: &Value) -> Vec<(String, String, String)> {
     let all = all_functions(template).into_iter();
-    let answering = all.filter(|function| !function.id.ends_with("Maintenance"));
-    answering
+    let request_functions = all.filter(|function| !function.id.ends_with("Maintenance"));
+    request_functions
         .map(|function| {
             (
                 function.id.to_owned(),
@@ -55,7 +55,7 @@ fn answering(template: &Value) -> Vec<(String, String, String)> {
 
 /// The routes of the expanded API, with the folders of their functions.
 fn expanded_routes(expanded: &Value, template: &Value) -> Vec<Route> {
-    let functions = answering(template);
+    let functions = request_functions(template);
     let all = of_kind(expanded, "AWS::ApiGatewayV2::Route").into_iter();
     all.map(|(id, route)| {
         let key = route["Properties"]["RouteKey"].as_str().expect("a key");
@@ -93,7 +93,7 @@ fn transform_keeps_each_route_of_the_template() {
 fn expanded_gateway_routes_each_request_to_its_function() {
     let gateway = expanded_routes(&expanded(&[]), &template());
     for route in support::functions().iter().flat_map(|routes| routes.iter()) {
-        let selected = select(&gateway, route.method.as_str(), &sent(&route.path));
+        let selected = select(&gateway, route.method.as_str(), &example_path(&route.path));
         assert_eq!(
             selected.function, route.function,
             "{} {} by {}",
@@ -106,7 +106,7 @@ fn expanded_gateway_routes_each_request_to_its_function() {
 fn only_this_api_may_invoke_its_functions() {
     let (expanded, template) = (expanded(&[]), template());
     let source = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*";
-    for (id, _, condition) in answering(&template) {
+    for (id, _, condition) in request_functions(&template) {
         let permission = &expanded["Resources"][format!("{id}Permission")];
         assert_eq!(permission["Condition"], condition, "{id}");
         let expected = json!({
@@ -127,14 +127,14 @@ fn only_this_api_may_invoke_its_functions() {
     let of_api = permissions
         .iter()
         .filter(|(_, permission)| permission["Properties"]["Principal"] == "apigateway.amazonaws.com");
-    assert_eq!(of_api.count(), answering(&template).len());
+    assert_eq!(of_api.count(), request_functions(&template).len());
 }
 
 /// The names of the versions of a function.
 fn versions(expanded: &Value, function: &str) -> Vec<String> {
-    let named = |(_, version): &(&String, &Value)| version["Properties"]["FunctionName"]["Ref"] == function;
+    let is_of_function = |(_, version): &(&String, &Value)| version["Properties"]["FunctionName"]["Ref"] == function;
     let versions = of_kind(expanded, "AWS::Lambda::Version").into_iter();
-    versions.filter(named).map(|(id, _)| id.clone()).collect()
+    versions.filter(is_of_function).map(|(id, _)| id.clone()).collect()
 }
 
 const SHIFT: &str = "TrafficShift=Canary10Percent5Minutes";
@@ -142,7 +142,7 @@ const SHIFT: &str = "TrafficShift=Canary10Percent5Minutes";
 #[test]
 fn shifted_traffic_is_rolled_back_on_5xx() {
     let shifted = expanded(&[SHIFT, "Release=r1"]);
-    for (id, _, condition) in answering(&template()) {
+    for (id, _, condition) in request_functions(&template()) {
         let alias = &shifted["Resources"][format!("{id}Aliaslive")];
         let group = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"].as_str();
         let group = &shifted["Resources"][group.expect("a group")];
@@ -171,7 +171,7 @@ fn shifted_traffic_is_rolled_back_on_5xx() {
 #[test]
 fn release_publishes_a_version_of_each_request_function() {
     let [one, same, other] = ["Release=r1", "Release=r1", "Release=r2"].map(|release| expanded(&[SHIFT, release]));
-    for (id, ..) in answering(&template()) {
+    for (id, ..) in request_functions(&template()) {
         assert_eq!(versions(&one, &id), versions(&same, &id), "{id}");
         assert_ne!(versions(&one, &id), versions(&other, &id), "{id}");
     }
@@ -201,8 +201,8 @@ fn database_is_migrated_before_request_functions_are_updated() {
         );
         let timeout_s = expanded["Resources"][maintenance]["Properties"]["Timeout"].as_u64();
         assert!(properties["ServiceTimeout"].as_u64() > timeout_s);
-        let answering = answering(&template()).into_iter();
-        for (id, ..) in answering.filter(|(_, _, of)| of == condition) {
+        let request_functions = request_functions(&template()).into_iter();
+        for (id, ..) in request_functions.filter(|(_, _, of)| of == condition) {
             let waits_for = expanded["Resources"][&id]["DependsOn"].to_string();
             assert!(waits_for.contains(&format!("\"{step}\"")), "{id}: {waits_for}");
         }

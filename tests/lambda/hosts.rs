@@ -1,4 +1,4 @@
-//! Random requests get the same response from `bespoke serve` and from a Lambda function behind an API gateway.
+//! Test that random requests get the same response from `bespoke serve` and from a Lambda function behind an API gateway.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::event::event;
 use super::installation::{Installation, invoke};
 
-/// Random requests that are compared.
+/// The number of random requests that are compared.
 const REQUESTS: usize = 300;
 
 const METHODS: [&str; 8] = ["GET", "GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"];
@@ -145,7 +145,7 @@ impl RandomRequest {
 
     /// The event that an API gateway makes of the request. It joins the values of a header.
     fn event(&self) -> serde_json::Value {
-        let mut made = event(self.method, self.path, "", &serde_json::Value::Null);
+        let mut event = event(self.method, self.path, "", &serde_json::Value::Null);
         let mut headers = BTreeMap::from([("host", "api.example.com".to_owned())]);
         let mut cookies = Vec::new();
         for (name, value) in &self.headers {
@@ -158,25 +158,25 @@ impl RandomRequest {
                 .and_modify(|before| *before = format!("{before},{value}"));
             joined.or_insert_with(|| (*value).to_owned());
         }
-        made["headers"] = json!(headers);
+        event["headers"] = json!(headers);
         if !cookies.is_empty() {
-            made["cookies"] = json!(cookies);
+            event["cookies"] = json!(cookies);
         }
-        made["rawQueryString"] = self.query.into();
-        made["requestContext"]["stage"] = self.stage.into();
+        event["rawQueryString"] = self.query.into();
+        event["requestContext"]["stage"] = self.stage.into();
         if self.stage != "$default" {
             let path = format!("/{}{}", self.stage, self.path);
-            made["requestContext"]["http"]["path"] = path.clone().into();
-            made["rawPath"] = path.into();
+            event["requestContext"]["http"]["path"] = path.clone().into();
+            event["rawPath"] = path.into();
         }
         // API Gateway uses `$default` only for requests that match no other route.
-        made["routeKey"] = "ANY /{proxy+}".into();
-        made["requestContext"]["routeKey"] = made["routeKey"].clone();
+        event["routeKey"] = "ANY /{proxy+}".into();
+        event["requestContext"]["routeKey"] = event["routeKey"].clone();
         if !self.body.is_empty() {
-            made["body"] = STANDARD.encode(self.body).into();
-            made["isBase64Encoded"] = true.into();
+            event["body"] = STANDARD.encode(self.body).into();
+            event["isBase64Encoded"] = true.into();
         }
-        made
+        event
     }
 }
 

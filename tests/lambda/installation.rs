@@ -1,4 +1,4 @@
-//! An installation in a folder, and the processes that work on it.
+//! [`Installation`]: an installation in a folder, and the processes that work on it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -30,7 +30,7 @@ pub(super) struct Installation {
 }
 
 /// The result of a command.
-pub(super) struct Outcome {
+pub(super) struct CommandOutput {
     pub(super) code: Option<i32>,
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -91,7 +91,12 @@ impl Installation {
     }
 
     /// Runs `bespoke` to its end, with `input` on standard input, for commands that read it.
-    pub(super) async fn bespoke(&self, arguments: &[&str], settings: Settings<'_>, input: Option<&str>) -> Outcome {
+    pub(super) async fn bespoke(
+        &self,
+        arguments: &[&str],
+        settings: Settings<'_>,
+        input: Option<&str>,
+    ) -> CommandOutput {
         let mut command = self.command(arguments, settings);
         command
             .stdin(Stdio::piped())
@@ -108,7 +113,7 @@ impl Installation {
         let text = |bytes| String::from_utf8(bytes).expect("a text");
         let stderr = text(output.stderr);
         secrets::check_output(&stderr);
-        Outcome {
+        CommandOutput {
             code: output.status.code(),
             stdout: text(output.stdout),
             stderr,

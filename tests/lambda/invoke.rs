@@ -1,4 +1,4 @@
-//! `bespoke invoke` as a user at a terminal sees it.
+//! Tests of `bespoke invoke` as a user at a terminal sees it.
 
 use serde_json::{Value, json};
 
@@ -6,8 +6,8 @@ use super::answer::Answer;
 use super::event::{SAMPLES, event, folder};
 use super::installation::{Installation, Settings};
 
-/// The one response that `bespoke invoke` prints. `event` is its standard input.
-pub(super) async fn printed(
+/// Runs `bespoke invoke` with `event` on its standard input, and returns the response that it prints.
+pub(super) async fn run_invoke(
     on: &Installation,
     arguments: &[&str],
     settings: Settings<'_>,
@@ -31,16 +31,16 @@ fn file(name: &str) -> String {
 
 const READ: &str = "sets.read.key.json";
 /// Logs everything, so that log lines on the wrong stream are noticed.
-const LOUD: Settings<'static> = &[("BACKEND_LOG", "trace")];
+const LOG_EVERYTHING: Settings<'static> = &[("BACKEND_LOG", "trace")];
 
 #[tokio::test]
 async fn each_sample_event_gets_its_expected_status() {
     let installation = Installation::demonstration().await;
     for sample in SAMPLES {
-        let answer = printed(
+        let answer = run_invoke(
             &installation,
             &["invoke", &file(&format!("{}.json", sample.name))],
-            LOUD,
+            LOG_EVERYTHING,
             None,
         )
         .await;
@@ -51,8 +51,8 @@ async fn each_sample_event_gets_its_expected_status() {
 #[tokio::test]
 async fn demonstration_set_is_readable_outside_test_mode() {
     let installation = Installation::demonstration().await;
-    let settings = [LOUD, &[("BACKEND_ENABLE_TESTS", "no")]].concat();
-    let set = printed(&installation, &["invoke", &file(READ)], &settings, None)
+    let settings = [LOG_EVERYTHING, &[("BACKEND_ENABLE_TESTS", "no")]].concat();
+    let set = run_invoke(&installation, &["invoke", &file(READ)], &settings, None)
         .await
         .expect(200);
     assert_eq!(
@@ -68,7 +68,7 @@ async fn demonstration_key_is_refused_without_the_demonstration() {
         .bespoke(&["user", "create", "jane@example.com"], &[], None)
         .await;
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-    let refused = printed(&installation, &["invoke", &file(READ)], &[], None)
+    let refused = run_invoke(&installation, &["invoke", &file(READ)], &[], None)
         .await
         .expect(401);
     assert_eq!(refused["error"], "unauthorized");
@@ -77,7 +77,9 @@ async fn demonstration_key_is_refused_without_the_demonstration() {
 #[tokio::test]
 async fn logs_go_to_standard_error() {
     let installation = Installation::demonstration().await;
-    let outcome = installation.bespoke(&["invoke", &file(READ)], LOUD, None).await;
+    let outcome = installation
+        .bespoke(&["invoke", &file(READ)], LOG_EVERYTHING, None)
+        .await;
     assert!(
         serde_json::from_str::<Value>(&outcome.stdout).is_ok(),
         "{}",
@@ -137,9 +139,9 @@ async fn invalid_event_is_refused_in_one_line() {
     ] {
         let outcome = installation.bespoke(&["invoke", argument], &[], Some(&input)).await;
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{input}");
-        let said: Vec<_> = outcome.stderr.lines().filter(|line| !line.starts_with('{')).collect();
+        let messages: Vec<_> = outcome.stderr.lines().filter(|line| !line.starts_with('{')).collect();
         assert!(
-            said.len() == 1 && said[0].starts_with("bespoke: ") && said[0].contains(expected),
+            messages.len() == 1 && messages[0].starts_with("bespoke: ") && messages[0].contains(expected),
             "{input}: {}",
             outcome.stderr
         );

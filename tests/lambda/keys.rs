@@ -1,4 +1,4 @@
-//! The passphrase of an installation in AWS Secrets Manager, and its rotation while functions serve.
+//! Tests of the passphrase of an installation in AWS Secrets Manager, and of its rotation while functions serve.
 
 use bespoke_tests::support::Key;
 use serde_json::{Value, json};

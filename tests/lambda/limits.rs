@@ -1,16 +1,16 @@
-//! Requests that API Gateway and Lambda change or reject.
+//! Tests of requests that API Gateway and Lambda change or reject.
 
 use serde_json::{Value, json};
 
 use super::event::{event, read};
 use super::installation::{Installation, invoke};
-use super::invoke::printed;
+use super::invoke::run_invoke;
 
 #[tokio::test]
 async fn path_in_any_letter_case_reaches_its_function() {
     let installation = Installation::empty();
     let info = installation.function("info", "info", &[]).await;
-    for (sent, query, location) in [
+    for (path, query, location) in [
         ("/Sets/1/KEY", "", "/sets/1/KEY"),
         ("/sets/", "", "/sets"),
         ("/Console", "", "/console/"),
@@ -23,13 +23,13 @@ async fn path_in_any_letter_case_reaches_its_function() {
             "/curated-sets.json?limit=1&a=%2F",
         ),
     ] {
-        let mut moved = event("POST", sent, "", &json!({}));
+        let mut moved = event("POST", path, "", &json!({}));
         moved["rawQueryString"] = query.into();
         let answer = invoke(&info, moved).await;
         assert_eq!(
             (answer.status, answer.headers["location"].as_str()),
             (308, location),
-            "{sent}"
+            "{path}"
         );
     }
     for unknown in ["/nobody/knows", "//evil.example/x", "/", "/console/"] {
@@ -47,14 +47,14 @@ async fn path_in_any_letter_case_reaches_its_function() {
 #[tokio::test]
 async fn query_with_unencoded_characters_is_parsed() {
     let installation = Installation::demonstration().await;
-    let sent = json!("units=<cm>&note=\"a b\"#c");
-    let mut odd = event("GET", "/healthz", "", &Value::Null);
-    odd["rawQueryString"] = sent.clone();
+    let query = json!("units=<cm>&note=\"a b\"#c");
+    let mut health = event("GET", "/healthz", "", &Value::Null);
+    health["rawQueryString"] = query.clone();
     let info = installation.function("info", "info", &[]).await;
-    assert_eq!(invoke(&info, odd).await.status, 200);
+    assert_eq!(invoke(&info, health).await.status, 200);
     let mut lookup = read("sets.lookup.key");
-    lookup["rawQueryString"] = sent;
-    let refused = printed(&installation, &["invoke", "-"], &[], Some(&lookup))
+    lookup["rawQueryString"] = query;
+    let refused = run_invoke(&installation, &["invoke", "-"], &[], Some(&lookup))
         .await
         .expect(400);
     assert_eq!(refused["error"], "unitsUnknown");
@@ -72,9 +72,9 @@ async fn body_above_the_invocation_limit_is_refused() {
     let path = format!("/confirm/signup/{}", signup["confirmation"].as_str().unwrap());
     let confirmed = call("POST", &path, "", &json!({ "consent": 2 }), 200).await;
     let token = confirmed["token"].as_str().unwrap();
-    let of = |bytes: usize| json!({ "imperial": true, "nobody reads this": "x".repeat(bytes) });
-    let refused = call("PATCH", "/account/jwt", token, &of(4_500_000), 413).await;
+    let body_of = |bytes: usize| json!({ "imperial": true, "nobody reads this": "x".repeat(bytes) });
+    let refused = call("PATCH", "/account/jwt", token, &body_of(4_500_000), 413).await;
     assert_eq!(refused["error"], "bodyTooLarge");
-    let read = call("PATCH", "/account/jwt", token, &of(4_499_000), 200).await;
+    let read = call("PATCH", "/account/jwt", token, &body_of(4_499_000), 200).await;
     assert_eq!(read["account"]["imperial"], true);
 }

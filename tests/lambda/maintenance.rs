@@ -1,4 +1,4 @@
-//! The function `maintenance`, as a schedule invokes it, and the work that functions leave for it when Lambda ends them.
+//! Tests of the function `maintenance`, as a schedule invokes it, and of the work that functions leave for it when Lambda ends them.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The log lines from which CloudWatch derives metrics.
+//! Tests of the log lines from which CloudWatch derives metrics.
 
 use bespoke_tests::support::Function;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The functions as Lambda runs them: each in its own process, behind events of API Gateway.
+//! Tests of the functions as Lambda runs them: each in its own process, behind events of API Gateway.
 
 mod alarms;
 mod all;

@@ -1,4 +1,4 @@
-//! The outputs of the template.
+//! Tests of the outputs of the template.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -10,13 +10,13 @@ use super::template::template;
 
 const KEY: &str = "a key that Secrets Manager keeps";
 
-/// A stand-in for the AWS command line that knows one secret.
+/// A mock of the AWS command line that knows one secret.
 const AWS: &str = r#"#!/bin/sh
 [ "$*" = "secretsmanager get-secret-value --region eu-west-1 --secret-id arn:secret --query SecretString --output text" ] || exit 9
 echo "a key that Secrets Manager keeps"
 "#;
 
-/// Runs a shell command that finds `bespoke` and the stand-in, with the bucket in the variable `STORE`.
+/// Runs a shell command that finds `bespoke` and the mock, with the bucket in the variable `STORE`.
 async fn run(command: &str, bucket: &str) -> std::process::Output {
     let folder = tempfile::tempdir().expect("a folder");
     let aws = folder.path().join("aws");
@@ -56,9 +56,9 @@ async fn command_in_the_outputs_creates_the_first_administrator() {
     let text = String::from_utf8_lossy(&made.stdout).into_owned();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     assert!(text.contains("root@example.com") && text.contains("password"), "{text}");
-    let again = [("BACKEND_ENC_KEY", KEY), ("BACKEND_STORE", folder.as_str())];
+    let settings = [("BACKEND_ENC_KEY", KEY), ("BACKEND_STORE", folder.as_str())];
     let shown = installation
-        .bespoke(&["user", "show", "root@example.com"], &again, None)
+        .bespoke(&["user", "show", "root@example.com"], &settings, None)
         .await;
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
     assert!(shown.stdout.contains("admin"), "{}", shown.stdout);

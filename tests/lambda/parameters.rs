@@ -1,4 +1,4 @@
-//! The parameters of the template, and the settings that the functions get from them.
+//! Tests of the parameters of the template, and of the settings that the functions get from them.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! The permissions of the template: the roles of the functions, and the policy of the bucket, which refuses to overwrite immutable
-//! objects. The real writes of an installation are compared with both.
+//! Tests of the permissions of the template: the roles of the functions, and the policy of the bucket, which refuses to overwrite
+//! immutable objects. The real writes of an installation are compared with both.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn note(&self, write: Write) {
+    fn record(&self, write: Write) {
         self.writes.lock().unwrap().push(write);
     }
 
@@ -74,11 +74,11 @@ impl ObjectStore for Recorder {
         self.inner.get_range(key, offset, length).await
     }
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
-        self.note(Write::put(key, condition.clone()));
+        self.record(Write::put(key, condition.clone()));
         self.inner.put(key, body, condition).await
     }
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.note(Write {
+        self.record(Write {
             action: DELETE,
             ..Write::put(key, PutCondition::None)
         });
@@ -97,9 +97,9 @@ fn list(value: &Value) -> Vec<&Value> {
 }
 
 /// Whether a statement covers that action on the object with that key.
-fn is_about(statement: &Value, write: &Write) -> bool {
+fn covers(statement: &Value, write: &Write) -> bool {
     let actions = list(&statement["Action"]);
-    let named = |resource: &&Value| {
+    let includes_key = |resource: &&Value| {
         let pattern = resource["Sub"].as_str()?.strip_prefix("${Bucket.Arn}/")?;
         let key = format!("bespoke/{}", write.key);
         Some(match pattern.strip_suffix('*') {
@@ -110,7 +110,7 @@ fn is_about(statement: &Value, write: &Write) -> bool {
     actions.iter().any(|action| *action == write.action)
         && list(&statement["Resource"])
             .iter()
-            .any(|resource| named(resource) == Some(true))
+            .any(|resource| includes_key(resource) == Some(true))
 }
 
 /// The statements of a role, including those under a condition of the template.
@@ -136,13 +136,13 @@ fn bucket_statements(template: &Value) -> Vec<Value> {
 fn is_denied(template: &Value, write: &Write) -> bool {
     bucket_statements(template).iter().any(|statement| {
         let without = |(key, absent): (&String, &Value)| *absent == "true" && !write.has(key);
-        is_about(statement, write) && entries(&statement["Condition"]["Null"]).all(without)
+        covers(statement, write) && entries(&statement["Condition"]["Null"]).all(without)
     })
 }
 
 /// Whether a function with that role may make this write.
 fn is_allowed(template: &Value, role: &str, write: &Write) -> bool {
-    let allows = |statement: &Value| statement["Effect"] == "Allow" && is_about(statement, write);
+    let allows = |statement: &Value| statement["Effect"] == "Allow" && covers(statement, write);
     statements(template, role).iter().any(allows) && !is_denied(template, write)
 }
 
@@ -303,8 +303,8 @@ fn evaluate(value: &Value, mail_from: &str) -> Value {
         }
         "Select" => {
             let parts = evaluate(&argument[1], mail_from);
-            let at = usize::try_from(argument[0].as_u64().unwrap()).unwrap();
-            parts[at].clone()
+            let index = usize::try_from(argument[0].as_u64().unwrap()).unwrap();
+            parts[index].clone()
         }
         other => panic!("{other}"),
     }

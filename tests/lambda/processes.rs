@@ -1,4 +1,4 @@
-//! Several processes on one bucket, and the state after one is killed.
+//! Tests of several processes on one bucket, and of the state after one is killed.
 
 use std::os::unix::process::ExitStatusExt;
 

@@ -1,16 +1,16 @@
-//! Each sample gets the same response from the function's own binary, from `bespoke serve` with all functions, and from
+//! Test that each sample gets the same response from the function's own binary, from `bespoke serve` with all functions, and from
 //! `bespoke invoke`. Each of the three works on a copy of the same installation.
 
 use serde_json::Value;
 
 use super::event::{SAMPLES, Sample};
 use super::installation::{Installation, Settings, invoke};
-use super::invoke::printed;
+use super::invoke::run_invoke;
 
 /// The origin of a browser in the samples.
 const ORIGIN: &str = "https://freesewing.example";
 
-async fn same(function: &str) {
+async fn compare_hosts(function: &str) {
     let origin = Installation::demonstration().await;
     let serve = origin.serve(&[]).await;
     let writer = serve.writer().await;
@@ -52,7 +52,7 @@ async fn compare(function: &str, origin: &Installation, settings: Settings<'_>, 
         if serves_all {
             continue;
         }
-        let invoked = printed(&copies[2], &["invoke", "-"], settings, Some(&event))
+        let invoked = run_invoke(&copies[2], &["invoke", "-"], settings, Some(&event))
             .await
             .masked();
         assert_eq!(
@@ -66,85 +66,85 @@ async fn compare(function: &str, origin: &Installation, settings: Settings<'_>, 
 
 #[tokio::test]
 async fn account() {
-    same("account").await;
+    compare_hosts("account").await;
 }
 
 #[tokio::test]
 async fn all() {
-    same("all").await;
+    compare_hosts("all").await;
 }
 
 #[tokio::test]
 async fn apikeys() {
-    same("apikeys").await;
+    compare_hosts("apikeys").await;
 }
 
 #[tokio::test]
 async fn info() {
-    same("info").await;
+    compare_hosts("info").await;
 }
 
 #[tokio::test]
 async fn sets() {
-    same("sets").await;
+    compare_hosts("sets").await;
 }
 
 #[tokio::test]
 async fn admin() {
-    same("admin").await;
+    compare_hosts("admin").await;
 }
 
 #[tokio::test]
 async fn bookmarks() {
-    same("bookmarks").await;
+    compare_hosts("bookmarks").await;
 }
 
 #[tokio::test]
 async fn confirmations() {
-    same("confirmations").await;
+    compare_hosts("confirmations").await;
 }
 
 #[tokio::test]
 async fn curated_sets() {
-    same("curated-sets").await;
+    compare_hosts("curated-sets").await;
 }
 
 #[tokio::test]
 async fn console() {
-    same("console").await;
+    compare_hosts("console").await;
 }
 
 #[tokio::test]
 async fn docs() {
-    same("docs").await;
+    compare_hosts("docs").await;
 }
 
 #[tokio::test]
 async fn flows() {
-    same("flows").await;
+    compare_hosts("flows").await;
 }
 
 #[tokio::test]
 async fn images() {
-    same("images").await;
+    compare_hosts("images").await;
 }
 
 #[tokio::test]
 async fn measurements() {
-    same("measurements").await;
+    compare_hosts("measurements").await;
 }
 
 #[tokio::test]
 async fn option_packs() {
-    same("option-packs").await;
+    compare_hosts("option-packs").await;
 }
 
 #[tokio::test]
 async fn patterns() {
-    same("patterns").await;
+    compare_hosts("patterns").await;
 }
 
 #[tokio::test]
 async fn subscribers() {
-    same("subscribers").await;
+    compare_hosts("subscribers").await;
 }

@@ -1,4 +1,4 @@
-//! Spans of a function, which Lambda freezes after its response.
+//! Tests of the spans of a function, which Lambda freezes after its response.
 
 use super::event;
 use super::installation::Installation;

@@ -1,4 +1,5 @@
-//! The template, the folder functions/, the tables of routes and the sample events agree.
+//! Reads the template ([`template`], [`routes`], [`select`]). Tests that the template, the folder functions/, the tables of routes and
+//! the sample events agree.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,24 +22,24 @@ pub(super) fn template() -> Value {
 
 /// A template as JSON; `!Ref x` and similar tags become `{"Ref": "x"}`.
 pub(super) fn read(path: &Path) -> Value {
-    fn plain(value: yaml_serde::Value) -> Value {
+    fn to_json(value: yaml_serde::Value) -> Value {
         use yaml_serde::Value as Yaml;
         match value {
             Yaml::Tagged(tagged) => {
                 let name = tagged.tag.to_string().trim_start_matches('!').to_owned();
-                Value::Object([(name, plain(tagged.value))].into_iter().collect())
+                Value::Object([(name, to_json(tagged.value))].into_iter().collect())
             }
-            Yaml::Sequence(items) => items.into_iter().map(plain).collect(),
+            Yaml::Sequence(items) => items.into_iter().map(to_json).collect(),
             Yaml::Mapping(fields) => {
                 let name = |name: Yaml| name.as_str().expect("a text for a name").to_owned();
-                let fields = fields.into_iter().map(|(key, value)| (name(key), plain(value)));
+                let fields = fields.into_iter().map(|(key, value)| (name(key), to_json(value)));
                 Value::Object(fields.collect())
             }
             scalar => serde_json::to_value(scalar).expect("a scalar"),
         }
     }
     let text = std::fs::read_to_string(path).expect("a template");
-    plain(yaml_serde::from_str(&text).expect("YAML"))
+    to_json(yaml_serde::from_str(&text).expect("YAML"))
 }
 
 pub(super) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -53,7 +54,7 @@ pub(super) fn resources<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'
         .collect()
 }
 
-/// Whether functions exist one for each folder, or one for all routes.
+/// The conditions of the template: one function for each folder, or one function for all routes.
 pub(super) const SEPARATE: &str = "SeparateFunctions";
 pub(super) const ONE: &str = "OneFunction";
 
@@ -136,7 +137,7 @@ impl Route {
 
 /// The function that an integration invokes if each folder has its own: its alias if traffic is shifted, and otherwise its
 /// newest code. Checks that the function for all routes, if there is only one, is invoked in the same way.
-fn invoked(integration: &Value) -> String {
+fn invoked_function(integration: &Value) -> String {
     let target = |id: &str| json!({ "If": ["ShiftsTraffic", { "Ref": format!("{id}.Alias") }, { "GetAtt": format!("{id}.Arn") }] });
     let uri = &integration["IntegrationUri"]["If"];
     let arn = uri[1]["If"][2]["GetAtt"].as_str().expect("an ARN");
@@ -170,7 +171,7 @@ pub(super) fn routes(template: &Value) -> Vec<Route> {
             (&"HttpApi".into(), &"AWS_PROXY".into(), &"2.0".into()),
             "{name}"
         );
-        let id = invoked(integration);
+        let id = invoked_function(integration);
         let permission = json!({ "If": [SEPARATE, { "Ref": format!("{id}Permission") }, { "Ref": "AllPermission" }] });
         assert_eq!(resource["Metadata"]["After"], permission, "{id}");
         let function = folders.iter().find(|function| function.id == id).expect("a function");
@@ -207,21 +208,21 @@ pub(super) fn select<'a>(routes: &'a [Route], method: &str, path: &str) -> &'a R
     exact.or_else(greedy).or_else(default).expect("a default")
 }
 
-/// The path of a route with values for its parameters.
-pub(super) fn sent(path: &str) -> String {
-    let mut sent = String::new();
+/// Returns the path of a route with the value `1` for each parameter.
+pub(super) fn example_path(path: &str) -> String {
+    let mut example = String::new();
     for part in path.split_inclusive('/') {
-        sent.push_str(match part.split_once('{') {
+        example.push_str(match part.split_once('{') {
             Some((before, _)) => before,
             None => part,
         });
         if part.contains('{') {
             let (_, after) = part.split_once('}').expect("a parameter");
-            sent.push('1');
-            sent.push_str(after);
+            example.push('1');
+            example.push_str(after);
         }
     }
-    sent
+    example
 }
 
 #[test]
@@ -283,11 +284,11 @@ fn anonymous_writes() -> Vec<(String, String)> {
     let all = tables.iter().flat_map(|routes| routes.iter());
     let writing = all.filter(|route| route.access == Access::Public && !route.reads);
     writing
-        .map(|route| (route.method.to_string(), sent(&route.path)))
+        .map(|route| (route.method.to_string(), example_path(&route.path)))
         .collect()
 }
 
-/// The most writes by strangers, of about 20 commits a second that the database can make.
+/// The maximum number of writes by strangers, of about 20 commits a second that the database can make.
 const ANONYMOUS_WRITES_PER_S: u64 = 15;
 
 #[test]
@@ -327,7 +328,7 @@ fn gateway_sends_each_route_to_its_function() {
     let gateway = routes(&template);
     let mut checked = 0;
     for route in support::functions().iter().flat_map(|routes| routes.iter()) {
-        let selected = select(&gateway, route.method.as_str(), &sent(&route.path));
+        let selected = select(&gateway, route.method.as_str(), &example_path(&route.path));
         assert_eq!(
             selected.function, route.function,
             "{} {} by {}",

@@ -1,4 +1,4 @@
-//! The examples produce the documented output.
+//! Tests that the examples produce the documented output.
 
 use std::process::{Command, Output};
 
@@ -17,44 +17,46 @@ fn run(command: &mut Command) -> (i32, String, String) {
 
 #[test]
 fn curl_example_prints_the_measurements() {
-    let at = Installation::new();
+    let installation = Installation::new();
     let call = |set: &str| {
         let mut command = Command::new(format!("{EXAMPLES}/curl/lookup.sh"));
-        run(command.args([&at.url(), set, "aaron"]).env("BESPOKE_KEY", &at.keys[1]))
+        run(command
+            .args([&installation.url(), set, "aaron"])
+            .env("BESPOKE_KEY", &installation.keys[1]))
     };
-    let (code, answer, errors) = call(&at.whole);
+    let (code, answer, errors) = call(&installation.whole);
     assert_eq!((code, errors.as_str()), (0, ""));
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["measurements"]["chest"], 925);
-    let (code, _, errors) = call(&at.half);
+    let (code, _, errors) = call(&installation.half);
     assert!(code != 0 && errors.contains("403"), "{errors}");
 }
 
 #[test]
 fn python_example_prints_measurements_and_missing_ones() {
-    let at = Installation::new();
+    let installation = Installation::new();
     let call = |set: &str, key: &str| {
         let mut command = Command::new("python3");
         let command = command
             .arg(format!("{EXAMPLES}/python/lookup.py"))
-            .args([&at.url(), set, "aaron"]);
+            .args([&installation.url(), set, "aaron"]);
         run(command.env("BESPOKE_KEY", key).env("PYTHONDONTWRITEBYTECODE", "1"))
     };
-    let (code, lines, _) = call(&at.whole, &at.keys[1]);
+    let (code, lines, _) = call(&installation.whole, &installation.keys[1]);
     assert_eq!(code, 0);
     assert!(lines.lines().any(|line| line == "chest 925"), "{lines}");
-    let (code, lines, errors) = call(&at.half, &at.keys[0]);
+    let (code, lines, errors) = call(&installation.half, &installation.keys[0]);
     assert_eq!(
         (code, lines.lines().count(), errors.as_str()),
         (3, 10, "missing: hips\n")
     );
-    let (code, _, errors) = call(&at.half, &at.keys[1]);
+    let (code, _, errors) = call(&installation.half, &installation.keys[1]);
     assert!(code == 1 && errors.contains("insufficientScope"), "{errors}");
 }
 
 #[test]
 fn workflow_example_stops_for_an_incomplete_set() {
-    let at = Installation::new();
+    let installation = Installation::new();
     let text = std::fs::read_to_string(format!("{EXAMPLES}/ci/measurements.yml")).unwrap();
     let workflow: Value = yaml_serde::from_str(&text).unwrap();
     let job = &workflow["jobs"]["measurements"];
@@ -73,15 +75,15 @@ fn workflow_example_stops_for_an_incomplete_set() {
                 .args(["-eo", "pipefail", "-c", script])
                 .current_dir(folder.path());
             let command = command
-                .env("BESPOKE_URL", at.url())
+                .env("BESPOKE_URL", installation.url())
                 .env("BESPOKE_SET", set)
-                .env("BESPOKE_KEY", &at.keys[0]);
+                .env("BESPOKE_KEY", &installation.keys[0]);
             run(command.env("DESIGN", job["env"]["DESIGN"].as_str().unwrap()))
         };
         steps.iter().map(step).collect::<Vec<_>>()
     };
-    assert!(perform(&at.whole).iter().all(|(code, ..)| *code == 0));
-    let half = perform(&at.half);
+    assert!(perform(&installation.whole).iter().all(|(code, ..)| *code == 0));
+    let half = perform(&installation.half);
     assert_eq!((half[0].0, half[1].0), (0, 1));
     assert_eq!(half[1].2, "missing for aaron: hips\n");
     assert_ne!(perform("6f9619ff-8b86-4011-b42d-00c04fc964ff")[0].0, 0);

@@ -1,4 +1,4 @@
-//! Programs that look up measurements: the command and the examples, as processes next to a server.
+//! Tests of programs that look up measurements: the command and the examples, as processes next to a server.
 
 mod command;
 mod examples;

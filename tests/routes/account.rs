@@ -1,4 +1,4 @@
-//! `GET|PATCH /account/{auth}`, `POST /available/username/{auth}`
+//! Tests of `GET|PATCH /account/{auth}` and `POST /available/username/{auth}`.
 
 use bespoke_tests::support::App;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! Limits of the storage of an account (403 `accountLimitReached`) and of the bytes that it writes on a day (429 `quotaExceeded`), and
-//! `GET /account/usage`.
+//! Tests of the limits of an account's storage (403 `accountLimitReached`) and of the bytes that it writes on a day (429
+//! `quotaExceeded`), and of `GET /account/usage`.
 
 use bespoke_storage::MemoryStore;
 use bespoke_tests::support::picture::GLASS;
@@ -14,7 +14,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("BACKEND_ACCOUNT_MAX_TEXT_MIB", "1"),
 ];
 
-/// The most bytes that an account may write on a day in these tests.
+/// The maximum number of bytes that an account may write on a day in these tests.
 const WRITTEN_BYTES: u64 = 1024 * 1024;
 const WRITES: &[(&str, &str)] = &[("BACKEND_ACCOUNT_WRITES_MIB_PER_DAY", "1")];
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -35,7 +35,7 @@ async fn storage(app: &App, person: &Person) -> Value {
 }
 
 /// Bytes that the account has written today.
-async fn written(app: &App, person: &Person) -> u64 {
+async fn written_bytes(app: &App, person: &Person) -> u64 {
     let usage = app.get("/account/usage/jwt").jwt(&person.token).send().await;
     let written = usage.expect_status(200)["writtenToday"].clone();
     assert_eq!(written["limit"], WRITTEN_BYTES);
@@ -78,14 +78,14 @@ async fn each_kind_of_record_has_a_limit() {
     let pattern = json!({ "design": "aaron", "settings": { "sa": 10 } });
     let bookmark = json!({ "type": "custom", "title": "one", "url": "https://example.org/" });
     let key = json!({ "name": "key", "level": 1, "expiresIn": 60 });
-    for (path, body, limit, most) in [
+    for (path, body, limit, max_records) in [
         ("/sets/jwt", set("Jane"), "sets", 3),
         ("/patterns/jwt", pattern, "patterns", 2),
         ("/bookmarks/jwt", bookmark, "bookmarks", 1),
         // One key was created with the account.
         ("/apikeys/jwt", key.clone(), "apikeys", 1),
     ] {
-        for _ in 0..most {
+        for _ in 0..max_records {
             post(&app, &jane, path, &body).await.expect_status(201);
         }
         expect_limit(post(&app, &jane, path, &body).await, limit);
@@ -141,8 +141,8 @@ async fn import_beyond_a_limit_is_refused_before_its_records_are_stored() {
             let before = app.random_values();
             expect_limit(post(&app, &jane, path, &body).await, limit);
             // Each record takes a value for its UUID, and a stored one takes three more for its encrypted texts.
-            let taken = app.random_values() - before;
-            assert!(taken < sets.len() as u64 + 20, "{path} {limit}: {taken}");
+            let used_values = app.random_values() - before;
+            assert!(used_values < sets.len() as u64 + 20, "{path} {limit}: {used_values}");
         }
     }
 }
@@ -228,7 +228,7 @@ async fn daily_written_bytes_are_limited() {
     for number in 0..4 {
         patch_account(&app, &jane, data(number)).await.expect_status(200);
     }
-    let before = written(&app, &jane).await;
+    let before = written_bytes(&app, &jane).await;
     assert!((800_000..900_000).contains(&before), "{before}");
     let version = app.context().database().version();
     expect_used_up(patch_account(&app, &jane, data(5)).await);
@@ -237,7 +237,7 @@ async fn daily_written_bytes_are_limited() {
         version,
         "a refused write made a commit"
     );
-    assert_eq!(written(&app, &jane).await, before);
+    assert_eq!(written_bytes(&app, &jane).await, before);
     // Reading, deleting and revoking still work, and so do other accounts.
     let path = format!("/sets/{}/jwt", made["set"]["id"]);
     app.get(&path).jwt(&jane.token).send().await.expect_status(200);
@@ -245,9 +245,9 @@ async fn daily_written_bytes_are_limited() {
     let other = app.person("other").await;
     patch_account(&app, &other, data(1)).await.expect_status(200);
     app.clock.advance_ms(DAY_MS);
-    assert_eq!(written(&app, &jane).await, 0);
+    assert_eq!(written_bytes(&app, &jane).await, 0);
     patch_account(&app, &jane, data(6)).await.expect_status(200);
-    assert!((200_000..250_000).contains(&written(&app, &jane).await));
+    assert!((200_000..250_000).contains(&written_bytes(&app, &jane).await));
 }
 
 #[tokio::test]
@@ -315,21 +315,21 @@ async fn security_changes_are_limited_too() {
 async fn credentials_count_as_written() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
-    let mut before = written(&app, &jane).await;
+    let mut before = written_bytes(&app, &jane).await;
     for number in 0..2 {
         let set_up = post(&app, &jane, "/account/mfa/jwt", &json!({ "mfa": true })).await;
         set_up.expect_status(200);
-        let after = written(&app, &jane).await;
+        let after = written_bytes(&app, &jane).await;
         assert!(after > before + 4 * 1024, "{before} {after}");
         let email = json!({ "email": format!("jane{number}@example.org") });
         patch_account(&app, &jane, email).await.expect_status(200);
-        before = written(&app, &jane).await;
+        before = written_bytes(&app, &jane).await;
         assert!(before > after + 4 * 1024, "{after} {before}");
     }
     // A link that a stranger requests counts for nothing.
     let link = app.post("/signinlink").json(&json!({ "username": jane.email }));
     link.send().await.expect_status(200);
-    assert_eq!(written(&app, &jane).await, before);
+    assert_eq!(written_bytes(&app, &jane).await, before);
 }
 
 #[tokio::test]
@@ -355,11 +355,11 @@ async fn empty_change_writes_nothing() {
     patch_account(&app, &jane, json!({ "control": 2 }))
         .await
         .expect_status(200);
-    let (before, version) = (written(&app, &jane).await, app.context().database().version());
+    let (before, version) = (written_bytes(&app, &jane).await, app.context().database().version());
     patch_account(&app, &jane, json!({ "control": 2 }))
         .await
         .expect_status(200);
-    let after = (written(&app, &jane).await, app.context().database().version());
+    let after = (written_bytes(&app, &jane).await, app.context().database().version());
     assert_eq!(after, (before, version));
 }
 
@@ -367,11 +367,11 @@ async fn empty_change_writes_nothing() {
 async fn images_count_as_written() {
     let app = App::with(WRITES).await;
     let jane = app.person("jane").await;
-    let before = written(&app, &jane).await;
+    let before = written_bytes(&app, &jane).await;
     patch_account(&app, &jane, json!({ "img": GLASS }))
         .await
         .expect_status(200);
-    let after = written(&app, &jane).await;
+    let after = written_bytes(&app, &jane).await;
     assert!(after > before + 4 * 1024, "{before} {after}");
 }
 
@@ -382,7 +382,7 @@ async fn daily_exports_are_limited_separately_from_writes() {
     let reader = app.key(&jane, 2).await;
     let body = json!({ "design": "aaron", "settings": { "text": "x".repeat(60_000) } });
     post(&app, &jane, "/patterns/jwt", &body).await.expect_status(201);
-    let before = written(&app, &jane).await;
+    let before = written_bytes(&app, &jane).await;
     let export = async || app.get("/account/export/key").key(&reader).send().await;
     // The limit is a quarter of the written bytes, 256 KiB, and each export takes about 64,000 bytes.
     let mut made = 0;
@@ -403,7 +403,7 @@ async fn daily_exports_are_limited_separately_from_writes() {
     }
     assert_eq!(app.context().database().version(), version);
     assert_eq!(app.context().bucket().list("exports/").await.unwrap().len(), 3);
-    assert_eq!(written(&app, &jane).await, before);
+    assert_eq!(written_bytes(&app, &jane).await, before);
     patch_account(&app, &jane, json!({ "bio": "still mine" }))
         .await
         .expect_status(200);

@@ -1,4 +1,4 @@
-//! `/admin`
+//! Tests of the routes below `/admin`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};
@@ -104,16 +104,16 @@ async fn account_changes_are_recorded_in_the_audit() {
                 assert_eq!(patch(json!({ "status": status })).await["user"]["status"], stored);
             }
             assert_eq!(patch(json!({ "consent": 3, "patron": 4 })).await["user"]["patron"], 4);
-            let odd = patch(
+            let invalid = patch(
                 json!({ "role": "king", "status": 7, "consent": -1, "patron": 99, "mfaEnabled": true, "email": "x" }),
             )
             .await;
             assert_eq!(
-                odd["ignored"],
+                invalid["ignored"],
                 json!(["role", "status", "consent", "patron", "mfaEnabled", "email"])
             );
             assert_eq!(
-                (&odd["user"]["consent"], &odd["user"]["patron"]),
+                (&invalid["user"]["consent"], &invalid["user"]["patron"]),
                 (&json!(3), &json!(4))
             );
             patch(json!({ "consent": 2, "patron": 0, "mfaEnabled": false })).await;

@@ -1,4 +1,4 @@
-//! `/apikeys`, `GET /whoami/key`
+//! Tests of the routes below `/apikeys`, and of `GET /whoami/key`.
 
 use bespoke_tests::support::{App, Key};
 use serde_json::json;
@@ -184,7 +184,7 @@ async fn expired_key_is_rejected() {
     // A caller without the secret cannot see whether the key existed.
     let guess = Key {
         id: person.key.id.clone(),
-        secret: app_secret(),
+        secret: unknown_secret(),
     };
     app.get("/whoami/key")
         .key(&guess)
@@ -194,7 +194,7 @@ async fn expired_key_is_rejected() {
 }
 
 /// A well-formed secret that belongs to no key.
-fn app_secret() -> String {
+fn unknown_secret() -> String {
     bespoke_core::KeySecret::generate(&bespoke_web::SystemRandom)
         .expose()
         .to_owned()
@@ -207,11 +207,11 @@ async fn malformed_keys_are_rejected_and_the_process_survives() {
     let person = app.person("jane").await;
     let unknown = Key {
         id: "6f9619ff-8b86-4011-b42d-00c04fc964ff".into(),
-        secret: app_secret(),
+        secret: unknown_secret(),
     };
     let wrong = Key {
         id: person.key.id.clone(),
-        secret: app_secret(),
+        secret: unknown_secret(),
     };
     let truncated = Key {
         id: person.key.id.clone(),
@@ -249,22 +249,23 @@ async fn malformed_keys_are_rejected_and_the_process_survives() {
 #[tokio::test]
 async fn another_instance_rejects_keys_and_tokens() {
     let bucket = bespoke_storage::MemoryStore::new();
-    let here = App::on(bucket.clone(), &[]).await;
-    let person = here.person("jane").await;
-    let there = App::on(bucket, &[("BACKEND_INSTANCE", "staging")]).await;
-    there
+    let default_instance = App::on(bucket.clone(), &[]).await;
+    let person = default_instance.person("jane").await;
+    let staging = App::on(bucket, &[("BACKEND_INSTANCE", "staging")]).await;
+    staging
         .get("/account/key")
         .key(&person.key)
         .send()
         .await
         .expect_error(401, "unauthorized");
-    there
+    staging
         .get("/account/jwt")
         .jwt(&person.token)
         .send()
         .await
         .expect_error(401, "unauthorized");
-    here.get("/account/key")
+    default_instance
+        .get("/account/key")
         .key(&person.key)
         .send()
         .await
@@ -310,9 +311,9 @@ async fn key_that_expires_during_the_upload_is_rejected() {
     ] {
         let key = app.key(&person, 4).await;
         let authorization = key.authorization();
-        let (send, sent) = tokio::sync::oneshot::channel::<()>();
+        let (send, is_sent) = tokio::sync::oneshot::channel::<()>();
         let body = futures_util::stream::once(async move {
-            sent.await.unwrap();
+            is_sent.await.unwrap();
             Ok::<_, std::io::Error>(body.to_string())
         });
         let request = http::Request::builder()

@@ -1,4 +1,4 @@
-//! `/bookmarks`
+//! Tests of the routes below `/bookmarks`.
 
 use bespoke_tests::support::App;
 use serde_json::{Value, json};
@@ -41,10 +41,10 @@ async fn bookmark_is_private_to_its_owner() {
                 patch(json!({ "url": "https://freesewing.org/" })).await["bookmark"]["url"],
                 "https://freesewing.org/"
             );
-            let odd = patch(json!({ "type": "doc", "title": "", "url": "javascript:alert(1)", "userId": 3 })).await;
-            assert_eq!(odd["ignored"], json!(["type", "title", "url", "userId"]));
+            let invalid = patch(json!({ "type": "doc", "title": "", "url": "javascript:alert(1)", "userId": 3 })).await;
+            assert_eq!(invalid["ignored"], json!(["type", "title", "url", "userId"]));
             assert_eq!(
-                (&odd["bookmark"]["type"], &odd["bookmark"]["title"]),
+                (&invalid["bookmark"]["type"], &invalid["bookmark"]["title"]),
                 (&json!("set"), &json!("New"))
             );
             let read = app.get(&one).auth(&jane, method).send().await.expect_status(200);

@@ -1,11 +1,11 @@
-//! Access to every route: each route of the table is called without credentials, at each level, and as a stranger.
+//! Tests of the access to every route: each route of the table is called without credentials, at each level, and as a stranger.
 
 use bespoke_tests::support::{App, Key, Person, functions};
 use bespoke_web::{Access, Route, Scheme};
 use serde_json::{Value, json};
 
 /// The expected access of each route, independent of the code: a route that is missing here, or whose handler differs, fails.
-/// `None` is everyone; a number is the lowest level. The list of public routes may only shrink.
+/// The expected access of each route: `None` for everyone, or the lowest level. The list of public routes may only shrink.
 const EXPECTED: &[(&str, &str, Option<u8>)] = &[
     ("POST", "/signup", None),
     ("POST", "/confirm/signup/{id}", None),
@@ -152,7 +152,7 @@ fn routes() -> Vec<Route> {
         .collect()
 }
 
-fn expected(route: &Route) -> Option<u8> {
+fn expected_level(route: &Route) -> Option<u8> {
     let both = route.scheme.and_then(|scheme| {
         let stem = route.path.strip_suffix(scheme.segment())?;
         Some(format!("{stem}{{auth}}"))
@@ -165,7 +165,7 @@ fn expected(route: &Route) -> Option<u8> {
 }
 
 /// Routes whose `{id}` has no owner: they require only their level.
-const NOBODYS: [&str; 1] = ["/curated-sets/{id}/clone/"];
+const WITHOUT_OWNER: [&str; 1] = ["/curated-sets/{id}/clone/"];
 
 /// The path with ids of records of `owner`.
 fn path_to(route: &Route, owner: &Owner) -> String {
@@ -229,7 +229,7 @@ fn route_table_matches_the_list() {
             Access::Public => None,
             Access::Guest(level) | Access::Level(level) => Some(level),
         };
-        assert_eq!(access, expected(&route), "{} {}", route.method, route.path);
+        assert_eq!(access, expected_level(&route), "{} {}", route.method, route.path);
     }
     let count: usize = EXPECTED
         .iter()
@@ -248,7 +248,7 @@ async fn only_public_routes_work_without_credentials() {
             .json(&json!({ "name": "x" }))
             .send()
             .await;
-        match expected(&route) {
+        match expected_level(&route) {
             None => assert_ne!(answer.status, 401, "{} {}", route.method, route.path),
             Some(_) => answer.expect_error(401, "unauthorized"),
         }
@@ -272,7 +272,7 @@ async fn each_level_opens_only_its_listed_routes() {
     let owner = owner_as(&app, "admin").await;
     let keys = keys_of_every_level(&app, &owner.person).await;
     for route in routes().iter().filter(|route| route.scheme == Some(Scheme::Key)) {
-        let required = expected(route).expect("a route with a scheme has a level");
+        let required = expected_level(route).expect("a route with a scheme has a level");
         for (level, key) in (0..).zip(&keys).take(usize::from(required)) {
             let answer = app
                 .request(route.method.as_str(), &path_to(route, &owner))
@@ -323,7 +323,7 @@ async fn stranger_cannot_reach_records_of_others() {
     for route in routes()
         .iter()
         .filter(|route| route.path.contains("{id}") && route.scheme.is_some())
-        .filter(|route| !NOBODYS.iter().any(|path| route.path.starts_with(path)))
+        .filter(|route| !WITHOUT_OWNER.iter().any(|path| route.path.starts_with(path)))
     {
         let method = route.scheme.expect("filtered").segment();
         let body = json!({ "name": "x", "measies": { "chest": 1 } });

@@ -1,4 +1,4 @@
-//! `POST /confirm/signup/{id}`
+//! Tests of `POST /confirm/signup/{id}`.
 
 use bespoke_tests::support::App;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `PATCH /consent/jwt`
+//! Tests of `PATCH /consent/jwt`.
 
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};

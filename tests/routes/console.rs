@@ -1,4 +1,4 @@
-//! The console: its page, its files, and the links that open it
+//! Tests of the console: its page, its files, and the links that open it.
 
 use std::io::Read;
 

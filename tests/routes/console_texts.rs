@@ -1,4 +1,4 @@
-//! The texts of the console, in all languages
+//! Tests of the texts of the console, in all languages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use regex::Regex;
 type Words = BTreeMap<String, String>;
 
 /// Text keys whose last part a script computes, and the possible values of that part.
-const PUT_TOGETHER: &str = r"^(error|m|level|role|scope|status|consent|unit|theme|outbox|subscribe|unsubscribe)\.";
+const COMPUTED_KEYS: &str = r"^(error|m|level|role|scope|status|consent|unit|theme|outbox|subscribe|unsubscribe)\.";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/console/assets")
 }
 
-fn words(language: Language) -> Words {
+fn texts_of(language: Language) -> Words {
     let path = folder().join(format!("text/{}.json", language.code()));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -59,9 +59,9 @@ fn languages_have_the_same_texts_and_placeholders() {
             .map(|found| found.as_str().to_owned())
             .collect::<BTreeSet<_>>()
     };
-    let english = words(Language::En);
+    let english = texts_of(Language::En);
     for language in Language::ALL {
-        let theirs = words(language);
+        let theirs = texts_of(language);
         assert!(theirs.keys().eq(english.keys()), "{}", language.code());
         for (key, text) in &theirs {
             assert!(!text.trim().is_empty(), "{}: {key}", language.code());
@@ -72,7 +72,7 @@ fn languages_have_the_same_texts_and_placeholders() {
 
 #[test]
 fn each_error_code_has_a_text() {
-    let (codes, english) = (codes(), words(Language::En));
+    let (codes, english) = (codes(), texts_of(Language::En));
     assert!(codes.len() > 80, "only {} codes", codes.len());
     for code in codes {
         assert!(
@@ -84,7 +84,7 @@ fn each_error_code_has_a_text() {
 
 #[test]
 fn each_measurement_has_a_name_and_each_text_is_used() {
-    let (english, scripts) = (words(Language::En), scripts());
+    let (english, scripts) = (texts_of(Language::En), scripts());
     for name in NAMES {
         assert!(english.contains_key(&format!("m.{name}")), "{name}");
     }
@@ -96,7 +96,7 @@ fn each_measurement_has_a_name_and_each_text_is_used() {
             &found[1]
         );
     }
-    let put_together = Regex::new(PUT_TOGETHER).unwrap();
+    let put_together = Regex::new(COMPUTED_KEYS).unwrap();
     for key in english.keys().filter(|key| !put_together.is_match(key)) {
         assert!(scripts.contains(&format!("'{key}'")), "{key} is used nowhere");
     }

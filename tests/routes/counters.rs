@@ -1,4 +1,4 @@
-//! `/info`
+//! Tests of the public counters below `/info`.
 
 use bespoke_tests::support::App;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `/curated-sets`
+//! Tests of the routes below `/curated-sets`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const SUFFIXES: [&str; 6] = ["De", "En", "Es", "Fr", "Nl", "Uk"];
 
 /// A complete curated set, as a curator sends it.
-fn whole() -> Value {
+fn complete_set() -> Value {
     let mut body = json!({ "tags": ["a", "b"], "measies": { "chest": 930.0, "neck": 360, "tail": 1 }, "height": "166.5",
         "info": "among us", "published": true, "test": true });
     for suffix in SUFFIXES {
@@ -21,7 +21,7 @@ async fn make(app: &App, curator: &Person) -> Value {
     let made = app
         .post("/curated-sets/jwt")
         .jwt(&curator.token)
-        .json(&whole())
+        .json(&complete_set())
         .send()
         .await;
     made.expect_status(201)["curatedSet"].clone()
@@ -74,7 +74,7 @@ async fn curators_create_change_and_delete_curated_sets() {
     let curator = curator(&app).await;
     for method in ["jwt", "key"] {
         let path = format!("/curated-sets/{method}");
-        let body = whole();
+        let body = complete_set();
         let made = app
             .post(&path)
             .auth(&curator, method)
@@ -120,9 +120,9 @@ async fn curators_create_change_and_delete_curated_sets() {
                     value
                 );
             }
-            let odd = patch(json!({ "measies": { "ankle": 210, "potato": 12 } })).await;
+            let invalid = patch(json!({ "measies": { "ankle": 210, "potato": 12 } })).await;
             assert_eq!(
-                (&odd["ignored"], &odd["curatedSet"]["measies"]["ankle"]),
+                (&invalid["ignored"], &invalid["curatedSet"]["measies"]["ankle"]),
                 (&json!(["measies.potato"]), &json!(210))
             );
             let removed = patch(json!({ "measies": { "chest": null } })).await;
@@ -136,11 +136,11 @@ async fn curators_create_change_and_delete_curated_sets() {
                 patch(json!({ "published": true, "height": 170 })).await["curatedSet"]["published"],
                 true
             );
-            let odd =
+            let invalid =
                 patch(json!({ "nameDe": "", "height": "tall", "tags": [1], "info": 3, "published": "yes", "id": 1 }))
                     .await;
             assert_eq!(
-                odd["ignored"],
+                invalid["ignored"],
                 json!(["nameDe", "height", "tags", "info", "published", "id"])
             );
         }

@@ -1,4 +1,4 @@
-//! The pages, and the OpenAPI description
+//! Tests of the landing page, the interactive reference, and the OpenAPI description.
 
 use bespoke_tests::support::{App, functions};
 use bespoke_web::openapi::document;

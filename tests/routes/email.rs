@@ -1,4 +1,4 @@
-//! Changing the e-mail address by `PATCH /account/{auth}`
+//! Tests of changes of the e-mail address by `PATCH /account/{auth}`.
 
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ async fn patch(app: &App, person: &Person, body: Value) -> Answer {
 }
 
 /// Requests an address; returns the body that confirms it.
-async fn ask(app: &App, person: &Person, address: &str) -> Value {
+async fn request_change(app: &App, person: &Person, address: &str) -> Value {
     let answer = patch(app, person, json!({ "email": address })).await.expect_status(200);
     assert_eq!(
         (
@@ -43,7 +43,7 @@ fn mails_to(app: &App, address: &str, subject: &str) -> usize {
 async fn address_changes_by_link_and_old_address_is_notified() {
     let app = App::new().await;
     let person = app.person("jane").await;
-    let confirm = ask(&app, &person, " Jane.Doe@Example.org ").await;
+    let confirm = request_change(&app, &person, " Jane.Doe@Example.org ").await;
     assert_eq!(mails_to(&app, "jane.doe@example.org", "Confirm your new address"), 1);
     assert_eq!(mails_to(&app, &person.email, "Another address"), 1);
     let answer = patch(&app, &person, confirm.clone()).await.expect_status(200);
@@ -104,7 +104,7 @@ async fn foreign_confirmation_is_missing_and_changes_nothing() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let eve = app.person("eve").await;
-    let confirm = ask(&app, &person, "jane@example.org").await;
+    let confirm = request_change(&app, &person, "jane@example.org").await;
     let with = |name: &str, value: Value| {
         let mut body = confirm.clone();
         body[name] = value;
@@ -141,11 +141,11 @@ async fn foreign_confirmation_is_missing_and_changes_nothing() {
 async fn confirmations_expire_after_a_day_or_use() {
     let app = App::new().await;
     let person = app.person("jane").await;
-    let old = ask(&app, &person, "old@example.org").await;
+    let old = request_change(&app, &person, "old@example.org").await;
     app.clock.advance_ms(DAY_MS);
     patch(&app, &person, old).await.expect_missing();
-    let first = ask(&app, &person, "first@example.org").await;
-    let second = ask(&app, &person, "second@example.org").await;
+    let first = request_change(&app, &person, "first@example.org").await;
+    let second = request_change(&app, &person, "second@example.org").await;
     app.clock.advance_ms(DAY_MS - 1);
     patch(&app, &person, first).await.expect_status(200);
     patch(&app, &person, second).await.expect_missing();
@@ -157,11 +157,11 @@ async fn address_taken_before_confirmation_is_refused() {
     let person = app.person("jane").await;
     let other = app.person("other").await;
     // The request itself notifies neither address.
-    let confirm = ask(&app, &person, &other.email).await;
+    let confirm = request_change(&app, &person, &other.email).await;
     patch(&app, &person, confirm).await.expect_error(409, "emailTaken");
     let (one, two) = (
-        ask(&app, &person, "both@example.org").await,
-        ask(&app, &other, "both@example.org").await,
+        request_change(&app, &person, "both@example.org").await,
+        request_change(&app, &other, "both@example.org").await,
     );
     let process = app.another().await;
     let (one, two) = tokio::join!(patch(&app, &person, one), patch(&process, &other, two));
@@ -174,7 +174,7 @@ async fn address_taken_before_confirmation_is_refused() {
 async fn links_to_the_old_address_are_revoked() {
     let app = App::new().await;
     let person = app.person("jane").await;
-    let confirm = ask(&app, &person, "jane@example.org").await;
+    let confirm = request_change(&app, &person, "jane@example.org").await;
     let body = json!({ "username": person.email });
     app.post("/signinlink").json(&body).send().await.expect_status(200);
     let (id, check) = app.newest_link();
@@ -219,7 +219,7 @@ async fn level_3_key_cannot_change_the_address() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let key = app.key(&person, 3).await;
-    let confirm = ask(&app, &person, "jane@example.org").await;
+    let confirm = request_change(&app, &person, "jane@example.org").await;
     for body in [json!({ "email": "eve@example.org" }), confirm] {
         app.patch("/account/key")
             .key(&key)
@@ -258,7 +258,7 @@ async fn mails_of_address_changes_are_limited() {
 async fn old_address_is_notified_of_a_password_change() {
     let app = App::new().await;
     let person = app.person("jane").await;
-    let mut body = ask(&app, &person, "jane@example.org").await;
+    let mut body = request_change(&app, &person, "jane@example.org").await;
     body["password"] = json!("another one");
     patch(&app, &person, body).await.expect_status(200);
     assert_eq!(mails_to(&app, &person.email, "Your FreeSewing password"), 1);

@@ -1,4 +1,4 @@
-//! Maintenance deletes expired records
+//! Tests that maintenance deletes expired records.
 
 use bespoke_core::EntityId;
 use bespoke_database::{Freshness, users};

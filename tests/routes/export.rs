@@ -1,4 +1,4 @@
-//! `GET|POST /account/export/{auth}`, `GET /exports/:id`, `POST /account/import/{auth}`
+//! Tests of `GET|POST /account/export/{auth}`, `GET /exports/:id` and `POST /account/import/{auth}`.
 
 use bespoke_database::{Freshness, account_storage};
 use bespoke_tests::support::{App, Person};

@@ -1,4 +1,4 @@
-//! The files of exports: their size, and their cleanup if a client disconnects, a store fails or the account is deleted.
+//! Tests of the files of exports: their size, and their cleanup if a client disconnects, a store fails or the account is deleted.
 
 use axum::body::Body;
 use bespoke_core::Clock;
@@ -11,7 +11,7 @@ use http::{Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
-use super::held::{faulty, held};
+use super::held::{app_with_faults, app_with_held_puts};
 
 const URL: &str = "http://localhost:3000";
 /// Bytes that an export counts in addition to its file.
@@ -24,7 +24,7 @@ async fn export(app: &App, person: &Person) -> Answer {
 }
 
 /// The path and query of the file of a new export.
-async fn exported(app: &App, person: &Person) -> String {
+async fn export_path(app: &App, person: &Person) -> String {
     let answer = export(app, person).await.expect_status(200);
     answer["data"].as_str().unwrap().strip_prefix(URL).unwrap().to_owned()
 }
@@ -56,7 +56,7 @@ async fn file_of_nested_lists_has_no_indentation() {
     let jane = app.person("jane").await;
     let nested = (0..20).fold(json!(vec![1; 2_000]), |inner, _| json!([inner]));
     pattern(&app, &jane, &json!({ "a": nested })).await;
-    let link = exported(&app, &jane).await;
+    let link = export_path(&app, &jane).await;
     let file = app.get(&link).send().await.body;
     let text_bytes = storage(&app, &jane).await.text_bytes;
     assert!(
@@ -94,7 +94,7 @@ async fn quota_of_exports_counts_the_complete_file() {
 
 #[tokio::test]
 async fn export_outlives_its_client() {
-    let (app, store) = held("exports/").await;
+    let (app, store) = app_with_held_puts("exports/").await;
     let jane = app.person("jane").await;
     for path in ["/account/export/key", "/Account/Export/Key/"] {
         let before = exported_bytes(&app, &jane).await;
@@ -123,7 +123,7 @@ async fn export_outlives_its_client() {
 
 #[tokio::test]
 async fn removal_during_an_export_leaves_no_file() {
-    let (app, store) = held("exports/").await;
+    let (app, store) = app_with_held_puts("exports/").await;
     let jane = app.person("jane").await;
     let remove = async {
         store.arrival().await;
@@ -138,7 +138,7 @@ async fn removal_during_an_export_leaves_no_file() {
 
 #[tokio::test]
 async fn export_that_cannot_be_stored_leaves_no_trace() {
-    let (app, store) = faulty().await;
+    let (app, store) = app_with_faults().await;
     let jane = app.person("jane").await;
     for fault in [Fault::Forbidden, Fault::LostReply] {
         store.script(Operation::Put, "exports/", fault);
@@ -156,7 +156,7 @@ async fn export_that_cannot_be_stored_leaves_no_trace() {
 #[tokio::test]
 async fn unrecorded_export_stores_no_file() {
     // During a restore the database refuses every write.
-    let (app, store) = faulty().await;
+    let (app, store) = app_with_faults().await;
     let jane = app.person("jane").await;
     let stored = || {
         store
@@ -175,7 +175,7 @@ async fn unrecorded_export_stores_no_file() {
 async fn files_without_a_row_are_deleted_by_maintenance() {
     let app = App::new().await;
     let jane = app.person("jane").await;
-    exported(&app, &jane).await;
+    export_path(&app, &jane).await;
     let kept = files(&app).await;
     let orphan = format!("exports/{}.json", app.context().new_export_name());
     let bucket = app.context().bucket();
@@ -190,13 +190,13 @@ async fn files_without_a_row_are_deleted_by_maintenance() {
 
 #[tokio::test]
 async fn file_is_read_as_fast_as_its_client() {
-    let (app, store) = faulty().await;
+    let (app, store) = app_with_faults().await;
     let jane = app.person("jane").await;
     for number in 0..7 {
         let text = format!("{number}").repeat(200_000);
         pattern(&app, &jane, &json!({ "text": text })).await;
     }
-    let link = exported(&app, &jane).await;
+    let link = export_path(&app, &jane).await;
     let pieces = || {
         let calls = store.calls();
         let of_file =

@@ -1,4 +1,4 @@
-//! `POST /flows/translator-invite/{auth}` and `POST /flows/language-suggestion/{auth}`
+//! Tests of `POST /flows/translator-invite/{auth}` and `POST /flows/language-suggestion/{auth}`.
 
 use bespoke_tests::support::App;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`: contributions to repositories on GitHub
+//! Tests of contributions to repositories on GitHub: `/issues`, `/discussions`, `/flows/pr/...` and `/slugs/...`.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ const KINDS: [&str; 2] = ["blog", "showcase"];
 const MINUTE_MS: i64 = 60 * 1000;
 
 /// An installation and a server in place of GitHub.
-struct Outside {
+struct GitHubMock {
     app: App,
     github: MockServer,
 }
 
-impl Outside {
-    /// Every call fails, and a slow response is not awaited.
+impl GitHubMock {
+    /// Creates a mock at which every call fails, and an app that does not wait for slow responses.
     async fn new() -> Self {
-        Self::patient("750").await
+        Self::with_timeout("750").await
     }
 
-    async fn patient(timeout_ms: &str) -> Self {
+    async fn with_timeout(timeout_ms: &str) -> Self {
         let github = MockServer::start().await;
         let app = App::with(&[
             ("BACKEND_ENABLE_GITHUB", "yes"),
@@ -36,35 +36,33 @@ impl Outside {
         Self { app, github }
     }
 
-    /// Every call succeeds.
-    async fn willing() -> Self {
-        let outside = Self::patient("30000").await;
-        let place = json!({ "repository": { "id": "R", "discussionCategory": { "id": "C" } }, "createDiscussion": { "discussion": { "url": "https://github.example/d/1" } } });
+    /// Creates a mock at which every call succeeds.
+    async fn succeeding() -> Self {
+        let mock = Self::with_timeout("30000").await;
+        let data = json!({ "repository": { "id": "R", "discussionCategory": { "id": "C" } }, "createDiscussion": { "discussion": { "url": "https://github.example/d/1" } } });
         for (verb, what, status, body) in [
             ("POST", "/issues", 201, json!({ "number": 7, "state": "open" })),
             ("GET", "/branches/develop", 200, json!({ "commit": { "sha": "abc" } })),
             ("POST", "/git/refs", 201, json!({ "ref": "the branch" })),
             ("POST", "/pulls", 201, json!({ "number": 9 })),
         ] {
-            outside
-                .answers(verb, &format!("{REPOSITORY}{what}"), ok(status, body))
+            mock.mock_answer(verb, &format!("{REPOSITORY}{what}"), json_response(status, body))
                 .await;
         }
         for kind in KINDS {
             let file = format!("{REPOSITORY}/contents/markdown/org/{kind}/a-day-out/en.md");
-            outside.answers("PUT", &file, ok(201, json!({ "content": {} }))).await;
+            mock.mock_answer("PUT", &file, json_response(201, json!({ "content": {} })))
+                .await;
             let list = format!("{REPOSITORY}/contents/markdown/org/{kind}");
-            outside
-                .answers("GET", &list, ok(200, json!([{ "name": "taken" }])))
+            mock.mock_answer("GET", &list, json_response(200, json!([{ "name": "taken" }])))
                 .await;
         }
-        outside
-            .answers("POST", "/graphql", ok(200, json!({ "data": place })))
+        mock.mock_answer("POST", "/graphql", json_response(200, json!({ "data": data })))
             .await;
-        outside
+        mock
     }
 
-    async fn answers(&self, verb: &str, url_path: &str, answer: ResponseTemplate) {
+    async fn mock_answer(&self, verb: &str, url_path: &str, answer: ResponseTemplate) {
         Mock::given(method(verb))
             .and(path(url_path))
             .and(header("authorization", "Bearer secret"))
@@ -74,7 +72,7 @@ impl Outside {
     }
 
     /// Bodies of the requests whose path has this end.
-    async fn asked(&self, end: &str) -> Vec<Value> {
+    async fn received(&self, end: &str) -> Vec<Value> {
         let requests = self.github.received_requests().await.unwrap();
         let requests = requests.iter().filter(|request| request.url.path().ends_with(end));
         requests
@@ -83,7 +81,7 @@ impl Outside {
     }
 }
 
-fn ok(status: u16, body: Value) -> ResponseTemplate {
+fn json_response(status: u16, body: Value) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(body)
 }
 
@@ -93,7 +91,7 @@ fn failures() -> Vec<ResponseTemplate> {
         ResponseTemplate::new(403),
         ResponseTemplate::new(500),
         ResponseTemplate::new(200).set_body_string("<html>"),
-        ok(201, json!({})).set_delay(Duration::from_secs(60)),
+        json_response(201, json!({})).set_delay(Duration::from_secs(60)),
     ]
 }
 
@@ -144,7 +142,7 @@ async fn disabled_github_is_reported_before_other_errors() {
 #[tokio::test]
 async fn issue_passes_on_allowed_fields_only() {
     // In the original, strangers set every field of an issue.
-    let outside = Outside::willing().await;
+    let mock = GitHubMock::succeeding().await;
     let mut body = post();
     for (name, value) in [
         (
@@ -157,27 +155,27 @@ async fn issue_passes_on_allowed_fields_only() {
     ] {
         body[name] = value;
     }
-    let opened = outside.app.post("/issues").json(&body).send().await.expect_status(201);
+    let opened = mock.app.post("/issues").json(&body).send().await.expect_status(201);
     assert_eq!(
         opened,
         json!({ "result": "created", "issue": { "number": 7, "state": "open" } })
     );
     let passed_on = json!({ "title": "The title", "body": "The text", "labels": ["Bug"] });
-    assert_eq!(outside.asked("/issues").await, [passed_on]);
+    assert_eq!(mock.received("/issues").await, [passed_on]);
     for labels in [json!("bug"), json!({}), json!(null), json!([[]])] {
         let mut body = post();
         body["labels"] = labels;
-        outside.app.post("/issues").json(&body).send().await.expect_status(201);
+        mock.app.post("/issues").json(&body).send().await.expect_status(201);
     }
-    assert_eq!(outside.asked("/issues").await[4]["labels"], json!([]));
+    assert_eq!(mock.received("/issues").await[4]["labels"], json!([]));
 }
 
 #[tokio::test]
 async fn discussion_is_public() {
-    let outside = Outside::willing().await;
+    let mock = GitHubMock::succeeding().await;
     let mut body = post();
     body["categoryId"] = json!("another");
-    let opened = outside
+    let opened = mock
         .app
         .post("/discussions")
         .json(&body)
@@ -188,14 +186,14 @@ async fn discussion_is_public() {
     let discussion = &opened["discussion"]["data"]["createDiscussion"]["discussion"];
     assert_eq!(discussion["url"], "https://github.example/d/1");
     let input = json!({ "repositoryId": "R", "categoryId": "C", "title": "The title", "body": "The text" });
-    assert_eq!(outside.asked("/graphql").await[1]["variables"]["input"], input);
+    assert_eq!(mock.received("/graphql").await[1]["variables"]["input"], input);
 }
 
 #[tokio::test]
 async fn invalid_title_or_text_is_rejected() {
-    let outside = Outside::willing().await;
+    let mock = GitHubMock::succeeding().await;
     for path in ["/issues", "/discussions"] {
-        let request = outside.app.post(path);
+        let request = mock.app.post(path);
         request.send().await.expect_error(400, "postBodyMissing");
         for (field, value, code) in [
             ("title", json!(null), "titleMissing"),
@@ -211,40 +209,40 @@ async fn invalid_title_or_text_is_rejected() {
         ] {
             let mut body = post();
             body[field] = value;
-            outside.app.post(path).json(&body).send().await.expect_error(400, code);
+            mock.app.post(path).json(&body).send().await.expect_error(400, code);
         }
         let mut huge = post();
         huge["body"] = json!("a".repeat(70_000));
-        let refused = outside.app.post(path).json(&huge).send().await;
+        let refused = mock.app.post(path).json(&huge).send().await;
         refused.expect_error(413, "bodyTooLarge");
     }
-    assert_eq!(outside.github.received_requests().await.unwrap().len(), 0);
+    assert_eq!(mock.github.received_requests().await.unwrap().len(), 0);
 }
 
 #[tokio::test]
 async fn issue_that_github_rejects_is_not_retried() {
     // In the original, the code was `success`.
     for failure in failures() {
-        let outside = Outside::new().await;
+        let mock = GitHubMock::new().await;
         Mock::given(method("POST"))
             .respond_with(failure)
-            .mount(&outside.github)
+            .mount(&mock.github)
             .await;
         for (path, code) in [
             ("/issues", "createIssueFailed"),
             ("/discussions", "createDiscussionFailed"),
         ] {
-            let refused = outside.app.post(path).json(&post()).send().await;
+            let refused = mock.app.post(path).json(&post()).send().await;
             refused.expect_error(400, code);
         }
-        assert_eq!(outside.github.received_requests().await.unwrap().len(), 2);
+        assert_eq!(mock.github.received_requests().await.unwrap().len(), 2);
     }
 }
 
 #[tokio::test]
 async fn page_is_proposed_under_the_github_name_of_the_account() {
-    let outside = Outside::willing().await;
-    let app = &outside.app;
+    let mock = GitHubMock::succeeding().await;
+    let app = &mock.app;
     let jane = app.person("jane").await;
     let change = json!({ "username": "Jane", "data": { "githubUsername": "janedoe", "githubEmail": "j@example.com" } });
     app.change_account(&jane, &change).await;
@@ -256,12 +254,12 @@ async fn page_is_proposed_under_the_github_name_of_the_account() {
             json!({ "result": "created", "branch": { "ref": "the branch" }, "file": { "content": {} }, "pr": { "number": 9 } })
         );
         let branch = json!({ "ref": format!("refs/heads/{kind}-a-day-out"), "sha": "abc" });
-        assert_eq!(outside.asked("/git/refs").await[index], branch);
-        let file = &outside.asked("/a-day-out/en.md").await[index];
+        assert_eq!(mock.received("/git/refs").await[index], branch);
+        let file = &mock.received("/a-day-out/en.md").await[index];
         assert_eq!(file["content"], "IyBBIGRheSBvdXQ=");
         assert_eq!(file["author"], json!({ "name": "janedoe", "email": "j@example.com" }));
         let title = format!("New {kind} post a-day-out by Jane");
-        assert_eq!(outside.asked("/pulls").await[index]["title"], title);
+        assert_eq!(mock.received("/pulls").await[index]["title"], title);
     }
     for data in [
         json!({ "githubUsername": "x\ny", "githubEmail": "j@example.com" }),
@@ -271,7 +269,7 @@ async fn page_is_proposed_under_the_github_name_of_the_account() {
         let change = json!({ "data": data });
         app.change_account(&jane, &change).await;
         propose(app, &jane, "blog", &page()).await.expect_status(201);
-        let author = outside.asked("/blog/a-day-out/en.md").await.pop().unwrap()["author"].clone();
+        let author = mock.received("/blog/a-day-out/en.md").await.pop().unwrap()["author"].clone();
         assert_eq!(author["email"], "bot@freesewing.org", "{data}");
     }
 }
@@ -279,8 +277,8 @@ async fn page_is_proposed_under_the_github_name_of_the_account() {
 #[tokio::test]
 async fn invalid_page_is_rejected() {
     // In the original, the name of a page could be any path.
-    let outside = Outside::willing().await;
-    let jane = outside.app.person("jane").await;
+    let mock = GitHubMock::succeeding().await;
+    let jane = mock.app.person("jane").await;
     for (field, value, code) in [
         ("markdown", json!(null), "markdownMissing"),
         ("markdown", json!(7), "markdownInvalid"),
@@ -301,55 +299,50 @@ async fn invalid_page_is_rejected() {
     ] {
         let mut body = page();
         body[field] = value;
-        propose(&outside.app, &jane, "blog", &body)
-            .await
-            .expect_error(400, code);
+        propose(&mock.app, &jane, "blog", &body).await.expect_error(400, code);
     }
-    propose(&outside.app, &jane, "blog", &json!({}))
+    propose(&mock.app, &jane, "blog", &json!({}))
         .await
         .expect_error(400, "markdownMissing");
-    assert_eq!(outside.github.received_requests().await.unwrap().len(), 0);
+    assert_eq!(mock.github.received_requests().await.unwrap().len(), 0);
 }
 
 #[tokio::test]
 async fn page_that_github_rejects_fails() {
     for failure in failures() {
-        let outside = Outside::new().await;
-        let jane = outside.app.person("jane").await;
-        let head = ok(200, json!({ "commit": { "sha": "abc" } }));
-        outside
-            .answers("GET", &format!("{REPOSITORY}/branches/develop"), head)
+        let mock = GitHubMock::new().await;
+        let jane = mock.app.person("jane").await;
+        let head = json_response(200, json!({ "commit": { "sha": "abc" } }));
+        mock.mock_answer("GET", &format!("{REPOSITORY}/branches/develop"), head)
             .await;
         Mock::given(method("POST"))
             .respond_with(failure)
-            .mount(&outside.github)
+            .mount(&mock.github)
             .await;
-        let refused = propose(&outside.app, &jane, "blog", &page()).await;
+        let refused = propose(&mock.app, &jane, "blog", &page()).await;
         refused.expect_error(400, "createPullRequestFailed");
     }
-    let outside = Outside::new().await;
-    let jane = outside.app.person("jane").await;
-    let unavailable = propose(&outside.app, &jane, "blog", &page()).await;
+    let mock = GitHubMock::new().await;
+    let jane = mock.app.person("jane").await;
+    let unavailable = propose(&mock.app, &jane, "blog", &page()).await;
     assert_eq!(unavailable.header("retry-after"), "5");
     unavailable.expect_error(503, "serviceUnavailable");
-    let head = ok(200, json!({ "commit": { "sha": "abc" } }));
-    outside
-        .answers("GET", &format!("{REPOSITORY}/branches/develop"), head)
+    let head = json_response(200, json!({ "commit": { "sha": "abc" } }));
+    mock.mock_answer("GET", &format!("{REPOSITORY}/branches/develop"), head)
         .await;
-    outside
-        .answers("POST", &format!("{REPOSITORY}/git/refs"), ok(422, json!({})))
+    mock.mock_answer("POST", &format!("{REPOSITORY}/git/refs"), json_response(422, json!({})))
         .await;
-    let taken = propose(&outside.app, &jane, "blog", &page()).await;
+    let taken = propose(&mock.app, &jane, "blog", &page()).await;
     taken.expect_error(409, "slugTaken");
 }
 
 #[tokio::test]
 async fn taken_name_is_200_and_free_name_is_404() {
-    let outside = Outside::willing().await;
-    let jane = outside.app.person("jane").await;
+    let mock = GitHubMock::succeeding().await;
+    let jane = mock.app.person("jane").await;
     let look = async |kind: &str, slug: &str| {
         let path = format!("/slugs/{kind}/{slug}/jwt");
-        outside.app.get(&path).jwt(&jane.token).send().await
+        mock.app.get(&path).jwt(&jane.token).send().await
     };
     for kind in KINDS {
         assert_eq!(
@@ -361,22 +354,22 @@ async fn taken_name_is_200_and_free_name_is_404() {
             look(kind, slug).await.expect_error(400, "slugInvalid");
         }
     }
-    outside.app.clock.advance_ms(31 * MINUTE_MS);
+    mock.app.clock.advance_ms(31 * MINUTE_MS);
     look("blog", "taken").await.expect_status(200);
-    assert_eq!(outside.asked("/markdown/org/blog").await.len(), 2);
+    assert_eq!(mock.received("/markdown/org/blog").await.len(), 2);
 }
 
 #[tokio::test]
 async fn failed_name_lookup_is_503_and_not_cached() {
     // The original crashed on a failure, and cached it for half an hour.
     for failure in failures() {
-        let outside = Outside::new().await;
-        let jane = outside.app.person("jane").await;
+        let mock = GitHubMock::new().await;
+        let jane = mock.app.person("jane").await;
         let trouble = Mock::given(method("GET")).respond_with(failure).with_priority(1);
-        trouble.up_to_n_times(3).mount(&outside.github).await;
+        trouble.up_to_n_times(3).mount(&mock.github).await;
         let list = format!("{REPOSITORY}/contents/markdown/org/blog");
-        outside.answers("GET", &list, ok(200, json!([]))).await;
-        let look = async || outside.app.get("/slugs/blog/free/key").key(&jane.key).send().await;
+        mock.mock_answer("GET", &list, json_response(200, json!([]))).await;
+        let look = async || mock.app.get("/slugs/blog/free/key").key(&jane.key).send().await;
         look().await.expect_error(503, "serviceUnavailable");
         let mut last = look().await;
         while last.status == 503 {

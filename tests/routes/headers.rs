@@ -1,4 +1,4 @@
-//! Headers for browsers on every response: all routes are called, without credentials and as an administrator.
+//! Tests of the headers for browsers on every response: all routes are called, without credentials and as an administrator.
 
 use bespoke_tests::support::{Answer, App, functions};
 use bespoke_web::{Route, Scheme};
@@ -20,10 +20,10 @@ fn path_to(route: &Route) -> String {
     let parts: Vec<_> = route.path.split('/').map(part).collect();
     let path = parts.join("/");
     // `1{id}.json` is `1.json`.
-    let kept = path
+    let with_values = path
         .split('{')
         .map(|piece| piece.split_once('}').map_or(piece, |(_, rest)| rest));
-    kept.collect()
+    with_values.collect()
 }
 
 #[track_caller]
@@ -58,21 +58,24 @@ async fn each_response_has_security_headers() {
         let place = format!("{method} {path}");
         let anonymous = app.request(method, &path).json(&json!({ "name": "x" })).send().await;
         check(&anonymous, &place);
-        let known = match route.scheme {
+        let authenticated = match route.scheme {
             None => anonymous,
             Some(scheme) => {
                 let request = app.request(method, &path).auth(&admin, scheme.segment());
                 request.json(&json!({ "name": "x" })).send().await
             }
         };
-        check(&known, &place);
-        let kept = known.header("cache-control");
+        check(&authenticated, &place);
+        let cache_control = authenticated.header("cache-control");
         match (method, route.scheme) {
             ("GET", None) => {}
             ("GET", Some(Scheme::Jwt | Scheme::Key)) => {
-                assert!(kept.contains("private") || kept == "no-store", "{place}: {kept}");
+                assert!(
+                    cache_control.contains("private") || cache_control == "no-store",
+                    "{place}: {cache_control}"
+                );
             }
-            _ => assert_eq!(kept, "no-store", "{place}"),
+            _ => assert_eq!(cache_control, "no-store", "{place}"),
         }
     }
     check(&app.get("/nothing/here").send().await, "an unknown route");

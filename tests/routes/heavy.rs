@@ -1,5 +1,5 @@
-//! Memory for bodies: a caller beyond its share is refused, all callers wait while the memory is used up, and other requests
-//! are still served.
+//! Tests of the memory for request bodies: a caller beyond its share is refused, all callers wait while the memory is used up, and other
+//! requests are still served.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-/// One more than there is memory for.
+/// The number of concurrent bodies: one more than the memory has room for.
 const AT_ONCE: usize = 5;
-/// The most long lists of one account that wait or run.
+/// The maximum number of long lists of one account that wait or run.
 const LISTS_AT_ONCE: usize = 8;
-/// The most CPU-bound work of one caller that waits or runs, and of all callers.
+/// The maximum number of CPU-bound tasks that wait or run, of one caller and of all callers.
 const WORK_AT_ONCE: usize = 64;
-/// The most bodies of callers without authentication: 64 KiB each, of 64 MiB.
+/// The maximum number of bodies of callers without authentication: 64 KiB each, of 64 MiB.
 const STRANGERS_AT_ONCE: usize = 1024;
-/// Networks that are needed to fill that memory, because each has a quarter.
+/// The number of networks that are needed to fill that memory, because each has a quarter.
 const STRANGERS_NETWORKS: usize = 4;
 
 /// A request whose body, of any length, never arrives; `reached` gets a permit when the body is read.

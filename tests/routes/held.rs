@@ -1,4 +1,5 @@
-//! Processes whose bucket fails, or holds back its PUTs, so that a test can act between a PUT and the steps before and after it.
+//! Apps whose bucket fails ([`app_with_faults`]), or holds back its PUTs ([`app_with_held_puts`]), so that a test can act
+//! between a PUT and the steps before and after it.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, Semaphore};
 
 /// Starts a process whose bucket fails as the test says, and records each call.
-pub(crate) async fn faulty() -> (App, Arc<FaultyStore>) {
+pub(crate) async fn app_with_faults() -> (App, Arc<FaultyStore>) {
     let bucket = MemoryStore::new();
     let store = Arc::new(FaultyStore::new(bucket.clone(), 1, Rates::default()));
     let app = App::over(store.clone(), bucket, &[]).await.expect("a start");
@@ -18,7 +19,7 @@ pub(crate) async fn faulty() -> (App, Arc<FaultyStore>) {
 }
 
 /// Starts a process whose bucket stores objects with that prefix only when the test says.
-pub(crate) async fn held(prefix: &'static str) -> (App, Arc<HeldStore>) {
+pub(crate) async fn app_with_held_puts(prefix: &'static str) -> (App, Arc<HeldStore>) {
     let bucket = MemoryStore::new();
     let store = Arc::new(HeldStore::new(bucket.clone(), prefix));
     let app = App::over(store.clone(), bucket, &[]).await.expect("a start");

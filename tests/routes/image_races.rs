@@ -1,4 +1,5 @@
-//! Images of requests that are repeated under an `Idempotency-Key`, and of records that are deleted while their image is stored.
+//! Tests of the images of requests that are repeated under an `Idempotency-Key`, and of records that are deleted while their image is
+//! stored.
 
 use bespoke_core::Clock;
 use bespoke_database::{Freshness, account_storage};
@@ -7,7 +8,7 @@ use bespoke_tests::support::picture::{GLASS, RED};
 use bespoke_tests::support::{Answer, App, Person};
 use serde_json::{Value, json};
 
-use super::held::{faulty, held};
+use super::held::{app_with_faults, app_with_held_puts};
 
 /// The kinds of records whose image can be replaced: path, name in responses, and the smallest valid body.
 fn kinds() -> [(&'static str, &'static str, Value); 4] {
@@ -43,7 +44,7 @@ async fn images(app: &App) -> Vec<u64> {
 }
 
 /// Bytes that the account has written today.
-async fn written(app: &App, person: &Person) -> u64 {
+async fn written_bytes(app: &App, person: &Person) -> u64 {
     let database = app.context().database();
     let read = database.read(Freshness::Strict, |db| account_storage::of(db, person.id));
     read.await.unwrap().written_today(app.clock.now())
@@ -64,7 +65,7 @@ fn stored_images(store: &FaultyStore) -> usize {
 
 #[tokio::test]
 async fn repeat_does_not_replace_a_newer_image() {
-    let (app, store) = faulty().await;
+    let (app, store) = app_with_faults().await;
     let curator = app.person_as("curator", "curator").await;
     for (path, name, body) in kinds() {
         let (list, body) = (format!("/{path}/jwt"), with_image(body, RED));
@@ -72,11 +73,11 @@ async fn repeat_does_not_replace_a_newer_image() {
         let one = format!("/{path}/{}/jwt", made[name]["id"]);
         let changed = patch(&app, &curator, &one, json!({ "img": GLASS })).await;
         assert_eq!(changed.expect_status(200)["ignored"], json!([]));
-        let (before, bytes) = (stored_images(&store), written(&app, &curator).await);
+        let (before, bytes) = (stored_images(&store), written_bytes(&app, &curator).await);
         let again = post(&app, &curator, &list, &body).await.expect_status(201);
         assert_eq!((&again[name]["id"], &again["ignored"]), (&made[name]["id"], &json!([])));
         assert_eq!(
-            (stored_images(&store), written(&app, &curator).await),
+            (stored_images(&store), written_bytes(&app, &curator).await),
             (before, bytes),
             "{path}"
         );
@@ -85,7 +86,7 @@ async fn repeat_does_not_replace_a_newer_image() {
 
 #[tokio::test]
 async fn repeated_suggestion_and_promotion_keep_their_images() {
-    let (app, store) = faulty().await;
+    let (app, store) = app_with_faults().await;
     let curator = app.person_as("curator", "curator").await;
     let body = suggestion(&app, &curator).await;
     let suggest = async || {
@@ -115,26 +116,26 @@ async fn repeated_suggestion_and_promotion_keep_their_images() {
 
 #[tokio::test]
 async fn repeat_stores_and_counts_a_missing_image() {
-    let (app, store) = faulty().await;
+    let (app, store) = app_with_faults().await;
     let curator = app.person_as("curator", "curator").await;
     for (path, name, body) in kinds() {
         let (list, body) = (format!("/{path}/jwt"), with_image(body, RED));
         store.script(Operation::Put, "images/", Fault::Forbidden);
         let made = post(&app, &curator, &list, &body).await.expect_status(201);
         assert_eq!(made["ignored"], json!(["img"]), "{path}");
-        let (bytes, before) = (written(&app, &curator).await, images(&app).await.len());
+        let (bytes, before) = (written_bytes(&app, &curator).await, images(&app).await.len());
         let again = post(&app, &curator, &list, &body).await.expect_status(201);
         assert_eq!((&again[name]["id"], &again["ignored"]), (&made[name]["id"], &json!([])));
         let stored = images(&app).await;
         assert_eq!(stored.len(), before + 1, "{path}");
-        let grown = written(&app, &curator).await - bytes;
+        let grown = written_bytes(&app, &curator).await - bytes;
         assert!(grown > *stored.iter().min().unwrap(), "{path}: {grown}");
     }
 }
 
 #[tokio::test]
 async fn image_of_a_removed_record_is_removed() {
-    let (app, store) = held("images/").await;
+    let (app, store) = app_with_held_puts("images/").await;
     let curator = app.person_as("curator", "curator").await;
     for (path, name, body) in kinds() {
         let made = post(&app, &curator, &format!("/{path}/jwt"), &body)
@@ -155,7 +156,7 @@ async fn image_of_a_removed_record_is_removed() {
 
 #[tokio::test]
 async fn image_of_a_removed_account_or_suggestion_is_removed() {
-    let (app, store) = held("images/").await;
+    let (app, store) = app_with_held_puts("images/").await;
     let (curator, jane) = (app.person_as("curator", "curator").await, app.person("jane").await);
     let body = suggestion(&app, &jane).await;
     let remove = async {

@@ -1,4 +1,4 @@
-//! `/images`
+//! Tests of the images of records: uploads, and `GET /images/{id}`.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ async fn set(app: &App, person: &Person, body: &Value) -> Value {
 }
 
 /// The content behind the `imageUrl` of a record.
-async fn behind(app: &App, record: &Value) -> Answer {
+async fn fetch_image(app: &App, record: &Value) -> Answer {
     let url = record["imageUrl"].as_str().expect("a URL");
     app.get(url.strip_prefix(URL).expect("a URL of this server"))
         .send()
@@ -35,7 +35,7 @@ async fn private_image_requires_its_signed_link() {
     assert_eq!(made["ignored"], json!([]));
     let (one, own) = (&made["set"], format!("set-{}", made["set"]["id"]));
     assert_eq!((&one["img"], &one["image"]), (&json!(own), &json!(own)));
-    let seen = behind(&app, one).await;
+    let seen = fetch_image(&app, one).await;
     assert_eq!((seen.status, seen.header("content-type")), (200, "image/jpeg"));
     assert_eq!(seen.header("cache-control"), "private, max-age=300");
     assert!(seen.body.starts_with(b"\xff\xd8\xff"));
@@ -56,17 +56,21 @@ async fn private_image_requires_its_signed_link() {
         .send()
         .await
         .expect_missing();
-    assert_eq!(behind(&app, &other).await.header("content-type"), "image/png");
+    assert_eq!(fetch_image(&app, &other).await.header("content-type"), "image/png");
     app.clock.advance_ms(HOUR_MS);
-    assert_eq!(behind(&app, one).await.status, 200);
+    assert_eq!(fetch_image(&app, one).await.status, 200);
     app.clock.advance_ms(HOUR_MS);
-    behind(&app, one).await.expect_missing();
+    fetch_image(&app, one).await.expect_missing();
     let again = app
         .get(&format!("/sets/{}/jwt", one["id"]))
         .jwt(&jane.token)
         .send()
         .await;
-    assert_eq!(behind(&app, &again.json()["set"]).await.status, 200, "a fresh link");
+    assert_eq!(
+        fetch_image(&app, &again.json()["set"]).await.status,
+        200,
+        "a fresh link"
+    );
 }
 
 #[tokio::test]
@@ -150,7 +154,7 @@ async fn rejected_image_keeps_the_record_and_the_old_image() {
     };
     let changed = patch(json!({ "img": GLASS })).await;
     assert_eq!(changed["ignored"], json!([]));
-    let old = behind(&app, &changed["set"]).await.body;
+    let old = fetch_image(&app, &changed["set"]).await.body;
     for (index, bad) in [
         json!(""),
         json!(7),
@@ -168,11 +172,11 @@ async fn rejected_image_keeps_the_record_and_the_old_image() {
             (&changed["ignored"], &changed["set"]["name"]),
             (&json!(["img"]), &json!(name))
         );
-        assert_eq!(behind(&app, &changed["set"]).await.body, old);
+        assert_eq!(fetch_image(&app, &changed["set"]).await.body, old);
     }
     assert_eq!(patch(json!({ "img": null })).await["ignored"], json!([]));
     let changed = patch(json!({ "img": RED })).await;
-    assert_ne!(behind(&app, &changed["set"]).await.body, old);
+    assert_ne!(fetch_image(&app, &changed["set"]).await.body, old);
 }
 
 /// A bucket that accepts everything but images.

@@ -1,4 +1,4 @@
-//! Tokens for acting as another account, and the audit entries of their calls
+//! Tests of tokens for acting as another account, and of the audit entries of their calls.
 
 use bespoke_tests::support::{Answer, App};
 use serde_json::{Value, json};

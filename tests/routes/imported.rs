@@ -1,4 +1,4 @@
-//! Passwords and API keys in the format of the original: they work, and are rehashed at their first use.
+//! Tests of passwords and API keys in the format of the original backend: they work, and are rehashed at their first use.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{EntityId, ImportedHash, Level, StoredSecret};
@@ -49,7 +49,7 @@ async fn imported_passwords_sign_in_and_are_rehashed() {
 }
 
 /// A key of an account in the format of the original; its secret is that of the vectors.
-async fn moved_in(app: &App, person: &Person, uuid: Uuid) -> Key {
+async fn imported_key(app: &App, person: &Person, uuid: Uuid) -> Key {
     let vectors = vectors();
     let vector = &vectors["passwords_v3"]["apikey_secret"];
     let session = Session::new(app.context().clone());
@@ -76,7 +76,7 @@ async fn moved_in(app: &App, person: &Person, uuid: Uuid) -> Key {
     }
 }
 
-async fn hashes(app: &App, uuid: Uuid) -> usize {
+async fn hash_count(app: &App, uuid: Uuid) -> usize {
     let session = Session::new(app.context().clone());
     let read = session.read(|db| Ok::<_, Error>(api_keys::imported_hashes(db, uuid)?.len()));
     read.await.unwrap()
@@ -87,7 +87,7 @@ async fn imported_key_is_rehashed_at_its_first_use() {
     let app = App::new().await;
     let person = app.person("jane").await;
     let uuid = Uuid::from_u128(77);
-    let key = moved_in(&app, &person, uuid).await;
+    let key = imported_key(&app, &person, uuid).await;
     let wrong = Key {
         secret: key.secret.replace('a', "b"),
         ..key.clone()
@@ -100,7 +100,7 @@ async fn imported_key_is_rehashed_at_its_first_use() {
         let answer = app.get("/whoami/key").key(refused).send().await;
         answer.expect_error(401, "unauthorized");
     }
-    assert_eq!(hashes(&app, uuid).await, 1);
+    assert_eq!(hash_count(&app, uuid).await, 1);
     let both = tokio::join!(
         app.get("/whoami/key").key(&key).send(),
         app.post("/sets/key")
@@ -110,7 +110,7 @@ async fn imported_key_is_rehashed_at_its_first_use() {
     );
     both.0.expect_status(200);
     both.1.expect_status(201);
-    assert_eq!(hashes(&app, uuid).await, 0);
+    assert_eq!(hash_count(&app, uuid).await, 0);
     app.get("/whoami/key").key(&key).send().await.expect_status(200);
     app.get("/whoami/key")
         .key(&wrong)
@@ -125,8 +125,8 @@ async fn imported_key_is_manageable_before_its_first_use() {
     let person = app.person("jane").await;
     let (kept, ended) = (Uuid::from_u128(77), Uuid::from_u128(79));
     let (old, gone) = (
-        moved_in(&app, &person, kept).await,
-        moved_in(&app, &person, ended).await,
+        imported_key(&app, &person, kept).await,
+        imported_key(&app, &person, ended).await,
     );
     let list = app
         .get("/apikeys/jwt")
@@ -144,7 +144,7 @@ async fn imported_key_is_manageable_before_its_first_use() {
     for key in [&old, &new] {
         app.get("/whoami/key").key(key).send().await.expect_status(200);
     }
-    assert_eq!(hashes(&app, kept).await, 0);
+    assert_eq!(hash_count(&app, kept).await, 0);
     let end = app.delete(&format!("/apikeys/{ended}/jwt")).jwt(&person.token);
     end.send().await.expect_status(204);
     let answer = app.get("/whoami/key").key(&gone).send().await;
@@ -155,7 +155,7 @@ async fn imported_key_is_manageable_before_its_first_use() {
 async fn guesses_at_an_imported_key_are_limited() {
     let app = App::with(&[("BACKEND_LIMIT_PUBLIC_WRITES", "1")]).await;
     let person = app.person("jane").await;
-    let mut key = moved_in(&app, &person, Uuid::from_u128(77)).await;
+    let mut key = imported_key(&app, &person, Uuid::from_u128(77)).await;
     key.secret = key.secret.replace('a', "b");
     let call = || app.get("/whoami/key").key(&key).from_ip("192.0.2.9").send();
     for _ in 0..2 {

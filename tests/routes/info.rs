@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz`, and unknown routes
+//! Tests of `/healthz`, `/readyz` and unknown routes.
 
 use bespoke_tests::support::App;
 

@@ -1,4 +1,4 @@
-//! Malformed and hostile credentials on routes that accept an API key.
+//! Tests with malformed and hostile credentials on routes that accept an API key.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,11 +1,11 @@
-//! Restrictions of API keys: scopes, addresses, rotation.
+//! Tests of the restrictions of API keys: scopes, addresses, rotation.
 
 use bespoke_tests::support::{Answer, App, Key};
 use serde_json::{Value, json};
 
 /// Checks the refusal and its challenge.
 #[track_caller]
-fn lacks(answer: Answer, scope: &str) {
+fn expect_missing_scope(answer: Answer, scope: &str) {
     let challenge = match scope {
         "" => r#"Basic realm="Users", error="insufficientScope""#.to_owned(),
         scope => format!(r#"Basic realm="Users", error="insufficientScope", scope="{scope}""#),
@@ -33,16 +33,16 @@ async fn scopes_limit_a_key() {
     app.get("/sets/key").key(&reader).send().await.expect_status(200);
     app.get(&one).key(&reader).send().await.expect_status(200);
     app.get("/account/key").key(&account).send().await.expect_status(200);
-    lacks(app.get("/account/key").key(&reader).send().await, "account:read");
-    lacks(app.get(&one).key(&account).send().await, "sets:read");
-    lacks(app.delete(&one).key(&reader).send().await, "sets:write");
+    expect_missing_scope(app.get("/account/key").key(&reader).send().await, "account:read");
+    expect_missing_scope(app.get(&one).key(&account).send().await, "sets:read");
+    expect_missing_scope(app.delete(&one).key(&reader).send().await, "sets:write");
     // A change returns the set, and a copy shows it, so both need the scopes for reading and writing.
-    lacks(app.patch(&one).key(&writer).json(&json!({})).send().await, "sets:read");
-    lacks(
+    expect_missing_scope(app.patch(&one).key(&writer).json(&json!({})).send().await, "sets:read");
+    expect_missing_scope(
         app.post(&format!("/sets/{set}/clone/key")).key(&writer).send().await,
         "sets:read",
     );
-    lacks(app.patch(&one).key(&reader).json(&json!({})).send().await, "sets:write");
+    expect_missing_scope(app.patch(&one).key(&reader).json(&json!({})).send().await, "sets:write");
     app.patch(&one)
         .key(&both)
         .json(&json!({ "name": "two" }))
@@ -51,9 +51,9 @@ async fn scopes_limit_a_key() {
         .expect_status(200);
     // Routes without a scope require a key without scopes: a scoped key could create a more powerful one.
     let more = json!({ "name": "n", "level": 1, "expiresIn": 60 });
-    lacks(app.post("/apikeys/key").key(&both).json(&more).send().await, "");
-    lacks(app.get("/apikeys/key").key(&both).send().await, "");
-    lacks(
+    expect_missing_scope(app.post("/apikeys/key").key(&both).json(&more).send().await, "");
+    expect_missing_scope(app.get("/apikeys/key").key(&both).send().await, "");
+    expect_missing_scope(
         app.patch("/account/key")
             .key(&account)
             .json(&json!({ "bio": "b" }))
@@ -62,7 +62,7 @@ async fn scopes_limit_a_key() {
         "",
     );
     let rotate = format!("/apikeys/{}/rotate/key", both.id);
-    lacks(app.post(&rotate).key(&both).send().await, "");
+    expect_missing_scope(app.post(&rotate).key(&both).send().await, "");
     app.delete(&one).key(&writer).send().await.expect_status(204);
 }
 
@@ -84,14 +84,14 @@ async fn single_set_key_reads_only_its_set() {
     for id in ["id", "uuid"] {
         let read = |set: usize| app.get(&format!("/sets/{}/key", text(&sets[set][id]))).key(&key).send();
         read(0).await.expect_status(200);
-        lacks(read(1).await, "sets:read");
+        expect_missing_scope(read(1).await, "sets:read");
         // A scope grants nothing that its owner may not do.
         read(2).await.expect_error(403, "insufficientAccessLevel");
     }
-    lacks(app.get("/sets/key").key(&key).send().await, "sets:read");
-    lacks(app.get("/sets/999/key").key(&key).send().await, "sets:read");
+    expect_missing_scope(app.get("/sets/key").key(&key).send().await, "sets:read");
+    expect_missing_scope(app.get("/sets/999/key").key(&key).send().await, "sets:read");
     let one = format!("/sets/{}/key", text(&sets[0]["id"]));
-    lacks(app.delete(&one).key(&key).send().await, "sets:write");
+    expect_missing_scope(app.delete(&one).key(&key).send().await, "sets:write");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Limits for guessing passwords, which do not reveal the existence of accounts
+//! Tests of the limits for guessing passwords, which do not reveal the existence of accounts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,11 +19,11 @@ use tokio::task::JoinHandle;
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// The capacity of the pool that hashes passwords.
+/// The number of passwords that the pool hashes or queues at the same time.
 const WORKER_PLACES: usize = 64;
 const PASSWORD: &str = "secret words";
 
-async fn with_password(app: &App) -> Person {
+async fn person_with_password(app: &App) -> Person {
     let person = app.person("jane").await;
     let body = json!({ "password": PASSWORD });
     app.change_account(&person, &body).await;
@@ -38,14 +38,14 @@ async fn sign_in(app: &App, from: &str, name: &Value, password: &str) -> Answer 
 /// The mails that notify an owner of a lock.
 fn notices(app: &App) -> usize {
     let mails = app.mails();
-    let told = mails.iter().filter(|mail| mail.contains("Subject: Many failed"));
-    told.count()
+    let notices = mails.iter().filter(|mail| mail.contains("Subject: Many failed"));
+    notices.count()
 }
 
 #[tokio::test]
 async fn ten_failures_lock_any_name_for_their_network() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     for (name, from) in [("user-1", "198.51.100.1"), ("nobody", "198.51.100.2")] {
         let name = json!(name);
         for _ in 0..10 {
@@ -72,7 +72,7 @@ async fn ten_failures_lock_any_name_for_their_network() {
 #[tokio::test]
 async fn locked_account_looks_like_an_unknown_name() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let from = "198.51.100.1";
     for round in 0..10 {
         let name = if round % 2 == 0 {
@@ -94,7 +94,7 @@ async fn locked_account_looks_like_an_unknown_name() {
 #[tokio::test]
 async fn ipv6_customer_counts_as_one_address() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let jane = json!("user-1");
     for host in 0..10 {
         let from = format!("2001:db8:1:2::{host}");
@@ -114,7 +114,7 @@ async fn ipv6_customer_counts_as_one_address() {
 async fn hundred_failures_lock_passwords_and_notify_the_owner_once() {
     let app = App::new().await;
     let other = app.another().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let jane = json!("user-1");
     let before = app.mails().len();
     for failure in 0..105 {
@@ -144,7 +144,7 @@ async fn hundred_failures_lock_passwords_and_notify_the_owner_once() {
 #[tokio::test]
 async fn concurrent_guesses_are_verified_ten_times() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let jane = json!("user-1");
     let before = app.context().password_runs();
     let guesses = (0..110).map(|_| sign_in(&app, "198.51.100.1", &jane, "guess"));
@@ -157,7 +157,7 @@ async fn concurrent_guesses_are_verified_ten_times() {
 #[tokio::test]
 async fn right_passwords_are_not_counted() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     for _ in 0..12 {
         sign_in(&app, "198.51.100.1", &json!("user-1"), PASSWORD)
             .await
@@ -168,7 +168,7 @@ async fn right_passwords_are_not_counted() {
 #[tokio::test]
 async fn one_ipv6_site_cannot_lock_an_account_for_all() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let jane = json!("user-1");
     for guess in 0..110 {
         let from = format!("2001:db8:1:{guess:x}::1");
@@ -184,7 +184,7 @@ async fn one_ipv6_site_cannot_lock_an_account_for_all() {
 #[tokio::test]
 async fn lock_for_all_spares_known_networks() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let (home, jane) = ("203.0.113.9", json!("user-1"));
     sign_in(&app, home, &jane, PASSWORD).await.expect_status(200);
     for failure in 0..100 {
@@ -207,7 +207,7 @@ async fn lock_for_all_spares_known_networks() {
 #[tokio::test]
 async fn mails_of_strangers_do_not_suppress_links_or_notices() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let subscribe = json!({ "email": person.email, "language": "en" });
     let sign_up = json!({ "email": person.email, "language": "en" });
     for _ in 0..5 {
@@ -231,7 +231,7 @@ async fn mails_of_strangers_do_not_suppress_links_or_notices() {
 #[tokio::test]
 async fn wrong_current_passwords_are_limited() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let change = async |current: &str| {
         let body = json!({ "password": PASSWORD, "currentPassword": current });
         app.patch("/account/jwt").jwt(&person.token).json(&body).send().await
@@ -248,7 +248,7 @@ async fn wrong_current_passwords_are_limited() {
 #[tokio::test]
 async fn lock_by_wrong_current_passwords_is_notified_once() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let body = json!({ "password": PASSWORD, "currentPassword": "guess" });
     for guess in 0..104 {
         let from = format!("198.51.100.{}", guess / 10);
@@ -277,7 +277,7 @@ async fn lock_of_the_second_factor_is_notified_once() {
 #[tokio::test]
 async fn flood_spares_known_networks_and_bounds_its_object() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let (home, jane) = ("203.0.113.9", json!("user-1"));
     sign_in(&app, home, &jane, PASSWORD).await.expect_status(200);
     let session = Session::new(app.context().clone());
@@ -315,7 +315,7 @@ async fn attempts_of_a_fast_clock_neither_lock_nor_reset() {
     let from = "198.51.100.1";
     for ahead_ms in [HOUR_MS, 365 * DAY_MS] {
         let app = App::new().await;
-        with_password(&app).await;
+        person_with_password(&app).await;
         let ahead = app.another().await;
         ahead.clock.advance_ms(ahead_ms);
         for _ in 0..10 {
@@ -324,7 +324,7 @@ async fn attempts_of_a_fast_clock_neither_lock_nor_reset() {
         sign_in(&app, from, &jane, PASSWORD).await.expect_status(200);
     }
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let ahead = app.another().await;
     ahead.clock.advance_ms(HOUR_MS);
     for _ in 0..10 {
@@ -336,7 +336,7 @@ async fn attempts_of_a_fast_clock_neither_lock_nor_reset() {
         .expect_error(429, "tooManyRequests");
     // Clocks of processes differ a little.
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let ahead = app.another().await;
     ahead.clock.advance_ms(1_000);
     for _ in 0..10 {
@@ -352,7 +352,7 @@ async fn damaged_objects_of_attempts_count_as_empty_and_are_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let bucket = Arc::new(DirectoryStore::open(folder.path()).unwrap());
     let app = App::over(bucket, MemoryStore::new(), &[]).await.unwrap();
-    with_password(&app).await;
+    person_with_password(&app).await;
     let jane = json!("user-1");
     let from = "198.51.100.1";
     sign_in(&app, from, &jane, "guess").await.expect_status(401);
@@ -420,7 +420,7 @@ async fn wrong_checks_of_a_link_are_limited() {
 async fn each_sign_in_hashes_exactly_one_password() {
     // In the original, the response time revealed the existence of an account.
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let fresh = app.person("fresh").await;
     let body = json!({ "email": "inactive@freesewing.dev", "language": "en", "test": true });
     app.post("/signup").json(&body).send().await.expect_status(201);
@@ -457,7 +457,7 @@ async fn each_sign_in_hashes_exactly_one_password() {
 #[tokio::test]
 async fn locked_account_does_not_reveal_its_second_factor() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let set_up = app
         .post("/account/mfa/jwt")
         .jwt(&person.token)
@@ -486,7 +486,7 @@ async fn locked_account_does_not_reveal_its_second_factor() {
 #[tokio::test]
 async fn failed_attempts_are_shared_without_a_commit() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let other = app.another().await;
     let seq = async || {
         let own = app.get("/account/jwt").jwt(&person.token).send().await;
@@ -518,7 +518,7 @@ async fn failed_attempts_are_shared_without_a_commit() {
 #[tokio::test]
 async fn concurrent_guesses_in_two_processes_are_verified_ten_times() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let other = app.another().await;
     let jane = json!("user-1");
     let guesses = (0..60).map(|number| {
@@ -533,7 +533,7 @@ async fn concurrent_guesses_in_two_processes_are_verified_ten_times() {
 #[tokio::test]
 async fn damaged_object_of_attempts_locks_no_account() {
     let app = App::new().await;
-    with_password(&app).await;
+    person_with_password(&app).await;
     let jane = json!("user-1");
     sign_in(&app, "198.51.100.1", &jane, "guess")
         .await
@@ -586,7 +586,7 @@ async fn attempts_use_a_fixed_number_of_objects_and_expire() {
 #[tokio::test]
 async fn attempt_counts_once_if_the_response_of_the_bucket_is_lost() {
     let bucket = MemoryStore::new();
-    with_password(&App::on(bucket.clone(), &[]).await).await;
+    person_with_password(&App::on(bucket.clone(), &[]).await).await;
     let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
     let app = App::over(Arc::new(faulty.clone()), bucket.clone(), &[]).await.unwrap();
     let jane = json!("user-1");
@@ -614,7 +614,7 @@ async fn attempt_counts_once_if_the_response_of_the_bucket_is_lost() {
 #[tokio::test]
 async fn password_is_not_verified_if_its_attempt_cannot_be_counted() {
     let bucket = MemoryStore::new();
-    with_password(&App::on(bucket.clone(), &[]).await).await;
+    person_with_password(&App::on(bucket.clone(), &[]).await).await;
     let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
     let app = App::over(Arc::new(faulty.clone()), bucket.clone(), &[]).await.unwrap();
     let jane = json!("user-1");
@@ -662,7 +662,7 @@ async fn fill_workers(app: &App) -> (Sender<()>, Vec<JoinHandle<()>>) {
 #[tokio::test]
 async fn attempts_that_were_not_verified_do_not_count() {
     let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
-    let jane = with_password(&app).await;
+    let jane = person_with_password(&app).await;
     let (end, jobs) = fill_workers(&app).await;
     for _ in 0..12 {
         sign_in(&app, "198.51.100.1", &json!("user-1"), PASSWORD)
@@ -686,7 +686,7 @@ async fn attempts_that_were_not_verified_do_not_count() {
 #[tokio::test]
 async fn partly_counted_attempt_is_undone() {
     let bucket = MemoryStore::new();
-    with_password(&App::on(bucket.clone(), &[]).await).await;
+    person_with_password(&App::on(bucket.clone(), &[]).await).await;
     let faulty = FaultyStore::new(bucket.clone(), 0, Rates::default());
     let app = App::over(Arc::new(faulty.clone()), bucket.clone(), &[]).await.unwrap();
     let attempt = async || sign_in(&app, "198.51.100.1", &json!("user-1"), PASSWORD).await;

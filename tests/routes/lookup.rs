@@ -1,4 +1,4 @@
-//! Lookups of the measurements of a set.
+//! Tests of lookups of the measurements of a set.
 
 use bespoke_core::measurement::MODEL_SETS;
 use bespoke_tests::support::{App, Person};
@@ -10,7 +10,7 @@ async fn make(app: &App, person: &Person, body: &Value) -> Value {
 }
 
 /// A set that lacks a measurement that Aaron requires, and an optional one.
-async fn almost(app: &App, person: &Person) -> Value {
+async fn incomplete_set(app: &App, person: &Person) -> Value {
     let mut measies = MODEL_SETS[3].1.clone();
     measies.retain(|name, _| !["hips", "highBust"].contains(&name.as_str()));
     make(app, person, &json!({ "name": "Jane", "measies": measies })).await
@@ -20,7 +20,7 @@ async fn almost(app: &App, person: &Person) -> Value {
 async fn lookup_returns_required_and_missing_measurements() {
     let app = App::new().await;
     let person = app.person("jane").await;
-    let set = almost(&app, &person).await;
+    let set = incomplete_set(&app, &person).await;
     for method in ["jwt", "key"] {
         let get = async |query: &str| {
             let path = format!("/sets/{}/measurements/{method}{query}", set["uuid"].as_str().unwrap());
@@ -78,7 +78,7 @@ async fn lookup_returns_required_and_missing_measurements() {
 async fn lookup_requires_the_owner_or_a_public_set() {
     let app = App::new().await;
     let (jane, eve) = (app.person("jane").await, app.person("eve").await);
-    let set = almost(&app, &jane).await;
+    let set = incomplete_set(&app, &jane).await;
     let (own, open) = (
         format!("/sets/{}/measurements/key", set["id"]),
         format!("/sets/{}/measurements", set["id"]),
@@ -120,7 +120,7 @@ async fn lookup_requires_the_owner_or_a_public_set() {
 async fn single_set_key_looks_up_its_set_only() {
     let app = App::new().await;
     let person = app.person("jane").await;
-    let (one, other) = (almost(&app, &person).await, almost(&app, &person).await);
+    let (one, other) = (incomplete_set(&app, &person).await, incomplete_set(&app, &person).await);
     let path = |set: &Value| format!("/sets/{}/measurements/key?design=aaron", set["id"]);
     let scope = format!("set:{}:read", one["uuid"].as_str().unwrap());
     let runner = app.key_with(&person, 1, json!({ "scopes": [scope] })).await;

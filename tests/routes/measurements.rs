@@ -1,4 +1,4 @@
-//! `/measurements` and `/designs`
+//! Tests of the routes below `/measurements` and `/designs`.
 
 use bespoke_core::measurement::{MODEL_SETS, parse_designs};
 use bespoke_tests::support::{Answer, App};
@@ -58,24 +58,27 @@ async fn check_reports_missing_and_implausible_values_only() {
     // Centimetres mistaken for millimetres, and the same values in the right unit.
     let centimetres =
         json!({ "chest": 92.5, "neck": 34, "hips": 90, "seat": 101, "waist": 75, "seatBack": 101, "tail": 3 });
-    let odd = check(&app, &json!({ "measurements": centimetres }))
+    let in_centimetres = check(&app, &json!({ "measurements": centimetres }))
         .await
         .expect_status(200);
-    let rules: Vec<_> = odd["warnings"]
+    let rules: Vec<_> = in_centimetres["warnings"]
         .as_array()
         .unwrap()
         .iter()
         .map(|warning| &warning["rule"])
         .collect();
     assert_eq!(rules, ["order", "unit"]);
-    assert_eq!(odd["warnings"][0]["measurements"], json!(["seat", "seatBack"]));
-    assert!(odd["measurements"].get("tail").is_none());
-    let said = check(&app, &json!({ "measurements": centimetres, "units": "cm" }))
+    assert_eq!(
+        in_centimetres["warnings"][0]["measurements"],
+        json!(["seat", "seatBack"])
+    );
+    assert!(in_centimetres["measurements"].get("tail").is_none());
+    let converted = check(&app, &json!({ "measurements": centimetres, "units": "cm" }))
         .await
         .expect_status(200);
-    assert_eq!(said["warnings"].as_array().unwrap().len(), 1);
+    assert_eq!(converted["warnings"].as_array().unwrap().len(), 1);
     assert_eq!(
-        (&said["units"], &said["measurements"]["chest"]),
+        (&converted["units"], &converted["measurements"]["chest"]),
         (&json!("cm"), &json!(92.5))
     );
     assert_eq!(before, app.get("/readyz").send().await.json());

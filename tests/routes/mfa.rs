@@ -1,4 +1,4 @@
-//! `POST /account/mfa/{auth}`, and signing in with a second factor
+//! Tests of `POST /account/mfa/{auth}`, and of signing in with a second factor.
 
 use bespoke_core::{Clock, TotpSecret};
 use bespoke_tests::support::{Answer, App, Person};
@@ -26,7 +26,7 @@ impl Protected {
     }
 }
 
-async fn with_password(app: &App) -> Person {
+async fn person_with_password(app: &App) -> Person {
     let person = app.person("jane").await;
     let body = json!({ "password": PASSWORD });
     app.change_account(&person, &body).await;
@@ -43,7 +43,7 @@ async fn set_up(app: &App, person: &Person) -> TotpSecret {
 }
 
 pub(super) async fn protected(app: &App) -> Protected {
-    let person = with_password(app).await;
+    let person = person_with_password(app).await;
     let secret = set_up(app, &person).await;
     let code = secret.code(app.clock.now());
     let body = json!({ "mfa": true, "secret": secret.expose(), "token": code });
@@ -64,7 +64,7 @@ async fn sign_in(app: &App, code: &Value) -> Answer {
 #[tokio::test]
 async fn second_factor_is_set_up_used_and_removed() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     for body in [
         json!({ "mfa": "yes" }),
         json!({ "mfa": 1 }),
@@ -117,7 +117,7 @@ async fn second_factor_is_set_up_used_and_removed() {
 #[tokio::test]
 async fn set_up_is_confirmed_by_its_secret_and_code() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let older = set_up(&app, &person).await;
     let secret = set_up(&app, &person).await;
     let code = |secret: &TotpSecret| json!(secret.code(app.clock.now()));

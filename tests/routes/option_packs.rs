@@ -1,4 +1,4 @@
-//! `/option-packs`
+//! Tests of the routes below `/option-packs`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};
@@ -9,7 +9,7 @@ const FIELDS: [&str; 12] = [
     "notesUk",
 ];
 
-fn whole(design: &str) -> Value {
+fn complete_pack(design: &str) -> Value {
     let mut body = json!({ "design": design, "tags": ["a"], "options": { "one": 1, "two": "x", "gone": null },
         "info": "among us", "img": RED, "test": true });
     for field in FIELDS {
@@ -29,7 +29,7 @@ async fn option_pack_is_created_changed_read_and_deleted() {
     let app = App::new().await;
     let curator = curator(&app).await;
     for method in ["jwt", "key"] {
-        let body = whole("Aaron");
+        let body = complete_pack("Aaron");
         let made = app
             .post(&format!("/option-packs/{method}"))
             .auth(&curator, method)
@@ -74,8 +74,8 @@ async fn option_pack_is_created_changed_read_and_deleted() {
             assert!(removed["optionPack"]["options"].get("three").is_none());
             // In the original, tags could not be changed.
             assert_eq!(patch(json!({ "tags": [] })).await["optionPack"]["tags"], json!([]));
-            let odd = patch(json!({ "design": "simon", "options": "x", "nameEn": "", "info": 1 })).await;
-            assert_eq!(odd["ignored"], json!(["design", "options", "nameEn", "info"]));
+            let invalid = patch(json!({ "design": "simon", "options": "x", "nameEn": "", "info": 1 })).await;
+            assert_eq!(invalid["ignored"], json!(["design", "options", "nameEn", "info"]));
             let large = patch(json!({ "options": { "x": "x".repeat(64 * 1024) } })).await;
             assert_eq!(
                 (&large["ignored"], &large["optionPack"]["design"]),
@@ -164,7 +164,7 @@ async fn lists_filter_by_design_and_hide_remarks() {
         let made = app
             .post("/option-packs/jwt")
             .jwt(&curator.token)
-            .json(&whole(design))
+            .json(&complete_pack(design))
             .send()
             .await;
         made.expect_status(201);

@@ -1,4 +1,4 @@
-//! Requests behind CloudFront: its secret is required, and it names the client.
+//! Tests of requests behind CloudFront: its secret is required, and it names the client.
 
 use axum::body::Body;
 use bespoke_tests::support::App;

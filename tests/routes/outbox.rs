@@ -1,4 +1,4 @@
-//! Delivery of mails, and `/admin/outbox`
+//! Tests of the delivery of mails, and of `/admin/outbox`.
 
 use bespoke_core::entity::mail::{LEASE_MS, MAX_TRIES};
 use bespoke_database::outbox;

@@ -1,7 +1,7 @@
-//! `POST /images`, `POST /images/{auth}` and `DELETE /images/{id}/{auth}`
+//! Tests of `POST /images`, `POST /images/{auth}` and `DELETE /images/{id}/{auth}`.
 
 use bespoke_core::Clock as _;
-use bespoke_database::page_images::{self, PageImage, PageName, Reserved, Uploader};
+use bespoke_database::page_images::{self, PageImage, PageName, ReserveOutcome, Uploader};
 use bespoke_tests::support::App;
 use bespoke_tests::support::picture::{GLASS, RED};
 use bespoke_web::Session;
@@ -142,7 +142,7 @@ async fn image_url_requires_an_account_and_a_public_host() {
 }
 
 /// An installation whose repository has a page `taken` and a proposal `proposed`.
-async fn with_repository() -> (App, MockServer) {
+async fn app_with_repository() -> (App, MockServer) {
     let github = MockServer::start().await;
     let repository = "/repos/freesewing/freesewing";
     for (what, status, body) in [
@@ -206,7 +206,7 @@ async fn images_of_an_hour_are_limited() {
 
 #[tokio::test]
 async fn strangers_cannot_take_names_of_pages() {
-    let (app, _github) = with_repository().await;
+    let (app, _github) = app_with_repository().await;
     let store = async |slug: &str| app.post("/images").json(&numbered(slug, 1)).send().await;
     for slug in ["taken", "proposed"] {
         store(slug).await.expect_error(409, "slugTaken");
@@ -223,7 +223,7 @@ async fn strangers_cannot_take_names_of_pages() {
 }
 
 /// Reserves the name of an image, like a process that is killed before it stores the image.
-async fn abandon(app: &App, slug: &str, counts_bytes: bool) {
+async fn abandon_upload(app: &App, slug: &str, counts_bytes: bool) {
     let page = PageName {
         kind: "blog".to_owned(),
         slug: slug.to_owned(),
@@ -233,7 +233,7 @@ async fn abandon(app: &App, slug: &str, counts_bytes: bool) {
     let now = app.clock.now();
     let session = Session::new(app.context().clone());
     let reserve = session.write(move |db| {
-        let Reserved::Yes(reservation) = page_images::reserve(db, &image, uploader, now)? else {
+        let ReserveOutcome::Yes(reservation) = page_images::reserve(db, &image, uploader, now)? else {
             panic!("the name is free");
         };
         if counts_bytes {
@@ -249,7 +249,7 @@ async fn abandoned_image_does_not_block_its_name() {
     for counts_bytes in [false, true] {
         let app = App::new().await;
         let jane = app.person("jane").await;
-        abandon(&app, "a-day-out", counts_bytes).await;
+        abandon_upload(&app, "a-day-out", counts_bytes).await;
         let store = async || app.post("/images").json(&page(RED)).send().await;
         let seen = async || app.get("/images/blog-a-day-out").send().await;
         let busy = store().await;
@@ -273,7 +273,7 @@ async fn abandoned_image_does_not_block_its_name() {
 async fn concurrent_takeovers_of_an_abandoned_image_have_one_winner() {
     let app = App::new().await;
     let other = app.another().await;
-    abandon(&app, "a-day-out", false).await;
+    abandon_upload(&app, "a-day-out", false).await;
     app.clock.advance_ms(60 * 1000);
     other.clock.advance_ms(60 * 1000);
     let image = page(RED);
@@ -296,7 +296,7 @@ async fn concurrent_takeovers_of_an_abandoned_image_have_one_winner() {
 
 #[tokio::test]
 async fn images_without_a_page_expire_after_a_month() {
-    let (app, github) = with_repository().await;
+    let (app, github) = app_with_repository().await;
     let curator = app.person_as("cora", "curator").await;
     let seen = async |name: &str| app.get(&format!("/images/{name}")).send().await.status;
     let purge = async || {

@@ -1,4 +1,4 @@
-//! `?limit` and `?after`, on every list.
+//! Tests of `?limit` and `?after`, on every list.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};

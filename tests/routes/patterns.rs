@@ -1,4 +1,4 @@
-//! `/patterns`
+//! Tests of the routes below `/patterns`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};

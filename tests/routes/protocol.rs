@@ -1,4 +1,4 @@
-//! Rules for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
+//! Tests of the rules for every route: letter case, slashes, HEAD, CORS, conditional GET, bodies, tokens.
 
 use axum::response::Response;
 use bespoke_tests::support::{App, Person};
@@ -193,22 +193,22 @@ async fn each_response_has_a_request_id() {
     }
 }
 
-#[utoipa::path(get, path = "/boom", responses((status = 200, description = "Never.")))]
-async fn boom(_: Public) -> Response {
+#[utoipa::path(get, path = "/panicking", responses((status = 200, description = "Never.")))]
+async fn panicking(_: Public) -> Response {
     panic!("a secret that must not get out")
 }
 
 #[utoipa::path(get, path = "/fault", responses((status = 200, description = "Never.")))]
-async fn at_fault(_: Public) -> Result<Response, Error> {
+async fn failing(_: Public) -> Result<Response, Error> {
     Err(Error::internal("a secret that must not get out"))
 }
 
 #[tokio::test]
 async fn panic_is_a_500_without_details() {
     let app = App::new().await;
-    let routes = Routes::new("broken").with(route!(boom)).with(route!(at_fault));
+    let routes = Routes::new("broken").with(route!(panicking)).with(route!(failing));
     let broken = Gateway::new(app.context().clone(), [routes]);
-    for path in ["/boom", "/fault", "/boom"] {
+    for path in ["/panicking", "/fault", "/panicking"] {
         let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
         let answer = broken.handle(request).await;
         assert_eq!(answer.status(), 500);

@@ -1,4 +1,4 @@
-//! `GET|POST /account/restrict/{auth}`, `DELETE /account/{auth}`, and the response of `GET /whoami/jwt` in the meantime.
+//! Tests of `GET|POST /account/restrict/{auth}`, `DELETE /account/{auth}`, and the response of `GET /whoami/jwt` in the meantime.
 
 use bespoke_core::BlindIndex;
 use bespoke_tests::support::picture::RED;
@@ -33,7 +33,7 @@ async fn objects(app: &App) -> Vec<String> {
 }
 
 /// Every value of every table, as a newly started process sees them.
-async fn everything(app: &App) -> Vec<(String, Sql)> {
+async fn all_values(app: &App) -> Vec<(String, Sql)> {
     let fresh = app.another().await;
     let folders = std::fs::read_dir(&fresh.context().config().local_dir).unwrap();
     let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).into_iter().flatten());
@@ -69,7 +69,7 @@ async fn everything(app: &App) -> Vec<(String, Sql)> {
 async fn mentions(app: &App, person: &Person, index: &[u8], ihash: &str) -> Vec<String> {
     let blob = |uuid: &str| uuid::Uuid::try_parse(uuid).unwrap().as_bytes().to_vec();
     let blobs = [blob(&person.uuid), blob(&person.key.id), index.to_vec()];
-    let found = everything(app).await.into_iter().filter(|(column, value)| match value {
+    let found = all_values(app).await.into_iter().filter(|(column, value)| match value {
         Sql::Integer(id) => *id == person.id && (column.ends_with(".user_id") || column == "users.id"),
         Sql::Blob(bytes) => blobs.contains(bytes),
         Sql::Text(text) => text.contains(ihash) || text.contains(&person.uuid) || text.contains("jane"),

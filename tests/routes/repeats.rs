@@ -1,4 +1,4 @@
-//! `Idempotency-Key`, `DB-Seq`
+//! Tests of the headers `Idempotency-Key` and `DB-Seq`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `POST /sets/import/{auth}`
+//! Tests of `POST /sets/import/{auth}`.
 
 use bespoke_core::entity::set::{MeasurementSet, SetContent};
 use bespoke_core::measurement::{Measurements, NAMES, sanitise};

@@ -1,4 +1,4 @@
-//! `/sets`
+//! Tests of the routes below `/sets`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};
@@ -120,8 +120,9 @@ async fn new_set_requires_a_name_and_ignores_invalid_fields() {
         (&json!(["notes"]), &json!("--"))
     );
     // The original crashed on `measies: null`.
-    let odd = json!({ "name": "n", "measies": null, "notes": 5, "public": "true", "imperial": 1, "img": { "a": 1 } });
-    let made = post(odd).await.expect_status(201);
+    let invalid =
+        json!({ "name": "n", "measies": null, "notes": 5, "public": "true", "imperial": 1, "img": { "a": 1 } });
+    let made = post(invalid).await.expect_status(201);
     assert_eq!(made["ignored"], json!(["notes", "public", "imperial", "img"]));
     let set = &made["set"];
     assert_eq!(

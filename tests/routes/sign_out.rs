@@ -1,4 +1,4 @@
-//! `PATCH /account/{auth}` with `signOutEverywhere`, and the effect of a block on tokens
+//! Tests of `PATCH /account/{auth}` with `signOutEverywhere`, and of the effect of a block on tokens.
 
 use bespoke_tests::support::App;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
-//! `POST /signin`
+//! Tests of `POST /signin`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};
 
-async fn with_password(app: &App) -> Person {
+async fn person_with_password(app: &App) -> Person {
     let person = app.person("jane").await;
     let body = json!({ "password": "secret words", "username": "Jane" });
     app.change_account(&person, &body).await;
@@ -13,7 +13,7 @@ async fn with_password(app: &App) -> Person {
 #[tokio::test]
 async fn missing_fields_are_named_and_failures_look_the_same() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     for (body, code) in [
         (json!({}), "postBodyMissing"),
         (json!({ "password": "x" }), "usernameMissing"),
@@ -50,7 +50,7 @@ async fn missing_fields_are_named_and_failures_look_the_same() {
 #[tokio::test]
 async fn name_address_and_id_sign_in() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     for username in [
         json!("Jane"),
         json!("jANE"),
@@ -110,7 +110,7 @@ async fn unconfirmed_account_is_revealed_by_the_right_password_only() {
 #[tokio::test]
 async fn withdrawn_consent_can_be_given_again() {
     let app = App::new().await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     app.patch("/consent/jwt")
         .jwt(&person.token)
         .json(&json!({ "consent": 0 }))
@@ -167,7 +167,7 @@ async fn withdrawn_consent_can_be_given_again() {
 async fn outdated_password_hash_is_replaced() {
     let bucket = bespoke_storage::MemoryStore::new();
     let app = App::on(bucket.clone(), &[]).await;
-    let person = with_password(&app).await;
+    let person = person_with_password(&app).await;
     let stored = async |app: &App| {
         let id = bespoke_core::EntityId::Integer(person.id);
         let read = app

@@ -1,17 +1,17 @@
-//! `POST /signinlink`, `POST /signinlink/{id}`, `POST /signinlink/{id}/{check}`, `GET /confirmations/{id}/{check}`
+//! Tests of `POST /signinlink`, `POST /signinlink/{id}`, `POST /signinlink/{id}/{check}` and `GET /confirmations/{id}/{check}`.
 
 use bespoke_tests::support::{App, Person};
 use serde_json::{Value, json};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-async fn ask(app: &App, name: &Value) -> Value {
+async fn request_link(app: &App, name: &Value) -> Value {
     let body = json!({ "username": name });
     app.post("/signinlink").json(&body).send().await.expect_status(200)
 }
 
 async fn link_for(app: &App, person: &Person) -> (String, String) {
-    ask(app, &json!(person.email)).await;
+    request_link(app, &json!(person.email)).await;
     app.newest_link()
 }
 
@@ -44,7 +44,7 @@ async fn link_signs_in_once_in_either_form() {
         (json!(person.id), false),
         (json!(person.uuid), true),
     ] {
-        assert_eq!(ask(&app, &name).await, json!({ "result": "emailSent" }));
+        assert_eq!(request_link(&app, &name).await, json!({ "result": "emailSent" }));
         let mail = app.mails().pop().unwrap();
         assert!(
             mail.contains("To: jane@freesewing.dev") && mail.contains("Subject: Sign in"),
@@ -85,7 +85,11 @@ async fn unusable_account_gets_the_same_response_and_no_mail() {
         json!("inactive@freesewing.dev"),
         json!("x".repeat(10_000)),
     ] {
-        assert_eq!(ask(&app, &name).await, json!({ "result": "emailSent" }), "{name}");
+        assert_eq!(
+            request_link(&app, &name).await,
+            json!({ "result": "emailSent" }),
+            "{name}"
+        );
     }
     assert_eq!(app.mails().len(), 0);
     let person = app.person("jane").await;
@@ -196,7 +200,7 @@ async fn links_for_strangers_are_limited_per_site_and_in_total() {
     assert_eq!(app.mails().len(), 10);
     // On a known network the owner has a separate budget of mails.
     for _ in 0..5 {
-        ask(&app, &json!(person.email)).await;
+        request_link(&app, &json!(person.email)).await;
     }
     assert_eq!(app.mails().len(), 13);
     // A used link frees its place.
@@ -206,7 +210,7 @@ async fn links_for_strangers_are_limited_per_site_and_in_total() {
         .await
         .expect_status(200);
     ask_from("203.0.113.10").await;
-    ask(&app, &json!(person.email)).await;
+    request_link(&app, &json!(person.email)).await;
     assert_eq!(app.mails().len(), 15);
 }
 

@@ -1,4 +1,4 @@
-//! `POST /signup`
+//! Tests of `POST /signup`.
 
 use bespoke_tests::support::App;
 use serde_json::json;

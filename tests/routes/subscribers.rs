@@ -1,4 +1,4 @@
-//! `/subscriber` and `/ocunsub`
+//! Tests of the routes below `/subscriber` and `/ocunsub`.
 
 use bespoke_tests::support::{Answer, App};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ async fn subscribe(app: &App, body: &Value) -> Answer {
 }
 
 /// Subscribes and confirms an address; returns the id and the check of the subscription.
-async fn subscribed(app: &App, email: &str) -> (String, String) {
+async fn subscribe_and_confirm(app: &App, email: &str) -> (String, String) {
     let made = subscribe(app, &json!({ "email": email, "language": "en", "test": "yes please" })).await;
     let data = made.expect_status(200)["data"].clone();
     let text = |field: &str| data[field].as_str().unwrap().to_owned();
@@ -21,7 +21,7 @@ async fn subscribed(app: &App, email: &str) -> (String, String) {
 }
 
 /// Whether that address receives the newsletter.
-async fn gets_it(app: &App, email: &str) -> bool {
+async fn is_subscribed(app: &App, email: &str) -> bool {
     let support = app.person_as(&format!("support{}", email.len()), "support").await;
     let list = app
         .get("/admin/subscribers/jwt")
@@ -74,7 +74,7 @@ async fn pages_that_read_x_unsubscribe() {
     assert_eq!(list["subscribers"]["en"][0]["ehash"], secret);
     let unsubscribe = app.request("DELETE", &format!("/subscriber/{secret}"));
     assert_eq!(unsubscribe.send().await.status, 204);
-    assert!(!gets_it(&app, "jane@en.example").await);
+    assert!(!is_subscribed(&app, "jane@en.example").await);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn mailed_link_subscribes_the_address() {
         .request("PUT", "/subscriber")
         .json(&json!({ "id": id, "ehash": check }));
     confirm.send().await.expect_status(200);
-    assert!(gets_it(&app, "jane@example.com").await);
+    assert!(is_subscribed(&app, "jane@example.com").await);
     subscribe(&app, &json!({ "email": "jane@example.com", "language": "en" }))
         .await
         .expect_status(200);
@@ -151,8 +151,8 @@ async fn check_is_bound_to_its_id_and_not_guessable() {
     use sha2::{Digest, Sha256};
     let app = App::new().await;
     let (jane, eve) = (
-        subscribed(&app, "jane@freesewing.dev").await,
-        subscribed(&app, "eve@freesewing.dev").await,
+        subscribe_and_confirm(&app, "jane@freesewing.dev").await,
+        subscribe_and_confirm(&app, "eve@freesewing.dev").await,
     );
     let digest = Sha256::digest(b"jane@freesewing.dev");
     let bare: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -177,7 +177,7 @@ async fn check_is_bound_to_its_id_and_not_guessable() {
         .send()
         .await
         .expect_status(204);
-    assert!(!gets_it(&app, "jane@freesewing.dev").await);
+    assert!(!is_subscribed(&app, "jane@freesewing.dev").await);
     app.delete(&format!("/subscriber/{}/{bare}", jane.0))
         .send()
         .await
@@ -189,7 +189,7 @@ async fn each_form_of_unsubscribing_works() {
     let app = App::new().await;
     let email = "jane@freesewing.dev";
     for form in ["both", "check", "id"] {
-        let (id, check) = subscribed(&app, email).await;
+        let (id, check) = subscribe_and_confirm(&app, email).await;
         let path = match form {
             "both" => format!("/subscriber/{id}/{check}"),
             "check" => format!("/subscriber/{}", check.to_uppercase()),
@@ -198,7 +198,7 @@ async fn each_form_of_unsubscribing_works() {
         app.delete(&path).send().await.expect_status(204);
         app.delete(&path).send().await.expect_missing();
     }
-    let (id, check) = subscribed(&app, email).await;
+    let (id, check) = subscribe_and_confirm(&app, email).await;
     for secret in [&id, &check] {
         let page = app.get(&format!("/ocunsub/{secret}")).send().await;
         assert_eq!(
@@ -208,19 +208,19 @@ async fn each_form_of_unsubscribing_works() {
         assert!(page.text().contains("<form method=\"post\">") && !page.text().contains(secret.as_str()));
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
     }
-    assert!(gets_it(&app, email).await, "a GET changes nothing");
+    assert!(is_subscribed(&app, email).await, "a GET changes nothing");
     let form = "application/x-www-form-urlencoded";
     for _ in 0..2 {
-        let gone = app
+        let removed = app
             .post(&format!("/ocunsub/{id}"))
             .body(form, "List-Unsubscribe=One-Click")
             .send()
             .await;
-        assert_eq!(gone.status, 200);
+        assert_eq!(removed.status, 200);
     }
     app.get(&format!("/ocunsub/{id}")).send().await.expect_missing();
     assert!(
-        subscribed(&app, email).await.0 != id,
+        subscribe_and_confirm(&app, email).await.0 != id,
         "a new subscription has new links"
     );
 }
@@ -235,7 +235,7 @@ async fn unsubscribing_by_mail_reveals_nothing() {
         .await
         .expect_status(200);
     assert!(app.mails().is_empty());
-    let (id, check) = subscribed(&app, "jane@freesewing.dev").await;
+    let (id, check) = subscribe_and_confirm(&app, "jane@freesewing.dev").await;
     assert_eq!(
         remove(json!({ "email": "JANE@freesewing.dev" }))
             .await

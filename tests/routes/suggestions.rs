@@ -1,5 +1,5 @@
-//! Suggestions: `/curated-sets/suggest`, `/suggested-sets`, `/curated-sets/from`, `/option-packs/suggest`,
-//! `/suggested-packs`, and reading them at `/confirmations`.
+//! Tests of suggestions: `/curated-sets/suggest`, `/suggested-sets`, `/curated-sets/from`, `/option-packs/suggest`, `/suggested-packs`,
+//! and reading them at `/confirmations`.
 
 use bespoke_tests::support::picture::RED;
 use bespoke_tests::support::{App, Person};
@@ -229,8 +229,8 @@ async fn suggested_pack_is_listed_and_deleted() {
             .await
             .expect_error(400, "typeMismatch");
         let one = format!("/suggested-packs/{id}/{method}");
-        let gone = app.delete(&one).auth(&curator, method).send().await.expect_status(200);
-        assert_eq!(gone, json!({ "result": "success", "data": {} }));
+        let removed = app.delete(&one).auth(&curator, method).send().await.expect_status(200);
+        assert_eq!(removed, json!({ "result": "success", "data": {} }));
         app.delete(&one).auth(&curator, method).send().await.expect_missing();
     }
     let post = async |body: Value| {

@@ -1,4 +1,4 @@
-//! Every route that clients of either generation call is served.
+//! Tests that every route that clients of either generation call is served.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const ROUTES_2023: &str = include_str!("../data/routes-2023.csv");
 const ROUTES_2026: &str = include_str!("../data/routes-2026.csv");
 
 /// Routes whose level is lower than in the original, and the reasons.
-const LOWER: &[(&str, &str)] = &[
+const LOWERED_LEVELS: &[(&str, &str)] = &[
     // Since 2024 the support role may act as users.
     ("GET", "/admin/impersonate/{}/jwt"),
 ];
@@ -66,14 +66,14 @@ fn shape(path: &str) -> String {
     }
 }
 
-fn served() -> Vec<Route> {
+fn served_routes() -> Vec<Route> {
     functions()
         .iter()
         .flat_map(|routes| routes.iter().cloned().collect::<Vec<_>>())
         .collect()
 }
 
-fn listed(list: &[(&str, &str)], method: &str, path: &str) -> bool {
+fn is_listed(list: &[(&str, &str)], method: &str, path: &str) -> bool {
     let both = |listed: &str| match listed.strip_suffix("{auth}") {
         Some(stem) => [format!("{stem}jwt"), format!("{stem}key")],
         None => [listed.to_owned(), String::new()],
@@ -84,7 +84,7 @@ fn listed(list: &[(&str, &str)], method: &str, path: &str) -> bool {
 
 #[test]
 fn each_route_of_the_contract_is_served() {
-    let served = served();
+    let served = served_routes();
     for Line {
         method,
         path,
@@ -98,7 +98,7 @@ fn each_route_of_the_contract_is_served() {
         let route = found.unwrap_or_else(|| panic!("{method} {path} is missing"));
         assert_eq!(route.access == Access::Public, public, "{method} {path}");
         if let (Access::Level(ours) | Access::Guest(ours), Some(theirs)) = (route.access, level) {
-            let lower = listed(LOWER, method, &path);
+            let lower = is_listed(LOWERED_LEVELS, method, &path);
             assert!(
                 ours >= theirs || lower,
                 "{method} {path} needs level {ours}, was {theirs} in the original"
@@ -110,10 +110,10 @@ fn each_route_of_the_contract_is_served() {
 #[test]
 fn each_lowered_level_is_in_the_contract() {
     let known: BTreeSet<_> = lines().into_iter().map(|line| (line.method, line.path)).collect();
-    for (method, path) in LOWER {
+    for (method, path) in LOWERED_LEVELS {
         let there = known
             .iter()
-            .any(|(m, p)| m == method && listed(&[(method, path)], m, p));
+            .any(|(m, p)| m == method && is_listed(&[(method, path)], m, p));
         assert!(there, "{method} {path} is not in the contract");
     }
 }
@@ -155,7 +155,7 @@ async fn writing_get_must_be_registered_as_such() {
 
 #[test]
 fn routes_write_unless_registered_as_reads() {
-    for route in served() {
+    for route in served_routes() {
         let reads = route.method == http::Method::GET || route.reads;
         assert!(route.writes || reads, "{} {}", route.method, route.path);
     }

@@ -1,4 +1,4 @@
-//! `If-Match`: the second of two tabs overwrites nothing. And `units` of lengths in requests.
+//! Tests of `If-Match`: the second of two tabs overwrites nothing. Also tests `units` of lengths in requests.
 
 use bespoke_tests::support::App;
 use serde_json::json;

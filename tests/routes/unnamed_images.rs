@@ -1,4 +1,4 @@
-//! Images that no record names, because the process that stored them ended before it named them.
+//! Tests of images that no record names, because the process that stored them ended before it named them.
 
 use bespoke_core::Clock as _;
 use bespoke_storage::PutCondition;

@@ -1,4 +1,4 @@
-//! Memory of long responses that their clients have not received yet.
+//! Tests of the memory of long responses that their clients have not received yet.
 
 use axum::body::Body;
 use bespoke_storage::PutCondition;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Sets of [`large_set`] in a list of almost 5 MB.
 const LONG_LIST: usize = 12;
-/// Such lists fit into the share of an account, which is 16 MiB.
+/// The number of such lists that fit into the share of an account, which is 16 MiB.
 const LISTS_OF_ACCOUNT: usize = 3;
 
 /// A set with notes that JSON makes six times as long.

@@ -1,4 +1,4 @@
-//! Counted calls and limits: `/apikeys/:id/usage`, `/account/usage`, `RateLimit`, 429.
+//! Tests of counted calls and limits: `/apikeys/:id/usage`, `/account/usage`, the header `RateLimit`, and 429.
 
 use bespoke_tests::support::{App, Key};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `GET /users/:id`, `GET /users/:id/card`, `GET /users/:id/{auth}`
+//! Tests of `GET /users/:id`, `GET /users/:id/card` and `GET /users/:id/{auth}`.
 
 use bespoke_tests::support::App;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A collector of spans on this machine.
+//! [`Collector`]: a server on this machine that collects spans.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-/// The longest wait for spans, which ends a test that would hang.
+/// Maximum wait for spans. It ends a test that would hang.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// The parts of a span that the tests check.
@@ -55,13 +55,13 @@ impl Received {
     }
 }
 
-/// Serves `router` on a free port, on its own runtime, until it is dropped.
-pub(crate) struct StandIn {
+/// Serves a router on a free port, on its own runtime, until it is dropped.
+pub(crate) struct RouterServer {
     pub(crate) address: SocketAddr,
     runtime: Option<Runtime>,
 }
 
-impl StandIn {
+impl RouterServer {
     pub(crate) fn start(router: Router) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -86,7 +86,7 @@ impl StandIn {
     }
 }
 
-impl Drop for StandIn {
+impl Drop for RouterServer {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -94,14 +94,15 @@ impl Drop for StandIn {
     }
 }
 
+/// A server that collects the spans that it receives.
 pub(crate) struct Collector {
-    pub(crate) server: StandIn,
+    pub(crate) server: RouterServer,
     received: Arc<Mutex<Received>>,
     arrivals: watch::Receiver<usize>,
 }
 
 #[derive(Clone)]
-struct Taken {
+struct CollectorState {
     received: Arc<Mutex<Received>>,
     arrivals: Arc<watch::Sender<usize>>,
 }
@@ -110,13 +111,13 @@ impl Collector {
     pub(crate) fn start() -> Self {
         let received = Arc::<Mutex<Received>>::default();
         let (sender, arrivals) = watch::channel(0);
-        let taken = Taken {
+        let state = CollectorState {
             received: Arc::clone(&received),
             arrivals: Arc::new(sender),
         };
-        let routes = Router::new().route("/v1/traces", post(take)).with_state(taken);
+        let routes = Router::new().route("/v1/traces", post(receive)).with_state(state);
         Self {
-            server: StandIn::start(routes),
+            server: RouterServer::start(routes),
             received,
             arrivals,
         }
@@ -133,16 +134,16 @@ impl Collector {
         waited.expect("spans arrive").expect("the collector is running");
     }
 
-    /// Everything so far.
+    /// Takes everything received so far.
     pub(crate) fn received(&self) -> Received {
         std::mem::take(&mut *self.received.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-async fn take(State(taken): State<Taken>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn receive(State(state): State<CollectorState>, headers: HeaderMap, body: Bytes) -> StatusCode {
     assert_eq!(headers[header::CONTENT_TYPE], "application/x-protobuf");
     let request = ExportTraceServiceRequest::decode(body.clone()).unwrap();
-    let mut received = taken.received.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut received = state.received.lock().unwrap_or_else(PoisonError::into_inner);
     received.headers.push(headers);
     received.bytes.extend_from_slice(&body);
     for resource_spans in request.resource_spans {
@@ -158,7 +159,7 @@ async fn take(State(taken): State<Taken>, headers: HeaderMap, body: Bytes) -> St
             has_failed: span.status.is_some_and(|status| status.code == 2),
         }));
     }
-    taken.arrivals.send_modify(|count| *count += 1);
+    state.arrivals.send_modify(|count| *count += 1);
     StatusCode::OK
 }
 

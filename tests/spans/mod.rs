@@ -1,7 +1,7 @@
-//! Spans as a collector receives them, and the trace of a request in the log and in calls to other services.
+//! Tests of spans as a collector receives them, and of the trace of a request in the log and in calls to other services.
 
 pub(crate) mod collector;
-mod outside;
+mod external_services;
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use self::collector::{Collector, Received, Span};
-use self::outside::{Arrived, Outside};
+use self::external_services::{ExternalServices, ReceivedRequest};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 /// Span ids of callers.
@@ -33,16 +33,16 @@ const ATTRIBUTES: [&str; 9] = [
 ];
 const EMAIL: &str = "jane@freesewing.dev";
 
-/// A server with a bucket of S3 and GitHub, and the stand-ins of both.
+/// The settings of a server with a bucket of S3 and GitHub, and the mocks of both.
 struct Setup {
-    outside: Outside,
+    services: ExternalServices,
     settings: Vec<(String, String)>,
 }
 
 impl Setup {
     fn new(more: &[(&str, &str)]) -> Self {
-        let outside = Outside::start();
-        let url = outside.server.url();
+        let services = ExternalServices::start();
+        let url = services.server.url();
         let fixed = [
             ("BACKEND_STORE", "s3://bucket"),
             ("AWS_ENDPOINT_URL", &url),
@@ -58,7 +58,7 @@ impl Setup {
         let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self {
             settings: settings.collect(),
-            outside,
+            services,
         }
     }
 
@@ -115,7 +115,7 @@ fn child<'a>(spans: &'a [Span], parent: &str, name: &str) -> &'a Span {
         .unwrap_or_else(|| panic!("{name} below {parent}: {spans:#?}"))
 }
 
-fn traceparent(arrived: &Arrived) -> Option<&str> {
+fn traceparent(arrived: &ReceivedRequest) -> Option<&str> {
     arrived.headers.get("traceparent").map(|value| value.to_str().unwrap())
 }
 
@@ -172,19 +172,19 @@ fn spans_of_a_request_have_their_parents() {
             .iter()
             .all(|headers| headers["x-api-key"] == "key-of-the-collector")
     );
-    bucket_alone_is_told_of_the_trace(&setup.outside.arrived(), &[&put.id, &get.id]);
+    bucket_alone_is_told_of_the_trace(&setup.services.requests(), &[&put.id, &get.id]);
     nothing_personal_is_exported(&received);
     assert!(!log.contains("key-of-the-collector"), "{log}");
 }
 
-fn bucket_alone_is_told_of_the_trace(arrived: &[Arrived], callers: &[&str]) {
+fn bucket_alone_is_told_of_the_trace(arrived: &[ReceivedRequest], callers: &[&str]) {
     for caller in callers {
         let expected = format!("00-{TRACE}-{caller}-01");
-        let told = arrived.iter().find(|request| traceparent(request) == Some(&expected));
-        let told = told.unwrap_or_else(|| panic!("{expected} in {arrived:#?}"));
-        assert!(told.path.starts_with("/bucket/"), "{told:?}");
-        assert_eq!(told.headers["tracestate"], "vendor=1");
-        let signed = told.headers["authorization"].to_str().unwrap();
+        let request = arrived.iter().find(|request| traceparent(request) == Some(&expected));
+        let request = request.unwrap_or_else(|| panic!("{expected} in {arrived:#?}"));
+        assert!(request.path.starts_with("/bucket/"), "{request:?}");
+        assert_eq!(request.headers["tracestate"], "vendor=1");
+        let signed = request.headers["authorization"].to_str().unwrap();
         assert!(!signed.contains("traceparent"), "{signed}");
     }
     let github: Vec<_> = arrived
@@ -235,7 +235,7 @@ fn request_lines_have_the_trace_and_no_query() {
     }
     // A process without its own spans forwards the trace of its caller.
     let expected = format!("00-{TRACE}-{SIGNUP}-01");
-    let arrived = setup.outside.arrived();
+    let arrived = setup.services.requests();
     assert!(arrived.iter().any(|request| traceparent(request) == Some(&expected)));
     for path in ["/sets/999/jwt", "/sets/{id}/jwt", "/sets/{}/{}"] {
         assert_eq!(found(path)["status"], 404);
@@ -266,9 +266,9 @@ fn unsampled_parent_has_no_spans() {
 
 #[test]
 fn missing_collector_changes_no_response() {
-    let gone = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let unreachable = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let setup = Setup::new(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{gone}")),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{unreachable}")),
         ("OTEL_BSP_SCHEDULE_DELAY", "1"),
     ]);
     let log = setup.run("01");

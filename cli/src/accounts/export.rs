@@ -1,4 +1,4 @@
-//! `bespoke export`: exports accounts to unencrypted files.
+//! `bespoke export`: writes the unencrypted data of accounts to files, one for each account.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::output::readable;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Number of accounts per query.
+/// The number of accounts per query.
 const ACCOUNTS: u32 = 100;
 
 #[derive(clap::Args)]
@@ -58,9 +58,10 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
 async fn all(session: &Session, folder: &Path) -> Result<u64> {
     let total = session.read(|db| Ok(bespoke_database::statistics::users(db)?)).await;
     let bar = output::bar(total.map_err(readable)?.unsigned_abs(), "accounts");
-    let (mut after, mut count) = (0, 0);
+    let mut after = 0;
+    let mut count = 0;
     loop {
-        let users = session.read(|db| Ok(users::behind(db, after, ACCOUNTS)?)).await;
+        let users = session.read(|db| Ok(users::list_after(db, after, ACCOUNTS)?)).await;
         let users = users.map_err(readable)?;
         let Some(last) = users.last() else { break };
         after = last.account_status.id;

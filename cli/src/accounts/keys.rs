@@ -1,4 +1,4 @@
-//! `bespoke keys`: manages API keys.
+//! `bespoke keys`: lists and revokes API keys.
 
 use std::path::PathBuf;
 

@@ -15,8 +15,8 @@ use super::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Prefix of the images in the bucket. Other objects next to the database are not saved, because exports can be made
-/// again.
+/// Prefix of the images in the bucket. The other objects next to the database are exports, which are not saved because
+/// they can be created again.
 const IMAGES: &str = "images/";
 
 #[derive(clap::Args)]
@@ -31,8 +31,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     let Arguments { folder, json } = arguments;
     let manifest = start::with_context(data_dir, Expect::Installation, async |context| {
-        if let Some(taken) = taken_by(folder, context.config())? {
-            bail!("{} is in {taken}, which must not contain backups", folder.display());
+        if let Some(own_folder) = own_folder_around(folder, context.config())? {
+            bail!(
+                "{} is in {own_folder}, which must not contain backups",
+                folder.display()
+            );
         }
         save(context, folder).await
     })?;
@@ -51,8 +54,8 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     Ok(())
 }
 
-/// Returns the description of the installation's folder that contains `folder`, which may not exist yet.
-fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
+/// If `folder` is inside a folder of the installation, returns the name of that folder. `folder` may not exist yet.
+fn own_folder_around(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
     let folder = std::path::absolute(folder)?;
     let (existing, missing) = existing_part(&folder);
     let bucket = match &config.store {
@@ -63,20 +66,20 @@ fn taken_by(folder: &Path, config: &Config) -> Result<Option<&'static str>> {
         MailTransport::Folder(mails) => Some(mails.clone()),
         MailTransport::Smtp(_) | MailTransport::Ses(_) => None,
     };
-    let ours = [
+    let own_folders = [
         ("the folder of the bucket", bucket),
         ("the folder of the local copy", Some(config.local_dir.clone())),
         ("the folder of the keys", Some(config.data_dir.join("keys"))),
         ("the folder of the mails", mails),
     ];
-    let is_in = |ours: Option<&Path>| {
-        let ours = ours.and_then(|ours| fs::canonicalize(ours).ok());
+    let is_in = |own: Option<&Path>| {
+        let own = own.and_then(|own| fs::canonicalize(own).ok());
         existing
             .as_ref()
-            .zip(ours)
-            .is_some_and(|(folder, ours)| folder.starts_with(ours))
+            .zip(own)
+            .is_some_and(|(folder, own)| folder.starts_with(own))
     };
-    if let Some((name, _)) = ours.into_iter().find(|(_, ours)| is_in(ours.as_deref())) {
+    if let Some((name, _)) = own_folders.into_iter().find(|(_, own)| is_in(own.as_deref())) {
         return Ok(Some(name));
     }
     // `..` after a folder that does not exist cannot be resolved.
@@ -101,11 +104,11 @@ fn existing_part(folder: &Path) -> (Option<PathBuf>, &Path) {
 /// only one gets the folder, because `mkdir` is atomic on every file system.
 fn claim(folder: &Path) -> Result<()> {
     let is_empty = !folder.exists() || fs::read_dir(folder)?.next().is_none();
-    let made = match is_empty {
+    let result = match is_empty {
         true => fs::create_dir_all(folder).and_then(|()| fs::create_dir(folder.join(IMAGES))),
         false => Err(ErrorKind::AlreadyExists.into()),
     };
-    made.map_err(|error| match error.kind() {
+    result.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
             "{} is not empty, or another backup is being written there: every backup needs an empty folder",
             folder.display()
@@ -114,6 +117,7 @@ fn claim(folder: &Path) -> Result<()> {
     })
 }
 
+/// Saves the database and the images in `folder`.
 async fn save(context: &Context, folder: &Path) -> Result<Manifest> {
     claim(folder)?;
     let database = folder.join(DATABASE);

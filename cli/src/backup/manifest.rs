@@ -1,4 +1,4 @@
-//! The manifest of a backup.
+//! The [`Manifest`] of a backup: lists its files with their digests, and verifies them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -38,7 +38,7 @@ impl Manifest {
         }
     }
 
-    /// Adds a written file after it was synced to the disk.
+    /// Syncs a written file to the disk, and adds it with its digest.
     pub(crate) fn add(&mut self, folder: &Path, name: &str) -> Result<()> {
         let path = folder.join(name);
         File::open(&path)?.sync_all()?;
@@ -66,7 +66,7 @@ impl Manifest {
         );
         for (name, expected) in &manifest.files {
             let path = folder.join(name);
-            let found = sha256(&path).with_context(|| format!("{} is missing", path.display()))?;
+            let found = sha256(&path).with_context(|| format!("{} is missing or unreadable", path.display()))?;
             ensure!(
                 hex::encode(found) == *expected,
                 "{} was changed after the backup",

@@ -16,7 +16,7 @@ use super::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows per commit.
+/// The number of rows per commit.
 const BATCH_ROWS: usize = 10_000;
 
 #[derive(clap::Args)]
@@ -42,30 +42,31 @@ pub(crate) struct Arguments {
     /// Rows of one commit
     #[arg(long, hide = true, default_value_t = BATCH_ROWS)]
     batch_rows: usize,
-    /// End without a farewell after so many commits, as if killed
+    /// Abort after this number of commits, as if killed
     #[arg(long, hide = true)]
     abort_after: Option<u64>,
 }
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     if arguments.list {
-        let spans = start::with_database(data_dir, async |database| Ok(database.restorable().await?))?;
-        states::print(&spans, arguments.json);
+        let ranges = start::with_database(data_dir, async |database| Ok(database.restorable().await?))?;
+        states::print(&ranges, arguments.json);
         return Ok(());
     }
     match (&arguments.at, &arguments.from) {
         (Some(at), _) => {
             let point = states::point(at)?;
             let restored = start::with_database(data_dir, async |database| {
-                database.restore(point).await.map_err(states::explained)
+                database.restore(point).await.map_err(states::explain)
             })?;
-            let (from, now) = (restored.from.to_string(), restored.version.to_string());
+            let from = restored.from.to_string();
+            let new = restored.version.to_string();
             output::print(
                 arguments.json,
-                || json!({ "from": from, "state": now }),
+                || json!({ "from": from, "state": new }),
                 || {
                     output::say!(
-                        "State {from} was restored. Its name is {now} now. To undo this, restore the previous state."
+                        "State {from} was restored. Its name is {new} now. To undo this, restore the previous state."
                     );
                 },
             );
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         (None, Some(folder)) => {
             let manifest = Manifest::read(folder)?;
             let rows = start::with_context(data_dir, Expect::Anything, async |context| {
-                put_back(context, folder, &manifest, arguments).await
+                restore_backup(context, folder, &manifest, arguments).await
             })?;
             output::print(
                 arguments.json,
@@ -93,19 +94,23 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
     }
 }
 
-async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, arguments: &Arguments) -> Result<u64> {
-    let (database, file) = (context.database(), folder.join(DATABASE));
+/// Stores the rows and the images of a backup, after those that an interrupted restore has stored. Returns the number of
+/// rows.
+async fn restore_backup(context: &Context, folder: &Path, manifest: &Manifest, arguments: &Arguments) -> Result<u64> {
+    let database = context.database();
+    let file = folder.join(DATABASE);
     let copy = database
         .open_copy(&file)
         .with_context(|| format!("cannot open {}", file.display()))?;
     let total = copy.count()?;
-    let (mut reached, tables) = (begin(database, &copy, manifest).await?, copy.tables()?);
+    let (first_table, mut stored_rows) = begin(database, &copy, manifest).await?;
     let bar = output::bar(total, "rows");
     let mut commits = 0;
-    for table in tables.into_iter().skip_while(|table| *table != reached.0) {
-        let mut before = std::mem::take(&mut reached.1);
+    for table in copy.tables()?.into_iter().skip_while(|table| *table != first_table) {
+        // Only the first table may have been stored in part.
+        let mut offset = std::mem::take(&mut stored_rows);
         loop {
-            let rows = copy.rows(&table, before, arguments.batch_rows.max(1))?;
+            let rows = copy.rows(&table, offset, arguments.batch_rows.max(1))?;
             if rows.is_empty() {
                 break;
             }
@@ -114,7 +119,7 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
             store
                 .await
                 .with_context(|| format!("cannot store rows of {table}; run the command again to continue"))?;
-            before += count;
+            offset += count;
             bar.inc(count.unsigned_abs());
             commits += 1;
             if arguments.abort_after == Some(commits) {
@@ -134,7 +139,8 @@ async fn put_back(context: &Context, folder: &Path, manifest: &Manifest, argumen
     Ok(total)
 }
 
-/// Begins a restore, or returns the progress of an interrupted one: table, and number of its rows.
+/// Begins a restore. Returns the table with which to begin, and the number of its rows that an interrupted restore has
+/// stored already.
 async fn begin(database: &Database, copy: &DatabaseCopy, manifest: &Manifest) -> Result<(String, i64)> {
     let source: [u8; 32] = manifest
         .files
@@ -143,10 +149,10 @@ async fn begin(database: &Database, copy: &DatabaseCopy, manifest: &Manifest) ->
         .context("the manifest of the backup contains no database")?;
     let first = copy.tables()?.into_iter().next().unwrap_or_default();
     match database.read(Freshness::Strict, restore::begun).await? {
-        Some((begun, table, rows)) if begun == source => Ok((table, rows)),
+        Some((earlier_source, table, rows)) if earlier_source == source => Ok((table, rows)),
         Some(_) => {
-            let begun = database.check_complete().await.err();
-            Err(begun.map_or_else(|| anyhow!("the other restore has finished"), Error::from))
+            let incomplete = database.check_complete().await.err();
+            Err(incomplete.map_or_else(|| anyhow!("the other restore has finished"), Error::from))
                 .context("the restore of a different backup was interrupted")
         }
         None => {

@@ -14,7 +14,7 @@ use super::manifest::{DATABASE, Manifest};
 use crate::start::Expect;
 use crate::{aws, output, start};
 
-/// Rows per query.
+/// The number of rows per query.
 const ROWS: u32 = 1_000;
 /// The maximum number of problems shown to a person.
 const SHOWN: usize = 50;
@@ -39,51 +39,53 @@ struct Verification {
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<ExitCode> {
     let began = SystemClock.now();
-    let mut found = match &arguments.backup {
-        Some(folder) => backup(folder, data_dir)?,
-        None => start::with_context(data_dir, Expect::InstallationOrIncomplete, bucket)?,
+    let mut verification = match &arguments.backup {
+        Some(folder) => verify_backup(folder, data_dir)?,
+        None => start::with_context(data_dir, Expect::InstallationOrIncomplete, verify_bucket)?,
     };
-    found.took_ms = (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs();
-    output::print(arguments.json, || found.as_json(), || found.print());
-    Ok(output::exit_code(!found.problems.is_empty()))
+    verification.took_ms = (SystemClock.now().as_millis() - began.as_millis()).unsigned_abs();
+    output::print(arguments.json, || verification.as_json(), || verification.print());
+    Ok(output::exit_code(!verification.problems.is_empty()))
 }
 
-/// Needs only the keys, so that a backup can be verified before a bucket for it exists.
-fn backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Verification> {
+/// Verifies a backup. This needs only the keys, so that a backup can be verified before a bucket for it exists.
+fn verify_backup(folder: &Path, data_dir: Option<PathBuf>) -> Result<Verification> {
     let manifest = Manifest::read(folder)?;
-    let (mut environment, dependencies) = (start::environment(data_dir), Dependencies::system());
+    let mut environment = start::environment(data_dir);
+    let dependencies = Dependencies::system();
     environment.require_key_file();
     start::block_on(async {
         aws::read_passphrase_secret(&mut environment, dependencies.clock.now()).await?;
         let config = Config::load(environment, &*dependencies.random)?;
         let vault = Arc::new(config.vault(dependencies.random));
-        look(&DatabaseCopy::open(&folder.join(DATABASE), vault)?, manifest.state)
+        verify_copy(&DatabaseCopy::open(&folder.join(DATABASE), vault)?, manifest.state)
     })
 }
 
 /// Fetches every object of the database, and verifies its checksum. The other checks use a copy, so that requests to
 /// running servers do not wait.
-async fn bucket(context: &Context) -> Result<Verification> {
+async fn verify_bucket(context: &Context) -> Result<Verification> {
     context.database().check_objects().await?;
     let folder = tempfile::Builder::new()
         .prefix("verify-")
         .tempdir_in(&context.config().local_dir)?;
     let file = folder.path().join(DATABASE);
     let state = context.database().copy_to(&file).await?;
-    look(&context.database().open_copy(&file)?, state.to_string())
+    verify_copy(&context.database().open_copy(&file)?, state.to_string())
 }
 
-fn look(copy: &DatabaseCopy, state: String) -> Result<Verification> {
+/// Verifies the pages, the references and every encrypted field of a copy of the database.
+fn verify_copy(copy: &DatabaseCopy, state: String) -> Result<Verification> {
     let bar = output::bar(sealed::tables().count() as u64 + 1, "tables");
     let mut problems = copy.problems()?;
     match copy.check_complete() {
         Err(error @ bespoke_database::Error::Incomplete { .. }) => problems.push(error.to_string()),
-        checked => checked?,
+        result => result?,
     }
     bar.inc(1);
     let mut rows = 0;
     for table in sealed::tables() {
-        rows += fields(copy, table, &mut problems)?;
+        rows += verify_fields(copy, table, &mut problems)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -95,19 +97,21 @@ fn look(copy: &DatabaseCopy, state: String) -> Result<Verification> {
     })
 }
 
-fn fields(copy: &DatabaseCopy, table: &str, problems: &mut Vec<String>) -> Result<usize> {
-    let (mut after, mut rows) = (0, 0);
+/// Verifies every encrypted field of a table. Returns the number of rows.
+fn verify_fields(copy: &DatabaseCopy, table: &str, problems: &mut Vec<String>) -> Result<usize> {
+    let mut after = 0;
+    let mut rows = 0;
     loop {
-        let looked = copy.read(|db| sealed::check(db, table, after, ROWS))?;
-        if looked.rows == 0 {
+        let batch = copy.read(|db| sealed::check(db, table, after, ROWS))?;
+        if batch.rows == 0 {
             return Ok(rows);
         }
-        if looked.last <= after {
+        if batch.last <= after {
             bail!("the keys of {table} are not in ascending order: run `PRAGMA integrity_check`");
         }
-        after = looked.last;
-        rows += looked.rows;
-        problems.extend(looked.problems);
+        after = batch.last;
+        rows += batch.rows;
+        problems.extend(batch.problems);
     }
 }
 

@@ -76,23 +76,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if parts.is_empty() {
         bail!("{} has neither an account nor records", file.display());
     }
-    let (agent, count) = (agent(DEADLINE_S), parts.len());
+    let agent = agent(DEADLINE_S);
+    let count = parts.len();
     let mut totals = Totals::default();
     for (number, part) in parts.iter().enumerate() {
-        let sent = agent
+        let result = agent
             .post(format!("{base}/account/import/key"))
             .header("Authorization", &authorization)
             .header("Content-Type", "application/json")
             .send(part.body());
         let place = || format!("part {} of {count} was not imported; run the command again", number + 1);
-        let mut response = sent.with_context(place)?;
+        let mut response = result.with_context(place)?;
         let status = response.status().as_u16();
-        let answer = response.body_mut().read_to_string().unwrap_or_default();
-        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+        let body = response.body_mut().read_to_string().unwrap_or_default();
+        let body: Value = serde_json::from_str(&body).unwrap_or_default();
         if status != 200 {
-            bail!("{}: {}", place(), refusal(status, &answer));
+            bail!("{}: {}", place(), refusal(status, &body));
         }
-        totals.add(&answer, part);
+        totals.add(&body, part);
         eprintln!("bespoke: part {} of {count} is imported", number + 1);
     }
     let Totals {
@@ -108,10 +109,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Returns the reason why the API rejected a part, for the user.
-fn refusal(status: u16, answer: &Value) -> String {
-    let code = answer["error"].as_str().unwrap_or("no reason given");
+fn refusal(status: u16, body: &Value) -> String {
+    let code = body["error"].as_str().unwrap_or("no reason given");
     let response = format!("the API answers {status} {code}");
-    let Some(limit) = answer["limit"].as_str() else {
+    let Some(limit) = body["limit"].as_str() else {
         return response;
     };
     match ACCOUNT_LIMITS.iter().find(|(name, ..)| *name == limit) {
@@ -124,11 +125,12 @@ fn refusal(status: u16, answer: &Value) -> String {
 }
 
 impl Totals {
-    fn add(&mut self, answer: &Value, part: &Part<'_>) {
+    /// Adds the counts in the response to `part`.
+    fn add(&mut self, body: &Value, part: &Part<'_>) {
         let sum = |counts: &Value| LISTS.iter().filter_map(|list| counts[list].as_u64()).sum::<u64>();
-        self.added += sum(&answer["added"]);
-        self.present += sum(&answer["present"]);
-        let ignored = answer["ignored"]
+        self.added += sum(&body["added"]);
+        self.present += sum(&body["present"]);
+        let ignored = body["ignored"]
             .as_array()
             .into_iter()
             .flatten()

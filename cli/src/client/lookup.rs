@@ -58,18 +58,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(authorization) = authorization {
         request = request.header("Authorization", authorization);
     }
-    let found = match request.call() {
+    let outcome = match request.call() {
         Ok(mut response) => {
             let status = response.status().as_u16();
             let body = response.body_mut().read_to_string().unwrap_or_default();
-            judge(status, &serde_json::from_str(&body).unwrap_or_default())?
+            print_response(status, &serde_json::from_str(&body).unwrap_or_default())?
         }
         Err(error) => {
             eprintln!("bespoke: {} cannot be reached: {error}", arguments.url);
             Outcome::Unreachable
         }
     };
-    Ok(ExitCode::from(found as u8))
+    Ok(ExitCode::from(outcome as u8))
 }
 
 /// Returns the URL of the lookup. The name of a set is part of the query.
@@ -83,7 +83,7 @@ fn url(base: &str, set: &str, with_key: bool) -> Result<String> {
 }
 
 /// Prints a response: the result on standard output, everything else on standard error.
-fn judge(status: u16, body: &Value) -> Result<Outcome> {
+fn print_response(status: u16, body: &Value) -> Result<Outcome> {
     let code = body["error"].as_str().unwrap_or("no reason given");
     match status {
         200 if body["measurements"].is_object() => {}

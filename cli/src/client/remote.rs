@@ -1,4 +1,5 @@
-//! Calls to the API of any installation with an API key.
+//! Prepares API calls to any installation, authenticated with an API key: the base URL ([`base_url`]),
+//! `Authorization` ([`authorization`]), and the HTTP client ([`agent`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +26,10 @@ pub(crate) fn base_url(url: &str) -> Result<&str> {
     Ok(url.trim_end_matches('/'))
 }
 
-/// Returns the value of `Authorization` for the API key from the environment variables; `None` if there is none.
+/// Returns the value of `Authorization` for the API key in [`KEY_VARIABLE`]; `None` if the variable is not set.
 ///
 /// # Errors
-/// If it has no secret.
+/// If the key has no secret.
 #[expect(
     clippy::disallowed_methods,
     reason = "it is the key of a client, not a setting of an installation"
@@ -36,20 +37,20 @@ pub(crate) fn base_url(url: &str) -> Result<&str> {
 pub(crate) fn authorization() -> Result<Option<String>> {
     let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
     match key {
-        Some(key) if !key.contains(':') => bail!("{KEY_VARIABLE} is no <key>:<secret>"),
+        Some(key) if !key.contains(':') => bail!("{KEY_VARIABLE} is not of the form <key>:<secret>"),
         key => Ok(key.map(|key| format!("Basic {}", STANDARD.encode(key)))),
     }
 }
 
-/// Returns a client with a timeout of `deadline_s` seconds per call.
-pub(crate) fn agent(deadline_s: u64) -> Agent {
+/// Returns an HTTP client with a timeout of `timeout_s` seconds per call.
+pub(crate) fn agent(timeout_s: u64) -> Agent {
     let provider = rustls::crypto::ring::default_provider();
     let tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(provider))
         .root_certs(RootCerts::PlatformVerifier);
     let config = Agent::config_builder()
         .tls_config(tls.build())
-        .timeout_global(Some(Duration::from_secs(deadline_s)))
+        .timeout_global(Some(Duration::from_secs(timeout_s)))
         .http_status_as_error(false)
         // The key must not follow a redirect to another host.
         .max_redirects(0)

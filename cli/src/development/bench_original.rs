@@ -14,11 +14,11 @@ use sha2::{Digest, Sha256};
 use crate::import::legacy_cipher::LegacyCipher;
 use crate::output;
 
-/// Creation time of all records: 2023-10-01T00:00:00Z.
+/// The creation time of all records: 2023-10-01T00:00:00Z, in milliseconds since 1970.
 const MADE_AT_MS: i64 = 1_696_118_400_000;
-/// `correct horse battery staple`, as scrypt.
+/// The password `correct horse battery staple`, hashed with scrypt.
 const V3: &str = r#"{"type":"v3","hash":"63dcfa78e6be23c23dbff0dba06747be476e3632b36c9bf3e1f321466d3b0371a19b81bfa6e5f37de7148a8ca7c23aa0a7adb3572bd280ee8183e171214691c2","salt":"08fab17674291a1c70fcbe9e8159defd"}"#;
-/// `legacy-password`, as bcrypt.
+/// The password `legacy-password`, hashed with bcrypt.
 const V2: &str = r#"{"type":"v2","data":"$2a$10$xd5fTqlE6GvSicbQwkDJ1uwIpvMvbXaJ6o2MfthvmNdiOMjXvQGRC"}"#;
 
 #[derive(clap::Args)]
@@ -99,7 +99,7 @@ impl RecordWriter<'_> {
             name,
             if id.is_multiple_of(2) { V2 } else { V3 },
         ])?;
-        self.name(transaction, "User", id)
+        self.set_uuid(transaction, "User", id)
     }
 
     fn set(&self, transaction: &Transaction<'_>, id: u64, user_id: u64) -> Result<()> {
@@ -118,11 +118,11 @@ impl RecordWriter<'_> {
             self.cipher.seal_text_of(self.random, &Value::Object(measies)),
             id.is_multiple_of(10),
         ])?;
-        self.name(transaction, "Set", id)
+        self.set_uuid(transaction, "Set", id)
     }
 
-    /// Sets the UUID of a row if the schema has one.
-    fn name(&self, transaction: &Transaction<'_>, table: &str, id: u64) -> Result<()> {
+    /// Sets the UUID of a row if the schema has UUIDs.
+    fn set_uuid(&self, transaction: &Transaction<'_>, table: &str, id: u64) -> Result<()> {
         if self.with_uuids {
             let sql = format!("UPDATE \"{table}\" SET uuid = ?2 WHERE id = ?1");
             let uuid = self.random.uuid().to_string();

@@ -55,9 +55,9 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
             let account = Account::new(&session, number, count, hash.clone());
             let secret = account.secret.expose().to_owned();
             let (uuid, key, set_uuids) = (account.uuid, account.key, account.sets.clone());
-            let writer = session.clone();
-            let stored = session.write(move |db| account.store(db, &writer)).await;
-            let (user_id, last) = stored.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
+            let session_of_write = session.clone();
+            let ids = session.write(move |db| account.store(db, &session_of_write)).await;
+            let (user_id, last_set) = ids.map_err(|error| anyhow::anyhow!("cannot store: {}", error.code()))?;
             let username = format!("user-{user_id}");
             let account = TokenAccount {
                 id: user_id,
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                 tokens_from: session.now(),
             };
             let token = session.tokens().issue(account, Grant::SignIn, session.now());
-            for (set_uuid, set) in set_uuids.iter().zip(last + 1 - count as i64..) {
+            for (set_uuid, set) in set_uuids.iter().zip(last_set + 1 - count as i64..) {
                 writeln!(
                     out,
                     "{}",

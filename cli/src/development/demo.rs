@@ -36,12 +36,12 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
     start::block_on(async {
         let context = start::open(environment, Expect::InstallationOrNone, None).await?;
         let session = Session::new(context.clone());
-        let (writer, digest_of) = (session.clone(), secret.clone());
-        let made = session.write(move |db| store(db, &writer, &digest_of)).await;
-        let made = made.map_err(|error| readable(error).context("cannot store the demonstration account"))?;
+        let session_of_write = session.clone();
+        let result = session.write(move |db| store(db, &session_of_write, &secret)).await;
+        let is_new = result.map_err(|error| readable(error).context("cannot store the demonstration account"))?;
         output::say!(
             "{}",
-            if made {
+            if is_new {
                 "Created the demonstration account."
             } else {
                 "The demonstration account exists already."
@@ -56,7 +56,7 @@ pub(crate) fn run(data_dir: Option<PathBuf>) -> Result<()> {
     })
 }
 
-/// Returns whether the account was created now.
+/// Inserts the account with its key and its set. Returns `false` if the account exists already.
 fn store(db: &Db<'_>, session: &Session, secret: &KeySecret) -> Result<bool, Error> {
     if users::by_id(db, EntityId::Uuid(USER))?.is_some() {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Finds the function to which the gateway routes a path.
+//! [`for_path`]: finds the function to which the API gateway routes a path.
 
 use bespoke_web::{Route, Routes};
 
@@ -6,21 +6,21 @@ use bespoke_web::{Route, Routes};
 /// none matches.
 pub(crate) fn for_path(path: &str) -> Routes {
     let path = path.to_ascii_lowercase();
-    let claim = |routes: &Routes| routes.iter().filter_map(|route| claims(route, &path)).max();
+    let longest_prefix = |routes: &Routes| routes.iter().filter_map(|route| prefix_length(route, &path)).max();
     let best = all::routers()
         .into_iter()
-        .filter_map(|routes| Some((claim(&routes)?, routes)))
+        .filter_map(|routes| Some((longest_prefix(&routes)?, routes)))
         .max_by_key(|(length, _)| *length);
     best.map_or_else(all::default_router, |(_, routes)| routes)
 }
 
 /// Returns the length of the route's fixed prefix if the path begins with it.
-fn claims(route: &Route, path: &str) -> Option<usize> {
-    let fixed = route.path.split('{').next().unwrap_or_default();
-    let rest = path.strip_prefix(fixed)?;
-    let below = rest.starts_with('/') || fixed.ends_with('/');
+fn prefix_length(route: &Route, path: &str) -> Option<usize> {
+    let prefix = route.path.split('{').next().unwrap_or_default();
+    let rest = path.strip_prefix(prefix)?;
+    let is_below = rest.starts_with('/') || prefix.ends_with('/');
     // The landing page is at `/` and has no paths below it.
-    (rest.is_empty() || (below && fixed != "/")).then_some(fixed.len())
+    (rest.is_empty() || (is_below && prefix != "/")).then_some(prefix.len())
 }
 
 #[cfg(test)]

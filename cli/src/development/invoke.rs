@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     event: PathBuf,
 }
 
-/// Prints only the response of the function. Succeeds if the function responded, with any status.
+/// Invokes the function, and prints only its response. Succeeds if the function responded, with any status.
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
     let environment = Environment::read(Overrides {
         data_dir,
@@ -49,10 +49,10 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
         // The crate of the Lambda runtime panics on events that no gateway sends, for example with an invalid host or
         // a body that is not base64.
         let call = catch_unwind(AssertUnwindSafe(|| function.call(event)));
-        let Ok(answer) = call
+        let Ok(response) = call
             .map_err(|_| anyhow!("the event cannot be converted to a request"))?
             .await;
-        output::say!("{}", serde_json::to_string(&answer)?);
+        output::say!("{}", serde_json::to_string(&response)?);
         context.database().clone().close().await;
         Ok(())
     })
@@ -61,8 +61,9 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
 /// Runs the tasks of the function `maintenance` for a scheduled event.
 async fn maintain(environment: Environment, event: Value) -> Result<()> {
     let context = start::open(environment, Expect::Installation, None).await?;
-    let done = lambda::maintain(&context, event).await;
-    output::say!("{}", serde_json::to_string(&done.map_err(|error| anyhow!("{error}"))?)?);
+    let results = lambda::maintain(&context, event).await;
+    let results = results.map_err(|error| anyhow!("{error}"))?;
+    output::say!("{}", serde_json::to_string(&results)?);
     context.database().clone().close().await;
     Ok(())
 }

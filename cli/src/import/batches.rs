@@ -1,4 +1,4 @@
-//! Reads the legacy database on one thread, decrypts on all cores, and returns batches in order.
+//! [`Pipeline`]: reads the legacy database on one thread, decrypts on all cores, and returns batches in order.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use super::conversion::{Converted, Fields, RowContext, TABLES, Table, shown};
 use super::legacy_cipher::LegacyCipher;
 use super::source::{RawRows, Source};
 
-/// The number of batches in the channel: while one is written, one waits and one is prepared. More would only take memory.
-const WAITING: usize = 1;
+/// The number of batches that wait in the channel while another one is written and another one is prepared. More would
+/// only take memory.
+const WAITING_BATCHES: usize = 1;
 
 /// Reads, decrypts and converts the legacy database.
 pub(super) struct Pipeline {
@@ -28,12 +29,12 @@ pub(super) struct Pipeline {
     pub(super) rows: usize,
 }
 
-/// Prepares all batches on another thread. Each table continues after its last row in `reached`. The thread ends when
-/// the receiver is dropped.
-pub(super) fn start(pipeline: Pipeline, reached: Vec<(String, i64)>) -> mpsc::Receiver<Result<Batch>> {
-    let (sender, receiver) = mpsc::channel(WAITING);
+/// Prepares all batches on another thread. `last_rows` contains the rowid of the last imported row of each table, after
+/// which the batches continue. The thread ends when the receiver is dropped.
+pub(super) fn start(pipeline: Pipeline, last_rows: Vec<(String, i64)>) -> mpsc::Receiver<Result<Batch>> {
+    let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     std::thread::spawn(move || {
-        if let Err(error) = make(&pipeline, &reached, &sender) {
+        if let Err(error) = send_batches(&pipeline, &last_rows, &sender) {
             // The receiver may have been dropped.
             let _ = sender.blocking_send(Err(error));
         }
@@ -41,13 +42,13 @@ pub(super) fn start(pipeline: Pipeline, reached: Vec<(String, i64)>) -> mpsc::Re
     receiver
 }
 
-fn make(pipeline: &Pipeline, reached: &[(String, i64)], sender: &mpsc::Sender<Result<Batch>>) -> Result<()> {
+fn send_batches(pipeline: &Pipeline, last_rows: &[(String, i64)], sender: &mpsc::Sender<Result<Batch>>) -> Result<()> {
     for table in &TABLES {
         let columns = pipeline.source.columns(table)?;
         if columns.is_empty() {
             continue;
         }
-        let mut after = reached
+        let mut after = last_rows
             .iter()
             .find(|(name, _)| name == table.name)
             .map_or(0, |(_, last)| *last);
@@ -71,14 +72,14 @@ fn make(pipeline: &Pipeline, reached: &[(String, i64)], sender: &mpsc::Sender<Re
 
 fn convert(pipeline: &Pipeline, table: &Table, columns: &[String], raw: &RawRows) -> Vec<Row> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = raw.rows.len().div_ceil(cores).max(1);
+    let rows_per_core = raw.rows.len().div_ceil(cores).max(1);
     let context = &RowContext {
         cipher: &pipeline.cipher,
         random: &*pipeline.random,
         instance: &pipeline.instance,
     };
     let database = &pipeline.database;
-    let one = move |rows: &[(i64, Vec<Cell>)]| -> Vec<Row> {
+    let convert_rows = move |rows: &[(i64, Vec<Cell>)]| -> Vec<Row> {
         let rows = rows.iter().map(|(_, cells)| row(table, columns, cells, context));
         // Content is encrypted and compacted, because complete batches wait in memory.
         rows.map(|row| Row {
@@ -90,11 +91,12 @@ fn convert(pipeline: &Pipeline, table: &Table, columns: &[String], raw: &RawRows
     std::thread::scope(|scope| {
         let workers: Vec<_> = raw
             .rows
-            .chunks(share)
-            .map(|rows| scope.spawn(move || one(rows)))
+            .chunks(rows_per_core)
+            .map(|rows| scope.spawn(move || convert_rows(rows)))
             .collect();
-        let done = workers.into_iter().map(|worker| worker.join());
-        done.flat_map(|rows| rows.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        let results = workers.into_iter().map(|worker| worker.join());
+        results
+            .flat_map(|rows| rows.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
 }

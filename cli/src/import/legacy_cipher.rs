@@ -1,4 +1,5 @@
-//! Encryption at rest of the legacy backend: AES-256-CBC with a key that scrypt derives from the passphrase.
+//! [`LegacyCipher`]: encryption at rest of the legacy backend: AES-256-CBC with a key that scrypt derives from the
+//! passphrase.
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;

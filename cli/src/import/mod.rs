@@ -1,4 +1,4 @@
-//! `bespoke import`: imports a legacy database.
+//! `bespoke import`: imports the database file of the legacy backend.
 
 mod batches;
 mod conversion;
@@ -26,10 +26,10 @@ use self::source::Source;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows per commit. Smaller commits would write the pages of the indexes more often; larger ones would take more
-/// memory.
+/// The number of rows per commit. Smaller commits would write the pages of the indexes more often; larger ones would
+/// take more memory.
 const BATCH_ROWS: usize = 10_000;
-/// Attempts of a commit of unknown outcome under the same commit id.
+/// The maximum number of attempts of a commit of unknown outcome, all under the same commit id.
 const ATTEMPTS: u32 = 5;
 /// The maximum number of issues in a report.
 const NOTES_MAX: u32 = 100_000;
@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     /// Rows of one commit
     #[arg(long, hide = true, default_value_t = BATCH_ROWS)]
     batch_rows: usize,
-    /// End without a farewell after so many commits, as if killed
+    /// Abort after this number of commits, as if killed
     #[arg(long, hide = true)]
     abort_after: Option<u64>,
 }
@@ -101,9 +101,9 @@ async fn import_all(context: &Context, source: Source, cipher: LegacyCipher, arg
     let database = context.database();
     let was_finished = begin(database, &source).await?;
     if !was_finished {
-        let reached = progress(database).await?;
+        let progress_so_far = progress(database).await?;
         let bar = output::bar(total(&source)?, "rows");
-        bar.set_position(reached.iter().map(|table| table.rows.unsigned_abs()).sum());
+        bar.set_position(progress_so_far.iter().map(|table| table.rows.unsigned_abs()).sum());
         let mut batches = batches::start(
             Pipeline {
                 cipher,
@@ -113,7 +113,10 @@ async fn import_all(context: &Context, source: Source, cipher: LegacyCipher, arg
                 database: database.clone(),
                 source,
             },
-            reached.into_iter().map(|table| (table.table, table.last_row)).collect(),
+            progress_so_far
+                .into_iter()
+                .map(|table| (table.table, table.last_row))
+                .collect(),
         );
         let mut commits = 0;
         while let Some(batch) = batches.recv().await {
@@ -142,7 +145,7 @@ async fn import_all(context: &Context, source: Source, cipher: LegacyCipher, arg
     })
 }
 
-/// Begins the import, or finds an earlier one of the same file. Returns whether that was finished.
+/// Begins the import, or continues an earlier one of the same file. Returns whether the earlier one was finished.
 async fn begin(database: &Database, source: &Source) -> Result<bool> {
     match database.read(Freshness::Strict, import::begun).await? {
         Some((digest, _)) if digest != source.digest => {
@@ -183,20 +186,22 @@ fn total(source: &Source) -> Result<u64> {
     Ok(total)
 }
 
+/// Stores a batch in one commit. A commit of unknown outcome is tried again under the same id, so that it takes effect once.
 async fn store(database: &Database, batch: Batch, bar: &ProgressBar) -> Result<()> {
     let (table, after, rows) = (batch.table, batch.after, batch.rows.len());
     let id = CommitId::new(format!("import:{table}:{after}"))?;
-    let (batch, now) = (std::sync::Arc::new(batch), SystemClock.now());
+    let batch = std::sync::Arc::new(batch);
+    let now = SystemClock.now();
     for attempt in 1.. {
         let batch = std::sync::Arc::clone(&batch);
-        let stored = database
+        let result = database
             .write(id.clone(), move |db| import::store(db, &batch, now))
             .await;
-        match stored {
+        match result {
             Err(bespoke_database::Error::Storage(StorageError::Unavailable { .. })) if attempt < ATTEMPTS => {}
             Err(bespoke_database::Error::NoSuchPlace) => bail!("another process imports this file at the same time"),
-            stored => {
-                stored.with_context(|| format!("cannot store rows of {table}"))?;
+            result => {
+                result.with_context(|| format!("cannot store rows of {table}"))?;
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! The report of an import, for people and for machines.
+//! [`Report`]: the report of an import, for people and for machines.
 
 use bespoke_database::import::{Note, Progress, Verdict};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::output;
 
-/// Issues shown to a person. The JSON output contains all that were stored.
+/// The number of issues shown to a person. The JSON output contains all that were stored.
 const SHOWN: usize = 50;
 
 /// The result of an import.

@@ -1,4 +1,4 @@
-//! Opens and checks the database file of the legacy backend.
+//! [`Source`]: opens and checks the database file of the legacy backend, and reads its rows.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,9 +16,10 @@ use crate::digest::sha256;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Size of the header of a SQLite file, in bytes.
 const HEADER_BYTES: usize = 100;
-/// Encrypted values at each end of a table that are decrypted to test the passphrase.
+/// How many of the first and of the last rows of a table are decrypted to test the passphrase.
 const SAMPLES: u32 = 20;
-/// How the names of tables begin that other programs keep in the database: Prisma, Litestream, and Cloudflare's D1. They have no data of users.
+/// Prefixes of tables that other programs create in the database (Prisma, Litestream, Cloudflare D1). They hold no user
+/// data.
 const FOREIGN_TABLES: [&str; 4] = ["_prisma_", "_litestream_", "_cf_", "d1_migrations"];
 /// The value of the two format versions in the header of a database in WAL mode.
 const WAL_FORMAT: u8 = 2;
@@ -34,6 +35,7 @@ pub(super) struct Source {
 
 /// Consecutive rows of one table.
 pub(super) struct RawRows {
+    /// The rowid and the columns of each row.
     pub(super) rows: Vec<(i64, Vec<Cell>)>,
 }
 
@@ -57,7 +59,7 @@ impl Source {
             let beside = beside(path, suffix);
             if fs::metadata(&beside).is_ok_and(|data| data.len() > 0) {
                 bail!(
-                    "{} holds {what} that {shown} lacks: stop the original, then run `sqlite3 {shown} 'PRAGMA \
+                    "{} holds {what} not yet in {shown}: stop the original backend, then run `sqlite3 {shown} 'PRAGMA \
                      journal_mode = DELETE'`",
                     beside.display()
                 );
@@ -93,16 +95,17 @@ impl Source {
                 );
                 continue;
             }
-            let (missing, more) = table.compare(&columns);
+            let (missing, unknown_columns) = table.compare(&columns);
             ensure!(
                 missing.is_empty(),
                 "the table {} has no column {}: the schema is unknown",
                 table.name,
                 missing.join(", ")
             );
-            unknown.extend(more.iter().map(|column| format!("{}.{column}", table.name)));
+            let names = unknown_columns.iter().map(|column| format!("{}.{column}", table.name));
+            unknown.extend(names);
         }
-        unknown.extend(self.other_tables()?);
+        unknown.extend(self.unknown_tables()?);
         ensure!(
             unknown.is_empty() || ignore_unknown,
             "it contains tables or columns that this version does not know: {}. --ignore-unknown imports the rest",
@@ -157,15 +160,16 @@ impl Source {
             .unsigned_abs())
     }
 
-    /// Returns at most `limit` rows after the rowid `after`, in the order of their rowids.
-    pub(super) fn read(&self, table: &Table, columns: usize, after: i64, limit: usize) -> Result<RawRows> {
+    /// Returns at most `limit` rows after the rowid `after`, in the order of their rowids. `column_count` is the number of
+    /// columns of the table.
+    pub(super) fn read(&self, table: &Table, column_count: usize, after: i64, limit: usize) -> Result<RawRows> {
         let sql = format!(
             "SELECT rowid, * FROM \"{}\" WHERE rowid > ?1 ORDER BY rowid LIMIT {limit}",
             table.name
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map([after], |row| {
-            let cells = (1..=columns).map(|at| Ok(cell(row.get_ref(at)?)));
+            let cells = (1..=column_count).map(|at| Ok(cell(row.get_ref(at)?)));
             Ok((row.get(0)?, cells.collect::<rusqlite::Result<_>>()?))
         })?;
         Ok(RawRows {
@@ -173,10 +177,10 @@ impl Source {
         })
     }
 
-    /// Returns the highest integer id that was ever assigned, by table of this project.
+    /// For each table of this project, returns the highest integer id that the legacy table has ever assigned.
     pub(super) fn counters(&self) -> Result<Vec<(&'static str, i64)>> {
         let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'";
-        let counts: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
+        let has_sequence_table: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
         let mut counters = Vec::new();
         for table in &TABLES {
             let Some(ours) = table.ours else { continue };
@@ -185,7 +189,7 @@ impl Source {
             }
             let sql = format!("SELECT COALESCE(MAX(id), 0) FROM \"{}\"", table.name);
             let mut highest: i64 = self.connection.query_row(&sql, [], |row| row.get(0))?;
-            if counts {
+            if has_sequence_table {
                 let sql = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = ?1";
                 highest = highest.max(self.connection.query_row(sql, [table.name], |row| row.get(0))?);
             }
@@ -194,7 +198,7 @@ impl Source {
         Ok(counters)
     }
 
-    fn other_tables(&self) -> Result<Vec<String>> {
+    fn unknown_tables(&self) -> Result<Vec<String>> {
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
         let mut statement = self.connection.prepare(sql)?;
         let names = statement.query_map([], |row| row.get(0))?;
@@ -228,8 +232,12 @@ fn expected_bytes(header: &[u8]) -> Option<u64> {
         1 => 65_536,
         bytes => u64::from(bytes),
     };
-    // Old versions of SQLite do not update the page count. They leave these two fields different.
-    (number(24) == number(92)).then(|| page_bytes * u64::from(number(28)))
+    let change_counter = number(24);
+    let page_count = number(28);
+    let page_count_valid_for = number(92);
+    // Old versions of SQLite update the change counter, but neither the page count nor the change counter for which the
+    // page count is valid.
+    (change_counter == page_count_valid_for).then(|| page_bytes * u64::from(page_count))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

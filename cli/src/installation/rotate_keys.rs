@@ -9,10 +9,10 @@ use serde_json::json;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// Rows per commit. Few, so that other writers do not wait for long.
+/// The number of rows per commit. It is small, so that other writers do not wait for long.
 const ROWS: u32 = 1_000;
-/// Number of rows that one commit processed, integer key of the last one, and number of changed rows.
-type Counts = (usize, i64, usize);
+/// The result of one commit: number of processed rows, integer key of the last one, and number of changed rows.
+type CommitCounts = (usize, i64, usize);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -22,12 +22,12 @@ pub(crate) struct Arguments {
     /// Rows of one commit
     #[arg(long, hide = true, default_value_t = ROWS)]
     batch_rows: u32,
-    /// End without a farewell after so many commits, as if killed
+    /// Abort after this number of commits, as if killed
     #[arg(long, hide = true)]
     abort_after: Option<u64>,
 }
 
-/// Counts of all commits.
+/// The sums over all commits.
 #[derive(Default)]
 struct Progress {
     rows: usize,
@@ -36,7 +36,7 @@ struct Progress {
 }
 
 pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()> {
-    let done = start::with_context(data_dir, Expect::Installation, async |context| {
+    let totals = start::with_context(data_dir, Expect::Installation, async |context| {
         let old = &context.config().old_keys;
         if old.data.is_none() && old.index.is_none() {
             bail!(
@@ -44,45 +44,48 @@ pub(crate) fn run(arguments: &Arguments, data_dir: Option<PathBuf>) -> Result<()
                  new one, restart every server with both, then run this again"
             );
         }
-        let mut done = Progress::default();
+        let mut totals = Progress::default();
         let bar = output::bar(sealed::tables().count() as u64, "tables");
         let database = context.database();
         database.write(database.fresh_commit_id(), sealed::begin).await?;
         for table in sealed::tables() {
-            renew(database, table, arguments, &mut done).await?;
+            renew(database, table, arguments, &mut totals).await?;
             bar.inc(1);
         }
-        // Until the last table is complete, a process that has only the old data key could add rows to the others.
-        let mut late = Progress {
-            commits: done.commits,
+        // A second pass, because until the last table was complete, a process that has only the old data key could add
+        // rows to the other tables.
+        let mut second_pass = Progress {
+            commits: totals.commits,
             ..Progress::default()
         };
         for table in sealed::tables() {
-            renew(database, table, arguments, &mut late).await?;
+            renew(database, table, arguments, &mut second_pass).await?;
         }
-        done.changed += late.changed;
+        totals.changed += second_pass.changed;
         bar.finish_and_clear();
         database.compact().await?;
-        Ok(done)
+        Ok(totals)
     })?;
     output::print(
         arguments.json,
-        || json!({ "rows": done.rows, "changed": done.changed }),
+        || json!({ "rows": totals.rows, "changed": totals.changed }),
         || {
-            output::say!("{} of {} rows were re-encrypted.", done.changed, done.rows);
+            output::say!("{} of {} rows were re-encrypted.", totals.changed, totals.rows);
             output::say!("Every field uses the new key. Remove BACKEND_OLD_ENC_KEY and restart every server.");
         },
     );
     Ok(())
 }
 
-async fn renew(database: &Database, table: &'static str, arguments: &Arguments, done: &mut Progress) -> Result<()> {
-    let (mut after, limit) = (0, arguments.batch_rows.max(1));
+/// Re-encrypts the fields of a table, in several commits.
+async fn renew(database: &Database, table: &'static str, arguments: &Arguments, totals: &mut Progress) -> Result<()> {
+    let limit = arguments.batch_rows.max(1);
+    let mut after = 0;
     loop {
         let id = database.fresh_commit_id();
         let write = database.write(id, move |db| {
-            let looked = sealed::renew(db, table, after, limit)?;
-            Ok::<Counts, bespoke_database::Error>((looked.rows, looked.last, looked.changed))
+            let batch = sealed::renew(db, table, after, limit)?;
+            Ok::<CommitCounts, bespoke_database::Error>((batch.rows, batch.last, batch.changed))
         });
         let (rows, last, changed) = write
             .await
@@ -91,10 +94,10 @@ async fn renew(database: &Database, table: &'static str, arguments: &Arguments, 
             return Ok(());
         }
         after = last;
-        done.rows += rows;
-        done.changed += changed;
-        done.commits += u64::from(changed > 0);
-        if arguments.abort_after == Some(done.commits) {
+        totals.rows += rows;
+        totals.changed += changed;
+        totals.commits += u64::from(changed > 0);
+        if arguments.abort_after == Some(totals.commits) {
             std::process::abort();
         }
     }

@@ -1,4 +1,4 @@
-//! `bespoke stats`: prints statistics.
+//! `bespoke stats`: prints the numbers of accounts, records and objects of an installation.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::output::readable;
 use crate::start::Expect;
 use crate::{output, start};
 
-/// The maximum number of designs.
+/// The maximum number of designs for which patterns are counted.
 const DESIGNS: u32 = 10;
 /// Prefixes of the objects of an installation.
 const FOLDERS: [&str; 8] = [

@@ -1,4 +1,4 @@
-//! Limits the number of connections per address.
+//! [`Addresses`]: limits the number of connections per client address.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,12 +12,12 @@ use bespoke_core::{ClientNetwork, Networks};
 pub(super) struct Addresses {
     limit: usize,
     trusted: Option<Networks>,
-    /// Open connections. An address without any has no entry.
+    /// The number of open connections by address. An address without any has no entry.
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A connection that counts for its address until it is dropped.
-pub(super) struct Admitted(Option<(Arc<Addresses>, IpAddr)>);
+/// The admission of a connection, which counts for its address until it is dropped. `None` for a trusted proxy.
+pub(super) struct Admission(Option<(Arc<Addresses>, IpAddr)>);
 
 impl Addresses {
     pub(super) fn new(limit: usize, trusted: Option<Networks>) -> Arc<Self> {
@@ -29,10 +29,10 @@ impl Addresses {
     }
 
     /// Counts a connection; `None` if its address has reached the limit.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admitted> {
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admission> {
         let peer = peer.to_canonical();
         if self.trusted.as_ref().is_some_and(|trusted| trusted.contain(peer)) {
-            return Some(Admitted(None));
+            return Some(Admission(None));
         }
         let customer = ClientNetwork::of(peer).customer;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,11 +41,11 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(Admitted(Some((Arc::clone(self), customer))))
+        Some(Admission(Some((Arc::clone(self), customer))))
     }
 }
 
-impl Drop for Admitted {
+impl Drop for Admission {
     fn drop(&mut self) {
         let Some((addresses, customer)) = self.0.take() else {
             return;

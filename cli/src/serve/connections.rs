@@ -1,4 +1,4 @@
-//! Connections of `bespoke serve`, with limits of their number and duration.
+//! [`accept`]: accepts the connections of `bespoke serve`, with limits of their number and duration.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,7 +30,7 @@ use super::guarded::{GuardedStream, HeadMemory};
 use super::metrics;
 use super::unread::{CLOSE, Unread};
 
-/// Requests in progress may take this long after a stop signal, in seconds.
+/// The time that requests in progress may take after a stop signal, in seconds.
 pub(super) const GRACE_S: u64 = 20;
 /// Timeout for receiving the head of a request, and for idle connections, in seconds.
 const HEADER_DEADLINE_S: u64 = 30;
@@ -44,17 +44,17 @@ const MAX_UNFINISHED_HEADS_BYTES: usize = 16 * 1024 * 1024;
 const BUSY_RETRY_S: u64 = 5;
 /// Pause after a connection could not be accepted, in milliseconds.
 const ACCEPT_PAUSE_MS: u64 = 50;
-/// Open files that the process needs for other purposes than connections.
+/// The number of open files that the process needs in addition to connections.
 const RESERVED_FILES: u64 = 128;
 
 /// Raises the limit of open files to the maximum. If that fails, fewer connections are accepted.
 pub(super) fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
+    let raised = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    let _ = setrlimit(Resource::Nofile, most);
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 /// Accepts connections until the signal, then waits for the requests in progress.
@@ -66,21 +66,22 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
     let config = gateway.context().config();
     let addresses = Addresses::new(config.connections_per_address, config.trusted_proxies.clone());
     let heads = Arc::new(HeadMemory::new(MAX_UNFINISHED_HEADS_BYTES));
-    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(max_connections())));
-    // Dropped when the server stops.
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(max_connections()));
+    // Dropped when the server stops, which ends the connections that wait for their first head.
     let (serving, _) = watch::channel(());
     loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
+        let accept = async {
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (permit, listener.accept().await)
         };
-        let (place, accepted) = tokio::select! { accepted = accepted => accepted, _ = stop.recv() => break };
+        let (permit, accepted) = tokio::select! { accepted = accept => accepted, _ = stop.recv() => break };
         let Ok((stream, peer)) = accepted else {
             // Usually the process has no free file descriptors, so a connection must close first.
             tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
             continue;
         };
-        let Some(admitted) = addresses.admit(peer.ip()) else {
+        let Some(admission) = addresses.admit(peer.ip()) else {
             refuse(&stream);
             continue;
         };
@@ -89,7 +90,7 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
         let (gateway, peer) = (Arc::clone(gateway), Peer(peer.ip()));
         tokio::spawn(async move {
             serve(stream, gateway, peer, &http, watcher, serving).await;
-            drop((place, admitted));
+            drop((permit, admission));
         });
     }
     drop(serving);
@@ -100,8 +101,9 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, mut s
     }
 }
 
-/// Serves a connection to its end. Until its first complete head, and if that is refused, it uses no buffers of hyper
-/// and does not delay the shutdown of the server. A client that disconnects is not logged.
+/// Serves a connection to its end. hyper gets the connection only after a first complete and valid head, so that a
+/// connection without one uses no buffers of hyper and does not delay the shutdown of the server. A client that
+/// disconnects is not logged.
 async fn serve(
     mut stream: GuardedStream<Connection>,
     gateway: Arc<Gateway>,
@@ -110,10 +112,10 @@ async fn serve(
     watcher: Watcher,
     mut serving: watch::Receiver<()>,
 ) {
-    let first = poll_fn(|context| stream.poll_first(context));
-    let first = timeout(Duration::from_secs(HEADER_DEADLINE_S), first);
-    let first = tokio::select! { first = first => first, _ = serving.changed() => return };
-    match first {
+    let first_head = poll_fn(|context| stream.poll_first(context));
+    let first_head = timeout(Duration::from_secs(HEADER_DEADLINE_S), first_head);
+    let first_head = tokio::select! { first_head = first_head => first_head, _ = serving.changed() => return };
+    match first_head {
         Ok(Ok(None)) => {
             let service = service_fn(move |request| respond(Arc::clone(&gateway), peer, request));
             // Boxed, because a connection that waits for its first head then needs much less memory.
@@ -159,7 +161,7 @@ async fn respond(gateway: Arc<Gateway>, peer: Peer, mut request: Request<Incomin
     }
     let unread = Unread::default();
     let (parts, body) = request.into_parts();
-    let body = Body::new(unread.follow(body, &parts.headers));
+    let body = Body::new(unread.watch(body, &parts.headers));
     let mut response = gateway.handle_to_end(Request::from_parts(parts, body)).await;
     unread.settle(&mut response);
     Ok(response)
@@ -194,7 +196,7 @@ fn refuse(stream: &TcpStream) {
 /// The stream of a connection, with timeouts.
 type Connection = Pin<Box<TimeoutStream<TcpStream>>>;
 
-/// Wraps a connection, which ends when its client does not read for too long.
+/// Wraps a connection, so that it ends when its client does not read for too long.
 fn bounded(stream: TcpStream) -> TimeoutStream<TcpStream> {
     // Small responses must not wait for more data. A socket that rejects the option still works.
     let _ = stream.set_nodelay(true);
@@ -203,8 +205,7 @@ fn bounded(stream: TcpStream) -> TimeoutStream<TcpStream> {
     stream
 }
 
-/// Returns the number of connections that the limit of open files allows, less the files that the process needs
-/// itself.
+/// Returns the maximum number of connections: the limit of open files, less the files that the process needs itself.
 fn max_connections() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(files.saturating_sub(RESERVED_FILES))

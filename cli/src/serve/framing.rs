@@ -1,9 +1,10 @@
-//! The framing of requests on a connection (RFC 9112): the end of each head, and of the body that follows.
+//! [`Framing`]: finds the ends of the heads and bodies of the requests on a connection (RFC 9112), and refuses ambiguous
+//! ones.
 //!
-//! hyper is lenient where two readers of the same bytes may disagree about the end of a request, which lets an
-//! attacker hide a request behind a proxy: it accepts a bare LF as the end of a line, drops `Content-Length` next to
-//! `Transfer-Encoding`, and does not require `Host`. Therefore heads are checked here before hyper gets them. The
-//! parser is the one that hyper uses. Each byte is examined a fixed number of times, regardless of the sizes of the
+//! hyper is lenient in cases where a proxy and the server may disagree about the end of a request: it accepts a bare LF
+//! as the end of a line, drops `Content-Length` next to `Transfer-Encoding`, and does not require `Host`. An attacker
+//! can use such a disagreement to smuggle a request past the proxy. Therefore heads are checked here before hyper gets
+//! them, with the parser that hyper uses. Each byte is examined a fixed number of times, regardless of the sizes of the
 //! reads.
 
 mod chunks;
@@ -15,16 +16,17 @@ use httparse::{Header, Request, Status};
 
 use self::chunks::Chunks;
 
-/// The method of the request that replaces a refused head. Clients must not send it.
+/// The method of the request that hyper gets in place of a refused head, so that it sends the error response. A request
+/// of a client with this method is refused.
 pub(super) const REFUSED: &str = "REFUSED";
-/// The longest head of a request, in bytes, including empty lines before it.
+/// Maximum length of the head of a request, in bytes, including empty lines before it.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// The largest `Content-Length`, because hyper reserves larger numbers.
+/// Maximum `Content-Length`, in bytes. hyper uses the largest values of `u64` as markers.
 const MAX_LENGTH: u64 = i64::MAX as u64;
 /// The maximum number of fields in a head. hyper has the same limit.
 const MAX_FIELDS: usize = 100;
 
-/// The reason why a request is refused before it is parsed.
+/// The reason why a request is refused before hyper parses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The head violates the protocol, or does not say unambiguously where the request ends.
@@ -35,24 +37,25 @@ pub(super) enum Refusal {
     Busy,
 }
 
-/// The state after the passed bytes.
+/// The bytes that follow the valid ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Behind {
-    /// All bytes were passed.
-    Nothing,
-    /// The rest is the beginning of a head.
+pub(super) enum Remainder {
+    /// All bytes are valid.
+    Empty,
+    /// The remainder is the beginning of a head.
     UnfinishedHead,
-    /// The rest is a refused head. No later bytes are read as a request.
+    /// The remainder begins with a refused head. No later bytes are read as a request.
     Refused(Refusal),
-    /// The rest violates the chunked coding of the body that it should continue.
+    /// The remainder violates the chunked coding of the current body.
     BrokenBody,
 }
 
-/// The bytes at the beginning of a read that belong to valid requests, and the state behind them.
+/// The result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Passed {
-    pub(super) bytes: usize,
-    pub(super) behind: Behind,
+pub(super) struct Scan {
+    /// The number of bytes at the beginning that belong to valid requests, and may be passed to hyper.
+    pub(super) valid_bytes: usize,
+    pub(super) remainder: Remainder,
 }
 
 /// The position in the sequence of requests on a connection.
@@ -64,11 +67,11 @@ pub(super) struct Framing {
 #[derive(Debug)]
 enum Position {
     Head(HeadSearch),
-    /// In a body of which this many bytes are missing.
+    /// In a body of which this many bytes are still to come.
     Body(u64),
     Chunks(Chunks),
-    /// After a refused request or a broken body.
-    End,
+    /// After a refused head or a broken body.
+    Stopped,
 }
 
 impl Framing {
@@ -78,24 +81,28 @@ impl Framing {
         }
     }
 
-    /// Returns whether the rest of a body is missing, or a body is broken.
-    pub(super) fn is_mid_body(&self) -> bool {
-        !matches!(self.position, Position::Head(_))
+    /// Returns whether the next byte belongs to the head of a request. It does not after a part of a body, a broken
+    /// body, or a refused head.
+    pub(super) fn is_at_head(&self) -> bool {
+        matches!(self.position, Position::Head(_))
     }
 
-    /// Follows the requests in `bytes`, which come after those that were passed before. An unfinished head must be
-    /// given again from its beginning, with more bytes appended; bytes that were searched are not searched again.
-    pub(super) fn pass(&mut self, bytes: &[u8]) -> Passed {
+    /// Scans `bytes`, which follow the valid bytes of the previous call. After [`Remainder::UnfinishedHead`], they must
+    /// begin with the same unfinished head; the part that was searched already is not searched again.
+    pub(super) fn scan(&mut self, bytes: &[u8]) -> Scan {
         let mut at = 0;
         loop {
             let rest = &bytes[at..];
-            let passed = |behind| Passed { bytes: at, behind };
+            let scan = |remainder| Scan {
+                valid_bytes: at,
+                remainder,
+            };
             if rest.is_empty() {
-                return passed(Behind::Nothing);
+                return scan(Remainder::Empty);
             }
             match &mut self.position {
                 Position::Head(search) => match search.find_end(rest) {
-                    Ok(None) => return passed(Behind::UnfinishedHead),
+                    Ok(None) => return scan(Remainder::UnfinishedHead),
                     Ok(Some(end)) => match after_head(&rest[..end]) {
                         Ok(position) => {
                             self.position = position;
@@ -106,35 +113,36 @@ impl Framing {
                     Err(refusal) => return self.refuse(at, refusal),
                 },
                 Position::Body(missing) => {
-                    let here = usize::try_from(*missing).map_or(rest.len(), |missing| missing.min(rest.len()));
-                    *missing -= here as u64;
-                    at += here;
+                    let body_bytes = (*missing).min(rest.len() as u64);
+                    *missing -= body_bytes;
+                    at += body_bytes as usize;
                     if *missing == 0 {
                         self.position = Position::Head(HeadSearch::default());
                     }
                 }
-                Position::Chunks(chunks) => match chunks.pass(rest) {
-                    Ok((here, is_end)) => {
-                        at += here;
+                Position::Chunks(chunks) => match chunks.scan(rest) {
+                    Ok((body_bytes, is_end)) => {
+                        at += body_bytes;
                         if is_end {
                             self.position = Position::Head(HeadSearch::default());
                         }
                     }
                     Err(chunks::Broken) => {
-                        self.position = Position::End;
-                        return passed(Behind::BrokenBody);
+                        self.position = Position::Stopped;
+                        return scan(Remainder::BrokenBody);
                     }
                 },
-                Position::End => return passed(Behind::BrokenBody),
+                // After a refusal, callers read nothing more, so the body is broken.
+                Position::Stopped => return scan(Remainder::BrokenBody),
             }
         }
     }
 
-    fn refuse(&mut self, bytes: usize, refusal: Refusal) -> Passed {
-        self.position = Position::End;
-        Passed {
-            bytes,
-            behind: Behind::Refused(refusal),
+    fn refuse(&mut self, valid_bytes: usize, refusal: Refusal) -> Scan {
+        self.position = Position::Stopped;
+        Scan {
+            valid_bytes,
+            remainder: Remainder::Refused(refusal),
         }
     }
 }
@@ -142,10 +150,10 @@ impl Framing {
 /// The search for the empty line at the end of a head.
 #[derive(Debug, Default)]
 struct HeadSearch {
-    /// Bytes that were searched.
+    /// The number of bytes that were searched.
     searched: usize,
-    /// Start of the current line.
-    line: usize,
+    /// The offset of the current line.
+    line_start: usize,
     /// Whether a non-empty line was found. Empty lines before the request line are skipped.
     has_line: bool,
 }
@@ -155,15 +163,15 @@ impl HeadSearch {
         let searched = std::mem::replace(&mut self.searched, bytes.len());
         for found in memchr::memchr_iter(b'\n', &bytes[searched..]) {
             let end = searched + found;
-            let Some(length) = (end - self.line).checked_sub(1).filter(|_| bytes[end - 1] == b'\r') else {
-                // Readers disagree whether a bare LF ends a line.
+            let Some(line) = bytes[self.line_start..end].strip_suffix(b"\r") else {
+                // Parsers disagree whether a bare LF ends a line.
                 return Err(Refusal::Malformed);
             };
             if end >= MAX_HEAD_BYTES {
                 return Err(Refusal::HeadTooLarge);
             }
-            self.line = end + 1;
-            if length > 0 {
+            self.line_start = end + 1;
+            if !line.is_empty() {
                 self.has_line = true;
             } else if self.has_line {
                 return Ok(Some(end + 1));
@@ -178,7 +186,7 @@ impl HeadSearch {
 
 /// The fields of a head that determine the end of the request and its target host.
 #[derive(Default)]
-struct Framed<'a> {
+struct FramingFields<'a> {
     hosts: usize,
     length: Option<&'a [u8]>,
     coding: Option<&'a [u8]>,
@@ -193,11 +201,11 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
         Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
         _ => return Err(Refusal::Malformed),
     }
-    if request.method == Some(REFUSED) || !has_target(&request) {
+    if request.method == Some(REFUSED) || !has_valid_target(&request) {
         return Err(Refusal::Malformed);
     }
     let is_1_1 = request.version == Some(1);
-    let Framed { hosts, length, coding } = framed(request.headers).ok_or(Refusal::Malformed)?;
+    let FramingFields { hosts, length, coding } = framing_fields(request.headers).ok_or(Refusal::Malformed)?;
     if hosts > 1 || (hosts == 0 && is_1_1) {
         return Err(Refusal::Malformed);
     }
@@ -216,32 +224,32 @@ fn after_head(head: &[u8]) -> Result<Position, Refusal> {
 }
 
 /// Returns whether the target has a form of RFC 9112 section 3.2. A bare host is valid only for CONNECT.
-fn has_target(request: &Request<'_, '_>) -> bool {
+fn has_valid_target(request: &Request<'_, '_>) -> bool {
     let target = request.path.and_then(|target| target.parse::<Uri>().ok());
     target.is_some_and(|target| !target.path().is_empty() || request.method == Some("CONNECT"))
 }
 
-/// Returns the fields that determine the end of the request and its host; `None` if one of them is invalid or repeated.
-fn framed<'a>(fields: &[Header<'a>]) -> Option<Framed<'a>> {
-    let mut framed = Framed::default();
+/// Returns the fields that determine the end of the request and its host. `None` if a host is invalid, or a length or a
+/// coding is repeated.
+fn framing_fields<'a>(fields: &[Header<'a>]) -> Option<FramingFields<'a>> {
+    let mut found = FramingFields::default();
     for field in fields {
         let value = field.value.trim_ascii();
-        // The length is compared first, because most fields are different ones.
-        match field.name.len() {
+        // The length is compared first, because it rules out most of the other fields.
+        let is_acceptable = match field.name.len() {
             4 if field.name.eq_ignore_ascii_case("host") => {
-                framed.hosts += 1;
-                is_host(value).then_some(())?;
+                found.hosts += 1;
+                is_host(value)
             }
-            14 if field.name.eq_ignore_ascii_case("content-length") => {
-                framed.length.replace(value).is_none().then_some(())?;
-            }
-            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
-                framed.coding.replace(value).is_none().then_some(())?;
-            }
-            _ => {}
+            14 if field.name.eq_ignore_ascii_case("content-length") => found.length.replace(value).is_none(),
+            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => found.coding.replace(value).is_none(),
+            _ => true,
+        };
+        if !is_acceptable {
+            return None;
         }
     }
-    Some(framed)
+    Some(found)
 }
 
 /// Returns whether the value has only characters of a host and port (RFC 3986 section 3.2.2). It may be empty.
@@ -252,8 +260,10 @@ fn is_host(value: &[u8]) -> bool {
 
 /// Parses a length that consists only of digits: no sign and no list.
 fn parse_length(value: &[u8]) -> Option<u64> {
-    let digits = value.iter().all(u8::is_ascii_digit);
-    let length = std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()?;
+    if !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let length = std::str::from_utf8(value).ok()?.parse().ok()?;
     (length <= MAX_LENGTH).then_some(length)
 }
 

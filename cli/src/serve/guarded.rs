@@ -1,11 +1,13 @@
-//! The stream of a connection, between the socket and hyper.
+//! [`GuardedStream`]: the stream of a connection between the socket and hyper. It passes only valid requests.
 //!
-//! hyper gets a head only when it is complete and valid, so it parses each head once and never buffers an unfinished
-//! one. It starts with the first complete head ([`GuardedStream::poll_first`]), because its buffers take more memory
-//! than the rest of a connection. A later head that is refused is replaced by a request with the method
-//! [`REFUSED`](super::framing::REFUSED), so that the refusal is sent in order, after the responses to earlier
-//! requests. When hyper closes the connection before the client has sent its complete request, the client can still
-//! read the response.
+//! - hyper gets a head only when the head is complete and valid, so it parses each head once and never buffers an
+//!   unfinished one.
+//! - hyper starts with the first complete head ([`GuardedStream::poll_first`]), because its buffers take more memory than
+//!   the rest of a connection.
+//! - A refused head that is not the first is replaced by a request with the method
+//!   [`REFUSED`](super::framing::REFUSED), so that the error response is sent after the responses to earlier requests.
+//! - When hyper closes the connection before the client has sent its complete request, the stream discards the rest for
+//!   a while ("lingers"), so that the client can still read the response.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -17,19 +19,19 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::framing::{Behind, Framing, Passed, Refusal};
+use super::framing::{Framing, Refusal, Remainder, Scan};
 
-/// A connection stays open for reading for this time after the response to a request that was not read completely, in
+/// How long a connection stays open for reading after the response to a request that was not read completely, in
 /// seconds.
 const LINGER_DEADLINE_S: u64 = 5;
-/// The maximum number of bytes that are read and discarded in that time.
+/// The maximum number of bytes that are read and discarded while a connection lingers.
 const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
 /// Size of a read that is discarded, in bytes.
 const LINGER_PIECE_BYTES: usize = 16 * 1024;
 /// Size of a read before hyper starts, in bytes. Most requests fit.
 const FIRST_PIECE_BYTES: usize = 4 * 1024;
 
-/// The memory that unfinished heads of all connections take, in bytes.
+/// Counts the memory of the unfinished heads of all connections, in bytes, and limits it.
 #[derive(Debug)]
 pub(super) struct HeadMemory {
     taken: AtomicUsize,
@@ -44,12 +46,13 @@ impl HeadMemory {
         }
     }
 
-    /// Bytes that are in use.
+    /// Returns the number of bytes in use.
     #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
 
+    /// Reserves memory. Returns whether it fits into the limit.
     fn take(&self, bytes: usize) -> bool {
         let taken = self.taken.fetch_add(bytes, Ordering::Relaxed);
         let fits = taken.saturating_add(bytes) <= self.limit;
@@ -109,25 +112,25 @@ impl Drop for Held {
 pub(super) struct GuardedStream<S> {
     stream: S,
     framing: Framing,
-    /// Bytes to pass before the held ones.
+    /// The valid bytes of [`GuardedStream::poll_first`]. hyper gets them before those in `held`.
     first: Vec<u8>,
-    /// Bytes to pass, followed by the beginning of a head.
+    /// Valid bytes, followed by the beginning of a head.
     held: Held,
-    /// The number of held bytes that may be passed.
-    passable: usize,
-    /// The reason why a head was refused. No bytes after it are read.
+    /// The number of valid bytes at the beginning of `held`.
+    valid_held: usize,
+    /// The reason why a head was refused. No bytes after that head are read.
     refusal: Option<Refusal>,
     /// The rest of the request that replaces the refused head.
     stand_in: &'static [u8],
-    /// Whether the body is broken after the bytes that were passed.
+    /// Whether a broken body follows the valid bytes.
     is_broken: bool,
     linger: Option<Linger>,
 }
 
-/// The time after a response to a request that was not read completely.
+/// The state of a connection that discards the rest of a request after the response.
 struct Linger {
     deadline: Pin<Box<Sleep>>,
-    discarded: usize,
+    discarded_bytes: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
@@ -140,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
                 bytes: Vec::new(),
                 memory,
             },
-            passable: 0,
+            valid_held: 0,
             refusal: None,
             stand_in: &[],
             is_broken: false,
@@ -148,13 +151,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         }
     }
 
-    /// Reads until bytes can be passed, or until the first head is refused, so that a connection without a complete
-    /// head uses no buffers of hyper. Returns the reason of a refusal.
+    /// Reads until the first head is complete or refused, so that a connection without a complete head uses no buffers
+    /// of hyper. Returns the reason of a refusal.
     ///
     /// # Errors
-    /// The errors of the stream, and `UnexpectedEof` if the client disconnects before.
+    /// The errors of the stream, and `UnexpectedEof` if the client disconnects first.
     pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Refusal>>> {
-        while self.first.is_empty() && self.passable == 0 {
+        while self.first.is_empty() && self.valid_held == 0 {
             if self.refusal.is_some() {
                 return Poll::Ready(Ok(self.refusal));
             }
@@ -165,13 +168,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
             if fresh.is_empty() {
                 return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
             }
-            let passed = self.take_note(fresh);
-            self.first.extend_from_slice(&fresh[..passed]);
+            let valid_bytes = self.scan_or_hold(fresh);
+            self.first.extend_from_slice(&fresh[..valid_bytes]);
         }
         Poll::Ready(Ok(None))
     }
 
-    /// Passes bytes that were read before; `false` if there are none.
+    /// Fills `buffer` with valid bytes that were read before, or with the stand-in of a refused head. Returns `false` if
+    /// there are none.
     fn pass_held(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         if !self.first.is_empty() {
             let bytes = self.first.len().min(buffer.remaining());
@@ -182,11 +186,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
             }
             return true;
         }
-        let bytes = self.passable.min(buffer.remaining());
+        let bytes = self.valid_held.min(buffer.remaining());
         if bytes > 0 {
             buffer.put_slice(&self.held.bytes[..bytes]);
             self.held.remove(bytes);
-            self.passable -= bytes;
+            self.valid_held -= bytes;
             return true;
         }
         let bytes = self.stand_in.len().min(buffer.remaining());
@@ -196,31 +200,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         bytes > 0
     }
 
-    /// Processes bytes that were read. Returns how many of them may be passed at once.
-    fn take_note(&mut self, fresh: &[u8]) -> usize {
+    /// Scans bytes that were read. Returns how many of them hyper may get directly. If the beginning of a head is held,
+    /// the bytes are appended to it, and hyper gets them from `held`.
+    fn scan_or_hold(&mut self, fresh: &[u8]) -> usize {
         if self.held.bytes.is_empty() {
-            let Passed { bytes, behind } = self.framing.pass(fresh);
-            match behind {
-                Behind::UnfinishedHead if !self.held.extend(&fresh[bytes..]) => self.refuse(Refusal::Busy),
-                Behind::Nothing | Behind::UnfinishedHead => {}
-                Behind::Refused(refusal) => self.refuse(refusal),
-                Behind::BrokenBody => self.is_broken = true,
+            let Scan { valid_bytes, remainder } = self.framing.scan(fresh);
+            match remainder {
+                Remainder::UnfinishedHead if !self.held.extend(&fresh[valid_bytes..]) => self.refuse(Refusal::Busy),
+                Remainder::Empty | Remainder::UnfinishedHead => {}
+                Remainder::Refused(refusal) => self.refuse(refusal),
+                Remainder::BrokenBody => self.is_broken = true,
             }
-            return bytes;
+            return valid_bytes;
         }
         if !self.held.extend(fresh) {
             self.held.truncate(0);
             self.refuse(Refusal::Busy);
             return 0;
         }
-        let Passed { bytes, behind } = self.framing.pass(&self.held.bytes);
-        self.passable = bytes;
-        match behind {
-            Behind::Nothing | Behind::UnfinishedHead => return 0,
-            Behind::Refused(refusal) => self.refuse(refusal),
-            Behind::BrokenBody => self.is_broken = true,
+        let Scan { valid_bytes, remainder } = self.framing.scan(&self.held.bytes);
+        self.valid_held = valid_bytes;
+        match remainder {
+            Remainder::Empty | Remainder::UnfinishedHead => return 0,
+            Remainder::Refused(refusal) => self.refuse(refusal),
+            Remainder::BrokenBody => self.is_broken = true,
         }
-        self.held.truncate(bytes);
+        self.held.truncate(valid_bytes);
         0
     }
 
@@ -235,21 +240,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
 
     /// Returns whether the client may still be sending a request that already has a response.
     fn is_mid_request(&self) -> bool {
-        self.refusal.is_some() || self.framing.is_mid_body()
+        self.refusal.is_some() || !self.framing.is_at_head()
     }
 
-    /// Reads and discards bytes, because closing a socket with unread bytes resets the connection, and the client
-    /// loses a response that it has not read yet.
+    /// Reads and discards bytes before the socket is closed. If a socket is closed with unread bytes, the kernel resets
+    /// the connection, and the client may lose a response that it has not read yet.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let linger = self.linger.get_or_insert_with(|| Linger {
             deadline: Box::pin(tokio::time::sleep(Duration::from_secs(LINGER_DEADLINE_S))),
-            discarded: 0,
+            discarded_bytes: 0,
         });
         let mut piece = [0; LINGER_PIECE_BYTES];
-        while linger.discarded < MAX_LINGER_BYTES && linger.deadline.as_mut().poll(context).is_pending() {
+        while linger.discarded_bytes < MAX_LINGER_BYTES && linger.deadline.as_mut().poll(context).is_pending() {
             let mut buffer = ReadBuf::new(&mut piece);
             match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => linger.discarded += buffer.filled().len(),
+                Ok(()) if !buffer.filled().is_empty() => linger.discarded_bytes += buffer.filled().len(),
                 _ => break,
             }
         }
@@ -279,9 +284,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GuardedStream<S> {
             if buffer.filled().len() == before {
                 return Poll::Ready(Ok(()));
             }
-            let passed = this.take_note(&buffer.filled()[before..]);
-            buffer.set_filled(before + passed);
-            if passed > 0 {
+            let valid_bytes = this.scan_or_hold(&buffer.filled()[before..]);
+            buffer.set_filled(before + valid_bytes);
+            if valid_bytes > 0 {
                 return Poll::Ready(Ok(()));
             }
         }

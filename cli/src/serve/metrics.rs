@@ -84,10 +84,10 @@ fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Re
 fn durations(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
     let help = "Duration of requests by function";
     let mut family = page.encode_descriptor("request_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?;
-    let ends = DURATIONS_MS.iter().map(|ms| *ms as f64 / 1e3).chain([f64::INFINITY]);
+    let upper_bounds = DURATIONS_MS.iter().map(|ms| *ms as f64 / 1e3).chain([f64::INFINITY]);
     let requests = metrics.requests();
     for (function, total_ms) in metrics.total_ms() {
-        let mut buckets: Vec<(f64, u64)> = ends.clone().map(|end| (end, 0)).collect();
+        let mut buckets: Vec<(f64, u64)> = upper_bounds.clone().map(|bound| (bound, 0)).collect();
         for counted in requests.iter().filter(|counted| counted.group == function) {
             for (bucket, count) in buckets.iter_mut().zip(counted.by_duration) {
                 bucket.1 += count;

@@ -1,4 +1,4 @@
-//! `bespoke serve`: all functions in one process.
+//! `bespoke serve`: serves all functions over HTTP in one process.
 
 mod addresses;
 mod connections;
@@ -29,7 +29,7 @@ use tokio::time::MissedTickBehavior;
 use self::connections::GRACE_S;
 use crate::start::{self, Expect};
 
-/// Interval of delivering waiting mails, applying counts and compacting the database, in seconds.
+/// Interval of delivering waiting mails, applying usage counters and compacting the database, in seconds.
 const FREQUENT_S: u64 = 5 * 60;
 /// Interval of deleting expired data, in seconds.
 const RARE_S: u64 = 6 * 60 * 60;
@@ -49,9 +49,9 @@ pub(crate) fn run(arguments: Arguments, data_dir: Option<PathBuf>) -> Result<()>
     });
     let spans = logging::start_with_spans(&environment);
     start::block_on(async {
-        let served = serve(environment).await;
+        let result = serve(environment).await;
         spans.shut_down().await;
-        served
+        result
     })
 }
 
@@ -66,7 +66,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
     let announce = std::io::stdout().is_terminal().then_some(announce as Announce);
     let context = start::open(environment, Expect::InstallationOrNone, announce).await?;
     context.database().compact_by_itself();
-    let chores = [
+    let background_jobs = [
         tokio::spawn(maintain(context.clone(), FREQUENT_S, &Task::FREQUENT)),
         tokio::spawn(maintain(context.clone(), RARE_S, &Task::RARE)),
         tokio::spawn(memory::release()),
@@ -77,7 +77,7 @@ async fn serve(mut environment: Environment) -> Result<()> {
     // A mail whose delivery is interrupted is sent again later, so deliveries get the same grace period as requests.
     let _ = tokio::time::timeout(Duration::from_secs(GRACE_S), context.finish_mail()).await;
     // The next start does the remaining work.
-    chores.iter().for_each(JoinHandle::abort);
+    background_jobs.iter().for_each(JoinHandle::abort);
     context.put_usage().await;
     context.database().clone().close().await;
     Ok(())
@@ -126,7 +126,7 @@ Open {url}/console/ to sign up, make API keys and enter measurements. Or try:
     );
 }
 
-/// Shows the link of a mail only to the person at the terminal.
+/// Prints the link of a mail on the terminal. It is not logged, because only the person at the terminal may see it.
 fn announce(mail: &OutboxMail) {
     match &mail.action_url {
         Some(link) => println!("Mail for {}: {link}", mail.to),

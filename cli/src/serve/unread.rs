@@ -1,4 +1,5 @@
-//! Request bodies that a handler has not read completely, because it rejected the request.
+//! [`Unread`]: decides about the connection of a request whose body a handler has not read completely, because it
+//! rejected the request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +12,14 @@ use http_body_util::BodyExt;
 use hyper::Error;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-/// The largest rest of a body that is read and discarded so that the connection can serve the next request, in bytes.
+/// Maximum size of the rest of a body that is read and discarded, so that the connection can serve the next request, in bytes.
 const MAX_DRAIN_BYTES: u64 = 256 * 1024;
-/// Timeout for receiving that rest, in seconds.
+/// Timeout for receiving the rest of a body, in seconds.
 const DRAIN_DEADLINE_S: u64 = 5;
 /// The value of `Connection` that ends the connection.
 pub(super) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// Receives a body when its reader drops it early.
+/// Receives the rest of a body if the handler drops the body early.
 #[derive(Clone, Default)]
 pub(super) struct Unread(Arc<Mutex<Option<Rest>>>);
 
@@ -26,17 +27,17 @@ pub(super) struct Unread(Arc<Mutex<Option<Rest>>>);
 struct Rest {
     body: Incoming,
     /// Whether the connection must close in any case: the body is broken, or the client waits for `100 Continue`
-    /// before it sends the body. Reading the body would send that.
-    ends: bool,
+    /// before it sends the body. Reading the body would send `100 Continue`.
+    must_close: bool,
 }
 
 impl Unread {
     /// Wraps the body for a handler.
-    pub(super) fn follow(&self, body: Incoming, headers: &HeaderMap) -> FollowedBody {
-        FollowedBody {
+    pub(super) fn watch(&self, body: Incoming, headers: &HeaderMap) -> WatchedBody {
+        WatchedBody {
             rest: Some(Rest {
                 body,
-                ends: headers.contains_key(header::EXPECT),
+                must_close: headers.contains_key(header::EXPECT),
             }),
             unread: self.clone(),
         }
@@ -55,7 +56,7 @@ impl Unread {
             .is_some_and(|bytes| bytes <= MAX_DRAIN_BYTES);
         // A client that was too slow for the handler would be too slow again.
         let is_slow = response.status() == StatusCode::REQUEST_TIMEOUT;
-        if is_small && !rest.ends && !is_slow {
+        if is_small && !rest.must_close && !is_slow {
             tokio::spawn(tokio::time::timeout(
                 Duration::from_secs(DRAIN_DEADLINE_S),
                 drain(rest.body),
@@ -73,13 +74,13 @@ async fn drain(mut body: Incoming) {
 }
 
 /// A body that is passed to [`Unread`] if it is dropped early.
-pub(super) struct FollowedBody {
+pub(super) struct WatchedBody {
     /// `None` at the end of the body.
     rest: Option<Rest>,
     unread: Unread,
 }
 
-impl Body for FollowedBody {
+impl Body for WatchedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -87,9 +88,9 @@ impl Body for FollowedBody {
         let Some(rest) = &mut self.rest else {
             return Poll::Ready(None);
         };
-        rest.ends = false;
+        rest.must_close = false;
         let frame = ready!(Pin::new(&mut rest.body).poll_frame(context));
-        rest.ends = matches!(frame, Some(Err(_)));
+        rest.must_close = matches!(frame, Some(Err(_)));
         if frame.is_none() {
             self.rest = None;
         }
@@ -107,7 +108,7 @@ impl Body for FollowedBody {
     }
 }
 
-impl Drop for FollowedBody {
+impl Drop for WatchedBody {
     fn drop(&mut self) {
         let rest = self.rest.take().filter(|rest| !rest.body.is_end_stream());
         if rest.is_some() {

@@ -1,4 +1,4 @@
-//! `GET /account/{auth}`
+//! `GET /account/{auth}`: [`read`] returns the caller's own account. [`respond`] is also the response of other routes.
 
 use axum::response::Response;
 use bespoke_web::level::READ_SOME;

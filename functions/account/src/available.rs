@@ -1,4 +1,4 @@
-//! `POST /available/username/{auth}`
+//! `POST /available/username/{auth}`: [`username`] tells whether a user name is taken.
 
 use axum::response::Response;
 use bespoke_core::validate::new_username;

@@ -1,4 +1,4 @@
-//! `GET /users/{id}/card`: a profile card as an SVG image.
+//! `GET /users/{id}/card`: [`card`] draws the public profile of a user as an SVG image.
 
 use std::fmt::Write;
 

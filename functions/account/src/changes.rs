@@ -1,4 +1,4 @@
-//! The fields of an account that its owner can change.
+//! [`Changes`]: parses, checks and stores the fields that `PATCH /account/{auth}` can change.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::mail::Template;
@@ -36,8 +36,8 @@ pub(crate) struct Changes {
     data: JsonObject,
     username: Option<String>,
     pub(crate) password: Option<String>,
-    /// The stored password hash that the current password was verified against.
-    pub(crate) verified: Option<String>,
+    /// The stored password hash that the current password was verified_hash against.
+    pub(crate) verified_hash: Option<String>,
     email: Option<EmailChange>,
     sign_out_everywhere: bool,
     /// Whether the request is marked as a test.
@@ -109,7 +109,7 @@ impl Changes {
     /// Checks that the actor may make these changes. Credentials and consent need level 4, and a restricted key cannot change
     /// credentials.
     pub(crate) fn check_permission(&self, actor: Actor) -> Result<()> {
-        let credentials = self.change_credentials();
+        let credentials = self.changes_credentials();
         if (credentials || self.consent.is_some()) && actor.level < Level::USER {
             return Err(Denied.into());
         }
@@ -119,12 +119,12 @@ impl Changes {
         Ok(())
     }
 
-    fn change_credentials(&self) -> bool {
+    fn changes_credentials(&self) -> bool {
         self.password.is_some() || self.email.is_some() || self.sign_out_everywhere
     }
 
     /// Whether the changes only protect the account: they affect credentials or consent, and nothing else.
-    pub(crate) fn protect(&self) -> bool {
+    pub(crate) fn is_only_protection(&self) -> bool {
         // The pattern names all fields, so that the compiler asks for a decision about each new field.
         let Self {
             bio,
@@ -137,7 +137,7 @@ impl Changes {
             data,
             username,
             password: _,
-            verified: _,
+            verified_hash: _,
             email: _,
             sign_out_everywhere: _,
             test: _,
@@ -150,11 +150,11 @@ impl Changes {
             || newsletter.is_some()
             || !data.is_empty()
             || username.is_some();
-        !others && (self.change_credentials() || consent.is_some())
+        !others && (self.changes_credentials() || consent.is_some())
     }
 
     /// Whether the changes send a mail.
-    pub(crate) fn mails(&self) -> bool {
+    pub(crate) fn sends_mail(&self) -> bool {
         self.password.is_some() || self.email.is_some()
     }
 
@@ -167,9 +167,9 @@ impl Changes {
         let id = actor.user_id;
         let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;
         if self
-            .verified
+            .verified_hash
             .as_ref()
-            .is_some_and(|verified| *verified != user.password)
+            .is_some_and(|verified_hash| *verified_hash != user.password)
         {
             return Err(WRONG_PASSWORD);
         }
@@ -229,13 +229,13 @@ impl Changes {
             return true;
         }
         let data = Value::Object(data);
-        let fits = StoredJson::within_limits(&data).is_some();
+        let is_within_limits = StoredJson::within_limits(&data).is_some();
         if let Value::Object(data) = data
-            && fits
+            && is_within_limits
         {
             user.data = data;
         }
-        fits
+        is_within_limits
     }
 
     fn apply(&self, user: &mut User) {

@@ -1,4 +1,5 @@
-//! `POST /confirm/signup/{id}`
+//! `POST /confirm/signup/{id}`: [`signup`] activates a new account after a click on the link in its mail, and signs in. Also creates,
+//! finds and verifies confirmations of all kinds ([`new`], [`path`], [`find`], [`verify`]).
 
 use axum::response::Response;
 use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, ConfirmationKind};

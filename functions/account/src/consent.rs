@@ -1,4 +1,4 @@
-//! `PATCH /consent/jwt`
+//! `PATCH /consent/jwt`: [`consent`] stores or withdraws the consent of an account.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

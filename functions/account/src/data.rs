@@ -1,4 +1,4 @@
-//! `GET /users/{id}/{auth}`: the records of an account.
+//! `GET /users/{id}/{auth}`: [`data`] returns the records of an account.
 
 use axum::response::Response;
 use bespoke_database::usage::Usage;
@@ -27,14 +27,14 @@ struct AccountRecordsResponse {
 }
 
 impl AccountRecords {
-    /// Reads the records. `outside` contains the counts of calls that the database does not contain yet.
-    pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context, outside: &[Usage]) -> Result<Self> {
+    /// Reads the records. `unmerged` contains the counts of calls that the database does not contain yet.
+    pub(crate) fn of(db: &Db<'_>, user_id: i64, context: &Context, unmerged: &[Usage]) -> Result<Self> {
         let keys = api_keys::by_user(db, user_id, Page::ALL)?;
         let bookmarks = bookmarks::by_user(db, user_id, Page::ALL)?;
         let patterns = patterns::by_user(db, user_id, Page::ALL)?.into_iter();
         let sets = sets::by_user(db, user_id, Page::ALL)?.into_iter();
         Ok(Self {
-            apikeys: ApiKeyListItem::list(keys, outside),
+            apikeys: ApiKeyListItem::list(keys, unmerged),
             bookmarks: bookmarks.into_iter().map(Into::into).collect(),
             patterns: patterns.map(|pattern| view::Pattern::new(pattern, context)).collect(),
             sets: sets.map(|set| view::Set::new(&set, context)).collect(),
@@ -58,20 +58,20 @@ pub(crate) async fn data(caller: Caller<READ_SOME>, session: Session, Id(id): Id
         actor.may_read(user.account_status.id)?;
         Ok(user.account_status.id)
     };
-    let bytes = |db: &Db<'_>, most: u64| {
+    let bytes = |db: &Db<'_>, max_bytes: u64| {
         let user_id = find(db)?;
         let mut bytes = 0;
         for table in ["api_keys", "bookmarks", "patterns", "sets"] {
-            bytes += stored_bytes(db, table, user_id, Page::ALL, most)?;
+            bytes += stored_bytes(db, table, user_id, Page::ALL, max_bytes)?;
         }
         Ok(bytes)
     };
-    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage().unmerged().await?;
+    // A count that is merged into the database between the two reads may be reported twice.
+    let unmerged = session.database().usage().unmerged().await?;
     let list = move |db: &Db<'_>| {
         Ok(AccountRecordsResponse {
             result: Outcome::Success,
-            data: AccountRecords::of(db, find(db)?, &context, &outside)?,
+            data: AccountRecords::of(db, find(db)?, &context, &unmerged)?,
         })
     };
     let owner_id = session.read(&find).await?;

@@ -1,11 +1,12 @@
-//! Changes of the e-mail address. `PATCH /account/{auth}` requests and confirms them.
+//! [`EmailChange`]: a change of the e-mail address by `PATCH /account/{auth}`, which is first requested, and then confirmed with a link
+//! by mail.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
 use bespoke_core::entity::mail::Template;
 use bespoke_core::entity::user::User;
 use bespoke_core::validate::{clean_email, is_email};
-use bespoke_database::mail_budgets::{self, MOST, Purpose};
+use bespoke_database::mail_budgets::{self, MAX_MAILS, Purpose};
 use bespoke_database::{Db, confirmations, outbox, users};
 use bespoke_web::{Error, Id, JsonObject, Result, Session};
 use serde_json::Value;
@@ -70,7 +71,7 @@ fn request(db: &Db<'_>, session: &Session, user: &User, address: &str, test: boo
     // The mails count against two budgets: that of mails from strangers to this mailbox, and that of the account for all addresses.
     let by_account = format!("email change of {}", user.account_status.uuid);
     let allowed = test
-        || mail_budgets::take_of(db, MOST, &by_account, now)?
+        || mail_budgets::take_of(db, MAX_MAILS, &by_account, now)?
             && mail_budgets::take(db, Purpose::AddressChange, address, now)?;
     if !allowed {
         return Ok(None);
@@ -119,8 +120,8 @@ fn confirm(db: &Db<'_>, session: &Session, user: &mut User, id: Option<EntityId>
 /// Returns the new address if the confirmation belongs to this account and its current address, and the check is right.
 fn confirmed_address(confirmation: &Confirmation, user: &User, check: &str) -> Option<String> {
     let text = |name: &str| confirmation.data.get(name).and_then(Value::as_str);
-    let fits = confirmation.user_id == user.account_status.id
+    let is_valid = confirmation.user_id == user.account_status.id
         && confirmation.check_matches(check)
         && text(CURRENT) == Some(user.email.as_str());
-    text(NEW).filter(|_| fits).map(str::to_owned)
+    text(NEW).filter(|_| is_valid).map(str::to_owned)
 }

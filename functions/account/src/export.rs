@@ -1,4 +1,5 @@
-//! `GET|POST /account/export/{auth}` creates an export, and `GET /exports/{id}` returns the file.
+//! `GET|POST /account/export/{auth}`: [`export`] creates an export of the caller's account. `GET /exports/{id}`: [`read`] returns its
+//! file.
 
 mod file;
 mod writer;

@@ -1,4 +1,4 @@
-//! `POST /find/users`
+//! `POST /find/users`: [`find`] searches the profiles of users by user name or id.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The most profiles that a search returns.
+/// The maximum number of profiles that a search returns.
 const MAX_PROFILES: usize = 10;
-/// The most accounts that a search reads, because some of them have no profile.
+/// The maximum number of accounts that a search reads, because some of them have no profile.
 const MAX_READ: u32 = 50;
 
 /// Body of `POST /find/users`.

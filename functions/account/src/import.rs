@@ -1,4 +1,4 @@
-//! `POST /account/import/{auth}`
+//! `POST /account/import/{auth}`: [`import`] adds the records of an export to the caller's account.
 
 mod records;
 

@@ -1,4 +1,4 @@
-//! Accounts: sign-up, confirmation, sign-in, second factor, profile, export and import.
+//! The function `account`: sign-up, confirmation, sign-in, second factor, profile, export and import. [`router`] lists its routes.
 
 mod account;
 mod available;

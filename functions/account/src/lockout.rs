@@ -1,9 +1,11 @@
-//! Limits for guesses at passwords and codes. Attempts are counted in the bucket, because each process sees only a few of them. They
-//! are counted before the check that they limit, because attempts run concurrently.
+//! Locks a name or an account after too many failed sign-ins: each [`Attempt`] is reserved before its password is verified
+//! ([`OpenAttempt`]).
+//!
+//! Attempts are counted in the bucket, because each process sees only a few of them. An attempt is counted before its check, because
+//! attempts run concurrently.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::mail::Template;
-use bespoke_core::entity::user::User;
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, outbox, users};
 use bespoke_web::attempts::{AttemptOrigin, AttemptTarget, ReservedAttempt, WINDOW_MS};
@@ -41,7 +43,8 @@ impl Attempt {
     pub(crate) async fn reserve(&self, session: &Session) -> Result<Admission> {
         let user = session.read(|db| Ok(users::by_lookup(db, &self.name)?)).await?;
         let user_id = user.map(|user| user.account_status.id);
-        let (name, account) = (AttemptTarget::Name(self.name.clone()), self.account(user_id));
+        let name = AttemptTarget::Name(self.name.clone());
+        let account = self.account_target(user_id);
         let reserved = tokio::join!(
             session.reserve_attempt(&name, None, self.origin),
             session.reserve_attempt(&account, user_id, self.origin),
@@ -67,7 +70,7 @@ impl Attempt {
         }
     }
 
-    fn account(&self, user_id: Option<i64>) -> AttemptTarget {
+    fn account_target(&self, user_id: Option<i64>) -> AttemptTarget {
         user_id.map_or_else(
             || AttemptTarget::UnknownAccount(self.name.clone()),
             AttemptTarget::Account,
@@ -94,7 +97,7 @@ impl OpenAttempt {
 pub(crate) async fn failed(session: &Session, attempt: &ReservedAttempt) -> Result<()> {
     let Some(id) = attempt.locks else { return Ok(()) };
     let writer = session.clone();
-    if session.write(move |db| tell(db, &writer, id)).await? {
+    if session.write(move |db| queue_lock_notice(db, &writer, id)).await? {
         session.deliver_mail_in_background();
     }
     Ok(())
@@ -105,16 +108,16 @@ pub(crate) fn too_many() -> Error {
     Error::too_many("tooManyRequests", WINDOW_MS.unsigned_abs() / 1000)
 }
 
-fn tell(db: &Db<'_>, session: &Session, user_id: i64) -> Result<bool> {
+/// Queues the mail that the account is locked. Returns false if there is no usable account, or if the mail budget is used up.
+fn queue_lock_notice(db: &Db<'_>, session: &Session, user_id: i64) -> Result<bool> {
     let user = users::by_id(db, EntityId::Integer(user_id))?;
-    let usable = |user: &User| crate::may_sign_in(user).is_ok();
-    let Some(user) = user.filter(usable) else {
+    let Some(user) = user.filter(|user| crate::may_sign_in(user).is_ok()) else {
         return Ok(false);
     };
-    let goes = mail_budgets::take(db, Purpose::LockNotice, &user.email, session.now())?;
-    if goes {
+    let is_allowed = mail_budgets::take(db, Purpose::LockNotice, &user.email, session.now())?;
+    if is_allowed {
         let mail = session.mail(Template::SigninLocked, &user.email, user.language, None);
         outbox::insert(db, &mail)?;
     }
-    Ok(goes)
+    Ok(is_allowed)
 }

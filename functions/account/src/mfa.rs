@@ -1,4 +1,4 @@
-//! `POST /account/mfa/{auth}`
+//! `POST /account/mfa/{auth}`: [`change`] sets up, confirms or removes the second factor of the caller's account.
 
 use axum::response::Response;
 use bespoke_core::entity::user::User;
@@ -81,9 +81,9 @@ struct SetUp {
 pub(crate) async fn change(caller: Caller<USER>, session: Session, client: ClientIp, body: Body) -> Result<Response> {
     caller.actor.may_change_credentials()?;
     let body = body.0;
-    let given = |name: &str| body.get(name).filter(|value| truthy(value));
+    let truthy_field = |name: &str| body.get(name).filter(|value| truthy(value));
     let submitted = SubmittedCode::of(&body, session.origin(client));
-    match (body.get("mfa"), given("secret")) {
+    match (body.get("mfa"), truthy_field("secret")) {
         (Some(Value::Bool(true)), Some(secret)) if submitted.code.is_some() => {
             confirm(caller, session, secret, submitted).await
         }
@@ -129,7 +129,7 @@ async fn confirm(caller: Caller<USER>, session: Session, secret: &Value, submitt
             .and_then(|factor| factor.secret.step_of(code, submitted.origin.now))
             .ok_or(WRONG_CODE)?;
         second_factors::insert_scratch_codes(db, &user.account_status, &codes)?;
-        switch(db, &mut user, true, &submitted)
+        set_enabled(db, &mut user, true, &submitted)
     });
     store.await?;
     respond(&caller, &session, Some(shown)).await
@@ -171,7 +171,7 @@ async fn remove(
             return Ok(SignInDecision::Refused);
         }
         second_factors::delete(db, user.account_status.id)?;
-        switch(db, &mut user, false, &attempt.submitted)?;
+        set_enabled(db, &mut user, false, &attempt.submitted)?;
         Ok(SignInDecision::Admitted)
     });
     let decision = store.await;
@@ -191,7 +191,7 @@ fn without_second_factor(db: &Db<'_>, actor: Actor) -> Result<User> {
     if user.mfa_enabled { Err(ACTIVE) } else { Ok(user) }
 }
 
-fn switch(db: &Db<'_>, user: &mut User, enabled: bool, submitted: &SubmittedCode) -> Result<()> {
+fn set_enabled(db: &Db<'_>, user: &mut User, enabled: bool, submitted: &SubmittedCode) -> Result<()> {
     user.mfa_enabled = enabled;
     user.updated_at = submitted.origin.now;
     Ok(users::update(db, user)?)

@@ -1,4 +1,4 @@
-//! `POST /signin/oauth/init` and `POST /signin/oauth`
+//! Sign-in with a provider: `POST /signin/oauth/init` ([`init`]) starts it, and `POST /signin/oauth` ([`signin`]) completes it.
 
 mod enter;
 
@@ -162,8 +162,8 @@ async fn open_state(session: &Session, uuid: Uuid, provider: Provider) -> Result
         .ok_or(INVALID_STATE)
 }
 
-/// Returns the identity behind the code. Only the request that claims the state calls the provider, because a provider accepts a code
-/// once. Later requests with the code of a second factor use the stored address.
+/// Returns the identity that belongs to the provider's code. A provider accepts a code once, so only the request that claims the
+/// state calls the provider. A repeat with the code of a second factor uses the stored address.
 async fn identity_of(
     session: &Session,
     settings: &OauthSettings,
@@ -171,8 +171,10 @@ async fn identity_of(
     code: &str,
 ) -> Result<ProviderIdentity> {
     if let Some(returned) = &state.returned {
-        let same = returned.code == digest(code);
-        return same.then(|| known(&returned.email)).ok_or(INVALID_STATE);
+        let is_same_code = returned.code == digest(code);
+        return is_same_code
+            .then(|| identity_with_address(&returned.email))
+            .ok_or(INVALID_STATE);
     }
     let uuid = state.uuid;
     if !session.write(move |db| Ok(oauth_states::claim(db, uuid)?)).await? {
@@ -197,7 +199,7 @@ fn refusal(error: OauthError) -> Error {
 }
 
 /// An identity with only an address, for an existing account.
-fn known(email: &str) -> ProviderIdentity {
+fn identity_with_address(email: &str) -> ProviderIdentity {
     ProviderIdentity {
         email: email.to_owned(),
         name: String::new(),

@@ -1,4 +1,4 @@
-//! `GET /users/{id}`: the public profile of an account.
+//! `GET /users/{id}`: [`profile`] returns the public profile of an account.
 
 use axum::response::Response;
 use bespoke_core::Role;

@@ -1,4 +1,4 @@
-//! QR codes in SVG.
+//! [`svg`]: draws a text as a QR code in SVG.
 
 use std::fmt::Write;
 

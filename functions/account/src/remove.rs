@@ -1,4 +1,4 @@
-//! `DELETE /account/{auth}`
+//! `DELETE /account/{auth}`: [`remove`] deletes the caller's account.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

@@ -1,4 +1,4 @@
-//! `POST /account/restrict/{auth}`, and the same by GET for clients of the first API generation.
+//! `POST /account/restrict/{auth}`: [`restrict`] freezes the caller's account. Clients of the first API generation use GET.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

@@ -1,4 +1,5 @@
-//! Checks the second factor of a sign-in, or of a request to remove the second factor.
+//! Checks the code of a second factor, for a sign-in or for the removal of the second factor: [`SubmittedCode`] is the code of a request,
+//! and [`CodeAttempt`] is its reserved attempt.
 //!
 //! An attempt is reserved before a code is checked, because concurrent requests could otherwise try more codes than the
 //! limit allows. It is released if the code was right, or if an error prevented the check.

@@ -1,4 +1,4 @@
-//! `POST /signin`
+//! `POST /signin`: [`password`] signs in with a user name or address, a password, and a second factor if the account has one.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

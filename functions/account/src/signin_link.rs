@@ -1,4 +1,5 @@
-//! `POST /signinlink`, `POST /signinlink/{id}` and `POST /signinlink/{id}/{check}`
+//! Sign-in without a password: `POST /signinlink` ([`send`]) sends a link by mail, and `POST /signinlink/{id}` and `POST
+//! /signinlink/{id}/{check}` ([`link`], [`link_with_check`]) sign in with it.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

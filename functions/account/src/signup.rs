@@ -1,4 +1,4 @@
-//! `POST /signup`
+//! `POST /signup`: [`signup`] creates an inactive account, and sends a mail with a link that activates it.
 
 use axum::response::Response;
 use bespoke_core::Role;

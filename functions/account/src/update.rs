@@ -1,4 +1,4 @@
-//! `PATCH /account/{auth}`
+//! `PATCH /account/{auth}`: [`update`] changes the caller's account.
 
 use axum::response::Response;
 use bespoke_database::Db;
@@ -99,18 +99,19 @@ pub(crate) async fn update(
     changes.check_permission(caller.actor)?;
     if let Some(password) = changes.password.take() {
         let origin = session.origin(client);
-        changes.verified = verify_current(&session, id, current_password, origin).await?;
+        changes.verified_hash = verify_current(&session, id, current_password, origin).await?;
         changes.password = Some(session.hash_password(password).await?);
     }
-    let (mails, protect) = (changes.mails(), changes.protect() && image.is_none());
+    let sends_mail = changes.sends_mail();
+    let is_only_protection = changes.is_only_protection() && image.is_none();
     let writer = session.clone();
     let store = move |db: &Db<'_>, actor| changes.store(db, &writer, actor);
-    let StoredChanges { refused, confirmation } = match protect {
+    let StoredChanges { refused, confirmation } = match is_only_protection {
         true => caller.protect(&session, store).await?,
         false => caller.write(&session, store).await?,
     };
     ignored.extend(refused);
-    if mails {
+    if sends_mail {
         session.deliver_mail().await;
     }
     let user = crate::load(&session, id).await?;

@@ -1,4 +1,4 @@
-//! `GET /account/usage/{auth}`
+//! `GET /account/usage/{auth}`: [`usage`] returns the number of the caller's calls and the size of the caller's storage.
 
 use std::collections::HashMap;
 
@@ -130,10 +130,10 @@ struct AccountUsage {
 pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(days): Query<Days>) -> Result<Response> {
     let first_day = days.first(session.now())?;
     let user_id = caller.actor.user_id;
-    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage().unmerged().await?;
+    // A count that is merged into the database between the two reads may be reported twice.
+    let unmerged = session.database().usage().unmerged().await?;
     let now = session.now();
-    let (keys, inside, quota, storage, written_today) = session
+    let (keys, merged, quota, storage, written_today) = session
         .read(|db| {
             let keys = api_keys::by_user(db, user_id, Page::ALL)?;
             let user = users::by_id(db, EntityId::Integer(user_id))?;
@@ -145,8 +145,8 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
                 bytes: stored.written_today(now),
                 limit: limits.written_bytes_per_day,
             };
-            let inside = usage::by_user(db, user_id, first_day)?;
-            Ok((keys, inside, quota, storage, written_today))
+            let merged = usage::by_user(db, user_id, first_day)?;
+            Ok((keys, merged, quota, storage, written_today))
         })
         .await?;
     let config = session.config();
@@ -156,7 +156,7 @@ pub(crate) async fn usage(caller: Caller<READ_SOME>, session: Session, Query(day
     };
     let mut counted: HashMap<Option<Uuid>, Vec<&Usage>> = HashMap::new();
     let own = |usage: &&Usage| usage.user_id == user_id && usage.day >= first_day;
-    for usage in inside.iter().chain(&outside).filter(own) {
+    for usage in merged.iter().chain(&unmerged).filter(own) {
         counted.entry(usage.key).or_default().push(usage);
     }
     let mut report = |key, last_seen| UsageReport::of(counted.remove(&key).unwrap_or_default().into_iter(), last_seen);

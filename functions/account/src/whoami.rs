@@ -1,4 +1,4 @@
-//! `GET /whoami/jwt`
+//! `GET /whoami/jwt`: [`whoami`] returns the caller's account, or the reason why it cannot be used.
 
 use axum::response::Response;
 use bespoke_core::entity::user::Unusable;

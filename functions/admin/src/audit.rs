@@ -1,4 +1,4 @@
-//! `GET /admin/audit/{auth}`
+//! `GET /admin/audit/{auth}`: [`list`] returns the audit log of the actions of administrators.
 
 use axum::response::Response;
 use bespoke_core::Timestamp;

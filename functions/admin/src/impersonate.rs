@@ -1,4 +1,4 @@
-//! `GET /admin/impersonate/{id}/jwt`
+//! `GET /admin/impersonate/{id}/jwt`: [`impersonate`] issues a token with which a supporter acts as a user.
 
 use axum::response::Response;
 use bespoke_core::{EntityId, Grant};

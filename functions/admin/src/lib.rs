@@ -1,4 +1,4 @@
-//! Administration. Each action writes an audit entry in the same commit.
+//! The function `admin`: administration of accounts, mails and usage. Each action writes an audit entry in the same commit.
 
 mod audit;
 mod impersonate;

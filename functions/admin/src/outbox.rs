@@ -1,4 +1,4 @@
-//! `GET /admin/outbox/{auth}` and `POST /admin/outbox/{id}/retry/{auth}`
+//! `GET /admin/outbox/{auth}`: [`list`] returns the unsent mails. `POST /admin/outbox/{id}/retry/{auth}`: [`retry`] sends one again.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::PendingMail;

@@ -1,4 +1,4 @@
-//! `POST /admin/search/users/{auth}`
+//! `POST /admin/search/users/{auth}`: [`users`] searches accounts by name, e-mail address or id.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

@@ -1,4 +1,4 @@
-//! `GET /admin/subscribers/{auth}`
+//! `GET /admin/subscribers/{auth}`: [`list`] returns the subscribers of the newsletter.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `PATCH /admin/user/{id}/{auth}`
+//! `PATCH /admin/user/{id}/{auth}`: [`update`] changes the account of any user.
 
 use axum::response::Response;
 use bespoke_core::Role;
@@ -96,11 +96,10 @@ impl Changes {
     }
 }
 
-/// Stores `value` in `place` if it is `Some`. Returns whether it is.
-fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
-    let given = value.is_some();
-    *place = value;
-    given
+/// Stores `value` in `field`. Returns whether it is `Some`.
+fn set<T>(field: &mut Option<T>, value: Option<T>) -> bool {
+    *field = value;
+    field.is_some()
 }
 
 /// Parses a role that can be assigned: the name of a level, or `blocked`.

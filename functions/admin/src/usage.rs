@@ -1,4 +1,4 @@
-//! `GET /admin/usage/{auth}`
+//! `GET /admin/usage/{auth}`: [`usage`] lists the accounts and API keys with the most calls.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// Number of days if the request does not name one.
 const DEFAULT_DAYS: i64 = 7;
 /// Maximum number of keys, and of accounts, in a response.
-const HEAVIEST: usize = 100;
+const MAX_CALLERS: usize = 100;
 
 /// Calls with one API key.
 #[derive(Serialize, ToSchema)]
@@ -82,14 +82,14 @@ pub(crate) async fn usage(caller: Caller<ADMIN>, session: Session, Query(days): 
     caller
         .write(&session, move |db, actor| audit_entry.record(db, actor))
         .await?;
-    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage().unmerged().await?;
+    // A count that is merged into the database between the two reads may be reported twice.
+    let unmerged = session.database().usage().unmerged().await?;
     let response = session
         .read(|db| {
-            let inside = usage::by_caller(db, first_day)?;
-            let outside = outside.iter().filter(|usage| usage.day >= first_day);
+            let merged = usage::by_caller(db, first_day)?;
+            let unmerged = unmerged.iter().filter(|usage| usage.day >= first_day);
             let (mut keys, mut users) = (HashMap::<_, Calls>::new(), HashMap::<_, Calls>::new());
-            for usage in inside.iter().chain(outside) {
+            for usage in merged.iter().chain(unmerged) {
                 users.entry(usage.user_id).or_default().add(usage);
                 if let Some(key) = usage.key {
                     keys.entry((usage.user_id, key)).or_default().add(usage);
@@ -114,7 +114,7 @@ fn heaviest<K: Ord>(counted: HashMap<K, Calls>) -> impl Iterator<Item = (K, Call
 
 fn key_calls(db: &Db<'_>, counted: HashMap<(i64, Uuid), Calls>) -> Result<Vec<KeyCalls>> {
     let mut keys = Vec::new();
-    for ((user_id, key), Calls { calls, refused }) in heaviest(counted).take(HEAVIEST) {
+    for ((user_id, key), Calls { calls, refused }) in heaviest(counted).take(MAX_CALLERS) {
         // The account was removed in the meantime.
         let Some(username) = username(db, user_id)? else {
             continue;
@@ -133,7 +133,7 @@ fn key_calls(db: &Db<'_>, counted: HashMap<(i64, Uuid), Calls>) -> Result<Vec<Ke
 
 fn user_calls(db: &Db<'_>, counted: HashMap<i64, Calls>) -> Result<Vec<UserCalls>> {
     let mut users = Vec::new();
-    for (user_id, Calls { calls, refused }) in heaviest(counted).take(HEAVIEST) {
+    for (user_id, Calls { calls, refused }) in heaviest(counted).take(MAX_CALLERS) {
         let Some(username) = username(db, user_id)? else {
             continue;
         };

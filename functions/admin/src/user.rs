@@ -1,4 +1,5 @@
-//! `GET /admin/user/{id}/{auth}` and `DELETE /admin/user/{id}/apikeys/{auth}`
+//! `GET /admin/user/{id}/{auth}`: [`read`] returns any account. `DELETE /admin/user/{id}/apikeys/{auth}`: [`end_keys`] revokes all API
+//! keys of an account.
 
 use axum::response::Response;
 use bespoke_database::api_keys;

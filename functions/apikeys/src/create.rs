@@ -1,4 +1,4 @@
-//! `POST /apikeys/{auth}`
+//! `POST /apikeys/{auth}`: [`create`] creates an API key, and returns its secret once.
 
 use axum::response::Response;
 use bespoke_core::entity::api_key::ApiKey;

@@ -1,4 +1,4 @@
-//! API keys.
+//! The function `apikeys`: API keys of the caller. [`router`] lists its routes. The handlers that list, read and revoke keys are here.
 
 mod create;
 mod new_key;
@@ -103,14 +103,14 @@ fn key_response(key: ApiKey) -> Response {
     ))]
 async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
-    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "api_keys", user_id, page, most)?);
-    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage().unmerged().await?;
+    let bytes = |db: &Db<'_>, max_bytes| Ok(stored_bytes(db, "api_keys", user_id, page, max_bytes)?);
+    // A count that is merged into the database between the two reads may be reported twice.
+    let unmerged = session.database().usage().unmerged().await?;
     let list = move |db: &Db<'_>| {
         let keys = api_keys::by_user(db, user_id, page)?;
         Ok(KeyList {
             result: Outcome::Success,
-            apikeys: ApiKeyListItem::list(keys, &outside),
+            apikeys: ApiKeyListItem::list(keys, &unmerged),
         })
     };
     bespoke_web::stored_list(&session, bytes, list).await

@@ -1,4 +1,4 @@
-//! An API key together with its secret.
+//! [`NewKey`]: an API key together with its secret, as the response to its creation or rotation.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{KeySecret, Level, Networks, Scopes, Timestamp};

@@ -1,4 +1,4 @@
-//! `POST /apikeys/{id}/rotate/{auth}`
+//! `POST /apikeys/{id}/rotate/{auth}`: [`rotate`] gives an API key a new secret. The old one stays valid for a grace period.
 
 use axum::response::Response;
 use bespoke_core::KeySecret;

@@ -1,4 +1,4 @@
-//! `GET /apikeys/{id}/usage/{auth}`
+//! `GET /apikeys/{id}/usage/{auth}`: [`usage`] returns the number of calls with an API key by day.
 
 use axum::response::Response;
 use bespoke_core::Timestamp;
@@ -39,20 +39,20 @@ pub(crate) async fn usage(
     Query(days): Query<Days>,
 ) -> Result<Response> {
     let first_day = days.first(session.now())?;
-    // Counters outside the database are read first, so that a concurrent flush makes counts missing rather than counted twice.
-    let outside = session.database().usage().unmerged().await?;
-    let (key, inside) = session
+    // A count that is merged into the database between the two reads may be reported twice.
+    let unmerged = session.database().usage().unmerged().await?;
+    let (key, merged) = session
         .read(|db| {
             let key = crate::find(db, id)?;
             caller.actor.may_manage_key(key.user_id)?;
-            let inside = usage::by_user(db, key.user_id, first_day)?;
-            Ok((key, inside))
+            let merged = usage::by_user(db, key.user_id, first_day)?;
+            Ok((key, merged))
         })
         .await?;
     let audit_entry = session.audit_entry("apikeys.readUsage").target("apikeys", key.uuid);
     caller.record_read(&session, audit_entry, key.user_id).await?;
     let of_key = |usage: &&usage::Usage| usage.key == Some(key.uuid) && usage.day >= first_day;
-    let counted = inside.iter().chain(&outside).filter(of_key);
+    let counted = merged.iter().chain(&unmerged).filter(of_key);
     let UsageReport {
         usage,
         calls,

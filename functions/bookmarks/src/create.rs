@@ -1,4 +1,4 @@
-//! `POST /bookmarks/{auth}`
+//! `POST /bookmarks/{auth}`: [`create`] stores a bookmark.
 
 use axum::response::Response;
 use bespoke_database::bookmarks;

@@ -1,4 +1,5 @@
-//! Bookmarks.
+//! The function `bookmarks`: bookmarks of the caller. [`router`] lists its routes. The handlers that list, read and delete bookmarks are
+//! here.
 
 mod create;
 mod update;
@@ -48,7 +49,7 @@ struct BookmarkList {
     ))]
 async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id) = (paging.0.page()?, caller.actor.user_id);
-    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "bookmarks", user_id, page, most)?);
+    let bytes = |db: &Db<'_>, max_bytes| Ok(stored_bytes(db, "bookmarks", user_id, page, max_bytes)?);
     let list = move |db: &Db<'_>| {
         let bookmarks = bookmarks::by_user(db, user_id, page)?;
         Ok(BookmarkList {

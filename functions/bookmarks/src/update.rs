@@ -1,4 +1,4 @@
-//! `PATCH /bookmarks/{id}/{auth}`
+//! `PATCH /bookmarks/{id}/{auth}`: [`update`] changes a bookmark.
 
 use axum::response::Response;
 use bespoke_database::bookmarks;

@@ -1,4 +1,4 @@
-//! Confirmations that have not been used yet, and suggested sets.
+//! The function `confirmations`: returns a confirmation that has not been used yet, or a suggested set. [`router`] lists its routes.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

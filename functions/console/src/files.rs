@@ -1,4 +1,4 @@
-//! The files of the console, embedded in the binary.
+//! The files of the console, embedded in the binary: [`find`] returns a [`File`] by its path.
 
 /// A file of the console.
 pub(crate) struct File {

@@ -1,5 +1,5 @@
-//! The console: a page for signing up, creating API keys and entering measurements, and its scripts, style sheets and
-//! texts. They are embedded in the binary.
+//! The function `console`: a page for signing up, creating API keys and entering measurements, with its scripts, style sheets and texts.
+//! [`router`] lists its routes.
 //!
 //! The page loads files only from this instance and contains no inline scripts. Its Content-Security-Policy enforces
 //! both.

@@ -1,5 +1,4 @@
-//! `GET /console/`: the page for signing up, creating API keys and entering measurements. Links in mails lead to it if no website is
-//! configured.
+//! Serves the files of the console below `GET /console/`. Links in mails lead to its page if no website is configured.
 
 use axum::response::Response;
 use bespoke_core::entity::oauth::Provider;

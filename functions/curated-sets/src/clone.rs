@@ -1,4 +1,4 @@
-//! `POST /curated-sets/{id}/clone/{auth}`
+//! `POST /curated-sets/{id}/clone/{auth}`: [`clone`] copies a curated set into the caller's account.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

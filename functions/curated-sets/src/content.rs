@@ -1,4 +1,4 @@
-//! The content of a curated set in a request.
+//! [`Changes`]: parses and checks the fields of a curated set in a request, and applies them to the stored content.
 
 use bespoke_core::entity::curated_set::{CuratedSetContent, HEIGHTS};
 use bespoke_core::measurement;

@@ -1,4 +1,4 @@
-//! `POST /curated-sets/{auth}`
+//! `POST /curated-sets/{auth}`: [`create`] stores a curated set.
 
 use axum::response::Response;
 use bespoke_core::entity::curated_set::{CuratedSetContent, DEFAULT_HEIGHT};

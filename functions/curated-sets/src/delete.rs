@@ -1,4 +1,4 @@
-//! `DELETE /curated-sets/{id}/{auth}`
+//! `DELETE /curated-sets/{id}/{auth}`: [`delete`] removes a curated set.
 
 use axum::response::Response;
 use bespoke_database::curated_sets;

@@ -1,4 +1,4 @@
-//! Curated sets, and users' suggestions for them.
+//! The function `curated-sets`: curated sets, and users' suggestions for them. [`router`] lists its routes.
 
 mod clone;
 mod content;

@@ -1,4 +1,4 @@
-//! `POST /curated-sets/from/{id}/{auth}`
+//! `POST /curated-sets/from/{id}/{auth}`: [`promote`] creates a curated set from a suggestion.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

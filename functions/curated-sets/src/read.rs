@@ -1,5 +1,5 @@
-//! `GET /curated-sets`, `GET /curated-sets/{id}`, and both as documents. Unpublished sets are public too, because the clients filter
-//! them, and the pages for curators read the same list.
+//! Reads curated sets, alone or as lists, in responses and as bare JSON or YAML, and the measurements of one set. Unpublished sets are
+//! public too, because the clients filter them, and the pages for curators read the same list.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

@@ -1,4 +1,4 @@
-//! `POST /curated-sets/suggest/{auth}`
+//! `POST /curated-sets/suggest/{auth}`: [`suggest`] suggests one of the caller's sets to the curators.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

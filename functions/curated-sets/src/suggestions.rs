@@ -1,4 +1,5 @@
-//! `GET /suggested-sets/{auth}` and `DELETE /suggested-sets/{id}/{auth}`
+//! `GET /suggested-sets/{auth}`: [`list`] returns the suggested sets for curators. `DELETE /suggested-sets/{id}/{auth}`: [`delete`]
+//! removes one.
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::SuggestionKind;

@@ -1,4 +1,4 @@
-//! `PATCH /curated-sets/{id}/{auth}`
+//! `PATCH /curated-sets/{id}/{auth}`: [`update`] changes a curated set.
 
 use axum::response::Response;
 use bespoke_database::curated_sets;

@@ -1,4 +1,4 @@
-//! Curated sets in responses.
+//! Curated sets in responses: [`CuratedSetView`], and the bare document of `/curated-sets/{id}.json` and `.yaml`.
 
 use bespoke_core::entity::curated_set;
 use bespoke_core::{Timestamp, measurement};
@@ -18,18 +18,18 @@ pub(crate) struct CuratedSet;
 
 impl PartialSchema for CuratedSet {
     fn schema() -> RefOr<Schema> {
-        let before = [
+        let before_texts = [
             ("id", texts::integer()),
             ("createdAt", texts::date_time()),
             ("height", texts::integer()),
         ];
-        let behind = [
+        let after_texts = [
             ("measies", Measurements::schema()),
             ("updatedAt", texts::date_time()),
             ("published", texts::boolean()),
             ("uuid", texts::uuid()),
         ];
-        texts::describe(before, behind).into()
+        texts::describe(before_texts, after_texts).into()
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct CuratedSetDocument;
 
 impl PartialSchema for CuratedSetDocument {
     fn schema() -> RefOr<Schema> {
-        let before = [
+        let before_texts = [
             ("author", texts::text()),
             ("type", texts::text()),
             ("about", texts::text()),
@@ -48,13 +48,13 @@ impl PartialSchema for CuratedSetDocument {
             ("createdAt", texts::date_time()),
             ("height", texts::integer()),
         ];
-        let behind = [
+        let after_texts = [
             ("updatedAt", texts::date_time()),
             ("published", texts::boolean()),
             ("uuid", texts::uuid()),
             ("measurements", Measurements::schema()),
         ];
-        texts::describe(before, behind).into()
+        texts::describe(before_texts, after_texts).into()
     }
 }
 

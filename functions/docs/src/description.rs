@@ -1,4 +1,4 @@
-//! `GET /openapi.json` and `GET /openapi.yaml`
+//! `GET /openapi.json` ([`json`]) and `GET /openapi.yaml` ([`yaml`]): the OpenAPI description of all functions.
 
 use std::sync::LazyLock;
 

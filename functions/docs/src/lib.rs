@@ -1,4 +1,5 @@
-//! The landing page with its style sheet, the default avatar, the interactive reference, and the OpenAPI description.
+//! The function `docs`: the landing page with its style sheet, the default avatar, the interactive reference, and the OpenAPI
+//! description. [`router`] lists its routes.
 //!
 //! The pages load files only from this instance and contain no inline scripts. Their Content-Security-Policy enforces both.
 

@@ -1,4 +1,5 @@
-//! `GET /`, `GET /css/style.css` and `GET /avatar.svg`
+//! `GET /` ([`landing`]), `GET /css/style.css` ([`style`]) and `GET /avatar.svg` ([`avatar`]): the landing page, its style sheet, and the
+//! default image of an account.
 
 use axum::body::Bytes;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! `GET /docs/`: the interactive reference, served by Swagger UI.
+//! `GET /docs/` ([`index`]) and its files ([`asset`]): the interactive reference, served by Swagger UI.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `POST /discussions`
+//! `POST /discussions`: [`create`] opens a discussion on GitHub.
 
 use axum::response::Response;
 use bespoke_services::github::Described;

@@ -1,4 +1,4 @@
-//! `POST /issues`
+//! `POST /issues`: [`create`] opens an issue on GitHub.
 
 use axum::response::Response;
 use bespoke_services::github::{Described, NewIssue};
@@ -43,9 +43,9 @@ pub(crate) struct Opened {
     ))]
 pub(crate) async fn create(_: Public, session: Session, body: Body) -> Result<Response> {
     let github = crate::github(&session)?;
-    let sent = body.required()?;
-    let (title, body) = fields::title_and_body(&sent)?;
-    let labels = allowed(&sent, github.labels());
+    let request = body.required()?;
+    let (title, body) = fields::title_and_body(&request)?;
+    let labels = allowed_labels(&request, github.labels());
     let issue = github.create_issue(&NewIssue { title, body, labels }).await;
     let issue =
         issue.map_err(|problem| Error::bad_request("createIssueFailed").because(format!("GitHub: {problem}")))?;
@@ -56,7 +56,7 @@ pub(crate) async fn create(_: Public, session: Session, body: Body) -> Result<Re
 }
 
 /// Returns the requested labels that the operator allows.
-fn allowed(body: &JsonObject, labels: &[String]) -> Vec<String> {
+fn allowed_labels(body: &JsonObject, labels: &[String]) -> Vec<String> {
     let requested = body
         .get("labels")
         .and_then(Value::as_array)

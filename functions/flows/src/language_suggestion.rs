@@ -1,4 +1,4 @@
-//! `POST /flows/language-suggestion/{auth}`
+//! `POST /flows/language-suggestion/{auth}`: [`suggest`] mails the suggestion of a language for the website to the maintainer.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::{OutboxMail, Template};
@@ -9,7 +9,7 @@ use bespoke_web::{Body, Caller, Error, Result, Session};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::fields::given;
+use crate::fields::required;
 use crate::mails::{self, MailQueued};
 
 /// Body of `POST /flows/language-suggestion/{auth}`. Further fields are allowed.
@@ -34,14 +34,14 @@ pub(crate) struct LanguageSuggestion {
     ))]
 pub(crate) async fn suggest(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
-    given(&body, "language", "languageMissing")?;
-    let sent = indented(&Value::Object(body));
-    if sent.len() > MAX_NOTES_BYTES {
+    required(&body, "language", "languageMissing")?;
+    let request_text = indented(&Value::Object(body));
+    if request_text.len() > MAX_NOTES_BYTES {
         return Err(Error::body_too_large());
     }
     let writer = session.clone();
     mails::send(&caller, &session, "language suggestions", move |user| OutboxMail {
-        details: Some(format!("{sent}\n\n{}", indented(&about(user)))),
+        details: Some(format!("{request_text}\n\n{}", indented(&about(user)))),
         ..writer.mail(Template::Langsuggest, &writer.config().maintainer, Language::En, None)
     })
     .await

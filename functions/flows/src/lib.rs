@@ -1,5 +1,5 @@
-//! Contributions of users: mails to become a translator or to suggest a language, and issues, discussions and proposed pages on
-//! GitHub.
+//! The function `flows`: contributions of users. It mails requests to become a translator and suggestions of languages, and opens issues,
+//! discussions and pull requests on GitHub. [`router`] lists its routes.
 
 mod discussion;
 mod fields;

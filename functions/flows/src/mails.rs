@@ -1,4 +1,5 @@
-//! Mails that a caller triggers. They are limited, because their recipients have not asked for them.
+//! [`send`]: mails a caller's request to the maintainer. The number of mails is limited, because their recipients have not asked for
+//! them.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Limit for the mails of one kind that an account triggers in an hour.
-const MOST: i64 = 20;
+const MAX_MAILS: i64 = 20;
 
 /// Response after a mail was queued.
 #[derive(Serialize, ToSchema)]
@@ -30,8 +31,8 @@ pub(crate) async fn send(
     let now = session.now();
     let queue = caller.create(session, move |db, actor| {
         let user = users::by_id(db, EntityId::Integer(actor.user_id))?.ok_or_else(Error::not_found)?;
-        let counted = format!("{kind} of {}", user.account_status.uuid);
-        if !mail_budgets::take_of(db, MOST, &counted, now)? {
+        let budget = format!("{kind} of {}", user.account_status.uuid);
+        if !mail_budgets::take_of(db, MAX_MAILS, &budget, now)? {
             let wait_s = mail_budgets::WINDOW_MS.unsigned_abs() / 1000;
             return Err(Error::too_many("tooManyRequests", wait_s));
         }

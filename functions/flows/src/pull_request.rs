@@ -1,4 +1,5 @@
-//! `POST /flows/pr/blog/{auth}` and `POST /flows/pr/showcase/{auth}`
+//! `POST /flows/pr/blog/{auth}` ([`blog`]) and `POST /flows/pr/showcase/{auth}` ([`showcase`]): propose a page of the website as a pull
+//! request on GitHub.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::fields::{given, text};
+use crate::fields::{required, text};
 
 /// Limit for a page, in bytes.
 const MAX_MARKDOWN_BYTES: usize = 512 * 1024;
@@ -83,16 +84,16 @@ pub(crate) async fn showcase(caller: Caller<USER>, session: Session, body: Body)
 // The name is validated before it becomes a path in the repository, and the first failed step ends the proposal.
 async fn propose(caller: &Caller<USER>, session: &Session, body: &JsonObject, kind: PageKind) -> Result<Response> {
     let github = crate::github(session)?;
-    let sent = ValidatedProposal::read(body)?;
+    let request = ValidatedProposal::read(body)?;
     let id = EntityId::Integer(caller.actor.user_id);
     let user = session
         .read(|db| users::by_id(db, id)?.ok_or_else(Error::not_found))
         .await?;
     let page = NewPage {
         kind,
-        slug: sent.slug,
-        markdown: sent.markdown,
-        language: sent.language,
+        slug: request.slug,
+        markdown: request.markdown,
+        language: request.language,
         author: author(&user.data),
         username: user.username,
     };
@@ -114,11 +115,11 @@ struct ValidatedProposal {
 
 impl ValidatedProposal {
     fn read(body: &JsonObject) -> Result<Self> {
-        given(body, "markdown", "markdownMissing")?;
-        let slug = given(body, "slug", "slugMissing")?
+        required(body, "markdown", "markdownMissing")?;
+        let slug = required(body, "slug", "slugMissing")?
             .as_str()
             .filter(|slug| is_slug(slug));
-        let language = given(body, "language", "languageMissing")?.as_str();
+        let language = required(body, "language", "languageMissing")?.as_str();
         let markdown = text(
             body,
             "markdown",

@@ -1,4 +1,5 @@
-//! `GET /slugs/blog/{slug}/{auth}` and `GET /slugs/showcase/{slug}/{auth}`
+//! `GET /slugs/blog/{slug}/{auth}` ([`blog`]) and `GET /slugs/showcase/{slug}/{auth}` ([`showcase`]): tell whether the name of a page is
+//! taken.
 
 use axum::response::Response;
 use bespoke_core::validate::is_slug;
@@ -25,7 +26,7 @@ pub(crate) struct SlugTaken {
         (status = 404, description = "The name is free."),
     ))]
 pub(crate) async fn blog(_: Caller<READ_SOME>, session: Session, params: Params) -> Result<Response> {
-    look(&session, PageKind::Blog, params.get("slug")).await
+    check_slug(&session, PageKind::Blog, params.get("slug")).await
 }
 
 /// Check whether the name of a showcase post is taken
@@ -37,17 +38,17 @@ pub(crate) async fn blog(_: Caller<READ_SOME>, session: Session, params: Params)
         (status = 404, description = "The name is free."),
     ))]
 pub(crate) async fn showcase(_: Caller<READ_SOME>, session: Session, params: Params) -> Result<Response> {
-    look(&session, PageKind::Showcase, params.get("slug")).await
+    check_slug(&session, PageKind::Showcase, params.get("slug")).await
 }
 
 // A failure of GitHub is an error, so that it never makes a name look free.
-async fn look(session: &Session, kind: PageKind, slug: &str) -> Result<Response> {
+async fn check_slug(session: &Session, kind: PageKind, slug: &str) -> Result<Response> {
     let github = crate::github(session)?;
     if !is_slug(slug) {
         return Err(Error::bad_request("slugInvalid"));
     }
-    let taken = github.has_page(kind, slug, session.now()).await;
-    if !taken.map_err(crate::unavailable)? {
+    let is_taken = github.has_page(kind, slug, session.now()).await;
+    if !is_taken.map_err(crate::unavailable)? {
         return Err(Error::not_found());
     }
     Ok(ok(&SlugTaken {

@@ -1,4 +1,4 @@
-//! `POST /flows/translator-invite/{auth}`
+//! `POST /flows/translator-invite/{auth}`: [`invite`] mails the caller's request to become a translator.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::{OutboxMail, Template};
@@ -7,7 +7,7 @@ use bespoke_web::level::READ_SOME;
 use bespoke_web::{Body, Caller, Error, Result, Session};
 use utoipa::ToSchema;
 
-use crate::fields::given;
+use crate::fields::required;
 use crate::mails::{self, MailQueued};
 
 /// Body of `POST /flows/translator-invite/{auth}`.
@@ -32,7 +32,7 @@ pub(crate) struct TranslatorInvite {
     ))]
 pub(crate) async fn invite(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
     let body = body.required()?;
-    let language = given(&body, "language", "languageMissing")?.as_str();
+    let language = required(&body, "language", "languageMissing")?.as_str();
     let language = language.and_then(|code| code.parse().ok());
     let language = language.filter(|language| *language != Language::En);
     let language = language.ok_or(Error::bad_request("languageInvalid"))?;

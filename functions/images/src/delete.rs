@@ -1,4 +1,4 @@
-//! `DELETE /images/{id}/{auth}`
+//! `DELETE /images/{id}/{auth}`: [`delete`] removes the image of a page.
 
 use axum::response::Response;
 use bespoke_core::entity::image::ImageId;

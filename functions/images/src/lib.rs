@@ -1,4 +1,4 @@
-//! Images of accounts, sets, patterns and pages.
+//! The function `images`: images of accounts, sets, patterns and pages. [`router`] lists its routes.
 
 mod delete;
 mod read;

@@ -1,4 +1,4 @@
-//! `GET /images/{id}`
+//! `GET /images/{id}`: [`read`] returns the file of an image.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! `POST /img`: pictures for links on social media.
+//! `POST /img`: [`create`] draws a picture that social media show for a link to a page.
 
 mod card;
 
@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 
 use card::Card;
 
-/// The longest title. Characters.
+/// Maximum length of a title, in characters.
 const MAX_TITLE_CHARS: usize = 200;
-/// The longest introduction. Characters.
+/// Maximum length of an introduction, in characters.
 const MAX_INTRO_CHARS: usize = 500;
 
 /// Body of `POST /img`.

@@ -1,11 +1,11 @@
-//! `POST /images` and `POST /images/{auth}`
+//! `POST /images` ([`anonymous`]) and `POST /images/{auth}` ([`upload_as`]): store the image of a page of the website.
 
 use axum::response::Response;
 use bespoke_core::ClientNetwork;
 use bespoke_core::entity::image::ImageId;
 use bespoke_core::permission::Actor;
 use bespoke_core::validate::is_slug;
-use bespoke_database::page_images::{self, Counted, PageName, Reserved, Uploader};
+use bespoke_database::page_images::{self, CountOutcome, PageName, ReserveOutcome, Uploader};
 use bespoke_services::images::Image;
 use bespoke_web::level::READ_SOME;
 use bespoke_web::{Body, Caller, ClientIp, Error, JsonObject, Outcome, Public, Result, Session, ok, truthy};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Level from which an upload replaces an existing image.
-const REPLACES: u8 = 5;
+const MIN_LEVEL_TO_REPLACE: u8 = 5;
 /// Kinds of pages that have images.
 const KINDS: [&str; 3] = ["blog", "showcase", "support"];
 
@@ -92,7 +92,9 @@ impl Sender {
     fn uploader(self) -> Option<Uploader> {
         match self {
             Self::Stranger(client) => Some(Uploader::Stranger(client)),
-            Self::Account(actor) if actor.level.number() < REPLACES => Some(Uploader::Account(actor.user_id)),
+            Self::Account(actor) if actor.level.number() < MIN_LEVEL_TO_REPLACE => {
+                Some(Uploader::Account(actor.user_id))
+            }
             Self::Account(_) => None,
         }
     }
@@ -101,24 +103,24 @@ impl Sender {
 async fn upload(session: Session, body: JsonObject, sender: Sender) -> Result<Response> {
     let given = |name: &str| body.get(name).filter(|value| truthy(value));
     let (img, url) = (given("img"), given("url"));
-    let source = img.or(url).ok_or(Error::bad_request("imgOrUrlMissing"))?;
+    let value = img.or(url).ok_or(Error::bad_request("imgOrUrlMissing"))?;
     let (id, page) = page_id(&body)?;
-    let source = source.as_str().ok_or(Error::bad_request("imgInvalid"))?.to_owned();
+    let text = value.as_str().ok_or(Error::bad_request("imgInvalid"))?.to_owned();
     if img.is_none() && matches!(sender, Sender::Stranger(_)) {
         return Err(Error::forbidden("urlNotAllowed"));
     }
-    let from = if img.is_some() {
-        Source::Sent(source)
+    let source = if img.is_some() {
+        Source::Inline(text)
     } else {
-        Source::Url(source)
+        Source::Url(text)
     };
     match sender.uploader() {
         None => {
-            session.images().put(&id, from.prepare(&session).await?).await?;
+            session.images().put(&id, source.prepare(&session).await?).await?;
             let name = id.to_string();
             session.write(move |db| Ok(page_images::delete(db, &name)?)).await?;
         }
-        Some(uploader) => store_limited(&session, &id, page, from, uploader).await?,
+        Some(uploader) => store_limited(&session, &id, page, source, uploader).await?,
     }
     Ok(ok(&UploadResponse {
         result: Outcome::Success,
@@ -129,14 +131,14 @@ async fn upload(session: Session, body: JsonObject, sender: Sender) -> Result<Re
 /// Source of an image.
 enum Source {
     /// A data URI or base64 text.
-    Sent(String),
+    Inline(String),
     Url(String),
 }
 
 impl Source {
     async fn prepare(self, session: &Session) -> Result<Image> {
         Ok(match self {
-            Self::Sent(text) => session.prepare_image(text).await?,
+            Self::Inline(text) => session.prepare_image(text).await?,
             Self::Url(url) => session.fetch_image(&url).await?,
         })
     }
@@ -150,7 +152,7 @@ async fn store_limited(
     source: Source,
     uploader: Uploader,
 ) -> Result<()> {
-    // The image itself is looked up, because a process may have reserved the id and stopped before it stored an image.
+    // The bucket is asked, not the table: a process may have reserved the id and stopped before it stored an image.
     if session.images().get(id).await?.is_some() {
         return Ok(());
     }
@@ -162,9 +164,9 @@ async fn store_limited(
     let reserving = image.clone();
     let reserve = session.write(move |db| Ok(page_images::reserve(db, &reserving, uploader, now)?));
     let reservation = match reserve.await? {
-        Reserved::Yes(reservation) => reservation,
-        Reserved::Busy => return Err(busy()),
-        Reserved::TooMany => return Err(too_many(page_images::WINDOW_MS)),
+        ReserveOutcome::Yes(reservation) => reservation,
+        ReserveOutcome::Busy => return Err(busy()),
+        ReserveOutcome::TooMany => return Err(too_many(page_images::WINDOW_MS)),
     };
     let release = || session.write(move |db| Ok(page_images::release(db, reservation)?));
     let prepared = match prepare(session, &image, source, uploader, reservation).await {
@@ -174,8 +176,10 @@ async fn store_limited(
             return Err(error);
         }
     };
-    // If this call fails, the image may have been stored, so the reservation stays. An existing image does not count against this uploader.
-    if !session.images().ensure(id, prepared).await? {
+    // If this call fails, the image may have been stored all the same, so the reservation stays.
+    let is_new = session.images().ensure(id, prepared).await?;
+    // An image that another request has stored does not count against this uploader.
+    if !is_new {
         release().await?;
     }
     Ok(())
@@ -196,9 +200,9 @@ async fn prepare(
     let (bytes, now) = (prepared.bytes().len(), session.now());
     let take = session.write(move |db| Ok(page_images::take_bytes(db, reservation, bytes, uploader, now)?));
     match take.await? {
-        Counted::Yes => Ok(prepared),
-        Counted::Lost => Err(busy()),
-        Counted::TooMany => Err(too_many(page_images::DAY_MS)),
+        CountOutcome::Yes => Ok(prepared),
+        CountOutcome::Lost => Err(busy()),
+        CountOutcome::TooMany => Err(too_many(page_images::DAY_MS)),
     }
 }
 

@@ -1,4 +1,5 @@
-//! `GET /info/users`, `GET /info/stats` and `GET /info/authors`: public counters, which a setting can close.
+//! `GET /info/users` ([`users`]), `GET /info/stats` ([`stats`]) and `GET /info/authors` ([`authors`]): public counters, which a setting
+//! can close.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Health, readiness and public counters. This function also serves the gateway's `$default` route, with 404 for unknown paths.
+//! The function `info`: health (`healthz`), readiness (`readyz`) and public counters. It also serves the gateway's `$default` route, with
+//! 404 for unknown paths.
 
 mod counters;
 

@@ -1,4 +1,4 @@
-//! `POST /measurements/check`
+//! `POST /measurements/check`: [`check`] validates measurements, and warns of implausible ones.
 
 use axum::response::Response;
 use bespoke_core::measurement::sanitise;
@@ -34,7 +34,7 @@ pub(crate) struct Check {
     ))]
 pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Response> {
     let mut body = body.required()?;
-    let sent = body
+    let measurements = body
         .remove("measurements")
         .ok_or(Error::bad_request("measurementsMissing"))?;
     let units = Units::parse(body.get("units")).ok_or_else(|| unknown_units("unitsUnknown"))?;
@@ -43,7 +43,7 @@ pub(crate) async fn check(_: Public, session: Session, body: Body) -> Result<Res
         units: Some(units.length.name().to_owned()),
         only: Some("all".to_owned()),
     };
-    let stored = complete(sent, units.length)?;
+    let stored = complete(measurements, units.length)?;
     let lookup = session.read(|db| query.read(db)).await?;
     Ok(ok(&lookup.into_response(None, sanitise(stored))))
 }

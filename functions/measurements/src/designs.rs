@@ -1,4 +1,4 @@
-//! `GET /designs` and `GET /designs/{name}`
+//! `GET /designs` ([`list`]) and `GET /designs/{name}` ([`read`]): the designs with the measurements that they need.
 
 use std::sync::Arc;
 

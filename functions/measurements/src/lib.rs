@@ -1,4 +1,5 @@
-//! The known measurements, the measurements of each design, and checks of measurements. These routes store nothing.
+//! The function `measurements`: the known measurements, the measurements of each design, and checks of measurements. Its routes store
+//! nothing.
 
 mod check;
 mod designs;

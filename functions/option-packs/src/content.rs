@@ -1,4 +1,4 @@
-//! The content of an option pack in a request.
+//! [`Changes`]: parses and checks the fields of an option pack in a request, and applies them to the stored content.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::option_pack::OptionPackContent;
@@ -70,10 +70,11 @@ impl Changes {
         }
         options.retain(|_, value| !value.is_null());
         let value = Value::Object(options.clone());
-        let fits = StoredJson::within_limits(&value).is_some_and(|stored| stored.len() <= MAX_OPTIONS_BYTES);
-        if fits {
+        let is_within_limits =
+            StoredJson::within_limits(&value).is_some_and(|stored| stored.len() <= MAX_OPTIONS_BYTES);
+        if is_within_limits {
             content.options = options;
         }
-        fits
+        is_within_limits
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /option-packs/{auth}`
+//! `POST /option-packs/{auth}`: [`create`] stores an option pack.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

@@ -1,4 +1,4 @@
-//! `DELETE /option-packs/{id}/{auth}`
+//! `DELETE /option-packs/{id}/{auth}`: [`delete`] removes an option pack.
 
 use axum::response::Response;
 use bespoke_database::option_packs;

@@ -1,4 +1,4 @@
-//! Option packs, and users' suggestions for them.
+//! The function `option-packs`: option packs, and users' suggestions for them. [`router`] lists its routes.
 
 mod content;
 mod create;

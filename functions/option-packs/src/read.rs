@@ -1,5 +1,5 @@
-//! `GET /option-packs`, `GET /option-packs/{id}`, and both as documents. An `{id}` that is neither an id nor a method of authentication
-//! (`jwt`, `key`) is the name of a design, and selects the packs of this design.
+//! Reads option packs, alone or as lists, in responses and as bare JSON or YAML. An `{id}` that is neither an id nor a method of
+//! authentication (`jwt`, `key`) is the name of a design, and selects the packs of this design.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -38,7 +38,7 @@ pub(crate) enum OneOrSomeBare {
 }
 
 /// The record or records that a path selects.
-enum Named {
+enum Selection {
     Pack(Box<OptionPack>),
     Design(Vec<view::OptionPackView>),
     Nothing,
@@ -55,19 +55,19 @@ async fn load(session: &Session, design: Option<&str>, page: Page) -> Result<Vec
         .collect())
 }
 
-async fn named(session: &Session, params: &Params, paging: &Paging) -> Result<Named> {
+async fn select(session: &Session, params: &Params, paging: &Paging) -> Result<Selection> {
     let name = params.get("id");
     if let Some(id) = EntityId::parse(name) {
         let pack = session.read(|db| Ok(option_packs::by_id(db, id)?)).await?;
-        return Ok(pack.map_or(Named::Nothing, |pack| Named::Pack(Box::new(pack))));
+        return Ok(pack.map_or(Selection::Nothing, |pack| Selection::Pack(Box::new(pack))));
     }
     if Scheme::BOTH
         .iter()
         .any(|scheme| scheme.segment().eq_ignore_ascii_case(name))
     {
-        return Ok(Named::Nothing);
+        return Ok(Selection::Nothing);
     }
-    Ok(Named::Design(load(session, Some(name), paging.page()?).await?))
+    Ok(Selection::Design(load(session, Some(name), paging.page()?).await?))
 }
 
 /// List the option packs
@@ -122,14 +122,14 @@ pub(crate) async fn list_yaml(_: Public, session: Session, paging: Query<Paging>
         (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn read(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
-    match named(&session, &params, &paging.0).await? {
-        Named::Pack(pack) => Ok(ok(&OptionPackResponse {
+    match select(&session, &params, &paging.0).await? {
+        Selection::Pack(pack) => Ok(ok(&OptionPackResponse {
             result: Outcome::Success,
             option_pack: view::OptionPackView::new(*pack, &session),
             ignored: None,
         })),
-        Named::Design(packs) => list_response(packs),
-        Named::Nothing => Err(Error::not_found()),
+        Selection::Design(packs) => list_response(packs),
+        Selection::Nothing => Err(Error::not_found()),
     }
 }
 
@@ -143,10 +143,10 @@ pub(crate) async fn read(_: Public, session: Session, params: Params, paging: Qu
         (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn json(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
-    match named(&session, &params, &paging.0).await? {
-        Named::Pack(pack) => Ok(ok(&view::Document::new(*pack, &session))),
-        Named::Design(packs) => list(&packs),
-        Named::Nothing => Err(Error::not_found()),
+    match select(&session, &params, &paging.0).await? {
+        Selection::Pack(pack) => Ok(ok(&view::Document::new(*pack, &session))),
+        Selection::Design(packs) => list(&packs),
+        Selection::Nothing => Err(Error::not_found()),
     }
 }
 
@@ -160,9 +160,9 @@ pub(crate) async fn json(_: Public, session: Session, params: Params, paging: Qu
         (status = 413, description = "`listTooLarge`: read the list in pages, with `limit` and `after`."),
     ))]
 pub(crate) async fn yaml(_: Public, session: Session, params: Params, paging: Query<Paging>) -> Result<Response> {
-    match named(&session, &params, &paging.0).await? {
-        Named::Pack(pack) => bespoke_web::yaml(Some(&view::Document::new(*pack, &session))),
-        Named::Design(packs) => yaml_list(&packs),
-        Named::Nothing => bespoke_web::yaml(None::<&()>),
+    match select(&session, &params, &paging.0).await? {
+        Selection::Pack(pack) => bespoke_web::yaml(Some(&view::Document::new(*pack, &session))),
+        Selection::Design(packs) => yaml_list(&packs),
+        Selection::Nothing => bespoke_web::yaml(None::<&()>),
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /option-packs/suggest/{auth}`
+//! `POST /option-packs/suggest/{auth}`: [`suggest`] suggests an option pack to the curators.
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};

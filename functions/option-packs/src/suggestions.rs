@@ -1,4 +1,5 @@
-//! `GET /suggested-packs/{auth}` and `DELETE /suggested-packs/{id}/{auth}`
+//! `GET /suggested-packs/{auth}`: [`list`] returns the suggested option packs for curators. `DELETE /suggested-packs/{id}/{auth}`:
+//! [`delete`] removes one.
 
 use axum::response::Response;
 use bespoke_core::entity::suggestion::SuggestionKind;

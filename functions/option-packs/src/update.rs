@@ -1,4 +1,4 @@
-//! `PATCH /option-packs/{id}/{auth}`
+//! `PATCH /option-packs/{id}/{auth}`: [`update`] changes an option pack.
 
 use axum::response::Response;
 use bespoke_database::option_packs;

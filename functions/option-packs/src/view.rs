@@ -1,4 +1,4 @@
-//! Option packs in responses.
+//! Option packs in responses: [`OptionPackView`], and the bare document of `/option-packs/{id}.json` and `.yaml`.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::option_pack;
@@ -20,7 +20,7 @@ pub(crate) struct OptionPack;
 
 impl PartialSchema for OptionPack {
     fn schema() -> RefOr<Schema> {
-        texts::describe(before(), behind()).into()
+        texts::describe(fields_before_texts(), fields_after_texts()).into()
     }
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct OptionPackDocument;
 
 impl PartialSchema for OptionPackDocument {
     fn schema() -> RefOr<Schema> {
-        let [id, created_at, design, img] = before();
+        let [id, created_at, design, img] = fields_before_texts();
         let head = [
             ("provider", texts::text()),
             ("type", texts::text()),
@@ -42,13 +42,13 @@ impl PartialSchema for OptionPackDocument {
             design,
             img,
         ];
-        texts::describe(head, behind()).into()
+        texts::describe(head, fields_after_texts()).into()
     }
 }
 
 impl ToSchema for OptionPackDocument {}
 
-fn before() -> [(&'static str, RefOr<Schema>); 4] {
+fn fields_before_texts() -> [(&'static str, RefOr<Schema>); 4] {
     [
         ("id", texts::integer()),
         ("createdAt", texts::date_time()),
@@ -57,7 +57,7 @@ fn before() -> [(&'static str, RefOr<Schema>); 4] {
     ]
 }
 
-fn behind() -> [(&'static str, RefOr<Schema>); 5] {
+fn fields_after_texts() -> [(&'static str, RefOr<Schema>); 5] {
     let options = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(true)));
     [
         ("options", options.into()),

@@ -1,4 +1,4 @@
-//! `POST /patterns/{id}/clone/{auth}`
+//! `POST /patterns/{id}/clone/{auth}`: [`clone`] copies a pattern into the caller's account.
 
 use axum::response::Response;
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES, append};

@@ -1,4 +1,4 @@
-//! `POST /patterns/{auth}`
+//! `POST /patterns/{auth}`: [`create`] stores a pattern.
 
 use axum::response::Response;
 use bespoke_core::EntityId;

@@ -1,4 +1,4 @@
-//! `DELETE /patterns/{id}/{auth}`
+//! `DELETE /patterns/{id}/{auth}`: [`delete`] removes a pattern.
 
 use axum::response::Response;
 use bespoke_database::patterns;

@@ -1,4 +1,4 @@
-//! Patterns.
+//! The function `patterns`: patterns of the caller, and public patterns. [`router`] lists its routes.
 
 mod clone;
 mod create;

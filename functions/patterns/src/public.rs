@@ -1,4 +1,4 @@
-//! `GET /patterns/{id}.json` and `GET /patterns/{id}.yaml`: public patterns, without authentication.
+//! `GET /patterns/{id}.json` ([`json`]) and `GET /patterns/{id}.yaml` ([`yaml`]): public patterns, without authentication.
 
 use axum::response::Response;
 use bespoke_core::{EntityId, StoredJson, Timestamp};

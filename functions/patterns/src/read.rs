@@ -1,4 +1,4 @@
-//! `GET /patterns/{auth}` and `GET /patterns/{id}/{auth}`
+//! `GET /patterns/{auth}`: [`list`] returns the caller's patterns. `GET /patterns/{id}/{auth}`: [`read`] returns one pattern.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -25,7 +25,7 @@ pub(crate) struct PatternList {
     ))]
 pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id, context) = (paging.0.page()?, caller.actor.user_id, session.clone());
-    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "patterns", user_id, page, most)?);
+    let bytes = |db: &Db<'_>, max_bytes| Ok(stored_bytes(db, "patterns", user_id, page, max_bytes)?);
     let list = move |db: &Db<'_>| {
         let patterns = patterns::by_user(db, user_id, page)?.into_iter();
         Ok(PatternList {

@@ -1,4 +1,4 @@
-//! `PATCH /patterns/{id}/{auth}`
+//! `PATCH /patterns/{id}/{auth}`: [`update`] changes a pattern.
 
 use axum::response::Response;
 use bespoke_core::entity::pattern::PatternContent;
@@ -24,7 +24,7 @@ pub(crate) async fn update(
     caller: Caller<WRITE_SOME>,
     session: Session,
     id: Id,
-    read: IfMatch,
+    if_match: IfMatch,
     body: Body,
 ) -> Result<Response> {
     let now = session.now();
@@ -35,7 +35,7 @@ pub(crate) async fn update(
     let change = caller.write(&session, move |db, actor| {
         let mut pattern = crate::find(db, id)?;
         actor.may_write(pattern.user_id)?;
-        read.check(|| crate::content_tag(&pattern.content))?;
+        if_match.check(|| crate::content_tag(&pattern.content))?;
         let before = pattern.content.clone();
         changes.apply(&mut pattern.content);
         if pattern.content != before {

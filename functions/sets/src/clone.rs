@@ -1,4 +1,4 @@
-//! `POST /sets/{id}/clone/{auth}`
+//! `POST /sets/{id}/clone/{auth}`: [`clone`] copies a measurement set into the caller's account.
 
 use axum::response::Response;
 use bespoke_core::validate::{MAX_NAME_BYTES, MAX_NOTES_BYTES, append};

@@ -1,4 +1,4 @@
-//! `POST /sets/{auth}`
+//! `POST /sets/{auth}`: [`create`] stores a measurement set.
 
 use std::sync::Arc;
 
@@ -28,9 +28,10 @@ pub(crate) async fn create(caller: Caller<WRITE_SOME>, session: Session, body: B
     let mut image = session.take_image(&mut body).await;
     let (content, mut ignored) = set::create(body, session.config())?;
     let content = Arc::new(content);
-    let (uuid, now, sent) = (session.random().uuid(), session.now(), Arc::clone(&content));
+    let (uuid, now) = (session.random().uuid(), session.now());
+    let inserted = Arc::clone(&content);
     let make = caller.create(&session, move |db, actor| {
-        Ok(sets::insert(db, uuid, actor.user_id, &sent, now)?)
+        Ok(sets::insert(db, uuid, actor.user_id, &inserted, now)?)
     });
     let creation = make.await?;
     let id = creation.value;

@@ -1,4 +1,4 @@
-//! `DELETE /sets/{id}/{auth}`
+//! `DELETE /sets/{id}/{auth}`: [`delete`] removes a measurement set.
 
 use axum::response::Response;
 use bespoke_database::sets;

@@ -1,4 +1,4 @@
-//! `POST /sets/import/{auth}`
+//! `POST /sets/import/{auth}`: [`import`] adds several measurement sets to the caller's account.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The most text of the sets of an import, because aliases in YAML can make it longer than the request. Bytes.
+/// The maximum length of the texts of an import, in bytes. Aliases in YAML can make them longer than the request.
 const MAX_TEXT_BYTES: u64 = 12 * 1024 * 1024;
-/// The most stored text in a response. A repeated request is answered with the current sets, which may have grown since. Bytes.
+/// The maximum length of the stored texts in a response, in bytes. The response to a repeated request contains the current sets, which may
+/// have grown since the first one.
 const MAX_RESPONSE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Fields of an export or a list that contain no sets and are not reported as ignored.

@@ -1,4 +1,4 @@
-//! Measurement sets.
+//! The function `sets`: measurement sets of the caller, and public sets. [`router`] lists its routes.
 
 mod clone;
 mod create;
@@ -88,19 +88,23 @@ async fn save_image(session: &Session, image: UploadedImage, id: i64, ignored: &
 /// Responds with the current set: 201 if it was created, 200 if it was changed.
 async fn respond(session: &Session, outcome: Outcome, id: i64, ignored: Option<Vec<String>>) -> Result<Response> {
     let set = session.read(|db| find_stored(db, Id(EntityId::Integer(id)))).await?;
-    Ok(under_tag(session, &set, outcome, ignored).into_response(outcome))
+    Ok(tagged_body(session, &set, outcome, ignored).into_response(outcome))
 }
 
-/// Creates the response with a set. It is cached together with the set, unless it contains a link that expires.
+/// Creates the response with a set. The response is cached together with the set, unless it contains a link that expires.
 fn show(session: &Session, set: &CachedSet) -> Response {
-    let make = || under_tag(session, set, Outcome::Success, None);
-    let lasts = set.content.public || session.image_url(set.content.img.as_deref(), false).is_none();
-    let response = if lasts { TaggedBody::cached(set, make) } else { make() };
+    let make = || tagged_body(session, set, Outcome::Success, None);
+    let is_lasting = set.content.public || session.image_url(set.content.img.as_deref(), false).is_none();
+    let response = if is_lasting {
+        TaggedBody::cached(set, make)
+    } else {
+        make()
+    };
     response.into_response(Outcome::Success)
 }
 
 /// Creates the body of a response, with an entity tag that `If-Match` accepts.
-fn under_tag(session: &Session, set: &CachedSet, result: Outcome, ignored: Option<Vec<String>>) -> TaggedBody {
+fn tagged_body(session: &Session, set: &CachedSet, result: Outcome, ignored: Option<Vec<String>>) -> TaggedBody {
     content_tag(&set.content).on(&SetResponse {
         result,
         set: view::Set::new(set, session),

@@ -1,5 +1,5 @@
-//! `GET /sets/{id}/measurements`, `GET /sets/{id}/measurements/{auth}` and `GET /sets/lookup/{auth}`: the measurements of a set in the form
-//! that programs need to draft a pattern.
+//! `GET /sets/{id}/measurements` ([`public`]), `GET /sets/{id}/measurements/{auth}` ([`measurements`]) and `GET /sets/lookup/{auth}`
+//! ([`by_name`]): the measurements of a set in the form that programs need to draft a pattern.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `GET /sets/{id}.json` and `GET /sets/{id}.yaml`: public sets, without authentication.
+//! `GET /sets/{id}.json` ([`json`]) and `GET /sets/{id}.yaml` ([`yaml`]): public sets, without authentication.
 
 use axum::response::Response;
 use bespoke_core::entity::set::MeasurementSet;

@@ -1,4 +1,4 @@
-//! `GET /sets/{auth}` and `GET /sets/{id}/{auth}`
+//! `GET /sets/{auth}`: [`list`] returns the caller's measurement sets. `GET /sets/{id}/{auth}`: [`read`] returns one set.
 
 use axum::response::Response;
 use bespoke_database::{Db, sets, stored_bytes};
@@ -25,7 +25,7 @@ pub(crate) struct SetList {
     ))]
 pub(crate) async fn list(caller: Caller<READ_SOME>, session: Session, paging: Query<Paging>) -> Result<Response> {
     let (page, user_id, context) = (paging.0.page()?, caller.actor.user_id, session.clone());
-    let bytes = |db: &Db<'_>, most| Ok(stored_bytes(db, "sets", user_id, page, most)?);
+    let bytes = |db: &Db<'_>, max_bytes| Ok(stored_bytes(db, "sets", user_id, page, max_bytes)?);
     let list = move |db: &Db<'_>| {
         let sets = sets::by_user(db, user_id, page)?;
         Ok(SetList {

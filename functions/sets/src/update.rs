@@ -1,4 +1,4 @@
-//! `PATCH /sets/{id}/{auth}`
+//! `PATCH /sets/{id}/{auth}`: [`update`] changes a measurement set.
 
 use axum::response::Response;
 use bespoke_core::entity::set::SetContent;
@@ -24,7 +24,7 @@ pub(crate) async fn update(
     caller: Caller<WRITE_SOME>,
     session: Session,
     id: Id,
-    read: IfMatch,
+    if_match: IfMatch,
     body: Body,
 ) -> Result<Response> {
     let now = session.now();
@@ -36,7 +36,7 @@ pub(crate) async fn update(
     let change = caller.write(&session, move |db, actor| {
         let mut set = crate::find(db, id)?;
         actor.may_write(set.user_id)?;
-        read.check(|| crate::content_tag(&set.content))?;
+        if_match.check(|| crate::content_tag(&set.content))?;
         let before = set.content.clone();
         changes.apply(&mut set.content);
         if set.content != before {

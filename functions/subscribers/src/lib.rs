@@ -1,5 +1,5 @@
-//! Subscriptions to the newsletter. A request with an address only sends a mail to this address. Subscribing and unsubscribing need the
-//! secrets in that mail.
+//! The function `subscribers`: subscriptions to the newsletter. A request with an address only sends a mail to this address. Subscribing
+//! and unsubscribing need the secrets in that mail.
 
 mod one_click;
 mod remove;
@@ -62,7 +62,7 @@ fn find(db: &Db<'_>, id: &str, check: &str) -> Result<Subscriber> {
     found.ok_or_else(Error::not_found)
 }
 
-/// Returns the subscriber with this UUID or keyed hash. Only mails to the subscriber contain them.
+/// Returns the subscriber with this UUID or keyed hash. Only mails to the subscriber contain these values.
 fn by_secret(db: &Db<'_>, secret: &str) -> Result<Option<Subscriber>> {
     Ok(match EntityId::parse(secret) {
         Some(EntityId::Uuid(uuid)) => subscribers::by_uuid(db, uuid)?,

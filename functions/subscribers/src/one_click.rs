@@ -1,5 +1,5 @@
-//! `GET /ocunsub/{id}` and `POST /ocunsub/{id}`: unsubscribing with one click in the mail program (RFC 8058). Mail programs that
-//! follow all links send GET, so GET changes nothing.
+//! `POST /ocunsub/{id}`: [`unsubscribe`] unsubscribes with one click in the mail program (RFC 8058). `GET /ocunsub/{id}`: [`page`]
+//! changes nothing, because some mail programs open all links.
 
 use axum::body::Body;
 use axum::response::Response;

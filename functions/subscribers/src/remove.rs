@@ -1,4 +1,5 @@
-//! `DELETE /subscriber/{id}/{ehash}`, `DELETE /subscriber/{id}` and `POST /subscriber/remove`
+//! Unsubscribing from the newsletter. `DELETE /subscriber/{id}/{ehash}` and `DELETE /subscriber/{id}` ([`by_id_and_check`],
+//! [`by_secret`]) need the secrets of a mail; `POST /subscriber/remove` ([`by_mail`]) requests such a mail.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;

@@ -1,4 +1,5 @@
-//! `POST /subscriber` and `PUT /subscriber`
+//! Subscribing to the newsletter: `POST /subscriber` ([`subscribe`]) sends a mail, and `PUT /subscriber` ([`confirm`]) confirms with the
+//! secret in it.
 
 use axum::response::Response;
 use bespoke_core::entity::mail::Template;

@@ -1,4 +1,4 @@
-//! The cost of verifying credentials, without a query.
+//! Benchmark of the verification of credentials, without a query.
 
 use std::hint::black_box;
 

@@ -1,10 +1,10 @@
-//! The networks of a client, for which calls and attempts are counted.
+//! [`ClientNetwork`]: the networks of a client's IP address, for which calls and attempts are counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The usual prefix of one internet connection in IPv6. Bits.
+/// Usual prefix length of one internet connection in IPv6, in bits.
 const IPV6_CUSTOMER_BITS: u32 = 64;
-/// The shortest usual prefix of one site in IPv6. A site with such a block can choose among 65,536 customer networks. Bits.
+/// Shortest usual prefix length of one site in IPv6, in bits. Such a site can choose among 65,536 customer networks.
 const IPV6_SITE_BITS: u32 = 48;
 
 /// The networks of a client. For IPv4, both are the address itself, because a large number of IPv4 addresses is expensive.

@@ -1,4 +1,4 @@
-//! Time: the injected clock, timestamps, and the parser of durations in settings.
+//! Time: the injected [`Clock`], [`Timestamp`], and the parser of durations in settings.
 
 use std::fmt;
 
@@ -71,7 +71,7 @@ const DAY_MS: f64 = 24.0 * HOUR_MS;
 const WEEK_MS: f64 = 7.0 * DAY_MS;
 const YEAR_MS: f64 = 365.25 * DAY_MS;
 
-/// The longest duration that is accepted: 100 years. Milliseconds.
+/// Maximum duration that is accepted: 100 years, in milliseconds.
 const MAX_DURATION_MS: f64 = 100.0 * YEAR_MS;
 
 /// Parses a duration such as `7d`, `1.5 hours`, `2w`, `90 s` or `500ms`, and returns milliseconds. A number without a unit means **seconds**.
@@ -80,13 +80,13 @@ const MAX_DURATION_MS: f64 = 100.0 * YEAR_MS;
 /// # Errors
 /// [`DurationError`] for any other text, for zero, for negative values and for more than 100 years.
 pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
-    let fail = || DurationError(text.to_owned());
+    let error = || DurationError(text.to_owned());
     let trimmed = text.trim();
     let split = trimmed
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(split);
-    let number: f64 = number.parse().map_err(|_| fail())?;
+    let number: f64 = number.parse().map_err(|_| error())?;
     let unit_ms = match unit.trim().to_ascii_lowercase().as_str() {
         "ms" | "msec" | "msecs" | "millisecond" | "milliseconds" => 1.0,
         "" | "s" | "sec" | "secs" | "second" | "seconds" => SECOND_MS,
@@ -95,11 +95,11 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
         "d" | "day" | "days" => DAY_MS,
         "w" | "week" | "weeks" => WEEK_MS,
         "y" | "yr" | "yrs" | "year" | "years" => YEAR_MS,
-        _ => return Err(fail()),
+        _ => return Err(error()),
     };
     let ms = (number * unit_ms).round();
     if !(1.0..=MAX_DURATION_MS).contains(&ms) {
-        return Err(fail());
+        return Err(error());
     }
     // The check above guarantees that the number fits: it is at most 3.2e12.
     Ok(ms as i64)

@@ -1,4 +1,4 @@
-//! Encryption of single fields at rest with AES-256-GCM, bound to the location of the field.
+//! [`FieldCipher`]: encrypts single fields at rest with AES-256-GCM, bound to the location of the field.
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};

@@ -1,4 +1,4 @@
-//! The two kinds of ids in paths.
+//! [`EntityId`]: the two kinds of ids in paths, integers and UUIDs.
 
 use uuid::Uuid;
 

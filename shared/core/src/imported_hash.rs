@@ -1,5 +1,5 @@
-//! Password and secret hashes of the original backend: scrypt (`v3`), and bcrypt (`v2`) of older accounts. They are verified until their
-//! next use, which replaces them.
+//! [`ImportedHash`]: verifies password and secret hashes of the original backend: scrypt (`v3`), and bcrypt (`v2`) of older accounts. The
+//! next use of the password or secret replaces them.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use scrypt::{Params, scrypt};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-/// Length of a scrypt hash. Bytes.
+/// Length of a scrypt hash, in bytes.
 const SCRYPT_BYTES: usize = 64;
 /// Binary logarithm of the scrypt cost: N = 16,384.
 const SCRYPT_LOG_N: u8 = 14;

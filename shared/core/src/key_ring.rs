@@ -1,4 +1,4 @@
-//! The three keys of an installation, and the blind index by which rows with encrypted values are found.
+//! [`KeyRing`]: the three keys of an installation. [`BlindIndex`]: the hashes by which rows with encrypted values are found.
 //!
 //! HKDF-SHA256 derives separate keys for tokens, for data at rest and for the index from one passphrase (`BACKEND_ENC_KEY`), so that no key
 //! serves two purposes. Each key can also have its own passphrase.
@@ -7,10 +7,10 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Length of a key. Bytes.
+/// Length of a key, in bytes.
 pub const KEY_BYTES: usize = 32;
 
-/// The shortest passphrase. Bytes.
+/// Minimum length of a passphrase, in bytes.
 pub const MIN_PASSPHRASE_BYTES: usize = 16;
 
 const SALT: &[u8] = b"bespoke/keys/1";
@@ -113,7 +113,7 @@ impl BlindIndex {
         self.entry("email", address)
     }
 
-    /// Returns an id that is derived from the parts of a request. Without the key, it is indistinguishable from a random id.
+    /// Returns an id that is derived from the parts of a request. Without the key, the id is indistinguishable from a random one.
     pub fn request(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut mac = self.0.clone();
         mac.update(b"request");
@@ -121,9 +121,9 @@ impl BlindIndex {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        let mut name = [0; 16];
-        name.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-        name
+        let mut id = [0; 16];
+        id.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+        id
     }
 
     /// Returns the entry of another value. `domain` separates the kinds of values.

@@ -1,4 +1,4 @@
-//! Signed links, which give access to a path until they expire, without other credentials.
+//! [`LinkSigner`]: signs links that give access to a path until they expire, without other credentials, and verifies them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,10 +27,10 @@ impl LinkSigner {
 
     /// Whether the query gives access to the path now. `expires` is in seconds since the Unix epoch. Compares in constant time.
     pub fn verify(&self, path: &str, expires: i64, signature: &str, now: Timestamp) -> bool {
-        let right = URL_SAFE_NO_PAD
+        let is_signed = URL_SAFE_NO_PAD
             .decode(signature)
             .is_ok_and(|signature| self.mac(path, expires).verify_slice(&signature).is_ok());
-        right && now.as_seconds() < expires
+        is_signed && now.as_seconds() < expires
     }
 
     fn mac(&self, path: &str, expires: i64) -> Hmac<Sha256> {

@@ -1,4 +1,4 @@
-//! The 38 measurements of a body: their names and units, and the validation of values.
+//! The 38 measurements of a body: their [`NAMES`] and units, and the validation ([`is_valid`], [`is_plausible`]) and [`merge`] of values.
 
 mod adults;
 mod design;
@@ -13,9 +13,9 @@ pub use design::{Design, DesignError, EMBEDDED_DESIGNS, MAX_DESIGN_NAME_BYTES, M
 pub use rules::{Rule, Severity, Warning, check};
 pub use units::{LengthUnit, LengthUnitError};
 
-/// The longest plausible length; giants are included. Millimetres.
+/// Maximum plausible length, in millimetres. Giants are included.
 pub const MAX_LENGTH_MM: f64 = 10_000.0;
-/// The exclusive upper bound of a slope. Degrees.
+/// The exclusive upper bound of a slope, in degrees.
 pub const MAX_SLOPE_DEGREES: f64 = 90.0;
 
 /// The unit of a measurement.
@@ -73,7 +73,7 @@ pub const NAMES: [&str; 38] = [
 ];
 
 /// Returns the index of a measurement in [`NAMES`]; `None` for an unknown name.
-fn place(name: &str) -> Option<usize> {
+fn index_of(name: &str) -> Option<usize> {
     NAMES.binary_search(&name).ok()
 }
 
@@ -81,7 +81,7 @@ fn place(name: &str) -> Option<usize> {
 pub fn unit(name: &str) -> Option<Unit> {
     match name {
         SLOPE => Some(Unit::Degree),
-        _ => place(name).map(|_| Unit::Millimetre),
+        _ => index_of(name).map(|_| Unit::Millimetre),
     }
 }
 
@@ -108,15 +108,15 @@ pub fn is_plausible(name: &str, value: &Value) -> bool {
 }
 
 /// Removes invalid measurements.
-pub fn sanitise(given: Map<String, Value>) -> Measurements {
-    let valid = given.into_iter().filter(|(name, value)| is_valid(name, value));
+pub fn sanitise(new_values: Map<String, Value>) -> Measurements {
+    let valid = new_values.into_iter().filter(|(name, value)| is_valid(name, value));
     valid.map(|(name, value)| (name, canonical(value))).collect()
 }
 
 /// Applies new values to stored measurements, and removes invalid ones. Thus `null`, 0 or a text removes a measurement. Stored names keep their
 /// position.
-pub fn merge(mut stored: Measurements, given: Map<String, Value>) -> Measurements {
-    for (name, value) in given {
+pub fn merge(mut stored: Measurements, new_values: Map<String, Value>) -> Measurements {
+    for (name, value) in new_values {
         stored.insert(name, value);
     }
     sanitise(stored)
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn only_known_names_with_positive_numbers_are_valid() {
-        let given = json!({"neck": 360.5, "chest": 930.0, "ankle": 0, "wrist": -1, "waist": "800", "knee": null,
+        let new_values = json!({"neck": 360.5, "chest": 930.0, "ankle": 0, "wrist": -1, "waist": "800", "knee": null,
             "hips": [1], "tail": 100, "seat": 1e300, "Chest": 930});
-        let result = sanitise(object(&given));
+        let result = sanitise(object(&new_values));
         assert_eq!(
             serde_json::to_string(&result).unwrap(),
             r#"{"neck":360.5,"chest":930,"seat":1e+300}"#

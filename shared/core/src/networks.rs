@@ -1,14 +1,14 @@
-//! Lists of networks in CIDR notation, for API keys and for trusted proxies.
+//! [`Networks`]: lists of networks in CIDR notation, for API keys and for trusted proxies.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// Bits before the IPv4 address in an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`).
+/// The number of bits before the IPv4 address in an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`).
 const MAPPED_BITS: u8 = 96;
 
-/// The most networks in one list.
+/// The maximum number of networks in one list.
 pub const MAX_NETWORKS: usize = 32;
 
 /// A list of networks. The stored form is CIDR notation, separated by blanks. An IPv4-mapped network is converted to IPv4, because the

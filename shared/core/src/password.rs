@@ -1,4 +1,5 @@
-//! Password hashes: argon2id in PHC format. Imported hashes of the original backend are verified until their next use.
+//! [`PasswordHasher`]: hashes and verifies passwords with argon2id in PHC format ([`PasswordSettings`]). Imported hashes of the original
+//! backend are verified until their next use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as
 use crate::validate::normal_password;
 use crate::{ImportedHash, Random};
 
-/// The longest password that is accepted. Bytes.
+/// Maximum length of a password, in bytes.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
 const SALT_BYTES: usize = 16;
@@ -83,9 +84,9 @@ impl PasswordHasher {
         hash.to_string()
     }
 
-    /// Whether the stored hash belongs to this password: to its normal form, or to the password as it is, of which earlier versions stored the hash.
-    /// It computes the same number of hashes for an invalid hash and for a missing account (`None`), so that the time of the response does not
-    /// reveal the difference. An imported hash costs one hash of its own kind, which may take longer, until the first sign-in replaces it.
+    /// Whether the stored hash belongs to this password: to its normal form, or to the password as typed, which earlier versions hashed.
+    /// An invalid hash and a missing account (`None`) cost as many hashes as a valid one, so that the time of the response does not reveal
+    /// them. An imported hash costs one hash of its own kind, which may take longer, until the first sign-in replaces it.
     pub fn verify(&self, password: &str, stored: Option<&str>) -> bool {
         let normal = normal_password(password);
         self.verify_form(&normal, stored) || (normal != password && self.verify_form(password, stored))

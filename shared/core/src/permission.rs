@@ -1,4 +1,5 @@
-//! Permissions that depend on the record. The minimum level of a route is part of its registration in `bespoke-web`.
+//! [`Actor`]: the permissions of a caller that depend on the record. The minimum level of a route is part of its registration in
+//! `bespoke-web`.
 
 use crate::{Level, Role};
 

@@ -1,4 +1,4 @@
-//! The injected random source.
+//! [`Random`]: the injected random source.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Roles of accounts, and access levels.
+//! [`Role`] of an account, and [`Level`] of access.
 
 use std::fmt;
 

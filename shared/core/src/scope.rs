@@ -1,11 +1,11 @@
-//! Scopes, which restrict an API key to some of the actions that its level allows. A key without scopes is not restricted.
+//! [`Scopes`]: restrict an API key to some of the actions that its level allows. A key without scopes is not restricted.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The most scopes of one key.
+/// The maximum number of scopes of one key.
 pub const MAX_SCOPES: usize = 32;
 
 /// A scope.
@@ -99,12 +99,12 @@ impl Scopes {
 
     /// Returns the first needed scope that is missing. `set` is the set that the call reads, if it reads one.
     pub fn missing(&self, needed: &[Scope], set: Option<Uuid>) -> Option<Scope> {
-        let given = |needed: &Scope| {
+        let is_granted = |needed: &Scope| {
             let by_set =
                 || *needed == Scope::SetsRead && set.is_some_and(|set| self.0.contains(&Scope::OneSetRead(set)));
             self.0.contains(needed) || by_set()
         };
-        needed.iter().find(|needed| !given(needed)).copied()
+        needed.iter().find(|needed| !is_granted(needed)).copied()
     }
 }
 

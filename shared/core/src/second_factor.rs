@@ -1,4 +1,5 @@
-//! The second factor: time-based one-time passwords (TOTP, RFC 6238) of authenticator apps, and scratch codes for a lost app.
+//! The second factor: [`TotpSecret`] for time-based one-time passwords of authenticator apps (TOTP, RFC 6238), and [`ScratchCode`] for a
+//! lost app.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -8,12 +9,12 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::{Random, Timestamp};
 
-/// Digits of a one-time password.
+/// The number of digits of a one-time password.
 pub const TOTP_DIGITS: usize = 6;
 /// The number of scratch codes of an account.
 pub const SCRATCH_CODES: usize = 8;
 
-/// The period of a one-time password. Seconds.
+/// The period of a one-time password, in seconds.
 const STEP_S: i64 = 30;
 /// Random bytes of a new secret: the output length of SHA-1, as RFC 4226 recommends. Imported secrets have 10.
 const SECRET_BYTES: usize = 20;
@@ -101,8 +102,8 @@ impl ScratchCode {
         const CHARS: usize = SCRATCH_BYTES * 8 / 5;
         let plain = text.chars().filter(|c| !matches!(c, '-' | ' '));
         let plain: String = plain.take(CHARS + 1).map(|c| c.to_ascii_uppercase()).collect();
-        let fits = plain.len() == CHARS && plain.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
-        fits.then_some(Self(plain))
+        let is_valid = plain.len() == CHARS && plain.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
+        is_valid.then_some(Self(plain))
     }
 
     /// The code without dashes, whose digest is stored.

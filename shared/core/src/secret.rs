@@ -1,4 +1,5 @@
-//! Secrets of API keys: `fsk_`, 43 random base62 characters (256 bits), 6 base62 characters of CRC-32.
+//! [`KeySecret`]: the secret of an API key: `fsk_`, 43 random base62 characters (256 bits), and 6 base62 characters of CRC-32.
+//! [`StoredSecret`] is its stored form.
 //!
 //! The prefix makes a leaked secret easy to find. The checksum rejects a mistyped or truncated secret without a query. The stored form is
 //! the SHA-256 of the secret, which is compared in constant time; a password hash is not necessary, because the secret has 256 random bits.

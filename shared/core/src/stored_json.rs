@@ -1,14 +1,15 @@
-//! Free-form JSON that clients keep in records.
+//! [`StoredJson`]: free-form JSON that clients keep in records, with limits of its size.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The largest free-form value, as JSON text, in bytes.
+/// Maximum size of a free-form value as JSON text, in bytes.
 pub const MAX_STORED_JSON_BYTES: usize = 256 * 1024;
-/// The most values (numbers, texts, lists, ...) in a free-form value. Each occupies up to a hundred times its text in memory once it is parsed.
+/// The maximum number of values (numbers, texts, lists, ...) in a free-form value. A parsed value
+/// occupies up to a hundred times the memory of its text.
 pub const MAX_STORED_JSON_VALUES: usize = 20_000;
-/// The deepest nesting of lists and objects in a free-form value. Each level indents a document of YAML further.
+/// Maximum nesting depth of lists and objects in a free-form value. Each level indents a document of YAML further.
 pub const MAX_STORED_JSON_DEPTH: usize = 32;
 
 /// A JSON value as text, so that reading a record costs no more memory than its text.

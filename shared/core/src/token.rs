@@ -1,4 +1,5 @@
-//! JSON Web Tokens with the claims that existing clients read. Only HS256 is accepted.
+//! [`Tokens`]: issues and verifies JSON Web Tokens with the [`Claims`] that existing clients read. [`Grant`] is the reason for issuing a
+//! token. Only HS256 is accepted.
 
 mod hs256;
 
@@ -39,7 +40,7 @@ pub struct Claims {
     pub impersonator: Option<i64>,
 }
 
-/// The longest lifetime of an impersonation token. Milliseconds.
+/// Maximum lifetime of an impersonation token, in milliseconds.
 const IMPERSONATION_LIFE_MS: i64 = 60 * 60 * 1000;
 
 /// The account of a token.
@@ -108,7 +109,7 @@ pub struct TokenSettings {
     pub issuer: String,
     /// Audience.
     pub audience: String,
-    /// Lifetime. Milliseconds.
+    /// Lifetime, in milliseconds.
     pub lifetime_ms: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Validation and normalization of e-mail addresses, user names, names of records and languages.
+//! Validates and normalizes e-mail addresses, user names, names of records, and page names; defines [`Language`].
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -13,14 +13,14 @@ use unicode_security::skeleton;
 
 use crate::EntityId;
 
-/// The fewest characters of a user name.
+/// The minimum number of characters of a user name.
 pub const MIN_USERNAME_CHARS: usize = 2;
-/// The most characters of a user name.
+/// The maximum number of characters of a user name.
 pub const MAX_USERNAME_CHARS: usize = 64;
 
-/// The longest name of a record. Bytes.
+/// Maximum length of the name of a record, in bytes.
 pub const MAX_NAME_BYTES: usize = 1024;
-/// The longest notes of a record. Bytes.
+/// Maximum length of the notes of a record, in bytes.
 pub const MAX_NOTES_BYTES: usize = 64 * 1024;
 
 /// The languages of the site and its mails.
@@ -93,8 +93,8 @@ pub fn append(text: &mut String, remark: &str, limit: usize) {
     }
 }
 
-/// Returns the form in which passwords are hashed: the profile OpaqueString of RFC 8265. Blanks beyond ASCII become U+0020, and the text is Unicode NFC,
-/// because keyboards compose accents in different ways. Other characters stay.
+/// Returns the form in which passwords are hashed: the profile OpaqueString of RFC 8265. Blanks beyond ASCII become U+0020. The text becomes
+/// Unicode NFC, because keyboards compose accents in different ways.
 pub fn normal_password(password: &str) -> String {
     let is_blank = |c: char| c.general_category() == GeneralCategory::SpaceSeparator;
     let mapped: String = password.chars().map(|c| if is_blank(c) { ' ' } else { c }).collect();
@@ -137,7 +137,7 @@ pub fn older_email_forms(cleaned: &str) -> Vec<String> {
 /// The start of a domain label that is the ASCII form of other characters.
 const ASCII_LABEL: &str = "xn--";
 
-/// The longest e-mail address (RFC 5321, without the angle brackets). Bytes.
+/// Maximum length of an e-mail address (RFC 5321, without the angle brackets), in bytes.
 pub const MAX_EMAIL_BYTES: usize = 254;
 
 /// Whether a normalized text has the syntax of an e-mail address. A confirmation proves that the address exists. A quoted local part
@@ -150,13 +150,13 @@ pub fn is_email(cleaned: &str) -> bool {
         && !cleaned.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"')
 }
 
-/// The longest name of a page. Bytes.
+/// Maximum length of the name of a page, in bytes.
 const MAX_SLUG_BYTES: usize = 100;
 
 /// Whether a text is a valid name of a page in a path: lower-case letters, digits, and single hyphens between them.
 pub fn is_slug(text: &str) -> bool {
-    let words = |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
-    text.len() <= MAX_SLUG_BYTES && text.split('-').all(words)
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+    text.len() <= MAX_SLUG_BYTES && text.split('-').all(is_word)
 }
 
 /// Returns the domain of an address in lower case; an empty text if there is none.
@@ -193,11 +193,11 @@ pub fn mailbox(cleaned: &str) -> String {
 pub fn clean_username(name: &str) -> Option<String> {
     let name = &*normal_name(name.trim());
     let chars = name.chars().count();
-    let fits = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
+    let is_valid = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
         && !name.chars().any(|c| is_invisible(c) || c == '@')
         && !name.bytes().all(|b| b.is_ascii_digit())
         && EntityId::parse(name).is_none();
-    fits.then(|| name.to_owned())
+    is_valid.then(|| name.to_owned())
 }
 
 /// User names that could be mistaken for those of the operator, or for words with a meaning in clients.
@@ -236,23 +236,23 @@ const RESERVED_USERNAMES: [&str; 32] = [
     "webmaster",
 ];
 
-/// Returns a valid name for an account as [`clean_username`]; `None` also for a reserved name, and for one that looks like it in any letter case.
-/// Accounts that have such a name keep it.
+/// Returns a name for a new account as [`clean_username`]; `None` also for a reserved name, and for a name that looks like a reserved one
+/// (skeletons of UTS 39). Accounts that already have such a name keep it.
 pub fn new_username(name: &str) -> Option<String> {
     let name = clean_username(name)?;
-    let looks = [look(&name), look(&fold_username(&name))];
-    let is_reserved = looks.iter().any(|look| RESERVED_LOOKS.contains(look));
+    let skeletons = [folded_skeleton(&name), folded_skeleton(&fold_username(&name))];
+    let is_reserved = skeletons.iter().any(|skeleton| RESERVED_SKELETONS.contains(skeleton));
     (!is_reserved).then_some(name)
 }
 
-static RESERVED_LOOKS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let looks = |word: &&str| [look(word), look(&word.to_uppercase())];
-    RESERVED_USERNAMES.iter().flat_map(looks).collect()
+static RESERVED_SKELETONS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let skeletons = |word: &&str| [folded_skeleton(word), folded_skeleton(&word.to_uppercase())];
+    RESERVED_USERNAMES.iter().flat_map(skeletons).collect()
 });
 
-/// Returns the look of a name without letter case (skeletons of UTS 39). The name must not be folded before its first skeleton, because some
-/// letters look alike only in one case: `SUPP0RT`, and `ADMlN` with a small L.
-fn look(name: &str) -> String {
+/// Returns the skeleton of a name (UTS 39) without letter case. Two names with the same skeleton look alike. The name must not be folded before
+/// its first skeleton is taken, because some letters look alike only in one case: `SUPP0RT` with a zero, and `ADMlN` with a small L.
+fn folded_skeleton(name: &str) -> String {
     let seen: String = skeleton(name).collect();
     skeleton(&fold_username(&seen)).collect()
 }

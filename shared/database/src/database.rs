@@ -1,4 +1,4 @@
-//! The database of one process.
+//! [`Database`]: opens the database of one process, and runs its reads, writes and maintenance.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,10 +54,10 @@ impl Database {
     /// [`Error::Storage`] when the bucket cannot be used.
     pub async fn open_for_restore(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
         let read_cache = Arc::new(ReadCache::default());
-        let follows = Arc::clone(&read_cache);
+        let followed_cache = Arc::clone(&read_cache);
         let options = Options {
             apply_usage: Some(usage::apply),
-            on_change: Some(Arc::new(move |change| follows.follow(change))),
+            on_change: Some(Arc::new(move |change| followed_cache.follow(change))),
             ..Options::new(local_dir, MIGRATIONS)
         };
         let engine = Engine::open(store, options).await?;
@@ -73,7 +73,7 @@ impl Database {
     /// Checks that no restore of a backup is in progress or was interrupted, according to the local copy.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] if one is, [`Error::Storage`].
+    /// [`Error::Incomplete`] if there is such a restore, or [`Error::Storage`].
     pub async fn check_complete(&self) -> Result<()> {
         self.read(Freshness::Local, restore::check_complete).await
     }
@@ -83,7 +83,7 @@ impl Database {
         self.guard.take_other_keys()
     }
 
-    /// Runs a read on the local copy once it is as fresh as `freshness` demands. `f` may be called several times.
+    /// Runs a read on the local copy, after a sync if `freshness` requires it. `f` may be called several times.
     ///
     /// # Errors
     /// The errors of `f`, [`Error::OtherKeys`] if another process has changed the keys, or [`Error::Storage`].
@@ -113,9 +113,9 @@ impl Database {
         result.map(|read| read.value).map_err(|CallerError(error)| error)
     }
 
-    /// Runs a write and returns when the bucket contains it. `f` runs SQL only and may be called several times. Its
-    /// result (at most 256 bytes) is stored with the commit, so that a repetition of the same commit returns the same
-    /// result.
+    /// Runs a write, and returns when the bucket contains it. `f` must only run SQL, because it may be called several
+    /// times. Its result (at most 256 bytes) is stored with the commit, so that a repetition of the commit returns the
+    /// same result.
     ///
     /// # Errors
     /// The errors of `f` (then nothing is written), [`Error::OtherKeys`] if another process has changed the keys,
@@ -161,7 +161,7 @@ impl Database {
 
     async fn commit_of<T, E>(
         &self,
-        writer: WriteSource,
+        source: WriteSource,
         id: CommitId,
         f: impl Fn(&Db<'_>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Committed<T>, E>
@@ -177,7 +177,7 @@ impl Database {
                 read_cache: None,
             };
             guard
-                .admit_write(&db, writer)
+                .admit_write(&db, source)
                 .map_err(|error| CallerError(error.into()))?;
             f(&db).map_err(CallerError)
         };
@@ -217,8 +217,8 @@ impl Database {
         Ok(self.engine.compact(Compact::WhereWorthIt).await?)
     }
 
-    /// Starts compactions automatically in parallel to writes. Unsuitable for a process that is frozen between
-    /// requests.
+    /// Makes commits start compactions from now on, in parallel to writes. It must not be called in a process that is
+    /// frozen between requests.
     pub fn compact_by_itself(&self) {
         self.engine.compact_by_itself();
     }
@@ -246,16 +246,16 @@ impl Database {
     /// [`Error::Storage`] with [`crate::NotRestorable`] if there is no such state; [`Error::OtherKeysInState`].
     pub async fn restore(&self, point: RestorePoint) -> Result<Restored> {
         let restored = self.engine.restore(point).await?;
-        let checked = self.read(Freshness::Strict, installation::check).await;
-        if matches!(checked, Err(Error::OtherKeys)) {
-            let spans = self.engine.restorable().await?;
-            let earlier = spans.iter().map(|span| span.last.version);
-            if let Some(replaced) = earlier.filter(|last| *last < restored.version).max() {
+        let keys = self.read(Freshness::Strict, installation::check).await;
+        if matches!(keys, Err(Error::OtherKeys)) {
+            let ranges = self.engine.restorable().await?;
+            let last_versions = ranges.iter().map(|range| range.last.version);
+            if let Some(replaced) = last_versions.filter(|last| *last < restored.version).max() {
                 self.engine.restore(RestorePoint::At(replaced)).await?;
             }
             return Err(Error::OtherKeysInState(restored.from));
         }
-        checked.map(|_| restored)
+        keys.map(|_| restored)
     }
 
     /// Returns the states that can be restored, earliest first.

@@ -1,4 +1,4 @@
-//! Days (UTC) since the Unix epoch.
+//! Converts timestamps to days (UTC) since the Unix epoch, and back.
 
 use bespoke_core::Timestamp;
 

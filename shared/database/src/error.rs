@@ -1,4 +1,4 @@
-//! Errors of the database layer.
+//! [`Error`]: the errors of the database layer.
 
 use bespoke_core::CipherError;
 use bespoke_storage::Version;

@@ -1,9 +1,10 @@
-//! Rejects reads and writes of a process whose keys another process has replaced, and writes to a database while the
-//! restore of a backup is incomplete.
+//! [`Guard`]: rejects reads and writes of a process whose keys another process has replaced, and writes to a database while the restore
+//! of a backup is incomplete.
 //!
-//! Both marks are rows. They are read inside each write transaction, so that a process that was started long before
-//! sees them too: a commit that loses a race runs again on the newest version. The two lookups by integer key, one
-//! short decryption and one HMAC take a few microseconds. Reads check the keys once per version of the database.
+//! The mark of the keys and the mark of a restore are rows. They are read inside each write transaction. A commit that
+//! loses a race runs again on the newest version, so that it sees marks that another process has just written. The two
+//! lookups by integer key, one short decryption and one HMAC take a few microseconds. Reads check the keys once per
+//! version of the database.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -28,28 +29,32 @@ pub(crate) enum WriteSource {
 #[derive(Default)]
 pub(crate) struct Guard {
     /// The last version whose keys were compared with those of the process.
-    checked: Mutex<Version>,
+    checked_version: Mutex<Version>,
     /// Whether the database was found to have other keys.
-    other_keys: AtomicBool,
+    has_other_keys: AtomicBool,
 }
 
 impl Guard {
+    /// Admits a read of this version if the keys of the process are those of the database.
+    ///
     /// # Errors
     /// [`Error::OtherKeys`]
     pub(crate) fn admit_read(&self, db: &Db<'_>, version: Version) -> Result<()> {
-        if *self.checked.lock().unwrap_or_else(PoisonError::into_inner) == version {
+        if *self.checked_version.lock().unwrap_or_else(PoisonError::into_inner) == version {
             return Ok(());
         }
         self.check_keys(db)?;
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = version;
+        *self.checked_version.lock().unwrap_or_else(PoisonError::into_inner) = version;
         Ok(())
     }
 
+    /// Admits a write if the keys of the process are those of the database, and no restore of a backup is incomplete.
+    ///
     /// # Errors
-    /// [`Error::OtherKeys`]; [`Error::Incomplete`] unless the write is of the restore.
-    pub(crate) fn admit_write(&self, db: &Db<'_>, writer: WriteSource) -> Result<()> {
+    /// [`Error::OtherKeys`]; [`Error::Incomplete`] unless the write is part of the restore.
+    pub(crate) fn admit_write(&self, db: &Db<'_>, source: WriteSource) -> Result<()> {
         self.check_keys(db)?;
-        match writer {
+        match source {
             WriteSource::Restore => Ok(()),
             WriteSource::Any => restore::check_complete(db),
         }
@@ -57,16 +62,16 @@ impl Guard {
 
     /// Returns whether the database was found to have other keys since the last call.
     pub(crate) fn take_other_keys(&self) -> bool {
-        self.other_keys.swap(false, Ordering::Relaxed)
+        self.has_other_keys.swap(false, Ordering::Relaxed)
     }
 
     fn check_keys(&self, db: &Db<'_>) -> Result<()> {
-        let checked = installation::check(db);
-        if matches!(checked, Err(Error::OtherKeys)) {
-            self.other_keys.store(true, Ordering::Relaxed);
+        let mark = installation::check(db);
+        if matches!(mark, Err(Error::OtherKeys)) {
+            self.has_other_keys.store(true, Ordering::Relaxed);
         }
-        // A database without keys accepts those of the process.
-        checked.map(drop)
+        // A new database has no mark yet, and accepts the keys of the process.
+        mark.map(drop)
     }
 }
 

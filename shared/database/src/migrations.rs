@@ -1,4 +1,4 @@
-//! Schema migrations. New ones are appended.
+//! [`MIGRATIONS`]: the SQL of the schema, one step for each version. New steps are appended.
 
 use bespoke_storage::Migration;
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use crate::{Db, Vault, users};
 
-    /// The account that is deleted.
+    /// The id of the account that is deleted.
     const ID: i64 = 7;
 
     struct NoRandom;

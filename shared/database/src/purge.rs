@@ -1,4 +1,4 @@
-//! Deletes expired rows.
+//! [`expired`]: deletes the expired rows of all tables.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::confirmation::ConfirmationKind;
@@ -8,7 +8,7 @@ use crate::connection::Db;
 use crate::error::Result;
 use crate::mail::{mail_budgets, outbox};
 
-/// Version 0.1 counts an attempt for this time, in milliseconds.
+/// How long version 0.1 counts a failed attempt to sign in, in milliseconds.
 const OLD_ATTEMPTS_MS: i64 = 15 * 60 * 1000;
 
 /// Deletes expired confirmations, accounts that were never confirmed, mails that were given up, and expired counts.
@@ -17,24 +17,23 @@ const OLD_ATTEMPTS_MS: i64 = 15 * 60 * 1000;
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.
 pub fn expired(db: &Db<'_>, now: Timestamp) -> Result<usize> {
-    let mut gone = 0;
+    let mut deleted = 0;
     for kind in ConfirmationKind::ALL {
-        gone += db.run(
+        deleted += db.run(
             "DELETE FROM confirmations WHERE kind = ?1 AND created_at <= ?2",
             (kind.name(), now.plus_ms(-kind.life_ms()).as_millis()),
         )?;
     }
-    gone += never_confirmed(db, now)?;
-    gone += old_attempts(db, now)?;
-    gone += known_networks::purge(db, now)?;
-    gone += mail_budgets::purge(db, now)?;
-    gone += oauth_states::purge(db, now)?;
-    gone += outbox::purge(db, now)?;
-    Ok(gone)
+    deleted += never_confirmed(db, now)?;
+    deleted += old_attempts(db, now)?;
+    deleted += known_networks::purge(db, now)?;
+    deleted += mail_budgets::purge(db, now)?;
+    deleted += oauth_states::purge(db, now)?;
+    deleted += outbox::purge(db, now)?;
+    Ok(deleted)
 }
 
-/// Deletes the attempts at passwords and codes that version 0.1 has counted. Later versions count them in objects of
-/// the bucket.
+/// Deletes the failed attempts that version 0.1 has counted. Later versions count attempts in objects of the bucket.
 fn old_attempts(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     db.run(
         "DELETE FROM failed_signins WHERE failed_at <= ?1",

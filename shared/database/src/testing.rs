@@ -1,4 +1,4 @@
-//! A database in memory for unit tests.
+//! Databases in memory for unit tests: [`with_database`], [`with_account`] and [`with_other_keys`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Composes a message from a mail of the outbox.
+//! [`compose`]: composes a message from a mail of the outbox.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -53,7 +53,7 @@ fn part(content_type: ContentType, text: String) -> SinglePart {
     SinglePart::builder().header(content_type).body(readable(text))
 }
 
-/// The longest line of a message without encoding, in bytes (RFC 5322 section 2.1.1).
+/// Maximum length of a line of a message without encoding, in bytes (RFC 5322 section 2.1.1).
 const MAX_LINE_BYTES: usize = 998;
 
 /// Returns the text unencoded if all lines are short enough, so that a link can be copied out of the file. (By

@@ -1,4 +1,4 @@
-//! The embedded default: each mail becomes a file that any mail program opens.
+//! [`FolderMailer`]: the embedded default, which writes each mail to a file that any mail program opens.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ impl Mailer for FolderMailer {
     async fn deliver(&self, mail: &OutboxMail, _: Timestamp) -> Result<(), MailError> {
         let message = compose(mail, &self.settings)?.formatted();
         let path = self.folder.join(format!("{}.eml", mail.uuid));
-        tokio::fs::create_dir_all(&self.folder).await.map_err(failed)?;
+        tokio::fs::create_dir_all(&self.folder).await.map_err(folder_error)?;
         // The file is written under a temporary name first, because two processes may deliver the same mail at once.
         let folder = self.folder.clone();
         let write = move || {
@@ -46,7 +46,7 @@ impl Mailer for FolderMailer {
             .await
             .map_err(std::io::Error::other)
             .flatten()
-            .map_err(failed)?;
+            .map_err(folder_error)?;
         if let Some(announce) = self.announce {
             announce(mail);
         }
@@ -58,6 +58,6 @@ impl Mailer for FolderMailer {
     }
 }
 
-fn failed(error: std::io::Error) -> MailError {
+fn folder_error(error: std::io::Error) -> MailError {
     MailError::Failed(format!("cannot write to the folder: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Delivery by AWS SES (API version 2).
+//! [`SesMailer`]: delivers mails by AWS SES (API version 2).
 
 use std::sync::OnceLock;
 
@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT_MS: u64 = 3_000;
 const CALL_TIMEOUT_MS: u64 = 20_000;
 /// Path of the operation `SendEmail`.
 const SEND_EMAIL: &str = "/v2/email/outbound-emails";
-/// Codes of errors that mean that the service will never accept this mail.
+/// Codes of errors with which the service rejects this mail permanently.
 const PERMANENT_ERRORS: [&str; 2] = ["MessageRejected", "BadRequestException"];
 
 /// Sends mails by SES as complete messages, so that SES does not write their headers.
@@ -107,8 +107,8 @@ impl Mailer for SesMailer {
         };
         let body = serde_json::to_string(&body).map_err(|error| MailError::Refused(error.to_string()))?;
         let headers = headers([(CONTENT_TYPE, "application/json")]);
-        let sent = self.service().post(SEND_EMAIL, headers, body, now).await;
-        sent.map(drop).map_err(mail_error)
+        let response = self.service().post(SEND_EMAIL, headers, body, now).await;
+        response.map(drop).map_err(mail_error)
     }
 }
 

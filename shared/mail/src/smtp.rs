@@ -1,4 +1,4 @@
-//! Delivery to an SMTP server.
+//! [`SmtpMailer`]: delivers mails to an SMTP server.
 
 use std::time::Duration;
 
@@ -41,19 +41,19 @@ impl SmtpMailer {
 impl Mailer for SmtpMailer {
     async fn deliver(&self, mail: &OutboxMail, _: Timestamp) -> Result<(), MailError> {
         let message = compose(mail, &self.settings)?;
-        let sent = self.transport.send(message).await;
-        sent.map(drop).map_err(|error| match &error {
+        let result = self.transport.send(message).await;
+        result.map(drop).map_err(|error| match &error {
             // The server would reject the address at each attempt.
             error if error.is_client() && !mail.to.is_ascii() => {
                 MailError::Refused("the address has characters that the server does not support (SMTPUTF8)".to_owned())
             }
-            _ => of(error),
+            _ => mail_error(error),
         })
     }
 }
 
-/// Keeps only the code, because the text of the server may repeat the address.
-fn of(error: Error) -> MailError {
+/// Converts an error. Keeps only the code of the server, because its text may repeat the address.
+fn mail_error(error: Error) -> MailError {
     let code = error.status().map(|code| format!("the server responded with {code}"));
     if error.is_permanent() {
         MailError::Refused(code.unwrap_or_else(|| "for good".to_owned()))

@@ -1,4 +1,4 @@
-//! Renders the texts of mails into the layout.
+//! [`render`]: fills the texts of a mail into the layout, as HTML and plain text.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -1,4 +1,5 @@
-//! Signed calls to services of AWS of which few operations are used. Their SDKs would make every function larger and every build longer.
+//! [`Service`]: sends signed calls to services of AWS of which few operations are used. The SDKs of these services would make every
+//! function larger and every build longer.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 
-/// The largest response, in bytes.
+/// Maximum size of a response, in bytes.
 const MAX_RESPONSE_BYTES: usize = 512 * 1024;
 /// The header that carries the code of an error in the REST protocols of AWS.
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");

@@ -1,5 +1,4 @@
-//! GitHub, where issues and discussions are opened and pages of the website are proposed. Without settings, GitHub is
-//! not used.
+//! [`GitHub`]: opens issues and discussions at GitHub, and proposes pages of the website. Without settings, GitHub is not used.
 //!
 //! `api` calls the API. `discussions` and `pages` build on it; each owns the answers that it caches. `client` combines
 //! them to a [`GitHub`].

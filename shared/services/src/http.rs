@@ -1,5 +1,5 @@
-//! The client for calls to external services: bounded in time and size, retried if that is safe, and without
-//! redirects.
+//! [`Http`]: the client for calls to external services. Calls are limited in time and size, retried if that is safe ([`send`]), and
+//! follow no redirects.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,10 +17,10 @@ const CONNECT_TIMEOUT_MS: u64 = 3_000;
 /// Default timeout of a complete call, in milliseconds.
 pub const CALL_TIMEOUT_MS: u64 = 10_000;
 /// The maximum number of retries.
-const REPEATS: usize = 2;
+const MAX_RETRIES: usize = 2;
 /// The first backoff before a retry, in milliseconds.
 const FIRST_WAIT_MS: u64 = 100;
-/// The largest response that is read, in bytes.
+/// Maximum size of a response, in bytes.
 const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 /// Some services require that callers identify themselves.
 const USER_AGENT: &str = concat!("bespoke/", env!("CARGO_PKG_VERSION"));
@@ -92,15 +92,15 @@ pub struct Http {
 impl Http {
     /// Creates a client with a timeout per call, in milliseconds.
     pub fn new(timeout_ms: u64) -> Self {
-        Self::keeping(timeout_ms, usize::MAX)
+        Self::with_idle_connections(timeout_ms, usize::MAX)
     }
 
     /// Creates a client that opens a new connection for each call, for a runtime that is frozen between calls.
     pub fn without_idle_connections(timeout_ms: u64) -> Self {
-        Self::keeping(timeout_ms, 0)
+        Self::with_idle_connections(timeout_ms, 0)
     }
 
-    fn keeping(timeout_ms: u64, idle_connections: usize) -> Self {
+    fn with_idle_connections(timeout_ms: u64, idle_connections: usize) -> Self {
         Self {
             timeout_ms,
             idle_connections,
@@ -152,29 +152,29 @@ pub(crate) fn builder(timeout_ms: u64) -> ClientBuilder {
 /// [`CallError::NoResponse`]. A response with an error status is not an error here.
 pub async fn send(request: RequestBuilder) -> Result<CallResponse, CallError> {
     let (client, request) = split(request)?;
-    let repeatable = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(request.method());
-    let Some(first) = request.try_clone().filter(|_| repeatable) else {
-        return once(&client, request).await;
+    let is_idempotent = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(request.method());
+    let Some(first) = request.try_clone().filter(|_| is_idempotent) else {
+        return send_with_span(&client, request).await;
     };
     let attempt = async || {
         let request = first.try_clone().expect("it could be cloned before");
-        match once(&client, request).await {
-            Ok(answer) if answer.status.is_server_error() => Err(Failure::Status(answer)),
+        match send_with_span(&client, request).await {
+            Ok(answer) if answer.status.is_server_error() => Err(RetryableFailure::Status(answer)),
             Ok(answer) => Ok(answer),
-            Err(error) => Err(Failure::Call(error)),
+            Err(error) => Err(RetryableFailure::Call(error)),
         }
     };
-    match attempt.retry(waits()).await {
-        Ok(answer) | Err(Failure::Status(answer)) => Ok(answer),
-        Err(Failure::Call(error)) => Err(error),
+    match attempt.retry(backoff()).await {
+        Ok(answer) | Err(RetryableFailure::Status(answer)) => Ok(answer),
+        Err(RetryableFailure::Call(error)) => Err(error),
     }
 }
 
 /// Returns the backoff between retries.
-pub(crate) fn waits() -> ExponentialBuilder {
+pub(crate) fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(FIRST_WAIT_MS))
-        .with_max_times(REPEATS)
+        .with_max_times(MAX_RETRIES)
         .with_jitter()
 }
 
@@ -184,7 +184,7 @@ pub(crate) fn waits() -> ExponentialBuilder {
 /// As [`send`].
 pub async fn send_once(request: RequestBuilder) -> Result<CallResponse, CallError> {
     let (client, request) = split(request)?;
-    once(&client, request).await
+    send_with_span(&client, request).await
 }
 
 fn split(request: RequestBuilder) -> Result<(Client, reqwest::Request), CallError> {
@@ -196,12 +196,12 @@ fn split(request: RequestBuilder) -> Result<(Client, reqwest::Request), CallErro
 }
 
 /// A failure that a retry may solve.
-enum Failure {
+enum RetryableFailure {
     Status(CallResponse),
     Call(CallError),
 }
 
-async fn once(client: &Client, request: reqwest::Request) -> Result<CallResponse, CallError> {
+async fn send_with_span(client: &Client, request: reqwest::Request) -> Result<CallResponse, CallError> {
     let url = request.url();
     let span = trace::outgoing_call(request.method(), url.host_str(), url.port_or_known_default());
     let answer = exchange(client, request).instrument(span.clone()).await;
@@ -233,7 +233,7 @@ pub(crate) async fn read(mut response: reqwest::Response, limit: usize) -> Resul
     Ok(Some(body.freeze()))
 }
 
-/// The error's own text is not used, because it repeats the URL.
+/// Converts an error. Its own text is not used, because it repeats the URL.
 pub(crate) fn no_response(error: reqwest::Error) -> CallError {
     CallError::NoResponse(if error.is_timeout() {
         "it took too long"

@@ -1,4 +1,4 @@
-//! Images: validated, re-encoded without metadata, and stored by id.
+//! Images: they are validated, re-encoded without metadata ([`prepare`]), and stored by id at an [`ImagePlace`].
 
 mod bucket;
 mod cloudflare;

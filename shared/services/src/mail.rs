@@ -1,5 +1,5 @@
-//! The interface for mail, and its settings. The implementations have large dependencies, so they are in a separate
-//! crate (`bespoke-mail`), which only the processes that deliver mails use.
+//! [`Mailer`]: the interface for mail, and its settings. The implementations have large dependencies, so they are in a separate crate
+//! (`bespoke-mail`), which only the processes that deliver mails use.
 
 use std::path::PathBuf;
 

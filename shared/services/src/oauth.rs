@@ -1,4 +1,4 @@
-//! Sign-in with an account at GitHub or Google, by OAuth with PKCE.
+//! Sign-in at GitHub or Google by OAuth with PKCE: [`authorize_url`] leads to the provider, and [`identify`] returns the user's identity.
 
 mod github;
 mod google;
@@ -142,8 +142,8 @@ async fn exchange(
         "redirect_uri": redirect_uri(provider, settings),
     }));
     let answer = send(request.header("accept", "application/json")).await?;
-    let refused = answer.status == StatusCode::BAD_REQUEST;
-    let exchanged: Exchanged = if refused {
+    let is_bad_request = answer.status == StatusCode::BAD_REQUEST;
+    let exchanged: Exchanged = if is_bad_request {
         answer.json()?
     } else {
         answer.success()?.json()?
@@ -152,13 +152,13 @@ async fn exchange(
     match (exchanged.error.as_ref().and_then(Value::as_str), exchanged.access_token) {
         (None, Some(token)) => Ok(token),
         (Some("bad_verification_code" | "invalid_grant"), _) => Err(OauthError::Code),
-        _ if refused => Err(CallError::Refused(StatusCode::BAD_REQUEST).into()),
+        _ if is_bad_request => Err(CallError::Refused(StatusCode::BAD_REQUEST).into()),
         _ => Err(CallError::InvalidResponse.into()),
     }
 }
 
 /// Queries the API with the token of the user.
-async fn ask<T: serde::de::DeserializeOwned>(http: &Http, url: String, token: &Token) -> Result<T, CallError> {
+async fn query<T: serde::de::DeserializeOwned>(http: &Http, url: String, token: &Token) -> Result<T, CallError> {
     let request = http.request(Method::GET, url).bearer_auth(token.expose());
     let request = request.header("accept", "application/json");
     send(request).await?.success()?.json()

@@ -1,4 +1,4 @@
-//! Secrets in AWS Secrets Manager.
+//! [`read`]: reads the versions of a [`Secret`] in AWS Secrets Manager.
 
 use backon::Retryable as _;
 use bespoke_core::Timestamp;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::aws::{AwsError, Service, ServiceSettings, headers};
-use crate::http::waits;
+use crate::http::backoff;
 
 /// Timeout for connecting, TLS included, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
@@ -71,7 +71,7 @@ impl From<AwsError> for SecretReadError {
 
 impl SecretReadError {
     /// Returns whether a retry may succeed.
-    fn is_passing(&self) -> bool {
+    fn is_temporary(&self) -> bool {
         match self {
             Self::NoResponse(_) => true,
             Self::Refused { status, code } => status.is_server_error() || code == "ThrottlingException",
@@ -101,7 +101,7 @@ pub async fn read(aws: &Aws, id: &str, now: Timestamp) -> Result<Secret, SecretR
         version(&service, id, PREVIOUS, now),
     );
     let current = current?.ok_or(SecretReadError::NoText)?;
-    // A pending version often keeps its label after it came into use.
+    // A pending version often keeps its label after it has become the current one.
     let other = pending?.filter(|pending| *pending != current).or(previous?);
     Ok(Secret { current, other })
 }
@@ -122,7 +122,7 @@ async fn version(service: &Service, id: &str, label: &str, now: Timestamp) -> Re
         ]);
         Ok(service.post("/", headers, body.clone(), now).await?)
     };
-    let response = call.retry(waits()).when(SecretReadError::is_passing).await;
+    let response = call.retry(backoff()).when(SecretReadError::is_temporary).await;
     let bytes = match response {
         Err(SecretReadError::Refused { code, .. }) if label != CURRENT && code == "ResourceNotFoundException" => {
             return Ok(None);

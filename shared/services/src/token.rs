@@ -1,4 +1,4 @@
-//! Credentials for external services.
+//! [`Token`]: a credential for an external service, which is never logged.
 
 use std::fmt;
 

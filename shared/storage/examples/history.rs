@@ -11,7 +11,7 @@ use bespoke_storage::{CommitId, Engine, MemoryStore, Migration, ObjectStore, Opt
 
 /// Number of rows in the database at the start.
 const ROWS: u64 = 30_000;
-/// Size of a row. Its content is encrypted, so it does not compress. Bytes.
+/// Size of a row, in bytes. Its content is encrypted, so it does not compress.
 const ROW_BYTES: usize = 600;
 /// Number of measured commits.
 const COMMITS: u64 = 3_000;

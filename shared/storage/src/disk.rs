@@ -1,4 +1,4 @@
-//! Advice for errors of the local disk.
+//! [`advice`]: advice for errors of the local disk.
 
 use std::io::ErrorKind;
 

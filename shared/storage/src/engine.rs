@@ -1,4 +1,4 @@
-//! The public API of the engine: open, read, write, maintain.
+//! [`Engine`]: the public API: open, read, write, maintain.
 //!
 //! [`Engine::open`] gets or creates `head`, lets `parts` create all parts, and applies missing migrations. The methods
 //! only delegate: reads to `sync::reads`, writes to `commit::queue`, background jobs and restores to `maintenance`.
@@ -77,7 +77,7 @@ impl Environment {
 impl Engine {
     /// Opens the database in `store`. Creates it if the store is empty, fetches it, and applies missing migrations.
     ///
-    /// It needs a tokio runtime with its timer enabled, and uses that runtime for background tasks. If the store does
+    /// This needs a tokio runtime with its timer enabled, and uses that runtime for background tasks. If the store does
     /// not respond, it retries for [`START_PATIENCE_MS`](crate::limits::START_PATIENCE_MS).
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Engine {
     pub async fn open(store: Arc<dyn ObjectStore>, options: Options) -> Result<Self, Error> {
         if !options.migrations.is_sorted_by(|one, next| one.version < next.version) {
             return Err(Error::Refused(
-                "migrations stand in the order of their versions".to_owned(),
+                "migrations must be in the order of their versions".to_owned(),
             ));
         }
         let environment = Environment::sqlite(&options, Tasks::Tokio, Tuning::default())?;
@@ -206,7 +206,7 @@ impl Engine {
         self.read_at(freshness, |connection, _| f(connection)).await
     }
 
-    /// Reads like [`Engine::read`] with an `f` that gets the version which it reads.
+    /// Reads like [`Engine::read`]. `f` also gets the version of the database that it reads.
     ///
     /// # Errors
     /// As [`Engine::read`].
@@ -269,7 +269,7 @@ impl Engine {
         self.queue.write(id, None, Vec::new(), f).await
     }
 
-    /// Revalidates `head` and brings the local copy to it.
+    /// Revalidates `head`, and brings the local copy to the current `head`.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store does not respond.

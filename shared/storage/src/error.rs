@@ -1,4 +1,4 @@
-//! The errors of the engine, in as few kinds as a caller can act on.
+//! [`Error`]: the errors of the engine, in as few kinds as a caller can act on.
 
 use std::io::ErrorKind;
 
@@ -15,7 +15,7 @@ pub enum Error {
     /// Repeating it with the same commit id is safe.
     #[error("storage is unavailable: {detail}")]
     Unavailable {
-        /// Time after which to try again. Milliseconds.
+        /// Time after which to try again, in milliseconds.
         retry_after_ms: u64,
         /// The reason, for the log.
         detail: String,
@@ -23,7 +23,7 @@ pub enum Error {
     /// A read was stopped after [`crate::Options::read_timeout_ms`]. HTTP 503.
     #[error("a read was stopped after {limit_ms} ms")]
     ReadTimeout {
-        /// The limit. Milliseconds.
+        /// The limit, in milliseconds.
         limit_ms: u64,
     },
     /// The store or the engine rejects the request permanently. The text names the remedy.
@@ -43,9 +43,9 @@ pub enum Error {
     TooLarge {
         /// Name of the value.
         name: &'static str,
-        /// Its length. Bytes.
+        /// Its length, in bytes.
         bytes: usize,
-        /// The limit. Bytes.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// The closure of a write ended its transaction, for example by `ON CONFLICT ROLLBACK`, and returned no error.

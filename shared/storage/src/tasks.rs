@@ -1,4 +1,4 @@
-//! Runs background tasks and blocking work: on tokio, or on one thread under the scheduler of a simulation.
+//! [`Tasks`]: runs background tasks and blocking work on tokio, or on one thread under the scheduler of a simulation.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub(crate) trait Spawn: Send + Sync + 'static {
     fn spawn(&self, task: Task);
 }
 
-/// Where the tasks of an engine run.
+/// The place where the tasks of an engine run.
 #[derive(Clone, Default)]
 pub(crate) enum Tasks {
     /// On the runtime in which the engine was opened. Blocking work runs on threads for it.

@@ -1,4 +1,4 @@
-//! W3C Trace Context of the current request, and spans for outgoing calls.
+//! [`TraceContext`]: the W3C Trace Context of the current request. Also creates the spans of outgoing calls.
 //!
 //! A request carries its [`TraceContext`] in a task-local value, so that the log and outgoing calls find it. Spans are
 //! those of `tracing` with the target [`TARGET`]. Unless a process exports spans, no subscriber enables that target,
@@ -102,7 +102,7 @@ impl Position {
     }
 }
 
-/// Returns the context of a recorded span.
+/// A function that returns the context of a span; `None` if the span is not recorded.
 pub type SpanContext = fn(&Span) -> Option<TraceContext>;
 
 static SPAN_CONTEXT: OnceLock<SpanContext> = OnceLock::new();

@@ -1,4 +1,4 @@
-//! Versions of the database.
+//! [`Version`] of the database, [`DatedVersion`] with the time of its commit, and [`VersionRange`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use std::str::FromStr;
 /// because a restore began the later epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version {
-    /// Raised by every restore.
+    /// Every restore raises it by one.
     pub epoch: u64,
-    /// Raised by every commit.
+    /// Every commit raises it by one.
     pub seq: u64,
 }
 

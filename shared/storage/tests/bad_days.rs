@@ -1,5 +1,5 @@
-//! Failures of the environment: each is an error that names the remedy, never a wrong result, and causes no permanent
-//! damage.
+//! Tests of failures of the environment, such as a full disk or a wrong clock: each is an error that names the
+//! remedy, never a wrong result, and causes no permanent damage.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
@@ -94,7 +94,7 @@ async fn rejected_request_names_the_remedy() {
 
 #[tokio::test]
 async fn inconclusive_response_differs_from_busy() {
-    for (answer, busy) in [
+    for (answer, is_busy) in [
         (error_response("503 Slow Down", "", "SlowDown"), true),
         (error_response("409 Conflict", "", "ConditionalRequestConflict"), true),
         (error_response("500 Internal Server Error", "", "InternalError"), false),
@@ -105,12 +105,12 @@ async fn inconclusive_response_differs_from_busy() {
         let store = S3Store::open(settings(&server_with_response(&answer))).unwrap();
         if !answer.contains("200 OK") {
             let put = store.put("head", "x".into(), PutCondition::CreateOnly).await;
-            let as_wanted = match &put {
-                Err(StoreError::Busy(_)) => busy,
-                Err(StoreError::Unknown(_)) => !busy,
+            let is_expected = match &put {
+                Err(StoreError::Busy(_)) => is_busy,
+                Err(StoreError::Unknown(_)) => !is_busy,
                 _ => false,
             };
-            assert!(as_wanted, "{answer}: {put:?}");
+            assert!(is_expected, "{answer}: {put:?}");
         }
         let get = store.get("head", None).await;
         assert!(

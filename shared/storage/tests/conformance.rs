@@ -1,4 +1,4 @@
-//! The rules that every store must follow. If a store violates one, the other tests prove nothing.
+//! Tests of the rules that every object store must follow. If a store violates one, the other tests prove nothing.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 #![expect(
@@ -110,7 +110,7 @@ async fn conditional_put_checks_its_condition() {
 async fn range_ends_with_the_object() {
     on_all(|store| async move {
         store.put("a", body("0123456789"), PutCondition::None).await.unwrap();
-        for (offset, length, wanted) in [
+        for (offset, length, expected) in [
             (0, 4, "0123"),
             (8, 4, "89"),
             (10, 4, ""),
@@ -120,7 +120,7 @@ async fn range_ends_with_the_object() {
             let Ok(Fetched::Found(part)) = store.get_range("a", offset, length).await else {
                 panic!("the object exists")
             };
-            assert_eq!(part.body, body(wanted), "{offset} {length}");
+            assert_eq!(part.body, body(expected), "{offset} {length}");
         }
         assert!(matches!(store.get_range("none", 0, 1).await, Ok(Fetched::Missing)));
     })

@@ -1,4 +1,5 @@
-//! Eight processes write at once while some are killed: each acknowledged write is in the database once.
+//! Test with eight processes that write at once while some are killed: each acknowledged write is in the database
+//! once.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 #![expect(
@@ -18,7 +19,7 @@ use crate::support::{COUNTERS, add};
 use bespoke_storage::{DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, S3Store};
 
 const PROCESSES: usize = 8;
-/// Acknowledgements between two kills.
+/// The number of acknowledgements between two kills.
 const KILL_EVERY: usize = 12;
 const KILLS: usize = 6;
 
@@ -48,8 +49,8 @@ async fn writing_process() {
     }
 }
 
-/// Starts a process. Sends the lines of its output with its number to `heard`.
-fn start(number: usize, place: &str, copies: &Path, heard: &Sender<(usize, String)>) -> Child {
+/// Starts a process. Sends its number and each row that it acknowledges to `acknowledgements`.
+fn start(number: usize, place: &str, copies: &Path, acknowledgements: &Sender<(usize, String)>) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crowd::writing_process", "--ignored", "--nocapture"])
         .env("STORE_PLACE", place)
@@ -57,11 +58,14 @@ fn start(number: usize, place: &str, copies: &Path, heard: &Sender<(usize, Strin
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let (lines, heard) = (BufReader::new(child.stdout.take().unwrap()).lines(), heard.clone());
+    let (lines, acknowledgements) = (
+        BufReader::new(child.stdout.take().unwrap()).lines(),
+        acknowledgements.clone(),
+    );
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             if let Some(row) = line.strip_prefix("acknowledged ") {
-                heard.send((number, row.to_owned())).unwrap();
+                acknowledgements.send((number, row.to_owned())).unwrap();
             }
         }
     });
@@ -70,7 +74,7 @@ fn start(number: usize, place: &str, copies: &Path, heard: &Sender<(usize, Strin
 
 /// Starts the processes, kills some, and returns the acknowledged rows.
 fn acknowledged(place: &str, copies: &Path) -> Vec<String> {
-    let (sender, heard): (_, Receiver<(usize, String)>) = channel();
+    let (sender, acknowledgements): (_, Receiver<(usize, String)>) = channel();
     let mut crowd: Vec<_> = (0..PROCESSES)
         .map(|number| start(number, place, copies, &sender))
         .collect();
@@ -79,7 +83,7 @@ fn acknowledged(place: &str, copies: &Path) -> Vec<String> {
         // Kills the process that has just acknowledged a write, during its next one.
         let mut last = 0;
         for _ in 0..KILL_EVERY {
-            let (number, row) = heard.recv().unwrap();
+            let (number, row) = acknowledgements.recv().unwrap();
             rows.push(row);
             last = number;
         }
@@ -92,7 +96,7 @@ fn acknowledged(place: &str, copies: &Path) -> Vec<String> {
         child.wait().unwrap();
     }
     drop(sender);
-    rows.extend(heard.iter().map(|(_, row)| row));
+    rows.extend(acknowledgements.iter().map(|(_, row)| row));
     rows
 }
 

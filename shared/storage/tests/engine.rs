@@ -1,4 +1,4 @@
-//! The public API of the engine on one store.
+//! Tests of the public API of the engine on one store.
 
 use std::sync::Arc;
 
@@ -183,13 +183,14 @@ async fn long_values_and_ids_are_refused() {
 async fn panic_continues_in_its_caller_only() {
     let local = LocalFolder::new();
     let engine = open(&memory(), &local).await;
-    let bold = engine.clone();
+    let writer = engine.clone();
     let panicked = tokio::spawn(async move {
-        bold.write::<(), Error>(id("panic"), |c| {
-            c.execute("INSERT INTO counter VALUES ('a', 1)", [])?;
-            panic!("on purpose")
-        })
-        .await
+        writer
+            .write::<(), Error>(id("panic"), |c| {
+                c.execute("INSERT INTO counter VALUES ('a', 1)", [])?;
+                panic!("on purpose")
+            })
+            .await
     });
     assert!(panicked.await.unwrap_err().is_panic());
     assert_eq!(total(&engine).await, 0);
@@ -329,11 +330,11 @@ async fn migrations_run_once_and_old_code_is_unsupported() {
     ];
     for store in stores().await {
         let local = LocalFolder::new();
-        let with = |migrations| Options {
+        let options_with = |migrations| Options {
             migrations,
             ..local.options()
         };
-        let old = Engine::open(Arc::clone(&store), with(OLD)).await.unwrap();
+        let old = Engine::open(Arc::clone(&store), options_with(OLD)).await.unwrap();
         let insert = |engine: &Engine, name: &str| {
             let (engine, name) = (engine.clone(), id(name));
             async move {
@@ -352,16 +353,16 @@ async fn migrations_run_once_and_old_code_is_unsupported() {
             }
         };
         insert(&old, "1").await.unwrap();
-        let newer = Engine::open(Arc::clone(&store), with(NO_WRITE)).await.unwrap();
+        let newer = Engine::open(Arc::clone(&store), options_with(NO_WRITE)).await.unwrap();
         assert_eq!(newer.version().seq, old.version().seq + 1);
         assert_eq!(rows(&old).await.unwrap(), 1);
         assert!(matches!(insert(&old, "2").await, Err(Error::Unsupported(_))));
         insert(&newer, "3").await.unwrap();
-        drop(Engine::open(Arc::clone(&store), with(NO_READ)).await.unwrap());
+        drop(Engine::open(Arc::clone(&store), options_with(NO_READ)).await.unwrap());
         assert!(matches!(rows(&old).await, Err(Error::Unsupported(_))));
         assert!(matches!(rows(&newer).await, Err(Error::Unsupported(_))));
         assert!(matches!(
-            Engine::open(Arc::clone(&store), with(OLD)).await,
+            Engine::open(Arc::clone(&store), options_with(OLD)).await,
             Err(Error::Unsupported(_))
         ));
     }
@@ -453,28 +454,28 @@ async fn invalid_sql_is_an_error_of_the_caller() {
     let local = LocalFolder::new();
     let engine = open(&memory(), &local).await;
     let read = engine
-        .read::<(), rusqlite_or::Mine>(Freshness::Local, |c| Ok(c.execute_batch("nonsense")?))
+        .read::<(), caller_error::CallerError>(Freshness::Local, |c| Ok(c.execute_batch("nonsense")?))
         .await;
-    assert!(matches!(read, Err(rusqlite_or::Mine::Sqlite(_))));
+    assert!(matches!(read, Err(caller_error::CallerError::Sqlite(_))));
 }
 
 /// The error type of a caller.
-mod rusqlite_or {
+mod caller_error {
     use super::{Error, rusqlite};
 
-    pub(crate) enum Mine {
+    pub(crate) enum CallerError {
         Sqlite(#[expect(dead_code, reason = "only its kind is looked at")] rusqlite::Error),
         #[expect(dead_code, reason = "the bound asks for it")]
         Engine(Error),
     }
 
-    impl From<rusqlite::Error> for Mine {
+    impl From<rusqlite::Error> for CallerError {
         fn from(error: rusqlite::Error) -> Self {
             Self::Sqlite(error)
         }
     }
 
-    impl From<Error> for Mine {
+    impl From<Error> for CallerError {
         fn from(error: Error) -> Self {
             Self::Engine(error)
         }

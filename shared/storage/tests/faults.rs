@@ -1,4 +1,4 @@
-//! Single injected faults.
+//! Tests of the engine with single injected faults of the store.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
@@ -161,7 +161,8 @@ async fn waiting_writes_share_one_commit_in_spite_of_a_failed_one() {
     while puts.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // It has failed already, but gets its error only when the store has accepted the state that it read.
+    // The failing write has run already. Its caller gets the error only when the store has accepted the state that the
+    // write has read.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -398,7 +399,7 @@ async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
     const HOUR_MS: u64 = 60 * 60 * 1_000;
     let local = LocalFolder::new();
     let (engine, clock, _) = on_virtual_time(&local).await;
-    let known = |engine: &Engine| {
+    let count_old_ids = |engine: &Engine| {
         let engine = engine.clone();
         async move {
             let sql = "SELECT count(*) FROM _commits WHERE id LIKE 'old %'";
@@ -414,7 +415,7 @@ async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
     }
     clock.advance(23 * HOUR_MS);
     add(&engine, "a", 1).await.unwrap();
-    assert_eq!(known(&engine).await, 10);
+    assert_eq!(count_old_ids(&engine).await, 10);
     let again = engine
         .write::<i64, Error>(id("old 3"), |c| Ok(add_in_transaction(c, "a", 1)?))
         .await
@@ -424,7 +425,7 @@ async fn commit_ids_are_kept_for_a_day_by_the_stores_clock() {
     for _ in 0..3 {
         add(&engine, "a", 1).await.unwrap();
     }
-    assert_eq!(known(&engine).await, 0, "each commit purges a few");
+    assert_eq!(count_old_ids(&engine).await, 0, "each commit purges a few");
 }
 
 #[tokio::test]

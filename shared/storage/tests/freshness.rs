@@ -1,4 +1,4 @@
-//! The freshness of reads, and the number of revalidations.
+//! Tests of the freshness of reads, and of the number of revalidations.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
@@ -14,14 +14,14 @@ use tokio::sync::Semaphore;
 /// A store that counts the GETs of `head` and blocks each until it gets a permit.
 struct Watched {
     store: Arc<dyn ObjectStore>,
-    asked: Arc<AtomicUsize>,
+    gets: Arc<AtomicUsize>,
     permits: Arc<Semaphore>,
 }
 
 impl Watched {
     fn new(inner: &MemoryStore) -> Self {
-        let (asked, permits) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(1_000_000)));
-        let (counted, gate) = (Arc::clone(&asked), Arc::clone(&permits));
+        let (gets, permits) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(1_000_000)));
+        let (counted, gate) = (Arc::clone(&gets), Arc::clone(&permits));
         let before_get: crate::support::Hook = Box::new(move |key, _| {
             let (counted, gate) = (Arc::clone(&counted), Arc::clone(&gate));
             Box::pin(async move {
@@ -35,11 +35,12 @@ impl Watched {
             before_get,
             ..Hooked::new(Arc::new(inner.clone()))
         });
-        Self { store, asked, permits }
+        Self { store, gets, permits }
     }
 
-    fn gets(&self) -> usize {
-        self.asked.swap(0, Ordering::SeqCst)
+    /// Returns the number of GETs since the last call.
+    fn take_gets(&self) -> usize {
+        self.gets.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -69,14 +70,14 @@ async fn bounded_read_revalidates_after_its_age() {
     };
     a_in(&reader, Freshness::Strict).await;
     let committed = add(&writer, "a", 1).await.unwrap();
-    watched.gets();
+    watched.take_gets();
     assert_eq!(a_in(&reader, within).await.0, 0);
-    assert_eq!(watched.gets(), 0);
+    assert_eq!(watched.take_gets(), 0);
     clock.advance(1_000);
     assert_eq!(a_in(&reader, within).await, (1, committed.version));
-    assert_eq!(watched.gets(), 1);
+    assert_eq!(watched.take_gets(), 1);
     a_in(&reader, within).await;
-    assert_eq!(watched.gets(), 0);
+    assert_eq!(watched.take_gets(), 0);
 }
 
 #[tokio::test]
@@ -93,9 +94,9 @@ async fn client_with_a_version_reads_at_least_that() {
         at_least: Some(version),
     };
     assert_eq!(a_in(&reader, echo(seen)).await, (1, seen));
-    watched.gets();
+    watched.take_gets();
     assert_eq!(a_in(&reader, echo(seen)).await, (1, seen));
-    assert_eq!(watched.gets(), 0);
+    assert_eq!(watched.take_gets(), 0);
     // A read does not wait for a version that may never exist.
     for never in [
         Version {
@@ -108,7 +109,7 @@ async fn client_with_a_version_reads_at_least_that() {
         },
     ] {
         assert_eq!(a_in(&reader, echo(never)).await, (1, seen));
-        assert_eq!(watched.gets(), 1);
+        assert_eq!(watched.take_gets(), 1);
     }
 }
 
@@ -120,20 +121,20 @@ async fn concurrent_reads_share_a_later_revalidation() {
     let honest: Arc<dyn ObjectStore> = Arc::new(bucket);
     let writer = open(&honest, &local).await;
     watched.permits.forget_permits(usize::MAX);
-    watched.gets();
-    let under_way = join_all((0..8).map(|_| a_in(&reader, Freshness::Strict)));
-    let (has_come, come) = tokio::sync::oneshot::channel();
+    watched.take_gets();
+    let first_reads = join_all((0..8).map(|_| a_in(&reader, Freshness::Strict)));
+    let (written_sender, written) = tokio::sync::oneshot::channel();
     let (early, late, ()) = tokio::join!(
-        under_way,
+        first_reads,
         async {
             // The first eight GETs are in flight. Later reads must see this write.
             add(&writer, "a", 1).await.unwrap();
-            has_come.send(()).unwrap();
+            written_sender.send(()).unwrap();
             join_all((0..100).map(|_| a_in(&reader, Freshness::Strict))).await
         },
         async {
-            come.await.unwrap();
-            assert_eq!(watched.asked.load(Ordering::SeqCst), 8);
+            written.await.unwrap();
+            assert_eq!(watched.gets.load(Ordering::SeqCst), 8);
             // All hundred reads have begun.
             for _ in 0..10 {
                 tokio::task::yield_now().await;
@@ -143,7 +144,7 @@ async fn concurrent_reads_share_a_later_revalidation() {
     );
     assert_eq!(early.len(), 8);
     assert!(late.iter().all(|(value, _)| *value == 1), "{late:?}");
-    assert_eq!(watched.gets(), 9);
+    assert_eq!(watched.take_gets(), 9);
 }
 
 #[tokio::test]
@@ -152,19 +153,19 @@ async fn writer_trusts_a_recent_revalidation() {
     let watched = Watched::new(&bucket);
     let engine = open_at(&watched.store, &local, &clock).await;
     a_in(&engine, Freshness::Strict).await;
-    watched.gets();
+    watched.take_gets();
     for _ in 0..HEAD_TRUSTED_COMMITS {
         add(&engine, "a", 1).await.unwrap();
     }
-    let in_a_run = watched.gets();
+    let in_a_run = watched.take_gets();
     for _ in 0..10 * HEAD_TRUSTED_COMMITS {
         add(&engine, "a", 1).await.unwrap();
     }
     assert!(in_a_run <= 1, "the first commits after a read need no revalidation");
-    assert_eq!(watched.gets(), 10, "one revalidation for each window");
+    assert_eq!(watched.take_gets(), 10, "one revalidation for each window");
     clock.advance(HEAD_TRUSTED_MS);
     add(&engine, "a", 1).await.unwrap();
-    assert_eq!(watched.gets(), 1, "an old revalidation is not trusted");
+    assert_eq!(watched.take_gets(), 1, "an old revalidation is not trusted");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Compaction, garbage collection and restore, on a real database.
+//! Tests of compaction, garbage collection and restore, on a real database.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
+/// A bucket whose clock the test sets.
 struct World {
     local: LocalFolder,
     clock: Arc<VirtualClock>,
@@ -107,14 +108,14 @@ async fn compaction_runs_if_segments_are_large_for_the_database() {
 /// A store that notifies the test of the PUT of the first chunk, and blocks it until the test notifies the store.
 fn holding_a_chunk(inner: Arc<dyn ObjectStore>) -> (Arc<dyn ObjectStore>, Arc<Notify>, Arc<Notify>) {
     let (held, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (says_held, waits, first) = (Arc::clone(&held), Arc::clone(&go_on), AtomicBool::new(true));
+    let (notify_held, may_go_on, first) = (Arc::clone(&held), Arc::clone(&go_on), AtomicBool::new(true));
     let before_put = Box::new(move |key: String, _| {
-        let (says_held, waits) = (Arc::clone(&says_held), Arc::clone(&waits));
+        let (notify_held, may_go_on) = (Arc::clone(&notify_held), Arc::clone(&may_go_on));
         let holds = key.starts_with("chunk/") && first.swap(false, Ordering::SeqCst);
         Box::pin(async move {
             if holds {
-                says_held.notify_one();
-                waits.notified().await;
+                notify_held.notify_one();
+                may_go_on.notified().await;
             }
         }) as Pin<Box<dyn Future<Output = ()> + Send>>
     });
@@ -152,10 +153,10 @@ async fn writes_continue_during_a_compaction() {
         head["base"]["seq"].as_u64().unwrap() > began.seq,
         "the second began later"
     );
-    for (version, wanted) in [(began, 0), (ended, 2)] {
+    for (version, expected) in [(began, 0), (ended, 2)] {
         engine.restore(RestorePoint::At(version)).await.unwrap();
         for engine in [&engine, &open(&store, &LocalFolder::new()).await] {
-            assert_eq!(counted(engine).await, wanted, "{version}");
+            assert_eq!(counted(engine).await, expected, "{version}");
         }
     }
 }
@@ -377,7 +378,7 @@ async fn full_sync_reuses_the_chunks_of_the_local_copy() {
 /// A bucket of S3 whose clock can be advanced. The ages of its objects increase accordingly.
 struct LaterS3 {
     inner: S3Store,
-    /// Milliseconds.
+    /// How far the clock is ahead of the real one, in milliseconds.
     ahead: AtomicU64,
 }
 

@@ -1,4 +1,4 @@
-//! The objects in the store: segments, bases, damage.
+//! Tests of the objects in the store: segments, bases, and damaged objects.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
@@ -49,8 +49,8 @@ async fn sql(engine: &Engine, sql: &'static str) {
         .unwrap();
 }
 
-/// A new engine has the same file byte for byte, and its integrity check succeeds.
-async fn same_from_scratch(store: &Arc<dyn ObjectStore>, writer: &LocalFolder) {
+/// Asserts that a new engine has the same file byte for byte, and its integrity check succeeds.
+async fn assert_same_from_scratch(store: &Arc<dyn ObjectStore>, writer: &LocalFolder) {
     let cold = LocalFolder::new();
     let engine = open_blobs(store, &cold).await;
     assert!(database_of(&cold) == database_of(writer), "the files differ");
@@ -82,14 +82,14 @@ async fn deltas_stay_in_head_until_the_tail_is_full() {
         let head = head_of(&*store).await;
         assert_eq!(length(&head["segments"]), 3);
         assert_eq!(store.list("segment/").await.unwrap().len(), 3);
-        same_from_scratch(&store, &local).await;
+        assert_same_from_scratch(&store, &local).await;
         // A delta that is too large for `head` becomes a segment, after a segment of the tail.
         insert(&engine, 100_000, 99).await;
         let head = head_of(&*store).await;
         assert_eq!((length(&head["segments"]), length(&head["tail"])), (5, 0));
         insert(&engine, 100_000, 100).await;
         sql(&engine, "DELETE FROM blob WHERE id % 3 = 0; PRAGMA user_version = 3").await;
-        same_from_scratch(&store, &local).await;
+        assert_same_from_scratch(&store, &local).await;
         follower.ping().await.unwrap();
         assert!(database_of(&follower_place) == database_of(&local));
         assert!(head["base"]["table"].is_null());
@@ -109,17 +109,17 @@ async fn huge_delta_becomes_a_new_base() {
         assert_eq!(first_base["seq"], head["seq"]);
         assert_eq!(store.list("chunk/").await.unwrap().len(), 4);
         assert!(body_of(&*store, first_base["table"].as_str().unwrap()).await.len() == 16 + 4 * 28 + 8);
-        same_from_scratch(&store, &local).await;
+        assert_same_from_scratch(&store, &local).await;
         // Less than a quarter of the database becomes a segment on the base.
         insert(&engine, 700_000, 2).await;
         let head = head_of(&*store).await;
         assert_eq!((length(&head["segments"]), &head["base"]), (1, &first_base));
-        same_from_scratch(&store, &local).await;
+        assert_same_from_scratch(&store, &local).await;
         follower.ping().await.unwrap();
         assert!(database_of(&follower_place) == database_of(&local));
         insert(&engine, 2_500_000, 3).await;
         assert_ne!(head_of(&*store).await["base"]["id"], first_base["id"]);
-        same_from_scratch(&store, &local).await;
+        assert_same_from_scratch(&store, &local).await;
         // A copy that is older than the base needs a full sync.
         follower.ping().await.unwrap();
         assert!(database_of(&follower_place) == database_of(&local));
@@ -141,7 +141,7 @@ async fn commit_after_the_last_allowed_segment_writes_a_base() {
     let head = head_of(&*store).await;
     assert_eq!(length(&head["segments"]), 0);
     assert_eq!(head["base"]["seq"], head["seq"]);
-    same_from_scratch(&store, &local).await;
+    assert_same_from_scratch(&store, &local).await;
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn shrinking_and_growing_files_are_identical_in_all_processes() {
         follower.ping().await.unwrap();
         assert!(database_of(&follower_place) == database_of(&local), "{n}");
     }
-    same_from_scratch(&store, &local).await;
+    assert_same_from_scratch(&store, &local).await;
 }
 
 /// A store with a base, segments and a tail.
@@ -320,9 +320,9 @@ async fn new_epoch_replaces_the_copy() {
     edit_head(&memory, |head| head["epoch"] = 2.into()).await;
     let version = engine.ping().await.unwrap();
     assert_eq!((version.epoch, version.seq), (2, newest.seq - 2));
-    same_from_scratch(&store, &local).await;
+    assert_same_from_scratch(&store, &local).await;
     insert(&engine, 500, 11).await;
-    same_from_scratch(&store, &local).await;
+    assert_same_from_scratch(&store, &local).await;
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn all_page_sizes_of_sqlite_work() {
         insert(&engine, 1_300_000, 2).await;
         insert(&engine, 2_000, 3).await;
         assert_eq!(head_of(&*store).await["page_size"], page_size);
-        same_from_scratch(&store, &local).await;
+        assert_same_from_scratch(&store, &local).await;
     }
     let options = Options {
         page_size: 1_000,
@@ -396,8 +396,8 @@ async fn object_that_is_deleted_after_a_newer_head_is_not_damage() {
 /// A memory store whose conditions are not atomic.
 struct Careless {
     inner: MemoryStore,
-    /// Whether it checks the condition and acts later. Otherwise it ignores the condition.
-    looks: bool,
+    /// Whether it checks the condition, and writes later. Otherwise it ignores the condition.
+    checks_first: bool,
 }
 
 #[async_trait::async_trait]
@@ -411,15 +411,15 @@ impl ObjectStore for Careless {
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<ETag, StoreError> {
-        if self.looks {
-            let there = match self.inner.get(key, None).await? {
+        if self.checks_first {
+            let current_etag = match self.inner.get(key, None).await? {
                 Fetched::Found(object) => Some(object.etag),
                 _ => None,
             };
             let holds = match condition {
                 PutCondition::None => true,
-                PutCondition::CreateOnly => there.is_none(),
-                PutCondition::Match(etag) => there == Some(etag),
+                PutCondition::CreateOnly => current_etag.is_none(),
+                PutCondition::Match(etag) => current_etag == Some(etag),
             };
             if !holds {
                 return Err(StoreError::PreconditionFailed);
@@ -440,12 +440,12 @@ impl ObjectStore for Careless {
 
 #[tokio::test]
 async fn store_without_atomic_conditions_is_refused() {
-    for looks in [false, true] {
+    for checks_first in [false, true] {
         let local = LocalFolder::new();
         let inner = MemoryStore::new();
         let careless = Careless {
             inner: inner.clone(),
-            looks,
+            checks_first,
         };
         let refused = Engine::open(Arc::new(careless), local.options()).await.err().unwrap();
         assert!(

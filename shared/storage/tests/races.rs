@@ -1,4 +1,4 @@
-//! Many engines on one database lose no write and apply none twice.
+//! Tests with many engines on one database: they lose no write and apply none twice.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 #![expect(

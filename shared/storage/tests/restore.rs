@@ -1,4 +1,5 @@
-//! Restores: every state of the last seven days can be restored byte for byte, by its version and by its time.
+//! Tests of restores: every state of the last seven days can be restored byte for byte, by its version and by its
+//! time.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
@@ -17,7 +18,7 @@ const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 /// An acknowledged state.
 struct Acknowledged {
     version: Version,
-    /// Time of the acknowledgement. Milliseconds since 1970.
+    /// Time of the acknowledgement, in milliseconds since 1970.
     at_ms: u64,
     digest: u64,
 }
@@ -132,7 +133,7 @@ impl World {
     }
 }
 
-fn shown(spans: &[VersionRange]) -> String {
+fn format_ranges(spans: &[VersionRange]) -> String {
     let spans = spans
         .iter()
         .map(|span| format!("{}..{}", span.first.version, span.last.version));
@@ -146,7 +147,7 @@ async fn states_of_slow_commits_are_restorable() {
     let newest = world.engine.version();
     assert!(world.objects("history/").await > 2);
     assert_eq!(
-        shown(&world.engine.restorable().await.unwrap()),
+        format_ranges(&world.engine.restorable().await.unwrap()),
         format!("1-1..{newest}")
     );
     world.check_every(12).await;
@@ -159,7 +160,7 @@ async fn states_of_fast_commits_are_restorable() {
     world.write_many(250, 10).await;
     let newest = world.engine.version();
     assert_eq!(
-        shown(&world.engine.restorable().await.unwrap()),
+        format_ranges(&world.engine.restorable().await.unwrap()),
         format!("1-1..{newest}")
     );
     world.check_every(12).await;
@@ -190,7 +191,7 @@ async fn states_of_every_epoch_are_restorable() {
     let branch = world.states[40].version.seq;
     let first = Version { epoch: 2, seq: branch };
     assert_eq!(
-        shown(&world.engine.restorable().await.unwrap()),
+        format_ranges(&world.engine.restorable().await.unwrap()),
         format!(
             "1-1..{} {first}..{}",
             world.states[79].version, world.states[159].version
@@ -320,12 +321,12 @@ async fn commits_stay_ordered_after_the_clock_is_set_back() {
 }
 
 /// A store that records the keys of its GETs.
-struct Counted {
+struct RecordingStore {
     faulty: FaultyStore,
     store: Arc<dyn ObjectStore>,
 }
 
-impl Counted {
+impl RecordingStore {
     fn new() -> Self {
         let faulty = FaultyStore::new(MemoryStore::new(), 0, Rates::default());
         let store = Arc::new(faulty.clone()) as Arc<dyn ObjectStore>;
@@ -348,8 +349,8 @@ impl Counted {
 
 #[tokio::test]
 async fn cold_start_fetches_no_history() {
-    let (counted, local) = (Counted::new(), LocalFolder::new());
-    let engine = open(&counted.store, &local).await;
+    let (recording, local) = (RecordingStore::new(), LocalFolder::new());
+    let engine = open(&recording.store, &local).await;
     let mut fetched = Vec::new();
     for _ in 0..3 {
         for seed in 0..150_i64 {
@@ -366,11 +367,11 @@ async fn cold_start_fetches_no_history() {
             engine.write::<i64, Error>(fresh_id(), write).await.unwrap();
         }
         assert_eq!(engine.compact(Compact::Always).await.unwrap(), Compacted::Done);
-        let keys = counted.cold_start().await;
+        let keys = recording.cold_start().await;
         assert!(keys.iter().all(|key| !key.starts_with("history/")), "{keys:?}");
         fetched.push(keys.len());
     }
-    assert!(counted.store.list("history/").await.unwrap().len() > 6);
+    assert!(recording.store.list("history/").await.unwrap().len() > 6);
     assert_eq!(fetched[0], fetched[2]);
 }
 

@@ -1,4 +1,4 @@
-//! Starts on a store whose responses are lost.
+//! Tests of the start of an engine on a store whose responses are lost.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 

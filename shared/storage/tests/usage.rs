@@ -1,4 +1,4 @@
-//! Usage counters outside the database: applied by a commit or by maintenance, and never twice.
+//! Tests of usage counters outside the database: they are applied by a commit or by maintenance, and never twice.
 //!
 //! `Engine::freeze_usage` closes a batch of counters, which then waits in memory. The next commit of the process applies
 //! it, or `Engine::put_usage` stores it as an object, which `Engine::apply_stored_usage` applies later.

@@ -11,7 +11,7 @@ use bespoke_services::images::prepare;
 use bespoke_web::fuzzing;
 use proptest::prelude::*;
 
-/// The largest input, which is the limit of YAML. Bytes.
+/// Maximum size of an input, in bytes. It is the limit of YAML.
 const BYTES: usize = 64 * 1024;
 /// Bytes that a parser may allocate in total for any input.
 const FIXED_BYTES: u64 = 256 * 1024;
@@ -37,8 +37,8 @@ const YAML_PIECES: [&str; 40] = [
 
 /// Generates texts of at most `bytes` bytes: a beginning, a few pieces that are repeated, and an end.
 fn repetitive(pieces: &'static [&'static str], bytes: usize) -> impl Strategy<Value = String> {
-    let some = |most| proptest::collection::vec(proptest::sample::select(pieces), 0..most);
-    (some(8), some(5), some(8)).prop_map(move |(begin, middle, end)| {
+    let up_to = |max| proptest::collection::vec(proptest::sample::select(pieces), 0..max);
+    (up_to(8), up_to(5), up_to(8)).prop_map(move |(begin, middle, end)| {
         let (begin, middle, end) = (begin.concat(), middle.concat(), end.concat());
         let room = bytes.saturating_sub(begin.len() + end.len());
         let count = room.checked_div(middle.len()).unwrap_or_default();
@@ -103,8 +103,8 @@ proptest! {
     fn image_header_allocates_only_for_accepted_images(width in any::<u32>(), height in any::<u32>(), rest in proptest::collection::vec(any::<u8>(), 0..200)) {
         let image = STANDARD.encode([&png_header(width, height)[..], &rest].concat());
         let info = cost(|| drop(prepare(&image)));
-        let is_taken = u64::from(width) * u64::from(height) <= 50_000_000;
-        prop_assert!(is_taken || info.bytes_max < FIXED_BYTES, "{width} x {height} takes {} bytes", info.bytes_max);
+        let is_accepted = u64::from(width) * u64::from(height) <= 50_000_000;
+        prop_assert!(is_accepted || info.bytes_max < FIXED_BYTES, "{width} x {height} takes {} bytes", info.bytes_max);
     }
 }
 

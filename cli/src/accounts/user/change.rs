@@ -1,4 +1,5 @@
-//! Commands that change an account. Each inserts an audit entry with the actor 0, which is not an account.
+//! The commands of `bespoke user` that change an account: [`role`], [`block`], [`unblock`], [`password`],
+//! [`mfa_off`], [`sign_out`] and [`remove`]. Each inserts an audit entry with the actor 0, which is not an account.
 
 use anyhow::{Result, ensure};
 use bespoke_core::entity::user::{Status, User};
@@ -99,16 +100,15 @@ pub(super) async fn remove(session: &Session, Remove { account, yes }: Remove) -
     Ok(())
 }
 
+/// Changes an account with `apply`, and inserts an audit entry.
 async fn change(
     session: &Session,
     account: &str,
     apply: impl Fn(&Db<'_>, &mut User) -> Result<(), Error> + Send + Sync + 'static,
 ) -> Result<()> {
-    let (audit_entry, now, account) = (
-        session.audit_entry("operator.change"),
-        session.now(),
-        account.to_owned(),
-    );
+    let audit_entry = session.audit_entry("operator.change");
+    let now = session.now();
+    let account = account.to_owned();
     let write = session.write(move |db| {
         let mut user = find(db, &account)?;
         let before = audited(&user);

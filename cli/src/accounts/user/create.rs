@@ -1,4 +1,4 @@
-//! `bespoke user create`
+//! `bespoke user create`: creates an account that is active at once.
 
 use anyhow::{Context as _, Result, bail};
 use bespoke_core::EntityId;
@@ -60,6 +60,7 @@ pub(super) async fn create(session: &Session, create: Create) -> Result<()> {
     Ok(())
 }
 
+/// Inserts the account. Returns its integer id.
 fn store(db: &Db<'_>, new: &NewUser, username: Option<&str>) -> Result<i64, Error> {
     if users::by_email(db, &new.email)?.is_some() {
         return Err(Error::conflict("emailTaken"));

@@ -1,4 +1,4 @@
-//! `bespoke user`: manages accounts.
+//! `bespoke user`: the commands that create, show and change accounts.
 
 mod change;
 mod create;

@@ -1,4 +1,4 @@
-//! `bespoke user list` and `show`
+//! `bespoke user list` and `bespoke user show`: print accounts.
 
 use anyhow::Result;
 use bespoke_core::entity::user::User;
@@ -33,7 +33,7 @@ pub(crate) struct Show {
 
 pub(super) async fn list(session: &Session, arguments: &List) -> Result<()> {
     let users = session
-        .read(|db| Ok(users::behind(db, arguments.after, arguments.limit)?))
+        .read(|db| Ok(users::list_after(db, arguments.after, arguments.limit)?))
         .await;
     let users = users.map_err(readable)?;
     output::print(

@@ -1,4 +1,5 @@
-//! Earlier states of the bucket, and the reasons why a state cannot be restored.
+//! Parses the state to restore, prints the list of states that can be restored, and explains why a state cannot be
+//! restored.
 
 use anyhow::{Error, Result, anyhow};
 use bespoke_database::{DatedVersion, NotRestorable, RestorePoint, VersionRange};
@@ -9,10 +10,10 @@ use crate::output;
 
 /// The header of the list.
 const HEADER: &str = "    states  from                                    to";
-/// Stands for an unknown time.
+/// The text for an unknown time.
 const NO_TIME: &str = "-";
 
-/// Reads a state (`1-1234`) or a moment (`2026-11-21T10:00:00Z`).
+/// Parses a state (`1-1234`) or a moment (`2026-11-21T10:00:00Z`).
 pub(super) fn point(text: &str) -> Result<RestorePoint> {
     if let Ok(version) = text.parse() {
         return Ok(RestorePoint::At(version));
@@ -25,8 +26,9 @@ pub(super) fn point(text: &str) -> Result<RestorePoint> {
     Ok(RestorePoint::Before(ms))
 }
 
-/// Replaces the error of a state that cannot be restored by a sentence for the operator. Other errors are passed on.
-pub(super) fn explained(error: bespoke_database::Error) -> Error {
+/// Replaces the error of a state that cannot be restored with a sentence for the operator. Other errors are returned
+/// unchanged.
+pub(super) fn explain(error: bespoke_database::Error) -> Error {
     match error {
         bespoke_database::Error::Storage(bespoke_storage::Error::NotRestorable(why)) => anyhow!(sentence(&why)),
         other => other.into(),
@@ -57,8 +59,8 @@ fn sentence(why: &NotRestorable) -> String {
         NotRestorable::Unknown(version) => format!("{version} is not a state that can be restored. {list}"),
         NotRestorable::Between { before, after } => format!(
             "the states between {} and {} can no longer be restored individually: restore one of these two. {list}",
-            named(before),
-            named(after)
+            with_time(before),
+            with_time(after)
         ),
         NotRestorable::Gone { version, key } => {
             format!("{version} cannot be restored, because the object {key} is missing: restore another state. {list}")
@@ -68,40 +70,40 @@ fn sentence(why: &NotRestorable) -> String {
 }
 
 /// Prints the states that can be restored.
-pub(super) fn print(spans: &[VersionRange], as_json: bool) {
-    output::print(as_json, || spans.iter().map(as_value).collect(), || lines(spans));
+pub(super) fn print(ranges: &[VersionRange], as_json: bool) {
+    output::print(as_json, || ranges.iter().map(as_value).collect(), || lines(ranges));
 }
 
-fn as_value(span: &VersionRange) -> Value {
+fn as_value(range: &VersionRange) -> Value {
     let at = |state: &DatedVersion| state.at_ms.map(time);
     json!({
-        "first": span.first.version.to_string(),
-        "firstAt": at(&span.first),
-        "last": span.last.version.to_string(),
-        "lastAt": at(&span.last),
-        "states": count(span),
+        "first": range.first.version.to_string(),
+        "firstAt": at(&range.first),
+        "last": range.last.version.to_string(),
+        "lastAt": at(&range.last),
+        "states": count(range),
     })
 }
 
 /// Returns the number of states in the range.
-fn count(span: &VersionRange) -> u64 {
-    span.last.version.seq - span.first.version.seq + 1
+fn count(range: &VersionRange) -> u64 {
+    range.last.version.seq - range.first.version.seq + 1
 }
 
-fn lines(spans: &[VersionRange]) {
+fn lines(ranges: &[VersionRange]) {
     output::say!("{HEADER}");
-    for span in spans {
+    for range in ranges {
         let at = |state: &DatedVersion| state.at_ms.map_or_else(|| NO_TIME.to_owned(), time);
         output::say!(
             "{:>10}  {:<12} {:<26} {:<12} {}",
-            count(span),
-            span.first.version.to_string(),
-            at(&span.first),
-            span.last.version.to_string(),
-            at(&span.last)
+            count(range),
+            range.first.version.to_string(),
+            at(&range.first),
+            range.last.version.to_string(),
+            at(&range.last)
         );
     }
-    if spans
+    if ranges
         .windows(2)
         .any(|pair| pair[0].first.version.epoch == pair[1].first.version.epoch)
     {
@@ -112,7 +114,7 @@ fn lines(spans: &[VersionRange]) {
     }
 }
 
-fn named(state: &DatedVersion) -> String {
+fn with_time(state: &DatedVersion) -> String {
     match state.at_ms {
         Some(at_ms) => format!("{} ({})", state.version, time(at_ms)),
         None => state.version.to_string(),
@@ -167,8 +169,8 @@ mod tests {
                 "1-77 is not a state that can be restored.",
             ),
         ] {
-            let said = sentence(&why);
-            assert!(said.starts_with(begin), "{said}");
+            let text = sentence(&why);
+            assert!(text.starts_with(begin), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Splits an export into parts.
+//! [`Part`]: splits an export into parts that are small enough for one request.
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
@@ -74,15 +74,17 @@ pub(super) fn split(text: &str) -> Result<Vec<Part<'_>>> {
     Ok(parts)
 }
 
+/// Splits the records of one list into parts. A part has at least one record, even if that exceeds a limit.
 fn split_list<'a>(list: &'static str, all: &[&'a RawValue], parts: &mut Vec<Part<'a>>) {
     let mut first = 0;
     while first < all.len() {
-        let (mut bytes, mut separators) = (0, 0);
+        let mut bytes = 0;
+        let mut separators = 0;
         let records = all[first..].iter().map(|record| record.get()).take(MAX_PART_RECORDS);
-        let fitting = records.enumerate().take_while(|(number, record)| {
+        let fitting = records.enumerate().take_while(|(index, record)| {
             bytes += record.len() + 1;
             separators += record.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() + 1;
-            *number == 0 || (bytes <= MAX_PART_BYTES && separators <= MAX_PART_SEPARATORS)
+            *index == 0 || (bytes <= MAX_PART_BYTES && separators <= MAX_PART_SEPARATORS)
         });
         let records: Vec<_> = fitting.map(|(_, record)| record).collect();
         let next = first + records.len();
@@ -104,17 +106,17 @@ impl Part<'_> {
         format!("{{\"format\":\"{format}\",\"version\":{version},{content}}}")
     }
 
-    /// Returns the name of an ignored field in the complete export, where records are counted from the first one of
-    /// the list.
+    /// Converts the name of an ignored field in this part (`sets.0.name`) to its name in the complete export, where
+    /// records are counted from the first one of the list.
     pub(super) fn name_in_file(&self, name: &str) -> String {
         let Content::Records { list, first, .. } = &self.content else {
             return name.to_owned();
         };
-        let in_list = name.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
-        let in_list = in_list.unwrap_or_default();
-        let (number, field) = in_list.split_at(in_list.find('.').unwrap_or(in_list.len()));
-        match number.parse::<usize>() {
-            Ok(number) => format!("{list}.{}{field}", first + number),
+        let path_in_list = name.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
+        let path_in_list = path_in_list.unwrap_or_default();
+        let (index, field) = path_in_list.split_at(path_in_list.find('.').unwrap_or(path_in_list.len()));
+        match index.parse::<usize>() {
+            Ok(index) => format!("{list}.{}{field}", first + index),
             Err(_) => name.to_owned(),
         }
     }

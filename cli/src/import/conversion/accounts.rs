@@ -17,7 +17,7 @@ use super::fields::{Fields, Problem, text_of};
 
 /// The kind of confirmation with which the legacy backend began a sign-in at GitHub or Google.
 const OAUTH: &str = "oauth-init";
-/// The key for `data` that is not an object, because clients expect an object.
+/// If `data` is not an object, its value is stored under this key of an object, because clients expect an object.
 const ODD_DATA: &str = "imported";
 
 /// Converts an account. Only the columns that identify it, `id` and `email`, can cause its rejection; all others are repaired, because a rejected
@@ -79,11 +79,11 @@ pub(crate) fn user(fields: &Fields<'_>) -> Result<Converted, Problem> {
     }))
 }
 
-/// The number of a status that cannot be read. It is refused, because an administrator may have blocked the account.
+/// The status of an account whose status cannot be read: blocked, because an administrator may have blocked it.
 const UNREADABLE_STATUS: i64 = Status::Blocked as i64;
 
-/// Returns the secret of the second factor and the password. If the secret cannot be read, the password is removed as well, because it would be the
-/// only factor of a sign-in that required two.
+/// Returns the secret of the second factor and the password hash. If the secret cannot be read, the password is removed as well, because it
+/// would be the only factor of a sign-in that required two.
 fn secrets(fields: &Fields<'_>, repairs: &mut Repairs) -> (Option<TotpSecret>, String) {
     let password = repairs.value(fields.text("password"), String::new(), "none");
     if ImportedHash::parse(&password).is_none() {
@@ -100,7 +100,7 @@ fn secrets(fields: &Fields<'_>, repairs: &mut Repairs) -> (Option<TotpSecret>, S
     }
 }
 
-/// Returns the user name. One that cannot be used to sign in is kept and reported.
+/// Returns the user name. A name that cannot be used to sign in is kept and reported.
 fn username(fields: &Fields<'_>, id: i64, repairs: &mut Repairs) -> String {
     let new = format!("user-{id}");
     let name = repairs.value(fields.text("username"), new.clone(), &new);

@@ -139,12 +139,12 @@ fn or_empty(value: Value) -> Value {
 /// Returns the valid measurements, and reports the others. The default of curated sets is an empty list.
 fn measurements(value: Value, repairs: &mut Repairs) -> Measurements {
     match value {
-        Value::Object(given) => {
-            let names: Vec<_> = given.keys().cloned().collect();
-            let valid = measurement::sanitise(given);
-            let lost: Vec<_> = names.into_iter().filter(|name| !valid.contains_key(name)).collect();
-            if !lost.is_empty() {
-                repairs.add(format!("measies: {} is not a measurement", lost.join(", ")));
+        Value::Object(measies) => {
+            let names: Vec<_> = measies.keys().cloned().collect();
+            let valid = measurement::sanitise(measies);
+            let invalid: Vec<_> = names.into_iter().filter(|name| !valid.contains_key(name)).collect();
+            if !invalid.is_empty() {
+                repairs.add(format!("measies: {} is not a measurement", invalid.join(", ")));
             }
             valid
         }

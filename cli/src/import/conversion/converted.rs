@@ -1,4 +1,4 @@
-//! The result of converting a row.
+//! [`Converted`]: the result of converting a row.
 
 use bespoke_core::Timestamp;
 use bespoke_database::import::{Record, Verdict};
@@ -43,7 +43,8 @@ impl Repairs {
         self.0.push((Verdict::Changed, repair.into()));
     }
 
-    /// Returns the value of a column. If it has a problem, reports that and returns `replacement`, which `description` describes.
+    /// Returns the value of a column. If it has a problem, reports the problem and returns `replacement`. `description` is
+    /// the text of the report for the replacement.
     pub(crate) fn value<T>(&mut self, read: Result<T, Problem>, replacement: T, description: &str) -> T {
         read.unwrap_or_else(|problem| {
             self.add(format!("{problem}; it was changed to {description}"));

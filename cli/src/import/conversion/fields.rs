@@ -1,4 +1,4 @@
-//! Reads the columns of one row of the legacy database.
+//! [`Fields`]: reads the columns of one row of the legacy database.
 
 use bespoke_core::{Random, Timestamp};
 use rusqlite::types::{Value as Cell, ValueRef};
@@ -56,16 +56,22 @@ impl Fields<'_> {
 
     /// Returns an integer. A fraction is truncated, as in the legacy backend.
     pub(crate) fn maybe_integer(&self, name: &str) -> Result<Option<i64>, Problem> {
-        let odd = || format!("{name}: is not a number");
+        let not_a_number = || format!("{name}: is not a number");
         match self.cell(name) {
             Cell::Null => Ok(None),
             Cell::Integer(number) => Ok(Some(*number)),
-            Cell::Real(number) => whole(*number).ok_or_else(odd).map(Some),
+            Cell::Real(number) => whole(*number).ok_or_else(not_a_number).map(Some),
             Cell::Text(text) => match text.trim().parse() {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => text.trim().parse().ok().and_then(whole).ok_or_else(odd).map(Some),
+                Err(_) => text
+                    .trim()
+                    .parse()
+                    .ok()
+                    .and_then(whole)
+                    .ok_or_else(not_a_number)
+                    .map(Some),
             },
-            Cell::Blob(_) => Err(odd()),
+            Cell::Blob(_) => Err(not_a_number()),
         }
     }
 
@@ -181,6 +187,7 @@ pub(crate) fn text_of(value: Value) -> String {
     }
 }
 
+/// Truncates a number to an integer. `None` above 2^53.
 fn whole(number: f64) -> Option<i64> {
     // Above 2^53, floating-point numbers are inexact, so they cannot be counts.
     const MAX: f64 = 9_007_199_254_740_992.0;

@@ -1,4 +1,4 @@
-//! The tables of the legacy database. A table follows those that it refers to.
+//! [`TABLES`]: the tables of the legacy database with their columns. A table follows those that it refers to.
 
 use super::converted::Converted;
 use super::fields::{Fields, Problem};

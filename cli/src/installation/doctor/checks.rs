@@ -1,4 +1,5 @@
-//! The checks of `bespoke doctor`.
+//! The checks of `bespoke doctor`: of the configuration ([`configuration`]), and of the installation
+//! ([`installation`]).
 
 use std::path::Path;
 
@@ -12,12 +13,12 @@ use super::State::{Bad, Doubtful, Good};
 
 /// Chapters of the documentation that help if the bucket cannot be opened.
 pub(super) const ADVICE: &str = "see \"The bucket is gone\" and \"A key is lost\" in docs/operations.md";
-/// Less free space than this is reported, in bytes.
-const LITTLE_SPACE: u64 = 1 << 30;
-/// A mail that has waited longer than this is reported, in milliseconds.
+/// The free space of a disk below which it is reported, in bytes.
+const MIN_FREE_BYTES: u64 = 1 << 30;
+/// The time in the outbox after which a mail is reported, in milliseconds.
 const STUCK_MS: i64 = 15 * 60 * 1000;
-/// A larger difference between the clocks of this machine and of the store is reported, in milliseconds.
-const SKEW_MS: u64 = 60_000;
+/// The difference between the clocks of this machine and of the store above which it is reported, in milliseconds.
+const MAX_SKEW_MS: u64 = 60_000;
 
 /// Checks the settings.
 pub(super) fn configuration(config: &Config) -> Vec<Finding> {
@@ -78,10 +79,10 @@ async fn clock(context: &Context) -> Finding {
     let Ok(Fetched::Found(head)) = context.bucket().get("head", None).await else {
         return Finding::new("clock", Bad, "the responses of the store contain no time", ADVICE);
     };
-    let here_ms = SystemClock.now().as_millis().unsigned_abs();
-    let apart_ms = here_ms.abs_diff(head.date_ms);
-    if apart_ms > SKEW_MS {
-        let what = format!("this machine and the store are {} s apart", apart_ms / 1000);
+    let machine_ms = SystemClock.now().as_millis().unsigned_abs();
+    let skew_ms = machine_ms.abs_diff(head.date_ms);
+    if skew_ms > MAX_SKEW_MS {
+        let what = format!("this machine and the store are {} s apart", skew_ms / 1000);
         return Finding::new(
             "clock",
             Bad,
@@ -146,7 +147,7 @@ fn space(subject: &'static str, folder: &Path) -> Finding {
         Ok(disk) => {
             let free = disk.f_bavail * disk.f_frsize;
             let what = format!("{:.1} GiB are free", free as f64 / (1u64 << 30) as f64);
-            if free < LITTLE_SPACE {
+            if free < MIN_FREE_BYTES {
                 Finding::new(subject, Bad, what, "see \"The disk is full\" in docs/operations.md")
             } else {
                 Finding::good(subject, what)

@@ -1,8 +1,8 @@
-//! Finds the end of chunked bodies (RFC 9112 section 7.1).
+//! [`Chunks`]: finds the end of a chunked body (RFC 9112 section 7.1), and rejects violations of the coding.
 
-/// The longest line with the size of a chunk, in bytes, including extensions.
+/// Maximum length of the line with the size of a chunk, in bytes, including extensions.
 const MAX_SIZE_LINE_BYTES: usize = 1024;
-/// The longest trailer, in bytes.
+/// Maximum length of the trailer, in bytes.
 const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
 /// A body that violates the chunked coding.
@@ -20,7 +20,7 @@ pub(super) struct Chunks {
 enum Part {
     /// In the line with the size of a chunk.
     Size,
-    /// In the content of a chunk, of which this many bytes are missing.
+    /// In the content of a chunk, of which this many bytes are still to come.
     Content(u64),
     /// In the line end after the content of a chunk.
     ContentEnd,
@@ -32,11 +32,13 @@ enum Part {
 #[derive(Debug, Default, Clone, Copy)]
 struct Line {
     bytes: usize,
-    /// The number at its beginning, if it is the line with the size of a chunk.
+    /// In a line with the size of a chunk, the number at its beginning.
     size: u64,
+    /// The number of digits of `size`.
     digits: usize,
-    /// Whether the number is complete. The extensions after it are ignored.
+    /// Whether an extension or a blank follows the number. It is ignored.
     has_extension: bool,
+    /// Whether the last byte is a CR.
     after_cr: bool,
 }
 
@@ -50,15 +52,15 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// Follows the body in `bytes`. Returns the number of bytes that belong to it, and whether it ends there.
-    pub(super) fn pass(&mut self, bytes: &[u8]) -> Result<(usize, bool), Broken> {
+    /// Scans `bytes`, the continuation of the body. Returns the number of bytes that belong to the body, and whether the
+    /// body ends after them.
+    pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<(usize, bool), Broken> {
         let mut at = 0;
         while at < bytes.len() {
             if let Part::Content(missing) = &mut self.part {
-                let rest = bytes.len() - at;
-                let here = usize::try_from(*missing).map_or(rest, |missing| missing.min(rest));
-                *missing -= here as u64;
-                at += here;
+                let content_bytes = (*missing).min((bytes.len() - at) as u64);
+                *missing -= content_bytes;
+                at += content_bytes as usize;
                 if *missing == 0 {
                     self.part = Part::ContentEnd;
                 }

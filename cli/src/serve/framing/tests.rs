@@ -1,17 +1,19 @@
+//! Tests of the framing of requests, also with random bytes and random cuts between reads.
+
 use proptest::prelude::*;
 
 use super::*;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// Follows `text` in one read.
-fn pass(text: &str) -> Passed {
-    Framing::new().pass(text.as_bytes())
+/// Scans `text` as one read.
+fn scan(text: &str) -> Scan {
+    Framing::new().scan(text.as_bytes())
 }
 
 fn refusal(text: &str) -> Option<Refusal> {
-    match pass(text).behind {
-        Behind::Refused(refusal) => Some(refusal),
+    match scan(text).remainder {
+        Remainder::Refused(refusal) => Some(refusal),
         _ => None,
     }
 }
@@ -30,11 +32,11 @@ fn valid_requests_are_passed_with_their_bodies() {
         "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a=\"b\"\r\na\n\n\r\n0A\r\n0123456789\r\n00\r\nabcdefabcdefabcdefabc: x\r\n\r\n",
     ] {
         let twice = text.repeat(2);
-        let expected = Passed {
-            bytes: twice.len(),
-            behind: Behind::Nothing,
+        let expected = Scan {
+            valid_bytes: twice.len(),
+            remainder: Remainder::Empty,
         };
-        assert_eq!(pass(&twice), expected, "{text:?}");
+        assert_eq!(scan(&twice), expected, "{text:?}");
     }
 }
 
@@ -113,13 +115,13 @@ fn broken_chunks_end_the_connection() {
         "0\r\n\n",
     ] {
         let text = format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{body}{GET}");
-        assert_eq!(pass(&text).behind, Behind::BrokenBody, "{body:?}");
+        assert_eq!(scan(&text).remainder, Remainder::BrokenBody, "{body:?}");
     }
     for (part, count) in [("x", MAX_HEAD_BYTES), ("X: y\r\n", MAX_HEAD_BYTES / 6)] {
         let size = if part == "x" { "1;" } else { "0\r\n" };
         let head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
         let text = format!("{head}{size}{}", part.repeat(count));
-        assert_eq!(pass(&text).behind, Behind::BrokenBody, "endless {part:?}");
+        assert_eq!(scan(&text).remainder, Remainder::BrokenBody, "endless {part:?}");
     }
 }
 
@@ -129,9 +131,12 @@ fn head_beyond_limit_is_refused_before_its_end() {
         let frame = "GET / HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n".len();
         format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(bytes - frame))
     };
-    assert_eq!(pass(&fits(MAX_HEAD_BYTES)).behind, Behind::Nothing);
+    assert_eq!(scan(&fits(MAX_HEAD_BYTES)).remainder, Remainder::Empty);
     assert_eq!(refusal(&fits(MAX_HEAD_BYTES + 1)), Some(Refusal::HeadTooLarge));
-    assert_eq!(pass(&"x".repeat(MAX_HEAD_BYTES - 1)).behind, Behind::UnfinishedHead);
+    assert_eq!(
+        scan(&"x".repeat(MAX_HEAD_BYTES - 1)).remainder,
+        Remainder::UnfinishedHead
+    );
     assert_eq!(refusal(&"x".repeat(MAX_HEAD_BYTES)), Some(Refusal::HeadTooLarge));
     assert_eq!(refusal(&"\r\n".repeat(MAX_HEAD_BYTES / 2)), Some(Refusal::HeadTooLarge));
     let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "a: b\r\n".repeat(MAX_FIELDS));
@@ -141,11 +146,11 @@ fn head_beyond_limit_is_refused_before_its_end() {
 #[test]
 fn valid_requests_before_a_refused_head_are_passed() {
     let text = format!("{GET}{GET}GET / HTTP/1.1\r\n\r\n{GET}");
-    let expected = Passed {
-        bytes: 2 * GET.len(),
-        behind: Behind::Refused(Refusal::Malformed),
+    let expected = Scan {
+        valid_bytes: 2 * GET.len(),
+        remainder: Remainder::Refused(Refusal::Malformed),
     };
-    assert_eq!(pass(&text), expected);
+    assert_eq!(scan(&text), expected);
 }
 
 #[test]
@@ -154,29 +159,29 @@ fn unfinished_head_is_not_searched_again() {
     let mut head = b"GET / HTTP/1.1\r\nHost: x\r\nX: ".to_vec();
     for _ in 0..1_000 {
         head.push(b'y');
-        assert_eq!(framing.pass(&head).behind, Behind::UnfinishedHead);
+        assert_eq!(framing.scan(&head).remainder, Remainder::UnfinishedHead);
         // A search from the beginning would find this, and refuse the head.
         let before = head.len() - 1;
         head[before] = b'\n';
     }
 }
 
-/// Follows the pieces of a connection as [`super::super::guarded`] does. Returns the passed bytes, and the state after
-/// them.
-fn pass_pieces(pieces: &[&[u8]]) -> (usize, Behind) {
+/// Scans the pieces of a connection as [`super::super::guarded`] does. Returns the number of valid bytes, and the
+/// remainder.
+fn scan_pieces(pieces: &[&[u8]]) -> (usize, Remainder) {
     let (mut framing, mut held, mut total) = (Framing::new(), Vec::new(), 0);
-    let mut behind = Behind::Nothing;
+    let mut remainder = Remainder::Empty;
     for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
         held.extend_from_slice(piece);
-        let passed = framing.pass(&held);
-        held.drain(..passed.bytes);
-        total += passed.bytes;
-        behind = passed.behind;
-        if !matches!(behind, Behind::Nothing | Behind::UnfinishedHead) {
+        let scan = framing.scan(&held);
+        held.drain(..scan.valid_bytes);
+        total += scan.valid_bytes;
+        remainder = scan.remainder;
+        if !matches!(remainder, Remainder::Empty | Remainder::UnfinishedHead) {
             break;
         }
     }
-    (total, behind)
+    (total, remainder)
 }
 
 proptest! {
@@ -194,16 +199,16 @@ proptest! {
         mut cuts in proptest::collection::vec(0..400usize, 0..12),
     ) {
         let text = parts.concat();
-        let whole = pass_pieces(&[text.as_bytes()]);
+        let whole = scan_pieces(&[text.as_bytes()]);
         cuts.iter_mut().for_each(|cut| *cut %= text.len() + 1);
         cuts.sort_unstable();
         let ends = cuts.iter().copied().chain([text.len()]);
         let starts = [0].into_iter().chain(cuts.iter().copied());
         let pieces: Vec<_> = starts.zip(ends).map(|(start, end)| &text.as_bytes()[start..end]).collect();
-        let cut = pass_pieces(&pieces);
-        // The part of a broken body that was read before is passed.
-        if whole.1 == Behind::BrokenBody {
-            prop_assert_eq!(cut.1, Behind::BrokenBody);
+        let cut = scan_pieces(&pieces);
+        // In several reads, the part of a broken body before the violation is valid.
+        if whole.1 == Remainder::BrokenBody {
+            prop_assert_eq!(cut.1, Remainder::BrokenBody);
         } else {
             prop_assert_eq!(cut, whole);
         }
@@ -211,7 +216,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic_or_pass_too_much(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
-        let passed = Framing::new().pass(&bytes);
-        prop_assert!(passed.bytes <= bytes.len());
+        let scan = Framing::new().scan(&bytes);
+        prop_assert!(scan.valid_bytes <= bytes.len());
     }
 }

@@ -1,3 +1,5 @@
+//! Tests of the guarded stream, over pipes in memory.
+
 use std::io::ErrorKind;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};

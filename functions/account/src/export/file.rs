@@ -1,4 +1,4 @@
-//! The content of an export.
+//! [`Export`]: collects the records of an account, and writes the file of the export.
 
 use bespoke_core::entity::{confirmation, subscriber};
 use bespoke_core::validate::Language;

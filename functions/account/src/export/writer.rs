@@ -1,4 +1,4 @@
-//! Writes the JSON text of an export value by value, so that memory holds only one record in addition to the text.
+//! [`ExportWriter`]: writes the JSON text of an export value by value, so that memory holds only one record in addition to the text.
 
 use bespoke_web::{Error, ExportAllowance, Result};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Sets, patterns and bookmarks of an import.
+//! [`Records`]: parses the sets, patterns and bookmarks of an import, and stores them.
 
 use bespoke_core::entity::bookmark::BookmarkContent;
 use bespoke_core::entity::pattern::PatternContent;

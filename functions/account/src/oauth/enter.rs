@@ -1,4 +1,4 @@
-//! Signs in after the provider has confirmed an address: to the account with this address, or to a new account.
+//! [`sign_in`]: signs in after the provider has confirmed an address, to the account with this address or to a new account.
 
 use bespoke_core::entity::oauth::{OauthIdentity, OauthState};
 use bespoke_core::entity::user::{Consent, Status, User};

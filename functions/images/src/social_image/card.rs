@@ -1,4 +1,4 @@
-//! Draws the picture.
+//! [`Card`]: lays out the texts of a picture for social media, and draws it as a PNG.
 
 use std::io::Cursor;
 
@@ -8,13 +8,13 @@ use image::{ImageError, ImageFormat, Rgb, RgbImage};
 /// The subset of a font with Latin, Greek and Cyrillic letters. Other characters are drawn as a replacement character.
 const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-Bold.ttf");
 
-/// The size that social networks recommend. Pixels.
+/// The size that social networks recommend, in pixels.
 const WIDTH: u32 = 1200;
 /// Pixels.
 const HEIGHT: u32 = 630;
-/// The distance between the text and the edge. Pixels.
+/// The distance between the text and the edge, in pixels.
 const MARGIN: f32 = 80.0;
-/// The height of the stripe at the top. Pixels.
+/// The height of the stripe at the top, in pixels.
 const STRIPE: u32 = 16;
 
 const BACKGROUND: Rgb<u8> = Rgb([0x1f, 0x29, 0x37]);
@@ -58,9 +58,9 @@ pub(super) struct Card {
 
 /// The appearance of a text.
 struct Style {
-    /// Height of a line. Pixels.
+    /// Height of a line, in pixels.
     size: f32,
-    /// Position of the first line. Pixels.
+    /// Position of the first line, in pixels.
     top: f32,
     max_lines: usize,
     colour: Rgb<u8>,

@@ -1,16 +1,16 @@
-//! API keys.
+//! [`ApiKey`]: a stored API key without its secret, and the limits of its lifetime.
 
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{Level, Networks, Scopes, StoredSecret, Timestamp};
 
-/// The default of the longest lifetime of a key: two years, including a leap day. Days.
+/// Default maximum lifetime of a key: two years, including a leap day, in days.
 pub const DEFAULT_MAX_LIFE_DAYS: i64 = 732;
 
-/// The default time for which the old secret is accepted after a rotation. Seconds.
+/// The default time for which the old secret is accepted after a rotation, in seconds.
 pub const DEFAULT_GRACE_S: i64 = 24 * 60 * 60;
-/// The longest time for which the old secret can be accepted. Seconds.
+/// Maximum time for which the old secret can be accepted, in seconds.
 pub const MAX_GRACE_S: i64 = 30 * DEFAULT_GRACE_S;
 
 /// UUID of the demonstration key. Its secret is published with the sample events, so it is accepted only in test mode.

@@ -1,4 +1,4 @@
-//! Audit entries.
+//! [`AuditRow`]: an entry of the audit log of administrators.
 
 use serde_json::Value;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Bookmarks.
+//! [`Bookmark`]: a link that a user has saved, with its kind and title. [`is_link`] checks its target.
 
 use uuid::Uuid;
 
@@ -35,14 +35,14 @@ pub struct BookmarkContent {
 /// would run in the page that shows the bookmark.
 pub fn is_link(url: &str) -> bool {
     // Browsers remove blanks and control characters before they parse the scheme.
-    let seen: String = url.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
-    let seen = seen.to_ascii_lowercase();
-    let relative = |text: &str| {
+    let visible: String = url.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+    let visible = visible.to_ascii_lowercase();
+    let is_relative = |text: &str| {
         text.split(['/', '?', '#'])
             .next()
             .is_none_or(|first| !first.contains(':'))
     };
-    !seen.is_empty() && (seen.starts_with("http://") || seen.starts_with("https://") || relative(&seen))
+    !visible.is_empty() && (visible.starts_with("http://") || visible.starts_with("https://") || is_relative(&visible))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Confirmations: pending actions that the owner of an account confirms with a link from a mail.
+//! [`Confirmation`]: a pending action that the owner of an account confirms with a link from a mail, and its [`ConfirmationKind`].
 
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
@@ -44,7 +44,7 @@ impl ConfirmationKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The lifetime of the link. Milliseconds.
+    /// The lifetime of the link, in milliseconds.
     pub const fn life_ms(self) -> i64 {
         match self {
             Self::Signup => 7 * DAY_MS,

@@ -1,4 +1,4 @@
-//! Curated sets: public measurement sets for trying designs.
+//! [`CuratedSet`]: a measurement set that curators publish for trying designs.
 
 use uuid::Uuid;
 
@@ -6,7 +6,7 @@ use crate::Timestamp;
 use crate::entity::texts::Texts;
 use crate::measurement::Measurements;
 
-/// The height of a set without a given height.
+/// The height of a set whose height is unknown.
 pub const DEFAULT_HEIGHT: i64 = 1;
 
 /// The content of a curated set.

@@ -1,12 +1,12 @@
-//! Ids of images, which name the record of the image.
+//! [`ImageId`]: the id of an image, which names the record that the image belongs to.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// Hexadecimal digits of the name of an account's image.
+/// The number of hexadecimal digits of the name of an account's image.
 const IHASH_DIGITS: usize = 64;
-/// The longest name of an image of a page. Bytes.
+/// Maximum length of the name of an image of a page, in bytes.
 const MAX_PAGE_BYTES: usize = 128;
 
 /// The id of an image. It names the record to which the image belongs, and with it the accounts that may see the image.

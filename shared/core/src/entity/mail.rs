@@ -1,4 +1,4 @@
-//! Mails in the outbox.
+//! Mails in the outbox: [`Template`] names the text, [`OutboxMail`] is a mail to queue, and [`PendingMail`] one to deliver.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -98,16 +98,16 @@ pub struct OutboxMail {
     pub created_at: Timestamp,
 }
 
-/// The most delivery attempts for a mail.
+/// The maximum number of delivery attempts for a mail.
 pub const MAX_TRIES: u32 = 10;
-/// How long a process may take to send a mail that it has claimed. No other process sends the mail in this time. Milliseconds.
+/// How long a process may take to send a mail that it has claimed, in milliseconds. No other process sends the mail in this time.
 pub const LEASE_MS: i64 = 10 * MINUTE_MS;
 
 const MINUTE_MS: i64 = 60 * 1000;
-/// The longest wait between two attempts. Milliseconds.
+/// Maximum wait between two attempts, in milliseconds.
 const MAX_WAIT_MS: i64 = 4 * 60 * MINUTE_MS;
 
-/// Returns the wait after `tries` failed attempts, which doubles with each attempt. `None` if the mail is given up. Milliseconds.
+/// Returns the wait after `tries` failed attempts, in milliseconds. The wait doubles with each attempt. `None` if the mail is given up.
 pub fn wait_after_ms(tries: u32) -> Option<i64> {
     let doubled = MINUTE_MS << tries.saturating_sub(1).min(16);
     (tries < MAX_TRIES).then(|| doubled.min(MAX_WAIT_MS))

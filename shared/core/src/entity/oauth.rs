@@ -1,4 +1,5 @@
-//! Sign-in with an OAuth provider: the state that is stored until the provider redirects the browser back.
+//! Sign-in with an OAuth [`Provider`]: [`OauthState`] is stored until the provider redirects the browser back, and [`OauthIdentity`]
+//! until the second factor is checked.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,7 +7,7 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::validate::Language;
 
-/// How long the sign-in at the provider may take, and then the entry of the second factor. Milliseconds.
+/// Total time for a sign-in, in milliseconds: at the provider, and for the second factor after it.
 pub const LIFE_MS: i64 = 10 * 60 * 1000;
 
 /// An OAuth provider.

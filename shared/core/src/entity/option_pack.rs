@@ -1,4 +1,4 @@
-//! Option packs: predefined options of a design.
+//! [`OptionPack`]: predefined options of a design.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Patterns: a design with settings.
+//! [`Pattern`]: a design with the settings of a user. [`sanitise_settings`] removes invalid measurements from the settings.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -60,13 +60,13 @@ pub fn sanitise_settings(settings: &mut Value) -> Sanitised {
     let Some(settings) = settings.as_object_mut() else {
         return Sanitised::default();
     };
-    let given = match settings.get_mut(MEASUREMENTS).map(Value::take) {
-        Some(Value::Object(given)) => Some(given),
+    let submitted = match settings.get_mut(MEASUREMENTS).map(Value::take) {
+        Some(Value::Object(submitted)) => Some(submitted),
         _ => None,
     };
-    let valid = measurement::sanitise(given.clone().unwrap_or_default());
-    let is_changed = given.as_ref() != Some(&valid);
-    let names = given.into_iter().flatten().map(|(name, _)| name);
+    let valid = measurement::sanitise(submitted.clone().unwrap_or_default());
+    let is_changed = submitted.as_ref() != Some(&valid);
+    let names = submitted.into_iter().flatten().map(|(name, _)| name);
     let removed = names.filter(|name| !valid.contains_key(name)).collect();
     settings.insert(MEASUREMENTS.to_owned(), Value::Object(valid));
     Sanitised { removed, is_changed }
@@ -104,8 +104,8 @@ mod tests {
             assert_eq!(sanitise_settings(&mut settings), Sanitised::default());
             assert_eq!(settings, other);
         }
-        for (given, is_changed) in [(json!({ "chest": 930 }), false), (json!({ "chest": 930.0 }), true)] {
-            let mut settings = json!({ "measurements": given });
+        for (submitted, is_changed) in [(json!({ "chest": 930 }), false), (json!({ "chest": 930.0 }), true)] {
+            let mut settings = json!({ "measurements": submitted });
             assert_eq!(sanitise_settings(&mut settings).is_changed, is_changed, "{settings}");
         }
     }

@@ -1,4 +1,4 @@
-//! Measurement sets.
+//! [`MeasurementSet`]: the measurements of one person, with a name, notes and an image.
 
 use uuid::Uuid;
 

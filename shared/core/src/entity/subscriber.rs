@@ -1,4 +1,4 @@
-//! Subscribers of the newsletter.
+//! [`Subscriber`]: a subscriber of the newsletter.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -25,15 +25,15 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// Whether `check` is valid in a link with the UUID of this subscriber. It is the keyed hash, or the SHA-256 of the address as in the
-    /// links of the original backend, which stay valid.
+    /// Whether `check` is valid in a link with the UUID of this subscriber: the keyed hash, or the SHA-256 of the address as in links of the
+    /// original backend, which stay valid.
     pub fn check_matches(&self, check: &str) -> bool {
         let check = check.to_ascii_lowercase();
-        let bare: String = Sha256::digest(self.email.as_bytes())
+        let unkeyed: String = Sha256::digest(self.email.as_bytes())
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let same = |right: &str| bool::from(right.as_bytes().ct_eq(check.as_bytes()));
-        same(&self.ehash) || same(&bare)
+        let matches = |right: &str| bool::from(right.as_bytes().ct_eq(check.as_bytes()));
+        matches(&self.ehash) || matches(&unkeyed)
     }
 }

@@ -1,4 +1,4 @@
-//! Suggestions of users for curators.
+//! [`Suggestion`]: a set or an option pack that a user has suggested to the curators.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Translated texts of curated sets and option packs.
+//! [`Texts`]: the translated texts of curated sets and option packs.
 
 use serde::{Deserialize, Serialize};
 

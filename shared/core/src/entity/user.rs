@@ -1,4 +1,5 @@
-//! Accounts.
+//! [`User`]: a stored account. [`AccountStatus`] is the part with [`Consent`] and [`Status`] that decides whether the account can be
+//! used.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -75,7 +76,7 @@ pub enum Unusable {
     Inactive,
 }
 
-/// The part of an account that determines for each call its permissions.
+/// The part of an account that determines the permissions of each call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountStatus {
     /// Integer id.
@@ -90,8 +91,9 @@ pub struct AccountStatus {
     pub consent: Consent,
     /// Time of creation.
     pub created_at: Timestamp,
-    /// Tokens that were issued before this time are rejected. It is the time of creation, because an older token with the same integer id
-    /// belongs to another account from before a restore, or a later time at which the owner signed out everywhere. It is a whole second.
+    /// Tokens that were issued before this time are rejected, in whole seconds. It is the time of creation, or the later time at which the
+    /// owner signed out everywhere. (A token from before the creation belongs to another account that had the same integer id before a
+    /// restore.)
     pub tokens_from: Timestamp,
 }
 

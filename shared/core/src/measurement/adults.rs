@@ -1,12 +1,12 @@
-//! The measurements of the twenty official adult models, which define the plausible ranges.
+//! The measurements of the twenty official adult models ([`MODEL_SETS`]), and their ranges ([`Adult`]), which define what is plausible.
 
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::{Measurements, NAMES, place};
+use super::{Measurements, NAMES, index_of};
 
-/// `data/NOTICE` names the source.
+/// The models as JSON. `data/NOTICE` names their source.
 const MODELS: &str = include_str!("data/adult-models.json");
 
 /// The twenty adult models by name, first women and then men, ordered by size. Millimetres and degrees.
@@ -44,7 +44,7 @@ static ADULTS: LazyLock<[Adult; NAMES.len()]> = LazyLock::new(|| {
 
 /// Returns the range of a measurement among the adult models; `None` for an unknown name.
 pub fn adult(name: &str) -> Option<Adult> {
-    place(name).map(|place| ADULTS[place])
+    index_of(name).map(|index| ADULTS[index])
 }
 
 /// Returns the name and the range of each measurement, in the order of [`NAMES`].
@@ -55,11 +55,10 @@ pub(super) fn adults() -> impl Iterator<Item = (&'static str, Adult)> {
 /// Sorts the numbers and returns their median; `None` without numbers.
 pub(super) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    let (below, above) = (
-        values.get(values.len().checked_sub(1)? / 2)?,
-        values.get(values.len() / 2)?,
-    );
-    Some(f64::midpoint(*below, *above))
+    // The two middle values are the same one if the number of values is odd.
+    let lower = values.get(values.len().checked_sub(1)? / 2)?;
+    let upper = values.get(values.len() / 2)?;
+    Some(f64::midpoint(*lower, *upper))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Designs and the measurements from which they are drafted.
+//! [`Design`]: a design and the measurements from which it is drafted. [`parse_designs`] parses the operator's list of designs.
 
 use std::sync::LazyLock;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Measurements, unit};
 
-/// `data/NOTICE` names the source.
+/// The built-in designs as JSON. `data/NOTICE` names their source.
 const DESIGNS: &str = include_str!("data/designs.json");
-/// The most designs in one list.
+/// The maximum number of designs in one list.
 pub const MAX_DESIGNS: usize = 1000;
-/// The longest name of a design. Bytes.
+/// Maximum length of the name of a design, in bytes.
 pub const MAX_DESIGN_NAME_BYTES: usize = 64;
 
 /// The built-in designs, by name. They are used until an operator loads another list.

@@ -1,10 +1,10 @@
-//! Warnings about implausible measurements of a body. They are advice and never reject a set, because bodies differ, and dolls and giants are
-//! official models, too.
+//! [`check`]: returns a [`Warning`] for each group of implausible measurements of a body. Warnings never reject a set, because bodies
+//! differ, and dolls and giants are official models, too.
 
 use std::sync::LazyLock;
 
 use super::adults::{Adult, adults, median};
-use super::{Measurements, NAMES, SLOPE, place};
+use super::{Measurements, NAMES, SLOPE, index_of};
 
 /// Chains of measurements, each larger than the next one on every body. Missing measurements of a chain are skipped.
 const CHAINS: [&[&str]; 12] = [
@@ -29,8 +29,8 @@ const CHAINS: [&[&str]; 12] = [
 ];
 
 /// The chains, as indices into [`NAMES`].
-static CHAIN_PLACES: LazyLock<[Vec<usize>; CHAINS.len()]> =
-    LazyLock::new(|| CHAINS.map(|chain| chain.iter().filter_map(|name| place(name)).collect()));
+static CHAIN_INDICES: LazyLock<[Vec<usize>; CHAINS.len()]> =
+    LazyLock::new(|| CHAINS.map(|chain| chain.iter().filter_map(|name| index_of(name)).collect()));
 
 /// The factor by which a mix-up of units multiplies every length, and its description.
 const MIX_UPS: [(f64, &str); 3] = [
@@ -40,9 +40,9 @@ const MIX_UPS: [(f64, &str); 3] = [
 ];
 /// The relative tolerance of the factor, because adults differ.
 const MIX_UP_TOLERANCE: f64 = 0.25;
-/// The fewest lengths from which a mix-up is detected.
+/// The minimum number of lengths from which a mix-up is detected.
 const MIN_LENGTHS: usize = 5;
-/// A value is out of range if it is beyond the adult models by this factor.
+/// The factor beyond the range of the adult models from which a value is out of range.
 const RANGE_FACTOR: f64 = 2.0;
 
 /// The rule that a warning is based on.
@@ -101,12 +101,12 @@ pub struct Warning {
 
 /// Returns the warnings about stored measurements, in millimetres and degrees.
 pub fn check(measies: &Measurements) -> Vec<Warning> {
-    let known = KnownValues::of(measies);
-    let mut warnings = order(&known);
-    match mix_up(&known) {
+    let values = KnownValues::of(measies);
+    let mut warnings = order(&values);
+    match mix_up(&values) {
         Some(warning) => warnings.push(warning),
         // A mix-up of units explains values out of range.
-        None => warnings.extend(range(&known)),
+        None => warnings.extend(range(&values)),
     }
     warnings
 }
@@ -116,13 +116,13 @@ struct KnownValues([Option<f64>; NAMES.len()]);
 
 impl KnownValues {
     fn of(measies: &Measurements) -> Self {
-        let mut known = [None; NAMES.len()];
+        let mut values = [None; NAMES.len()];
         for (name, value) in measies {
-            if let Some(place) = place(name) {
-                known[place] = value.as_f64();
+            if let Some(index) = index_of(name) {
+                values[index] = value.as_f64();
             }
         }
-        Self(known)
+        Self(values)
     }
 
     /// Returns each known value with the range of the adult models.
@@ -132,16 +132,16 @@ impl KnownValues {
     }
 }
 
-fn order(known: &KnownValues) -> Vec<Warning> {
+/// Compares each known value of a chain with the known value before it, which must be larger.
+fn order(values: &KnownValues) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    for chain in &*CHAIN_PLACES {
-        let mut above: Option<(&'static str, f64)> = None;
-        for place in chain {
-            let (smaller, Some(value)) = (NAMES[*place], known.0[*place]) else {
-                continue;
-            };
-            if let Some((larger, greater)) = above
-                && greater <= value
+    for chain in &*CHAIN_INDICES {
+        let mut previous: Option<(&'static str, f64)> = None;
+        for index in chain {
+            let smaller = NAMES[*index];
+            let Some(value) = values.0[*index] else { continue };
+            if let Some((larger, previous_value)) = previous
+                && previous_value <= value
             {
                 warnings.push(Warning {
                     rule: Rule::Order,
@@ -150,14 +150,15 @@ fn order(known: &KnownValues) -> Vec<Warning> {
                     message: format!("{larger} is larger than {smaller} on every body, and here it is not."),
                 });
             }
-            above = Some((smaller, value));
+            previous = Some((smaller, value));
         }
     }
     warnings
 }
 
-fn mix_up(known: &KnownValues) -> Option<Warning> {
-    let lengths = known.with_adults().filter(|(name, ..)| *name != SLOPE);
+/// Compares the median ratio of all lengths to those of adults with the factors of [`MIX_UPS`].
+fn mix_up(values: &KnownValues) -> Option<Warning> {
+    let lengths = values.with_adults().filter(|(name, ..)| *name != SLOPE);
     let lengths: Vec<_> = lengths.collect();
     if lengths.len() < MIN_LENGTHS {
         return None;
@@ -183,9 +184,10 @@ fn mix_up(known: &KnownValues) -> Option<Warning> {
     })
 }
 
-fn range(known: &KnownValues) -> Option<Warning> {
+/// Collects the values that are far from those of all adult models.
+fn range(values: &KnownValues) -> Option<Warning> {
     let is_far = |value, adult: Adult| value < adult.least / RANGE_FACTOR || value > adult.greatest * RANGE_FACTOR;
-    let far = known.with_adults().filter(|(_, value, adult)| is_far(*value, *adult));
+    let far = values.with_adults().filter(|(_, value, adult)| is_far(*value, *adult));
     let measurements: Vec<_> = far.map(|(name, ..)| name).collect();
     (!measurements.is_empty()).then(|| Warning {
         rule: Rule::Range,

@@ -1,4 +1,5 @@
-//! Units of length. Lengths are stored in millimetres and converted for requests and responses in other units. Degrees are never converted.
+//! [`LengthUnit`]: lengths are stored in millimetres, and converted for requests and responses in other units. Degrees are never
+//! converted.
 
 use std::str::FromStr;
 
@@ -61,8 +62,8 @@ impl LengthUnit {
     }
 
     /// Converts measurements from this unit to millimetres. Values that are not lengths stay unchanged.
-    pub fn to_stored(self, given: Measurements) -> Measurements {
-        self.convert(given, STORED_SCALE, |length| length * self.millimetres())
+    pub fn to_stored(self, measies: Measurements) -> Measurements {
+        self.convert(measies, STORED_SCALE, |length| length * self.millimetres())
     }
 
     /// Converts stored measurements to this unit.
@@ -131,8 +132,8 @@ mod tests {
 
     #[test]
     fn other_values_stay_and_overflow_is_invalid() {
-        let odd = object(&json!({ "tail": 3, "neck": null, "hips": "90", "seat": [1] }));
-        assert_eq!(LengthUnit::Inch.to_stored(odd.clone()), odd);
+        let invalid = object(&json!({ "tail": 3, "neck": null, "hips": "90", "seat": [1] }));
+        assert_eq!(LengthUnit::Inch.to_stored(invalid.clone()), invalid);
         let huge = LengthUnit::Inch.to_stored(object(&json!({ "chest": 1e308, "neck": 1e300 })));
         assert_eq!(huge["chest"], json!(false));
         assert!(huge["neck"].as_f64().unwrap() > 1e301);

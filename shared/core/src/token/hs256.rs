@@ -1,5 +1,5 @@
-//! An HS256 provider for `jsonwebtoken`, because the providers of that crate also contain RSA and three elliptic curves, which would
-//! enlarge every function.
+//! [`install`]: installs an HS256 provider for `jsonwebtoken`. The providers of that crate also contain RSA and three elliptic curves,
+//! which would enlarge every function.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};

@@ -1,5 +1,5 @@
-//! The storage of an account: records of each kind, bytes of text, and the bytes that it has written and exported on a day. Triggers of
-//! the schema count all of these but the exported bytes.
+//! [`AccountStorage`]: the storage that an account uses: records of each kind, bytes of text, and the bytes that the account has written and
+//! exported on a day. Triggers of the schema count all of these except the exported bytes.
 
 use bespoke_core::Timestamp;
 
@@ -10,15 +10,15 @@ use crate::error::Result;
 /// The storage of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccountStorage {
-    /// Measurement sets.
+    /// The number of measurement sets.
     pub sets: u64,
-    /// Patterns.
+    /// The number of patterns.
     pub patterns: u64,
-    /// Bookmarks.
+    /// The number of bookmarks.
     pub bookmarks: u64,
-    /// API keys, also those that have expired.
+    /// The number of API keys, including those that have expired.
     pub api_keys: u64,
-    /// Texts of these and of suggestions as they are stored, encrypted, in bytes.
+    /// Size of the encrypted texts of these records and of suggestions, in bytes.
     pub text_bytes: u64,
     /// Bytes that the account has written on `written_day`.
     pub written_bytes: u64,
@@ -100,7 +100,7 @@ pub fn set_exported_today(db: &Db<'_>, user_id: i64, bytes: u64, now: Timestamp)
     Ok(())
 }
 
-/// API keys of the account that have not expired.
+/// Returns the number of API keys of the account that have not expired.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be read.

@@ -1,4 +1,4 @@
-//! API keys.
+//! Repository of API keys: insertion, lookups by id and account, rotation, revocation, and the credential that a call is checked against.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::connection::{Columns, Db, Page, RowVault};
 use crate::error::Result;
 
 const TABLE: &str = "api_keys";
-/// Revoked keys are remembered for this time, in milliseconds.
+/// How long revoked keys are remembered, in milliseconds.
 pub const REVOKED_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 /// Columns in the order in which `from_row` reads them.
@@ -21,9 +21,9 @@ const SELECT: &str = "SELECT api_keys.uuid, api_keys.user_id, users.uuid, api_ke
      api_keys.grace_until, api_keys.scopes, api_keys.cidr, api_keys.instance, api_keys.calls, api_keys.created_at, api_keys.expires_at, api_keys.last_seen \
      FROM api_keys JOIN users ON users.id = api_keys.user_id";
 
-/// The most expired keys of an account. Only keys that have not expired count for the limit of an account, so it could otherwise store any
-/// number, and the lists of keys would become arbitrarily long.
-pub const MOST_EXPIRED: u32 = 1_000;
+/// The maximum number of expired keys of an account. They do not count for the account's limit of keys, so without this one an account could
+/// store any number, and its lists of keys would have any length.
+pub const MAX_EXPIRED_KEYS: u32 = 1_000;
 
 /// Stores a new key.
 ///
@@ -49,7 +49,7 @@ pub fn insert(db: &Db<'_>, key: &ApiKey) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the oldest of the expired keys of an account if it has more than [`MOST_EXPIRED`].
+/// Deletes the oldest of the expired keys of an account if it has more than [`MAX_EXPIRED_KEYS`].
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be removed.
@@ -57,12 +57,12 @@ pub fn prune_expired(db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<()> {
     db.run(
         "DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys
            WHERE user_id = ?1 AND expires_at <= ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)",
-        (user_id, now.as_millis(), MOST_EXPIRED),
+        (user_id, now.as_millis(), MAX_EXPIRED_KEYS),
     )?;
     Ok(())
 }
 
-/// Returns the data that authenticates a request by that key. The query decrypts no columns.
+/// Returns the data that authenticates a request with this key. The query decrypts no columns.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -131,7 +131,7 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<ApiKey>> {
     db.first(&format!("{SELECT} WHERE api_keys.uuid = ?1"), [uuid], from_row)
 }
 
-/// Keys of an account, oldest first.
+/// Returns the keys of an account, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -274,10 +274,10 @@ mod tests {
                 super::insert(db, &key).unwrap();
             };
             insert(1, 1);
-            (2..=u128::from(MOST_EXPIRED) + 3).for_each(|number| insert(number, 0));
+            (2..=u128::from(MAX_EXPIRED_KEYS) + 3).for_each(|number| insert(number, 0));
             prune_expired(db, user_id, NOW).unwrap();
             let kept = by_user(db, user_id, Page::ALL).unwrap();
-            assert_eq!(kept.len(), MOST_EXPIRED as usize + 1);
+            assert_eq!(kept.len(), MAX_EXPIRED_KEYS as usize + 1);
             assert_eq!(
                 (kept[0].uuid, kept[1].uuid),
                 (Uuid::from_u128(1), Uuid::from_u128(4)),

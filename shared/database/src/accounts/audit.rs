@@ -1,4 +1,4 @@
-//! The audit log of administrators. Rows are inserted and read, but never changed.
+//! Repository of the audit log of administrators: [`insert`] and [`newest`]. Rows are never changed.
 
 use bespoke_core::entity::audit::AuditRow;
 use bespoke_core::{EntityId, Timestamp};

@@ -1,4 +1,5 @@
-//! Confirmations of e-mail addresses and sign-in links.
+//! Repository of confirmations (pending sign-ups, changes of e-mail addresses, and sign-in links): insertion, lookups by UUID and
+//! account, and deletion by kind.
 
 use bespoke_core::entity::confirmation::{Confirmation, ConfirmationKind};
 use rusqlite::named_params;
@@ -10,11 +11,11 @@ use crate::error::Result;
 const TABLE: &str = "confirmations";
 
 /// The maximum number of confirmations of one kind per account. A further one replaces the oldest.
-const MOST_OF_A_KIND: u32 = 16;
+const MAX_OF_A_KIND: u32 = 16;
 
 /// Inserts a new confirmation. Older ones of its kind stay valid, because people may use the first of two mails, and
-/// so that the request of a stranger does not invalidate the link that the owner requested. [`delete_kind`] removes
-/// all of them when one is used.
+/// because the request of a stranger must not invalidate the link that the owner requested. [`delete_kind`] removes all
+/// of them when one is used.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -23,7 +24,7 @@ pub fn insert(db: &Db<'_>, confirmation: &Confirmation) -> Result<()> {
     db.run(
         "DELETE FROM confirmations WHERE user_id = ?1 AND kind = ?2 AND id IN (SELECT id FROM confirmations
            WHERE user_id = ?1 AND kind = ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)",
-        (confirmation.user_id, confirmation.kind.name(), MOST_OF_A_KIND),
+        (confirmation.user_id, confirmation.kind.name(), MAX_OF_A_KIND),
     )?;
     Ok(())
 }

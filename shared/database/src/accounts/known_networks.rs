@@ -1,5 +1,5 @@
-//! Networks from which an account has signed in, as keyed hashes. The account-wide lock and the mail budget of
-//! strangers do not apply to these networks, so that a stranger cannot lock an owner out.
+//! Repository of the networks from which an account has signed in, as keyed hashes. The account-wide lock and the mail
+//! budget of strangers do not apply to these networks, so that a stranger cannot lock an owner out.
 
 use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
 
@@ -8,9 +8,9 @@ use crate::error::Result;
 
 /// The maximum number of networks per account. A further one replaces the least recently used.
 pub const MOST: u32 = 16;
-/// Networks are remembered for this time after the last sign-in, in milliseconds.
+/// How long networks are remembered after the last sign-in, in milliseconds.
 pub const KEPT_MS: i64 = 180 * 24 * 60 * 60 * 1000;
-/// The time of the last sign-in is written again only if it is older than this, in milliseconds.
+/// The age at which the time of the last sign-in is written again, in milliseconds. Younger times need no write.
 const REFRESH_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Remembers that the account has signed in from that network.
@@ -66,7 +66,8 @@ pub(crate) fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     )
 }
 
-/// The hash includes the account, so that the table does not reveal which accounts share a network.
+/// Returns the keyed hash of a network. It includes the account, so that the table does not reveal that accounts share a
+/// network.
 fn entry(index: &BlindIndex, user_id: i64, client: ClientNetwork) -> [u8; 32] {
     index.entry("known network", &format!("{user_id} {}", client.customer))
 }

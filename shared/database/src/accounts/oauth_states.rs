@@ -1,4 +1,5 @@
-//! Sign-ins in progress at OAuth providers. Each can be completed once.
+//! Repository of sign-ins in progress at OAuth providers: [`insert`], [`claim`], [`remember`] the identity, and [`delete`]. Each can be
+//! completed once.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::oauth::{LIFE_MS, OauthIdentity, OauthState, Provider};
@@ -58,8 +59,8 @@ pub fn claim(db: &Db<'_>, uuid: Uuid) -> Result<bool> {
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
-pub fn remember(db: &Db<'_>, uuid: Uuid, returned: &OauthIdentity) -> Result<()> {
-    let sealed = db.vault.row(TABLE, uuid).seal_json("returned", returned);
+pub fn remember(db: &Db<'_>, uuid: Uuid, identity: &OauthIdentity) -> Result<()> {
+    let sealed = db.vault.row(TABLE, uuid).seal_json("returned", identity);
     db.run("UPDATE oauth_states SET returned = ?2 WHERE uuid = ?1", (uuid, sealed))?;
     Ok(())
 }

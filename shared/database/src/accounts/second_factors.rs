@@ -1,4 +1,5 @@
-//! Second factors: the secret that is shared with an authenticator app, and scratch codes.
+//! Repository of second factors: the secret that is shared with an authenticator app ([`SecondFactor`]), and scratch codes, each of which
+//! can be used once.
 
 use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::{BlindIndex, ScratchCode, TotpSecret};

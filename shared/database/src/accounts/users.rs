@@ -1,4 +1,4 @@
-//! Accounts.
+//! Repository of accounts: sign-up, lookups, searches, changes and deletion.
 
 use std::sync::Arc;
 
@@ -131,7 +131,7 @@ pub fn by_lookup(db: &Db<'_>, text: &str) -> Result<Option<User>> {
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
-pub fn behind(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<User>> {
+pub fn list_after(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<User>> {
     db.all(
         &format!("{SELECT} WHERE id > ?1 ORDER BY id LIMIT ?2"),
         (after, limit),
@@ -264,7 +264,7 @@ pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Records whether an administrator deactivated the account.
+/// Records that an administrator has deactivated the account, or has undone this.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -280,8 +280,8 @@ pub fn set_deactivated(db: &Db<'_>, id: i64, deactivated: bool) -> Result<()> {
 /// [`crate::Error`] when the row cannot be read.
 pub fn awaits_activation(db: &Db<'_>, id: i64) -> Result<bool> {
     let sql = "SELECT status = ?2 AND NOT deactivated FROM users WHERE id = ?1";
-    let new = db.first(sql, (id, Status::Inactive as i64), |_, row| Ok(row.take()?))?;
-    Ok(new.unwrap_or_default())
+    let awaits_activation = db.first(sql, (id, Status::Inactive as i64), |_, row| Ok(row.take()?))?;
+    Ok(awaits_activation.unwrap_or_default())
 }
 
 /// Deletes an account and all its records. Every table that refers to accounts declares that its rows are deleted too.

@@ -1,4 +1,4 @@
-//! Copies of the complete database in a file, as of one moment.
+//! [`DatabaseCopy`]: a copy of the complete database in a file, as of one moment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl DatabaseCopy {
     /// Checks that the copy was not made while a backup was being restored.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] if it is.
+    /// [`Error::Incomplete`] if it was.
     pub fn check_complete(&self) -> Result<()> {
         self.read(restore::check_complete)
     }
@@ -86,19 +86,19 @@ impl DatabaseCopy {
         restore::tables(&self.connection)
     }
 
-    /// Returns at most `limit` rows of a table after the first `before`. The order is stable, because the file does
+    /// Returns at most `limit` rows of a table after the first `offset` rows. The order is stable, because the file does
     /// not change.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when they cannot be read.
-    pub fn rows(&self, table: &str, before: i64, limit: usize) -> Result<Rows> {
-        let sql = format!("SELECT * FROM {table} LIMIT {limit} OFFSET {before}");
+    pub fn rows(&self, table: &str, offset: i64, limit: usize) -> Result<Rows> {
+        let sql = format!("SELECT * FROM {table} LIMIT {limit} OFFSET {offset}");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
         let rows = statement.query_map([], |row| (0..columns.len()).map(|at| row.get(at)).collect())?;
         Ok(Rows {
             table: table.to_owned(),
-            before,
+            offset,
             rows: rows.collect::<rusqlite::Result<_>>()?,
             columns,
         })

@@ -1,5 +1,5 @@
-//! Restores the rows of a database copy into a new installation, table by table, in any number of commits. Each commit
-//! records its progress, so that an interrupted restore can continue.
+//! Restores the rows of a database copy ([`Rows`]) into a new installation, table by table, in any number of commits ([`begin`],
+//! [`store`], [`finish`]). Each commit records its progress, so that an interrupted restore can continue.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -10,17 +10,17 @@ use crate::error::{Error, Result};
 
 /// Tables that are not restored: those of SQLite and of the engine, the mark of the keys in use, the progress of the
 /// restore, and the counts that triggers rebuild.
-const NOT_OURS: &str = "name LIKE 'sqlite\\_%' ESCAPE '\\' OR name LIKE '\\_%' ESCAPE '\\' OR name IN ('installation', 'refills', 'account_storage')";
+const NOT_RESTORED: &str = "name LIKE 'sqlite\\_%' ESCAPE '\\' OR name LIKE '\\_%' ESCAPE '\\' OR name IN ('installation', 'refills', 'account_storage')";
 
-/// Counters of attempts. They are replaced by those of the backup.
-const COUNTERS: [&str; 2] = ["failed_signins", "strangers_mails"];
+/// The tables of attempts. They are emptied before a restore, and then get the rows of the backup.
+const ATTEMPT_TABLES: [&str; 2] = ["failed_signins", "strangers_mails"];
 
-/// Rows of one table.
+/// Consecutive rows of one table.
 pub struct Rows {
     /// Name of the table.
     pub table: String,
     /// Number of rows of the table before these.
-    pub before: i64,
+    pub offset: i64,
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<Value>>,
 }
@@ -68,8 +68,8 @@ pub(crate) fn check_complete(db: &Db<'_>) -> Result<()> {
     }
 }
 
-/// Begins a restore in a new installation. Other rows in a restored table would collide with rows of the backup and
-/// abort the restore half-way.
+/// Begins a restore in a new installation. Rejects an installation with rows of its own, because such rows would collide
+/// with rows of the backup and abort the restore half-way.
 ///
 /// # Errors
 /// [`Error::NotEmpty`] when there are accounts, [`Error::InUse`] when there are other rows, [`Error::Taken`] when a
@@ -82,7 +82,7 @@ pub fn begin(db: &Db<'_>, source: &[u8; 32], table: &str) -> Result<()> {
         return Err(Error::NotEmpty);
     }
     seeds::clear(db)?;
-    for table in COUNTERS {
+    for table in ATTEMPT_TABLES {
         db.connection.execute(&format!("DELETE FROM {table}"), [])?;
     }
     for table in tables(db.connection)? {
@@ -98,20 +98,20 @@ pub fn begin(db: &Db<'_>, source: &[u8; 32], table: &str) -> Result<()> {
     Ok(())
 }
 
-/// Inserts rows.
+/// Inserts rows, and records the progress.
 ///
 /// # Errors
-/// [`Error::NoSuchPlace`] when the progress is not `rows.before`, because another process restores too.
+/// [`Error::NoSuchPlace`] when the progress is not `rows.offset`, because another process restores too.
 pub fn store(db: &Db<'_>, rows: &Rows) -> Result<()> {
-    let Some((_, table, reached)) = begun(db)? else {
+    let Some((_, table, stored_rows)) = begun(db)? else {
         return Err(Error::NoSuchPlace);
     };
-    if (table == rows.table && reached != rows.before) || (table != rows.table && rows.before != 0) {
+    if (table == rows.table && stored_rows != rows.offset) || (table != rows.table && rows.offset != 0) {
         return Err(Error::NoSuchPlace);
     }
-    let marks = vec!["?"; rows.columns.len()].join(", ");
+    let placeholders = vec!["?"; rows.columns.len()].join(", ");
     let sql = format!(
-        "INSERT INTO {} ({}) VALUES ({marks})",
+        "INSERT INTO {} ({}) VALUES ({placeholders})",
         rows.table,
         rows.columns.join(", ")
     );
@@ -120,7 +120,7 @@ pub fn store(db: &Db<'_>, rows: &Rows) -> Result<()> {
     }
     db.run(
         "UPDATE refills SET name = ?1, rows = ?2 WHERE id = 1",
-        (&rows.table, rows.before + rows.rows.len() as i64),
+        (&rows.table, rows.offset + rows.rows.len() as i64),
     )?;
     Ok(())
 }
@@ -138,7 +138,7 @@ pub fn finish(db: &Db<'_>, counters: &[(String, i64)]) -> Result<()> {
 }
 
 pub(super) fn tables(connection: &Connection) -> Result<Vec<String>> {
-    let sql = format!("SELECT name FROM sqlite_schema WHERE type = 'table' AND NOT ({NOT_OURS}) ORDER BY rowid");
+    let sql = format!("SELECT name FROM sqlite_schema WHERE type = 'table' AND NOT ({NOT_RESTORED}) ORDER BY rowid");
     let mut statement = connection.prepare(&sql)?;
     let names = statement.query_map([], |row| row.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)

@@ -1,4 +1,4 @@
-//! The caches of one process by kind of record, and the changes that invalidate them.
+//! [`ReadCache`]: the caches of one process by kind of record, and their invalidation after changes.
 
 use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::measurement::Design;
@@ -22,19 +22,20 @@ pub(crate) struct ReadCache {
 }
 
 impl ReadCache {
-    /// Moves entries that the change does not affect to the next version.
+    /// Removes the entries that a change makes outdated, and moves all others to the version after the change.
     pub(crate) fn follow(&self, change: &Change<'_>) {
-        let is_touched = |table| change.rows.iter().any(|row| &*row.table == table);
-        let accounts = is_touched("users");
-        self.credentials.follow(change, accounts || is_touched("api_keys"), []);
-        self.account_statuses.follow(change, accounts, []);
-        self.calls.follow(change, accounts, []);
+        let has_changed = |table| change.rows.iter().any(|row| &*row.table == table);
+        let accounts_changed = has_changed("users");
+        self.credentials
+            .follow(change, accounts_changed || has_changed("api_keys"), []);
+        self.account_statuses.follow(change, accounts_changed, []);
+        self.calls.follow(change, accounts_changed, []);
         // The table has no `rowid`, so changes do not name its rows.
         self.designs.follow(change, true, []);
         let sets = change.rows.iter().filter(|row| &*row.table == "sets");
         // A set contains the UUID of its account, which never changes. If the account is deleted, so are its sets.
         self.sets.follow(change, false, sets.map(|row| row.row));
-        self.set_ids.follow(change, is_touched("sets"), []);
+        self.set_ids.follow(change, has_changed("sets"), []);
     }
 }
 

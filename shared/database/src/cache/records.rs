@@ -1,4 +1,5 @@
-//! The cached records that no table of `bespoke-core` defines, and the comparison of cached records.
+//! The cached records that `bespoke-core` does not define: [`Credential`] and [`CachedSet`]. Also compares cached
+//! records with stored ones.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use super::versioned::Cacheable;
 
 /// Maximum size of the response that shows a set, without the texts of the set, in bytes.
-const SHOWN_SET_BYTES: usize = 1024;
+const SET_RESPONSE_BYTES: usize = 1024;
 
 /// The data that authenticates a request by key: the key without its name, and the account status of its owner.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub struct Credential {
     pub level: Level,
     /// The instance that the key was made on.
     pub instance: String,
-    /// The key is refused from this moment on.
+    /// The moment from which the key is refused.
     pub expires_at: Timestamp,
     /// The owner.
     pub owner: AccountStatus,
@@ -124,7 +125,7 @@ impl Cacheable for CachedSet {
         let record = name.capacity() + notes.capacity() + measies + img;
         // The response names the image three times.
         let response = json_bytes(name) + json_bytes(notes) + measies + 3 * img;
-        record + response + SHOWN_SET_BYTES
+        record + response + SET_RESPONSE_BYTES
     }
 
     fn is_still(&self, now: &Self) -> bool {

@@ -1,4 +1,4 @@
-//! A cache whose values are all of one version of the database.
+//! [`Cache`]: a cache whose values are all of one version of the database.
 
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,9 @@ const ENTRY_BYTES: usize = 1024;
 pub(crate) struct Cache<K, V>(Mutex<Entries<K, V>>);
 
 struct Entries<K, V> {
-    of: Version,
+    /// The version of the database for which all entries are valid.
+    version: Version,
+    /// The size of all entries.
     bytes: usize,
     entries: HashMap<K, Entry<V>>,
 }
@@ -25,13 +27,13 @@ struct Entries<K, V> {
 struct Entry<V> {
     value: Arc<V>,
     /// The version at which it was read.
-    at: Version,
+    read_at: Version,
 }
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
         Self(Mutex::new(Entries {
-            of: Version::default(),
+            version: Version::default(),
             bytes: 0,
             entries: HashMap::new(),
         }))
@@ -50,16 +52,17 @@ pub(crate) trait Cacheable {
 }
 
 impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
-    /// Moves entries to the next version, except for outdated ones: all of them or those of `keys`.
-    pub(super) fn follow(&self, change: &Change<'_>, all: bool, keys: impl IntoIterator<Item = K>) {
+    /// Removes outdated entries, and moves the others to the version after `change`. Outdated are all entries if
+    /// `all_outdated` is true, otherwise those of `keys`.
+    pub(super) fn follow(&self, change: &Change<'_>, all_outdated: bool, keys: impl IntoIterator<Item = K>) {
         let mut entries = self.lock();
-        if entries.of != change.from {
+        if entries.version != change.from {
             return;
         }
-        if all {
+        if all_outdated {
             entries.clear(change.to);
         }
-        entries.of = change.to;
+        entries.version = change.to;
         for key in keys {
             entries.remove(&key);
         }
@@ -69,8 +72,8 @@ impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the value of `key` at that version from the cache, or reads and caches it. Missing records are not
-    /// cached, so that requests for ids that do not exist cannot fill the cache.
+    /// Returns the value of `key` at this version from the cache, or reads and caches it. Missing records are not cached,
+    /// so that requests for ids that do not exist cannot fill the cache.
     pub(crate) fn get_or_read(
         &self,
         version: Version,
@@ -79,17 +82,17 @@ impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
     ) -> Result<Option<Arc<V>>> {
         {
             let mut entries = self.lock();
-            if entries.of != version {
+            if entries.version != version {
                 entries.clear(version);
             }
             if let Some(entry) = entries.entries.get(&key) {
-                let (value, at) = (Arc::clone(&entry.value), entry.at);
+                let (value, read_at) = (Arc::clone(&entry.value), entry.read_at);
                 drop(entries);
-                if cfg!(debug_assertions) && at != version {
-                    let now = read()?;
+                if cfg!(debug_assertions) && read_at != version {
+                    let stored = read()?;
                     assert!(
-                        now.is_some_and(|now| value.is_still(&now)),
-                        "stale cache entries from {at} to {version}"
+                        stored.is_some_and(|stored| value.is_still(&stored)),
+                        "stale cache entries from {read_at} to {version}"
                     );
                 }
                 return Ok(Some(value));
@@ -100,7 +103,7 @@ impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
         };
         let mut entries = self.lock();
         // Reads of different versions do not overlap in a process, but nothing here depends on that.
-        if entries.of == version {
+        if entries.version == version {
             entries.insert(key, Arc::clone(&value));
         }
         Ok(Some(value))
@@ -108,19 +111,21 @@ impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
 }
 
 impl<K: Hash + Eq, V: Cacheable> Entries<K, V> {
-    fn clear(&mut self, of: Version) {
+    fn clear(&mut self, version: Version) {
         self.entries.clear();
-        (self.of, self.bytes) = (of, 0);
+        self.version = version;
+        self.bytes = 0;
     }
 
     fn insert(&mut self, key: K, value: Arc<V>) {
         self.remove(&key);
         let bytes = bytes_of(&*value);
         if self.bytes + bytes > MAX_BYTES {
-            self.clear(self.of);
+            self.clear(self.version);
         }
         self.bytes += bytes;
-        self.entries.insert(key, Entry { value, at: self.of });
+        let read_at = self.version;
+        self.entries.insert(key, Entry { value, read_at });
     }
 
     fn remove(&mut self, key: &K) {
@@ -139,7 +144,7 @@ impl<K: Hash + Eq, V: Cacheable> Cache<K, V> {
     /// Returns whether the value of `key` is cached at that version.
     pub(super) fn has(&self, version: Version, key: &K) -> bool {
         let entries = self.lock();
-        entries.of == version && entries.entries.contains_key(key)
+        entries.version == version && entries.entries.contains_key(key)
     }
 
     /// Returns the approximate size in bytes.

@@ -1,4 +1,4 @@
-//! Reads the columns of a row.
+//! [`Columns`]: reads the columns of a row in the order of the SELECT.
 
 use bespoke_core::Timestamp;
 use rusqlite::Row;

@@ -1,4 +1,4 @@
-//! One connection, and the queries that all repositories build on.
+//! [`Db`]: one connection, and the queries that all repositories build on.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -37,7 +37,8 @@ impl Db<'_> {
         result
     }
 
-    /// Returns the row with that id of either kind. `sql` ends before the name of the id's column.
+    /// Returns the row with this id of either kind. `select` is the query up to its `FROM` clause; this adds the `WHERE`
+    /// clause.
     pub(crate) fn first_by_id<T>(
         &self,
         select: &str,

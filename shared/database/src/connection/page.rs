@@ -1,4 +1,4 @@
-//! Pagination.
+//! [`Page`]: the part of a list that a query returns.
 
 use bespoke_core::EntityId;
 

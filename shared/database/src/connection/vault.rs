@@ -1,4 +1,4 @@
-//! Column encryption, and the blind index by which rows with encrypted values, such as e-mail addresses, are found.
+//! [`Vault`]: encrypts columns, and computes the blind index by which rows with encrypted values, such as e-mail addresses, are found.
 
 use std::sync::Arc;
 

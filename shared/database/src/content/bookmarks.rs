@@ -1,4 +1,4 @@
-//! Bookmarks.
+//! Repository of bookmarks: insertion, lookup by id, lists of an account, update and deletion.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::bookmark::{Bookmark, BookmarkContent};
@@ -49,7 +49,7 @@ pub fn owner_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
     })
 }
 
-/// Bookmarks of an account, in the order in which they were made.
+/// Returns the bookmarks of an account, in the order of their creation.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.

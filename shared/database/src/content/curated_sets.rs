@@ -1,4 +1,4 @@
-//! Curated sets.
+//! Repository of curated sets: insertion, lookup by id, the list by height, update and deletion.
 
 use bespoke_core::entity::curated_set::{CuratedSet, CuratedSetContent};
 use bespoke_core::entity::texts::Texts;
@@ -52,7 +52,7 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<CuratedSet>> {
 /// [`crate::Error`] when a row cannot be read; [`crate::Error::NoSuchPlace`] when the set that `page` begins after
 /// does not exist.
 pub fn by_height(db: &Db<'_>, page: Page) -> Result<Vec<CuratedSet<StoredMeasurements>>> {
-    let place = match page.after {
+    let (after_height, after_id) = match page.after {
         None => (i64::MIN, 0),
         Some(id) => by_id(db, id)?
             .map(|set| (set.content.height, set.id))
@@ -60,7 +60,7 @@ pub fn by_height(db: &Db<'_>, page: Page) -> Result<Vec<CuratedSet<StoredMeasure
     };
     db.all(
         &format!("{SELECT} WHERE (height, id) > (?1, ?2) ORDER BY height, id LIMIT ?3"),
-        (place.0, place.1, page.limit()),
+        (after_height, after_id, page.limit()),
         from_row,
     )
 }

@@ -1,5 +1,5 @@
-//! Designs and the measurements that they need. The rows come from the operator; if there are none, the built-in
-//! designs apply.
+//! Repository of designs and the measurements that they need: [`all`], [`by_name`] and [`replace`]. The rows come from the operator; if
+//! there are none, the built-in designs apply.
 
 use std::sync::Arc;
 
@@ -34,11 +34,11 @@ pub fn all(db: &Db<'_>) -> Result<Vec<Design>> {
 pub fn by_name(db: &Db<'_>, name: &str) -> Result<Option<Arc<Design>>> {
     let read = || {
         let row = db.first("SELECT name, needs FROM designs WHERE name = ?1", [name], from_row)?;
-        if row.is_some() || any(db)? {
+        if row.is_some() || has_any(db)? {
             return Ok(row);
         }
-        let place = EMBEDDED_DESIGNS.binary_search_by(|design| design.name.as_str().cmp(name));
-        Ok(place.ok().map(|place| EMBEDDED_DESIGNS[place].clone()))
+        let index = EMBEDDED_DESIGNS.binary_search_by(|design| design.name.as_str().cmp(name));
+        Ok(index.ok().map(|index| EMBEDDED_DESIGNS[index].clone()))
     };
     db.cached(|cache| &cache.designs, name.to_owned(), read)
 }
@@ -55,7 +55,7 @@ pub fn replace(db: &Db<'_>, designs: &[Design]) -> Result<()> {
     Ok(())
 }
 
-fn any(db: &Db<'_>) -> Result<bool> {
+fn has_any(db: &Db<'_>) -> Result<bool> {
     let row = db.first("SELECT name FROM designs WHERE name > '' LIMIT 1", [], |_, _| Ok(()))?;
     Ok(row.is_some())
 }

@@ -1,4 +1,4 @@
-//! Option packs.
+//! Repository of option packs: insertion, lookup by id, lists of all or of a design, update, image and deletion.
 
 use bespoke_core::entity::option_pack::{OptionPack, OptionPackContent};
 use bespoke_core::entity::texts::Texts;

@@ -1,4 +1,4 @@
-//! Patterns.
+//! Repository of patterns: insertion, lookup by id, lists of an account, update, image and deletion.
 
 use bespoke_core::entity::pattern::{Pattern, PatternContent};
 use bespoke_core::{EntityId, Timestamp};
@@ -56,15 +56,16 @@ pub fn owner_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
     })
 }
 
-/// Returns whether the image of that name is public because it belongs to a public pattern. The name contains the id
-/// of its pattern. After a restore, another pattern can get the same id, so the row must name the image too.
+/// Returns whether the image `img` is public because it belongs to a public pattern. `id` is the id of the pattern, which
+/// is part of the name of the image. The row must name the image, too, because after a restore another pattern can get
+/// the same id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn shows_image(db: &Db<'_>, id: i64, img: &str) -> Result<bool> {
     let sql = "SELECT public AND img = ?2 FROM patterns WHERE id = ?1";
-    let shows: Option<Option<bool>> = db.first(sql, (id, img), |_, row| Ok(row.take()?))?;
-    Ok(shows.flatten().unwrap_or_default())
+    let is_shown: Option<Option<bool>> = db.first(sql, (id, img), |_, row| Ok(row.take()?))?;
+    Ok(is_shown.flatten().unwrap_or_default())
 }
 
 /// Returns the patterns of an account, in the order of their creation.

@@ -1,5 +1,5 @@
-//! Seeds of a new database: FreeSewing's adult model sizes as curated sets 1 to 20, published. Clients all over the
-//! world read `/curated-sets/1.json`.
+//! Inserts the seeds of a new database: FreeSewing's adult model sizes as published curated sets 1 to 20, because many
+//! clients read `/curated-sets/1.json`.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::curated_set::CuratedSetContent;
@@ -10,8 +10,8 @@ use super::curated_sets;
 use crate::connection::Db;
 use crate::error::Result;
 
-/// Time at which the seeds were made: 2026-01-01T00:00:00Z. It is the same in all databases, so that a changed seed
-/// can be recognised.
+/// The creation time of the seeds, 2026-01-01T00:00:00Z, is the same in all databases, so that a changed seed can be
+/// recognised.
 const SEEDED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 /// Inserts the seeds into a new database.

@@ -1,4 +1,4 @@
-//! Measurement sets.
+//! Repository of measurement sets, with an index of their names for lookups by name.
 
 use std::sync::Arc;
 
@@ -53,7 +53,8 @@ pub fn by_id(db: &Db<'_>, id: EntityId) -> Result<Option<MeasurementSet>> {
     db.first_by_id(SELECT, TABLE, id, from_row)
 }
 
-/// Returns the set with that id, for callers that only pass its measurements on.
+/// Returns the set with this id from the cache if possible. Its measurements are not decoded, so it suits callers that
+/// only send them to a client.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
@@ -78,15 +79,15 @@ fn id_of(db: &Db<'_>, uuid: Uuid) -> Result<Option<i64>> {
     db.first(sql, [uuid], |_, row| Ok(row.take()?))
 }
 
-/// Returns whether the image of that name is public because it belongs to a public set. The name contains the id of
-/// its set. After a restore, another set can get the same id, so the row must name the image too.
+/// Returns whether the image `img` is public because it belongs to a public set. `id` is the id of the set, which is part
+/// of the name of the image. The row must name the image, too, because after a restore another set can get the same id.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be read.
 pub fn shows_image(db: &Db<'_>, id: i64, img: &str) -> Result<bool> {
     let sql = "SELECT public AND img = ?2 FROM sets WHERE id = ?1";
-    let shows: Option<Option<bool>> = db.first(sql, (id, img), |_, row| Ok(row.take()?))?;
-    Ok(shows.flatten().unwrap_or_default())
+    let is_shown: Option<Option<bool>> = db.first(sql, (id, img), |_, row| Ok(row.take()?))?;
+    Ok(is_shown.flatten().unwrap_or_default())
 }
 
 /// Sets the image of a set. Returns whether the set exists.
@@ -153,7 +154,7 @@ pub fn each_by_user<E: From<crate::Error>>(
 
 /// The maximum number of sets whose names a lookup decrypts. The index ignores letter case, so each set that it finds
 /// has to be decrypted, and an imported account may have any number of sets of one name.
-const MOST_OF_A_NAME: u32 = 1_000;
+const MAX_OF_A_NAME: u32 = 1_000;
 
 /// Returns the integer ids of the sets of an account that have exactly that name, in the order of their creation. If
 /// there are none, those that have the name in another letter case.
@@ -165,7 +166,7 @@ pub fn by_name(db: &Db<'_>, user_id: i64, name: &str) -> Result<Vec<i64>> {
     for index in db.vault.index_keys() {
         found.extend(db.all(
             "SELECT id, uuid, name FROM sets WHERE user_id = ?1 AND name_index = ?2 ORDER BY id LIMIT ?3",
-            (user_id, name_entry(index, user_id, name), MOST_OF_A_NAME),
+            (user_id, name_entry(index, user_id, name), MAX_OF_A_NAME),
             id_and_name,
         )?);
     }
@@ -177,10 +178,12 @@ pub fn by_name(db: &Db<'_>, user_id: i64, name: &str) -> Result<Vec<i64>> {
     )?;
     found.extend(unindexed.into_iter().filter(|(_, other)| folded_name(other) == folded));
     found.sort_unstable();
-    let wanted = normal_name(name);
-    let (exact, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, other)| normal_name(other) == wanted);
-    let called = if exact.is_empty() { others } else { exact };
-    Ok(called.into_iter().map(|(id, _)| id).collect())
+    let exact_name = normal_name(name);
+    let (exact, others): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|(_, other)| normal_name(other) == exact_name);
+    let matches = if exact.is_empty() { others } else { exact };
+    Ok(matches.into_iter().map(|(id, _)| id).collect())
 }
 
 /// Fills the index of names for at most `limit` sets that lack it. Returns their number.
@@ -205,8 +208,8 @@ pub(crate) fn name_entry(index: &BlindIndex, user_id: i64, name: &str) -> [u8; 3
     index.entry("set name", &format!("{user_id} {}", folded_name(name)))
 }
 
-/// Sets the keyed hash of a set's name. A trigger clears it whenever the name is written, because older code does not
-/// set it.
+/// Sets the keyed hash of a set's name. It must be called after every write of the name: a trigger clears the hash then,
+/// because older code does not update it.
 pub(crate) fn set_name_index(db: &Db<'_>, id: i64, entry: &[u8; 32]) -> Result<()> {
     db.run("UPDATE sets SET name_index = ?2 WHERE id = ?1", (id, entry))?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Suggestions to curators.
+//! Repository of suggestions to curators: insertion, lookup by UUID, lists by kind or account, and deletion.
 
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use rusqlite::named_params;
@@ -39,7 +39,7 @@ pub fn by_uuid(db: &Db<'_>, uuid: Uuid) -> Result<Option<Suggestion>> {
     db.first(&format!("{SELECT} WHERE suggestions.uuid = ?1"), [uuid], from_row)
 }
 
-/// Suggestions of one kind, oldest first.
+/// Returns the suggestions of one kind, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.

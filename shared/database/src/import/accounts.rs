@@ -1,4 +1,4 @@
-//! Imported accounts, API keys, confirmations and subscribers.
+//! Encrypts and inserts imported accounts, API keys, confirmations and subscribers.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::entity::confirmation::Confirmation;
@@ -33,7 +33,8 @@ pub(super) fn user(
         ihash = db.vault.random().hex::<IHASH_BYTES>();
     }
     let vault = db.vault.row("users", user.account_status.uuid);
-    let signed_from = user.account_status.created_at.min(now);
+    // A creation time in the future must not make all tokens invalid until then.
+    let tokens_from = user.account_status.created_at.min(now);
     db.insert(
         "INSERT INTO users (id, uuid, username, lusername, email_index, email, initial, bio, data, ihash, password, role,
            status, consent, control, compare, imperial, newsletter, language, patron, mfa_enabled, jwt_calls,
@@ -66,7 +67,7 @@ pub(super) fn user(
             ":jwt_calls": user.jwt_calls,
             ":key_calls": user.key_calls,
             ":last_seen": user.last_seen.map(Timestamp::as_millis),
-            ":tokens_from": signed_from.as_seconds() * users::SECOND_MS,
+            ":tokens_from": tokens_from.as_seconds() * users::SECOND_MS,
             ":created_at": user.account_status.created_at.as_millis(),
             ":updated_at": user.updated_at.as_millis(),
         },

@@ -1,4 +1,4 @@
-//! Imported sets, patterns, bookmarks and curated content, with their integer ids, creation times and update times.
+//! Encrypts and inserts imported sets, patterns, bookmarks and curated content, with their integer ids, creation times and update times.
 
 use bespoke_core::entity::bookmark::Bookmark;
 use bespoke_core::entity::curated_set::CuratedSet;
@@ -12,8 +12,8 @@ use crate::connection::{Db, Vault, json};
 use crate::content::sets::name_entry;
 use crate::error::Result;
 
-/// A set or a pattern with encrypted content. It takes a tenth of the memory of the decrypted one, because many wait
-/// to be stored.
+/// A set or a pattern with encrypted content. It takes a tenth of the memory of the decrypted record, which matters
+/// because many records wait to be stored.
 #[derive(Debug, Clone)]
 pub struct EncryptedContent(Kind);
 
@@ -34,6 +34,7 @@ enum Kind {
 }
 
 #[derive(Debug, Clone)]
+/// The columns that both kinds have.
 struct Common {
     id: i64,
     uuid: Uuid,

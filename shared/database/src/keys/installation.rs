@@ -1,5 +1,5 @@
-//! The mark of the keys with which the database was created. A process with other keys could not decrypt any field or
-//! look up any address, and other processes could not read its writes. It must not start.
+//! Writes and checks the mark of the keys with which the database was created. A process with other keys must not start,
+//! because it could not decrypt any field or look up any address, and other processes could not read its writes.
 
 use rusqlite::named_params;
 use uuid::Uuid;

@@ -1,4 +1,5 @@
-//! All encrypted columns by table, for checks, sizes, and the re-encryption under a new key.
+//! Lists all encrypted columns by table. Checks them ([`check`]), measures them, and re-encrypts them with a new key
+//! ([`renew`]).
 
 use bespoke_core::BlindIndex;
 use rusqlite::params_from_iter;
@@ -15,7 +16,7 @@ struct Table {
     /// Name of its integer key.
     id: &'static str,
     columns: &'static [&'static str],
-    /// The column of the keyed hash by which rows are looked up.
+    /// The column with a keyed hash of an encrypted column, if the table has one.
     index: Option<Index>,
 }
 
@@ -92,9 +93,9 @@ const TABLES: &[Table] = &[
     table("installation", &["sealed"]),
 ];
 
-/// Result of processing rows.
+/// The result of checking or re-encrypting rows.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct CheckedRows {
     /// Number of processed rows.
     pub rows: usize,
     /// Integer key of the last one.
@@ -105,7 +106,7 @@ pub struct Looked {
     pub problems: Vec<String>,
 }
 
-/// One row of such a table.
+/// One row with encrypted columns.
 struct SealedRow {
     id: i64,
     uuid: Uuid,
@@ -120,33 +121,33 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     TABLES.iter().map(|table| table.name)
 }
 
-/// Tries to decrypt every field of at most `limit` rows after `after`.
+/// Tries to decrypt every field of at max_bytes `limit` rows after `after`.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be read.
-pub fn check(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked> {
-    let mut looked = Looked::default();
-    let Some(table) = find(table) else { return Ok(looked) };
+pub fn check(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<CheckedRows> {
+    let mut result = CheckedRows::default();
+    let Some(table) = find(table) else { return Ok(result) };
     for row in rows(db, table, after, limit)? {
-        looked.rows += 1;
-        looked.last = row.id;
+        result.rows += 1;
+        result.last = row.id;
         for (column, field) in table.columns.iter().zip(&row.fields) {
             let Some(field) = field else { continue };
             match db.vault.row(table.name, row.uuid).open_bytes(column, field) {
-                Err(error) => looked.problems.push(error.to_string()),
-                Ok(opened) if !fits(db, table, &row, column, &opened) => {
+                Err(error) => result.problems.push(error.to_string()),
+                Ok(opened) if !index_matches(db, table, &row, column, &opened) => {
                     let (name, uuid) = (table.name, row.uuid);
                     let problem = format!(
                         "{name}.{column} of {uuid}: the index of the {} does not match",
                         if *column == "email" { "address" } else { "name" }
                     );
-                    looked.problems.push(problem);
+                    result.problems.push(problem);
                 }
                 Ok(_) => {}
             }
         }
     }
-    Ok(looked)
+    Ok(result)
 }
 
 /// Begins a rotation of keys. From now on, processes without the newest index key are refused. A process that has only
@@ -165,28 +166,28 @@ pub fn begin(db: &Db<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Re-encrypts with the newest key every field of at most `limit` rows after `after` that uses an older key. The call
+/// Re-encrypts with the newest key every field of at max_bytes `limit` rows after `after` that uses an older key. The call
 /// can be repeated safely.
 ///
 /// # Errors
 /// [`crate::Error::Field`] for a field that cannot be decrypted, and when a row cannot be read or written.
-pub fn renew(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<Looked> {
-    let mut looked = Looked::default();
-    let Some(table) = find(table) else { return Ok(looked) };
+pub fn renew(db: &Db<'_>, table: &str, after: i64, limit: u32) -> Result<CheckedRows> {
+    let mut result = CheckedRows::default();
+    let Some(table) = find(table) else { return Ok(result) };
     for row in rows(db, table, after, limit)? {
-        looked.rows += 1;
-        looked.last = row.id;
-        looked.changed += usize::from(renew_row(db, table, row)?);
+        result.rows += 1;
+        result.last = row.id;
+        result.changed += usize::from(renew_row(db, table, row)?);
     }
-    Ok(looked)
+    Ok(result)
 }
 
-/// Returns the size of the encrypted columns of a page of an account's list, in bytes. The count stops when it exceeds
-/// `most`, and decrypts nothing, so that a list can be rejected before the work of reading it.
+/// Returns the size in bytes of the encrypted columns of one page of an account's list. Stops counting above
+/// `max_bytes`. Decrypts nothing, so that a long list can be rejected cheaply.
 ///
 /// # Errors
 /// [`crate::Error::NoSuchPlace`] if the item before the page does not exist, and [`crate::Error`] when the rows cannot be read.
-pub fn stored_bytes(db: &Db<'_>, table: &'static str, user_id: i64, page: Page, most: u64) -> Result<u64> {
+pub fn stored_bytes(db: &Db<'_>, table: &'static str, user_id: i64, page: Page, max_bytes: u64) -> Result<u64> {
     let lengths: Vec<_> = columns(table)
         .iter()
         .map(|column| format!("length({column})"))
@@ -198,7 +199,7 @@ pub fn stored_bytes(db: &Db<'_>, table: &'static str, user_id: i64, page: Page, 
     let mut statement = db.connection.prepare_cached(&sql)?;
     let mut rows = statement.query((user_id, db.after(table, page)?, page.limit()))?;
     let mut bytes = 0;
-    while bytes <= most
+    while bytes <= max_bytes
         && let Some(row) = rows.next()?
     {
         bytes += row.get::<_, i64>(0)?.unsigned_abs();
@@ -216,7 +217,7 @@ fn find(name: &str) -> Option<&'static Table> {
 }
 
 /// Returns whether the keyed hash of a row, if it has one, matches the column.
-fn fits(db: &Db<'_>, table: &Table, row: &SealedRow, column: &str, opened: &[u8]) -> bool {
+fn index_matches(db: &Db<'_>, table: &Table, row: &SealedRow, column: &str, opened: &[u8]) -> bool {
     let (Some(index), Some(stored)) = (table.index.filter(|index| index.of() == column), &row.index) else {
         return true;
     };
@@ -261,13 +262,14 @@ fn rows(db: &Db<'_>, table: &Table, after: i64, limit: u32) -> Result<Vec<Sealed
     })
 }
 
-/// The table whose index is the keyed hash of its own UUID.
+/// A table whose `email_index` is the keyed hash of the UUID of its row, not of an address.
 const INSTALLATION: &str = "installation";
 
 fn renew_row(db: &Db<'_>, table: &Table, row: SealedRow) -> Result<bool> {
     let vault = db.vault.row(table.name, row.uuid);
-    let (mut sets, mut values) = (Vec::new(), vec![Value::Integer(row.id)]);
-    let mut entry = None;
+    let mut assignments = Vec::new();
+    let mut values = vec![Value::Integer(row.id)];
+    let mut new_index = None;
     for (column, field) in table.columns.iter().zip(&row.fields) {
         let Some(field) = field else { continue };
         let index = table.index.filter(|index| index.of() == *column);
@@ -278,26 +280,26 @@ fn renew_row(db: &Db<'_>, table: &Table, row: SealedRow) -> Result<bool> {
         }
         let opened = vault.open_bytes(column, field)?;
         if let Some(index) = index {
-            let new = index.entry(db.vault.index(), &row, &opened);
-            let is_old = row.index.as_deref() != Some(&new[..]);
-            // A trigger clears the index when the name is written.
-            entry = (is_old || !is_current).then_some((index, new));
+            let entry = index.entry(db.vault.index(), &row, &opened);
+            let is_old = row.index.as_deref() != Some(&entry[..]);
+            // Writing the name clears its index by a trigger, so that the index is then written too.
+            new_index = (is_old || !is_current).then_some((index, entry));
         }
         if !is_current {
             values.push(Value::Blob(vault.seal_bytes(column, &opened)));
-            sets.push(format!("{column} = ?{}", values.len()));
+            assignments.push(format!("{column} = ?{}", values.len()));
         }
     }
     let Table { name, id, .. } = table;
-    if !sets.is_empty() {
-        let sql = format!("UPDATE {name} SET {} WHERE {id} = ?1", sets.join(", "));
+    if !assignments.is_empty() {
+        let sql = format!("UPDATE {name} SET {} WHERE {id} = ?1", assignments.join(", "));
         db.run(&sql, params_from_iter(&values))?;
     }
-    if let Some((index, entry)) = entry {
+    if let Some((index, entry)) = new_index {
         let sql = format!("UPDATE {name} SET {} = ?2 WHERE {id} = ?1", index.column());
         db.run(&sql, (row.id, entry))?;
     }
-    Ok(!sets.is_empty() || entry.is_some())
+    Ok(!assignments.is_empty() || new_index.is_some())
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use bespoke_core::{ClientNetwork, Timestamp};
 use crate::connection::Db;
 use crate::error::Result;
 
-/// A mail counts for this time, in milliseconds.
+/// How long a mail counts, in milliseconds.
 pub const WINDOW_MS: i64 = 60 * 60 * 1000;
 /// The maximum number of mails of one purpose to one mailbox within [`WINDOW_MS`].
-pub const MOST: i64 = 3;
-/// The maximum number of mails within [`WINDOW_MS`] of a purpose with which the owner signs in, if several sites
-/// request them.
-pub const MOST_FROM_ALL_SITES: i64 = 10;
+pub const MAX_MAILS: i64 = 3;
+/// The maximum number of mails of one purpose within [`WINDOW_MS`] that strangers at all sites may request, if the
+/// owner signs in with these mails.
+pub const MAX_FROM_ALL_SITES: i64 = 10;
 
 /// The purpose of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,8 @@ impl Purpose {
 /// [`crate::Error`] when the table cannot be read or written.
 pub fn take(db: &Db<'_>, purpose: Purpose, address: &str, now: Timestamp) -> Result<bool> {
     let recipient = mailbox(&clean_email(address));
-    let most = if purpose == Purpose::LockNotice { 1 } else { MOST };
-    take_of(db, most, &format!("{} {recipient}", purpose.name()), now)
+    let max_mails = if purpose == Purpose::LockNotice { 1 } else { MAX_MAILS };
+    take_of(db, max_mails, &format!("{} {recipient}", purpose.name()), now)
 }
 
 /// Takes one mail out of the budget of a purpose with which the owner of the mailbox signs in. `known_to` is the
@@ -79,36 +79,36 @@ pub fn take_from(
     let recipient = mailbox(&clean_email(address));
     let name = purpose.name();
     if let Some(user_id) = known_to {
-        return take_of(db, MOST, &of_network(purpose, user_id, client), now);
+        return take_of(db, MAX_MAILS, &of_network(purpose, user_id, client), now);
     }
     let subject = entry(db, &format!("{name} {recipient}"));
     let site = db.vault.index().entry("site", &client.site.to_string());
-    let sent: Option<(i64, i64)> = db.first(
+    let counts: Option<(i64, i64)> = db.first(
         "SELECT coalesce(sum(site = ?2), 0), count(*) FROM strangers_mails WHERE recipient = ?1 AND asked_at > ?3",
         (subject, site, now.plus_ms(-WINDOW_MS).as_millis()),
         |_, row| Ok((row.take()?, row.take()?)),
     )?;
-    let (from_site, from_all) = sent.unwrap_or_default();
-    if from_site >= MOST || from_all >= MOST_FROM_ALL_SITES {
+    let (from_site, from_all) = counts.unwrap_or_default();
+    if from_site >= MAX_MAILS || from_all >= MAX_FROM_ALL_SITES {
         return Ok(false);
     }
     insert(db, &subject, &site, now)?;
     Ok(true)
 }
 
-/// Takes one mail out of the budget with the name `subject`, which allows `most` mails within [`WINDOW_MS`]. Returns
+/// Takes one mail out of the budget with the name `subject`, which allows `max_mails` mails within [`WINDOW_MS`]. Returns
 /// false if the budget is used up.
 ///
 /// # Errors
 /// As [`take`].
-pub fn take_of(db: &Db<'_>, most: i64, subject: &str, now: Timestamp) -> Result<bool> {
+pub fn take_of(db: &Db<'_>, max_mails: i64, subject: &str, now: Timestamp) -> Result<bool> {
     let subject = entry(db, subject);
-    let sent: Option<i64> = db.first(
+    let count: Option<i64> = db.first(
         "SELECT count(*) FROM strangers_mails WHERE recipient = ?1 AND asked_at > ?2",
         (subject, now.plus_ms(-WINDOW_MS).as_millis()),
         |_, row| Ok(row.take()?),
     )?;
-    if sent.unwrap_or_default() >= most {
+    if count.unwrap_or_default() >= max_mails {
         return Ok(false);
     }
     insert(db, &subject, &[], now)?;

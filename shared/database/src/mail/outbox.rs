@@ -1,5 +1,5 @@
-//! The outbox: mails to be delivered. A row is written in the commit of the event that it reports, and is deleted
-//! after the delivery.
+//! Repository of the outbox: mails to be delivered. [`insert`] writes a row in the commit of the event that it reports, [`claim`] takes
+//! due mails, and [`delete`] or [`failed`] records the result.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::mail::{LEASE_MS, OutboxMail, PendingMail, Template, wait_after_ms};
@@ -11,7 +11,7 @@ use crate::connection::{Columns, Db, Page, RowVault};
 use crate::error::Result;
 
 const TABLE: &str = "outbox";
-/// Undeliverable mails are kept for this time, in milliseconds.
+/// How long undeliverable mails are kept, in milliseconds.
 const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Inserts a mail into the outbox.
@@ -49,9 +49,8 @@ pub fn is_any_due(db: &Db<'_>, now: Timestamp) -> Result<bool> {
     Ok(db.first(sql, [now.as_millis()], |_, _| Ok(()))?.is_some())
 }
 
-/// Claims the mails that are due for the calling process, oldest first, at most `limit`. No other process gets them
-/// within [`LEASE_MS`]. The claim counts as an attempt.
-/// Returns their ids.
+/// Claims at most `limit` due mails for the calling process, oldest first, and returns their ids. No other process
+/// gets them within [`LEASE_MS`]. The claim counts as an attempt.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be written.
@@ -91,7 +90,8 @@ pub fn delete(db: &Db<'_>, uuids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Records a failed attempt. The mail is retried later, or given up if a retry would be `hopeless`.
+/// Records a failed attempt. The mail is retried later, unless a retry is `hopeless` or `tries` is too high; then it
+/// is given up.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.

@@ -1,4 +1,4 @@
-//! Subscribers of the newsletter.
+//! Repository of the subscribers of the newsletter: insertion, lookups by UUID, address and keyed hash, update and deletion.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::subscriber::Subscriber;

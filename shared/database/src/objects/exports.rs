@@ -1,4 +1,4 @@
-//! Exports of accounts: the names of the files in the bucket.
+//! Repository of the exports of accounts, which are files in the bucket: [`insert`], [`exists`], [`delete`] and [`purge`] of their names.
 
 use bespoke_core::Timestamp;
 

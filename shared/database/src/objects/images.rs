@@ -1,4 +1,4 @@
-//! Images and the records that they belong to.
+//! [`is_named`]: tells whether a record names an image.
 
 use bespoke_core::entity::image::ImageId;
 use rusqlite::ToSql;

@@ -1,5 +1,6 @@
-//! Objects of the bucket whose row was deleted. Triggers of the schema record them in the commit that deletes the row,
-//! so that another process deletes the object if this process dies before it does.
+//! Repository of the objects in the bucket that must be deleted, because their row was deleted ([`Leftover`]).
+//! Triggers of the schema record an object in the commit that deletes its row, so that the object is deleted even if
+//! the process dies after the commit.
 
 use bespoke_core::entity::image::ImageId;
 use rusqlite::types::{FromSql, Value};
@@ -18,7 +19,7 @@ pub enum Leftover {
     Unknown,
 }
 
-/// Returns the oldest recorded objects after the row number `after`, at most `limit`, each with the number of its row.
+/// Returns at most `limit` recorded objects after the id `after`, oldest first, each with the id of its entry.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -49,7 +50,7 @@ pub fn insert_image(db: &Db<'_>, image: &ImageId) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the entries with these numbers, because their objects were deleted.
+/// Deletes the entries with these ids, because their objects were deleted.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be removed.

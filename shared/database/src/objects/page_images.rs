@@ -1,5 +1,5 @@
-//! Images of pages that were uploaded by strangers and by users below the level of a curator. Each is recorded before
-//! it is stored, so that concurrent uploads count for each other. An image without a row is permanent.
+//! Repository and upload limits of the images of pages that strangers and users below the level of a curator uploaded.
+//! An image is recorded before it is stored, so that concurrent uploads count too. An image without a row is permanent.
 
 use bespoke_core::{ClientNetwork, Timestamp};
 
@@ -7,20 +7,20 @@ use crate::connection::{Columns, Db};
 use crate::error::Result;
 
 /// The maximum number of images that one site or one account uploads within [`WINDOW_MS`].
-pub const MOST: i64 = 10;
-/// An image counts towards [`MOST`] for this time, in milliseconds.
+pub const MAX_IMAGES: i64 = 10;
+/// How long an image counts towards [`MAX_IMAGES`], in milliseconds.
 pub const WINDOW_MS: i64 = 60 * 60 * 1000;
 /// The maximum number of bytes that all strangers together, or one account, upload within [`DAY_MS`].
-pub const MOST_BYTES: i64 = 50_000_000;
+pub const MAX_BYTES: i64 = 50_000_000;
 /// The maximum number of bytes that the strangers of one site upload within [`DAY_MS`], so that a few sites cannot use
 /// up the limit of all.
-pub const MOST_BYTES_OF_SITE: i64 = MOST_BYTES / 10;
-/// An image counts towards [`MOST_BYTES`] for this time, in milliseconds.
+pub const MAX_BYTES_OF_SITE: i64 = MAX_BYTES / 10;
+/// How long the bytes of an image count towards [`MAX_BYTES`], in milliseconds.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// A reservation prevents other requests from storing an image of that name for this time, in milliseconds. Then the
-/// request that made it is presumed dead.
+/// How long a reservation prevents other requests from storing an image of that name, in milliseconds. After that, the
+/// request that made the reservation is presumed dead.
 pub const RESERVED_MS: u64 = 60 * 1000;
-/// An image to which no page refers is kept for this time, in milliseconds.
+/// How long an image is kept to which no page refers, in milliseconds.
 pub const KEPT_MS: i64 = 30 * DAY_MS;
 
 /// The uploader of an image.
@@ -73,7 +73,7 @@ impl PageImage {
 
 /// Result of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Reserved {
+pub enum ReserveOutcome {
     /// The image may be stored. The number identifies the reservation.
     Yes(i64),
     /// Another request is storing an image of that name.
@@ -84,7 +84,7 @@ pub enum Reserved {
 
 /// Result of counting the bytes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Counted {
+pub enum CountOutcome {
     /// The image may be stored.
     Yes,
     /// Another request has taken over the reservation, because it was too old.
@@ -98,21 +98,21 @@ pub enum Counted {
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
-pub fn reserve(db: &Db<'_>, image: &PageImage, uploader: Uploader, now: Timestamp) -> Result<Reserved> {
+pub fn reserve(db: &Db<'_>, image: &PageImage, uploader: Uploader, now: Timestamp) -> Result<ReserveOutcome> {
     let PageImage { name, page } = image;
     let sql = "SELECT created_at FROM page_images WHERE name = ?1";
     let reserved: Option<i64> = db.first(sql, [name], |_, row| Ok(row.take()?))?;
     if reserved.is_some_and(|reserved| reserved.abs_diff(now.as_millis()) < RESERVED_MS) {
-        return Ok(Reserved::Busy);
+        return Ok(ReserveOutcome::Busy);
     }
     let entry = entry(db, uploader);
-    let stored: Option<i64> = db.first(
+    let recent: Option<i64> = db.first(
         "SELECT count(*) FROM page_images WHERE uploader = ?1 AND created_at > ?2 AND name <> ?3",
         (entry, now.plus_ms(-WINDOW_MS).as_millis(), name),
         |_, row| Ok(row.take()?),
     )?;
-    if stored.unwrap_or_default() >= MOST {
-        return Ok(Reserved::TooMany);
+    if recent.unwrap_or_default() >= MAX_IMAGES {
+        return Ok(ReserveOutcome::TooMany);
     }
     let anonymous = matches!(uploader, Uploader::Stranger(_));
     delete(db, name)?;
@@ -120,37 +120,47 @@ pub fn reserve(db: &Db<'_>, image: &PageImage, uploader: Uploader, now: Timestam
         "INSERT INTO page_images (name, kind, slug, uploader, anonymous, bytes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
         (name, &page.kind, &page.slug, entry, anonymous, now.as_millis()),
     )?;
-    Ok(Reserved::Yes(id))
+    Ok(ReserveOutcome::Yes(id))
 }
 
 /// Counts the bytes of a reserved image, and renews the reservation.
 ///
 /// # Errors
 /// [`crate::Error`] when the table cannot be read or written.
-pub fn take_bytes(db: &Db<'_>, reservation: i64, bytes: usize, uploader: Uploader, now: Timestamp) -> Result<Counted> {
+pub fn take_bytes(
+    db: &Db<'_>,
+    reservation: i64,
+    bytes: usize,
+    uploader: Uploader,
+    now: Timestamp,
+) -> Result<CountOutcome> {
     let since = now.plus_ms(-DAY_MS).as_millis();
     let sum = |_: &Db<'_>, row: &mut Columns<'_>| Ok(row.take()?);
-    let own: Option<i64> = db.first(
+    let by_uploader: Option<i64> = db.first(
         "SELECT coalesce(sum(bytes), 0) FROM page_images WHERE uploader = ?1 AND created_at > ?2",
         (entry(db, uploader), since),
         sum,
     )?;
-    let (all, most) = match uploader {
-        Uploader::Account(_) => (None, MOST_BYTES),
+    let (by_all, max_bytes) = match uploader {
+        Uploader::Account(_) => (None, MAX_BYTES),
         Uploader::Stranger(_) => {
             let sql = "SELECT coalesce(sum(bytes), 0) FROM page_images WHERE created_at > ?1 AND anonymous";
-            (db.first(sql, [since], sum)?, MOST_BYTES_OF_SITE)
+            (db.first(sql, [since], sum)?, MAX_BYTES_OF_SITE)
         }
     };
     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    let passes = |stored: Option<i64>, most| stored.unwrap_or_default().saturating_add(bytes) > most;
-    if passes(own, most) || passes(all, MOST_BYTES) {
+    let exceeds = |stored: Option<i64>, max: i64| stored.unwrap_or_default().saturating_add(bytes) > max;
+    if exceeds(by_uploader, max_bytes) || exceeds(by_all, MAX_BYTES) {
         release(db, reservation)?;
-        return Ok(Counted::TooMany);
+        return Ok(CountOutcome::TooMany);
     }
     let update = "UPDATE page_images SET bytes = ?2, created_at = ?3 WHERE id = ?1";
     let changed = db.run(update, (reservation, bytes, now.as_millis()))?;
-    Ok(if changed == 0 { Counted::Lost } else { Counted::Yes })
+    Ok(if changed == 0 {
+        CountOutcome::Lost
+    } else {
+        CountOutcome::Yes
+    })
 }
 
 /// Deletes a reservation whose image was not stored.
@@ -171,7 +181,7 @@ pub fn delete(db: &Db<'_>, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns images that were stored more than [`KEPT_MS`] ago, oldest first, at most `limit`.
+/// Returns at most `limit` images that were stored more than [`KEPT_MS`] ago, oldest first.
 ///
 /// # Errors
 /// [`crate::Error`] when a row cannot be read.
@@ -209,14 +219,14 @@ mod tests {
         with_database(|db| {
             let stranger = |last: u8| Uploader::Stranger(ClientNetwork::of([192, 0, 2, last].into()));
             let take = |name: &str, bytes: i64, uploader, now| {
-                let Reserved::Yes(reservation) = reserve(db, &image(name), uploader, now).unwrap() else {
+                let ReserveOutcome::Yes(reservation) = reserve(db, &image(name), uploader, now).unwrap() else {
                     panic!("{name} is not reserved");
                 };
                 let counted = take_bytes(db, reservation, usize::try_from(bytes).unwrap(), uploader, now).unwrap();
-                assert_ne!(counted, Counted::Lost);
-                counted == Counted::Yes
+                assert_ne!(counted, CountOutcome::Lost);
+                counted == CountOutcome::Yes
             };
-            let share = MOST_BYTES_OF_SITE;
+            let share = MAX_BYTES_OF_SITE;
             assert!(take("a", share, stranger(1), NOW));
             assert!(!take("b", 1, stranger(1), NOW));
             for site in 2..10 {
@@ -226,7 +236,7 @@ mod tests {
             assert!(!take("d", 2, stranger(11), NOW));
             // A rejected image does not count, and accounts have a separate limit.
             assert!(take("d", 1, stranger(11), NOW));
-            assert!(take("c", MOST_BYTES, Uploader::Account(7), NOW));
+            assert!(take("c", MAX_BYTES, Uploader::Account(7), NOW));
             assert!(!take("e", 1, Uploader::Account(7), NOW));
             assert!(!take("e", 1, stranger(12), NOW.plus_ms(DAY_MS - 1)));
             assert!(take("e", share, stranger(12), NOW.plus_ms(DAY_MS)));
@@ -248,21 +258,24 @@ mod tests {
             let (first, second) = (Uploader::Account(1), Uploader::Account(2));
             let image = image("a");
             let reserve = |uploader, now| reserve(db, &image, uploader, now).unwrap();
-            let Reserved::Yes(abandoned) = reserve(first, NOW) else {
+            let ReserveOutcome::Yes(abandoned) = reserve(first, NOW) else {
                 panic!("the name is free");
             };
             let later = NOW.plus_ms(60 * 1000);
-            assert_eq!(reserve(second, later.plus_ms(-1)), Reserved::Busy);
-            let Reserved::Yes(reservation) = reserve(second, later) else {
+            assert_eq!(reserve(second, later.plus_ms(-1)), ReserveOutcome::Busy);
+            let ReserveOutcome::Yes(reservation) = reserve(second, later) else {
                 panic!("the reservation is old");
             };
-            assert_eq!(reserve(first, later), Reserved::Busy);
+            assert_eq!(reserve(first, later), ReserveOutcome::Busy);
             // The first request was slow, not dead.
-            assert_eq!(take_bytes(db, abandoned, 5, first, later).unwrap(), Counted::Lost);
+            assert_eq!(take_bytes(db, abandoned, 5, first, later).unwrap(), CountOutcome::Lost);
             release(db, abandoned).unwrap();
-            assert_eq!(take_bytes(db, reservation, 5, second, later).unwrap(), Counted::Yes);
+            assert_eq!(
+                take_bytes(db, reservation, 5, second, later).unwrap(),
+                CountOutcome::Yes
+            );
             // A clock that was ahead does not extend a reservation.
-            let Reserved::Yes(_) = reserve(first, NOW.plus_ms(-DAY_MS)) else {
+            let ReserveOutcome::Yes(_) = reserve(first, NOW.plus_ms(-DAY_MS)) else {
                 panic!("the reservation is of the future");
             };
         });

@@ -1,4 +1,4 @@
-//! Counts of calls in the database, per account, API key and day.
+//! Repository of the counted calls per account, API key and day: [`apply`] adds a batch of [`Usage`], [`by_user`] and [`by_caller`] read.
 
 use bespoke_core::Timestamp;
 use rusqlite::{Connection, params};
@@ -9,7 +9,7 @@ use crate::backup::restore;
 use crate::connection::{Columns, Db};
 use crate::error::Result;
 
-/// Daily counts are kept for this time, in days.
+/// How long daily counts are kept, in days.
 pub const KEPT_DAYS: i64 = 400;
 
 /// One authenticated call.

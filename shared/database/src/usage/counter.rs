@@ -1,4 +1,4 @@
-//! Counts the calls that a process has served, until they are written.
+//! [`UsageCounter`]: counts the calls that a process has served, until they are written to the database.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,13 +12,14 @@ use super::quota::{KeyQuota, NewReservation, Reservations};
 use crate::day::day_of;
 use crate::error::Result;
 
-/// Counts that are older than this are put into the bucket with the next call. Milliseconds.
+/// The age of the oldest count, in milliseconds, from which [`UsageCounter::flush`] puts the counts into the bucket.
 const FLUSH_AFTER_MS: i64 = 60_000;
-/// The counts are put into the bucket at once if there are this many accounts, keys and days: more than a megabyte.
+/// The number of entries (one per account, key and day) from which their age does not matter. They are more than a
+/// megabyte.
 const FLUSH_ENTRIES: usize = 10_000;
-/// Size of a batch. A commit includes a few batches.
+/// The maximum number of entries of a batch. A commit includes a few batches.
 const BATCH_ENTRIES: usize = 500;
-/// A commit of the process includes counts that are older than this. Milliseconds.
+/// The age of the oldest count, in milliseconds, from which [`UsageCounter::offer`] gives the counts to the next commit.
 const OFFER_AFTER_MS: i64 = 10_000;
 
 /// The calls that this process has counted, and the requests that it has reserved.
@@ -117,6 +118,7 @@ impl UsageCounter {
         Ok(all)
     }
 
+    /// Hands the counts to the engine in batches if they are due. Returns whether they were.
     fn freeze(&self, age_ms: i64, now: Timestamp) -> bool {
         let Some(usage) = self.pending.take(age_ms, now) else {
             return false;
@@ -135,6 +137,7 @@ struct Pending(Mutex<UnwrittenCounts>);
 
 #[derive(Default)]
 struct UnwrittenCounts {
+    /// Time of the oldest counted call.
     oldest: Option<Timestamp>,
     /// By account, key and day.
     usage: HashMap<(i64, Option<Uuid>, i64), Usage>,
@@ -172,12 +175,13 @@ impl Pending {
     /// Takes all counts if the oldest is at least `age_ms` old or there are many.
     fn take(&self, age_ms: i64, now: Timestamp) -> Option<Vec<Usage>> {
         let mut counts = self.lock();
-        let old = counts.oldest.is_some_and(|oldest| oldest.plus_ms(age_ms) <= now);
-        (old || counts.usage.len() >= FLUSH_ENTRIES).then(|| {
-            counts.oldest = None;
-            counts.reservations.reported();
-            std::mem::take(&mut counts.usage).into_values().collect()
-        })
+        let is_old = counts.oldest.is_some_and(|oldest| oldest.plus_ms(age_ms) <= now);
+        if !is_old && counts.usage.len() < FLUSH_ENTRIES {
+            return None;
+        }
+        counts.oldest = None;
+        counts.reservations.mark_reported();
+        Some(std::mem::take(&mut counts.usage).into_values().collect())
     }
 }
 

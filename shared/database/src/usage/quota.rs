@@ -1,10 +1,10 @@
-//! Daily quotas of API keys, shared by all processes.
+//! Daily quotas of API keys, shared by all processes: `Reservations` are the calls that a process may still serve.
 //!
-//! Requests are not written one by one, so processes report them late (see [`crate::usage`]). This delay does not
+//! Processes report the requests that they served in batches, so late (see [`crate::usage`]). This delay does not
 //! matter far below the quota. Near the quota, and always if the quota is small, a process reserves requests in the
-//! database before it serves them: one at first, then in blocks that double, so that a busy process writes rarely and
-//! an idle one reserves few. The report of the requests settles the reservation. If the process dies, the reservation
-//! expires.
+//! database before it serves them: one at first, then blocks that double in size. So a busy process writes rarely, and
+//! an idle one reserves few requests. The report of served requests reduces the reservation. If the process dies, the
+//! reservation expires.
 
 use bespoke_core::Timestamp;
 use hashbrown::HashMap;
@@ -15,15 +15,15 @@ use crate::connection::Db;
 use crate::day::day_of;
 use crate::error::Result;
 
-/// Reservations expire after this time, in milliseconds. It exceeds the delay of reports.
+/// The lifetime of a reservation, in milliseconds. It exceeds the delay of reports.
 const RESERVED_MS: i64 = 15 * 60 * 1000;
-/// A reservation is at most this fraction of the quota: one in 100.
-const PARTS: u64 = 100;
-/// If the quota is smaller than this, all requests are reserved. One key makes that many requests in about two
-/// minutes.
+/// A reservation is at most the quota divided by this number.
+const BLOCKS_PER_QUOTA: u64 = 100;
+/// The largest quota, in requests per day, whose requests are all reserved. One key makes that many requests in about
+/// two minutes.
 const ALWAYS_RESERVED: u64 = 2_400;
-/// The fraction of larger quotas that is served without a reservation: one half.
-const FREE_PART: u64 = 2;
+/// The quota divided by this number is served without reservations.
+const FREE_DIVISOR: u64 = 2;
 
 /// The quota of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,13 @@ pub struct KeyQuota {
 pub(super) struct Reservations(HashMap<(Uuid, i64), Reservation>);
 
 struct Reservation {
-    /// The quota when they were reserved.
+    /// The quota at the time of the reservation.
     quota: u64,
     /// Reserved requests that have not been served.
     left: u64,
-    /// Requests of the quota that were not reserved by any process.
-    beyond: u64,
+    /// Requests of the quota that no process has reserved or served.
+    unreserved: u64,
+    /// The end of the reservation.
     until: Timestamp,
     /// Size of the last reservation.
     block: u64,
@@ -69,7 +70,7 @@ pub struct NewReservation {
 
 impl Reservations {
     /// Marks all served requests as reported.
-    pub(super) fn reported(&mut self) {
+    pub(super) fn mark_reported(&mut self) {
         self.0.values_mut().for_each(|reservation| reservation.unreported = 0);
     }
 
@@ -82,7 +83,7 @@ impl Reservations {
         }
         reservation.left -= 1;
         reservation.unreported += 1;
-        Some(reservation.left + reservation.beyond)
+        Some(reservation.left + reservation.unreserved)
     }
 
     /// Returns the next reservation to make for a key that has `counted` requests in memory. Requests that were served
@@ -92,14 +93,14 @@ impl Reservations {
         let reservation = self.0.entry((quota.key, day_of(now))).or_insert(Reservation {
             quota: quota.calls,
             left: 0,
-            beyond: 0,
+            unreserved: 0,
             until: now.plus_ms(RESERVED_MS),
             block: 0,
             unreported: 0,
         });
         let uncovered = (counted - reservation.unreported).max(0);
         reservation.unreported += uncovered;
-        let most = (quota.calls / PARTS).max(1);
+        let max_block = (quota.calls / BLOCKS_PER_QUOTA).max(1);
         let returned = if reservation.quota == quota.calls {
             0
         } else {
@@ -107,7 +108,7 @@ impl Reservations {
         };
         NewReservation {
             quota,
-            block: (reservation.block * 2).clamp(1, most),
+            block: (reservation.block * 2).clamp(1, max_block),
             returned,
             uncovered: uncovered.unsigned_abs(),
             now,
@@ -116,20 +117,22 @@ impl Reservations {
 
     /// Records a granted reservation and serves one request of it. Returns the number of requests left of the quota;
     /// `None` if none was granted.
-    pub(super) fn record(&mut self, request: NewReservation, (granted, beyond): (u64, u64)) -> Option<u64> {
+    pub(super) fn record(&mut self, request: NewReservation, (granted, unreserved): (u64, u64)) -> Option<u64> {
         let NewReservation { quota, now, .. } = request;
         let reservation = self.0.get_mut(&(quota.key, day_of(now)))?;
         reservation.left = (reservation.left + granted).checked_sub(1)?;
-        (reservation.quota, reservation.beyond) = (quota.calls, beyond);
-        (reservation.block, reservation.until) = (granted, now.plus_ms(RESERVED_MS));
+        reservation.quota = quota.calls;
+        reservation.unreserved = unreserved;
+        reservation.block = granted;
+        reservation.until = now.plus_ms(RESERVED_MS);
         reservation.unreported += 1;
-        Some(reservation.left + beyond)
+        Some(reservation.left + unreserved)
     }
 }
 
-/// Returns whether requests must be reserved once `made` requests are known.
+/// Returns whether requests must be reserved, if `made` requests are known.
 pub fn is_near(quota: u64, made: u64) -> bool {
-    quota <= ALWAYS_RESERVED || made >= quota / FREE_PART
+    quota <= ALWAYS_RESERVED || made >= quota / FREE_DIVISOR
 }
 
 /// Returns the number of requests of a key on that day that are counted or reserved in the database.

@@ -1,4 +1,4 @@
-//! Statistics of the complete database.
+//! [`Statistics`] of the complete database, for `bespoke stats` and the public counters.
 
 use bespoke_core::entity::user::{Consent, Status};
 

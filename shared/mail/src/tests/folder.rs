@@ -1,4 +1,4 @@
-//! Delivery to a folder.
+//! Tests of the delivery to a folder.
 
 use bespoke_services::mail::{MailError, MailTransport};
 

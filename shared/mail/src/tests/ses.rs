@@ -1,4 +1,4 @@
-//! Delivery to a server that speaks the protocol of SES.
+//! Tests of the delivery to a server that speaks the protocol of SES.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Delivery to a server that speaks SMTP.
+//! Tests of the delivery to a server that speaks SMTP.
 
 use bespoke_services::mail::{MailError, MailTransport};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -8,20 +8,22 @@ use tokio::task::JoinHandle;
 use super::{NOW, mail, settings};
 use crate::mailer;
 
-/// Starts a server for one connection that responds to the command `at` with `instead`, or hangs up if that is `None`.
-/// Returns its URL and the received text.
-async fn sink(at: &'static str, instead: Option<&'static str>) -> (String, JoinHandle<String>) {
+/// Starts a server for one connection. It responds to the command `at` with `instead`, or hangs up if `instead` is
+/// `None`. Returns its URL and the received text.
+async fn start_server(at: &'static str, instead: Option<&'static str>) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let serve = async move {
         let (stream, _) = listener.accept().await.unwrap();
         drop(listener);
         let (reader, mut writer) = stream.into_split();
-        let (mut lines, mut said, mut in_data) = (BufReader::new(reader).lines(), String::new(), false);
+        let mut lines = BufReader::new(reader).lines();
+        let mut received = String::new();
+        let mut in_data = false;
         writer.write_all(b"220 sink\r\n").await.unwrap();
         while let Ok(Some(line)) = lines.next_line().await {
-            said.push_str(&line);
-            said.push('\n');
+            received.push_str(&line);
+            received.push('\n');
             if in_data && line != "." {
                 continue;
             }
@@ -40,18 +42,18 @@ async fn sink(at: &'static str, instead: Option<&'static str>) -> (String, JoinH
                 break;
             }
         }
-        said
+        received
     };
     (url, tokio::spawn(serve))
 }
 
 #[tokio::test]
 async fn mail_arrives_complete() {
-    let (url, server) = sink("none", Some("")).await;
+    let (url, server) = start_server("none", Some("")).await;
     let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
     mailer.deliver(&mail("jane@example.com"), NOW).await.unwrap();
     drop(mailer);
-    let said = server.await.unwrap();
+    let received = server.await.unwrap();
     for expected in [
         "MAIL FROM:<info@bespoke.example>",
         "RCPT TO:<jane@example.com>",
@@ -59,24 +61,24 @@ async fn mail_arrives_complete() {
         "check=2",
         "<html lang=\"en\">",
     ] {
-        assert!(said.contains(expected), "{expected} in {said}");
+        assert!(received.contains(expected), "{expected} in {received}");
     }
-    assert_eq!(said.matches("RCPT TO").count(), 1, "no copy to anybody: {said}");
+    assert_eq!(received.matches("RCPT TO").count(), 1, "no copy to anybody: {received}");
 }
 
 #[tokio::test]
 async fn domain_beyond_ascii_is_sent_in_punycode() {
-    let (url, server) = sink("none", Some("")).await;
+    let (url, server) = start_server("none", Some("")).await;
     let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
     mailer.deliver(&mail("jane@m\u{fc}nchen.example"), NOW).await.unwrap();
     drop(mailer);
-    let said = server.await.unwrap();
-    assert!(said.contains("RCPT TO:<jane@xn--mnchen-3ya.example>"), "{said}");
+    let received = server.await.unwrap();
+    assert!(received.contains("RCPT TO:<jane@xn--mnchen-3ya.example>"), "{received}");
 }
 
 #[tokio::test]
 async fn mailbox_beyond_ascii_is_refused_by_a_server_without_smtputf8() {
-    let (url, _server) = sink("none", Some("")).await;
+    let (url, _server) = start_server("none", Some("")).await;
     let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
     let error = mailer.deliver(&mail("j\u{f6}rg@example.com"), NOW).await.unwrap_err();
     assert!(
@@ -97,7 +99,7 @@ async fn permanent_and_temporary_refusals_are_distinguished() {
         ("DATA", None, false),
         (".", None, false),
     ] {
-        let (url, _server) = sink(at, answer).await;
+        let (url, _server) = start_server(at, answer).await;
         let mailer = mailer(&settings(MailTransport::Smtp(url)), None).unwrap();
         let error = mailer.deliver(&mail("jane@example.com"), NOW).await.unwrap_err();
         assert_eq!(
@@ -115,8 +117,8 @@ async fn missing_server_is_temporary_and_invalid_url_is_permanent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap().port()
     };
-    let away = MailTransport::Smtp(format!("smtp://127.0.0.1:{port}"));
-    let mailer = mailer(&settings(away), None).unwrap();
+    let unreachable = MailTransport::Smtp(format!("smtp://127.0.0.1:{port}"));
+    let mailer = mailer(&settings(unreachable), None).unwrap();
     let failed = mailer.deliver(&mail("jane@example.com"), NOW).await;
     assert!(matches!(failed, Err(MailError::Failed(_))), "{failed:?}");
     let bad = MailTransport::Smtp("smtp://jane:secret@:::".into());

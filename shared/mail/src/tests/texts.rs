@@ -1,4 +1,4 @@
-//! The texts of all mails in all languages.
+//! Tests of the texts of all mails in all languages.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::{LINK, mail, settings};
 use crate::text::{Rendered, render};
 
 /// Templates without a link.
-const TELLS: [Template; 7] = [
+const WITHOUT_LINK: [Template; 7] = [
     Template::SignupAed,
     Template::PasswordChanged,
     Template::EmailChangeAsked,
@@ -25,7 +25,7 @@ fn one(template: Template, language: Language) -> OutboxMail {
     OutboxMail {
         template,
         language,
-        action_url: (!TELLS.contains(&template)).then(|| LINK.to_owned()),
+        action_url: (!WITHOUT_LINK.contains(&template)).then(|| LINK.to_owned()),
         unsubscribe_url: template
             .is_newsletter()
             .then(|| "https://bespoke.example/ocunsub/7".to_owned()),

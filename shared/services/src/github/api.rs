@@ -1,4 +1,4 @@
-//! Calls to the API of GitHub.
+//! [`Api`]: calls to the API of GitHub.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::http::{CallError, CallResponse, Http, send, send_once};
 const ACCEPT: &str = "application/vnd.github.v3+json";
 /// The version of the API.
 const API_VERSION: &str = "2022-11-28";
-/// Deadline of a query with all its retries, in milliseconds. It is shorter than the patience of the client that waits
+/// Deadline of a query with all its retries, in milliseconds. It is shorter than the timeout of the client that waits
 /// for the result.
 const QUERY_DEADLINE_MS: u64 = 6_000;
-/// The deadline was exceeded.
+/// The error of a call that exceeded its deadline.
 pub(super) const TOO_LATE: CallError = CallError::NoResponse("it took too long");
 
 /// The API for one repository.

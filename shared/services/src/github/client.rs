@@ -1,4 +1,4 @@
-//! The client of a repository at GitHub.
+//! [`Client`]: the implementation of [`GitHub`] by GitHub's API.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Discussions, which GitHub opens only through its GraphQL API.
+//! [`Discussions`]: opens discussions, which GitHub offers only through its GraphQL API.
 
 use reqwest::Method;
 use serde::Deserialize;

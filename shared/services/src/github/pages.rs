@@ -1,4 +1,4 @@
-//! Lists the pages of the website, and proposes new ones.
+//! [`WebsitePages`]: lists the pages of the website, and proposes new ones as pull requests.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use super::api::{Api, TOO_LATE};
 use super::records::{Described, NewPage, PageKind, Proposal, ProposalError};
 use crate::http::{CallError, send};
 
-/// The list of pages is cached for this time, in milliseconds.
+/// How long the list of pages is cached, in milliseconds.
 const LIST_LIFETIME_MS: i64 = 30 * 60 * 1000;
 /// The maximum number of entries of a folder that GitHub lists.
 const MAX_LISTED: usize = 1_000;
@@ -36,7 +36,7 @@ pub(super) struct WebsitePages(Mutex<HashMap<PageKind, List>>);
 struct List {
     names: Arc<HashSet<String>>,
     /// When the list expires.
-    ends_at: Timestamp,
+    expires_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -67,8 +67,10 @@ impl WebsitePages {
         now: Timestamp,
     ) -> Result<bool, CallError> {
         let names = self.names(api, kind, now).await?;
-        if names.contains(slug) || names.len() < MAX_LISTED {
-            return Ok(names.contains(slug));
+        let is_listed = names.contains(slug);
+        // A list of the maximum length may be incomplete.
+        if is_listed || names.len() < MAX_LISTED {
+            return Ok(is_listed);
         }
         let response = api.query(&format!("/contents/{FOLDER}/{}/{slug}", kind.name())).await?;
         if response.status == StatusCode::NOT_FOUND {
@@ -91,14 +93,14 @@ impl WebsitePages {
 
     /// Returns the names of all pages of a kind. Failures are not cached.
     async fn names(&self, api: &Api, kind: PageKind, now: Timestamp) -> Result<Arc<HashSet<String>>, CallError> {
-        let known = {
+        let cached = {
             let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             lists
                 .get(&kind)
-                .filter(|list| now < list.ends_at)
+                .filter(|list| now < list.expires_at)
                 .map(|list| Arc::clone(&list.names))
         };
-        if let Some(names) = known {
+        if let Some(names) = cached {
             return Ok(names);
         }
         let response = api.query(&format!("/contents/{FOLDER}/{}", kind.name())).await?;
@@ -106,7 +108,7 @@ impl WebsitePages {
         let names: Arc<HashSet<_>> = Arc::new(entries.into_iter().map(|entry| entry.name).collect());
         let list = List {
             names: Arc::clone(&names),
-            ends_at: now.plus_ms(LIST_LIFETIME_MS),
+            expires_at: now.plus_ms(LIST_LIFETIME_MS),
         };
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.insert(kind, list);
@@ -122,10 +124,10 @@ impl WebsitePages {
         let sha = head(api).await.map_err(ProposalError::Unavailable)?;
         let body = json!({ "ref": format!("refs/heads/{name}"), "sha": sha });
         let branch = api.create(Method::POST, "/git/refs", &body).await;
-        let branch = branch.map_err(|problem| failed("the branch", problem))?;
+        let branch = branch.map_err(|problem| step_error("the branch", problem))?;
         let limit = Duration::from_millis(FILL_DEADLINE_MS);
         let filled = tokio::time::timeout(limit, fill(api, page, &name)).await;
-        match filled.unwrap_or_else(|_| Err(failed("the page", TOO_LATE))) {
+        match filled.unwrap_or_else(|_| Err(step_error("the page", TOO_LATE))) {
             Ok((file, pull_request)) => Ok(Proposal {
                 branch,
                 file,
@@ -154,7 +156,7 @@ async fn fill(api: &Api, page: &NewPage, branch: &str) -> Result<(Described, Des
         "author": page.author.as_ref().unwrap_or(&api.settings.author),
     });
     let file = api.create(Method::PUT, &format!("/contents/{path}"), &body).await;
-    let file = file.map_err(|problem| failed("the file", problem))?;
+    let file = file.map_err(|problem| step_error("the file", problem))?;
     let body = json!({
         "title": text.title,
         "body": text.request(api.settings.notify.as_deref()),
@@ -186,7 +188,7 @@ fn branch_of(kind: PageKind, slug: &str) -> String {
     format!("{}-{slug}", kind.name())
 }
 
-fn failed(step: &'static str, problem: CallError) -> ProposalError {
+fn step_error(step: &'static str, problem: CallError) -> ProposalError {
     match problem {
         CallError::Refused(StatusCode::UNPROCESSABLE_ENTITY) => ProposalError::Taken,
         problem => ProposalError::Failed { step, problem },

@@ -1,4 +1,5 @@
-//! Settings of GitHub, and the records that are sent to it and received from it.
+//! [`GitHubSettings`], and the records that are sent to GitHub ([`NewIssue`], [`NewPage`]) and received from it ([`Described`],
+//! [`Proposal`]).
 
 use bespoke_core::validate::Language;
 use serde::Serialize;

@@ -12,7 +12,7 @@ use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::Token;
-use crate::http::tests::cut;
+use crate::http::tests::start_truncating_server;
 
 /// Timeout of calls that are meant to time out, in milliseconds.
 const SHORT_MS: u64 = 750;
@@ -55,7 +55,7 @@ fn on(verb: &str, url_path: &str) -> MockBuilder {
         .and(header("x-github-api-version", "2022-11-28"))
 }
 
-async fn answers(server: &MockServer, verb: &str, url_path: &str, answer: ResponseTemplate) {
+async fn mock_answer(server: &MockServer, verb: &str, url_path: &str, answer: ResponseTemplate) {
     on(verb, url_path).respond_with(answer).mount(server).await;
 }
 
@@ -76,7 +76,7 @@ fn failures() -> Vec<ResponseTemplate> {
 }
 
 /// Returns the received requests, in order.
-async fn asked(server: &MockServer) -> Vec<String> {
+async fn received(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let line = |request: &wiremock::Request| format!("{} {}", request.method, request.url.path());
     requests.iter().map(line).collect()

@@ -10,7 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::*;
 
 /// Returns the URL of a server that closes the connection in the middle of each response.
-pub(crate) async fn cut() -> String {
+pub(crate) async fn start_truncating_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -30,7 +30,7 @@ async fn server(answer: ResponseTemplate) -> MockServer {
     server
 }
 
-async fn asked(server: &MockServer) -> usize {
+async fn request_count(server: &MockServer) -> usize {
     server.received_requests().await.unwrap().len()
 }
 
@@ -49,11 +49,11 @@ async fn failures_of_idempotent_calls_are_retried() {
         let server = server(ResponseTemplate::new(status)).await;
         let answer = send(http.request(method.clone(), server.uri())).await.unwrap();
         assert_eq!(answer.status.as_u16(), status);
-        assert_eq!(asked(&server).await, times, "{method} {status}");
+        assert_eq!(request_count(&server).await, times, "{method} {status}");
     }
     let server = server(ResponseTemplate::new(500)).await;
     send_once(http.request(Method::PUT, server.uri())).await.unwrap();
-    assert_eq!(asked(&server).await, 1);
+    assert_eq!(request_count(&server).await, 1);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn incomplete_responses_are_errors() {
     let slow = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     for (url, problem) in [
         (slow.uri(), "it took too long"),
-        (cut().await, "the connection was closed early"),
+        (start_truncating_server().await, "the connection was closed early"),
         ("http://127.0.0.1:1".to_owned(), "the connection failed"),
         ("nowhere".to_owned(), "the URL cannot be used"),
     ] {
@@ -81,7 +81,7 @@ async fn redirects_and_large_responses_are_refused() {
         .await
         .unwrap();
     assert_eq!(answer.success().unwrap_err(), CallError::Refused(StatusCode::FOUND));
-    assert_eq!(asked(&elsewhere).await, 0);
+    assert_eq!(request_count(&elsewhere).await, 0);
     let huge = server(ResponseTemplate::new(200).set_body_bytes(vec![b' '; MAX_RESPONSE_BYTES + 1])).await;
     let error = send_once(http.request(Method::GET, huge.uri())).await.unwrap_err();
     assert_eq!(error, CallError::InvalidResponse);

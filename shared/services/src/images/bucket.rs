@@ -1,4 +1,4 @@
-//! The embedded default: images are stored in the bucket, next to the database.
+//! [`BucketImages`]: the embedded default. Images are stored in the bucket, next to the database.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl BucketImages {
 
 const PREFIX: &str = "images/";
 
-/// Returns the key of the object.
+/// Returns the key of the object of an image.
 pub fn key(id: &ImageId) -> String {
     format!("{PREFIX}{id}")
 }

@@ -1,4 +1,4 @@
-//! Images at Cloudflare Images.
+//! [`CloudflareImages`]: stores images at Cloudflare Images.
 
 use std::sync::Arc;
 
@@ -25,9 +25,9 @@ pub struct CloudflareSettings {
 /// Stores each image under its id. Clients get images from this server, so that those of private sets and patterns
 /// stay private.
 ///
-/// Cloudflare cannot replace an image: its name is free only once the old image is deleted. The new image is therefore first
-/// stored under a second name, the spare, and readers look there if the id has no image. A failure or a crash at any point leaves
-/// the old image or the new one readable.
+/// Cloudflare cannot replace an image: its name is free only once the old image is deleted. So the new image is first
+/// stored under a second name, the spare. Readers try the spare if the id has no image. A failure or a crash at any
+/// point leaves the old image or the new one readable.
 pub(super) struct CloudflareImages {
     http: Arc<Http>,
     base: String,
@@ -84,7 +84,7 @@ impl CloudflareImages {
     }
 }
 
-/// Ids of images contain no underscore, so a spare never has the name of another image.
+/// Returns the name of the spare. Ids of images contain no underscore, so it is never the name of another image.
 fn spare_of(id: &ImageId) -> String {
     format!("{id}_next")
 }
@@ -97,18 +97,19 @@ fn can_be_private(id: &ImageId) -> bool {
 impl ImageStore for CloudflareImages {
     async fn put(&self, id: &ImageId, image: Image) -> Result<(), ImageError> {
         let (name, spare, private) = (id.to_string(), spare_of(id), can_be_private(id));
-        let first = self.upload(&name, image.clone(), private).await?;
-        if first.status != StatusCode::CONFLICT {
-            first.success()?;
+        let direct = self.upload(&name, image.clone(), private).await?;
+        if direct.status != StatusCode::CONFLICT {
+            direct.success()?;
             self.discard(&spare).await;
             return Ok(());
         }
-        let mut second = self.upload(&spare, image.clone(), private).await?;
-        if second.status == StatusCode::CONFLICT {
+        // The id has an image. A spare may be left over from an earlier replacement.
+        let mut as_spare = self.upload(&spare, image.clone(), private).await?;
+        if as_spare.status == StatusCode::CONFLICT {
             self.delete(&spare).await?;
-            second = self.upload(&spare, image.clone(), private).await?;
+            as_spare = self.upload(&spare, image.clone(), private).await?;
         }
-        second.success()?;
+        as_spare.success()?;
         self.delete(&name).await?;
         let moved = self.upload(&name, image, private).await.and_then(CallResponse::success);
         // If this failed, readers find the new image as the spare, and the next replacement moves it.

@@ -1,5 +1,5 @@
-//! Fetches pictures by URL. Without restrictions, a caller could make the server query its own network: internal
-//! hosts, local services, or the endpoint that hands out credentials.
+//! [`Fetcher`]: fetches pictures by URL. Without restrictions, a caller could make the server query its own network: internal hosts,
+//! local services, or the endpoint that hands out credentials.
 
 mod address;
 
@@ -19,7 +19,7 @@ use crate::http;
 
 /// Timeout for fetching a picture, in milliseconds.
 const TIMEOUT_MS: u64 = 3_000;
-/// The longest URL that is accepted, in bytes.
+/// Maximum length of a URL, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
 
 /// Rules for URLs and addresses.
@@ -88,11 +88,11 @@ impl Rules {
     /// Returns the parsed URL if it is allowed. Host names are checked later, when they are resolved.
     fn check(self, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL_BYTES)?;
-        let plain = url.scheme() == "https" && url.port().is_none() || !self.secure;
-        let anonymous = url.username().is_empty() && url.password().is_none();
+        let is_https = url.scheme() == "https" && url.port().is_none() || !self.secure;
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
         let host = url.host_str()?.trim_matches(['[', ']']);
-        let known = host.parse().map_or(true, self.is_allowed);
-        (plain && anonymous && known).then_some(url)
+        let is_allowed = host.parse().map_or(true, self.is_allowed);
+        (is_https && !has_credentials && is_allowed).then_some(url)
     }
 }
 

@@ -1,4 +1,4 @@
-//! An image, the errors of images, and the interface of their stores.
+//! [`Image`]: a picture that is ready to be stored, [`ImageError`], and [`ImageStore`], the interface of the stores of images.
 
 use async_trait::async_trait;
 use bespoke_core::entity::image::ImageId;

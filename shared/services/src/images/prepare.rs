@@ -1,5 +1,5 @@
-//! Converts an uploaded file to an image that can be stored. The picture is decoded and re-encoded, so that no
-//! metadata (location, camera, comments) and no appended data remain.
+//! [`prepare`]: converts an uploaded file to an image that can be stored. The picture is decoded and re-encoded, so that no metadata
+//! (location, camera, comments) and no appended data remain.
 
 use std::io::Cursor;
 
@@ -12,9 +12,9 @@ use image::{DynamicImage, ImageDecoder, ImageError as CodecError, ImageFormat, I
 
 use super::picture::{Image, ImageError};
 
-/// The largest file that is accepted, in bytes.
+/// Maximum size of an uploaded file, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 5 * 1024 * 1024;
-/// The longest edge of a picture that is accepted, in pixels.
+/// Maximum length of an edge of an uploaded picture, in pixels.
 const MAX_SOURCE_EDGE_PX: u32 = 12_000;
 /// The maximum number of pixels of a picture that is accepted.
 const MAX_SOURCE_PIXELS: u64 = 50_000_000;
@@ -23,17 +23,17 @@ const MAX_SOURCE_PIXELS: u64 = 50_000_000;
 const MAX_SCANNED_PIXELS: u64 = 20 * MAX_SOURCE_PIXELS;
 /// The marker at the beginning of a scan in a JPEG file. It does not occur inside a scan.
 const START_OF_SCAN: [u8; 2] = [0xFF, 0xDA];
-/// The maximum memory of a decoder, in bytes: enough for the pixels above in 8-bit colour.
+/// The maximum memory of a decoder, in bytes. It suffices for [`MAX_SOURCE_PIXELS`] in 8-bit colour.
 const MAX_DECODER_BYTES: u64 = 256 * 1024 * 1024;
-/// The longest edge of a stored picture, in pixels. Larger pictures are scaled down.
+/// Maximum length of an edge of a stored picture, in pixels. Larger pictures are scaled down.
 const MAX_EDGE_PX: u32 = 2048;
-/// The largest stored file, in bytes. A Lambda function can return it.
+/// Maximum size of a stored file, in bytes. A Lambda function can return a file of this size.
 const MAX_STORED_BYTES: usize = 4_000_000;
 /// Quality of encoded JPEG files, 1 to 100.
 const JPEG_QUALITY: u8 = 85;
 /// Accepted formats.
 const FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif];
-/// Accepts missing padding and any trailing bits, because clients encode differently.
+/// The decoder accepts missing padding and any trailing bits, because clients encode differently.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -60,14 +60,14 @@ pub fn prepare(text: &str) -> Result<Image, ImageError> {
 pub fn prepare_file(source: &[u8]) -> Result<Image, ImageError> {
     let picture = decode(source)?;
     if picture.width().max(picture.height()) > MAX_EDGE_PX {
-        fit(picture.resize(MAX_EDGE_PX, MAX_EDGE_PX, FilterType::Triangle))
+        encode_within_limit(picture.resize(MAX_EDGE_PX, MAX_EDGE_PX, FilterType::Triangle))
     } else {
-        fit(picture)
+        encode_within_limit(picture)
     }
 }
 
 /// Encodes the picture. Halves its size until the file is small enough.
-fn fit(mut picture: DynamicImage) -> Result<Image, ImageError> {
+fn encode_within_limit(mut picture: DynamicImage) -> Result<Image, ImageError> {
     loop {
         let file = encode(&picture)?;
         if file.len() <= MAX_STORED_BYTES {
@@ -121,7 +121,8 @@ fn decode(source: &[u8]) -> Result<DynamicImage, ImageError> {
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > MAX_SOURCE_PIXELS || (format == ImageFormat::Jpeg && pixels * scans(source) > MAX_SCANNED_PIXELS) {
+    if pixels > MAX_SOURCE_PIXELS || (format == ImageFormat::Jpeg && pixels * count_scans(source) > MAX_SCANNED_PIXELS)
+    {
         return Err(ImageError::TooLarge);
     }
     // If the orientation cannot be read, the picture is not rotated.
@@ -134,7 +135,7 @@ fn decode(source: &[u8]) -> Result<DynamicImage, ImageError> {
 }
 
 /// Counts the scans of a JPEG file, including those of embedded pictures.
-fn scans(source: &[u8]) -> u64 {
+fn count_scans(source: &[u8]) -> u64 {
     source.windows(2).filter(|bytes| **bytes == START_OF_SCAN).count() as u64
 }
 

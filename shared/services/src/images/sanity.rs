@@ -1,4 +1,4 @@
-//! Images at Sanity: one document per image, which refers to an asset (the stored file).
+//! [`SanityImages`]: stores images at Sanity, with one document per image, which refers to an asset (the stored file).
 
 use std::sync::Arc;
 
@@ -102,8 +102,8 @@ impl SanityImages {
         self.mutate(json!({ mutation: document })).await
     }
 
-    /// Deletes an asset unless another document refers to it, which is possible because Sanity stores equal files once.
-    /// Best effort: errors are ignored, also Sanity's refusal to delete an asset that another document refers to.
+    /// Deletes an asset unless another document refers to it. (Sanity stores equal files once.) Sanity itself refuses to
+    /// delete such an asset. That refusal and all other errors are ignored.
     async fn delete_if_unreferenced(&self, asset: Option<Asset>) {
         if let Some(asset) = asset.and_then(|asset| asset.reference) {
             let _ = self.mutate(json!({ "delete": { "id": asset } })).await;

@@ -1,8 +1,8 @@
-//! Identities of GitHub.
+//! [`identify`]: returns the identity of a user at GitHub, from its API.
 
 use serde::Deserialize;
 
-use super::{OauthError, OauthSettings, ProviderIdentity, ask};
+use super::{OauthError, OauthSettings, ProviderIdentity, query};
 use crate::Token;
 use crate::http::Http;
 
@@ -24,23 +24,23 @@ struct Address {
     verified: bool,
 }
 
-/// The profile does not tell whether its public address is verified, so the list of addresses is queried.
+/// Queries the profile, and the list of addresses, because only the list tells whether an address is verified.
 pub(super) async fn identify(
     settings: &OauthSettings,
     http: &Http,
     token: &Token,
 ) -> Result<ProviderIdentity, OauthError> {
     let url = |path: &str| format!("{}{path}", settings.api_url);
-    let addresses: Vec<Address> = ask(http, url("/user/emails"), token).await?;
+    let addresses: Vec<Address> = query(http, url("/user/emails"), token).await?;
     let address = addresses
         .into_iter()
         .find(|address| address.primary && address.verified);
     let email = address.ok_or(OauthError::Unverified)?.email;
-    let user: User = ask(http, url("/user"), token).await?;
+    let user: User = query(http, url("/user"), token).await?;
     let mut data = vec![("githubEmail", email.clone()), ("githubUsername", user.login.clone())];
-    let more = [("website", user.blog), ("twitter", user.twitter_username)];
-    let more = more.into_iter().filter_map(|(name, text)| Some((name, text?)));
-    data.extend(more.filter(|(_, text)| !text.is_empty()));
+    let optional = [("website", user.blog), ("twitter", user.twitter_username)];
+    let present = optional.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    data.extend(present.filter(|(_, text)| !text.is_empty()));
     Ok(ProviderIdentity {
         email,
         name: user.login,

@@ -1,8 +1,8 @@
-//! Identities of Google.
+//! [`identify`]: returns the identity of a user at Google, from the People API.
 
 use serde::Deserialize;
 
-use super::{OauthError, OauthSettings, ProviderIdentity, ask};
+use super::{OauthError, OauthSettings, ProviderIdentity, query};
 use crate::Token;
 use crate::http::Http;
 
@@ -50,7 +50,7 @@ pub(super) async fn identify(
         "{}/v1/people/me?personFields=emailAddresses,names,photos",
         settings.api_url
     );
-    let person: Person = ask(http, url, token).await?;
+    let person: Person = query(http, url, token).await?;
     let primary = |entries: Vec<Entry>| entries.into_iter().find(|entry| entry.metadata.primary);
     let address = primary(person.email_addresses).filter(|entry| entry.metadata.verified);
     let email = address.and_then(|entry| entry.value).ok_or(OauthError::Unverified)?;

@@ -1,4 +1,4 @@
-//! Requests to OAuth providers, and the validation of their responses.
+//! Tests of the requests to OAuth providers, and of the validation of their responses.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn settings(server: &str) -> OauthSettings {
     }
 }
 
-async fn answers(server: &MockServer, at: &str, answer: ResponseTemplate) {
+async fn mock_answer(server: &MockServer, at: &str, answer: ResponseTemplate) {
     let ask = Mock::given(method("GET"))
         .and(path(at))
         .and(header("authorization", "Bearer opened"));
@@ -29,12 +29,12 @@ fn json_answer(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 
-async fn asks(provider: Provider, server: &MockServer) -> Result<ProviderIdentity, OauthError> {
+async fn identify_at(provider: Provider, server: &MockServer) -> Result<ProviderIdentity, OauthError> {
     let http = Arc::new(Http::new(250));
     identify(provider, &settings(&server.uri()), &http, "the code", "the verifier").await
 }
 
-async fn with_token() -> MockServer {
+async fn server_with_token() -> MockServer {
     let server = MockServer::start().await;
     let expected = json!({
         "client_id": "us",
@@ -92,10 +92,10 @@ async fn only_the_verified_primary_address_at_github_counts() {
         ),
         (json!([]), None),
     ] {
-        let server = with_token().await;
-        answers(&server, "/user/emails", json_answer(emails)).await;
-        answers(&server, "/user", json_answer(user.clone())).await;
-        match (asks(Provider::GitHub, &server).await, expected) {
+        let server = server_with_token().await;
+        mock_answer(&server, "/user/emails", json_answer(emails)).await;
+        mock_answer(&server, "/user", json_answer(user.clone())).await;
+        match (identify_at(Provider::GitHub, &server).await, expected) {
             (Ok(identity), Some(email)) => {
                 assert_eq!((identity.email.as_str(), identity.name.as_str()), (email, "jane"));
                 assert!(identity.data.contains(&("website", "https://jane.example".to_owned())));
@@ -121,9 +121,9 @@ async fn only_the_verified_primary_address_at_google_counts() {
         (person(json!({ "verified": true })), false),
         (json!({}), false),
     ] {
-        let server = with_token().await;
-        answers(&server, "/v1/people/me", json_answer(body)).await;
-        let result = asks(Provider::Google, &server).await;
+        let server = server_with_token().await;
+        mock_answer(&server, "/v1/people/me", json_answer(body)).await;
+        let result = identify_at(Provider::Google, &server).await;
         assert_eq!(result.is_ok(), works, "{result:?}");
         if let Ok(identity) = result {
             assert_eq!(
@@ -156,12 +156,12 @@ async fn invalid_code_is_distinguished_from_failed_provider() {
     ] {
         let server = MockServer::start().await;
         Mock::given(method("POST")).respond_with(answer).mount(&server).await;
-        let error = asks(Provider::GitHub, &server).await.unwrap_err();
+        let error = identify_at(Provider::GitHub, &server).await.unwrap_err();
         assert_eq!(matches!(error, OauthError::Code), code, "{error:?}");
         assert!(matches!(error, OauthError::Code | OauthError::Call(_)), "{error:?}");
     }
     let http = Arc::new(Http::new(250));
-    let hangs_up = settings(&crate::http::tests::cut().await);
+    let hangs_up = settings(&crate::http::tests::start_truncating_server().await);
     for provider in [Provider::GitHub, Provider::Google] {
         let error = identify(provider, &hangs_up, &http, "the code", "the verifier").await;
         assert!(

@@ -1,4 +1,4 @@
-//! Measures concurrent writers: tasks of one process, and processes.
+//! Measures concurrent writers: tasks of one process, and several processes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
@@ -13,9 +13,9 @@ use super::Result;
 use super::data::{self, SCHEMA};
 use super::measured::{Stopwatch, median};
 
-/// Duration of each case in each round. Milliseconds.
+/// Duration of each case in each round, in milliseconds.
 const RUN_MS: f64 = 5_000.0;
-/// Duration for processes, which allows many contention windows for each. Milliseconds.
+/// Duration for processes, which allows many contention windows for each, in milliseconds.
 const PROCESSES_RUN_MS: f64 = 15_000.0;
 const ROUNDS: usize = 3;
 const TASKS: u64 = 16;

@@ -1,4 +1,5 @@
-//! A realistic database: users and their encrypted sets, so that most bytes do not compress.
+//! Fills the database of the benchmark with realistic data: users and their encrypted sets, so that most bytes do not
+//! compress.
 
 use std::path::Path;
 
@@ -22,7 +23,7 @@ const TABLES: &str = "
         created TEXT NOT NULL);
     CREATE INDEX measures_by_user ON measures (user);";
 
-/// Size of a user with two sets in the file. Bytes.
+/// Size of a user with two sets in the file, in bytes.
 const USER_BYTES: u64 = 3_400;
 /// Number of users that one commit creates, which are about 50 MB.
 const BATCH: u64 = 15_000;
@@ -102,7 +103,7 @@ pub(crate) fn touch(c: &Connection, users: u64, n: u64) -> rusqlite::Result<usiz
 }
 
 /// Reads a user and its sets.
-pub(crate) fn look(c: &Connection, users: u64, n: u64) -> Result<usize, Error> {
+pub(crate) fn read_user(c: &Connection, users: u64, n: u64) -> Result<usize, Error> {
     let id = row(users, n);
     let mut user = c.prepare_cached("SELECT length(data) FROM user WHERE id = ?1")?;
     let bytes: i64 = user.query_row([id], |row| row.get(0))?;

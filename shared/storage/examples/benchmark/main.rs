@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// The default sizes. Megabytes.
+/// The default sizes of the database, in megabytes.
 const SIZES_MB: [u64; 4] = [1, 10, 100, 1_000];
 
 fn main() -> Result<()> {

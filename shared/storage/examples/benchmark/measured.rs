@@ -1,4 +1,4 @@
-//! A store that counts its calls and can be as slow as a bucket, and a stopwatch.
+//! [`Measured`]: a store that counts its calls and can be as slow as a bucket, and a stopwatch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use bytes::Bytes;
 #[derive(Clone)]
 pub(crate) struct Measured {
     inner: Arc<dyn ObjectStore>,
-    /// Additional duration of each call. Milliseconds.
+    /// Additional duration of each call, in milliseconds.
     pub(crate) delay_ms: u64,
     calls: Arc<AtomicU64>,
     sent: Arc<AtomicU64>,
@@ -29,8 +29,8 @@ impl Measured {
         }
     }
 
-    /// Returns the numbers of calls and of sent bytes so far.
-    pub(crate) fn so_far(&self) -> (u64, u64) {
+    /// Returns the numbers of calls and of sent bytes since the start.
+    pub(crate) fn totals(&self) -> (u64, u64) {
         (self.calls.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
     }
 
@@ -83,12 +83,12 @@ impl Stopwatch {
         }
     }
 
-    /// Milliseconds.
+    /// The time since the start, in milliseconds.
     pub(crate) fn ms(&self) -> f64 {
         self.clock.monotonic_us() as f64 / 1_000.0
     }
 
-    /// Processor time of all threads of this process. Milliseconds.
+    /// Processor time of all threads of this process, in milliseconds.
     pub(crate) fn processor_ms(&self) -> f64 {
         processor_ms() - self.processor_ms
     }

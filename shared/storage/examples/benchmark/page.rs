@@ -1,4 +1,4 @@
-//! The section about storage of docs/performance.md.
+//! Formats the results ([`of`]), and writes them into the section about storage of docs/performance.md ([`put`]).
 
 use super::Result;
 use super::crowd::{Processes, Writers};

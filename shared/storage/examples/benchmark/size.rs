@@ -14,28 +14,34 @@ const COMMITS: u64 = 100;
 const READS: u64 = 20_000;
 const ROUNDS: u64 = 5;
 /// Number of commits of another process that a sync applies.
-const BEHIND: [u64; 3] = [1, 10, 100];
-/// Duration of a call to the slow store. Milliseconds.
+const MISSED_COMMITS: [u64; 3] = [1, 10, 100];
+/// Duration of a call to the slow store, in milliseconds.
 pub(crate) const BUCKET_MS: u64 = 20;
 
-/// The results for one size, in milliseconds and bytes.
+/// The results for one size of the database. Plain SQLite is measured for comparison.
 #[derive(Default)]
 pub(crate) struct Line {
     pub(crate) size_mb: u64,
     pub(crate) file_bytes: u64,
+    /// Bytes sent per commit.
     pub(crate) mean_sent: u64,
     pub(crate) most_sent: u64,
+    /// Calls of the store per commit.
     pub(crate) calls: f64,
     pub(crate) commit_ms: f64,
     pub(crate) commit_processor_ms: f64,
     pub(crate) plain_commit_ms: f64,
+    /// Size of the complete file, compressed, and the time to compress it.
     pub(crate) whole_bytes: u64,
     pub(crate) whole_ms: f64,
+    /// Time of a sync after each number of [`MISSED_COMMITS`].
     pub(crate) catch_up_ms: Vec<f64>,
+    /// Time of a start without a local copy, and of copying the file.
     pub(crate) cold_ms: f64,
     pub(crate) copy_ms: f64,
     pub(crate) read_us: f64,
     pub(crate) plain_read_us: f64,
+    /// Times on the slow store.
     pub(crate) slow_commit_ms: f64,
     pub(crate) slow_read_ms: f64,
     pub(crate) slow_cold_ms: f64,
@@ -60,11 +66,11 @@ pub(crate) async fn measure(folder: &Path, size_mb: u64) -> Result<Line> {
     reads(&mut line, &engine, &plain, users).await?;
     let other = open(&store).await?;
     let mut next = 1_000_000;
-    for behind in BEHIND {
+    for missed in MISSED_COMMITS {
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             other.ping().await?;
-            for _ in 0..behind {
+            for _ in 0..missed {
                 touch(&engine, users, next).await?;
                 next += 1;
             }
@@ -91,7 +97,7 @@ pub(crate) async fn measure(folder: &Path, size_mb: u64) -> Result<Line> {
         touch(&far, users, 2_000_000 + n).await?;
         commits.push(watch.ms());
         let watch = Stopwatch::start();
-        far.read(Freshness::Strict, |c| data::look(c, users, n)).await?;
+        far.read(Freshness::Strict, |c| data::read_user(c, users, n)).await?;
         reads.push(watch.ms());
     }
     (line.slow_commit_ms, line.slow_read_ms) = (median(commits), median(reads));
@@ -113,24 +119,24 @@ async fn commits(
     plain: &bespoke_storage::rusqlite::Connection,
     users: u64,
 ) -> Result<()> {
-    let (mut ours, mut theirs, mut processor) = (Vec::new(), Vec::new(), 0.0);
-    let first = store.so_far();
+    let (mut engine_times, mut sqlite_times, mut processor) = (Vec::new(), Vec::new(), 0.0);
+    let first = store.totals();
     for n in 0..COMMITS {
-        let (_, before) = store.so_far();
+        let (_, before) = store.totals();
         let watch = Stopwatch::start();
         touch(engine, users, n).await?;
-        ours.push(watch.ms());
+        engine_times.push(watch.ms());
         processor += watch.processor_ms();
-        line.most_sent = line.most_sent.max(store.so_far().1 - before);
+        line.most_sent = line.most_sent.max(store.totals().1 - before);
         let watch = Stopwatch::start();
         data::touch(plain, users, n)?;
-        theirs.push(watch.ms());
+        sqlite_times.push(watch.ms());
     }
-    let last = store.so_far();
+    let last = store.totals();
     line.mean_sent = (last.1 - first.1) / COMMITS;
     line.calls = (last.0 - first.0) as f64 / COMMITS as f64;
     line.commit_processor_ms = processor / COMMITS as f64;
-    (line.commit_ms, line.plain_commit_ms) = (median(ours), median(theirs));
+    (line.commit_ms, line.plain_commit_ms) = (median(engine_times), median(sqlite_times));
     Ok(())
 }
 
@@ -140,22 +146,22 @@ async fn reads(
     plain: &bespoke_storage::rusqlite::Connection,
     users: u64,
 ) -> Result<()> {
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut engine_times, mut sqlite_times) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let watch = Stopwatch::start();
         for n in 0..READS {
             engine
-                .read(Freshness::Local, |c| data::look(c, users, round + n))
+                .read(Freshness::Local, |c| data::read_user(c, users, round + n))
                 .await?;
         }
-        ours.push(watch.ms() * 1e3 / READS as f64);
+        engine_times.push(watch.ms() * 1e3 / READS as f64);
         let watch = Stopwatch::start();
         for n in 0..READS {
-            data::look(plain, users, round + n)?;
+            data::read_user(plain, users, round + n)?;
         }
-        theirs.push(watch.ms() * 1e3 / READS as f64);
+        sqlite_times.push(watch.ms() * 1e3 / READS as f64);
     }
-    (line.read_us, line.plain_read_us) = (median(ours), median(theirs));
+    (line.read_us, line.plain_read_us) = (median(engine_times), median(sqlite_times));
     Ok(())
 }
 

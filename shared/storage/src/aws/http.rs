@@ -1,7 +1,7 @@
-//! The HTTP client of the AWS SDKs.
+//! [`http_client`]: the HTTP client of the AWS SDKs.
 //!
-//! It replaces the client of the SDKs, which would add HTTP/2, which neither S3 nor SES needs, and would read the root
-//! certificates of the machine even if no connection is encrypted.
+//! It replaces the client of the SDKs, because that client would add HTTP/2, which neither S3 nor SES needs, and would
+//! read the root certificates of the machine even if no connection is encrypted.
 
 use std::error::Error;
 use std::fmt;
@@ -36,9 +36,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Returns a client for the SDKs.
 ///
-/// `connect` limits the time to connect, TLS included, and `response` the time until the headers of a response arrive.
-/// The timeouts in the settings of an SDK are ignored. This client does not tell the SDK about connections, so the SDK
-/// cannot close one after the response "busy", and logs an error unless its reconnect mode is `ReuseAllConnections`.
+/// `connect` limits the time to connect, including TLS, and `response` the time until the headers of a response arrive.
+/// The timeouts in the settings of an SDK are ignored.
+///
+/// This client does not tell the SDK about its connections, so the SDK cannot close a connection after the response
+/// "busy". It logs an error each time unless its reconnect mode is `ReuseAllConnections`.
 pub fn http_client(connect: Duration, response: Duration) -> SharedHttpClient {
     SharedHttpClient::new(Http::new(connect, response))
 }
@@ -163,11 +165,12 @@ impl<C: Connect + Clone + Send + Sync + 'static> HttpConnector for Requests<C> {
 
 /// Converts an error to the kind by which the SDK decides whether to retry.
 fn connector_error(error: ClientError) -> ConnectorError {
-    let (never_connected, mut timed_out) = (error.is_connect(), false);
+    let never_connected = error.is_connect();
+    let mut timed_out = false;
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(known) = cause {
-        timed_out |= known.is::<tokio::time::error::Elapsed>();
-        cause = known.source();
+    while let Some(current) = cause {
+        timed_out |= current.is::<tokio::time::error::Elapsed>();
+        cause = current.source();
     }
     let error = if timed_out {
         ConnectorError::timeout(error.into())

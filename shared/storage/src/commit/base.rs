@@ -1,4 +1,5 @@
-//! Writes a base: one state of the database in chunks. Chunks that the previous base contains already are reused.
+//! The [`BaseWriter`]: stores a base, that is, one state of the database in chunks. Chunks of the previous base that have
+//! the same content are reused.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub(crate) struct BaseWriter {
     pub(crate) replica: Arc<Replica>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) tasks: Tasks,
-    /// Raw length of a chunk. Bytes.
+    /// Raw length of a chunk, in bytes.
     pub(crate) chunk_bytes: usize,
     pub(crate) ablation: Option<Ablation>,
 }
@@ -62,12 +63,12 @@ impl BaseWriter {
         let table = self.store_chunks(known, old.clone(), &state.snapshot, parallel).await?;
         let key = format!("{TABLE_PREFIX}{}", self.bucket.fresh_name());
         let trash = Trash::of_new_base(&known.head, old.as_ref(), &table);
-        let (stored, named) = tokio::join!(
+        let (table_stored, trash_stored) = tokio::join!(
             self.publisher.put_object(&key, table.encode()),
             self.publisher.put_trash(&trash)
         );
-        stored?;
-        named?;
+        table_stored?;
+        trash_stored?;
         Ok(Base {
             id: self.bucket.fresh_name(),
             seq: state.seq,
@@ -96,7 +97,9 @@ impl BaseWriter {
             Fetched::Found(object) => ChunkTable::decode(&object.body, self.chunk_bytes)
                 .map(Some)
                 .map_err(|detail| Error::damaged(key, &detail).into()),
-            // If `head` still names the table, the next full sync reports the damage.
+            // Normally another process has replaced the base and deleted this table, so this process retries with the
+            // newer `head`. If the current `head` still names the table, data is missing, and the next full sync
+            // reports that.
             _ => Err(CommitError::Lost(format!("{key} is gone"))),
         }
     }
@@ -177,6 +180,7 @@ impl BaseWriter {
         let mut raw = vec![0; raw_bytes];
         let from = index as u64 * self.chunk_bytes as u64;
         let copy = self.replica.copy();
+        // The ablation reads the current copy, although commits may have changed it after the snapshot.
         if self.ablation == Some(Ablation::CompactionReadsOn) {
             copy.read_at(&mut raw, from).map_err(Error::from)?;
         } else if !copy.read_snapshot(snapshot, &mut raw, from).map_err(Error::from)? {

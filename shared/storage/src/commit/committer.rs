@@ -1,4 +1,5 @@
-//! Commits one staged batch: stores the objects that it needs, puts `head`, and moves the pages into the local file.
+//! [`Committer`]: commits one staged batch. It stores the objects that the batch needs, puts `head`, and moves the
+//! pages into the local file.
 
 use std::sync::Arc;
 
@@ -32,14 +33,14 @@ pub(crate) struct Committer {
     pub(crate) tasks: Tasks,
     pub(crate) tuning: Tuning,
     pub(crate) on_change: Option<OnChange>,
-    /// Held by the compaction that runs. While it is held, more segments are allowed.
+    /// A running compaction holds this lock. While it does, more segments are allowed.
     pub(crate) compacting: Arc<tokio::sync::Mutex<()>>,
     pub(crate) ablation: Option<Ablation>,
 }
 
 impl Committer {
-    /// Commits `staged`, which was run on `known`. When this returns, the batch is committed but not yet in the local
-    /// file.
+    /// Commits `staged`, a batch that was run on the state `known`. When this returns, the batch is committed but not
+    /// yet in the local file.
     pub(crate) async fn commit(
         &self,
         known: &Arc<KnownHead>,
@@ -79,7 +80,7 @@ impl Committer {
         self.publisher.put_head(head, &known.etag, date_ms).await
     }
 
-    /// Returns the number of segments from which on a commit writes a new base.
+    /// Returns the number of segments at which a commit writes a new base instead of another segment.
     fn segments_max(&self) -> usize {
         if self.compacting.try_lock().is_err() {
             self.tuning.segments_max_during_compaction
@@ -108,14 +109,14 @@ impl Committer {
     /// Stores the tail and the new delta as segments. A segment with a single commit also serves as its history.
     async fn spill_all(&self, known: &Arc<KnownHead>, delta: Bytes) -> Result<Vec<Segment>, CommitError> {
         let json = &known.head.json;
-        let new = self
+        let put_delta = self
             .publisher
             .put_segment(json.seq, json.seq + 1, Stamp::default(), delta);
         if json.tail.is_empty() {
-            return Ok(vec![new.await?]);
+            return Ok(vec![put_delta.await?]);
         }
-        let (tail, new) = tokio::join!(self.spill_tail(known), new);
-        Ok(vec![tail?, new?])
+        let (tail, delta) = tokio::join!(self.spill_tail(known), put_delta);
+        Ok(vec![tail?, delta?])
     }
 
     async fn put_tail(&self, known: &Arc<KnownHead>) -> Result<Segment, CommitError> {
@@ -153,8 +154,9 @@ impl Committer {
     pub(crate) fn accept(&self, session: &mut dyn Staging, staged: &StagedCommit, committed: &Arc<KnownHead>) {
         let mut copy = self.replica.copy_mut();
         if copy.generation != staged.generation || copy.dirty {
-            // A reader found this commit in `head` before the response to the PUT arrived, and has applied it or a
-            // newer version. If the copy changed for another reason, it lacks the commit, so it must not be read.
+            // Normally a reader found this commit in `head` before the response to the PUT arrived, and has applied this
+            // version or a newer one. If the copy has changed for another reason, it lacks the commit, so it must not be
+            // read.
             let _ = session.discard();
             copy.dirty |= copy.version < committed.version();
             self.replica.publish(committed);

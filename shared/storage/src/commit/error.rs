@@ -1,12 +1,13 @@
-//! The reasons why a change of `head` fails.
+//! [`CommitError`]: the reasons why a change of `head` fails.
 
 use crate::error::Error;
 use crate::store::StoreError;
 use crate::sync::error::SyncError;
 
-/// Why an attempt to change `head` failed, or has an unknown outcome.
+/// The reason why an attempt to change `head` failed or has an unknown outcome.
 pub(crate) enum CommitError {
-    /// Another process changed `head` first, or the PUT succeeded and its response was lost. `_commits` tells which.
+    /// The attempt lost a race, because another process changed `head` or the local copy first; or the PUT succeeded and
+    /// its response was lost. `_commits` tells which.
     Lost(String),
     /// The store is busy. Nothing was changed, and a later attempt may succeed.
     Busy(String),

@@ -1,4 +1,4 @@
-//! The lock in `head`, with which a writer that has lost several races asks the others to wait.
+//! [`HeadLock`]: the lock in `head`, with which a writer that has lost several races asks the others to wait.
 //!
 //! The lock serves fairness only. The ETag of `head` guarantees safety, so a writer that ignores the lock does no harm.
 
@@ -50,8 +50,8 @@ impl HeadLock {
         lock.is_some_and(|lock| Some(&lock.token) == self.token.as_ref())
     }
 
-    /// Returns whether another owner holds a lock that has not expired. Both times are the store's. A lock with a
-    /// negative age is expired.
+    /// Returns whether another owner holds a lock that has not expired. `date_ms` and the time of the lock are both from
+    /// the store's clock. A lock with a negative age counts as expired.
     pub(crate) fn is_held_by_other(&self, known: &KnownHead, date_ms: u64) -> bool {
         let is_young = date_ms
             .checked_sub(known.last_modified_ms)

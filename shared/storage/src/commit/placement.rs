@@ -1,4 +1,4 @@
-//! Decides where a commit stores its delta: in `head`, in segments, or in a new base.
+//! [`Placement`]: decides where a commit stores its delta: in `head`, in segments, or in a new base.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use crate::format::delta::Delta;
 use crate::format::head::Head;
 use crate::limits::{BASE_SWITCH_PERCENT, Tuning};
 
-/// The place of a new delta.
+/// The place where a commit stores its delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placement {
     /// The delta goes into the tail.

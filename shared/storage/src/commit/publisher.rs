@@ -1,4 +1,4 @@
-//! Stores new objects and puts `head`. Commits and maintenance share it.
+//! [`Publisher`]: stores new objects and puts `head`. Commits and maintenance share it.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::format::keys::{SEGMENT_PREFIX, TRASH_PREFIX};
 use crate::format::trash::Trash;
 use crate::store::{Bucket, ETag, PutCondition};
 
-/// Changes the bucket.
+/// Stores objects and puts `head`.
 pub(crate) struct Publisher {
     bucket: Arc<Bucket>,
-    /// One change of `head` at a time, because the writer and maintenance of one process would otherwise race for the
+    /// Serializes the changes of `head`, because the writer and maintenance of one process would otherwise race for the
     /// same ETag.
     pub(crate) head_changes: tokio::sync::Mutex<()>,
 }

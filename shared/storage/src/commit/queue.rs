@@ -1,4 +1,4 @@
-//! The write queue, from which batches are formed (group commit).
+//! [`WriteQueue`]: the writes that wait for the next commit. A batch of them becomes one commit (group commit).
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ pub(crate) struct BatchCollector {
     expected: ExpectedBatch,
 }
 
-/// The size of the next batch if the callers of the last one write again, and how long it is worth waiting for them.
+/// The size of the next batch if the callers of the last one write again, and the longest time to wait for them.
 struct ExpectedBatch {
     writes: usize,
     wait_max_ms: u64,
@@ -123,7 +123,7 @@ impl BatchCollector {
         if self.is_open {
             let first = self.receiver.recv().await;
             self.add(first, &mut batch);
-            // Lets the callers that have just got a result queue another write.
+            // Callers that have just got a result can queue another write now.
             tokio::task::yield_now().await;
             self.add_queued(&mut batch);
             self.wait_for_expected(&mut batch).await;
@@ -131,8 +131,8 @@ impl BatchCollector {
         batch
     }
 
-    /// Records that a commit of `writes` writes took `took_us`. Its callers usually write again, and one commit for
-    /// them and for the writes that are already queued is cheaper than two.
+    /// Records that a commit of `writes` writes took `took_us`. The next batch waits for their callers, because callers
+    /// usually write again, and one commit of their writes and of the queued ones is cheaper than two.
     pub(crate) fn record_commit(&mut self, writes: usize, took_us: u64) {
         self.expected = ExpectedBatch {
             writes: writes + self.receiver.len(),

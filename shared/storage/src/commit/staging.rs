@@ -1,4 +1,5 @@
-//! Runs a batch of writes on the local copy without changing it, and encodes the changed pages as a delta.
+//! [`Stager`]: runs a batch of writes on the local copy without changing it, and encodes the changed pages as a
+//! delta.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::format::delta::Delta;
 use crate::format::head::{HeadJson, SchemaEdit};
 use crate::limits::{Tuning, USAGE_NAME_KEPT_MS};
 
-/// One day. Milliseconds.
+/// One day, in milliseconds.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A batch after its local COMMIT. The store has not accepted it yet.
@@ -43,7 +44,7 @@ pub(crate) enum StagingOutcome {
     /// The batch changed nothing. Every write has its result.
     Unchanged,
     Staged(Box<StagedCommit>),
-    /// One of the writes ended the transaction, so each has to run alone.
+    /// One of the writes ended the transaction, so each write of the batch must run alone.
     TransactionLost(Error),
 }
 
@@ -52,29 +53,29 @@ pub(crate) struct StagingContext<'a> {
     pub(crate) head: &'a HeadJson,
     /// The store's time. Milliseconds since 1970.
     pub(crate) date_ms: u64,
-    /// Whether the ids of the writes are looked up and recorded in `_commits`. Always, except in tests.
+    /// Whether the ids of the writes are looked up and recorded in `_commits`. Always `true`, except in tests.
     pub(crate) uses_commits_table: bool,
     /// The counter batches of this process, which the commit applies if it changes data.
     pub(crate) usage: &'a [Arc<UsageBatch>],
     pub(crate) apply_usage: Option<ApplyUsage>,
-    /// Whether the names of counter batches are recorded. Always, except in tests.
+    /// Whether the names of counter batches are recorded. Always `true`, except in tests.
     pub(crate) records_usage_names: bool,
-    /// Milliseconds.
+    /// How long the names of counter batches are kept, in milliseconds.
     pub(crate) usage_name_retention_ms: u64,
 }
 
 impl<'a> StagingContext<'a> {
-    /// Returns the counter batches that a commit applies: those that its writes carry and, if it changes data or
-    /// carries batches anyway, those of this process.
+    /// Returns the counter batches that a commit applies: those of its writes and, if the commit changes data or its
+    /// writes have batches, also those of this process.
     pub(crate) fn usage_batches(
         &self,
         has_changes: bool,
         writes: &'a [QueuedWrite],
     ) -> impl Iterator<Item = &'a UsageBatch> + use<'a> {
-        let carried = writes.iter().flat_map(|write| &write.usage);
-        let carries_any = writes.iter().any(|write| !write.usage.is_empty());
-        let own = if has_changes || carries_any { self.usage } else { &[] };
-        own.iter().chain(carried).map(|batch| &**batch)
+        let of_writes = writes.iter().flat_map(|write| &write.usage);
+        let has_any = writes.iter().any(|write| !write.usage.is_empty());
+        let of_process = if has_changes || has_any { self.usage } else { &[] };
+        of_process.iter().chain(of_writes).map(|batch| &**batch)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs a batch of writes in one local transaction of SQLite.
+//! Runs a batch of writes in one local transaction of SQLite: the implementation of [`Staging`] by [`WriteSession`].
 //!
 //! Each write has its own savepoint, so that its error does not affect the others, and its own lookup in `_commits`, so
 //! that a write whose earlier attempt succeeded returns the recorded result instead of running again.
@@ -40,8 +40,9 @@ impl Staging for WriteSession {
         context: &StagingContext<'_>,
     ) -> Result<BatchOutcome, Error> {
         let open = self.connect(copy)?;
-        let changes = open.changes.clone();
-        changes.take();
+        let recorder = open.changes.clone();
+        // Forget the changes of an earlier batch that was discarded.
+        recorder.take();
         let schema = match run_batch(open, batch, context)? {
             TransactionEnd::Committed(schema) => schema,
             TransactionEnd::Unchanged => return Ok(BatchOutcome::Unchanged),
@@ -50,7 +51,7 @@ impl Staging for WriteSession {
         let delta =
             wal::read(&self.read_log()?).ok_or_else(|| Error::Corrupt("SQLite's log holds no commit".to_owned()))?;
         // The update hook does not report all changes of a migration.
-        let rows = changes.take().filter(|_| schema.is_none());
+        let rows = recorder.take().filter(|_| schema.is_none());
         Ok(BatchOutcome::Committed(delta, schema, rows))
     }
 
@@ -114,13 +115,13 @@ fn run_write(
         write.pending.replay(&stored);
         return Ok(WriteEffect::Unchanged);
     }
-    let before = counters(connection)?;
+    let counters_before = counters(connection)?;
     execute(connection, &format!("SAVEPOINT {SAVEPOINT}"))?;
     open.deadline.set(write.deadline_us);
     open.authorizer.arm();
     let outcome = write.pending.run(WriteTarget::Sqlite(connection));
     let has_uncounted_changes = open.authorizer.disarm();
-    let was_stopped = open.deadline.passed();
+    let was_stopped = open.deadline.has_stopped();
     open.deadline.set(u64::MAX);
     if was_stopped {
         write
@@ -131,6 +132,7 @@ fn run_write(
         let error = lost_transaction(was_stopped, "it was rolled back completely");
         return Ok(WriteEffect::TransactionLost(error));
     }
+    // The value, if the write is kept.
     let value = match outcome {
         RunOutcome::Value(json) if json.len() > RESULT_MAX_BYTES => {
             let bytes = json.len();
@@ -159,7 +161,7 @@ fn run_write(
     let Some(json) = value else {
         return Ok(WriteEffect::Unchanged);
     };
-    if write.schema.is_none() && !has_uncounted_changes && counters(connection)? == before {
+    if write.schema.is_none() && !has_uncounted_changes && counters(connection)? == counters_before {
         return Ok(WriteEffect::Unchanged);
     }
     if context.uses_commits_table {
@@ -201,14 +203,15 @@ fn record_result(connection: &Connection, id: &str, date_ms: u64, json: &[u8]) -
     Ok(())
 }
 
-/// Removes a few of the oldest rows that have expired. Rows are inserted in the order of their times.
+/// Removes expired rows from `_commits`, but only among the few oldest ones. Rows are inserted in the order of their
+/// times.
 ///
 /// A row from the far future was written while the store's clock was wrong. It can be removed too, because a write that
 /// began at that time is not retried any more.
-fn purge_commits(connection: &Connection, added: usize, date_ms: u64) -> Result<(), Error> {
+fn purge_commits(connection: &Connection, added_rows: usize, date_ms: u64) -> Result<(), Error> {
     let oldest = i64::try_from(date_ms.saturating_sub(COMMITS_KEPT_MS)).unwrap_or(i64::MAX);
     let newest = i64::try_from(date_ms.saturating_add(COMMITS_KEPT_MS)).unwrap_or(i64::MAX);
-    let limit = i64::try_from(added * PURGED_PER_COMMIT).unwrap_or(i64::MAX);
+    let limit = i64::try_from(added_rows * PURGED_PER_COMMIT).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(
         "DELETE FROM _commits WHERE (at_ms < ?1 OR at_ms > ?3)
          AND rowid IN (SELECT rowid FROM _commits ORDER BY rowid LIMIT ?2)",

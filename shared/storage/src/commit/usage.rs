@@ -1,9 +1,9 @@
-//! Batches of usage counters that a commit applies to the database.
+//! [`UsageBatch`]: batches of usage counters that a commit applies to the database.
 //!
-//! A process counts in memory, so that a read remains a read, and freezes its counters from time to time as one batch
-//! with a unique name. The next commit of the process applies the batch. If there is none, `maintenance::usage` stores
-//! the batch as an object and applies it later. A commit that applies a batch records its name in the table
-//! `_usage_merged`, so that a batch that is applied both ways counts once.
+//! A process counts in memory, so that a read causes no write. From time to time, it freezes its counters as one batch
+//! with a unique name. The next commit of the process applies the batch. If the process makes no commit,
+//! `maintenance::usage` stores the batch as an object, and applies it later. A commit that applies a batch records the
+//! name of the batch in the table `_usage_merged`, so that a batch that is applied both ways counts once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -66,16 +66,16 @@ impl FrozenUsage {
         batches.iter().take(USAGE_BATCHES_PER_COMMIT).cloned().collect()
     }
 
-    /// Drops batches that are so old that their names may have been purged from the database, because they might be
-    /// counted twice.
+    /// Drops batches that are so old that their names may have been purged from the database, because such a batch might
+    /// be counted twice.
     pub(crate) fn drop_expired(&self) {
         let now_ms = self.clock.unix_ms();
         let mut batches = self.batches();
-        let before = batches.len();
+        let count_before = batches.len();
         batches.retain(|batch| now_ms.saturating_sub(batch.frozen_ms) <= USAGE_BATCH_KEPT_MS);
-        if batches.len() < before {
+        if batches.len() < count_before {
             tracing::warn!(
-                batches = before - batches.len(),
+                batches = count_before - batches.len(),
                 "usage counters are lost: the store did not accept them for days"
             );
         }

@@ -1,4 +1,4 @@
-//! Applies batches of usage counters inside the transaction of a commit, each once.
+//! [`apply`]: applies batches of usage counters inside the transaction of a commit, each once.
 
 use rusqlite::{Connection, params};
 

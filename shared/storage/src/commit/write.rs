@@ -1,4 +1,5 @@
-//! One write: the closure of the caller, its last result, and the reply to the caller.
+//! [`QueuedWrite`]: one write with the closure of its caller, the last result of the closure, and the reply to the
+//! caller.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -102,7 +103,7 @@ impl<'a> WriteTarget<'a> {
     }
 }
 
-/// A write, independent of its types.
+/// A write whose result types are erased, so that one queue can contain writes of all types.
 pub(crate) trait PendingWrite: Send {
     /// Runs the closure and remembers its result.
     fn run(&mut self, target: WriteTarget<'_>) -> RunOutcome;
@@ -183,7 +184,7 @@ where
     }
 
     fn reply(self: Box<Self>, version: Version) {
-        let done = |value, replayed| {
+        let committed = |value, replayed| {
             WriteReply::Done(Ok(Committed {
                 value,
                 version,
@@ -191,8 +192,8 @@ where
             }))
         };
         let reply = match self.result {
-            WriteResult::Value(value) => done(value, false),
-            WriteResult::Replayed(value) => done(value, true),
+            WriteResult::Value(value) => committed(value, false),
+            WriteResult::Replayed(value) => committed(value, true),
             WriteResult::Failed(error) => WriteReply::Done(Err(error)),
             WriteResult::Panicked(panic) => WriteReply::Panicked(panic),
             WriteResult::NotRun => WriteReply::Done(Err(Error::Closed.into())),
@@ -206,7 +207,7 @@ where
 pub(crate) struct QueuedWrite {
     pub(crate) id: CommitId,
     pub(crate) pending: Box<dyn PendingWrite>,
-    /// On the clock's monotonic scale. Microseconds.
+    /// The deadline on the clock's monotonic scale, in microseconds.
     pub(crate) deadline_us: u64,
     /// Time when it was queued, by the clock of this process. Milliseconds since 1970.
     pub(crate) queued_at_ms: u64,
@@ -215,6 +216,6 @@ pub(crate) struct QueuedWrite {
     pub(crate) schema: Option<SchemaEdit>,
     /// Counter batches that the same commit applies.
     pub(crate) usage: Vec<Arc<UsageBatch>>,
-    /// Below the span of the write.
+    /// The position of the work in the trace: below the span of the write.
     pub(crate) position: Position,
 }

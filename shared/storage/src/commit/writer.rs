@@ -1,5 +1,5 @@
-//! The task that commits the batches of the write queue. Each engine has one, so that a caller that stops waiting does
-//! not cancel its write.
+//! [`Writer`]: the task that commits the batches of the write queue. Each engine has one, so that a caller that stops
+//! waiting does not cancel its write.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(crate) struct WriterParts<F> {
 /// Commits batches, one after the other.
 pub(crate) struct Writer<F> {
     parts: WriterParts<F>,
-    /// `None` while it is on a thread for blocking work.
+    /// The staging transaction. `None` while a blocking thread uses it, and if a panic has lost it.
     session: Option<Box<dyn Staging>>,
     lock: HeadLock,
     contention: ContentionWindow,
@@ -49,7 +49,7 @@ pub(crate) struct Writer<F> {
 /// The result of one commit attempt.
 enum CommitAttempt {
     Done,
-    /// The results may be based on an outdated copy, because the writer did not revalidate.
+    /// The writer did not revalidate, and the batch changed nothing, so the results may be based on an outdated copy.
     Untrusted,
     /// Each write has to run alone. If the batch has only one, this is its error.
     TransactionLost(Error),
@@ -103,7 +103,8 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
             if batch.is_empty() {
                 break;
             }
-            let (writes, began_us) = (batch.len(), bucket.clock().monotonic_us());
+            let writes = batch.len();
+            let began_us = bucket.clock().monotonic_us();
             self.process(batch).await;
             batches.record_commit(writes, bucket.clock().monotonic_us().saturating_sub(began_us));
         }
@@ -119,9 +120,9 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
             }
             // The spans of a shared commit are below the write that was queued first.
             let position = group[0].position.clone();
-            let lost = position.run(self.commit_with_retries(&mut group)).await;
+            let transaction_error = position.run(self.commit_with_retries(&mut group)).await;
             self.lock.release().await;
-            match lost {
+            match transaction_error {
                 Some(_) if group.len() > 1 => groups.extend(group.into_iter().rev().map(|write| vec![write])),
                 Some(error) => {
                     for write in group.iter_mut().filter(|write| !write.pending.has_failed()) {
@@ -211,12 +212,13 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
             )));
         }
         if group.is_empty() && !expired.is_empty() {
-            // A function on Lambda is frozen after the last reply.
+            // The lock is released before the last reply, because Lambda freezes the process after it.
             self.lock.release().await;
         }
         self.reply(expired);
     }
 
+    /// Makes one attempt: revalidates if necessary, takes the lock after several lost races, stages and commits.
     async fn attempt(
         &mut self,
         group: &mut Vec<QueuedWrite>,
@@ -272,7 +274,7 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
         }
     }
 
-    /// Rejects writes whose first attempt was too long ago, because the row in `_commits` that would reveal that it
+    /// Rejects writes whose first attempt was too long ago. The row in `_commits` that would reveal that the attempt
     /// succeeded may have been purged.
     fn reject_old(&self, group: &mut Vec<QueuedWrite>, date_ms: u64) {
         if self.parts.ablation == Some(Ablation::RerunAfterPurge) {
@@ -297,7 +299,7 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
         self.reply(old);
     }
 
-    /// Runs the closures on a thread for blocking work.
+    /// Stages the batch on a blocking thread, which runs the closures.
     async fn stage(
         &mut self,
         group: &mut Vec<QueuedWrite>,

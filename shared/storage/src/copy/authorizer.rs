@@ -1,4 +1,4 @@
-//! The statements that the closure of a write must not execute.
+//! [`WriteAuthorizer`]: rejects the statements that the closure of a write must not execute.
 //!
 //! A closure must not end its transaction, attach other databases, create temporary tables, change the engine's own
 //! table of commits, or change the file format. SQLite asks the authorizer when a statement is prepared.
@@ -12,7 +12,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use crate::copy::engine_tables::{COMMITS_TABLE, SAVEPOINT};
 
 /// Pragmas that are allowed without an argument, because they only read.
-const READING: [&str; 20] = [
+const WITHOUT_ARGUMENT: [&str; 20] = [
     "application_id",
     "compile_options",
     "data_version",
@@ -34,8 +34,8 @@ const READING: [&str; 20] = [
     "table_list",
     "user_version",
 ];
-/// Pragmas that are allowed with an argument, because they only read or change only pages, which are part of the
-/// commit.
+/// Pragmas that are allowed with an argument, because they only read, or change only pages. Changed pages are part of
+/// the commit.
 const WITH_ARGUMENT: [&str; 13] = [
     "application_id",
     "defer_foreign_keys",
@@ -55,7 +55,7 @@ const WITH_ARGUMENT: [&str; 13] = [
 /// The authorizer of the write connection.
 #[derive(Default)]
 pub(crate) struct WriteAuthorizer {
-    /// Whether a closure prepares statements, not the engine.
+    /// Whether statements are checked: a closure prepares them, and not the engine itself.
     is_armed: AtomicBool,
     /// Whether a statement was prepared whose changes `total_changes` does not count.
     saw_uncounted: AtomicBool,
@@ -101,7 +101,7 @@ fn is_forbidden(action: &AuthAction<'_>) -> bool {
         AuthAction::Transaction { .. }
         | AuthAction::Attach { .. }
         | AuthAction::Detach { .. }
-        // A temporary table would survive the write on this connection and be missing when a retry uses another one.
+        // A temporary table would survive the write on this connection, and be missing if a retry uses another connection.
         | AuthAction::CreateTempTable { .. }
         | AuthAction::CreateTempIndex { .. }
         | AuthAction::CreateTempTrigger { .. }
@@ -120,7 +120,11 @@ fn is_forbidden(action: &AuthAction<'_>) -> bool {
 }
 
 fn is_allowed_pragma(name: &str, with_argument: bool) -> bool {
-    let list: &[&str] = if with_argument { &WITH_ARGUMENT } else { &READING };
+    let list: &[&str] = if with_argument {
+        &WITH_ARGUMENT
+    } else {
+        &WITHOUT_ARGUMENT
+    };
     list.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 

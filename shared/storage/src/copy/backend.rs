@@ -1,4 +1,4 @@
-//! The place of database files: a folder with SQLite files, or memory in a simulation.
+//! [`CopyBackend`]: the place of database files: a folder with SQLite files, or memory in a simulation.
 
 use std::fs::{self, OpenOptions};
 use std::io;

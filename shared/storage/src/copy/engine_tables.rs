@@ -1,4 +1,4 @@
-//! The engine's own tables in the database.
+//! The engine's own tables in the database: their names and their [`schema`].
 
 /// One row for each committed write, so that a retry is recognized.
 pub(crate) const COMMITS_TABLE: &str = "_commits";

@@ -1,7 +1,7 @@
-//! Builds a database file from the base and the deltas of a `head`.
+//! [`FileBuilder`]: builds a database file from the base and the deltas of a `head`.
 //!
-//! The pieces may be written in any order, because the builder remembers for each page how new its content is. A piece
-//! never overwrites newer content.
+//! The pieces (parts of the base, and deltas) may be written in any order, because the builder remembers for each page
+//! how new its content is. A piece never overwrites newer content.
 
 use std::fs;
 use std::io;
@@ -40,9 +40,9 @@ struct WrittenPage {
 }
 
 struct State {
-    /// By page number.
+    /// The written pages, by page number.
     pages: HashMap<u32, WrittenPage>,
-    /// The newest piece so far, and its page count.
+    /// The layer of the newest piece so far, and its page count.
     page_count: (Layer, u32),
 }
 
@@ -121,12 +121,12 @@ impl FileBuilder {
             .ok_or_else(|| io::Error::other("more pages than SQLite has"))?;
         let mut number = first;
         while number < end {
-            let run = (number..end)
+            let writable_pages = (number..end)
                 .take_while(|number| !state.has_newer(*number, layer))
                 .count();
             let from = (number - first) as usize * size;
-            let bytes = &raw[from..from + run * size];
-            if run > 0 {
+            let bytes = &raw[from..from + writable_pages * size];
+            if writable_pages > 0 {
                 let offset = u64::from(number - 1) * u64::from(self.page_size);
                 self.file.write_all_at(bytes, offset)?;
             }
@@ -154,13 +154,15 @@ impl FileBuilder {
     pub(crate) fn finish(&self) -> Result<u64, Error> {
         let state = self.state();
         let page_count = state.page_count.1;
-        let (mut sum, mut missing) = (0, u64::from(page_count));
+        let mut sum = 0;
+        let mut missing = u64::from(page_count);
         for (_, page) in state.pages.iter().filter(|(number, _)| **number <= page_count) {
             sum ^= page.hash;
             missing -= 1;
         }
         let lock_page = checksum::lock_page(self.page_size);
-        if missing > u64::from(lock_page <= page_count && !state.pages.contains_key(&lock_page)) {
+        let may_miss_lock_page = lock_page <= page_count && !state.pages.contains_key(&lock_page);
+        if missing > u64::from(may_miss_lock_page) {
             return Err(Error::Corrupt(format!(
                 "{missing} of {page_count} pages are in no object: restore an earlier state"
             )));
@@ -255,13 +257,13 @@ mod tests {
                 }
             }
             let sum = builder.finish().unwrap();
-            let wanted = in_order(&pieces);
+            let expected = in_order(&pieces);
             let (_, file) = builder.into_parts();
-            let mut bytes = vec![1; wanted.len()];
+            let mut bytes = vec![1; expected.len()];
             file.read_at_or_zeros(&mut bytes, 0).unwrap();
-            prop_assert_eq!(file.len().unwrap(), wanted.len() as u64);
-            prop_assert!(bytes == wanted);
-            let pages = (1..).zip(wanted.chunks_exact(SIZE));
+            prop_assert_eq!(file.len().unwrap(), expected.len() as u64);
+            prop_assert!(bytes == expected);
+            let pages = (1..).zip(expected.chunks_exact(SIZE));
             prop_assert_eq!(sum, pages.fold(0, |sum, (number, page)| sum ^ checksum::page_hash(512, number, page)));
         }
     }

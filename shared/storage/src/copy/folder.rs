@@ -1,4 +1,4 @@
-//! The folder of one engine, in which its database files are.
+//! [`LocalFolder`]: the folder of one engine, which contains its database files.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,8 +14,9 @@ const FOLDER_PREFIX: &str = "copy-";
 /// that starts.
 pub(crate) struct LocalFolder {
     path: PathBuf,
-    /// The open folder, locked as long as its owner lives.
+    /// The open folder. Its lock shows other processes that this one is alive.
     alive: Mutex<File>,
+    /// The number of files that were created.
     files: AtomicU64,
 }
 
@@ -73,7 +74,7 @@ fn lock_folder(folder: &Path) -> io::Result<File> {
 fn remove_if_abandoned(folder: &Path) {
     let is_locked = File::open(folder).is_ok_and(|folder| folder.try_lock().is_err());
     if !is_locked {
-        // It may belong to another user. An undeletable folder does no harm.
+        // The folder may belong to another user. A folder that cannot be deleted does no harm.
         let _ = fs::remove_dir_all(folder);
     }
 }

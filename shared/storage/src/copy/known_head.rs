@@ -1,4 +1,4 @@
-//! The newest `head` that a process knows.
+//! [`KnownHead`]: a decoded `head` with its ETag.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The database file of a process, with its version and checksum.
+//! [`LocalCopy`]: the database file of a process, with its version and checksum.
 
 use std::fs;
 use std::io;
@@ -19,9 +19,9 @@ pub(crate) struct LocalCopy {
     pub(crate) version: Version,
     pub(crate) page_count: u32,
     pub(crate) checksum: u64,
-    /// The copy is partly changed or damaged. It must be replaced before the next read.
+    /// Whether the copy is partly changed or damaged. A dirty copy must be replaced before the next read.
     pub(crate) dirty: bool,
-    /// Raised by every change of the file. Connections of another generation must not be used.
+    /// The number of changes of the file. A connection that was opened at another generation must not be used.
     pub(crate) generation: u64,
     snapshots: Snapshots,
 }
@@ -55,16 +55,16 @@ impl LocalCopy {
         (self.page_count, self.checksum) == (page_count, checksum)
     }
 
-    /// Computes the checksum of the database after `delta`. It reads the old pages from the file, so that damage to
-    /// them becomes visible.
+    /// Computes the checksum of the database after `delta`. The old pages are read from the file, so that the checksum
+    /// reveals damage to them.
     pub(crate) fn checksum_after(&self, delta: &Delta) -> io::Result<u64> {
-        let mut old = vec![0; delta.page_size as usize];
+        let mut old_page = vec![0; delta.page_size as usize];
         let mut sum = self.checksum;
         let truncated = delta.page_count.saturating_add(1)..=self.page_count;
         let replaced = delta.pages.keys().copied().filter(|number| *number <= self.page_count);
         for number in replaced.chain(truncated) {
-            self.read_at(&mut old, offset_of(delta.page_size, number))?;
-            sum ^= checksum::page_hash(delta.page_size, number, &old);
+            self.read_at(&mut old_page, offset_of(delta.page_size, number))?;
+            sum ^= checksum::page_hash(delta.page_size, number, &old_page);
         }
         for (number, page) in &delta.pages {
             sum ^= checksum::page_hash(delta.page_size, *number, page);
@@ -151,7 +151,7 @@ fn offset_of(page_size: u32, number: u32) -> u64 {
     u64::from(number.saturating_sub(1)) * u64::from(page_size)
 }
 
-/// Sets the length first, so that pages that are cut off and grow again contain zeros.
+/// Writes the pages of `delta`. The length is set first, so that pages that an earlier delta cut off contain zeros.
 fn write_pages(file: &Pages, delta: &Delta) -> io::Result<()> {
     let bytes = u64::from(delta.page_count) * u64::from(delta.page_size);
     if file.len()? != bytes {

@@ -1,4 +1,4 @@
-//! The bytes of a local copy: a file, or memory in a simulation.
+//! [`Pages`]: the bytes of a local copy, in a file, or in memory in a simulation.
 
 use std::fs::File;
 use std::io;
@@ -52,13 +52,13 @@ impl Pages {
 
     /// Fills `buffer` from `offset`, with zeros after the end.
     pub(crate) fn read_at_or_zeros(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let mut done = 0;
+        let mut filled = 0;
         match self {
             Self::File(file) => {
-                while done < buffer.len() {
-                    match file.read_at(&mut buffer[done..], offset + done as u64) {
+                while filled < buffer.len() {
+                    match file.read_at(&mut buffer[filled..], offset + filled as u64) {
                         Ok(0) => break,
-                        Ok(read) => done += read,
+                        Ok(read) => filled += read,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                         Err(error) => return Err(error),
                     }
@@ -67,11 +67,11 @@ impl Pages {
             Self::Memory(memory) => {
                 let memory = locked(memory);
                 let from = usize::try_from(offset).unwrap_or(usize::MAX).min(memory.len());
-                done = buffer.len().min(memory.len() - from);
-                buffer[..done].copy_from_slice(&memory[from..from + done]);
+                filled = buffer.len().min(memory.len() - from);
+                buffer[..filled].copy_from_slice(&memory[from..from + filled]);
             }
         }
-        buffer[done..].fill(0);
+        buffer[filled..].fill(0);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Connections that read the local copy.
+//! [`ReaderPool`]: connections that read the local copy.
 //!
 //! They open the file with `immutable=1`, so they ignore SQLite's log and see only accepted commits. They are closed
 //! before the file changes.
@@ -56,7 +56,7 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
-/// Idle connections to the current state of the file. It is used only under the reader/writer lock of the replica.
+/// Idle connections to the current file. The pool is used only under the reader/writer lock of the replica.
 #[derive(Default)]
 pub(crate) struct ReaderPool {
     idle: Mutex<Vec<ReadConnection>>,

@@ -1,4 +1,5 @@
-//! The local copy with the `head` that it corresponds to.
+//! The [`Replica`]: the local copy of the database, and the newest known `head`. The readers, the writer and the syncs of
+//! a process share it.
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -28,13 +29,14 @@ pub(crate) enum ReadAttempt<T> {
 /// The local copy of one process, shared by its readers, its writer and its syncs.
 pub(crate) struct Replica {
     readers: ReaderPool,
-    /// Never newer than the copy, unless the copy is dirty.
+    /// The newest known `head`. The copy is at least as new, because `head` is published after the copy has changed.
+    /// Only a dirty copy may be older.
     head: ArcSwap<KnownHead>,
     copy: RwLock<LocalCopy>,
     clock: Arc<dyn StorageClock>,
     /// Milliseconds.
     read_timeout_ms: u64,
-    /// Last, so that the connections are closed before the folder is removed.
+    /// Declared last, so that the connections are closed before the folder is removed.
     backend: Box<dyn CopyBackend>,
 }
 
@@ -73,13 +75,13 @@ impl Replica {
     /// Sets the known `head`, unless a newer one is known already.
     pub(crate) fn publish(&self, head: &Arc<KnownHead>) {
         self.head.rcu(|current| {
-            let is_newer = head.version() >= current.version();
-            Arc::clone(if is_newer { head } else { current })
+            let is_current = head.version() >= current.version();
+            Arc::clone(if is_current { head } else { current })
         });
     }
 
-    /// Locks the copy for reading. A panic of a change leaves the copy dirty, so a poisoned lock needs no other
-    /// treatment.
+    /// Locks the copy for reading. A poisoned lock needs no treatment, because a panic during a change leaves the copy
+    /// dirty.
     pub(crate) fn copy(&self) -> RwLockReadGuard<'_, LocalCopy> {
         self.copy.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,7 +118,7 @@ impl Replica {
         };
         self.set_deadline(&reader.deadline);
         let result = closure(&reader.connection, copy.version);
-        let was_stopped = reader.deadline.passed();
+        let was_stopped = reader.deadline.has_stopped();
         self.readers.give_back(reader);
         if was_stopped {
             return Err(Error::ReadTimeout {
@@ -139,8 +141,8 @@ impl Replica {
 
     /// Applies `deltas` to the copy if it is at `from`, so that it reaches `target`. Blocks.
     ///
-    /// Returns `false` if the copy has changed meanwhile, or if the result does not match `target`. In the second case
-    /// the copy is dirty.
+    /// Returns `false` if the copy is dirty or has changed meanwhile, or if the result does not match `target`. After a
+    /// mismatch the copy is dirty.
     pub(crate) fn apply(&self, deltas: Vec<Delta>, from: Version, target: &Arc<KnownHead>) -> io::Result<bool> {
         let mut copy = self.copy_mut();
         if copy.dirty || copy.version != from {
@@ -160,10 +162,11 @@ impl Replica {
         Ok(true)
     }
 
-    /// Replaces the copy by `file`, which contains `target` and has the checksum `sum`. Blocks.
+    /// Replaces the copy with `file`, which contains `target` and has the checksum `sum`. Blocks.
     ///
-    /// Returns `false` if a newer `head` is known than `target`, because a commit may have been accepted meanwhile that
-    /// a dirty copy did not receive.
+    /// Returns `true` if the copy is now at `target`, or was clean and newer already. Returns `false` if the copy is
+    /// older than the known `head`, and `target` is, too: commits advance `head` but not a dirty copy, so `file` lacks
+    /// them.
     pub(crate) fn replace(&self, file: FileBuilder, sum: u64, target: &Arc<KnownHead>) -> bool {
         let mut copy = self.copy_mut();
         if !copy.dirty && copy.version > target.version() {
@@ -178,7 +181,7 @@ impl Replica {
         true
     }
 
-    /// Removes the file of a dirty copy, so that the next one does not need additional disk space. Blocks.
+    /// Removes the file of a dirty copy, so that the new file does not need additional disk space. Blocks.
     pub(crate) fn remove_dirty_file(&self) {
         let mut copy = self.copy_mut();
         if copy.dirty {

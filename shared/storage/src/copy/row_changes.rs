@@ -1,4 +1,5 @@
-//! The rows that a commit of this process changed, so that caches of rows can be invalidated.
+//! [`ChangeRecorder`]: records the rows that a commit of this process changes, so that caches of rows can be
+//! invalidated.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Copy-on-write snapshots of the database.
+//! [`Snapshot`]: a copy-on-write snapshot of the database.
 //!
 //! A compaction reads one state while commits change the local copy. Before a page of the copy is overwritten, its old
 //! content is saved in every snapshot that still exists. The memory of a snapshot therefore grows with the number of
@@ -20,7 +20,7 @@ pub(crate) struct Snapshot {
     page_size: u32,
     /// The file of the local copy when the snapshot was taken.
     file: Arc<Pages>,
-    /// The saved pages. `None` if the content of a page could not be saved.
+    /// The pages that have changed since, by number, with their old content. `None` if a page could not be saved.
     saved_pages: Mutex<Option<BTreeMap<u32, Bytes>>>,
 }
 

@@ -1,4 +1,4 @@
-//! The write connection and SQLite's write-ahead log.
+//! [`WriteSession`]: the write connection, and SQLite's write-ahead log.
 //!
 //! The log is the staging area: a local COMMIT leaves its pages in the log. If the store accepts the commit, a
 //! checkpoint moves them into the file. Otherwise the log is deleted.
@@ -29,7 +29,7 @@ pub(crate) struct WriteConnection {
     generation: u64,
 }
 
-/// At most one write connection to the local copy. It is reopened if the file has changed otherwise.
+/// At most one write connection to the local copy. It is reopened if anything else has changed the file.
 pub(crate) struct WriteSession {
     open: Option<WriteConnection>,
     log: PathBuf,
@@ -52,6 +52,7 @@ impl WriteSession {
             .as_ref()
             .is_some_and(|open| open.generation == local.generation);
         if !is_current || self.log_bytes() > 0 {
+            // Both the log of the previous file and a log next to the new one are deleted.
             self.discard()?;
             self.log = log_path(&local.path);
             self.discard()?;
@@ -80,12 +81,12 @@ impl WriteSession {
     /// Moves the log into the file. The connection stays open, because it made the change itself.
     pub(crate) fn checkpoint(&mut self, next_generation: u64) -> Result<(), Error> {
         let open = self.open.as_mut().ok_or(Error::Closed)?;
-        let (busy, frames, moved): (i64, i64, i64) =
+        let (busy, frames, moved_frames): (i64, i64, i64) =
             open.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
                 })?;
-        if busy != 0 || frames != moved {
+        if busy != 0 || frames != moved_frames {
             return Err(std::io::Error::other("the checkpoint did not finish").into());
         }
         open.generation = next_generation;

@@ -1,4 +1,4 @@
-//! Gets the `head` of a bucket, or creates it in an empty bucket.
+//! [`Creator`]: gets the `head` of a bucket, or creates it in an empty bucket.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) struct Creator<'a> {
     pub(crate) backend: &'a dyn CopyBackend,
     /// Bytes.
     pub(crate) page_size: u32,
-    /// Whether the store has to prove that its conditional PUT is atomic. Always, except in a simulation.
+    /// Whether the store has to prove that its conditional PUT is atomic. Always `true`, except in a simulation.
     pub(crate) probes_store: bool,
 }
 
@@ -42,7 +42,7 @@ impl Creator<'_> {
         }
     }
 
-    /// Puts the first `head`. Another process may be faster; then its `head` is the database.
+    /// Puts the first `head`. If another process was faster, the `head` of that process is the database.
     async fn create_head(&self) -> Result<(), Error> {
         if self.probes_store {
             probe(self.bucket).await?;

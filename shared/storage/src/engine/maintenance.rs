@@ -1,4 +1,4 @@
-//! The background jobs, restores and checks of an engine.
+//! Methods of [`Engine`] for background jobs, restores and checks.
 
 use bytes::Bytes;
 
@@ -24,7 +24,8 @@ impl Engine {
         self.parts.compactor.merge_segments().await
     }
 
-    /// Makes commits start compactions from now on. A process that is frozen between its calls must not use it.
+    /// Makes commits start compactions from now on. It must not be called in a process that is frozen between its calls,
+    /// because such a process could not complete them.
     pub fn compact_by_itself(&self) {
         self.parts.compactor.run_after_commits();
     }

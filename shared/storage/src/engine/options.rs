@@ -1,4 +1,4 @@
-//! The options of an engine.
+//! [`Options`] of an engine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::random::{StorageRandom, SystemStorageRandom};
 /// One step of the schema. Steps are applied in the order of their versions, each as a write of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migration {
-    /// Greater than that of the previous step. The first version is 1.
+    /// The version of the schema after this step. The first version is 1, and each is greater than the previous one.
     pub version: u32,
-    /// Any number of statements.
+    /// The SQL of the step: any number of statements.
     pub sql: &'static str,
-    /// After this step, code must know at least this version to read the database. 0 if older code may read it.
+    /// The lowest schema version that code must know to read the database after this step. 0 if older code may read it.
     pub min_reader: u32,
-    /// After this step, code must know at least this version to write the database. 0 if older code may write it.
+    /// The lowest schema version that code must know to write the database after this step. 0 if older code may write it.
     pub min_writer: u32,
 }
 
@@ -30,11 +30,11 @@ pub struct Options {
     pub local_dir: PathBuf,
     /// The schema that this code knows.
     pub migrations: &'static [Migration],
-    /// A read is stopped after this time. Milliseconds.
+    /// The time after which a read is stopped, in milliseconds.
     pub read_timeout_ms: u64,
-    /// A write is abandoned after this time with an unknown outcome. Milliseconds.
+    /// The time after which a write is abandoned with an unknown outcome, in milliseconds.
     pub write_deadline_ms: u64,
-    /// The page size of a new database. Bytes.
+    /// The page size of a new database, in bytes.
     pub page_size: u32,
     /// Clock for deadlines, waits, and the names of objects.
     pub clock: Arc<dyn StorageClock>,

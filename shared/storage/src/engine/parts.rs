@@ -1,4 +1,4 @@
-//! Creates the parts of an engine and connects them.
+//! [`Parts`]: creates the parts of an engine and connects them.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -77,7 +77,7 @@ pub(super) struct Parts {
     pub(super) compactor: Arc<Compactor>,
     pub(super) garbage: GarbageCollector,
     pub(super) restorer: Restorer,
-    /// Last, so that the other parts have closed their files before the folder of the copy is removed.
+    /// Declared last, so that the other parts have closed their files before the folder of the copy is removed.
     pub(super) replica: Arc<Replica>,
 }
 

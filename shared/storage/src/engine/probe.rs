@@ -1,6 +1,6 @@
-//! Tests whether the conditional PUT of a new store is atomic, before the first `head` is created.
+//! [`probe`]: tests whether the conditional PUT of a new store is atomic, before the first `head` is created.
 //!
-//! The protocol relies on that. In a store that ignores conditions, or checks them and acts later, two writers may both
+//! The protocol relies on atomic PUTs. If a store ignores conditions, or checks them and acts later, two writers may both
 //! succeed, and the write of one is lost.
 
 use bytes::Bytes;
@@ -18,10 +18,10 @@ use crate::store::{Bucket, ETag, Fetched, PutCondition, StoreError};
 pub(crate) async fn probe(bucket: &Bucket) -> Result<(), Error> {
     for _ in 0..PROBE_ROUNDS {
         let key = format!("{PROBE_PREFIX}{}", bucket.fresh_name());
-        let raced = race_twice(bucket, &key).await;
+        let result = race_twice(bucket, &key).await;
         // Garbage collection deletes the object if this fails.
         let _ = bucket.delete_small(&key).await;
-        raced?;
+        result?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Retries of a process that starts while the store does not respond.
+//! [`StartRetry`]: retries the start of a process while the store does not respond.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::store::Bucket;
 /// The retries of one start. They share one time limit.
 pub(crate) struct StartRetry {
     bucket: Arc<Bucket>,
-    /// On the clock's monotonic scale. Microseconds.
+    /// The end of the retries, on the clock's monotonic scale, in microseconds.
     ends_us: u64,
     backoff_ms: u64,
 }

@@ -10,7 +10,7 @@ use crate::limits::LOCK_BYTE;
 /// Computes the digest of an object that arrives in pieces.
 pub(crate) use xxhash_rust::xxh3::Xxh3Default as ObjectDigest;
 
-/// Returns the hash of one page, seeded with its number so that swapped pages are noticed. 0 for the lock page.
+/// Returns the hash of one page; 0 for the lock page. The page number is the seed, so that swapped pages are noticed.
 pub(crate) fn page_hash(page_size: u32, number: u32, bytes: &[u8]) -> u64 {
     if is_lock_page(page_size, number) {
         0

@@ -1,4 +1,5 @@
-//! A base: the database file in chunks of 1 MiB, each an object, and the table that names the chunks.
+//! [`ChunkTable`]: a base, which is the database file in chunks of 1 MiB, each an object, and the table that names
+//! the chunks.
 //!
 //! Layout of the table: magic (4 bytes), page size (4), length of the file (8), then for each chunk its ULID (16), its
 //! stored length (4) and the digest of its raw bytes (8), and finally the digest of all preceding bytes (8). Numbers
@@ -15,18 +16,18 @@ use crate::format::keys::CHUNK_PREFIX;
 use crate::format::{checksum, compression};
 
 const MAGIC: [u8; 4] = *b"BST1";
-/// Magic, page size, length of the file. Bytes.
+/// Length of the header: magic, page size, length of the file, in bytes.
 const HEADER_BYTES: usize = 16;
-/// ULID, length, digest. Bytes.
+/// Length of a row: ULID, length, digest, in bytes.
 const ROW_BYTES: usize = 28;
-/// The digest at the end. Bytes.
+/// Length of the digest at the end, in bytes.
 const DIGEST_BYTES: usize = 8;
 
 /// One chunk of a base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChunkRow {
     pub(crate) ulid: Ulid,
-    /// Stored length. Bytes.
+    /// Stored length, in bytes.
     pub(crate) len: u32,
     /// Digest of the raw bytes.
     pub(crate) digest: u64,
@@ -43,10 +44,10 @@ impl ChunkRow {
 pub(crate) struct ChunkTable {
     /// Bytes.
     pub(crate) page_size: u32,
-    /// Length of the database file. Bytes.
+    /// Length of the database file, in bytes.
     pub(crate) file_bytes: u64,
     pub(crate) rows: Vec<ChunkRow>,
-    /// Raw length of a chunk, except the last. It is not stored. Bytes.
+    /// Raw length of every chunk except the last, in bytes. It is not stored.
     pub(crate) chunk_bytes: usize,
 }
 
@@ -80,9 +81,9 @@ impl ChunkTable {
         let (header, rows) = content.split_first_chunk::<HEADER_BYTES>().ok_or("too short")?;
         let page_size = header[4..8].try_into().map_or(0, u32::from_le_bytes);
         let file_bytes = header[8..].try_into().map_or(0, u64::from_le_bytes);
-        let fits =
+        let has_all_rows =
             rows.len() % ROW_BYTES == 0 && (rows.len() / ROW_BYTES) as u64 == chunk_count(file_bytes, chunk_bytes);
-        if header[..4] != MAGIC || !is_page_size(page_size) || !fits {
+        if header[..4] != MAGIC || !is_page_size(page_size) || !has_all_rows {
             return Err("not a chunk table".to_owned());
         }
         let rows = rows.chunks_exact(ROW_BYTES).map(|row| ChunkRow {
@@ -124,16 +125,16 @@ pub(crate) fn decompress_chunk<E>(
     mut work: impl FnMut(usize, &[u8]) -> Result<(), E>,
 ) -> Result<Result<(), E>, String> {
     let mut digest = checksum::ObjectDigest::new();
-    let done = compression::decompress_frames(stored, raw_bytes, |offset, raw| {
+    let result = compression::decompress_frames(stored, raw_bytes, |offset, raw| {
         if expected_digest.is_some() {
             digest.update(raw);
         }
         work(offset, raw)
     })?;
-    if done.is_ok() && expected_digest.is_some_and(|expected| expected != digest.digest()) {
+    if result.is_ok() && expected_digest.is_some_and(|expected| expected != digest.digest()) {
         return Err("its digest does not fit".to_owned());
     }
-    Ok(done)
+    Ok(result)
 }
 
 #[cfg(test)]

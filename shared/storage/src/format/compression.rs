@@ -1,4 +1,5 @@
-//! zstd compression with one context per thread, because creating a context costs more than compressing a small input.
+//! zstd compression ([`compress_frames`], [`decompress`]) with one context per thread, because creating a context
+//! costs more than compressing a small input.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -8,8 +9,9 @@ use zstd::zstd_safe::{self, CParameter};
 
 use crate::limits::{DECOMPRESSION_BUFFER_MAX_BYTES, ZSTD_FRAME_BYTES, ZSTD_LEVEL};
 
-/// Bounds of the window of [`compress_repetitive`], as powers of two of bytes.
+/// Binary logarithm of the smallest window of [`compress_repetitive`] in bytes.
 const WINDOW_LOG_MIN: u32 = 10;
+/// Binary logarithm of the largest window in bytes.
 const WINDOW_LOG_MAX: u32 = 27;
 
 thread_local! {
@@ -35,13 +37,13 @@ pub(crate) fn compress_after(prefix: &[u8], raw: &[u8]) -> io::Result<Vec<u8>> {
 /// Compresses `raw`, whose content repeats over long distances, and returns it after the bytes of `prefix`.
 pub(crate) fn compress_repetitive(prefix: &[u8], raw: &[u8]) -> io::Result<Vec<u8>> {
     let mut compressor = Compressor::new(ZSTD_LEVEL)?;
-    let window = raw
+    let window_log = raw
         .len()
         .max(1)
         .next_power_of_two()
         .ilog2()
         .clamp(WINDOW_LOG_MIN, WINDOW_LOG_MAX);
-    compressor.set_parameter(CParameter::WindowLog(window))?;
+    compressor.set_parameter(CParameter::WindowLog(window_log))?;
     compressor.set_parameter(CParameter::EnableLongDistanceMatching(raw.len() > ZSTD_FRAME_BYTES))?;
     let mut compressed = vec![0; prefix.len() + zstd_safe::compress_bound(raw.len())];
     compressed[..prefix.len()].copy_from_slice(prefix);
@@ -71,23 +73,27 @@ pub(crate) fn decompress_frames<E>(
     raw_bytes: usize,
     mut work: impl FnMut(usize, &[u8]) -> Result<(), E>,
 ) -> Result<Result<(), E>, String> {
-    let (mut rest, mut done) = (compressed, 0);
+    let mut rest = compressed;
+    // The number of raw bytes before `rest`.
+    let mut offset = 0;
     while !rest.is_empty() {
-        let frame = zstd_safe::find_frame_compressed_size(rest).map_err(zstd_safe::get_error_name)?;
-        let (frame, next) = rest.split_at_checked(frame).ok_or("a frame that ends early")?;
-        let bytes = zstd_safe::get_frame_content_size(frame).ok().flatten();
-        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
-        let bytes = bytes.filter(|bytes| *bytes <= raw_bytes - done);
-        let bytes = bytes.ok_or_else(|| format!("a frame of {bytes:?} bytes after {done} of {raw_bytes}"))?;
-        if let Err(error) = with_decompressed(frame, bytes, |raw| work(done, raw))? {
+        let frame_length = zstd_safe::find_frame_compressed_size(rest).map_err(zstd_safe::get_error_name)?;
+        let (frame, next) = rest.split_at_checked(frame_length).ok_or("a frame that ends early")?;
+        let announced = zstd_safe::get_frame_content_size(frame).ok().flatten();
+        let frame_bytes = announced.and_then(|bytes| usize::try_from(bytes).ok());
+        let frame_bytes = frame_bytes.filter(|bytes| *bytes <= raw_bytes - offset);
+        let frame_bytes =
+            frame_bytes.ok_or_else(|| format!("a frame of {announced:?} bytes after {offset} of {raw_bytes}"))?;
+        if let Err(error) = with_decompressed(frame, frame_bytes, |raw| work(offset, raw))? {
             return Ok(Err(error));
         }
-        (rest, done) = (next, done + bytes);
+        rest = next;
+        offset += frame_bytes;
     }
-    if done == raw_bytes {
+    if offset == raw_bytes {
         Ok(Ok(()))
     } else {
-        Err(format!("{done} bytes, where {raw_bytes} were announced"))
+        Err(format!("{offset} bytes, where {raw_bytes} were announced"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A delta: the pages that a commit changed, and the page count of the database after it.
+//! [`Delta`]: the pages that a commit changed, and the page count of the database after it.
 //!
 //! A delta contains every page by which the database grew, even if SQLite did not write it, so that every process gets
 //! the same bytes when it applies the delta.
@@ -15,9 +15,9 @@ use crate::format::checksum::is_lock_page;
 use crate::format::compression;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"BSD1");
-/// Magic, page size, page count, number of pages. Bytes.
+/// Length of the header: magic, page size, page count, number of pages, in bytes.
 const HEADER_BYTES: usize = 16;
-/// Length of the raw bytes, before the zstd frame. Bytes.
+/// Length of the number before the zstd frame, in bytes.
 const LENGTH_BYTES: usize = 8;
 
 /// The last content of each page that a commit changed.
@@ -37,8 +37,8 @@ impl Delta {
         self.pages.len() as u64 * u64::from(self.page_size)
     }
 
-    /// Adds a page of zeros for every page after `old_page_count` that the commit allocated and did not write, because
-    /// a growing file contains zeros there. SQLite does not write free pages.
+    /// Adds a page of zeros for every page after `old_page_count` that the commit allocated and did not write. SQLite
+    /// does not write free pages, and a growing file contains zeros there.
     pub(crate) fn fill_growth(&mut self, old_page_count: u32) {
         let zeros = Bytes::from(vec![0; self.page_size as usize]);
         for number in old_page_count.saturating_add(1)..=self.page_count {
@@ -147,15 +147,15 @@ impl<'a> RawDelta<'a> {
             return Err("not a delta".to_owned());
         }
         let size = page_size as usize;
-        let first = HEADER_BYTES + count * 4;
-        if count as u64 > u64::from(page_count) || raw.len() != first + count * size {
+        let pages_at = HEADER_BYTES + count * 4;
+        if count as u64 > u64::from(page_count) || raw.len() != pages_at + count * size {
             return Err("a delta whose length does not match its pages".to_owned());
         }
         let delta = Self {
             page_size,
             page_count,
-            numbers: &raw[HEADER_BYTES..first],
-            pages: &raw[first..],
+            numbers: &raw[HEADER_BYTES..pages_at],
+            pages: &raw[pages_at..],
         };
         if let Some(number) = delta.numbers().find(|number| *number == 0 || *number > page_count) {
             return Err(format!("a delta with page {number} of {page_count}"));
@@ -170,7 +170,8 @@ impl<'a> RawDelta<'a> {
     /// Returns the pages as runs of consecutive numbers: the number of the first page, and the bytes of all.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
         let mut numbers = self.numbers().peekable();
-        let (size, mut rest) = (self.page_size as usize, self.pages);
+        let size = self.page_size as usize;
+        let mut rest = self.pages;
         std::iter::from_fn(move || {
             let first = numbers.next()?;
             let mut last = first;

@@ -1,4 +1,4 @@
-//! The frame that `head`, trash and history objects share.
+//! Encodes and decodes the frame that `head`, trash and history objects share.
 //!
 //! Layout: length of the JSON (4 bytes), digest of all bytes after the digest (8 bytes), the JSON, then blobs. Numbers
 //! are little-endian.
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::format::checksum;
 
-/// Length and digest. Bytes.
+/// Length of the frame before the JSON: length of the JSON, and digest, in bytes.
 const FRAME_BYTES: usize = 12;
 
 /// Encodes a body from its JSON and its blobs.

@@ -1,4 +1,4 @@
-//! `head`, the one mutable object. A PUT of `head` under its current ETag is a commit.
+//! [`Head`]: the one mutable object, `head`. A PUT of `head` under its current ETag is a commit.
 //!
 //! Layout: the frame (see `frame`) with the JSON, then the encoded deltas of the tail in order. All formats share this
 //! frame, so that old code can report a newer format by its number. Fields that this code does not know are preserved.
@@ -20,9 +20,9 @@ pub(crate) struct HeadJson {
     pub(crate) format: u32,
     /// Random id of the database, so that a process notices if its bucket is replaced by another one.
     pub(crate) database: String,
-    /// Raised by every restore.
+    /// The number of restores, plus one. Every restore raises it by one.
     pub(crate) epoch: u64,
-    /// Raised by every commit.
+    /// The sequence number of the state. Every commit raises it by one.
     pub(crate) seq: u64,
     /// Random, new at every PUT, so that no two heads have the same bytes.
     pub(crate) nonce: String,
@@ -42,8 +42,8 @@ pub(crate) struct HeadJson {
     pub(crate) segments: Vec<Segment>,
     pub(crate) tail: Vec<TailEntry>,
     pub(crate) lock: Option<Lock>,
-    /// Garbage floor: no object created at or before this time may be named again. Store's clock, milliseconds since
-    /// 1970.
+    /// The garbage floor: `head` must not name again an object that was created at or before this time. By the store's
+    /// clock, milliseconds since 1970.
     pub(crate) floor_ms: u64,
     /// The restore that began the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,12 +71,12 @@ pub(crate) struct Base {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Segment {
     pub(crate) key: String,
-    /// The first state to which the delta can be applied. It can also be applied to every state between `from` and
-    /// `to`.
+    /// The first state to which the delta can be applied. The delta can also be applied to every state between `from`
+    /// and `to`.
     pub(crate) from: u64,
     /// The state after the delta.
     pub(crate) to: u64,
-    /// Length of the object. Bytes.
+    /// Length of the object, in bytes.
     pub(crate) len: u64,
     /// Digest of the object.
     #[serde(with = "hexadecimal")]
@@ -94,7 +94,7 @@ pub(crate) struct TailEntry {
     pub(crate) from: u64,
     /// The state after the delta.
     pub(crate) to: u64,
-    /// Length of the encoded delta. Bytes.
+    /// Length of the encoded delta, in bytes.
     pub(crate) len: u64,
     #[serde(flatten)]
     pub(crate) stamp: Stamp,
@@ -105,8 +105,8 @@ pub(crate) struct TailEntry {
 /// The first state of an epoch, which a restore created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Branch {
-    /// The epoch that the restore began. A branch whose epoch differs from that of `head` is ignored, because code that
-    /// does not know this field preserves it during a later restore.
+    /// The epoch that the restore began. If it differs from the epoch of `head`, the branch is outdated and ignored:
+    /// older code that does not know this field has preserved it during a later restore.
     pub(crate) epoch: u64,
     /// Sequence number of the first state of the epoch.
     pub(crate) seq: u64,

@@ -41,7 +41,7 @@ impl HeadJson {
         tail.or(segment).unwrap_or(self.base.stamp)
     }
 
-    /// Returns the same stamp for changes.
+    /// Returns a mutable reference to the stamp of the last state in `head`.
     pub(crate) fn last_stamp_mut(&mut self) -> &mut Stamp {
         let segment = self.segments.last_mut().map(|segment| &mut segment.stamp);
         let tail = self.tail.last_mut().map(|entry| &mut entry.stamp);
@@ -106,10 +106,10 @@ impl Head {
         next
     }
 
-    /// Returns the same state on `base`, which contains a prefix of the deltas. It holds no lock.
+    /// Returns the same state on another base, which contains the first deltas already. It holds no lock.
     ///
-    /// A delta leads to its last state from its first state and from every state in between. Therefore a delta that
-    /// begins before the base and ends after it is kept, and continues from the base.
+    /// A delta can be applied to its first state and to every state up to its last one. Therefore a delta that begins
+    /// before the state of the base and ends after it is kept, and is applied to the base.
     pub(crate) fn with_base(&self, base: Base, nonce: String) -> Self {
         let mut next = self.with_lock(None, nonce);
         let json = &mut next.json;
@@ -152,8 +152,7 @@ impl Head {
         Some(next)
     }
 
-    /// Returns the same `head` with a higher floor: no object created at or before `floor_ms` may be named again. It
-    /// holds no lock.
+    /// Returns the same `head` with a higher garbage floor (see [`HeadJson::floor_ms`]). It holds no lock.
     pub(crate) fn with_floor(&self, floor_ms: u64, nonce: String) -> Self {
         let mut next = self.with_lock(None, nonce);
         next.json.floor_ms = floor_ms;
@@ -168,9 +167,8 @@ impl Head {
         next
     }
 
-    /// Returns the states that `head` can be cut back to, itself included, as sequence numbers and commit times in
-    /// milliseconds since
-    /// 1970. State 0 is the empty file that every database begins with.
+    /// Returns the states to which `head` can be cut back, including its own state, as sequence numbers and commit times
+    /// in milliseconds since 1970. State 0 is the empty file that every database begins with.
     pub(crate) fn cuts(&self) -> Vec<(u64, u64)> {
         let json = &self.json;
         let mut cuts = vec![(json.base.seq, json.base.stamp.at_ms)];

@@ -1,4 +1,5 @@
-//! History: single commits, so that every state of the last days can be restored.
+//! Encodes and decodes history objects, which store single commits, so that every state of the last days can be
+//! restored. [`HistoryKey`] is the parsed key of such an object.
 //!
 //! The tail of `head` contains the newest deltas one by one. When it is full, its deltas are merged into one segment,
 //! because a reader needs the newest state only. A history object, which is written at the same time, keeps them apart.
@@ -61,10 +62,10 @@ impl HistoryKey {
 /// One commit of a history object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Commit {
-    /// The state after it.
+    /// The sequence number of the state after the commit.
     pub(crate) seq: u64,
     pub(crate) stamp: Stamp,
-    /// Leads from the previous state to this one.
+    /// The changes from the previous state to this one.
     pub(crate) delta: Delta,
 }
 
@@ -76,14 +77,14 @@ struct Index {
 #[derive(Serialize, Deserialize)]
 struct Row {
     seq: u64,
-    /// Length of the raw delta. Bytes.
+    /// Length of the raw delta, in bytes.
     len: u64,
     #[serde(flatten)]
     stamp: Stamp,
 }
 
-/// Encodes the tail of `head` as a history object, and returns its key, which ends with `name`, and its body. `None` if
-/// the tail is empty.
+/// Encodes the tail of `head` as a history object. Returns the key of the object, which ends with `name`, and its body;
+/// `None` if the tail is empty.
 ///
 /// # Errors
 /// [`Error::Corrupt`].
@@ -92,7 +93,8 @@ pub(crate) fn encode(head: &Head, name: &str) -> Result<Option<(String, Bytes)>,
     let (Some(first), Some(last)) = (tail.first(), tail.last()) else {
         return Ok(None);
     };
-    let (mut raw, mut commits) = (Vec::new(), Vec::with_capacity(tail.len()));
+    let mut raw = Vec::new();
+    let mut commits = Vec::with_capacity(tail.len());
     for (entry, blob) in tail.iter().zip(&head.blobs) {
         let delta = Delta::decompress(blob).map_err(|detail| Error::Corrupt(format!("head: {detail}")))?;
         raw.extend_from_slice(&delta);
@@ -196,12 +198,12 @@ mod tests {
             .iter()
             .map(|it| (it.seq, it.stamp.at_ms, it.stamp.schema, &it.delta));
         let deltas = [delta(3, 40), delta(4, 40), delta(5, 40)];
-        let wanted = [
+        let expected = [
             (3, 3_000, 7, &deltas[0]),
             (4, 4_000, 7, &deltas[1]),
             (5, 5_000, 7, &deltas[2]),
         ];
-        assert!(seen.eq(wanted));
+        assert!(seen.eq(expected));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Trash: the names of objects that one change of `head` makes useless. They are kept for some days, so that earlier
-//! states can be restored.
+//! [`Trash`]: the names of objects that one change of `head` makes useless. They are kept for some days, so that
+//! earlier states can be restored.
 //!
 //! Layout of `trash/<ulid>`: the frame (see `frame`) with the JSON `{names: [...]}`, then the complete `head` before
 //! the change.
@@ -28,7 +28,8 @@ struct Names {
 }
 
 impl Trash {
-    /// Lists the objects of `head`, whose chunk table is `old`, that a new base with the table `new` does not use.
+    /// Lists the objects of `head` that a new base does not use. `old` is the chunk table of `head`, and `new` that of the
+    /// new base.
     pub(crate) fn of_new_base(head: &Head, old: Option<&ChunkTable>, new: &ChunkTable) -> Self {
         let reused: std::collections::HashSet<_> = new.rows.iter().map(|row| row.ulid).collect();
         let mut names: Vec<_> = head.json.segments.iter().map(|segment| segment.key.clone()).collect();

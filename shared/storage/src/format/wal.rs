@@ -1,8 +1,9 @@
-//! Reads SQLite's write-ahead log, in which a local COMMIT leaves its pages.
+//! [`read`]: reads SQLite's write-ahead log, in which a local COMMIT leaves its pages.
 //!
 //! The format is described at <https://www.sqlite.org/fileformat2.html#walformat>: a header of 32 bytes, then frames of
-//! a 24-byte header and a page each. A log may end with frames of an older generation or with a torn write. The first
-//! frame whose salts or running checksum differ ends the log, and only frames up to the last commit frame count.
+//! a 24-byte header and a page each. A log may end with frames of an older generation or with a torn write. Therefore
+//! the first frame whose salts or running checksum differ ends the log, and frames after the last commit frame are
+//! ignored.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::format::delta::{Delta, is_page_size};
 
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
-/// The last bit of the magic number tells the byte order of the checksums.
+/// The magic number without its last bit, which specifies the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 const FORMAT: u32 = 3_007_000;
 
@@ -79,7 +80,7 @@ pub(crate) fn read(log: &Bytes) -> Option<Delta> {
             delta.page_count = page_count;
         }
     }
-    // Like a checkpoint, this drops pages after the end of the database once, for the last page count.
+    // Like a checkpoint, this drops the pages after the end of the database, according to the last page count only.
     let mut delta = committed?;
     delta.pages.split_off(&delta.page_count.saturating_add(1));
     Some(delta)
@@ -245,14 +246,14 @@ mod tests {
             }
             let delta = read(&logged.log());
             let patched = delta.as_ref().map(|delta| logged.patched(delta));
-            let wanted = logged.checkpointed();
+            let expected = logged.checkpointed();
             match patched {
                 Some(_builder) => {
                     let path = logged.folder.path().join("patched");
-                    prop_assert!(fs::read(&path).unwrap() == wanted, "{page_size} {auto_vacuum} {sql:?}");
+                    prop_assert!(fs::read(&path).unwrap() == expected, "{page_size} {auto_vacuum} {sql:?}");
                     prop_assert_eq!(integrity(&path), "ok");
                 }
-                None => prop_assert!(logged.before == wanted),
+                None => prop_assert!(logged.before == expected),
             }
         }
 
@@ -275,14 +276,14 @@ mod tests {
             let log = logged.log();
             prop_assume!(!log.is_empty());
             let at = at.index(log.len());
-            let wanted = |end: usize| {
+            let expected = |end: usize| {
                 let whole = prefixes.iter().rev().find(|(bytes, _)| *bytes <= end);
                 whole.and_then(|(_, delta)| delta.clone())
             };
-            prop_assert_eq!(read(&log.slice(..at)), wanted(at), "cut");
+            prop_assert_eq!(read(&log.slice(..at)), expected(at), "cut");
             let mut damaged = log.to_vec();
             damaged[at] ^= 1 << bit;
-            prop_assert_eq!(read(&damaged.into()), wanted(at), "damaged");
+            prop_assert_eq!(read(&damaged.into()), expected(at), "damaged");
         }
 
         #[test]

@@ -1,8 +1,9 @@
-//! Compaction keeps `head` and cold starts small while writes continue.
+//! [`Compactor`]: keeps `head` and cold starts small while writes continue.
 //!
-//! A compaction prepares a new base or a merged segment from the current state. Commits that follow stay in `head` in
-//! addition to it. When the objects are complete, the compaction puts them into the `head` of that moment. It gives up
-//! if another process has changed the base, and prepares again if garbage collection may have deleted its objects.
+//! A compaction prepares a new base or a merged segment from the current state. When its objects are stored, it puts
+//! them into the `head` of that moment, and commits that were made meanwhile stay in `head` in addition to them. The
+//! compaction gives up if another process has changed the base. It prepares the objects again if garbage collection may
+//! have deleted some of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +33,7 @@ use crate::tasks::Tasks;
 /// The condition under which a compaction runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compact {
-    /// If `head` has many segments, or if they are large for the database.
+    /// If `head` has many segments, or if the segments are large compared with the database.
     WhereWorthIt,
     /// If `head` has any segment or tail entry.
     Always,
@@ -52,7 +53,7 @@ pub enum Compacted {
 /// The kind of a compaction.
 #[derive(Clone, Copy)]
 enum Goal {
-    /// A new base. The number is that of the chunks that are stored in parallel.
+    /// A new base, and the number of chunks that are stored in parallel.
     Base(Compact, usize),
     /// One segment instead of several young ones.
     MergedSegment,
@@ -61,7 +62,7 @@ enum Goal {
 /// The result of one attempt.
 enum CompactionAttempt {
     Done(Compacted),
-    /// Try again after this time. Milliseconds.
+    /// Try again after this time, in milliseconds.
     Wait(u64),
     /// The objects are stored. The next attempt puts `head`.
     Prepared,
@@ -102,9 +103,9 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// Returns whether garbage collection cannot have deleted any of the objects, because the floor is older or `head`
-    /// has not changed. The second condition counts if the floor is in the future, because the store's clock was set
-    /// back.
+    /// Returns whether garbage collection certainly has not deleted any of the objects: the garbage floor is older than
+    /// all of them, or `head` has not changed. The second condition matters if the store's clock was set back and the
+    /// floor is in the future.
     fn is_complete(&self, known: &KnownHead) -> bool {
         known.head.json.floor_ms < self.began_ms || known.etag == self.etag
     }
@@ -129,7 +130,7 @@ pub(crate) struct Compactor {
     pub(crate) bases: Arc<BaseWriter>,
     pub(crate) tasks: Tasks,
     pub(crate) tuning: Tuning,
-    /// One compaction at a time.
+    /// Held by the compaction that runs, because only one runs at a time.
     pub(crate) compacting: Arc<tokio::sync::Mutex<()>>,
     /// Whether commits start compactions.
     pub(crate) runs_after_commits: AtomicBool,
@@ -154,19 +155,19 @@ impl Compactor {
         self.runs_after_commits.store(true, Ordering::Relaxed);
     }
 
-    /// Starts a compaction if `known`, which was just committed, makes one worthwhile and none is running.
-    pub(crate) fn start_after_commit(self: &Arc<Self>, known: &KnownHead) {
-        let head = &known.head.json;
-        let are_many = head.segments.len() >= self.tuning.background_compaction_segments;
-        let are_huge = compaction_policy::has_huge_segments(head, &self.tuning);
-        if !(are_many || are_huge) || !self.runs_after_commits.load(Ordering::Relaxed) {
+    /// Starts a compaction if the committed `head` has many or huge segments, and no compaction is running.
+    pub(crate) fn start_after_commit(self: &Arc<Self>, committed: &KnownHead) {
+        let head = &committed.head.json;
+        let has_many_segments = head.segments.len() >= self.tuning.background_compaction_segments;
+        let has_huge_segments = compaction_policy::has_huge_segments(head, &self.tuning);
+        if !(has_many_segments || has_huge_segments) || !self.runs_after_commits.load(Ordering::Relaxed) {
             return;
         }
         let Ok(guard) = Arc::clone(&self.compacting).try_lock_owned() else {
             return;
         };
         let mergeable = compaction_policy::mergeable_segments(&head.segments).len();
-        let goal = if are_huge || mergeable * 2 < head.segments.len() {
+        let goal = if has_huge_segments || mergeable * 2 < head.segments.len() {
             Goal::Base(Compact::WhereWorthIt, PARALLEL_CHUNKS_IN_BACKGROUND)
         } else {
             Goal::MergedSegment
@@ -227,6 +228,7 @@ impl Compactor {
         let mut known = self.replica.head_arc();
         let json = &known.head.json;
         self.sync.check_writable(json)?;
+        // Only a test switches this on.
         if let Some(Prepared {
             objects: CompactedObjects::Base(base),
             ..
@@ -237,6 +239,7 @@ impl Compactor {
             self.publisher.put_head(next, &known.etag, date_ms).await?;
             return Ok(CompactionAttempt::Done(Compacted::Done));
         }
+        // The response to the last PUT may have been lost although the PUT succeeded.
         if progress
             .prepared
             .as_ref()

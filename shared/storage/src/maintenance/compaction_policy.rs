@@ -1,16 +1,17 @@
-//! Decides when a compaction is worthwhile, and which segments it merges.
+//! Decides when a compaction is worthwhile ([`has_huge_segments`], [`has_large_segments`]), and which segments it
+//! merges ([`mergeable_segments`]).
 
 use crate::commit::placement;
 use crate::format::head::{HeadJson, Segment};
 use crate::limits::{MERGED_MAX_BYTES, Tuning};
 
-/// Returns whether the segments are large in absolute terms and for the database, so that little of the base remains
-/// unchanged.
+/// Returns whether the segments are large both in absolute terms and compared with the database, so that little of the
+/// base remains unchanged.
 pub(crate) fn has_huge_segments(head: &HeadJson, tuning: &Tuning) -> bool {
     placement::is_worth_a_base(segment_bytes(head), head.page_count, head.page_size, tuning)
 }
 
-/// Returns whether the segments are large for the database, however small the database is.
+/// Returns whether the segments are large compared with the database, however small the database is.
 pub(crate) fn has_large_segments(head: &HeadJson) -> bool {
     placement::exceeds_base_share(segment_bytes(head), head.page_count, head.page_size)
 }
@@ -24,13 +25,15 @@ fn segment_bytes(head: &HeadJson) -> u64 {
 /// A segment that is more than twice as large as all younger ones together is left alone. Therefore each byte is
 /// rewritten only a few times.
 pub(crate) fn mergeable_segments(segments: &[Segment]) -> &[Segment] {
-    let (mut bytes, mut first) = (0, segments.len());
+    let mut merged_bytes = 0;
+    let mut first = segments.len();
     for (index, segment) in segments.iter().enumerate().rev() {
-        let is_large = bytes > 0 && segment.len > 2 * bytes;
-        if is_large || bytes + segment.len > MERGED_MAX_BYTES {
+        let is_large = merged_bytes > 0 && segment.len > 2 * merged_bytes;
+        if is_large || merged_bytes + segment.len > MERGED_MAX_BYTES {
             break;
         }
-        (bytes, first) = (bytes + segment.len, index);
+        merged_bytes += segment.len;
+        first = index;
     }
     &segments[first..]
 }

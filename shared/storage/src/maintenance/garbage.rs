@@ -1,4 +1,4 @@
-//! Garbage collection: deletes the objects that neither `head` nor a possible restore needs.
+//! [`GarbageCollector`]: deletes the objects that neither `head` nor a possible restore needs.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ const PREFIXES: [&str; 6] = [
 pub struct Collected {
     /// Number of deleted objects.
     pub deleted: usize,
-    /// The garbage floor: no object created at or before this time may be named again. Store's clock, milliseconds
-    /// since 1970.
+    /// The garbage floor: `head` must not name again an object that was created at or before this time. By the store's
+    /// clock, milliseconds since 1970.
     pub floor_ms: u64,
 }
 
@@ -84,8 +84,11 @@ impl GarbageCollector {
         )))
     }
 
-    /// Lists the objects, gets `head`, raises the floor, and then deletes. This order matters: a process that stalled
-    /// while it prepared objects older than the floor loses its next PUT instead of naming a deleted object.
+    /// Lists the objects, gets `head`, raises the floor, and then deletes.
+    ///
+    /// The floor is raised before the deletion because of a process that has stored objects, then stalled, and is about
+    /// to name them in `head`. Raising the floor changes `head`, so the PUT of that process fails, and it does not name
+    /// a deleted object.
     async fn attempt(&self, lock: &HeadLock) -> Result<GarbageAttempt, CommitError> {
         let early_names = self.names_before_list().await?;
         let listed = self.list_all().await?;
@@ -100,9 +103,9 @@ impl GarbageCollector {
             Some(names) => names.clone(),
             None => self.bases.named_objects(&first).await?,
         };
-        // The trash is listed again after `head`. The trash object of a change is stored before the change, so this
-        // list contains every object that `head` no longer names, even if its trash object was stored after the first
-        // list.
+        // The trash is listed again after the GET of `head`. The trash object of a change is stored before the change.
+        // Therefore this list contains every object that `head` no longer names, even if the trash object was stored
+        // after the first list.
         let trash = self.bucket.list(TRASH_PREFIX).await?;
         for trash in trash.iter().filter(|object| is_young(object)) {
             kept.extend(objects::fetch_trash(&self.bucket, &trash.key).await?.names);
@@ -156,7 +159,7 @@ impl GarbageCollector {
         Ok(listed)
     }
 
-    /// Gets the names of `head` before the list, if a test switched off the right order.
+    /// Returns the objects that `head` names before the objects are listed, if a test switched off the right order.
     async fn names_before_list(&self) -> Result<Option<HashSet<String>>, CommitError> {
         if self.ablation != Some(Ablation::GetBeforeList) {
             return Ok(None);
@@ -168,9 +171,9 @@ impl GarbageCollector {
 
 /// Returns [`CommitError::Lost`] if a compaction took objects out of `head` between `first` and `known`.
 fn check_not_compacted(first: &KnownHead, known: &KnownHead) -> Result<(), CommitError> {
-    let (before, now) = (&first.head.json, &known.head.json);
-    let is_named = |segment: &Segment| now.segments.iter().any(|now| now.key == segment.key);
-    if before.base.id != now.base.id || !before.segments.iter().all(is_named) {
+    let (first, known) = (&first.head.json, &known.head.json);
+    let is_still_named = |segment: &Segment| known.segments.iter().any(|other| other.key == segment.key);
+    if first.base.id != known.base.id || !first.segments.iter().all(is_still_named) {
         return Err(CommitError::Lost("another process compacted meanwhile".to_owned()));
     }
     Ok(())

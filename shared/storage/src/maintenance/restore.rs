@@ -1,4 +1,5 @@
-//! Restores an earlier state under a new epoch, from the objects that `head`, trash and history still name.
+//! [`Restorer`]: restores an earlier state under a new epoch, from the objects that `head`, trash and history still
+//! name.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -193,8 +194,10 @@ impl Restorer {
         Ok(young.map(|object| object.key).collect())
     }
 
-    /// Returns the version to restore, and the successor of `known` with its content. All objects of the successor were
-    /// read, and a trash object with the names that it removes from `head` was stored.
+    /// Returns the version to restore, and the successor of `known` with the content of that version.
+    ///
+    /// All objects of the successor were read. A trash object was stored with the names that the successor removes from
+    /// `head`.
     async fn build(
         &self,
         known: &Arc<KnownHead>,
@@ -224,19 +227,19 @@ impl Restorer {
             RestorePoint::At(version) => return Ok(version),
             RestorePoint::Before(wanted_ms) => wanted_ms,
         };
-        // The clock of the process that committed a state may be ahead of this one's.
+        // The clock of the process that committed a state may be ahead of the clock of this process.
         let now_ms = self.bucket.now_ms(date_ms).max(date_ms);
         if wanted_ms > now_ms {
             return Err(Error::NotRestorable(NotRestorable::Future { wanted_ms, now_ms }).into());
         }
-        let mut read = Vec::new();
+        let mut history = Vec::new();
         if let Some(object) = timeline.history_at(wanted_ms) {
             let epoch = object.epoch;
             let commits = self.commits(object).await?;
             let version = |commit: &Commit| Version { epoch, seq: commit.seq };
-            read.extend(commits.iter().map(|commit| (version(commit), commit.stamp.at_ms)));
+            history.extend(commits.iter().map(|commit| (version(commit), commit.stamp.at_ms)));
         }
-        Ok(timeline.newest_at(wanted_ms, &read).map_err(Error::NotRestorable)?)
+        Ok(timeline.newest_at(wanted_ms, &history).map_err(Error::NotRestorable)?)
     }
 
     async fn commits(&self, object: &HistoryKey) -> Result<Vec<Commit>, SyncError> {
@@ -260,7 +263,8 @@ impl Restorer {
             self.append_history(&mut head, route, version.seq).await?;
         }
         if start.json.schema < head.json.schema {
-            // A migration followed the cut. Only the current `head` tells which code can read and write its schema.
+            // A migration followed the cut. Only the current `head` contains the versions of code that can read and write
+            // the schema of the migration.
             let (json, newest) = (&mut head.json, &known.head.json);
             json.min_reader = json.min_reader.max(newest.min_reader);
             json.min_writer = json.min_writer.max(newest.min_writer);
@@ -279,17 +283,18 @@ impl Restorer {
     /// because segments precede the tail.
     async fn append_history(&self, head: &mut Head, route: &Route<'_>, seq: u64) -> Result<(), SyncError> {
         let from = head.json.tail.first().map_or(route.cut, |entry| entry.from);
-        let (mut deltas, mut reached, mut stamp) = (head.tail_after(0)?, route.cut, head.json.last_stamp());
+        let mut deltas = head.tail_after(0)?;
+        let (mut reached_seq, mut stamp) = (route.cut, head.json.last_stamp());
         for object in &route.history {
             let commits = self.commits(object).await?;
             for commit in commits.into_iter().filter(|commit| commit.seq <= seq) {
-                if commit.seq == reached + 1 {
-                    (reached, stamp) = (commit.seq, commit.stamp);
+                if commit.seq == reached_seq + 1 {
+                    (reached_seq, stamp) = (commit.seq, commit.stamp);
                     deltas.push(commit.delta);
                 }
             }
         }
-        if reached != seq || deltas.iter().any(|delta| delta.page_size != head.json.page_size) {
+        if reached_seq != seq || deltas.iter().any(|delta| delta.page_size != head.json.page_size) {
             return Err(Error::Corrupt(format!("history does not lead to the state {seq}")).into());
         }
         let body = self.tasks.blocking(move || Delta::encode_merged(deltas)).await??;
@@ -306,27 +311,27 @@ impl Restorer {
         Ok(())
     }
 
-    /// Makes `target` the successor of `known`, after storing a trash object with the names that it removes from
-    /// `head`.
+    /// Returns the successor of `known` with the content of `target`. First it stores a trash object with the names that
+    /// the successor removes from `head`.
     async fn successor(
         &self,
         known: &Arc<KnownHead>,
         target: &Arc<KnownHead>,
         date_ms: u64,
     ) -> Result<Head, CommitError> {
-        let kept: HashSet<_> = self.bases.named_objects(target).await?;
-        let named = self.bases.named_objects(known).await?;
+        let target_objects: HashSet<_> = self.bases.named_objects(target).await?;
+        let current_objects = self.bases.named_objects(known).await?;
         let trash = Trash {
-            names: named.difference(&kept).cloned().collect(),
+            names: current_objects.difference(&target_objects).cloned().collect(),
             head: known.head.clone(),
         };
         self.publisher.put_trash(&trash).await?;
-        let before = &known.head.json;
-        let at_ms = self.bucket.now_ms(date_ms).max(before.last_stamp().at_ms);
+        let current = &known.head.json;
+        let at_ms = self.bucket.now_ms(date_ms).max(current.last_stamp().at_ms);
         let mut next = target.head.clone();
         let json = &mut next.json;
         json.last_stamp_mut().at_ms = at_ms;
-        json.epoch = before.epoch + 1;
+        json.epoch = current.epoch + 1;
         json.branch = Some(Branch {
             epoch: json.epoch,
             seq: json.seq,
@@ -335,8 +340,8 @@ impl Restorer {
         json.nonce = self.bucket.fresh_nonce();
         json.base.id = self.bucket.fresh_name();
         json.lock = None;
-        json.floor_ms = before.floor_ms;
-        json.unknown = before.unknown.clone();
+        json.floor_ms = current.floor_ms;
+        json.unknown = current.unknown.clone();
         Ok(next)
     }
 }

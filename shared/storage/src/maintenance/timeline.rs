@@ -1,12 +1,13 @@
-//! Finds the states that can be restored, and the routes to them.
+//! [`Timeline`]: finds the states that can be restored, and the routes to them.
 //!
-//! A `head`, the current one or one in the trash, can be cut back to its base and to the end of each of its deltas.
-//! From such a cut, history continues commit by commit. A delta that is not merged with others ends with a cut itself,
-//! so a route from the last cut before a state to that state consists of history only.
+//! A `head` (the current one or one in the trash) can be cut back to its base and to the end of each of its deltas: these
+//! states are its cuts. A route to a state begins at the last cut before the state, and applies single commits from
+//! history objects until it reaches the state. History is needed only inside deltas that were merged from several
+//! commits, because any other delta ends at a cut.
 //!
-//! Every state of the last [`HISTORY_MS`](crate::limits::HISTORY_MS) can be reached this way, because each object that
-//! it needs was named by `head` when the state was committed or later. Either `head` still names the object, or trash
-//! or history that is younger than the state does.
+//! Every state of the last [`HISTORY_MS`](crate::limits::HISTORY_MS) can be reached this way. Each object that a route
+//! needs was named by `head` when the state was committed or later. Therefore either the current `head` still names the
+//! object, or a trash or history object that is younger than the state does.
 //!
 //! This module does no I/O, so that the checker of the simulation uses the same code as the engine.
 
@@ -20,7 +21,7 @@ use crate::version::{DatedVersion, Version, VersionRange};
 
 /// The states to which one `head` can be cut back.
 pub(crate) struct Cuts {
-    /// Key of the trash object that contains it. `None` for the current `head`.
+    /// Key of the trash object that contains the `head`. `None` for the current `head`.
     pub(crate) key: Option<String>,
     version: Version,
     branch: Option<Branch>,
@@ -52,9 +53,10 @@ pub(crate) struct Route<'a> {
 /// All states that can be restored.
 pub(crate) struct Timeline {
     heads: Vec<Cuts>,
-    /// Ordered by epoch and sequence number.
+    /// All history objects, ordered by epoch and sequence number.
     history: Vec<HistoryKey>,
-    /// The first state of each epoch, and the time of the restore that began it, or 0. Milliseconds since 1970.
+    /// The first state of each epoch, and the time of the restore that began the epoch, in milliseconds since 1970. The
+    /// time is 0 if no restore did.
     begins: BTreeMap<u64, (u64, u64)>,
 }
 
@@ -64,8 +66,8 @@ impl Timeline {
         let mut begins = BTreeMap::new();
         for head in &heads {
             let begin = head.branch.map_or((1, 0), |branch| (branch.seq, branch.at_ms));
-            let known = begins.entry(head.version.epoch).or_insert(begin);
-            *known = begin.max(*known);
+            let latest = begins.entry(head.version.epoch).or_insert(begin);
+            *latest = begin.max(*latest);
         }
         Self { heads, history, begins }
     }
@@ -115,17 +117,18 @@ impl Timeline {
 
     /// Returns the history objects from `cut` to `version`. `None` if there is a gap.
     fn history_between(&self, cut: u64, version: Version) -> Option<Vec<&HistoryKey>> {
-        let (mut reached, mut between) = (cut, Vec::new());
-        while reached < version.seq {
-            let continues = |object: &&HistoryKey| object.from <= reached && reached < object.to;
+        let mut reached_seq = cut;
+        let mut objects = Vec::new();
+        while reached_seq < version.seq {
+            let continues = |object: &&HistoryKey| object.from <= reached_seq && reached_seq < object.to;
             let next = self
                 .history_of(version.epoch)
                 .filter(continues)
                 .max_by_key(|object| object.to)?;
-            reached = next.to;
-            between.push(next);
+            reached_seq = next.to;
+            objects.push(next);
         }
-        Some(between)
+        Some(objects)
     }
 
     fn gap_error(&self, version: Version) -> NotRestorable {
@@ -142,8 +145,8 @@ impl Timeline {
         }
     }
 
-    /// Returns the history object that has to be read to find the newest state of a moment. `None` if that state is
-    /// known without it.
+    /// Returns the history object that must be read to find the newest state of a moment. `None` if that state is known
+    /// without reading one.
     pub(crate) fn history_at(&self, wanted_ms: u64) -> Option<&HistoryKey> {
         let begun = self.history.iter().filter_map(|object| {
             let (branch, branch_ms) = self.begins.get(&object.epoch).copied().unwrap_or((1, 0));
@@ -161,15 +164,15 @@ impl Timeline {
             .filter(|object| wanted_ms < object.last_ms)
     }
 
-    /// Returns the newest state that was committed by a moment. `read` contains the versions and times in
-    /// [`Timeline::history_at`].
+    /// Returns the newest state that was committed by a moment. `history` contains the versions and times of the commits
+    /// in the object that [`Timeline::history_at`] returns.
     ///
     /// # Errors
     /// [`NotRestorable`] if no state of that time is kept, or if later states of that time are not kept.
-    pub(crate) fn newest_at(&self, wanted_ms: u64, read: &[(Version, u64)]) -> Result<Version, NotRestorable> {
+    pub(crate) fn newest_at(&self, wanted_ms: u64, history: &[(Version, u64)]) -> Result<Version, NotRestorable> {
         let best = self
             .dated()
-            .chain(read.iter().copied())
+            .chain(history.iter().copied())
             // The first state of a bucket has no commit time.
             .filter(|(version, at_ms)| (1..=wanted_ms).contains(at_ms) && version.seq >= self.first_of(version.epoch))
             .max_by_key(|(version, at_ms)| (*at_ms, *version));
@@ -186,12 +189,13 @@ impl Timeline {
             },
             gap => gap,
         })?;
-        let (here, next) = (ranges[index], ranges.get(index + 1));
-        let is_followed = |next: &&VersionRange| next.first.version.epoch == best.epoch && here.last.version == best;
-        // The exact time of a commit, as a list of states shows it, selects that state in spite of a gap after it.
-        match next.filter(|next| best_ms < wanted_ms && is_followed(next)) {
+        let (range, next) = (ranges[index], ranges.get(index + 1));
+        let is_before_gap = |next: &&VersionRange| next.first.version.epoch == best.epoch && range.last.version == best;
+        // The exact time of a commit, as a list of states shows it, selects the state of this commit, even if a gap
+        // follows.
+        match next.filter(|next| best_ms < wanted_ms && is_before_gap(next)) {
             Some(next) => Err(NotRestorable::Between {
-                before: here.last,
+                before: range.last,
                 after: next.first,
             }),
             None => Ok(best),
@@ -246,16 +250,16 @@ impl Timeline {
     }
 }
 
-/// Joins ranges that overlap or whose distance is at most `apart`. They must be ordered by their first numbers.
-fn joined(ranges: impl Iterator<Item = (u64, u64)>, apart: u64) -> Vec<(u64, u64)> {
-    let mut all: Vec<(u64, u64)> = Vec::new();
+/// Joins ranges that overlap, or whose distance is at most `max_distance`. They must be ordered by their first numbers.
+fn joined(ranges: impl Iterator<Item = (u64, u64)>, max_distance: u64) -> Vec<(u64, u64)> {
+    let mut joined: Vec<(u64, u64)> = Vec::new();
     for (first, last) in ranges {
-        match all.last_mut() {
-            Some(before) if first <= before.1 + apart => before.1 = before.1.max(last),
-            _ => all.push((first, last)),
+        match joined.last_mut() {
+            Some(previous) if first <= previous.1 + max_distance => previous.1 = previous.1.max(last),
+            _ => joined.push((first, last)),
         }
     }
-    all
+    joined
 }
 
 #[cfg(test)]
@@ -284,7 +288,7 @@ mod tests {
         Version { epoch, seq }
     }
 
-    fn shown(timeline: &Timeline) -> String {
+    fn format_ranges(timeline: &Timeline) -> String {
         let ranges = timeline.ranges().into_iter();
         let ranges = ranges.map(|range| format!("{}..{}", range.first.version, range.last.version));
         ranges.collect::<Vec<_>>().join(" ")
@@ -303,7 +307,7 @@ mod tests {
             vec![head(None, 1, &[20, 21, 22]), head(Some("trash/A"), 1, &[0, 10])],
             vec![history(1, 10, 15), history(1, 0, 10), history(1, 15, 20)],
         );
-        assert_eq!(shown(&timeline), "1-1..1-22");
+        assert_eq!(format_ranges(&timeline), "1-1..1-22");
         assert_eq!(route(&timeline, version(1, 22)), (None, 22, vec![]));
         assert_eq!(route(&timeline, version(1, 17)), (Some("trash/A"), 10, vec![15, 20]));
         assert_eq!(route(&timeline, version(1, 4)), (Some("trash/A"), 0, vec![10]));
@@ -316,7 +320,7 @@ mod tests {
     #[test]
     fn merged_states_without_history_are_a_gap() {
         let timeline = Timeline::new(vec![head(None, 1, &[0, 10, 20, 21])], vec![history(1, 10, 15)]);
-        assert_eq!(shown(&timeline), "1-10..1-15 1-20..1-21");
+        assert_eq!(format_ranges(&timeline), "1-10..1-15 1-20..1-21");
         let state = |seq: u64| DatedVersion {
             version: version(1, seq),
             at_ms: Some(seq * 1_000),
@@ -373,7 +377,7 @@ mod tests {
         });
         let old = head(Some("trash/A"), 1, &[0, 5, 15]);
         let timeline = Timeline::new(vec![restored, old], vec![history(1, 5, 15), history(2, 5, 12)]);
-        assert_eq!(shown(&timeline), "1-5..1-15 2-8..2-12");
+        assert_eq!(format_ranges(&timeline), "1-5..1-15 2-8..2-12");
         assert_eq!(timeline.ranges()[1].first.at_ms, Some(15_500));
         let why = timeline.routes(version(2, 7)).err();
         assert_eq!(why, Some(NotRestorable::Unknown(version(2, 7))));

@@ -1,4 +1,4 @@
-//! Stores batches of usage counters as objects, and applies them to the database later.
+//! [`UsageMerger`]: stores batches of usage counters as objects, and applies them to the database later.
 //!
 //! A process without writes stores its frozen batches below `usage/`. A scheduled job applies the batches of all
 //! processes in a few commits and deletes the objects. A process that is killed loses the counters that it has neither
@@ -76,7 +76,8 @@ impl UsageMerger {
         self.delete(&expired).await?;
         for objects in valid.chunks(USAGE_BATCHES_PER_MERGE) {
             let batches = self.fetch(objects.to_vec()).await?;
-            let (id, count) = (CommitId::random(self.bucket.random()), batches.len());
+            let id = CommitId::random(self.bucket.random());
+            let count = batches.len();
             self.queue
                 .write::<_, Error>(id, None, batches, move |_| Ok(count))
                 .await?;

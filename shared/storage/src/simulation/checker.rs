@@ -1,4 +1,4 @@
-//! Checks the invariants of the bucket at every PUT of `head` and at every deletion.
+//! [`Checker`]: checks the invariants of the bucket at every PUT of `head` and at every deletion.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,7 +15,7 @@ use crate::version::Version;
 
 /// Returns an object of the store.
 pub(super) type Objects<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
-/// Checks the state with that sequence number.
+/// Checks the content of the state with this sequence number.
 pub(super) type CheckState<'a> = &'a dyn Fn(u64, &[u8]) -> Result<(), String>;
 
 /// The times of a state.
@@ -27,7 +27,7 @@ pub(super) struct StateTimes {
     pub(super) at_ms: u64,
 }
 
-/// Follows the database by the objects in the store only.
+/// Follows the database from the objects in the store alone, without an engine.
 pub(super) struct Checker {
     /// The first violation of an invariant.
     pub(super) violation: Option<String>,
@@ -35,24 +35,31 @@ pub(super) struct Checker {
     pub(super) states: BTreeMap<Version, u64>,
     /// The times of every version so far.
     pub(super) times: BTreeMap<Version, StateTimes>,
-    /// Numbers of new bases, of heads with segments, of merges and of restores so far.
+    /// Number of changes of the base.
     pub(super) bases: u64,
+    /// Number of heads with other segments than their predecessors.
     pub(super) segments: u64,
+    /// Number of merges of segments.
     pub(super) merges: u64,
+    /// Number of restores.
     pub(super) restores: u64,
     /// Number of deleted objects.
     pub(super) deleted: u64,
-    /// Ids of the writes that a restore has undone.
+    /// Ids of the writes that a restore has undone, and that no later restore has brought back.
     pub(super) undone: HashSet<u32>,
-    /// Ids of the writes that a restore has undone at some time. If a later restore brought them back, a read may have
-    /// begun in between.
-    pub(super) once_undone: HashSet<u32>,
+    /// Ids of the writes that a restore has undone at any time. A read need not see such a write, even if a later restore
+    /// brought it back, because the read may have begun in between.
+    pub(super) ever_undone: HashSet<u32>,
+    /// Raw length of a chunk, in bytes.
     pub(super) chunk_bytes: usize,
     /// Whether the pages are those of [`Model`] and not of SQLite.
     is_model: bool,
+    /// The current `head`.
     head: Option<HeadJson>,
+    /// The content of the current database.
     database: Vec<u8>,
-    named: BTreeSet<String>,
+    /// The keys of all objects that the current `head` names.
+    named_keys: BTreeSet<String>,
 }
 
 impl Checker {
@@ -67,12 +74,12 @@ impl Checker {
             restores: 0,
             deleted: 0,
             undone: HashSet::new(),
-            once_undone: HashSet::new(),
+            ever_undone: HashSet::new(),
             chunk_bytes,
             is_model,
             head: None,
             database: Vec::new(),
-            named: BTreeSet::new(),
+            named_keys: BTreeSet::new(),
         }
     }
 
@@ -89,12 +96,12 @@ impl Checker {
 
     pub(super) fn before_delete(&mut self, key: &str) {
         self.deleted += 1;
-        if key == HEAD_KEY || self.named.contains(key) {
+        if key == HEAD_KEY || self.named_keys.contains(key) {
             self.report(format!("{key} is deleted, though `head` names it"));
         }
     }
 
-    /// A PUT of `head` took effect.
+    /// Checks a PUT of `head` that took effect.
     pub(super) fn on_head(&mut self, body: &Bytes, now_ms: u64, objects: Objects<'_>) {
         if self.violation.is_some() {
             return;
@@ -125,7 +132,7 @@ impl Checker {
                     && before.segments.len() > head.json.segments.len()
             };
             self.merges += u64::from(before.as_ref().is_some_and(is_merged));
-            self.named = names(&head.json, self.chunk_bytes, objects)?;
+            self.named_keys = names(&head.json, self.chunk_bytes, objects)?;
         }
         if before.as_ref().map(HeadJson::version) == Some(head.json.version())
             && before.as_ref().is_some_and(same_objects)
@@ -155,17 +162,17 @@ impl Checker {
         Ok(())
     }
 
-    /// A state to which `head` can be cut back existed before.
+    /// Checks that a state to which `head` can be cut back existed before.
     fn check_state(&self, seq: u64, database: &[u8]) -> Result<(), String> {
         let digest = checksum::object_digest(database);
-        let mut known = self.states.iter().filter(|(version, _)| version.seq == seq);
-        match known.any(|(_, state)| *state == digest) {
+        let mut earlier = self.states.iter().filter(|(version, _)| version.seq == seq);
+        match earlier.any(|(_, state)| *state == digest) {
             true => Ok(()),
             false => Err(format!("the state {seq} has changed")),
         }
     }
 
-    /// A new `head` has at most one commit more than the previous one, or is the first one of an epoch.
+    /// Checks that a new `head` has at most one commit more than the previous one, or is the first one of an epoch.
     fn check_step(&mut self, before: Option<&HeadJson>, after: &HeadJson) -> Result<(), String> {
         let Some(before) = before else { return Ok(()) };
         if before.nonce == after.nonce {
@@ -178,14 +185,16 @@ impl Checker {
             self.restores += 1;
             return Ok(());
         }
-        let grows = after.epoch == before.epoch && (before.seq..=before.seq + 1).contains(&after.seq);
-        if grows && before.database == after.database {
+        let is_next = after.epoch == before.epoch && (before.seq..=before.seq + 1).contains(&after.seq);
+        if is_next && before.database == after.database {
             Ok(())
         } else {
-            Err(format!("{} follows on {}", after.version(), before.version()))
+            Err(format!("{} follows {}", after.version(), before.version()))
         }
     }
 
+    /// Checks that `database` fits its checksum, that a version is never two states, that a commit only adds writes to
+    /// the ledger, and that a restore brings back an earlier state.
     fn check_content(&mut self, before: Option<&HeadJson>, after: &HeadJson, database: &[u8]) -> Result<(), String> {
         let version = after.version();
         let page = after.page_size as usize;
@@ -199,25 +208,27 @@ impl Checker {
         if *self.states.entry(version).or_insert(digest) != digest {
             return Err(format!("{version} is two different states"));
         }
-        if let Some(before) = before.filter(|before| self.is_model && before.epoch != after.epoch) {
-            let (old, new) = (Model::decode(&self.database).ledger, Model::decode(database).ledger);
+        let Some(before) = before.filter(|_| self.is_model) else {
+            return Ok(());
+        };
+        let old_ledger = Model::decode(&self.database).ledger;
+        let new_ledger = Model::decode(database).ledger;
+        if before.epoch != after.epoch {
             let mut earlier = self.states.iter().filter(|(state, _)| state.seq == version.seq);
-            if !earlier.any(|(state, seen)| *seen == digest && state.epoch < version.epoch) {
-                return Err(format!("{version} is no state from before {}", before.version()));
+            if !earlier.any(|(state, state_digest)| *state_digest == digest && state.epoch < version.epoch) {
+                return Err(format!("{version} is not a state from before {}", before.version()));
             }
-            self.undone.extend(old.iter().filter(|id| !new.contains(id)));
-            self.once_undone.extend(&self.undone);
-            self.undone.retain(|id| !new.contains(id));
+            self.undone
+                .extend(old_ledger.iter().filter(|id| !new_ledger.contains(id)));
+            self.ever_undone.extend(&self.undone);
+            self.undone.retain(|id| !new_ledger.contains(id));
+            return Ok(());
         }
-        let grown_from = before.filter(|before| self.is_model && before.epoch == after.epoch);
-        if grown_from.is_some() {
-            let (old, new) = (Model::decode(&self.database).ledger, Model::decode(database).ledger);
-            if !self.database.is_empty() && !new.starts_with(&old) {
-                return Err(format!("{version} lacks earlier writes"));
-            }
-            for id in new.iter().skip(old.len()) {
-                self.undone.remove(id);
-            }
+        if !self.database.is_empty() && !new_ledger.starts_with(&old_ledger) {
+            return Err(format!("{version} lacks earlier writes"));
+        }
+        for id in new_ledger.iter().skip(old_ledger.len()) {
+            self.undone.remove(id);
         }
         Ok(())
     }
@@ -282,6 +293,7 @@ pub(super) fn build_database(
     Ok(database)
 }
 
+/// Applies a delta to the content of a database.
 pub(super) fn apply(database: &mut Vec<u8>, delta: &Delta) {
     let page = delta.page_size as usize;
     database.resize(delta.page_count as usize * page, 0);

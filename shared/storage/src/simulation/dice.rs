@@ -1,4 +1,4 @@
-//! Random decisions that follow from the seed.
+//! [`Dice`]: random decisions that follow from the seed.
 
 /// A random number generator (SplitMix64).
 pub(super) struct Dice(u64);

@@ -1,4 +1,4 @@
-//! The store and the clock of a process. Both connect to the network.
+//! [`SimStore`] and [`SimClock`]: the store and the clock of a simulated process. Both connect to the network.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,6 +16,7 @@ pub(super) struct SimStore {
     pub(super) process: usize,
 }
 
+/// A call of a process that waits for its response. If it is dropped, the request may still arrive.
 struct PendingCall {
     shared: Shared,
     id: u64,
@@ -29,10 +30,10 @@ impl Future for PendingCall {
         let Some(call) = network.calls.get_mut(&self.id) else {
             return Poll::Ready(Err(StoreError::Unknown("the call is unknown".to_owned())));
         };
-        if let CallState::Answered(answer) = &call.state {
-            let answer = answer.clone();
+        if let CallState::Answered(result) = &call.state {
+            let result = result.clone();
             network.calls.remove(&self.id);
-            return Poll::Ready(answer);
+            return Poll::Ready(result);
         }
         call.waker = Some(context.waker().clone());
         Poll::Pending
@@ -48,9 +49,9 @@ impl Drop for PendingCall {
                     call.state = CallState::Sent;
                     call.orphan = true;
                 }
-                CallState::Arrived(_, act) => {
+                CallState::Arrived(_, deferred_put) => {
                     network.calls.remove(&self.id);
-                    network.act(act);
+                    network.complete(deferred_put);
                 }
                 _ => {
                     network.calls.remove(&self.id);
@@ -126,7 +127,9 @@ pub(super) struct SimClock {
 struct PendingSleep {
     shared: Shared,
     process: usize,
+    /// The end of the sleep, on the monotonic scale of the process, in milliseconds.
     at_ms: u64,
+    /// Id of the timer, after the first poll.
     timer: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Polls the tasks of all processes on one thread, so that the order depends on the schedule only.
+//! [`Executor`]: polls the tasks of all processes on one thread, so that the order depends on the schedule only.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use crate::tasks::{Spawn, Task};
 /// New tasks, which have not been polled yet.
 type Incoming = Arc<Mutex<Vec<(usize, Task)>>>;
 
-/// Whether a task has to be polled.
+/// The waker of a task: whether the task must be polled.
 struct Awake(AtomicBool);
 
 impl Wake for Awake {
@@ -18,6 +18,7 @@ impl Wake for Awake {
     }
 }
 
+/// A task of a process.
 struct Slot {
     process: usize,
     task: Task,

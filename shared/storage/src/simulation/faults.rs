@@ -1,11 +1,11 @@
-//! Injects the faults of a schedule.
+//! Methods of [`Schedule`] that inject faults: lost responses, crashes, stalls, and jumps of the clock.
 
 use super::network::CallState;
 use super::operation::{Kind, Operation, Progress};
 use super::schedule::{HOUR_MS, SECOND_MS, Schedule};
 use crate::store::StoreError;
 
-/// Durations of stalls and of jumps of the clock. Milliseconds.
+/// Durations of stalls and of jumps of the clock, in milliseconds.
 const LONG_MS: [u64; 7] = [
     3 * SECOND_MS,
     12 * SECOND_MS,

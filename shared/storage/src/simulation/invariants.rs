@@ -1,4 +1,4 @@
-//! Checks the results of reads, and the ledger at the end of a schedule.
+//! Methods of [`Schedule`] that check the results of reads, and the ledger at the end of a schedule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,29 +8,30 @@ use crate::limits::USAGE_BATCH_KEPT_MS;
 use crate::version::Version;
 
 impl Schedule<'_> {
+    /// Checks that a read saw every write that was acknowledged before the read began, and only committed states.
     pub(super) fn check_read(&mut self, index: usize, ledger: &[u32], digests: &[(Version, u64)]) {
         let before = &self.acknowledged[..self.operations[index].acknowledged];
         let mut network = self.shared.lock();
         let missing = before.iter().find(|write| {
             let id = Operation::id_of(**write);
-            !ledger.contains(&id) && !network.checker.once_undone.contains(&id)
+            !ledger.contains(&id) && !network.checker.ever_undone.contains(&id)
         });
         if let Some(write) = missing {
-            network
-                .checker
-                .report(format!("{index} does not see {write}, acknowledged before it began"));
+            network.checker.report(format!(
+                "read {index} does not see write {write}, which was acknowledged before the read began"
+            ));
         }
         for (version, digest) in digests {
             if network.checker.states.get(version) != Some(digest) {
-                network
-                    .checker
-                    .report(format!("{index} sees another {version} than was committed"));
+                network.checker.report(format!(
+                    "read {index} sees another content of {version} than was committed"
+                ));
             }
         }
     }
 
-    /// No id is counted twice. The ids that a running process counted are in the database, unless they are some days
-    /// old or a restore may have undone them.
+    /// Checks that no id is counted twice, and that no counted id is missing. An id may be missing if the process that
+    /// counted it has died, if it is some days old, or if a restore may have undone it.
     pub(super) fn check_counted(&self, counted: &[u32]) -> Result<(), String> {
         let network = self.shared.lock();
         let mut seen = BTreeSet::new();
@@ -42,16 +43,17 @@ impl Schedule<'_> {
                 continue;
             };
             let age_ms = network.now_ms - operation.first_ms.unwrap_or(0);
-            let kept =
+            let must_exist =
                 network.checker.restores == 0 && self.processes[process].is_running() && age_ms < USAGE_BATCH_KEPT_MS;
-            if kept && !seen.contains(&Operation::id_of(index)) {
+            if must_exist && !seen.contains(&Operation::id_of(index)) {
                 return Err(format!("{index} was counted and is missing"));
             }
         }
         Ok(())
     }
 
-    /// Every acknowledged write is in the ledger once, after all writes that were acknowledged before it began.
+    /// Checks that every acknowledged write is in the ledger once, after all writes that were acknowledged before it
+    /// began.
     pub(super) fn check_ledger(&self, ledger: &[u32]) -> Result<(), String> {
         let network = self.shared.lock();
         let mut places = BTreeMap::new();
@@ -69,9 +71,11 @@ impl Schedule<'_> {
                 return Err(format!("write {write} was acknowledged and is missing"));
             };
             let earlier = &self.acknowledged[..self.operations[*write].acknowledged];
-            let later = earlier.iter().filter_map(|write| places.get(&Operation::id_of(*write)));
-            if later.into_iter().any(|earlier| earlier > place) {
-                return Err(format!("write {write} stands before one that was over when it began"));
+            let mut earlier_places = earlier.iter().filter_map(|write| places.get(&Operation::id_of(*write)));
+            if earlier_places.any(|earlier_place| earlier_place > place) {
+                return Err(format!(
+                    "write {write} is in the ledger before a write that was acknowledged before it began"
+                ));
             }
         }
         Ok(())

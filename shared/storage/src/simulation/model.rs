@@ -1,5 +1,5 @@
-//! A model of SQLite in memory, so that a schedule needs no system call: a ledger, `_commits`, usage counters and some
-//! filler pages.
+//! [`Model`]: a model of SQLite in memory, so that a schedule needs no system call: a ledger, `_commits`, usage
+//! counters and some filler pages.
 
 use std::any::Any;
 use std::io;
@@ -19,33 +19,37 @@ use crate::format::checksum;
 use crate::format::delta::Delta;
 use crate::limits::{COMMITS_KEPT_MS, PURGED_PER_COMMIT};
 
-/// Bytes.
+/// Size of a page, in bytes.
 pub(super) const MODEL_PAGE_BYTES: usize = 512;
+// The number of pages of the header, which contains the lengths of the tables, and of each table.
 const HEADER_PAGES: usize = 1;
 const LEDGER_PAGES: usize = 4;
 const COMMITS_PAGES: usize = 8;
 const COUNTED_PAGES: usize = 1;
 const MERGED_PAGES: usize = 2;
-/// Offsets of the tables. Bytes.
+// The offsets of the tables, in bytes.
 const LEDGER_AT: usize = HEADER_PAGES * MODEL_PAGE_BYTES;
 const COMMITS_AT: usize = LEDGER_AT + LEDGER_PAGES * MODEL_PAGE_BYTES;
 const COUNTED_AT: usize = COMMITS_AT + COMMITS_PAGES * MODEL_PAGE_BYTES;
 const MERGED_AT: usize = COUNTED_AT + COUNTED_PAGES * MODEL_PAGE_BYTES;
 const FILLER_AT: usize = MERGED_AT + MERGED_PAGES * MODEL_PAGE_BYTES;
-/// Id, result and time. Bytes.
+/// Length of a row of `commits`: id, result and time, in bytes.
 const COMMIT_BYTES: usize = 16;
-/// Name and time. Bytes.
+/// Length of a row of `applied_batches`: name and time, in bytes.
 const MERGED_BYTES: usize = 12;
 
 /// The database that the writes of a simulation change.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
+    /// The ids of all writes, in the order of their commits.
     pub(super) ledger: Vec<u32>,
+    /// The table `_commits`: digest of the commit id, result, and time.
     commits: Vec<(u32, u32, u64)>,
     /// Ids from usage batches, in the order in which they were applied.
     pub(super) counted: Vec<u32>,
-    /// Digests of the names of applied usage batches, and the times of their application.
+    /// The table `_usage_merged`: digests of the names of applied usage batches, and the times of their application.
     applied_batches: Vec<(u32, u64)>,
+    /// Pages of noise, so that the size of the database varies.
     pub(super) filler: Vec<Vec<u8>>,
 }
 
@@ -186,7 +190,7 @@ impl Staging for ModelStaging {
                 write.pending.replay(result.to_string().as_bytes());
                 continue;
             }
-            let before = model.clone();
+            let savepoint = model.clone();
             match write.pending.run(WriteTarget::Simulated(&mut model)) {
                 RunOutcome::Value(json) => {
                     changes += 1;
@@ -195,7 +199,7 @@ impl Staging for ModelStaging {
                         model.commits.push((id, result, context.date_ms));
                     }
                 }
-                RunOutcome::Failed => model = before,
+                RunOutcome::Failed => model = savepoint,
             }
         }
         for usage in context.usage_batches(changes > 0, batch) {

@@ -1,5 +1,5 @@
-//! The store and the time of a simulation. Every call waits until the schedule delivers it, and again until it is
-//! answered.
+//! [`Network`]: the store and the time of a simulation. Every request waits until the schedule delivers it, and every
+//! response waits until the schedule returns it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,26 +51,29 @@ pub(super) enum Reply {
 
 pub(super) type CallResult = Result<Reply, StoreError>;
 
-/// A PUT whose condition was checked, and which still has to take effect.
+/// A PUT (key, new ETag, body) whose condition was checked, and which still has to take effect.
 pub(super) type DeferredPut = (String, ETag, Bytes);
 
 /// The state of a call.
 #[derive(Debug)]
 pub(super) enum CallState {
+    /// The request is on its way.
     Sent,
-    /// The request arrived, and the response is on its way. In a store that checks and acts later, a PUT still has to
-    /// take effect.
+    /// The request arrived, and the response is on its way. In a store that checks the condition and acts later, a PUT
+    /// still has to take effect.
     Arrived(CallResult, Option<DeferredPut>),
+    /// The response arrived at the process.
     Answered(CallResult),
     /// There will be no response.
     Silent,
 }
 
+/// A call of a process to the store.
 pub(super) struct Call {
     pub(super) process: usize,
     pub(super) request: Request,
     pub(super) state: CallState,
-    /// The caller does not wait for the response any more. The request may still arrive.
+    /// Whether the caller has stopped waiting for the response. The request may still arrive.
     pub(super) orphan: bool,
     pub(super) waker: Option<Waker>,
 }
@@ -95,9 +98,9 @@ pub(super) struct Timing {
     pub(super) stalled_until_ms: Option<u64>,
     /// Start of the last stall, by the store's clock. Milliseconds since 1970.
     pub(super) stalled_at_ms: u64,
-    /// Total duration of the stalls that have ended. Milliseconds.
+    /// Total duration of the stalls that have ended, in milliseconds.
     pub(super) stalled_total_ms: u64,
-    /// Difference between the clock of the process and that of the store. Milliseconds.
+    /// Difference between the clock of the process and that of the store, in milliseconds.
     pub(super) skew_ms: i64,
 }
 
@@ -112,9 +115,10 @@ pub(super) struct Network {
     pub(super) head_puts: u64,
     pub(super) processes: Vec<Timing>,
     pub(super) checker: Checker,
-    /// Whether a PUT takes effect only when it is answered, though its condition is checked when it arrives.
+    /// Whether a PUT takes effect only when its response is returned, although its condition is checked when it arrives.
     pub(super) checks_then_acts: bool,
     pub(super) timers: BTreeMap<u64, Timer>,
+    /// The last id of a call, a timer or an ETag.
     pub(super) next: u64,
     pub(super) objects: BTreeMap<String, Stored>,
 }
@@ -165,10 +169,10 @@ impl Network {
     pub(super) fn advance(&mut self, ms: u64) -> bool {
         self.now_ms += ms;
         let now_ms = self.now_ms;
-        let mut woken = false;
+        let mut has_woken_any = false;
         for timing in &mut self.processes {
             if timing.stalled_until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
-                woken = true;
+                has_woken_any = true;
                 timing.stalled_until_ms = None;
                 timing.stalled_total_ms += now_ms - timing.stalled_at_ms;
             }
@@ -180,14 +184,14 @@ impl Network {
         let due: Vec<_> = self.timers.iter().filter_map(due).collect();
         for id in due {
             if let Some(timer) = self.timers.remove(&id) {
-                woken = true;
+                has_woken_any = true;
                 timer.waker.wake();
             }
         }
-        woken
+        has_woken_any
     }
 
-    /// Returns the time until the next process or timer is due. Milliseconds.
+    /// Returns the time until the next process or timer is due, in milliseconds.
     pub(super) fn until_next_ms(&self) -> Option<u64> {
         let stalls = self.processes.iter().filter_map(|timing| timing.stalled_until_ms);
         let stalls = stalls.map(|until_ms| until_ms.saturating_sub(self.now_ms));
@@ -201,10 +205,10 @@ impl Network {
     pub(super) fn deliver(&mut self, id: u64) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let (request, orphan) = (call.request.clone(), call.orphan);
-        let mut act = None;
-        let answer = match request {
+        let mut deferred_put = None;
+        let result = match request {
             Request::Get(key, etag) => Ok(Reply::Fetched(self.get(&key, etag.as_ref()))),
-            Request::Put(key, body, condition) => self.put(key, body, &condition, &mut act),
+            Request::Put(key, body, condition) => self.put(key, body, &condition, &mut deferred_put),
             Request::Delete(key) => {
                 self.checker.before_delete(&key);
                 self.objects.remove(&key);
@@ -214,29 +218,29 @@ impl Network {
         };
         if orphan {
             self.calls.remove(&id);
-            self.act(act);
+            self.complete(deferred_put);
         } else if let Some(call) = self.calls.get_mut(&id) {
-            call.state = CallState::Arrived(answer, act);
+            call.state = CallState::Arrived(result, deferred_put);
         }
     }
 
     /// Lets the response, or the error `instead`, arrive at the process.
     pub(super) fn answer(&mut self, id: u64, instead: Option<StoreError>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let (answer, act) = match (std::mem::replace(&mut call.state, CallState::Silent), instead) {
-            (CallState::Arrived(_, act), Some(error)) => (Err(error), act),
-            (CallState::Arrived(answer, act), None) => (answer, act),
+        let (result, deferred_put) = match (std::mem::replace(&mut call.state, CallState::Silent), instead) {
+            (CallState::Arrived(_, deferred_put), Some(error)) => (Err(error), deferred_put),
+            (CallState::Arrived(result, deferred_put), None) => (result, deferred_put),
             (_, Some(error)) => (Err(error), None),
             (other, None) => {
                 call.state = other;
                 return;
             }
         };
-        call.state = CallState::Answered(answer);
+        call.state = CallState::Answered(result);
         if let Some(waker) = call.waker.take() {
             waker.wake();
         }
-        self.act(act);
+        self.complete(deferred_put);
     }
 
     pub(super) fn deliver_if_sent(&mut self, id: u64) {
@@ -251,19 +255,19 @@ impl Network {
 
     /// Rejects a request that has not arrived yet. A request that has arrived gets its normal response.
     pub(super) fn refuse(&mut self, id: u64, error: StoreError) {
-        let sent = self
+        let is_on_its_way = self
             .calls
             .get(&id)
             .is_some_and(|call| matches!(call.state, CallState::Sent));
-        self.answer(id, sent.then_some(error));
+        self.answer(id, is_on_its_way.then_some(error));
     }
 
     /// Drops the response to a request.
     pub(super) fn silence(&mut self, id: u64) {
         if let Some(call) = self.calls.get_mut(&id) {
-            let before = std::mem::replace(&mut call.state, CallState::Silent);
-            if let CallState::Arrived(_, act) = before {
-                self.act(act);
+            let state = std::mem::replace(&mut call.state, CallState::Silent);
+            if let CallState::Arrived(_, deferred_put) = state {
+                self.complete(deferred_put);
             }
         }
     }
@@ -297,29 +301,36 @@ impl Network {
         }
     }
 
-    fn put(&mut self, key: String, body: Bytes, condition: &PutCondition, act: &mut Option<DeferredPut>) -> CallResult {
+    fn put(
+        &mut self,
+        key: String,
+        body: Bytes,
+        condition: &PutCondition,
+        deferred_put: &mut Option<DeferredPut>,
+    ) -> CallResult {
         let current = self.objects.get(&key).map(|(etag, ..)| etag);
-        let holds = match condition {
+        let is_met = match condition {
             PutCondition::None => true,
             PutCondition::CreateOnly => current.is_none(),
-            PutCondition::Match(wanted) => current == Some(wanted),
+            PutCondition::Match(etag) => current == Some(etag),
         };
         self.checker.before_put(&key, condition);
-        if !holds {
+        if !is_met {
             return Err(StoreError::PreconditionFailed);
         }
         self.next += 1;
         let etag = ETag::new(self.next.to_string());
         if self.checks_then_acts {
-            *act = Some((key, etag.clone(), body));
+            *deferred_put = Some((key, etag.clone(), body));
         } else {
             self.replace(key, etag.clone(), body);
         }
         Ok(Reply::Stored(etag))
     }
 
-    pub(super) fn act(&mut self, act: Option<DeferredPut>) {
-        if let Some((key, etag, body)) = act {
+    /// Lets a deferred PUT take effect.
+    pub(super) fn complete(&mut self, deferred_put: Option<DeferredPut>) {
+        if let Some((key, etag, body)) = deferred_put {
             self.replace(key, etag, body);
         }
     }

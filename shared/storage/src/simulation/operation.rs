@@ -1,4 +1,4 @@
-//! The operations of the clients and of the maintenance of a simulation.
+//! [`Operation`]: an operation of a client or of the maintenance in a simulation, and its execution on an engine.
 
 use rusqlite::{Connection, params};
 
@@ -17,9 +17,10 @@ use crate::version::Version;
 /// Maximum number of filler pages of a model.
 const FILLER_PAGES_MAX: usize = 24;
 
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Adds its id to the ledger, and changes that many additional pages.
+    /// Adds its id to the ledger, and changes this number of additional pages.
     Write(usize),
     /// Reads the ledger.
     Read,
@@ -29,9 +30,9 @@ pub(super) enum Kind {
     /// Merges the young segments.
     Merge,
     Collect,
-    /// Restores the state of that time before the present. Milliseconds.
+    /// Restores the state of this many milliseconds ago.
     Restore(u64),
-    /// Restores the state before the last commits, of which this is the number.
+    /// Restores the state before the last commits. The number is that of the commits.
     RestoreTo(u64),
     /// Freezes a usage batch with its id.
     Count,
@@ -42,6 +43,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Returns a random kind.
     pub(super) fn any(dice: &mut Dice, plan: &Plan) -> Self {
         match dice.below(if plan.is_model() { 34 } else { 32 }) {
             0..=7 => Self::Write(0),
@@ -65,13 +67,14 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
     Pending,
-    /// In this process.
+    /// Running in this process.
     Running(usize),
     Done,
-    /// Its outcome is unknown, and it is not retried.
+    /// The outcome is unknown, and the client does not retry.
     GivenUp,
 }
 
+/// An operation and its progress.
 pub(super) struct Operation {
     pub(super) kind: Kind,
     pub(super) progress: Progress,

@@ -1,4 +1,4 @@
-//! The parameters of a simulation.
+//! [`Plan`]: the parameters of a simulation.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The processes of a simulation, and their options.
+//! [`Process`]: a simulated process with its engine, and the options of the engine.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::limits::{READ_TIMEOUT_MS, Tuning, WRITE_DEADLINE_MS};
 use crate::random::SeededRandom;
 use crate::tasks::Tasks;
 
-/// The write deadline of a patient process. Milliseconds.
+/// The write deadline of a patient process, in milliseconds.
 const PATIENT_MS: u64 = 10 * 24 * 3_600 * 1_000;
 
 /// The schema of a simulation with SQLite. Some processes know only the first step.
@@ -34,16 +34,17 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-enum Life {
+enum ProcessState {
     Starting,
     Running(Engine),
     Ended,
 }
 
-/// The place where the start of a process stores its engine.
+/// The state of a process, which the task that starts the process changes.
 #[derive(Clone)]
-pub(super) struct EngineSlot(Arc<Mutex<Life>>);
+pub(super) struct EngineSlot(Arc<Mutex<ProcessState>>);
 
+/// A simulated process.
 pub(super) struct Process {
     /// Whether it was started for one read only.
     pub(super) is_cold: bool,
@@ -51,20 +52,20 @@ pub(super) struct Process {
 }
 
 impl EngineSlot {
-    fn life(&self) -> MutexGuard<'_, Life> {
+    fn state(&self) -> MutexGuard<'_, ProcessState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn open(&self, engine: Engine) {
-        *self.life() = Life::Running(engine);
+        *self.state() = ProcessState::Running(engine);
     }
 
     pub(super) fn fail(&self) {
-        *self.life() = Life::Ended;
+        *self.state() = ProcessState::Ended;
     }
 
     pub(super) fn end_cold(&self) {
-        *self.life() = Life::Ended;
+        *self.state() = ProcessState::Ended;
     }
 }
 
@@ -72,7 +73,7 @@ impl Process {
     pub(super) fn new(is_cold: bool) -> Self {
         Self {
             is_cold,
-            slot: EngineSlot(Arc::new(Mutex::new(Life::Starting))),
+            slot: EngineSlot(Arc::new(Mutex::new(ProcessState::Starting))),
         }
     }
 
@@ -81,27 +82,28 @@ impl Process {
     }
 
     pub(super) fn engine(&self) -> Option<Engine> {
-        match &*self.slot.life() {
-            Life::Running(engine) => Some(engine.clone()),
-            Life::Starting | Life::Ended => None,
+        match &*self.slot.state() {
+            ProcessState::Running(engine) => Some(engine.clone()),
+            ProcessState::Starting | ProcessState::Ended => None,
         }
     }
 
     pub(super) fn is_starting(&self) -> bool {
-        matches!(*self.slot.life(), Life::Starting)
+        matches!(*self.slot.state(), ProcessState::Starting)
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        !matches!(*self.slot.life(), Life::Ended)
+        !matches!(*self.slot.state(), ProcessState::Ended)
     }
 
     pub(super) fn is_running(&self) -> bool {
-        matches!(*self.slot.life(), Life::Running(_))
+        matches!(*self.slot.state(), ProcessState::Running(_))
     }
 
     pub(super) fn die(&self) {
-        let before = std::mem::replace(&mut *self.slot.life(), Life::Ended);
-        drop(before);
+        // The engine is dropped after the lock is released.
+        let state = std::mem::replace(&mut *self.slot.state(), ProcessState::Ended);
+        drop(state);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The results of a simulation.
+//! [`SimulationReport`]: the results of a simulation.
 
 /// Counters over a number of schedules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

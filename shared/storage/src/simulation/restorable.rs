@@ -1,4 +1,5 @@
-//! Checks that every state of the last days can be restored exactly, by its version and by its time.
+//! A method of [`Network`] that checks at the end of a schedule that every state of the last days can be restored
+//! exactly, by its version and by its time.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ impl Network {
                 return Err(format!("{version} has no time"));
             };
             if times.at_ms < before_ms {
-                return Err(format!("{version} is dated before the state that it follows on"));
+                return Err(format!("{version} has an earlier time than its predecessor"));
             }
             before_ms = times.at_ms;
             if self.now_ms < times.put_ms + HISTORY_MS {
@@ -101,12 +102,12 @@ impl<'a> RestoreSources<'a> {
         let cut = self.heads[&route.head.key].cut_back_to(route.cut);
         let objects = |key: &str| self.object(key);
         let mut database = build_database(&cut, self.network.checker.chunk_bytes, &objects, &|_, _| Ok(()))?;
-        let mut reached = route.cut;
+        let mut reached_seq = route.cut;
         for key in &route.history {
             for (seq, delta) in self.commits(key)? {
-                if seq == reached + 1 && seq <= version.seq {
+                if seq == reached_seq + 1 && seq <= version.seq {
                     apply(&mut database, &delta);
-                    reached = seq;
+                    reached_seq = seq;
                 }
             }
         }
@@ -123,10 +124,10 @@ impl<'a> RestoreSources<'a> {
     fn check_moment(&self, at_ms: u64) -> Result<(), String> {
         let times = self.network.checker.times.iter();
         let dated = times.filter(|(_, times)| (1..=at_ms).contains(&times.at_ms));
-        let Some((wanted, _)) = dated.max_by_key(|(version, times)| (times.at_ms, **version)) else {
+        let Some((newest, _)) = dated.max_by_key(|(version, times)| (times.at_ms, **version)) else {
             return Ok(());
         };
-        let mut read = Vec::new();
+        let mut history = Vec::new();
         if let Some(key) = self.timeline.history_at(at_ms) {
             let body = self.object(&key.key).ok_or_else(|| format!("{} is gone", key.key))?;
             for commit in history::decode(key, &body).map_err(|error| error.to_string())? {
@@ -134,13 +135,13 @@ impl<'a> RestoreSources<'a> {
                     epoch: key.epoch,
                     seq: commit.seq,
                 };
-                read.push((version, commit.stamp.at_ms));
+                history.push((version, commit.stamp.at_ms));
             }
         }
-        match self.timeline.newest_at(at_ms, &read) {
-            Ok(found) if found == *wanted => Ok(()),
+        match self.timeline.newest_at(at_ms, &history) {
+            Ok(found) if found == *newest => Ok(()),
             found => Err(format!(
-                "at {at_ms} {wanted} was the newest, and {found:?} would be restored"
+                "at {at_ms} {newest} was the newest, and {found:?} would be restored"
             )),
         }
     }

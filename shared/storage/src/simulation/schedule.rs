@@ -1,4 +1,4 @@
-//! One schedule: the order of deliveries, starts and faults, which follows from the seed.
+//! [`Schedule`]: the order of deliveries, starts and faults of one simulation, which follows from the seed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +15,11 @@ use crate::ablation::Ablation;
 use crate::error::Error;
 use crate::limits::Tuning;
 
-/// Maximum number of steps. A schedule with more steps does not end.
+/// Maximum number of steps. A schedule with more steps is assumed not to end.
 const STEPS_MAX: u64 = 40_000;
-/// Every step advances the time by less than this. Milliseconds.
+/// Upper bound of the time between two steps, in milliseconds.
 const STEP_MS: u64 = 20;
-/// Small limits, so that little data exercises every case.
+/// Limits of the engine that are so small that little data exercises every case.
 pub(super) const TUNING: Tuning = Tuning {
     inline_delta_max_bytes: 1_600,
     tail_max_bytes: 3_000,
@@ -30,7 +30,7 @@ pub(super) const TUNING: Tuning = Tuning {
     background_compaction_segments: 2,
     chunk_bytes: 2_048,
 };
-/// The same for SQLite, whose writes change more pages.
+/// Such limits for SQLite, whose writes change more pages.
 pub(super) const TUNING_OF_SQLITE: Tuning = Tuning {
     inline_delta_max_bytes: 3_200,
     tail_max_bytes: 6_000,
@@ -39,21 +39,26 @@ pub(super) const TUNING_OF_SQLITE: Tuning = Tuning {
 };
 pub(super) const SECOND_MS: u64 = 1_000;
 pub(super) const HOUR_MS: u64 = 3_600 * SECOND_MS;
-/// A client does not retry a write later than this after its first attempt. Milliseconds.
+/// How long after its first attempt a client retries a write, in milliseconds.
 pub(super) const REPEAT_MS: u64 = HOUR_MS;
 
 /// A possible next step.
 #[derive(Debug, Clone, Copy)]
 enum Choice {
+    /// The request of this call arrives at the store.
     Deliver(u64),
+    /// The response to this call arrives at the process.
     Respond(u64),
+    /// The operation with this index begins.
     Start(usize),
+    /// Another process starts.
     Boot,
 }
 
 /// The results of operations, with their indices.
 pub(super) type Outcomes = Arc<Mutex<Vec<(usize, Outcome)>>>;
 
+/// One schedule, while it is played.
 pub(super) struct Schedule<'a> {
     seed: u64,
     pub(super) plan: &'a Plan,
@@ -69,7 +74,7 @@ pub(super) struct Schedule<'a> {
     processes_wanted: usize,
     /// The acknowledged writes in order.
     pub(super) acknowledged: Vec<usize>,
-    /// An operation before which no other one may begin.
+    /// The operation that must begin before all others.
     pub(super) first: Option<usize>,
     step: u64,
     /// Whether the faults are over, at the end of the schedule.
@@ -110,14 +115,14 @@ impl<'a> Schedule<'a> {
 
     /// Plays the schedule to its end.
     pub(super) fn play(mut self) -> Result<SimulationStatistics, SimulationFailure> {
-        let played = self.play_or();
+        let result = self.play_or();
         let statistics = self.statistics();
         let schedule = self.trace.take().unwrap_or_default();
         // The remaining tasks must be dropped before the processes.
         for process in 0..self.processes.len() {
             self.executor.kill(process);
         }
-        played.map(|()| statistics).map_err(|what| SimulationFailure {
+        result.map(|()| statistics).map_err(|what| SimulationFailure {
             seed: self.seed,
             what,
             schedule,
@@ -202,13 +207,14 @@ impl<'a> Schedule<'a> {
             self.shared.lock().advance(ms);
             return Ok(());
         }
-        let mut drawn = self.dice.below(total);
+        // Each choice is taken with a probability that is proportional to its weight.
+        let mut number = self.dice.below(total);
         for (weight, choice) in choices {
-            if drawn < weight {
+            if number < weight {
                 self.choose(choice);
                 break;
             }
-            drawn -= weight;
+            number -= weight;
         }
         Ok(())
     }
@@ -235,6 +241,7 @@ impl<'a> Schedule<'a> {
         text
     }
 
+    /// Returns the possible next steps with their weights.
     fn choices(&self) -> Vec<(u64, Choice)> {
         let mut choices = Vec::new();
         {
@@ -261,13 +268,14 @@ impl<'a> Schedule<'a> {
             .iter()
             .filter(|operation| matches!(operation.progress, Progress::Running(_)));
         if running.count() < 6 {
-            let waits = |operation: &Operation| matches!(operation.progress, Progress::Pending | Progress::Running(_));
-            let first = self.first.filter(|first| waits(&self.operations[*first]));
+            let is_open =
+                |operation: &Operation| matches!(operation.progress, Progress::Pending | Progress::Running(_));
+            let first = self.first.filter(|first| is_open(&self.operations[*first]));
             for (index, operation) in self.operations.iter().enumerate() {
-                let its_turn = first.is_none_or(|first| first == index);
-                if its_turn && matches!(operation.progress, Progress::Pending) {
-                    let possible = operation.kind == Kind::Cold || !self.hosts(operation).is_empty();
-                    if possible {
+                let may_begin = first.is_none_or(|first| first == index);
+                if may_begin && matches!(operation.progress, Progress::Pending) {
+                    let has_host = operation.kind == Kind::Cold || !self.hosts(operation).is_empty();
+                    if has_host {
                         choices.push((5, Choice::Start(index)));
                         break;
                     }
@@ -353,13 +361,13 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Makes the client retry an operation with an unknown outcome, or give it up.
+    /// Decides whether the client retries an operation with an unknown outcome.
     pub(super) fn retry_or_give_up(&mut self, index: usize) {
         let now_ms = self.shared.lock().now_ms;
-        let patient = !self.dice.one_in(4);
+        let is_patient = !self.dice.one_in(4);
         let operation = &mut self.operations[index];
-        let young = operation.first_ms.is_none_or(|first_ms| now_ms - first_ms < REPEAT_MS);
-        let retries = patient && young || self.is_calm;
+        let is_young = operation.first_ms.is_none_or(|first_ms| now_ms - first_ms < REPEAT_MS);
+        let retries = is_patient && is_young || self.is_calm;
         operation.progress = if retries { Progress::Pending } else { Progress::GivenUp };
     }
 

@@ -1,4 +1,4 @@
-//! Starts operations and processes.
+//! Methods of [`Schedule`] that start operations and processes.
 
 use std::sync::{Arc, PoisonError};
 
@@ -12,6 +12,7 @@ use crate::limits::Tuning;
 use crate::tasks::Tasks;
 
 impl Schedule<'_> {
+    /// Begins the operation with this index, unless it is a write that is too old to be retried.
     pub(super) fn start(&mut self, index: usize) {
         let now_ms = self.shared.lock().now_ms;
         let began_ms = self.operations[index].first_ms.unwrap_or(now_ms);
@@ -43,13 +44,11 @@ impl Schedule<'_> {
     }
 
     fn launch(&mut self, process: usize, index: usize, engine: Engine) {
-        let (kind, outcomes, model) = (
-            self.operations[index].kind,
-            Arc::clone(&self.outcomes),
-            self.plan.is_model(),
-        );
+        let kind = self.operations[index].kind;
+        let outcomes = Arc::clone(&self.outcomes);
+        let is_model = self.plan.is_model();
         self.executor.spawn(process, async move {
-            let outcome = perform(engine, kind, index, model).await;
+            let outcome = perform(engine, kind, index, is_model).await;
             outcomes
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -79,7 +78,7 @@ impl Schedule<'_> {
         let environment = environment_of(self.plan, &options, tasks, self.tuning());
         let started = Process::new(is_cold);
         let (slot, outcomes) = (started.slot(), Arc::clone(&self.outcomes));
-        let (kind, model) = (Kind::Cold, self.plan.is_model());
+        let is_model = self.plan.is_model();
         self.processes.push(started);
         self.executor.spawn(process, async move {
             let opened = match environment {
@@ -88,7 +87,7 @@ impl Schedule<'_> {
             };
             let outcome = match (opened, cold_for) {
                 (Ok(engine), Some(index)) => {
-                    let outcome = perform(engine.clone(), kind, index, model).await;
+                    let outcome = perform(engine.clone(), Kind::Cold, index, is_model).await;
                     engine.close().await;
                     outcome
                 }

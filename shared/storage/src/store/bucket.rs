@@ -1,4 +1,5 @@
-//! The bucket as the engine uses it: every call has a time limit, and every new object has a fresh name.
+//! [`Bucket`]: the object store as the engine uses it. Every call has a time limit, and every new object has a fresh
+//! name.
 
 use std::future::Future;
 use std::pin::pin;
@@ -108,8 +109,9 @@ impl Bucket {
         self.clock.sleep(ms - jitter).await;
     }
 
-    /// Returns the time for the date of a commit: that of this process, because a store may report seconds only, unless
-    /// it differs from the store's time `date_ms` by more than [`CLOCK_TOLERANCE_MS`]. Milliseconds since 1970.
+    /// Returns the time of a commit, in milliseconds since 1970: the time of this process, because a store may report
+    /// seconds only. If it differs from the store's time `date_ms` by more than [`CLOCK_TOLERANCE_MS`], the store's time
+    /// is returned.
     pub(crate) fn now_ms(&self, date_ms: u64) -> u64 {
         let own_ms = self.clock.unix_ms();
         if own_ms.abs_diff(date_ms) <= CLOCK_TOLERANCE_MS {
@@ -120,8 +122,8 @@ impl Bucket {
     }
 }
 
-/// Waits for `work`, but at most `limit_ms`. After that the outcome is unknown. The timer starts only if `work` is not
-/// ready at once.
+/// Waits for `work` for at most `limit_ms`. Returns [`StoreError::Unknown`] after that. The timer starts only if `work`
+/// is not ready at once.
 async fn within<T>(
     clock: &dyn StorageClock,
     limit_ms: u64,

@@ -1,12 +1,14 @@
-//! A store in a folder of one machine, the embedded default.
+//! [`DirectoryStore`]: a store in a folder of one machine, the embedded default.
 //!
-//! Conditional PUTs are atomic between processes: a PUT holds `flock` on a file that is never deleted while it
-//! compares, writes, syncs, renames and syncs the folder. A mutex does the same between the threads of a process. Each
-//! file begins with the ETag of the object (16 random bytes) and the time of its PUT (8 bytes), so that a revalidation
-//! reads only a few bytes.
+//! Conditional PUTs are atomic between processes, because a PUT holds `flock` on one file while it compares the ETag,
+//! writes, syncs, renames and syncs the folder. That file is never deleted. A mutex does the same between the threads of
+//! a process.
 //!
-//! A reader may see a version between the rename and the sync of the folder. The writer has no response yet at that
-//! time, so a power failure then loses no acknowledged write.
+//! Each file begins with the ETag of the object (16 random bytes) and the time of its PUT (8 bytes), so that a
+//! revalidation reads only a few bytes.
+//!
+//! A reader may see a version after the rename and before the sync of the folder. A power failure may undo that version,
+//! but no acknowledged write is lost, because the writer has no response yet at that time.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -25,16 +27,18 @@ use crate::clock::{StorageClock, SystemStorageClock};
 use crate::disk::advice;
 use crate::random::{StorageRandom, SystemStorageRandom, hex_16};
 
-/// ETag and time of the PUT, before the body. Bytes.
+/// Length of the header before the body: ETag and time of the PUT, in bytes.
 const HEADER_BYTES: usize = 24;
-/// ETag. Bytes.
+/// Length of an ETag, in bytes.
 const ETAG_BYTES: usize = 16;
-/// A larger body is read on a thread for blocking work. Chunks of a base and pictures are not larger. Bytes.
+/// Maximum size of a body that is read on the thread of the caller, in bytes. Chunks of a base and pictures are not
+/// larger. A blocking thread reads larger bodies.
 const INLINE_READ_BYTES: u64 = 1024 * 1024;
-/// Names that begin with a dot belong to the store itself.
+/// Name of the file with the lock. Names that begin with a dot belong to the store itself.
 const LOCK_NAME: &str = ".lock";
+/// Prefix of files that a PUT is writing.
 const TEMPORARY_PREFIX: &str = ".put-";
-/// Prefix of folders that had the name of an object.
+/// Prefix of renamed folders that had the name of an object.
 const ASIDE_PREFIX: &str = ".aside-";
 
 /// Objects as files below one folder. Clones share it, and any number of processes of one machine may open it.
@@ -120,8 +124,8 @@ impl ObjectStore for DirectoryStore {
         }
         let bytes = body_bytes(&file).map_err(|error| unread(&path, &error))?;
         let read = move || read_body(&file, &header, date_ms, 0, bytes).map_err(|error| unread(&path, &error));
-        let large = bytes > INLINE_READ_BYTES;
-        let object = if large { blocking(read).await } else { read() };
+        let is_large = bytes > INLINE_READ_BYTES;
+        let object = if is_large { blocking(read).await } else { read() };
         object.map(Fetched::Found)
     }
 
@@ -139,8 +143,8 @@ impl ObjectStore for DirectoryStore {
         };
         let date_ms = self.shared.clock.unix_ms();
         let read = body_bytes(&file).and_then(|bytes| {
-            let wanted = bytes.saturating_sub(offset).min(length);
-            read_body(&file, &header, date_ms, offset, wanted)
+            let available = bytes.saturating_sub(offset).min(length);
+            read_body(&file, &header, date_ms, offset, available)
         });
         read.map(Fetched::Found).map_err(|error| unread(&path, &error))
     }
@@ -181,8 +185,8 @@ impl Shared {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         lock.lock().map_err(|error| busy(&self.root, &error))?;
         let result = work();
-        // If this fails, the next holder of the mutex takes the lock again, which succeeds because the file is the
-        // same.
+        // If this fails, this process keeps the lock. The next holder of the mutex takes it again, which succeeds because
+        // the open file is the same.
         let _ = lock.unlock();
         result
     }
@@ -199,9 +203,9 @@ impl Shared {
             }
             // Creating a hard link is atomic between processes. It needs no lock, so many chunks can be stored at once.
             let temporary = self.write_temporary(&folder, etag, body)?;
-            let linked = fs::hard_link(&temporary, &path);
+            let result = fs::hard_link(&temporary, &path);
             let _ = fs::remove_file(&temporary);
-            match linked {
+            match result {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(StoreError::PreconditionFailed),
                 other => other.map_err(|error| busy(&path, &error))?,
             }
@@ -259,10 +263,10 @@ impl Shared {
     }
 
     fn ensure_folder(&self, folder: &Path) -> std::io::Result<()> {
-        let mut known = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains(folder) {
+        let mut durable = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if !durable.contains(folder) {
             create_folder(folder)?;
-            known.insert(folder.to_owned());
+            durable.insert(folder.to_owned());
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A memory store with injected network faults, by script or by seed.
+//! [`FaultyStore`]: a memory store with injected network faults, by script or by seed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,7 +50,7 @@ pub struct Rates {
     pub unavailable: u64,
 }
 
-/// The faulty connection of one process to a [`MemoryStore`], which works correctly itself. Several connections with
+/// The faulty connection of one process to a [`MemoryStore`]. The store itself works correctly. Several connections with
 /// different seeds may lead to one store.
 #[derive(Clone)]
 pub struct FaultyStore {
@@ -62,7 +62,9 @@ pub struct FaultyStore {
 
 #[derive(Default)]
 struct Faults {
+    /// The scripted faults that have not occurred yet, with the prefix of the key.
     script: VecDeque<(Operation, String, Fault)>,
+    /// PUTs that take effect later.
     late: Vec<(String, Bytes, PutCondition)>,
     calls: Vec<(Operation, String)>,
 }
@@ -106,6 +108,7 @@ impl FaultyStore {
             faults.script.pop_front();
             return Some(fault);
         }
+        // Faults that only a PUT can have occur with the rate 0 for other operations.
         let put = if operation == Operation::Put { 1 } else { 0 };
         let Rates {
             lost_request,

@@ -1,11 +1,12 @@
-//! Rejects network file systems, on which locks and renames are not atomic between machines.
+//! [`refuse_network`]: rejects network file systems, on which locks and renames are not atomic between machines.
 
 use std::path::Path;
 
 use super::StoreError;
 
-/// `f_type` of `statfs(2)`, from `linux/magic.h` and from the sources of the file systems. FUSE is included because
-/// most file systems that use it are network file systems (sshfs, s3fs, gcsfuse), and because they may ignore locks.
+/// The refused file systems by their `f_type` of `statfs(2)`, from `linux/magic.h` and from the sources of the file
+/// systems. FUSE is refused, because most file systems that use it are network file systems (sshfs, s3fs, gcsfuse) and
+/// may ignore locks.
 #[cfg(target_os = "linux")]
 const REFUSED: [(u32, &str); 17] = [
     (0x0000_6969, "NFS"),

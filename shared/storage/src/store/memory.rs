@@ -1,4 +1,4 @@
-//! A store in memory, for tests. It is also the simplest description of a correct store.
+//! [`MemoryStore`]: a store in memory, for tests. It is also the simplest description of a correct store.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Objects {
+    /// The ETag, the body and the time of the PUT of each object. Milliseconds since 1970.
     by_key: BTreeMap<String, (ETag, Bytes, u64)>,
+    /// The number of PUTs, from which ETags are made.
     puts: u64,
 }
 
@@ -60,12 +62,12 @@ impl MemoryStore {
         let now_ms = self.shared.clock.unix_ms();
         let mut objects = self.objects();
         let current = objects.by_key.get(key).map(|(etag, ..)| etag);
-        let holds = match condition {
+        let is_met = match condition {
             PutCondition::None => true,
             PutCondition::CreateOnly => current.is_none(),
-            PutCondition::Match(wanted) => current == Some(wanted),
+            PutCondition::Match(etag) => current == Some(etag),
         };
-        if !holds {
+        if !is_met {
             return Err(StoreError::PreconditionFailed);
         }
         objects.puts += 1;

@@ -116,7 +116,7 @@ pub enum PutCondition {
 pub struct Listed {
     /// The complete key with its prefix.
     pub key: String,
-    /// Length of its body. Bytes.
+    /// Length of its body, in bytes.
     pub bytes: u64,
     /// The store's time of the PUT of this version. Milliseconds since 1970.
     pub last_modified_ms: u64,

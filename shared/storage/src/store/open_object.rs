@@ -1,5 +1,6 @@
-//! Keeps the last revalidated object open, which is `head`, so that a revalidation needs no path lookup: `fstat` of the
-//! open file tells whether its name still refers to it.
+//! [`OpenObject`]: keeps the file of the last revalidated object (in practice `head`) open.
+//!
+//! A revalidation then needs no path lookup: `fstat` on the open file shows whether the path still leads to this file.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::path::Path;
 use arc_swap::ArcSwapOption;
 use rustix::fs::{Stat, fstat, stat};
 
-/// The open file is trusted for this time. Then its name is looked up again, because `fstat` does not notice if the
-/// complete folder was renamed. Microseconds.
+/// How long the open file is trusted, in microseconds. Then the path is looked up again, because `fstat` does not notice
+/// that the complete folder was renamed.
 const TRUSTED_US: u64 = 1_000_000;
 
 /// The object that was revalidated last.
@@ -22,52 +23,55 @@ struct Entry {
     etag: Vec<u8>,
     file: File,
     stat: Stat,
-    /// Time of the last lookup of its name, on the monotonic scale. Microseconds.
-    since_us: u64,
+    /// Time of the last lookup of the path, on the monotonic scale, in microseconds.
+    looked_up_us: u64,
 }
 
-/// Returns whether a file still has its names. If a name is removed, for example by a rename over it, the number of
-/// links and the time of the last status change differ.
+/// Returns whether a file still has its names. If a name is removed, for example because another file is renamed over
+/// it, the number of links and the time of the last status change differ.
 fn has_its_names(now: &Stat, before: &Stat) -> bool {
-    let all = |stat: &Stat| (stat.st_nlink, stat.st_ctime, stat.st_ctime_nsec);
-    all(now) == all(before)
+    let link_state = |stat: &Stat| (stat.st_nlink, stat.st_ctime, stat.st_ctime_nsec);
+    link_state(now) == link_state(before)
 }
 
 impl OpenObject {
-    /// Returns whether `key` certainly has that ETag. `false` is inconclusive.
+    /// Returns whether `key` certainly has this ETag. `false` is inconclusive.
     pub(super) fn has(&self, key: &str, etag: &[u8], now_us: u64) -> bool {
         let entry = self.object.load();
         entry.as_ref().is_some_and(|entry| {
             entry.key == key
                 && entry.etag == etag
-                && now_us.saturating_sub(entry.since_us) < TRUSTED_US
+                && now_us.saturating_sub(entry.looked_up_us) < TRUSTED_US
                 && fstat(&entry.file).is_ok_and(|now| has_its_names(&now, &entry.stat))
         })
     }
 
-    /// Keeps the file of `key` open, unless the name refers to another file by now.
+    /// Keeps the file of `key` open, unless `path` leads to another file by now.
     pub(super) fn keep(&self, key: &str, etag: &[u8], path: &Path, file: File, now_us: u64) {
-        let Ok(found) = fstat(&file) else { return };
-        // The name is looked up after `found` was read. If the name is removed later, the status differs from `found`.
-        if stat(path).is_ok_and(|named| is_the_only_name(&named, &found)) {
+        // `fstat` comes before the lookup of the path. If the path is replaced in between, a later `fstat` differs from
+        // `open_stat`, so that `has` notices it.
+        let Ok(open_stat) = fstat(&file) else { return };
+        if stat(path).is_ok_and(|path_stat| is_the_only_name(&path_stat, &open_stat)) {
             let entry = Entry {
                 key: key.to_owned(),
                 etag: etag.to_owned(),
-                stat: found,
+                stat: open_stat,
                 file,
-                since_us: now_us,
+                looked_up_us: now_us,
             };
             self.object.store(Some(entry.into()));
         }
     }
 }
 
-/// Returns whether the path of `named` referred to the file of `found`, and the file had no other name.
+/// Returns whether the path leads to the open file, and the file has no other name.
 ///
-/// During a rename over a file, there is a moment when the file has lost its name, the path still refers to it, and its
-/// status does not change any more. The number of links reveals that moment only if the file has a single name.
-fn is_the_only_name(named: &Stat, found: &Stat) -> bool {
-    (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino) && found.st_nlink == 1
+/// While another file is renamed over this one, the kernel first lowers the number of links and changes the status, and
+/// updates the path a moment later. In this moment, the path still leads to the old file, and no later change of its
+/// status would reveal the replacement. A file with one link is not in this moment, because its last link would be gone.
+/// For a file with several names, the number of links proves nothing.
+fn is_the_only_name(path_stat: &Stat, open_stat: &Stat) -> bool {
+    (path_stat.st_dev, path_stat.st_ino) == (open_stat.st_dev, open_stat.st_ino) && open_stat.st_nlink == 1
 }
 
 #[cfg(test)]
@@ -77,10 +81,10 @@ mod tests {
 
     use super::*;
 
-    /// With so many renames, some are in that moment while the test looks up the name.
+    /// Enough renames that some lookups of the path hit the moment that [`is_the_only_name`] describes.
     const RENAMES: usize = 2_000;
 
-    /// A folder with a file `head`, which was looked up at time 0.
+    /// Creates a folder with a file `head`, and keeps the file open with a lookup at time 0.
     fn opened() -> (tempfile::TempDir, OpenObject) {
         let folder = tempfile::tempdir().unwrap();
         let (path, object) = (folder.path().join("head"), OpenObject::default());
@@ -103,6 +107,7 @@ mod tests {
             let (folder, object) = opened();
             let path = |name: &str| folder.path().join(name);
             if linked {
+                // A file with a second name is not kept. The entry that `opened` kept must not be trusted either.
                 fs::hard_link(path("head"), path("copy")).unwrap();
                 object.keep("head", b"tag", &path("head"), File::open(path("head")).unwrap(), 0);
             }
@@ -118,11 +123,11 @@ mod tests {
     #[test]
     fn file_that_is_losing_its_name_is_not_kept() {
         let (folder, _) = opened();
-        let named = stat(folder.path().join("head")).unwrap();
-        assert!(is_the_only_name(&named, &named));
-        let mut found = named;
-        found.st_nlink = 0;
-        assert!(!is_the_only_name(&found, &found));
+        let linked = stat(folder.path().join("head")).unwrap();
+        assert!(is_the_only_name(&linked, &linked));
+        let mut unlinked = linked;
+        unlinked.st_nlink = 0;
+        assert!(!is_the_only_name(&unlinked, &unlinked));
     }
 
     #[test]
@@ -151,12 +156,15 @@ mod tests {
             });
             while renames() < RENAMES {
                 object.keep("head", b"tag", &path("head"), File::open(path("head")).unwrap(), 0);
-                // The next rename may have begun before the lookup, but the one after it replaces the open file.
-                let replaced = renames() + 2;
-                while renames() < replaced.min(RENAMES) {
+                // One rename may be under way already. The one after it certainly replaces the kept file.
+                let replaced_after = renames() + 2;
+                if replaced_after > RENAMES {
+                    break;
+                }
+                while renames() < replaced_after {
                     std::hint::spin_loop();
                 }
-                assert!(replaced > RENAMES || !object.has("head", b"tag", 0));
+                assert!(!object.has("head", b"tag", 0));
             }
         });
     }

@@ -1,4 +1,4 @@
-//! The location of a bucket, as an operator writes it.
+//! [`Place`]: the location of a bucket, as an operator writes it.
 
 use std::fmt;
 use std::path::PathBuf;

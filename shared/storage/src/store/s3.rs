@@ -1,4 +1,4 @@
-//! A store in a bucket of S3, or of a compatible server whose conditional PUT is atomic.
+//! [`S3Store`]: a store in a bucket of S3, or of a compatible server whose conditional PUT is atomic.
 //!
 //! GET, LIST and DELETE are retried a few times if their response is lost. A PUT is not retried, because only the
 //! caller can find out whether it took effect.
@@ -30,9 +30,9 @@ const NOT_FOUND: u16 = 404;
 /// Objects in a bucket, below a prefix.
 #[derive(Clone)]
 pub struct S3Store {
-    /// Retries requests.
+    /// The client that retries requests.
     retrying: Client,
-    /// Does not retry requests.
+    /// The client that does not retry requests.
     once: Client,
     bucket: String,
     /// Empty, or with a slash at its end.
@@ -188,7 +188,7 @@ impl ObjectStore for S3Store {
 struct Date(Arc<AtomicU64>);
 
 impl Date {
-    /// Milliseconds since 1970.
+    /// Returns the recorded time in milliseconds since 1970.
     fn ms(&self) -> Result<u64, StoreError> {
         match self.0.load(Ordering::Relaxed) {
             0 => Err(StoreError::Refused(

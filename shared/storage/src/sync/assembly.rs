@@ -1,4 +1,4 @@
-//! Builds the database file of a `head` from its objects.
+//! [`Assembler`]: builds the database file of a `head` from its objects.
 
 use std::io;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::sync::error::SyncError;
 use crate::sync::objects;
 use crate::tasks::Tasks;
 
-/// How the objects are checked.
+/// The way in which the objects are checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
     /// By the checksum of the complete database only. Chunks that the local copy contains are not fetched.
@@ -36,7 +36,7 @@ pub(crate) struct Assembler {
     bucket: Arc<Bucket>,
     replica: Arc<Replica>,
     tasks: Tasks,
-    /// Raw length of a chunk. Bytes.
+    /// Raw length of a chunk, in bytes.
     chunk_bytes: usize,
 }
 
@@ -111,12 +111,12 @@ struct Assembly {
 #[derive(Clone, Copy)]
 struct Chunk {
     row: ChunkRow,
-    /// Offset in the file. Bytes.
+    /// Offset in the file, in bytes.
     offset: u64,
     raw_bytes: usize,
-    /// Length of the complete base. Bytes.
+    /// Length of the complete base, in bytes.
     file_bytes: u64,
-    /// Whether it is decompressed on the current thread.
+    /// Whether the current thread decompresses it, instead of a blocking thread.
     is_inline: bool,
 }
 
@@ -184,13 +184,13 @@ impl Assembly {
                 return Ok(());
             }
         }
-        let (key, check) = (chunk.row.key(), self.check);
+        let key = chunk.row.key();
+        let expected_digest = (self.check == Check::Digests).then_some(chunk.row.digest);
         let stored = objects::fetch(&self.assembler.bucket, &key).await?;
         let write = move |file: &FileBuilder| {
-            let write = |at, raw: &[u8]| file.write_base(chunk.file_bytes, chunk.offset + at as u64, raw);
-            let digest = (check == Check::Digests).then_some(chunk.row.digest);
-            let written = chunk_table::decompress_chunk(&stored, digest, chunk.raw_bytes, write);
-            Ok(written.map_err(|detail| Error::damaged(&key, &detail))??)
+            let write_frame = |at, raw: &[u8]| file.write_base(chunk.file_bytes, chunk.offset + at as u64, raw);
+            let result = chunk_table::decompress_chunk(&stored, expected_digest, chunk.raw_bytes, write_frame);
+            Ok(result.map_err(|detail| Error::damaged(&key, &detail))??)
         };
         if chunk.is_inline {
             write(&self.file)
@@ -199,7 +199,7 @@ impl Assembly {
         }
     }
 
-    /// Runs `work` on a thread for blocking work.
+    /// Runs `work`, which needs memory for a segment or a chunk, on a blocking thread.
     async fn unpack<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&FileBuilder) -> Result<T, SyncError> + Send + 'static,
@@ -210,8 +210,8 @@ impl Assembly {
     }
 }
 
-/// Writes a chunk from the local copy if the copy contains it, because most chunks of a file survive a compaction.
-/// Returns whether it does.
+/// Writes a chunk from the local copy to `file` if the copy contains it. Returns whether it does. Most chunks of a file
+/// survive a compaction, so this saves most downloads.
 fn reuse_chunk(replica: &Replica, chunk: &Chunk, file: &FileBuilder) -> io::Result<bool> {
     let mut raw = vec![0; chunk.raw_bytes];
     {

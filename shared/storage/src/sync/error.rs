@@ -1,8 +1,8 @@
-//! The reasons why a sync fails.
+//! [`SyncError`]: the reasons why a sync fails.
 
 use crate::error::Error;
 
-/// Why an attempt to follow a `head` failed.
+/// The reason why an attempt to follow a `head` failed.
 pub(crate) enum SyncError {
     /// An object that `head` names is missing. A newer `head` may no longer name it.
     Missing(String),

@@ -1,4 +1,4 @@
-//! Fetches the objects that a `head` names, and checks them.
+//! Fetches the objects that a `head` names, and checks them ([`fetch`], [`fetch_all`]).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Chooses between an incremental and a full sync.
+//! [`SyncPlan`]: chooses between an incremental and a full sync.
 
 use crate::copy::known_head::KnownHead;
 use crate::copy::local_copy::LocalCopy;
@@ -6,25 +6,25 @@ use crate::version::Version;
 
 /// The work that brings the local copy to a `head`.
 pub(crate) enum SyncPlan {
-    /// None: the copy is newer.
+    /// No work, because the copy is newer.
     CopyIsNewer,
-    /// None: the copy is at this version.
+    /// No work, because the copy is at the version of `head`.
     UpToDate,
-    /// The deltas of `head` continue from this version, which is that of the copy.
+    /// Apply the deltas of `head` after this version, which is that of the copy.
     Incremental(Version),
-    /// The copy is unusable, of another epoch, or older than the base.
+    /// Replace the copy, because it is unusable, of another epoch, or older than the base.
     Full,
 }
 
 impl SyncPlan {
     pub(crate) fn choose(copy: &LocalCopy, target: &KnownHead) -> Self {
-        let (current, wanted) = (copy.version, target.version());
-        if copy.is_lost() || current.epoch < wanted.epoch {
+        let (current, target_version) = (copy.version, target.version());
+        if copy.is_lost() || current.epoch < target_version.epoch {
             return Self::Full;
         }
-        if current > wanted {
+        if current > target_version {
             Self::CopyIsNewer
-        } else if current == wanted {
+        } else if current == target_version {
             Self::UpToDate
         } else if current.seq >= target.head.json.base.seq {
             Self::Incremental(current)

@@ -1,4 +1,4 @@
-//! Reads of the local copy, after a revalidation if the wanted freshness requires it.
+//! [`FreshReads`]: reads the local copy, after a revalidation if the wanted [`Freshness`] requires it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum Freshness {
     Local,
     /// The copy may be as old as the operator allows, but not older than the state that the client has seen.
     Within {
-        /// Milliseconds.
+        /// Maximum age of the copy, in milliseconds.
         age_ms: u64,
         /// The version that the client has seen, so that it reads its own writes. A copy of another epoch is
         /// revalidated too.
@@ -86,8 +86,8 @@ impl FreshReads {
         }
     }
 
-    /// Revalidates `head`. If the response does not arrive at once, reads meanwhile, and returns that read if `head` is
-    /// unchanged.
+    /// Revalidates `head`. If the response does not arrive at once, reads meanwhile. Returns this early read if the
+    /// response confirms the version that was read, otherwise `None`.
     async fn read_during_revalidation<T, E: From<Error>>(
         &self,
         attempt: &mut (impl FnMut(&Replica) -> Result<ReadAttempt<T>, E> + Send),

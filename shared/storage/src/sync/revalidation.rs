@@ -1,4 +1,4 @@
-//! Revalidates the known `head` with conditional GETs.
+//! [`Revalidator`]: revalidates the known `head` with conditional GETs.
 //!
 //! Every strict read must know that the local copy was current at some moment after the read began. A conditional GET
 //! of `head` proves that with the response "not modified", or returns the newer version. A GET takes one round trip (10
@@ -37,11 +37,11 @@ pub(crate) struct Revalidation {
     pub(crate) sent_at: Moment,
 }
 
-/// A moment on both clocks of this process, because the monotonic clock may stop while the machine sleeps, and the
-/// other may be set.
+/// A moment on both clocks of this process. Neither is reliable alone: the monotonic clock may stop while the machine
+/// sleeps, and the other clock may be set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    /// On the monotonic scale. Microseconds.
+    /// On the monotonic scale, in microseconds.
     us: u64,
     /// Milliseconds since 1970.
     unix_ms: u64,
@@ -55,11 +55,11 @@ impl Moment {
         }
     }
 
-    /// Returns the larger age of both clocks. Milliseconds.
+    /// Returns the age by the clock that shows the larger one, in milliseconds.
     fn age_ms(&self, clock: &dyn StorageClock) -> u64 {
         let now = Self::now(clock);
-        let passed_ms = now.us.saturating_sub(self.us).div_ceil(1_000);
-        passed_ms.max(now.unix_ms.abs_diff(self.unix_ms))
+        let monotonic_age_ms = now.us.saturating_sub(self.us).div_ceil(1_000);
+        monotonic_age_ms.max(now.unix_ms.abs_diff(self.unix_ms))
     }
 }
 
@@ -112,8 +112,8 @@ impl Revalidator {
         self.bucket.confirms_head(&self.replica.head().etag)
     }
 
-    /// Records that the local copy was current when the GET was sent at `sent_at`, and the store's time in its
-    /// response.
+    /// Records a successful revalidation: the local copy was current at `sent_at`, when the GET was sent. `store_time_ms`
+    /// is the store's time in the response.
     pub(crate) fn record_confirmation(&self, sent_at: Moment, store_time_ms: u64) {
         let mut last = lock(&self.last_confirmation);
         // Responses may arrive out of order. The confirmation of the GET that was sent last counts.

@@ -1,4 +1,5 @@
-//! Brings the local copy to a `head`: by applying the missing deltas if possible, otherwise by replacing the copy.
+//! [`Synchronizer`]: brings the local copy to a `head`, by applying the missing deltas if possible, otherwise by
+//! replacing the copy.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub(crate) struct Synchronizer {
     tasks: Tasks,
     /// The newest schema that this code knows.
     code_version: u32,
-    /// One sync at a time.
+    /// Held by the sync that runs, because only one runs at a time.
     syncing: tokio::sync::Mutex<()>,
 }
 
@@ -95,12 +96,13 @@ impl Synchronizer {
     /// Brings the copy to `target` or to a newer version.
     pub(crate) async fn sync_to(&self, mut target: Arc<KnownHead>) -> Result<(), Error> {
         let _one_at_a_time = self.syncing.lock().await;
+        // The ETag of the `head` under which an object was missing. If `head` has not changed since, the object is lost.
         let mut missing_under: Option<ETag> = None;
         for _ in 0..SYNC_ATTEMPTS {
             target = self.newer_of_known_and(target);
             self.check_readable(&target.head)?;
             let plan = SyncPlan::choose(&self.replica.copy(), &target);
-            let synced = match plan {
+            let result = match plan {
                 SyncPlan::CopyIsNewer => return Ok(()),
                 SyncPlan::UpToDate => {
                     self.replica.publish(&target);
@@ -109,7 +111,7 @@ impl Synchronizer {
                 SyncPlan::Incremental(from) => self.apply_missing_deltas(&target, from).await,
                 SyncPlan::Full => self.replace_copy(&target).await,
             };
-            match synced {
+            match result {
                 Ok(()) => return Ok(()),
                 Err(SyncError::Retry) => {}
                 Err(SyncError::Failed(error)) => return Err(error),
@@ -150,10 +152,10 @@ impl Synchronizer {
 
     /// Rejects a database that this code is too old to read, and another database than before.
     fn check_readable(&self, head: &Head) -> Result<(), Error> {
-        let (needed, known) = (head.json.min_reader, self.code_version);
-        if needed > known {
+        let (min_reader, code_version) = (head.json.min_reader, self.code_version);
+        if min_reader > code_version {
             return Err(Error::Unsupported(format!(
-                "reading it needs schema {needed}, this code knows {known}"
+                "reading it needs schema {min_reader}, this code knows {code_version}"
             )));
         }
         if head.json.database != self.replica.head().head.json.database {
@@ -175,8 +177,8 @@ impl Synchronizer {
         Ok(())
     }
 
-    /// Returns the newer one of `target` and the known `head`, because readers assume that a clean copy is at the known
-    /// `head`.
+    /// Returns the newer one of `target` and the known `head`. A sync to an older one would be useless, because readers
+    /// assume that a clean copy is at the known `head`.
     fn newer_of_known_and(&self, target: Arc<KnownHead>) -> Arc<KnownHead> {
         let known = self.replica.head_arc();
         if known.version() > target.version() {

@@ -1,4 +1,5 @@
-//! Stores, local folders and a table of counters for the tests of the engine.
+//! Support for the tests of the engine: stores ([`stores`], [`Hooked`]), local folders ([`LocalFolder`]), clocks
+//! ([`VirtualClock`], [`FastClock`]) and a table of counters ([`COUNTERS`]).
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]

@@ -1,4 +1,4 @@
-//! A bucket of S3 on this machine, for the duration of a test.
+//! [`S3Server`]: a bucket of S3 on this machine, for the duration of a test.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -33,8 +33,8 @@ impl S3Server {
             .spawn()
             .unwrap();
         let mut endpoint = String::new();
-        let said = child.stdout.take().unwrap();
-        BufReader::new(said).read_line(&mut endpoint).unwrap();
+        let stdout = child.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut endpoint).unwrap();
         let endpoint = endpoint.trim_end().to_owned();
         assert!(
             endpoint.starts_with("http://127.0.0.1:"),

@@ -1,4 +1,5 @@
-//! Verifies the credentials of a call: first without the database, then against the account and the key as the database has them now.
+//! [`AccessCheck`]: verifies the credentials of a call, first without the database, then against the current rows of the account and the
+//! API key.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -144,7 +145,7 @@ impl AccessCheck {
             return Ok(());
         }
         if let Some(client) = self.client {
-            session.limit(RateSubject::Stranger(ClientNetwork::of(client)))?;
+            session.limit(RateSubject::NetworkWrites(ClientNetwork::of(client)))?;
         }
         let digest = secret.digest();
         let verify = session.compute(move |_| hashes.into_iter().find(|hash| hash.verify(secret.expose())));
@@ -179,8 +180,9 @@ impl AccessCheck {
             return Err(if was_revoked { revoked() } else { unauthenticated() });
         };
         let is_current = credential.secret.matches(secret);
-        let old = credential.old_secret.as_ref();
-        let grace_until = old
+        // The end of the grace period, if the caller uses the secret before the last rotation.
+        let old_secret = credential.old_secret.as_ref();
+        let grace_until = old_secret
             .filter(|(old, _)| !is_current && old.matches(secret))
             .map(|(_, until)| *until);
         if !(is_current || grace_until.is_some()) || credential.instance != context.config().instance {

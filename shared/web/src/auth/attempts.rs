@@ -1,13 +1,15 @@
 //! Counts failed attempts at passwords, codes and the checks of mail links, and locks their targets.
 //!
-//! Attempts are stored in objects of the bucket and not in the database, so that a flood of attempts costs no commits. An attempt is stored
-//! with a conditional PUT before the password is hashed or the code is compared, so that concurrent attempts count for each other, also in
-//! other processes. A successful attempt is taken back. The number of objects is fixed: each contains the attempts at many targets, and
-//! attempts that are a day old are removed with the next change of the object. Targets and clients are stored as keyed hashes.
+//! A caller reserves an attempt ([`Session::reserve_attempt`]) before it hashes the password or compares the code, so that concurrent attempts
+//! count for each other, also in other processes. After a success it releases the attempt.
 //!
-//! The number of attempts at one target is bounded, so that one target cannot fill an object that others share. For an account, it is the number
-//! that locks the account for all unknown networks, and ten more for each known network; for a name, it is the number that would lock an
-//! account.
+//! Attempts are stored in objects of the bucket and not in the database, so that a flood of attempts costs no commits. The number of objects is
+//! fixed: each contains the attempts at many targets. Attempts that are a day old are removed with the next change of the object. Targets and
+//! clients are stored as keyed hashes.
+//!
+//! The number of stored attempts at one target is bounded, so that one target cannot fill an object that others share. For an account, the bound
+//! is the number that locks the account for all unknown networks, plus ten for each known network. For a name, it is the number that would lock
+//! an account.
 
 use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
 use bespoke_database::known_networks;
@@ -20,36 +22,36 @@ use crate::limits::TOO_MANY;
 use crate::response::{Error, Result};
 use crate::state::Session;
 
-/// How long an attempt counts. Milliseconds.
+/// How long an attempt counts, in milliseconds.
 pub const WINDOW_MS: i64 = 15 * 60 * 1000;
-/// The largest clock difference at which attempts of another process count. Without this limit, a clock that is a year ahead would lock a target
-/// for a year. Milliseconds.
+/// Maximum clock difference at which attempts of another process count, in milliseconds. Without this limit, a clock that is a year ahead
+/// would lock a target for a year.
 const CLOCK_TOLERANCE_MS: i64 = 60 * 1000;
-/// The age at which an attempt is removed. It is longer than an attempt counts, because a process whose clock is ahead must not remove attempts
-/// that count for other processes. Milliseconds.
+/// The age at which an attempt is removed, in milliseconds. It exceeds [`WINDOW_MS`], because a process whose clock is ahead must not remove
+/// attempts that count for other processes.
 const REMOVAL_AGE_MS: u64 = 24 * 60 * 60 * 1000;
-/// Attempts from one customer network within [`WINDOW_MS`] that lock a target for that network.
+/// The number of attempts from one customer network within [`WINDOW_MS`] that lock a target for that network.
 const FROM_ONE_CUSTOMER: usize = 10;
-/// Attempts from one site (the /48 of IPv6) that lock a target for that site.
+/// The number of attempts from one site (the /48 of IPv6) that lock a target for that site.
 const FROM_ONE_SITE: usize = 30;
-/// Attempts from all networks that lock a target for every network from which its owner has not signed in before.
+/// The number of attempts from all networks that lock a target for every network from which its owner has not signed in before.
 const FROM_EVERYWHERE: usize = 100;
 
 /// The prefix of the object keys, before the first digits of the hash of the target.
 const PREFIX: &str = "attempts/";
-/// Hexadecimal digits of the hash that select the object, so that there are 4,096 objects.
+/// The number of hexadecimal digits of the hash that select the object, so that there are 4,096 objects.
 const OBJECT_DIGITS: usize = 3;
-/// The most attempts in an object, about 75 KB. Password hashes are too slow for an attack that reaches this limit.
+/// The maximum number of attempts in an object, about 75 KB. Password hashes are too slow for an attack that reaches this limit.
 const MAX_ATTEMPTS: usize = 500;
-/// The most PUTs of an attempt, because other processes may change the object at the same time.
+/// The maximum number of PUTs for one attempt. A PUT fails if another process has changed the object.
 const MAX_TRIES: usize = 16;
-/// `Retry-After` if an attempt could not be stored. Seconds.
+/// `Retry-After` if an attempt could not be stored, in seconds.
 const BUSY_RETRY_S: u64 = 1;
-/// Stored bytes of the hash of a target.
+/// Length of the stored hash of a target, in bytes.
 const TARGET_BYTES: usize = 16;
-/// Stored bytes of the hash of a network.
+/// Length of the stored hash of a network, in bytes.
 const NETWORK_BYTES: usize = 8;
-/// Bytes of the random id of an attempt.
+/// Length of the random id of an attempt, in bytes.
 const ID_BYTES: usize = 8;
 
 /// The target of an attempt.
@@ -73,8 +75,8 @@ impl AttemptTarget {
         !matches!(self, Self::Name(_))
     }
 
-    /// Whether further attempts need not be stored. This number of attempts at a name has already locked its account (or
-    /// [`AttemptTarget::UnknownAccount`]) for unknown networks, and attempts from known networks are counted for the account.
+    /// Returns whether further attempts at a name need not be stored. With so many attempts at a name, its account (or
+    /// [`AttemptTarget::UnknownAccount`]) is locked for unknown networks, and attempts from known networks are counted for the account.
     fn has_enough(&self, counts: Counts) -> bool {
         !self.is_locked_for_all() && counts.everywhere >= FROM_EVERYWHERE
     }
@@ -174,12 +176,14 @@ impl Session {
     ) -> Result<Option<ReservedAttempt>> {
         let attempt = self.attempt(target, origin);
         let key = key_of(&attempt.target);
-        // After a conflict, the attempts of this process at the same object run one after the other.
-        let (mut lock, mut in_doubt) = (None, false);
+        // Held after the first conflict, so that the attempts of this process at the same object run one after the other.
+        let mut lock = None;
+        let mut is_put_in_doubt = false;
         let mut failure = Error::too_many(TOO_MANY, BUSY_RETRY_S);
         for _ in 0..MAX_TRIES {
             let mut object = self.attempts_in(&key).await?;
             let counts = object.content.counts(&attempt);
+            // A PUT without a response may have succeeded.
             let is_stored = object.content.attempts.iter().any(|stored| stored.id == attempt.id);
             let locks = owner.filter(|_| target.is_locked_for_all() && counts.everywhere + 1 == FROM_EVERYWHERE);
             let reserved = |object| ReservedAttempt {
@@ -209,7 +213,7 @@ impl Session {
                 Ok(false) => {}
                 Err(error @ StoreError::Busy(_)) => failure = error.into(),
                 // The next GET shows whether the attempt was stored.
-                Err(StoreError::Unknown(_)) if !in_doubt => in_doubt = true,
+                Err(StoreError::Unknown(_)) if !is_put_in_doubt => is_put_in_doubt = true,
                 Err(error) => return Err(error.into()),
             }
             if lock.is_none() {

@@ -1,4 +1,4 @@
-//! The audit: entries for the actions of administrators, for their reads of private records, and for the calls of impersonators.
+//! [`AuditEntry`]: records the actions of administrators, their reads of private records, and the calls of impersonators.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! The extractor for callers with a usable account.
+//! [`Caller`]: the extractor for routes that need a usable account.
 
 use axum::extract::FromRequestParts;
 use bespoke_core::Scope;
@@ -108,13 +108,14 @@ impl<const LEVEL: u8> Caller<LEVEL> {
                 is_repeat: false,
             });
         };
-        let (check, context, sealed) = (self.check.clone(), Context::clone(session), request.clone());
+        let (check, context) = (self.check.clone(), Context::clone(session));
+        let sealing_request = request.clone();
         let cost = WriteCost::ordinary(session.take_object_bytes());
         let write = session.commit(request.commit_id(), move |db| {
             let actor = check.authorized_actor(LEVEL, db, &context)?;
             let limits = &context.config().account_limits;
             let value = limits.enforce(db, actor.user_id, context.now(), cost, || make(db, actor))?;
-            Ok(sealed.seal(value))
+            Ok(sealing_request.seal(value))
         });
         request.open(write.await?)
     }
@@ -141,8 +142,8 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     /// # Errors
     /// 403 with the missing scope.
     pub async fn require_scope(&self, session: &Session, scope: Scope, set: Option<Uuid>) -> Result<()> {
-        let look = session.read(|db| self.check.require_scope(db, session, scope, set));
-        look.await
+        let check = session.read(|db| self.check.require_scope(db, session, scope, set));
+        check.await
     }
 }
 
@@ -167,23 +168,25 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
         let session = Session::from_request_parts(parts, context).await?;
         let guess = check.reserve_guess(context)?;
         check.replace_imported(&session).await?;
-        let look = session.read(|db| {
+        let lookup = session.read(|db| {
             let authenticated = check.authenticate(db, context, now)?;
-            let verdict = check
+            let quota = check
                 .authorize(&authenticated, LEVEL, db)
                 .and_then(|()| authenticated.quota(db, context, now));
-            Ok((authenticated.identity, verdict))
+            Ok((authenticated.identity, quota))
         });
-        let look = look.await;
-        check.settle_guess(guess, &look, context);
-        let (identity, verdict) = look?;
-        let verdict = match verdict.and_then(|quota| identity.limit(&session).map(|()| quota)) {
+        let found = lookup.await;
+        check.settle_guess(guess, &found, context);
+        let (identity, quota) = found?;
+        let quota_within_rate = quota.and_then(|quota| identity.limit(&session).map(|()| quota));
+        let verdict = match quota_within_rate {
             Ok(Some(quota)) => take_call(quota, &session, now)
                 .await
                 .map(|state| session.add_limit_first(state)),
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
+        // A refused call is counted, too, so `verdict` is returned only afterwards.
         identity.count(&session, verdict, now)?;
         session.set_account(identity.actor.user_id);
         session.record_impersonated_call(&identity, parts).await?;

@@ -1,4 +1,4 @@
-//! Parses the `Authorization` header.
+//! Parses the `Authorization` header: a token ([`bearer`]), or an API key with its secret ([`key_credentials`], also as `Basic`).
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::response::Error;
 
-/// The longest header that is parsed. Valid credentials are below 1 KiB. Bytes.
+/// Maximum length of a header, in bytes. Valid credentials are below 1 KiB.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
 /// Base64 with or without padding.

@@ -1,4 +1,4 @@
-//! The extractor for callers whose account may be unusable.
+//! [`Guest`]: the extractor for routes that serve callers whose account may be unusable, for example because consent is missing.
 
 use axum::extract::FromRequestParts;
 use bespoke_core::Grant;

@@ -1,4 +1,4 @@
-//! The identity of a caller.
+//! [`Identity`]: the account of a caller, and the method of its authentication.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::user::AccountStatus;

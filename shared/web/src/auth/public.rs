@@ -1,4 +1,4 @@
-//! The extractor of routes without authentication, and the trait that all three extractors share.
+//! [`Public`]: the extractor of routes without authentication, and [`AccessGuard`], the trait that all three extractors share.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;

@@ -1,4 +1,4 @@
-//! The calls that an API key may make on a day.
+//! [`take_call`]: counts a call with an API key against its daily quota.
 
 use bespoke_core::Timestamp;
 use bespoke_database::Db;
@@ -39,12 +39,12 @@ impl Authenticated {
 pub(super) async fn take_call((quota, made): (KeyQuota, u64), session: &Session, now: Timestamp) -> Result<LimitState> {
     let database = session.database();
     let of_day = |remaining| LimitState::of_day(quota.calls, remaining, now);
-    let counted = database
+    let in_memory = database
         .usage()
         .calls_in_memory(quota.user_id, quota.key, usage::day_of(now));
-    let known = made + counted.unsigned_abs();
-    if !quota::is_near(quota.calls, known) {
-        return Ok(of_day(quota.calls - known - 1));
+    let known_calls = made + in_memory.unsigned_abs();
+    if !quota::is_near(quota.calls, known_calls) {
+        return Ok(of_day(quota.calls - known_calls - 1));
     }
     if let Some(remaining) = database.usage().take_reserved_call(&quota, now) {
         return Ok(of_day(remaining));

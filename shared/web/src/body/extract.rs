@@ -1,4 +1,4 @@
-//! The extractors of request bodies.
+//! The extractors of request bodies: [`Body`] (JSON) and [`DocumentBody`] (JSON or YAML).
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use super::json_object::JsonObject;
 use super::parse::{Encoding, Format, MAX_PUBLIC_VALUES, MAX_VALUES, MAX_YAML_BYTES};
 use crate::access::{Access, AccessRules};
 use crate::client::ClientIp;
-use crate::limits::{BodySender, MAX_BODY_BYTES};
+use crate::limits::{MAX_BODY_BYTES, ShareHolder};
 use crate::response::Error;
 use crate::state::Session;
 
-/// The largest body on a route without authentication, before and after decompression. Bytes.
+/// Maximum size of a body on a route without authentication, before and after decompression, in bytes.
 pub(crate) const MAX_PUBLIC_BODY_BYTES: usize = 64 * 1024;
 
-/// The largest body that is parsed on a thread of the async runtime. A larger one can take longer than a millisecond, so a blocking thread
-/// parses it. Bytes.
+/// Maximum size of a body that is parsed on a thread of the async runtime. A larger one can take longer than a millisecond, so a blocking thread
+/// parses it. In bytes.
 const MAX_INLINE_BYTES: usize = 64 * 1024;
 
-/// Memory that a value occupies once it is parsed. The largest is a short list in a list. Bytes.
+/// Maximum memory of a parsed value, which is that of a short list in a list, in bytes.
 const VALUE_MEMORY_BYTES: usize = 300;
-/// Memory that a body may occupy for each byte that it reserves. Bytes.
+/// The number of bytes of memory that a body may occupy for each byte that it has reserved.
 const MEMORY_PER_RESERVED_BYTE: usize = 4;
 
-/// How long a client may take to send its body. Seconds.
+/// How long a client may take to send its body, in seconds.
 const BODY_DEADLINE_S: u64 = 30;
 
 /// The fields of a JSON body. A body of another content type, an empty body and a JSON array have no fields. They are not an error, because
@@ -99,7 +99,8 @@ impl<S: Send + Sync> FromRequest<S> for DocumentBody {
     }
 }
 
-/// The limit of a host that accepts smaller bodies than [`MAX_BODY_BYTES`]. The host inserts it into the extensions of a request. Bytes.
+/// The limit of a host (such as Lambda) that accepts only smaller bodies than [`MAX_BODY_BYTES`], in bytes. The host inserts it into the
+/// extensions of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimit(pub(crate) usize);
 
@@ -108,16 +109,16 @@ struct ReceivedBody {
     bytes: Bytes,
     encoding: Encoding,
     limits: Limits,
-    /// The caller, whose share of memory the body uses; `None` without a session.
-    sender: Option<(Session, Option<BodySender>)>,
+    /// The session, and the caller whose share of memory the body uses; `None` without a session.
+    sender: Option<(Session, Option<ShareHolder>)>,
 }
 
 /// The limits of a body.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// The largest size before and after decompression. Bytes.
+    /// Maximum size before and after decompression, in bytes.
     bytes: usize,
-    /// The most values of JSON.
+    /// The maximum number of values in JSON.
     values: usize,
 }
 
@@ -125,15 +126,13 @@ impl Limits {
     /// Returns the limits of a request to a route that accepts at most `bytes`.
     fn of(extensions: &Extensions, bytes: usize) -> Self {
         let rules = extensions.get::<AccessRules>();
-        let (most_bytes, values) = match rules.map(|rules| rules.access) {
+        let (access_bytes, values) = match rules.map(|rules| rules.access) {
             Some(Access::Public) => (MAX_PUBLIC_BODY_BYTES, MAX_PUBLIC_VALUES),
             _ => (MAX_BODY_BYTES, MAX_VALUES),
         };
-        let most_bytes = extensions
-            .get::<BodyLimit>()
-            .map_or(most_bytes, |most| most.0.min(most_bytes));
+        let host_bytes = extensions.get::<BodyLimit>().map_or(usize::MAX, |limit| limit.0);
         Self {
-            bytes: bytes.min(most_bytes),
+            bytes: bytes.min(access_bytes).min(host_bytes),
             values,
         }
     }
@@ -149,29 +148,30 @@ impl ReceivedBody {
             limits,
             sender,
         } = self;
-        let most_bytes = match encoding {
+        let max_plain_bytes = match encoding {
             Encoding::Identity => bytes.len(),
             Encoding::Gzip | Encoding::Deflate => limits.bytes,
         };
         let session = sender.as_ref().map(|(session, _)| session);
-        let thread = session.filter(|_| format == Format::Yaml || most_bytes > MAX_INLINE_BYTES);
+        let blocking_session = session.filter(|_| format == Format::Yaml || max_plain_bytes > MAX_INLINE_BYTES);
         let measure = move || {
             let bytes = encoding.decode(bytes, limits.bytes)?;
             let values = format.most_values(&bytes);
             Ok((bytes, values))
         };
-        let (bytes, values) = run_on(thread, measure).await?;
+        let (bytes, values) = run_on(blocking_session, measure).await?;
         if format == Format::Json && values > limits.values {
             return Err(Error::body_too_large());
         }
-        // The bytes have their reservation already, and small bodies need none.
-        let missing = (values * VALUE_MEMORY_BYTES / MEMORY_PER_RESERVED_BYTE).saturating_sub(most_bytes);
+        // The memory of the bytes was reserved before they were read. A small remainder needs no reservation.
+        let value_bytes = values * VALUE_MEMORY_BYTES / MEMORY_PER_RESERVED_BYTE;
+        let unreserved_bytes = value_bytes.saturating_sub(max_plain_bytes);
         if let Some((session, Some(sender))) = &sender
-            && missing > MAX_PUBLIC_BODY_BYTES
+            && unreserved_bytes > MAX_PUBLIC_BODY_BYTES
         {
-            session.reserve_body(*sender, missing).await?;
+            session.reserve_body(*sender, unreserved_bytes).await?;
         }
-        run_on(thread, move || format.parse(&bytes)).await
+        run_on(blocking_session, move || format.parse(&bytes)).await
     }
 }
 
@@ -191,7 +191,7 @@ async fn collect(request: Request, limit: usize) -> Result<ReceivedBody, Error> 
     let (parts, body) = request.into_parts();
     let encoding = Encoding::of(&parts.headers)?;
     let limits = Limits::of(&parts.extensions, limit);
-    // A length that was announced is refused before anything is read.
+    // A body that announces a greater length is refused before anything is read.
     if body.size_hint().lower() > limits.bytes as u64 {
         return Err(Error::body_too_large());
     }
@@ -233,20 +233,21 @@ async fn reserve(
     parts: &Parts,
     announced: Option<u64>,
     limit: usize,
-) -> Result<Option<BodySender>, Error> {
+) -> Result<Option<ShareHolder>, Error> {
     let is_compressed = parts.headers.contains_key(header::CONTENT_ENCODING);
-    let most = announced.filter(|_| !is_compressed);
-    let bytes = most
-        .and_then(|most| usize::try_from(most).ok())
-        .map_or(limit, |most| most.min(limit));
+    // The announced length of a compressed body says nothing about its size in memory.
+    let plain_bytes = announced.filter(|_| !is_compressed);
+    let bytes = plain_bytes
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .map_or(limit, |bytes| bytes.min(limit));
     let sender = match session.account() {
-        Some(id) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(Some(BodySender::Account(id))),
-        Some(id) => BodySender::Account(id),
+        Some(id) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(Some(ShareHolder::Account(id))),
+        Some(id) => ShareHolder::Account(id),
         None if bytes == 0 => return Ok(None),
         None => {
             let client = parts.extensions.get::<ClientIp>();
             let client = client.ok_or_else(|| Error::internal("the request did not pass the gateway"))?;
-            BodySender::Network(client.network().site)
+            ShareHolder::Network(client.network().site)
         }
     };
     session.reserve_body(sender, bytes).await?;

@@ -1,4 +1,4 @@
-//! The fields of a request.
+//! [`JsonObject`]: the fields of a request.
 
 use bespoke_core::validate::email_domain;
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! The parsers of request bodies. Each checks its bounds before or while it parses, so that time and memory grow linearly with the body.
+//! The parsers of request bodies ([`Format`]) and their decompression ([`Encoding`]). Each checks its bounds before or while it parses,
+//! so that time and memory grow linearly with the body.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -18,22 +19,22 @@ use crate::response::Error;
 /// The byte order mark of UTF-8, with which some editors begin a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The largest YAML body. Bytes.
+/// Maximum size of a YAML body, in bytes.
 pub(super) const MAX_YAML_BYTES: usize = 64 * 1024;
 
-/// The most values in a JSON body, because 12 MiB of tiny values would occupy a hundred times that in memory.
+/// The maximum number of values in a JSON body, because 12 MiB of tiny values would occupy a hundred times that in memory.
 pub(super) const MAX_VALUES: usize = 100_000;
-/// The most values in a JSON body on a route without authentication.
+/// The maximum number of values in a JSON body on a route without authentication.
 pub(super) const MAX_PUBLIC_VALUES: usize = 1_000;
-/// The most values in a YAML body, including those that aliases repeat. A body of [`MAX_YAML_BYTES`] without aliases has fewer.
+/// The maximum number of values in a YAML body, including those that aliases repeat. A body of [`MAX_YAML_BYTES`] without aliases has fewer.
 const MAX_YAML_VALUES: usize = 40_000;
 /// The deepest nesting of lists and mappings in YAML. The JSON parser has its own limit of 128.
 const MAX_YAML_DEPTH: usize = 64;
-/// The most anchors in a YAML body.
+/// The maximum number of anchors in a YAML body.
 const MAX_YAML_ANCHORS: usize = 100;
-/// The most aliases in a YAML body.
+/// The maximum number of aliases in a YAML body.
 const MAX_YAML_ALIASES: usize = 1_000;
-/// The most parser events that the aliases of a YAML body repeat.
+/// The maximum number of parser events that the aliases of a YAML body repeat.
 const MAX_YAML_REPEATED_EVENTS: usize = 10_000;
 
 /// The format of a body.
@@ -62,7 +63,7 @@ impl Format {
         }
     }
 
-    /// Most values that a body can have, before it is parsed.
+    /// Returns an upper bound of the number of values in a body, without parsing it.
     pub(crate) fn most_values(self, bytes: &[u8]) -> usize {
         match self {
             Self::Json => most_json_values(bytes),
@@ -71,9 +72,11 @@ impl Format {
     }
 }
 
-/// The number of values in a document of JSON, or a few more: each value but the first follows a comma or a bracket that is outside of texts.
+/// Returns the number of values in a JSON document, or a few more. It counts the commas and brackets outside of texts, because each value but
+/// the first follows one of them.
 fn most_json_values(bytes: &[u8]) -> usize {
-    let (mut values, mut in_text, mut escaped) = (1, false, false);
+    let mut values = 1;
+    let (mut in_text, mut escaped) = (false, false);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
@@ -100,8 +103,8 @@ fn yaml_with(bytes: &[u8], options: Options) -> Result<Value, Error> {
 /// Parses a YAML body, and returns the number of parser events, including repeated ones, and the deepest nesting.
 pub(crate) fn yaml_cost(bytes: &[u8]) -> (usize, usize) {
     let cost = Rc::new(Cell::new((0, 0)));
-    let seen = Rc::clone(&cost);
-    let report = move |report: BudgetReport| seen.set((report.events, report.max_depth));
+    let reported_cost = Rc::clone(&cost);
+    let report = move |report: BudgetReport| reported_cost.set((report.events, report.max_depth));
     let _ = yaml_with(bytes, yaml_options().with_budget_report(report));
     cost.get()
 }

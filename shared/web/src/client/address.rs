@@ -1,4 +1,4 @@
-//! The IP address of the client.
+//! [`ClientIp`]: the IP address of the client, if necessary from the headers of trusted proxies.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -26,8 +26,10 @@ impl ClientIp {
     pub(crate) const UNKNOWN: Self = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
 
     /// Returns the client of a request. Each proxy appends the address of its peer to `X-Forwarded-For`, so the client is the last address that
-    /// is not a trusted proxy; the addresses before it may be forged. If a hop cannot be parsed, the client is unknown. It must not be the proxy
-    /// that reported the hop, because the limits of that proxy would apply to all its clients.
+    /// is not a trusted proxy; the addresses before it may be forged.
+    ///
+    /// If that address cannot be parsed, the client is [`Self::UNKNOWN`] and not the proxy that reported it, because otherwise all clients of
+    /// that proxy would share one limit.
     pub(crate) fn of<B>(request: &Request<B>, trusted: Option<&Networks>) -> Self {
         let unspecified = Peer(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let Peer(peer) = *request.extensions().get().unwrap_or(&unspecified);

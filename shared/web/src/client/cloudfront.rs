@@ -1,4 +1,4 @@
-//! Authenticates CloudFront in front of the API, and reads the address of its client.
+//! [`OriginSecret`]: verifies that a request came through CloudFront, and reads the address of the client from CloudFront's header.
 //!
 //! CloudFront adds a secret header to each request that it forwards, and replaces a header of the same name that a client sends.
 //! `CloudFront-Viewer-Address` is trusted only together with the secret, because a client could forge it. A request without the secret is
@@ -16,7 +16,7 @@ use crate::response::Error;
 
 const SECRET: &str = "x-origin-secret";
 const VIEWER_ADDRESS: &str = "cloudfront-viewer-address";
-/// The shortest secret. Bytes.
+/// Minimum length of the secret, in bytes.
 const SECRET_MIN_BYTES: usize = 32;
 
 /// The secret that CloudFront adds to each request.
@@ -57,9 +57,9 @@ impl OriginSecret {
     /// # Errors
     /// 403 `originForbidden` if the secret is missing or wrong.
     pub(crate) fn client_of(&self, headers: &mut HeaderMap) -> Result<ClientIp, Error> {
-        let sent = headers.remove(SECRET);
-        let is_ours = sent.is_some_and(|sent| sent.as_bytes().ct_eq(self.0.as_bytes()).into());
-        if !is_ours {
+        let given = headers.remove(SECRET);
+        let is_right = given.is_some_and(|given| given.as_bytes().ct_eq(self.0.as_bytes()).into());
+        if !is_right {
             return Err(Error::forbidden("originForbidden"));
         }
         let address = headers.get(VIEWER_ADDRESS).and_then(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! The contact of the operator.
+//! [`Contact`]: the address or the page at which users reach the operator.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Parses `.env` files as the npm package dotenv 16 does, because operators bring the files of the original backend with them.
+//! [`EnvFile`]: parses `.env` files as the npm package dotenv 16 does, because operators bring the files of the original backend with them.
 //!
 //! ```text
 //! # a comment
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Values are literal: variables are not replaced. Only double quotes interpret `\n` and `\r`. A quote without its counterpart is a part of the
-//! value. A later line overrides an earlier one. Unlike dotenv, which skips them, the parser reports lines that it cannot read.
+//! value. A later line overrides an earlier one. dotenv skips lines that it cannot read; this parser reports them.
 
 /// The variables of a file, in its order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -98,8 +98,10 @@ fn value_of(text: &str) -> (String, &str) {
 
 const QUOTES: [char; 3] = ['\'', '"', '`'];
 
-/// Splits a text after a value in quotes. After the closing quote, only blanks and a comment may follow on the line. A quote after a backslash closes
-/// the value only if no other quote does. Returns `None` if the value is not in quotes.
+/// Splits a text after a value in quotes. Returns `None` if the value is not in quotes.
+///
+/// After the closing quote, only blanks and a comment may follow on the line. A quote after a backslash closes the value only if no other quote
+/// does.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let start = text.find(|character| !is_blank(character))?;
     let quote = text[start..].chars().next().filter(|first| QUOTES.contains(first))?;

@@ -1,4 +1,4 @@
-//! Reads environment variables and `.env`, and parses single values.
+//! [`Environment`]: reads environment variables and `.env`, and parses single values.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -22,7 +22,7 @@ use super::urls;
 use super::website::Website;
 
 const PREFIX: &str = "BACKEND_";
-/// The largest `.env` file. Bytes. The time to parse quotes without a counterpart grows with the square of the size.
+/// Maximum size of a `.env` file, in bytes. The time to parse quotes without a counterpart grows with the square of the size.
 const MAX_ENV_FILE_BYTES: usize = 64 * 1024;
 /// The prefix of the standard variables of AWS.
 const AWS_PREFIX: &str = "AWS_";
@@ -103,9 +103,9 @@ impl Environment {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => dot_env_problem = Some(format!("cannot be read: {error}")),
         }
-        let all = file.len();
+        let count = file.len();
         file.retain(|(name, _)| !name.starts_with(OTEL_PREFIX));
-        let otel_in_dot_env = file.len() < all;
+        let otel_in_dot_env = file.len() < count;
         let mut environment = Self::of(file.into_iter().chain(process), overrides);
         environment.otel_in_dot_env = otel_in_dot_env;
         environment.dot_env_problem = dot_env_problem;
@@ -230,6 +230,7 @@ impl Environment {
             .map_or(Ok(default), |text| text.parse().map_err(|_| invalid(name, expected)))
     }
 
+    /// Parses a value, or `default` if the setting is missing. The error of `parse` completes a sentence after the name of the setting.
     pub(super) fn parse_with<T, E: Display>(
         &self,
         name: &str,
@@ -239,6 +240,7 @@ impl Environment {
         parse(self.text(name).as_deref().unwrap_or(default)).map_err(|error| invalid(name, error))
     }
 
+    /// The items of a list that is separated by commas; `None` if the setting is missing.
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(
@@ -287,6 +289,7 @@ impl Environment {
         origins.map(Some).map_err(|problem| invalid(name, problem))
     }
 
+    /// The e-mail domain of test accounts; `None` if test mode is off.
     pub(super) fn test_domain(&self) -> Result<Option<String>, ConfigError> {
         let domain = self.parse_with("BACKEND_TEST_DOMAIN", "freesewing.dev", urls::host)?;
         Ok(self.flag("BACKEND_ENABLE_TESTS")?.then(|| domain.to_lowercase()))

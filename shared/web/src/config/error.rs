@@ -1,4 +1,4 @@
-//! Errors of the configuration.
+//! [`ConfigError`]: names the setting that is invalid, and the reason.
 
 use std::fmt::Display;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The key file, which is generated for an installation without a passphrase.
+//! [`read_or_create`]: reads the key file, or generates it for an installation without a passphrase.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! A secret in AWS Secrets Manager that contains the passphrase of an installation.
+//! [`SecretLocation`]: the secret in AWS Secrets Manager that contains the passphrase of an installation.
 
 use bespoke_core::Timestamp;
 use bespoke_services::secrets::{self, Secret};
@@ -11,7 +11,7 @@ use super::error::ConfigError;
 pub struct SecretLocation {
     /// ARN or name.
     pub id: String,
-    /// The age at which the value is read again. Milliseconds.
+    /// The age at which the value is read again, in milliseconds.
     pub max_age_ms: i64,
     /// Endpoint and credentials of the service.
     pub aws: Aws,

@@ -1,4 +1,4 @@
-//! The encryption keys, and the secret or the file that contains their passphrase.
+//! Loads the encryption keys: from settings, from a secret in AWS Secrets Manager, or from the key file.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::key_secret::SecretLocation;
 const ENC_KEY: &str = "BACKEND_ENC_KEY";
 const OLD_ENC_KEY: &str = "BACKEND_OLD_ENC_KEY";
 const ENC_KEY_SECRET: &str = "BACKEND_ENC_KEY_SECRET";
-/// Age at which a Lambda function reads the secret again. Seconds.
+/// The default age at which a Lambda function reads the secret again, in seconds.
 const DEFAULT_KEY_MAX_AGE_S: u64 = 300;
 
 /// The previous keys during a key rotation. They only decrypt.
@@ -112,12 +112,13 @@ impl Environment {
     /// [`ConfigError::Invalid`] if a passphrase is too short.
     pub(super) fn old_keys(&self) -> Result<OldKeys, ConfigError> {
         let one = |name: &str, purpose: &str| {
-            let named = self.text(name).map(|passphrase| (name, passphrase));
-            let given = named.or_else(|| self.text(OLD_ENC_KEY).map(|passphrase| (OLD_ENC_KEY, passphrase)));
+            // A key of its own takes precedence over the common passphrase.
+            let own = self.text(name).map(|passphrase| (name, passphrase));
+            let passphrase = own.or_else(|| self.text(OLD_ENC_KEY).map(|passphrase| (OLD_ENC_KEY, passphrase)));
             let derive = |(name, passphrase): (&str, String)| {
                 KeyRing::derive_one(&passphrase, purpose).map_err(|error| invalid(name, error))
             };
-            given.map(derive).transpose()
+            passphrase.map(derive).transpose()
         };
         Ok(OldKeys {
             data: one("BACKEND_OLD_DATA_KEY", "data")?,

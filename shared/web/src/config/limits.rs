@@ -1,4 +1,4 @@
-//! The settings of limits and of password hashes.
+//! Parses the settings of limits and of password hashes: methods of [`Environment`].
 
 use std::num::NonZeroU32;
 

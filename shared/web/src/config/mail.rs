@@ -1,4 +1,4 @@
-//! The settings of mails.
+//! Parses the settings of mails: methods of [`Environment`] that return the transport, the sender and the recipients.
 
 use std::path::Path;
 

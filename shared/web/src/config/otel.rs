@@ -1,4 +1,4 @@
-//! The standard variables of OpenTelemetry that the SDK does not read itself.
+//! [`OtelVariables`]: the standard variables of OpenTelemetry that the SDK does not read itself.
 
 use std::collections::BTreeMap;
 #[cfg(feature = "otlp")]
@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 
 /// The prefix of the variables.
 pub(crate) const OTEL_PREFIX: &str = "OTEL_";
-/// The default timeout of a call to the collector. Milliseconds.
+/// The default timeout of a call to the collector, in milliseconds.
 #[cfg(feature = "otlp")]
 const COLLECTOR_TIMEOUT_MS: usize = 10_000;
-/// The longest timeout that a variable can set. Milliseconds.
+/// Maximum timeout that a variable can set, in milliseconds.
 #[cfg(feature = "otlp")]
 const MAX_COLLECTOR_TIMEOUT_MS: usize = 60_000;
 
@@ -32,19 +32,19 @@ impl OtelVariables {
             && disabled.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
     }
 
-    /// The timeout of a call to the collector. Milliseconds.
+    /// The timeout of a call to the collector, in milliseconds.
     #[cfg(feature = "otlp")]
     pub(crate) fn collector_timeout_ms(&self) -> u64 {
-        let (bounds, all) = (1..=MAX_COLLECTOR_TIMEOUT_MS, "OTEL_EXPORTER_OTLP_TIMEOUT");
-        let default = self.number(all, COLLECTOR_TIMEOUT_MS, bounds.clone());
+        let bounds = 1..=MAX_COLLECTOR_TIMEOUT_MS;
+        let default = self.number("OTEL_EXPORTER_OTLP_TIMEOUT", COLLECTOR_TIMEOUT_MS, bounds.clone());
         self.number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", default, bounds) as u64
     }
 
     /// Parses a numeric variable and clamps it to `bounds`.
     #[cfg(feature = "otlp")]
     pub(crate) fn number(&self, name: &str, default: usize, bounds: RangeInclusive<usize>) -> usize {
-        let given = self.0.get(name).and_then(|text| text.parse().ok());
-        given.unwrap_or(default).clamp(*bounds.start(), *bounds.end())
+        let value = self.0.get(name).and_then(|text| text.parse().ok());
+        value.unwrap_or(default).clamp(*bounds.start(), *bounds.end())
     }
 }
 

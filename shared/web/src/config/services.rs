@@ -1,4 +1,4 @@
-//! The settings of external services: images and OAuth providers.
+//! Parses the settings of external services, images and OAuth providers: methods of [`Environment`].
 
 use bespoke_core::entity::oauth::Provider;
 use bespoke_services::Token;

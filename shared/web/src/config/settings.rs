@@ -1,4 +1,4 @@
-//! The list of all settings, with their names, defaults and meanings.
+//! [`SETTINGS`]: the list of all settings, with their names, defaults and meanings. [`page`] renders docs/configuration.md.
 
 /// A setting.
 #[derive(Debug, Clone, Copy)]

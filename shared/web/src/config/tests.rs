@@ -1,4 +1,4 @@
-//! Tests of the complete configuration.
+//! Tests of [`Config::load`] with complete sets of settings.
 
 use super::environment::{Environment, Overrides};
 use super::settings::SETTINGS;

@@ -1,4 +1,4 @@
-//! The values of all settings.
+//! [`Config`]: the typed values of all settings.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ use super::website::Website;
 use crate::client::OriginSecret;
 use crate::limits::{AccountLimits, LimitSettings};
 
-/// The default quota of an API key. Calls a day.
+/// The default number of calls a day with one API key.
 const DEFAULT_KEY_QUOTA: u64 = 100_000;
 /// The default limit for connections from one address. A browser opens six, and a few dozen people may share an address.
 const DEFAULT_CONNECTIONS_PER_ADDRESS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
@@ -46,7 +46,7 @@ pub struct Config {
     pub old_keys: OldKeys,
     /// The website. If it is `None`, links in mails point to the console.
     pub website: Option<Website>,
-    /// The longest lifetime of an API key. Days.
+    /// Maximum lifetime of an API key, in days.
     pub max_key_life_days: i64,
     /// The e-mail domain for which test mode works; `None` if test mode is off.
     pub test_domain: Option<String>,
@@ -60,15 +60,15 @@ pub struct Config {
     pub limits: Option<LimitSettings>,
     /// Limits of an account.
     pub account_limits: AccountLimits,
-    /// Calls a day with one API key, unless an administrator has set another number for its owner.
+    /// The number of calls a day with one API key, unless an administrator has set another number for its owner.
     pub key_quota: u64,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Option<Networks>,
     /// The secret that CloudFront adds to each request that it forwards.
     pub origin_secret: Option<OriginSecret>,
-    /// Connections to `bespoke serve` that one address may have open at once. Trusted proxies have no limit.
+    /// The number of connections to `bespoke serve` that one address may have open at once. Trusted proxies have no limit.
     pub connections_per_address: usize,
-    /// The largest staleness of a read. Milliseconds.
+    /// Maximum staleness of a read, in milliseconds.
     pub max_staleness_ms: u64,
     /// Origins that browsers may call from; `None` allows all.
     pub cors_origins: Option<Vec<String>>,
@@ -94,7 +94,7 @@ pub struct Config {
     pub translators: Translators,
     /// Address of the maintainer, who receives suggested languages.
     pub maintainer: String,
-    /// Timeout of calls to external services. Milliseconds.
+    /// Timeout of calls to external services, in milliseconds.
     pub call_timeout_ms: u64,
     /// Sender, appearance and transport of mails.
     pub mail: MailSettings,

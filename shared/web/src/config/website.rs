@@ -1,4 +1,4 @@
-//! The website to which links in mails point.
+//! [`Website`]: the website to which links in mails point.
 
 /// The website to which links in mails point.
 #[derive(Debug, Clone)]

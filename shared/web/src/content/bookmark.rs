@@ -1,4 +1,4 @@
-//! Bookmarks in requests.
+//! [`NewBookmark`]: parses and checks the fields of a bookmark in a request.
 
 use bespoke_core::entity::bookmark::{BookmarkContent, KINDS, is_link};
 use bespoke_core::validate::MAX_NAME_BYTES;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::body::{JsonObject, truthy};
 use crate::response::{Error, Result};
 
-/// The longest target of a bookmark. Bytes.
+/// Maximum length of the target of a bookmark, in bytes.
 const MAX_URL_BYTES: usize = 4096;
 
 /// A new bookmark.

@@ -1,4 +1,4 @@
-//! Records in imports: from an export of the same or of another installation.
+//! [`ImportedRecord`]: reads a record of an import, which comes from an export of the same or of another installation.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use crate::body::JsonObject;
 use crate::response::Result;
 use crate::state::Context;
 
-/// The most records of one import.
+/// The maximum number of records of one import.
 pub const MAX_RECORDS: usize = 5_000;
 /// Read-only fields that an export contains.
-const FIXED: [&str; 9] = [
+const READ_ONLY: [&str; 9] = [
     "id",
     "uuid",
     "userId",
@@ -27,7 +27,7 @@ const FIXED: [&str; 9] = [
 
 /// A record of an import.
 pub struct ImportedRecord<T> {
-    /// A new UUID.
+    /// A new UUID, for a record without a UUID in the document.
     fresh: Uuid,
     /// The UUID in the document.
     origin: Option<Uuid>,
@@ -47,15 +47,16 @@ impl<T> ImportedRecord<T> {
     ) -> Result<(Self, R)> {
         let origin = fields.get("uuid").and_then(Value::as_str);
         let origin = origin.and_then(|text| Uuid::try_parse(text).ok());
-        fields.retain(|field, _| !FIXED.contains(&field.as_str()));
+        fields.retain(|field, _| !READ_ONLY.contains(&field.as_str()));
         let (content, rest) = read(fields)?;
         let fresh = context.random().uuid();
         Ok((Self { fresh, origin, content }, rest))
     }
 
-    /// Returns the UUID for the record; `None` if the account already has the record. A record of another account or installation gets a
-    /// UUID that is derived from the account and the original UUID, so that a second import recognizes it. It does not get the original
-    /// UUID, because another account may use that.
+    /// Returns the UUID under which the record is stored; `None` if the account already has the record.
+    ///
+    /// A record of another account or installation gets a UUID that is derived from the account and the original UUID, so that a second import
+    /// recognizes the record. It does not get the original UUID, because a record of another account may have it.
     ///
     /// # Errors
     /// The errors of `owner_of`.
@@ -89,7 +90,8 @@ impl<T> ImportedRecord<T> {
         kind: &str,
         owner_of: &dyn Fn(Uuid) -> Result<Option<i64>>,
     ) -> Result<Vec<(Uuid, &'r T)>> {
-        let (mut missing, mut uuids) = (Vec::new(), HashSet::new());
+        let mut missing = Vec::new();
+        let mut uuids = HashSet::new();
         for record in records {
             if let Some(uuid) = record.uuid_for(owner, context, kind, owner_of)?
                 && uuids.insert(uuid)

@@ -1,4 +1,5 @@
-//! Lookups of measurements: the query, and the response with the measurements, the completeness for a design, and warnings.
+//! [`Lookup`]: looks up measurements, and builds the response: the measurements in the requested units, their completeness for a design,
+//! and warnings.
 
 use std::sync::Arc;
 

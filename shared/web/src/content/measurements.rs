@@ -1,4 +1,4 @@
-//! Measurements in requests, and the units in which they are sent.
+//! [`MeasurementChanges`]: parses measurements in requests, and [`Units`], in which they are sent.
 
 use bespoke_core::measurement::{LengthUnit, MAX_LENGTH_MM, MAX_SLOPE_DEGREES, Unit, is_plausible, is_valid, unit};
 use serde_json::Value;
@@ -64,7 +64,7 @@ impl MeasurementChanges {
     pub fn take(body: &mut JsonObject, ignored: &mut Vec<String>) -> Result<Self> {
         let Units { length, imperial } = Units::take(body)?;
         let measies = match take_field(body) {
-            Some((_, Value::Object(sent))) => length.to_stored(sent),
+            Some((_, Value::Object(values))) => length.to_stored(values),
             Some((field, _)) => {
                 ignored.push(field.to_owned());
                 JsonObject::new()
@@ -93,40 +93,42 @@ fn take_field(body: &mut JsonObject) -> Option<(&'static str, Value)> {
 /// # Errors
 /// 400 `measurementsInvalid`, with the name of the field and the reason
 pub fn take_complete(body: &mut JsonObject, units: LengthUnit) -> Result<JsonObject> {
-    let Some((_, mut sent)) = take_field(body) else {
+    let Some((_, mut measurements)) = take_field(body) else {
         return Ok(JsonObject::new());
     };
-    if let Value::Object(sent) = &mut sent {
+    if let Value::Object(values) = &mut measurements {
         let is_empty = |value: &Value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-        sent.retain(|_, value| !is_empty(value));
+        values.retain(|_, value| !is_empty(value));
     }
-    complete(sent, units)
+    complete(measurements, units)
 }
 
 /// Converts measurements to millimetres and degrees. Unknown names stay.
 ///
 /// # Errors
 /// 400 `measurementsInvalid`, with the name of the field and the reason
-pub fn complete(sent: Value, units: LengthUnit) -> Result<JsonObject> {
-    let Value::Object(sent) = sent else {
+pub fn complete(measurements: Value, units: LengthUnit) -> Result<JsonObject> {
+    let Value::Object(values) = measurements else {
         return Err(invalid("measurements", "is not an object of names and numbers"));
     };
-    for (name, value) in &sent {
-        let reason = match value.as_f64() {
-            _ if unit(name).is_none() => continue,
-            None => "is not a number",
-            Some(number) if number <= 0.0 => "is not above zero",
-            Some(_) => continue,
-        };
-        return Err(invalid(format!("measurements.{name}"), reason));
+    for (name, value) in &values {
+        if unit(name).is_none() {
+            continue;
+        }
+        let field = || format!("measurements.{name}");
+        match value.as_f64() {
+            None => return Err(invalid(field(), "is not a number")),
+            Some(number) if number <= 0.0 => return Err(invalid(field(), "is not above zero")),
+            Some(_) => {}
+        }
     }
-    let stored = units.to_stored(sent);
+    let stored = units.to_stored(values);
     for (name, value) in &stored {
-        let reason = match unit(name) {
-            Some(unit) if !is_plausible(name, value) => too_large(unit),
-            _ => continue,
-        };
-        return Err(invalid(format!("measurements.{name}"), reason));
+        if let Some(unit) = unit(name)
+            && !is_plausible(name, value)
+        {
+            return Err(invalid(format!("measurements.{name}"), too_large(unit)));
+        }
     }
     Ok(stored)
 }

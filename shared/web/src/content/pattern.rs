@@ -1,4 +1,4 @@
-//! Patterns in requests.
+//! [`NewPattern`] and [`PatternChanges`]: parse and check the fields of a pattern in a request.
 
 use bespoke_core::StoredJson;
 use bespoke_core::entity::pattern::{PatternContent, sanitise_settings};
@@ -11,7 +11,7 @@ use crate::body::{JsonObject, truthy};
 use crate::config::Config;
 use crate::response::{Error, Result};
 
-/// The fewest fields of a new pattern: a design and settings.
+/// The minimum number of fields of a new pattern: a design and settings.
 const MIN_FIELDS: usize = 2;
 
 /// A new pattern.
@@ -102,9 +102,9 @@ pub fn check(body: &mut JsonObject) -> Result<CheckedPattern> {
     if data.as_ref().is_some_and(|data| !data.is_object()) {
         return Err(Error::bad_request("dataNotAnObject"));
     }
-    let given = |design: &&Value| truthy(design);
-    let design = body.get("design").filter(given);
-    let design = design.or_else(|| data.as_ref().and_then(|data| data.get("design")).filter(given));
+    let is_given = |design: &&Value| truthy(design);
+    let design = body.get("design").filter(is_given);
+    let design = design.or_else(|| data.as_ref().and_then(|data| data.get("design")).filter(is_given));
     let design = design.ok_or(Error::bad_request("designMissing"))?;
     let design = design.as_str().ok_or(Error::bad_request("designNotStringy"))?;
     if design.len() > MAX_NAME_BYTES {

@@ -1,4 +1,4 @@
-//! Measurement sets in requests.
+//! [`NewSet`] and [`SetChanges`]: parse and check the fields of a measurement set in a request.
 
 use bespoke_core::entity::set::{NO_NOTES, SetContent};
 use bespoke_core::measurement;

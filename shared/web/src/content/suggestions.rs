@@ -17,7 +17,7 @@ use crate::request::{Id, Paging};
 use crate::response::{Error, Outcome, Result, ok};
 use crate::state::Session;
 
-/// The most pending suggestions of one account.
+/// The maximum number of pending suggestions of one account.
 const MAX_WAITING: i64 = 100;
 
 /// A submitted suggestion.

@@ -1,12 +1,12 @@
-//! Translated texts of curators in requests: names, notes, tags and remarks.
+//! [`TextChanges`]: parses the translated texts of curators in requests: names, notes, tags and remarks.
 
 use bespoke_core::entity::texts::{Texts, language_of};
 use bespoke_core::validate::{Language, MAX_NAME_BYTES, MAX_NOTES_BYTES};
 use serde_json::Value;
 
-/// The most tags.
+/// The maximum number of tags.
 const MAX_TAGS: usize = 100;
-/// The longest tag. Bytes.
+/// Maximum length of a tag, in bytes.
 const MAX_TAG_BYTES: usize = 128;
 
 /// The fields `nameDe` to `nameUk`, `notesDe` to `notesUk`, `tags` and `info` of a request.
@@ -19,7 +19,7 @@ pub struct TextChanges {
 }
 
 impl TextChanges {
-    /// Accepts a field if it is one of these fields and has a valid value. Returns whether it is accepted.
+    /// Takes over the value of a field. Returns `false` for another field, and for an invalid value.
     pub fn take(&mut self, field: &str, value: &Value) -> bool {
         match (field, value) {
             ("info", Value::String(info)) if info.len() <= MAX_NOTES_BYTES => self.info = Some(info.clone()),

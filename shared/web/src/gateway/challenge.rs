@@ -15,7 +15,7 @@ pub(super) fn challenge(response: &mut Response) {
         StatusCode::UNAUTHORIZED => challenge.push_str(&format!(r#", error="{code}""#)),
         StatusCode::FORBIDDEN if code == INSUFFICIENT_SCOPE => {
             challenge.push_str(&format!(r#", error="{code}""#));
-            if let Some(scope) = reason.and_then(|reason| reason.lacking) {
+            if let Some(scope) = reason.and_then(|reason| reason.missing_scope) {
                 challenge.push_str(&format!(r#", scope="{scope}""#));
             }
         }

@@ -1,4 +1,4 @@
-//! Collects the body of a response.
+//! [`collect`]: collects the body of a response in one piece.
 
 use axum::body::{Body, Bytes};
 use http_body_util::{BodyExt, Collected};

@@ -26,8 +26,8 @@ pub(super) async fn apply(method: &Method, if_none_match: Option<&HeaderValue>, 
         parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
         body = Body::from(bytes);
     }
-    let is_known = |tag: &HeaderValue| if_none_match.is_some_and(|sent| matches(sent, tag));
-    if parts.headers.get(header::ETAG).is_some_and(is_known) {
+    let client_has = |tag: &HeaderValue| if_none_match.is_some_and(|condition| matches(condition, tag));
+    if parts.headers.get(header::ETAG).is_some_and(client_has) {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);
         parts.headers.remove(header::CONTENT_LENGTH);
@@ -43,10 +43,10 @@ pub(super) fn etag_of(bytes: &[u8]) -> HeaderValue {
 }
 
 /// Whether `If-None-Match` matches the tag: it is `*`, or a list that contains the tag. The comparison ignores whether a tag is weak.
-fn matches(sent: &HeaderValue, tag: &HeaderValue) -> bool {
+fn matches(if_none_match: &HeaderValue, tag: &HeaderValue) -> bool {
     let opaque = |text: &str| text.trim().trim_start_matches("W/").to_owned();
-    let (Ok(sent), Ok(tag)) = (sent.to_str(), tag.to_str()) else {
+    let (Ok(condition), Ok(tag)) = (if_none_match.to_str(), tag.to_str()) else {
         return false;
     };
-    sent.trim() == "*" || sent.split(',').any(|item| opaque(item) == opaque(tag))
+    condition.trim() == "*" || condition.split(',').any(|item| opaque(item) == opaque(tag))
 }

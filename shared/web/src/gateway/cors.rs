@@ -1,17 +1,21 @@
-//! Cross-origin requests (CORS): all origins are allowed, unless a setting lists the allowed ones.
+//! Cross-origin requests (CORS): the [`Headers`] of responses, and responses to a [`preflight`]. All origins are allowed, unless a
+//! setting lists the allowed ones.
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
+/// The response headers that scripts of other origins may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, DB-Seq, RateLimit, RateLimit-Policy, Retry-After");
-/// How long a browser may cache a preflight response. Browsers limit this to two hours. Seconds.
+/// How long a browser may cache a preflight response, in seconds. Browsers limit this to two hours.
 const MAX_AGE_S: u64 = 7200;
 
 /// The CORS headers of a response.
 pub(super) struct Headers {
+    /// The origin that may read the response; `None` for an origin that is not allowed.
     origin: Option<HeaderValue>,
+    /// Whether `origin` depends on the request.
     varies: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Handles a request: dispatches it, and completes the response.
+//! The [`Gateway`]: dispatches a request to the handler of its route, and completes the response with the headers that all routes share.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -20,7 +20,7 @@ use super::route_table::{RouteMatch, RouteTable};
 use super::{conditional_get, cors, headers, request_line, security_headers, unsent};
 use crate::access::{Access, Scheme};
 use crate::client::ClientIp;
-use crate::limits::{BodySender, RateSubject};
+use crate::limits::{RateSubject, ShareHolder};
 use crate::observability::spans::SpanRoute;
 use crate::observability::{logging, spans, trace_context};
 use crate::request::Params;
@@ -37,7 +37,7 @@ pub struct Gateway {
     response_cache: ResponseCache,
     request_ids: RequestIds,
     header_caches: HeaderCaches,
-    /// Parts of paths that may be logged.
+    /// Literal segments of the paths of routes. Other segments may be ids, and are not logged.
     fixed_parts: HashSet<String>,
 }
 
@@ -83,19 +83,20 @@ impl Gateway {
     pub async fn handle(&self, mut request: Request) -> Response {
         headers::join(request.headers_mut(), headers::IN_REQUESTS);
         let found = self.find(&request);
-        self.handle_at(request, found).await
+        self.handle_found(request, found).await
     }
 
-    /// Handles a request as [`Gateway::handle`]. A request to a route that writes is handled to its end, also if the returned future is dropped
-    /// because the client closes the connection, so that a reserved attempt is settled, and the file of a stored row is stored.
+    /// Handles a request as [`Gateway::handle`], but if its route writes, the request runs to completion even when the client disconnects and
+    /// the returned future is dropped. Otherwise a reserved sign-in attempt could stay reserved, or a database row could refer to a file that
+    /// was never uploaded.
     pub async fn handle_to_end(self: &Arc<Self>, mut request: Request) -> Response {
         headers::join(request.headers_mut(), headers::IN_REQUESTS);
         let found = self.find(&request);
         if !found.as_ref().is_ok_and(|found| found.route.writes) {
-            return self.handle_at(request, found).await;
+            return self.handle_found(request, found).await;
         }
         let gateway = Arc::clone(self);
-        match tokio::spawn(async move { gateway.handle_at(request, found).await }).await {
+        match tokio::spawn(async move { gateway.handle_found(request, found).await }).await {
             Ok(response) => response,
             Err(error) => self.refuse(Error::internal(error)),
         }
@@ -103,20 +104,26 @@ impl Gateway {
 
     fn find(&self, request: &Request) -> Result<RouteMatch, Error> {
         match request.method() {
+            // Preflights match no route. `respond` sends their responses.
             &Method::OPTIONS => Err(Error::unknown_route()),
             method => self.table.find(method, request.uri()),
         }
     }
 
-    async fn handle_at(&self, request: Request, found: Result<RouteMatch, Error>) -> Response {
-        let Ids { request: id, trace } = self.request_ids.of(request.headers(), self.context.random());
+    async fn handle_found(&self, request: Request, found: Result<RouteMatch, Error>) -> Response {
+        let Ids {
+            request: id,
+            trace: new_trace,
+        } = self.request_ids.of(request.headers(), self.context.random());
         let route = found.as_ref().ok().map(|found| SpanRoute {
             path: &found.route.path,
             function: found.route.function,
         });
         let span = spans::of_request(request.method(), route, self.over_tls);
-        let incoming = trace_context::of(&request, &trace);
-        let trace = spans::place(&span, incoming.as_ref()).or(incoming).unwrap_or(trace);
+        let caller_trace = trace_context::of(&request, &new_trace);
+        // Outgoing calls continue the trace of our span if spans are exported, otherwise that of the caller if there is one.
+        let span_trace = spans::set_parent(&span, caller_trace.as_ref());
+        let trace = span_trace.or(caller_trace).unwrap_or(new_trace);
         let position = Position::new(Some(trace), span.clone());
         let response = position.run(self.respond_and_log(request, found, id.clone()));
         let response = logging::of_request(id, response).await;
@@ -154,6 +161,7 @@ impl Gateway {
                 RequestCount::begin(&self.context, None).end(error.status());
                 error.into_response()
             }
+            // The metrics do not count preflights.
             Ok(_) if method == Method::OPTIONS => cors::preflight(request.headers()),
             Ok(client) => {
                 session.set_network(client.network());
@@ -176,7 +184,8 @@ impl Gateway {
         response
     }
 
-    /// Determines the client: from the header of CloudFront if an origin secret is set, and otherwise behind the trusted proxies.
+    /// Determines the client's address: from the header that CloudFront adds if an origin secret is set, otherwise from the connection and the
+    /// headers of trusted proxies.
     fn client_of(&self, request: &mut Request) -> Result<ClientIp, Error> {
         let config = self.context.config();
         match &config.origin_secret {
@@ -185,7 +194,8 @@ impl Gateway {
         }
     }
 
-    /// Returns the response to a request whose head the host cannot parse.
+    /// Builds the response to a request of which nothing else is known: the server could not parse its head, or its task failed. The log shows
+    /// `-` as the method and path.
     pub fn refuse(&self, error: Error) -> Response {
         RequestCount::begin(&self.context, None).end(error.status());
         if request_line::is_logged() {
@@ -193,14 +203,15 @@ impl Gateway {
         }
         let mut response = error.into_response();
         let headers = response.headers_mut();
-        let sent = HeaderMap::new();
-        headers.insert(REQUEST_ID, self.request_ids.of(&sent, self.context.random()).request);
+        let no_request_headers = HeaderMap::new();
+        let ids = self.request_ids.of(&no_request_headers, self.context.random());
+        headers.insert(REQUEST_ID, ids.request);
         security_headers::apply(headers, self.over_tls);
-        cors::Headers::of(&sent, &self.context.config().cors_origins).apply(headers);
+        cors::Headers::of(&no_request_headers, &self.context.config().cors_origins).apply(headers);
         response
     }
 
-    /// Flushes the usage counters if they are due. The request waits for it, because Lambda stops the process after the response.
+    /// Flushes the usage counters if they are due. The response waits for the flush, because Lambda freezes the process after the response.
     async fn flush_usage(&self) {
         if let Err(error) = self.context.database().usage().flush(self.context.now()).await {
             tracing::warn!(%error, "usage counters could not be flushed and stay in memory");
@@ -217,6 +228,7 @@ impl Gateway {
         let RouteMatch { route, params } = match found {
             Ok(found) => found,
             Err(error) => {
+                // The Lambda host inserts it if only the form of the path is wrong.
                 let redirect = request.extensions_mut().remove::<PathRedirect>();
                 let response = redirect.map_or_else(|| error.into_response(), PathRedirect::into_response);
                 RequestCount::begin(&self.context, None).end(response.status());
@@ -227,9 +239,9 @@ impl Gateway {
         let response = match limit_public_call(&route, session, client) {
             Ok(()) => {
                 let response = self.serve(request, &route, params, session).await;
-                let network = BodySender::Network(client.network().site);
-                let receiver = session.account().map_or(network, BodySender::Account);
-                unsent::hold(response, receiver, session, &route).await
+                let network = ShareHolder::Network(client.network().site);
+                let receiver = session.account().map_or(network, ShareHolder::Account);
+                unsent::reserve_memory(response, receiver, session, &route).await
             }
             Err(error) => error.into_response(),
         };
@@ -266,15 +278,17 @@ impl Gateway {
         request: Request,
         session: &Session,
     ) -> Result<Response, Error> {
-        let (gzip, key) = (accepts_gzip(request.headers()), key.of(request.uri()));
-        if let Some(response) = self.response_cache.get(&key, gzip, session).await? {
+        let gzip = accepts_gzip(request.headers());
+        let cache_key = key.of(request.uri());
+        if let Some(response) = self.response_cache.get(&cache_key, gzip, session).await? {
             return Ok(response);
         }
-        // The handler reads this version or a newer one.
+        // Taken before the handler runs, so that the response is from this version of the database or a newer one.
         let version = self.context.database().version();
         let response = (route.handler)(request, self.context.clone()).await;
+        // A response that was made without a read does not become outdated.
         let version = session.has_read().then_some(version);
-        Ok(self.response_cache.insert(key, gzip, response, version).await)
+        Ok(self.response_cache.insert(cache_key, gzip, response, version).await)
     }
 }
 
@@ -282,8 +296,8 @@ impl Gateway {
 /// API key.
 fn limit_public_call(route: &Route, session: &Session, client: ClientIp) -> Result<(), Error> {
     match route.access {
-        Access::Public if route.reads => session.limit(RateSubject::Reader(client.network())),
-        Access::Public => session.limit(RateSubject::Stranger(client.network())),
+        Access::Public if route.reads => session.limit(RateSubject::NetworkReads(client.network())),
+        Access::Public => session.limit(RateSubject::NetworkWrites(client.network())),
         Access::Guest(_) | Access::Level(_) => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! Joins header values. A request and a response must mean the same under `bespoke serve`, where a header can have several lines, and behind an API
-//! gateway, which joins their values.
+//! [`join`]: joins the values of repeated headers. A request and a response must mean the same under `bespoke serve`, where a header can have
+//! several lines, and behind an API gateway, which joins the lines.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 

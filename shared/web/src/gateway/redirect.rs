@@ -1,4 +1,4 @@
-//! A redirect to the canonical path of a route.
+//! [`PathRedirect`]: the response 308 to the canonical path of a route.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};

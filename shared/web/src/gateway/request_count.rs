@@ -1,4 +1,4 @@
-//! Counts requests in the metrics.
+//! [`RequestCount`]: counts a request in the metrics when its response is ready.
 
 use bespoke_core::Timestamp;
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! The ids of a request: the request id in the log and in the response, and the id of a new trace.
+//! [`RequestIds`]: chooses the request id for the log and the response, and the ids of a new trace.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use uuid::Builder;
 
 /// The header with the request id.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is accepted from a client. Bytes.
+/// Maximum length of a request id from a client, in bytes.
 const MAX_BYTES: usize = 64;
 /// Random bytes for one request: for its id, its trace id and its parent id.
 type Numbers = [u8; 16 + 16 + 8];

@@ -16,7 +16,7 @@ use crate::routes::Route;
 
 /// The name of a parameter that may be an integer id.
 const ID: &str = "id";
-/// The most digits of an integer id that is logged.
+/// The maximum number of digits of an integer id that is logged.
 const MAX_ID_DIGITS: usize = 15;
 
 /// Whether the filter of the log includes request lines.
@@ -35,8 +35,8 @@ pub(super) fn path(found: Option<&RouteMatch>, path: &str, fixed: &HashSet<Strin
     match found {
         Some(RouteMatch { route, params }) => of_route(route, params),
         None => {
-            let known = |part: &str| fixed.contains(&part.to_ascii_lowercase());
-            let parts = path.split('/').map(|part| if known(part) { part } else { "{}" });
+            let is_fixed = |part: &str| fixed.contains(&part.to_ascii_lowercase());
+            let parts = path.split('/').map(|part| if is_fixed(part) { part } else { "{}" });
             parts.collect::<Vec<_>>().join("/")
         }
     }

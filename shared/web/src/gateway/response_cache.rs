@@ -1,4 +1,5 @@
-//! A cache for responses that are the same for all callers. An entry is valid as long as the database has not changed, and is compressed once.
+//! [`ResponseCache`]: caches responses that are the same for all callers. An entry is valid as long as the database has not changed, and
+//! is compressed once.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -16,13 +17,13 @@ use super::conditional_get::etag_of;
 use crate::response::Result;
 use crate::state::Session;
 
-/// The capacity of the cache. All entries are dropped before it is exceeded. Bytes.
+/// Capacity of the cache, in bytes. All entries are dropped before the cache exceeds it.
 const MAX_CACHE_BYTES: usize = 32 * 1024 * 1024;
-/// The memory of an entry in addition to its body and key: about 3.4 KB for headers and map entries, rounded up. Bytes.
+/// The memory of an entry in addition to its body and key: about 3.4 KB for headers and map entries, rounded up, in bytes.
 const ENTRY_BYTES: usize = 4 * 1024;
-/// The longest cache key (a path with its query). Bytes.
+/// Maximum length of a cache key (a path with its query), in bytes.
 const MAX_KEY_BYTES: usize = 256;
-/// The smallest body that is compressed. A smaller one would not shrink much. Bytes.
+/// Minimum size of a body that is compressed, in bytes. Smaller ones would not shrink much.
 const MIN_COMPRESSED_BYTES: usize = 512;
 
 /// The response cache of a gateway.
@@ -46,9 +47,9 @@ impl Entries {
         }
         if bytes <= MAX_CACHE_BYTES {
             let key_bytes = key.len();
-            let before = self.by_key.insert(key, response);
-            let freed = before.map_or(0, |before| key_bytes + before.max_bytes());
-            self.bytes = self.bytes + bytes - freed;
+            let replaced = self.by_key.insert(key, response);
+            let freed_bytes = replaced.map_or(0, |replaced| key_bytes + replaced.max_bytes());
+            self.bytes = self.bytes + bytes - freed_bytes;
         }
     }
 }
@@ -59,7 +60,7 @@ struct CachedResponse {
     version: Option<Version>,
     headers: HeaderMap,
     body: Bytes,
-    /// The body with gzip, after the first client that accepts it; `None` inside if gzip does not make it smaller.
+    /// The body compressed with gzip; `None` if gzip does not make it smaller. Set when the first client that accepts gzip requests it.
     compressed: OnceLock<Option<Bytes>>,
 }
 
@@ -118,7 +119,7 @@ impl ResponseCache {
 }
 
 impl CachedResponse {
-    /// The most memory that the entry can occupy. The compressed body is created later, and is smaller than the body.
+    /// Returns an upper bound of the memory that the entry can occupy, in bytes. The compressed body is created later, and is smaller than the body.
     fn max_bytes(&self) -> usize {
         let bodies = if self.body.len() < MIN_COMPRESSED_BYTES { 1 } else { 2 };
         ENTRY_BYTES + bodies * self.body.len()

@@ -1,4 +1,4 @@
-//! Finds the route of a path.
+//! [`RouteTable`]: finds the route of a method and a path.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,17 +56,17 @@ impl RouteTable {
         // The lower-case path has the same length, so parameters have the same offsets as in the original path.
         let folded = path.to_ascii_lowercase();
         let matched = self.0.at(&folded).map_err(|_| Error::unknown_route())?;
-        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let served_by = if method == Method::HEAD { &Method::GET } else { method };
         let route = matched
             .value
             .iter()
-            .find(|route| route.method == wanted)
+            .find(|route| route.method == served_by)
             .ok_or_else(|| Error::method_not_allowed(allowed(matched.value)))?;
         let mut params = Params::default();
         for (name, value) in matched.params.iter() {
             let start = value.as_ptr().addr() - folded.as_ptr().addr();
-            let sent = &path[start..start + value.len()];
-            params.0.push((name.to_owned(), decode(sent)?));
+            let original_value = &path[start..start + value.len()];
+            params.0.push((name.to_owned(), decode(original_value)?));
         }
         Ok(RouteMatch {
             route: Arc::clone(route),
@@ -86,6 +86,7 @@ fn allowed(routes: &[Arc<Route>]) -> String {
     methods.join(", ")
 }
 
+/// Decodes the percent-encoding of a parameter. A `%` without two digits is an error, although the decoder would keep it.
 fn decode(part: &str) -> Result<String, Error> {
     let malformed = || Error::bad_request("badRequest");
     let mut rest = part;

@@ -1,4 +1,4 @@
-//! Security headers, and the default `Cache-Control`.
+//! [`apply`]: adds the security headers, and the default `Cache-Control`, to responses.
 
 use axum::response::Response;
 use http::header::{self, Entry, HeaderName};

@@ -1,16 +1,16 @@
-//! Limits the memory of responses that their clients have not received yet.
+//! Reserves memory for long responses until their clients have received them.
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
 use super::collect::collect;
-use crate::limits::{BodyReservation, BodySender, RESERVATION_WAIT_S};
+use crate::limits::{BodyReservation, RESERVATION_WAIT_S, ShareHolder};
 use crate::response::{Error, Result};
 use crate::routes::{CacheKey, Route};
 use crate::state::Session;
 
-/// Shorter responses are not counted, because the number of connections limits them. Bytes.
+/// Shorter responses are not counted, because the number of connections limits them, in bytes.
 const MIN_COUNTED_BYTES: u64 = 64 * 1024;
 
 /// A body that occupies reserved memory until the host has sent it.
@@ -25,10 +25,19 @@ impl AsRef<[u8]> for UnsentBody {
     }
 }
 
-/// Reserves memory for a long response in the share of its receiver, until the host has sent it. Without memory, the response is replaced: on a
-/// route that reads by 429 or 503, and on a route that writes by 503 after some seconds, because 429 would say that nothing was written. Static
-/// files and streams are not counted, because all responses share the former, and only a piece of the latter is in memory.
-pub(super) async fn hold(response: Response, receiver: BodySender, session: &Session, route: &Route) -> Response {
+/// Reserves memory for a long response in the share of its receiver, until the host has sent it.
+///
+/// If no memory is free, a route that reads sends 429 or 503 instead. A route that writes waits some seconds, and then sends 503, because 429
+/// would say that nothing was written.
+///
+/// Static files are not counted, because all their responses share one copy. Streams are not counted, because only a piece of a stream is in
+/// memory.
+pub(super) async fn reserve_memory(
+    response: Response,
+    receiver: ShareHolder,
+    session: &Session,
+    route: &Route,
+) -> Response {
     let bytes = response.body().size_hint().exact();
     let is_static = matches!(route.cache_key, Some(CacheKey::Path));
     let Some(bytes) = bytes.filter(|bytes| *bytes > MIN_COUNTED_BYTES && !is_static) else {
@@ -41,7 +50,7 @@ pub(super) async fn hold(response: Response, receiver: BodySender, session: &Ses
 async fn reserve_and_hold(
     response: Response,
     bytes: u64,
-    receiver: BodySender,
+    receiver: ShareHolder,
     session: &Session,
     writes: bool,
 ) -> Result<Response> {

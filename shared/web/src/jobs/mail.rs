@@ -1,4 +1,4 @@
-//! Delivery of the mails in the outbox.
+//! Methods of [`Context`] and [`Session`] that create mails for the outbox, and that deliver the mails in it.
 
 use std::sync::PoisonError;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::response::Error;
 use crate::state::{Context, Session};
 
-/// The most mails that are claimed at once. It is small enough that a slow mail server accepts them before the claim expires.
+/// The maximum number of mails that are claimed at once, so that a slow mail server accepts them before the claim expires.
 const DELIVERIES: u32 = 8;
 
 impl Context {
@@ -79,9 +79,9 @@ impl Session {
     /// Sends the mails that are due. A process runs one delivery at a time.
     pub(crate) async fn deliver_due(&self) {
         let Some(mailer) = self.mailer() else { return };
-        let mut sent = self.sent_mails().lock().await;
+        let mut sent_mails = self.sent_mails().lock().await;
         loop {
-            match self.deliver_some(mailer, &mut sent).await {
+            match self.deliver_some(mailer, &mut sent_mails).await {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) => {
@@ -94,8 +94,8 @@ impl Session {
 
     /// Claims due mails and sends them. A claim is committed before the mail is sent, so that two processes do not send the same mail. Returns
     /// the number of claimed mails.
-    async fn deliver_some(&self, mailer: &dyn Mailer, sent: &mut Vec<Uuid>) -> Result<usize, Error> {
-        self.remove(sent).await?;
+    async fn deliver_some(&self, mailer: &dyn Mailer, sent_mails: &mut Vec<Uuid>) -> Result<usize, Error> {
+        self.delete_sent(sent_mails).await?;
         let now = self.now();
         if !self.read(|db| Ok(outbox::is_any_due(db, now)?)).await? {
             return Ok(0);
@@ -108,25 +108,26 @@ impl Session {
             let outcome = mailer.deliver(&mail, self.now()).await;
             self.metrics().count_mail(outcome.is_ok());
             match outcome {
-                Ok(()) => sent.push(mail.uuid),
+                Ok(()) => sent_mails.push(mail.uuid),
                 Err(error) => self.record_failure(mail.uuid, tries, &error).await?,
             }
         }
-        self.remove(sent).await?;
+        self.delete_sent(sent_mails).await?;
         Ok(claimed.len())
     }
 
-    /// Deletes the rows of sent mails. If that fails, `sent` keeps them, so that this process does not send them again.
-    async fn remove(&self, sent: &mut Vec<Uuid>) -> Result<(), Error> {
-        if !sent.is_empty() {
-            let rows = sent.clone();
+    /// Deletes the rows of sent mails. If that fails, `sent_mails` keeps them, so that this process does not send them again.
+    async fn delete_sent(&self, sent_mails: &mut Vec<Uuid>) -> Result<(), Error> {
+        if !sent_mails.is_empty() {
+            let rows = sent_mails.clone();
             self.write(move |db| Ok(outbox::delete(db, &rows)?)).await?;
-            sent.clear();
+            sent_mails.clear();
         }
         Ok(())
     }
 
     async fn record_failure(&self, uuid: Uuid, tries: u32, error: &MailError) -> Result<(), Error> {
+        // Such a mail is not tried again unless an administrator asks for it.
         let hopeless = matches!(error, MailError::Refused(_)) || wait_after_ms(tries).is_none();
         tracing::error!(mail = %uuid, tries, %error, hopeless, "a mail could not be delivered");
         let (now, problem) = (self.now(), error.to_string());

@@ -1,4 +1,4 @@
-//! Maintenance tasks. The `maintenance` function runs them on Lambda; `bespoke serve` runs them on a timer.
+//! [`Task`]: a maintenance task. The `maintenance` function runs the tasks on Lambda; `bespoke serve` runs them on a timer.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use crate::objects::exports::KEPT_MS;
 use crate::response::Result;
 use crate::state::{Context, Session};
 
-/// The most rows that one commit indexes, which takes a few milliseconds.
+/// The maximum number of rows that one commit indexes, which takes a few milliseconds.
 const INDEX_ROWS: u32 = 250;
-/// The most such commits in one run.
+/// The maximum number of commits that index rows in one run.
 const INDEX_COMMITS: u32 = 100;
 
 /// A maintenance task. Tasks may be repeated, and may run in two processes at the same time.
@@ -62,9 +62,9 @@ pub struct TaskResult {
 impl Context {
     /// Runs the tasks one after the other. A task that fails does not stop the others.
     pub async fn maintain(&self, tasks: &[Task]) -> Vec<TaskResult> {
-        let mut all = Vec::new();
+        let mut results = Vec::new();
         for &task in tasks {
-            let done = match self.run_task(task).await {
+            let result = match self.run_task(task).await {
                 Ok(outcome) => TaskResult {
                     task,
                     outcome,
@@ -79,9 +79,9 @@ impl Context {
                     }
                 }
             };
-            all.push(done);
+            results.push(result);
         }
-        all
+        results
     }
 
     async fn run_task(&self, task: Task) -> Result<String, TaskError> {
@@ -105,11 +105,12 @@ impl Context {
 
     /// Indexes rows in small commits, so that other writes do not wait. The next run continues.
     async fn index(&self) -> Result<usize, TaskError> {
-        let (session, mut indexed) = (Session::new(self.clone()), 0);
+        let session = Session::new(self.clone());
+        let mut indexed = 0;
         for _ in 0..INDEX_COMMITS {
-            let some = session.write(|db| Ok(sets::index_names(db, INDEX_ROWS)?)).await?;
-            indexed += some;
-            if some < INDEX_ROWS as usize {
+            let rows = session.write(|db| Ok(sets::index_names(db, INDEX_ROWS)?)).await?;
+            indexed += rows;
+            if rows < INDEX_ROWS as usize {
                 break;
             }
         }

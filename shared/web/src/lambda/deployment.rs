@@ -1,4 +1,4 @@
-//! The step of a deployment that migrates the database, as a custom resource of CloudFormation.
+//! [`DeploymentReport`]: the step of a deployment that migrates the database, as a custom resource of CloudFormation.
 //!
 //! CloudFormation invokes this function after it has updated its code, and before it updates the functions that handle requests. Every process
 //! migrates the database when it opens it, so the event needs no further work: the function reports that it has started. If the migration
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::state::Context;
 
-/// Timeout of a report. Milliseconds.
+/// Timeout of a report, in milliseconds.
 const REPORT_TIMEOUT_MS: u64 = 10_000;
 /// The identity of the resource. It must not change, because CloudFormation would then delete the previous resource.
 const RESOURCE: &str = "database";

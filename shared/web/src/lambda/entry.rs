@@ -1,4 +1,4 @@
-//! The entry points of Lambda functions.
+//! The entry points of Lambda functions: [`run`], [`run_maintenance`] and [`run_all`].
 
 use std::sync::{Arc, OnceLock};
 
@@ -105,9 +105,9 @@ pub fn run_all<E: Into<Error>>(
     };
     start(mailer, enter, async |process, export| {
         let telemetry = Telemetry::new(ALL, export);
-        let (worker, telemetry_of_requests) = (Arc::clone(&process), telemetry.clone());
+        let (process_of_requests, telemetry_of_requests) = (Arc::clone(&process), telemetry.clone());
         let mut requests = Adapter::from(service_fn(move |event| {
-            let (process, telemetry) = (Arc::clone(&process), telemetry_of_requests.clone());
+            let (process, telemetry) = (Arc::clone(&process_of_requests), telemetry_of_requests.clone());
             async move {
                 let opened = process.opened().await;
                 let Gateways { all, default } = &opened.entry;
@@ -118,7 +118,7 @@ pub fn run_all<E: Into<Error>>(
             }
         }));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-            let (process, telemetry) = (Arc::clone(&worker), telemetry.clone());
+            let (process, telemetry) = (Arc::clone(&process), telemetry.clone());
             let (event, invocation) = event.into_parts();
             if is_work(&event) {
                 return Either::Left(async move {
@@ -161,10 +161,11 @@ fn start<T: Send + Sync + 'static>(
     let export = logging::start_with_spans(&environment);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let ending = Arc::new(OnceLock::<Arc<Process<T>>>::new());
-        let started = Arc::clone(&ending);
+        // Lambda may end the process before it has started, so the shutdown handler finds it here.
+        let started = Arc::new(OnceLock::<Arc<Process<T>>>::new());
+        let started_at_shutdown = Arc::clone(&started);
         let put_usage = move || async move {
-            if let Some(process) = ending.get() {
+            if let Some(process) = started_at_shutdown.get() {
                 process.newest().context.put_usage().await;
             }
         };
@@ -178,7 +179,7 @@ fn start<T: Send + Sync + 'static>(
         };
         let ((), process) = tokio::join!(handler, open);
         let process = Arc::new(process.inspect_err(|error| tracing::error!(%error, "the function cannot start"))?);
-        // It cannot fail, because it is set only here.
+        // This cannot fail, because the process is set only here.
         let _ = started.set(Arc::clone(&process));
         serve(process, export).await
     })

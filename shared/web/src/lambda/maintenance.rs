@@ -1,4 +1,4 @@
-//! Events without a request: schedules of maintenance, and steps of a deployment.
+//! [`work`]: handles events that are not requests: schedules of maintenance, and steps of a deployment.
 
 use lambda_http::Error;
 use serde::{Deserialize, Serialize};
@@ -44,8 +44,8 @@ pub(super) async fn work(context: &Context, event: Value) -> Result<WorkResult, 
 
 /// Whether an event comes from a schedule: it names tasks, or its source is a schedule of AWS, which stands for all tasks.
 pub fn is_schedule(event: &Value) -> bool {
-    let from = event["source"].as_str().unwrap_or_default();
-    event.get("tasks").is_some() || ["aws.events", "aws.scheduler"].contains(&from)
+    let source = event["source"].as_str().unwrap_or_default();
+    event.get("tasks").is_some() || ["aws.events", "aws.scheduler"].contains(&source)
 }
 
 /// Runs the tasks of a schedule.
@@ -55,9 +55,9 @@ pub fn is_schedule(event: &Value) -> bool {
 pub async fn maintain(context: &Context, event: Value) -> Result<Vec<TaskResult>, Error> {
     let event: ScheduleEvent = serde_json::from_value(event)?;
     let tasks = event.tasks.unwrap_or_else(|| Task::ALL.to_vec());
-    let done = context.maintain(&tasks).await;
-    match done.iter().find(|done| done.failed) {
+    let results = context.maintain(&tasks).await;
+    match results.iter().find(|result| result.failed) {
         Some(failed) => Err(Error::from(format!("{:?}: {}", failed.task, failed.outcome))),
-        None => Ok(done),
+        None => Ok(results),
     }
 }

@@ -1,5 +1,5 @@
-//! The metric line of an invocation, in the embedded metric format of CloudWatch. CloudWatch extracts the metrics from the log, so that no
-//! invocation waits for a metrics service.
+//! [`MetricLine`]: the metrics of an invocation, in the embedded metric format of CloudWatch. CloudWatch extracts the metrics from the
+//! log, so that no invocation waits for a metrics service.
 
 use std::io::Write as _;
 
@@ -11,8 +11,8 @@ use crate::state::Context;
 
 /// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "Bespoke";
-/// Names and units of the metrics. They have the dimension `instance` only, because CloudWatch charges for each combination. A query of the
-/// log can also group the lines by function.
+/// Names and units of the metrics. Their only dimension is `instance`, because CloudWatch charges for each combination of dimensions. A query
+/// of the log can also group the lines by function.
 const METRICS: [(&str, &str); 9] = [
     ("Requests", "Count"),
     ("ClientErrors", "Count"),
@@ -35,9 +35,10 @@ pub fn names_of_lines() -> impl Iterator<Item = &'static str> {
 /// Writes metric lines. Each line contains the differences since the previous line.
 #[derive(Debug, Default)]
 pub(super) struct MetricLine {
-    /// Whether the process has written a line before.
+    /// Whether the process has handled an invocation before.
     warm: bool,
-    before: [u64; METRICS.len()],
+    /// The counters at the previous line.
+    previous: [u64; METRICS.len()],
 }
 
 impl MetricLine {
@@ -53,22 +54,22 @@ impl MetricLine {
     }
 
     fn next(&mut self, context: &Context, function: &str) -> Option<Value> {
-        let now = values(context);
+        let current = values(context);
         let mut metrics = Vec::new();
         let mut line = json!({ "instance": context.config().instance, "function": function });
         let mut add = |name: &str, unit: &str, value: u64| {
             metrics.push(json!({ "Name": name, "Unit": unit }));
             line[name] = value.into();
         };
-        for ((name, unit), (now, before)) in METRICS.into_iter().zip(now.into_iter().zip(self.before)) {
-            if now > before {
-                add(name, unit, now - before);
+        for ((name, unit), (current, previous)) in METRICS.into_iter().zip(current.into_iter().zip(self.previous)) {
+            if current > previous {
+                add(name, unit, current - previous);
             }
         }
         if !std::mem::replace(&mut self.warm, true) {
             add(COLD_STARTS, "Count", 1);
         }
-        self.before = now;
+        self.previous = current;
         if metrics.is_empty() {
             return None;
         }

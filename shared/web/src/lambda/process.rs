@@ -1,4 +1,4 @@
-//! The process of a Lambda function: the opened installation, and the secret with its passphrase.
+//! [`Process`]: the process of a Lambda function with the opened installation and the secret that contains its passphrase.
 
 use std::sync::Arc;
 
@@ -75,8 +75,9 @@ impl<T> Process<T> {
         self.opened.load_full()
     }
 
-    /// Returns the installation, after opening it again if the secret has changed. The secret is read again if it has reached its maximum
-    /// age, or if the database turned out to use other keys. If that fails, the previous installation stays in use until the next event.
+    /// Returns the installation. If the secret has changed, it is opened again first. The secret is read again if it has reached its maximum
+    /// age, or if a call has failed because the database uses other keys. If the new installation cannot be opened, the previous one stays in
+    /// use until the next event.
     pub(super) async fn opened(&self) -> Arc<Installation<T>> {
         if let Some(secret) = &self.secret
             && let Err(error) = self.refresh(secret).await
@@ -89,9 +90,9 @@ impl<T> Process<T> {
     async fn refresh(&self, secret: &PassphraseSecret) -> Result<(), Error> {
         let mut current = secret.current.lock().await;
         let now = self.dependencies.clock.now();
-        // Each invocation that failed with the old key causes at most one call of the service.
-        let is_outdated = self.newest().context.database().take_other_keys();
-        if now < current.read_at.plus_ms(secret.location.max_age_ms) && !is_outdated {
+        // The flag is reset, so that each invocation that failed with the old key causes at most one call of Secrets Manager.
+        let has_other_keys = self.newest().context.database().take_other_keys();
+        if now < current.read_at.plus_ms(secret.location.max_age_ms) && !has_other_keys {
             return Ok(());
         }
         let value = secret.location.read(now).await?;

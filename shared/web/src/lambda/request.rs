@@ -1,4 +1,5 @@
-//! Converts events of the API gateway to requests, with the path and query that the client sent, and adapts responses to the API gateway.
+//! [`prepare`]: converts events of the API gateway to requests, with the path and query that the client sent. [`answer`] adapts responses
+//! to the API gateway.
 
 use std::convert::Infallible;
 
@@ -14,7 +15,8 @@ use crate::client::Peer;
 use crate::gateway::{Gateway, PathRedirect, headers};
 use crate::observability::trace_context::XRay;
 
-/// The largest request body. Lambda accepts events of 6 MB, which contain the body in base64; the API gateway rejects larger ones. Bytes.
+/// Maximum size of a request body, in bytes. Lambda accepts events of 6 MB, which contain the body in base64; the API gateway
+/// rejects larger ones.
 const MAX_BODY_BYTES: usize = 4_500_000;
 /// The key of the default route of the API gateway.
 const DEFAULT_ROUTE: &str = "$default";
@@ -26,8 +28,10 @@ const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// Characters that are invalid in the query of a URL, although some clients send them.
 const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
-/// Prepares an event for the runtime crate, which builds a URL from it and panics if it cannot: percent-encodes invalid characters of the query,
-/// removes an invalid host and the scheme that the client claims, and removes the stage from the path, which routes do not contain.
+/// Prepares an event for the runtime crate, which builds a URL from the event and panics if the URL is invalid.
+///
+/// Percent-encodes invalid characters of the query. Removes an invalid host, the scheme that the client claims, and the stage at the beginning
+/// of the path, because routes do not contain it.
 pub fn prepare(event: &mut LambdaRequest) {
     let LambdaRequest::ApiGatewayV2(event) = event else {
         return;
@@ -38,8 +42,8 @@ pub fn prepare(event: &mut LambdaRequest) {
     // The scheme of the API is that of its URL in the configuration.
     event.headers.remove(FORWARDED_PROTO);
     let is_host = |host: &str| Url::parse(&format!("https://{host}/")).is_ok();
-    let sent = event.headers.get(header::HOST);
-    if sent.is_some_and(|host| !host.to_str().is_ok_and(is_host)) {
+    let host = event.headers.get(header::HOST);
+    if host.is_some_and(|host| !host.to_str().is_ok_and(is_host)) {
         event.headers.remove(header::HOST);
     }
     event.request_context.domain_name.take_if(|domain| !is_host(domain));
@@ -54,8 +58,8 @@ pub fn prepare(event: &mut LambdaRequest) {
     }
 }
 
-/// Returns the path behind `/<stage>`; `None` if the path does not contain the stage, because the stage is the default one or the API has a domain
-/// of its own. A path that fits the key of its route without the removal does not contain the stage.
+/// Returns the path after `/<stage>`; `None` if the path does not contain the stage, because the stage is the default one or the API has a
+/// domain of its own. If the complete path fits the key of its route, its beginning only looks like the stage.
 fn without_stage<'a>(path: &'a str, stage: &str, route_key: Option<&str>) -> Option<&'a str> {
     let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
     if stage == DEFAULT_ROUTE || !(rest.is_empty() || rest.starts_with('/')) {
@@ -65,9 +69,9 @@ fn without_stage<'a>(path: &'a str, stage: &str, route_key: Option<&str>) -> Opt
     let pattern = route_key
         .and_then(|key| key.split_once(' '))
         .map(|(_, pattern)| pattern);
-    let fits =
+    let fits_key =
         |path: &str| pattern.is_some_and(|pattern| path.starts_with(pattern.split('{').next().unwrap_or_default()));
-    (!fits(path) || fits(rest)).then_some(rest)
+    (!fits_key(path) || fits_key(rest)).then_some(rest)
 }
 
 /// Handles one request event, as [`run`](super::run) does.
@@ -114,7 +118,7 @@ pub(super) fn is_default(event: &Request) -> bool {
     }
 }
 
-/// Pages whose canonical path ends in a slash, which the greedy route of the API gateway covers.
+/// The first segments of pages whose canonical path ends in a slash.
 const PAGES: [&str; 2] = ["console", "docs"];
 
 /// Returns the redirect for a request that the API gateway sent to its default route because of the spelling of the path. The target is in
@@ -124,14 +128,14 @@ fn redirect_of(event: &Request) -> Option<PathRedirect> {
         return None;
     }
     let path = event.uri().path();
-    let sent = path.strip_prefix('/')?;
-    let sent = sent.strip_suffix('/').unwrap_or(sent);
-    let (first, rest) = sent.split_once('/').unwrap_or((sent, ""));
+    let segments = path.strip_prefix('/')?;
+    let segments = segments.strip_suffix('/').unwrap_or(segments);
+    let (first, rest) = segments.split_once('/').unwrap_or((segments, ""));
     let first = first.to_ascii_lowercase();
     let mut target = match (first.as_str(), rest) {
         (page, "") if PAGES.contains(&page) => format!("/{first}/"),
         (_, "") => format!("/{first}"),
-        // Two functions serve paths below `whoami`.
+        // Two functions serve paths below `whoami`, so the API gateway matches its second segment, too.
         ("whoami", rest) => format!("/{first}/{}", rest.to_ascii_lowercase()),
         (_, rest) => format!("/{first}/{rest}"),
     };
@@ -182,8 +186,8 @@ fn encoded(path: &str) -> String {
     let mut text = utf8_percent_encode(pieces.next().unwrap_or_default(), NOT_IN_A_PATH).to_string();
     for piece in pieces {
         let digits = piece.as_bytes().get(..2);
-        let encodes = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        text.push_str(if encodes { "%" } else { "%25" });
+        let is_valid = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        text.push_str(if is_valid { "%" } else { "%25" });
         text.extend(utf8_percent_encode(piece, NOT_IN_A_PATH));
     }
     text

@@ -1,4 +1,4 @@
-//! The spans and the metric line of an invocation.
+//! [`Telemetry`]: sends the spans of an invocation, and writes its metric line.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +23,8 @@ impl Telemetry {
         }
     }
 
-    /// Called before the response is returned, because Lambda stops the process after it.
+    /// Sends the spans and writes the metric line. It must run before the response is returned, because Lambda freezes the process after the
+    /// response.
     pub(super) async fn send(&self, context: &Context) {
         self.export.flush().await;
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);

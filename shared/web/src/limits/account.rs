@@ -1,4 +1,4 @@
-//! The limits of an account: stored records and bytes, and the bytes that it writes and exports on a day.
+//! [`AccountLimits`]: limits the stored records and bytes of an account, and the bytes that it writes and exports on a day.
 
 use bespoke_core::Timestamp;
 use bespoke_database::Db;
@@ -7,8 +7,8 @@ use bespoke_database::account_storage::{self, AccountStorage};
 use super::errors::{exports_used_up, writes_used_up};
 use crate::response::{Error, Result};
 
-/// Fixed overhead counted for each write, for the index and bookkeeping pages that a commit stores. It is small enough that an API key that
-/// makes its 100,000 calls a day, each creating a small record, stays below the default daily limit. Bytes.
+/// Fixed overhead counted for each write, in bytes, for the index and bookkeeping pages that a commit stores. An API key that creates a
+/// small record with each of its 100,000 calls a day stays below the default daily limit.
 const COMMIT_BYTES: u64 = 4 * 1024;
 
 /// The daily limit for writes that protect the account, as a multiple of the limit for other writes.
@@ -30,7 +30,7 @@ pub struct AccountLimits {
     pub bookmarks: u64,
     /// API keys that have not expired.
     pub live_keys: u64,
-    /// Encrypted texts of all of these records and of suggestions. Bytes.
+    /// Encrypted texts of all of these records and of suggestions, in bytes.
     pub text_bytes: u64,
     /// Bytes that the account may write on a day (UTC); `None` for no limit.
     pub written_bytes_per_day: Option<u64>,
@@ -45,14 +45,14 @@ pub struct Growth {
     pub patterns: u64,
     /// Bookmarks.
     pub bookmarks: u64,
-    /// Lower bound of the total size of the text columns of these records before encryption. Bytes.
+    /// Lower bound of the total size of the text columns of these records before encryption, in bytes.
     pub text_bytes: u64,
 }
 
 /// The cost of a write in addition to its rows, and the daily limit that applies to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteCost {
-    /// Size of the image that is stored with the record. Bytes.
+    /// Size of the image that is stored with the record, in bytes.
     object_bytes: u64,
     /// Factor for the daily limit.
     limit_factor: u64,
@@ -190,7 +190,7 @@ impl AccountLimits {
 /// The size that an export may have.
 #[derive(Debug, Clone, Copy)]
 pub struct ExportAllowance {
-    /// `None` if the size is not limited. Bytes.
+    /// `None` if the size is not limited, in bytes.
     max_bytes: Option<u64>,
     now: Timestamp,
 }

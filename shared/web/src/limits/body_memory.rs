@@ -1,4 +1,4 @@
-//! Memory for bodies of requests and responses.
+//! [`BodyMemory`]: a pool of memory for the bodies of requests and responses.
 //!
 //! The body of a request reserves its memory before it is read, and the body of a long response until it is sent, so that all bodies together
 //! cannot exhaust the process. Each client may use one share of a pool at most, so that a client that sends or receives many large bodies
@@ -15,15 +15,15 @@ use tokio::time::{Instant, timeout_at};
 use super::errors::TOO_MANY;
 use crate::response::{Error, Result};
 
-/// The largest request body of an account, before and after decompression. Bytes.
+/// Maximum size of a request body of an account, before and after decompression, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
 /// Bytes of all bodies that are read and parsed at the same time; further bodies wait. A parsed body takes about four times its size.
 const POOL_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes of the bodies that one sender may have in the pool.
+/// Bytes of the bodies that one client may have in the pool.
 const SHARE_BYTES: usize = POOL_BYTES / 4;
-/// The unit of a reservation. Bytes.
+/// The unit of a reservation, in bytes.
 const PIECE_BYTES: usize = 1024;
-/// How long a body waits for memory. Seconds.
+/// How long a body waits for memory, in seconds.
 pub(crate) const RESERVATION_WAIT_S: u64 = 5;
 /// The number of shares above which unused shares are removed.
 const PRUNED_SHARES: usize = 1024;
@@ -31,23 +31,23 @@ const PRUNED_SHARES: usize = 1024;
 // A body larger than a share would never get its memory.
 const _: () = assert!(MAX_BODY_BYTES <= SHARE_BYTES);
 
-/// The client that sends or receives a body, and whose share is used.
+/// A client that has a share of the memory for bodies, and of the threads for CPU-bound work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum BodySender {
+pub(crate) enum ShareHolder {
     /// An account, by its integer id.
     Account(i64),
     /// The network of a caller without credentials: an IPv4 address, or the /48 of an IPv6 address.
     Network(IpAddr),
 }
 
-/// A pool of memory for bodies, and the shares of the senders.
+/// A pool of memory for bodies, and the shares of the clients.
 pub(crate) struct BodyMemory {
     pool: Arc<Semaphore>,
     shares: Mutex<Shares>,
 }
 
 struct Shares {
-    by_sender: HashMap<BodySender, Arc<Semaphore>>,
+    by_peer: HashMap<ShareHolder, Arc<Semaphore>>,
     /// The number of shares at which unused shares are removed next.
     pruned_at: usize,
 }
@@ -63,7 +63,7 @@ impl Default for BodyMemory {
         Self {
             pool: pieces(POOL_BYTES),
             shares: Mutex::new(Shares {
-                by_sender: HashMap::new(),
+                by_peer: HashMap::new(),
                 pruned_at: PRUNED_SHARES,
             }),
         }
@@ -71,17 +71,17 @@ impl Default for BodyMemory {
 }
 
 impl BodyMemory {
-    /// Reserves memory for a body of at most [`MAX_BODY_BYTES`], first in the share of its sender and then in the pool. Waits up to
+    /// Reserves memory for a body of at most [`MAX_BODY_BYTES`], first in the share of `peer` and then in the pool. Waits up to
     /// [`RESERVATION_WAIT_S`].
     ///
     /// # Errors
     /// 429 if the share is used up; 503 if the pool is used up.
-    pub(crate) async fn reserve(&self, sender: BodySender, bytes: usize) -> Result<BodyReservation> {
-        let wanted = pieces_of(bytes)?;
+    pub(crate) async fn reserve(&self, peer: ShareHolder, bytes: usize) -> Result<BodyReservation> {
+        let requested = pieces_of(bytes)?;
         let deadline = Instant::now() + Duration::from_secs(RESERVATION_WAIT_S);
-        let share = timeout_at(deadline, self.share(sender).acquire_many_owned(wanted));
+        let share = timeout_at(deadline, self.share(peer).acquire_many_owned(requested));
         let share = share.await.map_err(|_| Error::too_many(TOO_MANY, RESERVATION_WAIT_S))?;
-        let pool = timeout_at(deadline, Arc::clone(&self.pool).acquire_many_owned(wanted));
+        let pool = timeout_at(deadline, Arc::clone(&self.pool).acquire_many_owned(requested));
         let pool = pool.await.map_err(|_| Error::busy(RESERVATION_WAIT_S))?;
         Ok(BodyReservation {
             _share: share.map_err(Error::internal)?,
@@ -93,11 +93,11 @@ impl BodyMemory {
     ///
     /// # Errors
     /// 429 if the share is used up; 503 if the pool is used up.
-    pub(crate) fn try_reserve(&self, sender: BodySender, bytes: usize) -> Result<BodyReservation> {
-        let wanted = pieces_of(bytes)?;
-        let share = self.share(sender).try_acquire_many_owned(wanted);
+    pub(crate) fn try_reserve(&self, peer: ShareHolder, bytes: usize) -> Result<BodyReservation> {
+        let requested = pieces_of(bytes)?;
+        let share = self.share(peer).try_acquire_many_owned(requested);
         let share = share.map_err(|_| Error::too_many(TOO_MANY, RESERVATION_WAIT_S))?;
-        let pool = Arc::clone(&self.pool).try_acquire_many_owned(wanted);
+        let pool = Arc::clone(&self.pool).try_acquire_many_owned(requested);
         let pool = pool.map_err(|_| Error::busy(RESERVATION_WAIT_S))?;
         Ok(BodyReservation {
             _share: share,
@@ -105,15 +105,15 @@ impl BodyMemory {
         })
     }
 
-    fn share(&self, sender: BodySender) -> Arc<Semaphore> {
+    fn share(&self, peer: ShareHolder) -> Arc<Semaphore> {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let Shares { by_sender, pruned_at } = &mut *shares;
-        if by_sender.len() >= *pruned_at && !by_sender.contains_key(&sender) {
+        let Shares { by_peer, pruned_at } = &mut *shares;
+        if by_peer.len() >= *pruned_at && !by_peer.contains_key(&peer) {
             // A reservation or a waiting body holds a reference to its share.
-            by_sender.retain(|_, share| Arc::strong_count(share) > 1);
-            *pruned_at = PRUNED_SHARES.max(2 * by_sender.len());
+            by_peer.retain(|_, share| Arc::strong_count(share) > 1);
+            *pruned_at = PRUNED_SHARES.max(2 * by_peer.len());
         }
-        Arc::clone(by_sender.entry(sender).or_insert_with(|| pieces(SHARE_BYTES)))
+        Arc::clone(by_peer.entry(peer).or_insert_with(|| pieces(SHARE_BYTES)))
     }
 }
 
@@ -135,20 +135,20 @@ mod tests {
 
     /// Reserves memory; `None` if the body would have to wait.
     fn reserve_now(memory: &BodyMemory, account: i64, bytes: usize) -> Option<BodyReservation> {
-        reserve_for(memory, BodySender::Account(account), bytes)
+        reserve_for(memory, ShareHolder::Account(account), bytes)
     }
 
-    fn reserve_for(memory: &BodyMemory, sender: BodySender, bytes: usize) -> Option<BodyReservation> {
-        let reservation = unconstrained(memory.reserve(sender, bytes)).now_or_never();
+    fn reserve_for(memory: &BodyMemory, peer: ShareHolder, bytes: usize) -> Option<BodyReservation> {
+        let reservation = unconstrained(memory.reserve(peer, bytes)).now_or_never();
         reservation.map(|reserved| reserved.unwrap())
     }
 
     #[tokio::test]
-    async fn sender_beyond_its_share_delays_only_itself() {
+    async fn client_beyond_its_share_delays_only_itself() {
         let memory = BodyMemory::default();
         let first = reserve_now(&memory, 1, MAX_BODY_BYTES).unwrap();
         assert!(reserve_now(&memory, 1, MAX_BODY_BYTES).is_none());
-        let network = BodySender::Network([192, 0, 2, 1].into());
+        let network = ShareHolder::Network([192, 0, 2, 1].into());
         let others = [
             reserve_now(&memory, 2, MAX_BODY_BYTES),
             reserve_now(&memory, 3, MAX_BODY_BYTES),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn senders_share_the_pool() {
+    async fn clients_share_the_pool() {
         let memory = BodyMemory::default();
         let held: Vec<_> = (0..4)
             .map(|account| reserve_now(&memory, account, SHARE_BYTES).unwrap())
@@ -177,7 +177,7 @@ mod tests {
         for account in 0..10 * PRUNED_SHARES as i64 {
             assert!(reserve_now(&memory, account, 1).is_some());
         }
-        assert!(memory.shares.lock().unwrap().by_sender.len() <= PRUNED_SHARES);
+        assert!(memory.shares.lock().unwrap().by_peer.len() <= PRUNED_SHARES);
         assert!(
             reserve_now(&memory, -1, 1).is_none(),
             "a share in use must not be removed"

@@ -1,4 +1,4 @@
-//! The responses to calls beyond a limit.
+//! The errors of calls beyond a limit: [`quota_exceeded`], [`writes_used_up`] and [`exports_used_up`].
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The response headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+//! [`LimitState`]: writes the response headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
 
 use bespoke_core::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,7 +8,7 @@ use crate::response::HeaderCache;
 
 pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub(super) const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-/// The usual length of one limit in a header. Bytes.
+/// The usual length of one limit in a header, in bytes.
 const FIELD_BYTES: usize = 40;
 
 /// A limit for calls, as `RateLimit-Policy` describes it.
@@ -16,7 +16,7 @@ const FIELD_BYTES: usize = 40;
 pub(crate) struct Limit {
     pub(super) name: &'static str,
     pub(super) calls: u64,
-    /// The period of the limit. Seconds.
+    /// The period of the limit, in seconds.
     pub(super) window_s: u64,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct LimitState {
     pub(super) limit: Limit,
     /// Calls that remain now.
     pub(super) remaining: u64,
-    /// Time until all calls are available again. Seconds.
+    /// Time until all calls are available again, in seconds.
     pub(super) reset_s: u64,
 }
 

@@ -1,4 +1,4 @@
-//! A limit for calls with wrong API keys from one client network, because each of them costs a query.
+//! [`KeyGuesses`]: limits the calls with wrong API keys from one client network, because each of them costs a query.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -22,11 +22,12 @@ pub(super) const CUSTOMERS_OF_A_SITE: NonZeroU32 = NonZeroU32::MIN.saturating_ad
 /// How long a wrong key counts.
 const GUESSES_WINDOW: Duration = Duration::from_secs(60);
 
-/// Counters of calls with wrong API keys, by the network of the client. A call is counted before its key is looked up and taken back if the key
-/// is right, so that concurrent calls count for each other.
+/// Counters of calls with wrong API keys, by the network of the client. A call is counted before its key is looked up, so that concurrent calls
+/// count for each other. It is taken back if the key is right.
 pub(crate) struct KeyGuesses {
-    most: u32,
-    counts: Mutex<HashMap<(IpAddr, IsSite), Window>>,
+    /// The maximum number of wrong keys a minute by one customer network.
+    max_calls: u32,
+    windows: Mutex<HashMap<(IpAddr, IsSite), Window>>,
     verified: VerifiedKeys,
     clock: MonotonicClock,
 }
@@ -44,10 +45,10 @@ struct Window {
 pub(crate) struct CountedGuess(ClientNetwork);
 
 impl KeyGuesses {
-    pub(super) fn new(most: NonZeroU32, clock: &MonotonicClock) -> Self {
+    pub(super) fn new(max_calls: NonZeroU32, clock: &MonotonicClock) -> Self {
         Self {
-            most: most.get(),
-            counts: Mutex::default(),
+            max_calls: max_calls.get(),
+            windows: Mutex::default(),
             verified: VerifiedKeys::default(),
             clock: clock.clone(),
         }
@@ -92,46 +93,46 @@ impl KeyGuesses {
 
     fn count(&self, client: ClientNetwork) -> Result<CountedGuess, Error> {
         let now = governor::clock::Clock::now(&self.clock);
-        let window = Nanos::from(GUESSES_WINDOW);
-        let is_over = |counter: &Window| now.saturating_sub(counter.began) >= window;
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() > BUCKETS_MAX {
-            counts.retain(|_, counter| !is_over(counter));
+        let duration = Nanos::from(GUESSES_WINDOW);
+        let has_ended = |window: &Window| now.saturating_sub(window.began) >= duration;
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() > BUCKETS_MAX {
+            windows.retain(|_, window| !has_ended(window));
         }
-        for (key, most) in self.keys(client) {
-            if let Some(counter) = counts.get(&key)
-                && !is_over(counter)
-                && counter.calls >= most
+        for (key, max_calls) in self.keys(client) {
+            if let Some(window) = windows.get(&key)
+                && !has_ended(window)
+                && window.calls >= max_calls
             {
-                let wait = window.saturating_sub(now.saturating_sub(counter.began));
+                let wait = duration.saturating_sub(now.saturating_sub(window.began));
                 return Err(Error::too_many(TOO_MANY, seconds(wait.into())));
             }
         }
         for (key, _) in self.keys(client) {
-            let counter = counts.entry(key).or_insert(Window { began: now, calls: 0 });
-            if is_over(counter) {
-                *counter = Window { began: now, calls: 0 };
+            let window = windows.entry(key).or_insert(Window { began: now, calls: 0 });
+            if has_ended(window) {
+                *window = Window { began: now, calls: 0 };
             }
-            counter.calls += 1;
+            window.calls += 1;
         }
         Ok(CountedGuess(client))
     }
 
     fn release(&self, CountedGuess(client): CountedGuess) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, _) in self.keys(client) {
-            if let Some(counter) = counts.get_mut(&key) {
-                counter.calls = counter.calls.saturating_sub(1);
+            if let Some(window) = windows.get_mut(&key) {
+                window.calls = window.calls.saturating_sub(1);
             }
         }
     }
 
     fn keys(&self, client: ClientNetwork) -> impl Iterator<Item = ((IpAddr, IsSite), u32)> {
         let site = client.has_site().then(|| {
-            let most = self.most.saturating_mul(CUSTOMERS_OF_A_SITE.get());
-            ((client.site, true), most)
+            let max_calls = self.max_calls.saturating_mul(CUSTOMERS_OF_A_SITE.get());
+            ((client.site, true), max_calls)
         });
-        std::iter::once(((client.customer, false), self.most)).chain(site)
+        std::iter::once(((client.customer, false), self.max_calls)).chain(site)
     }
 }
 
@@ -181,8 +182,8 @@ mod tests {
     #[test]
     fn wrong_keys_are_limited_and_right_ones_are_not() {
         let clock = Arc::new(Manual::default());
-        let most = NonZeroU32::new(120).unwrap();
-        let guesses = KeyGuesses::new(most, &MonotonicClock::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let max_calls = NonZeroU32::new(120).unwrap();
+        let guesses = KeyGuesses::new(max_calls, &MonotonicClock::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let client = ClientNetwork::of([192, 0, 2, 1].into());
         let (right, wrong) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let [secret, other] = [(); 2].map(|()| KeySecret::generate(&SystemRandom));

@@ -1,5 +1,5 @@
-//! Locks by key with a bounded number of waiters. Work with the same key (for example of the same account) runs one after the other, so
-//! that one key cannot occupy all workers.
+//! [`KeyedLocks`]: locks by key with a bounded number of waiters. Work with the same key (for example of the same account) runs one after
+//! the other, so that one key cannot occupy all workers.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,13 +11,13 @@ use tokio::sync::OwnedMutexGuard;
 use super::errors::TOO_MANY;
 use crate::response::Error;
 
-/// `Retry-After` of a refused caller. Seconds.
+/// `Retry-After` of a refused caller, in seconds.
 const RETRY_S: u64 = 1;
 
 /// A set of locks, one for each key that is in use.
 pub(crate) struct KeyedLocks<K> {
     queues: Mutex<HashMap<K, Queue>>,
-    /// The most holders and waiters of one key; further callers are refused.
+    /// The maximum number of holders and waiters of one key; further callers are refused.
     limit: usize,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct KeyedLock<K: Clone + Eq + Hash> {
     _slot: QueueSlot<K>,
 }
 
-/// A slot in the queue of a key, which is left on drop, also if a waiting caller gives up.
+/// The place of one caller in the queue of a key. Dropping it frees the place, also if the caller stops waiting.
 struct QueueSlot<K: Clone + Eq + Hash> {
     locks: Arc<KeyedLocks<K>>,
     key: K,

@@ -30,7 +30,7 @@ mod worker_pool;
 
 pub(crate) use account::WriteCost;
 pub use account::{AccountLimits, ExportAllowance, Growth};
-pub(crate) use body_memory::{BodyMemory, BodyReservation, BodySender, MAX_BODY_BYTES, RESERVATION_WAIT_S};
+pub(crate) use body_memory::{BodyMemory, BodyReservation, MAX_BODY_BYTES, RESERVATION_WAIT_S, ShareHolder};
 pub(crate) use errors::{TOO_MANY, quota_exceeded};
 pub(crate) use headers::{Limit, LimitState};
 pub(crate) use key_guesses::CountedGuess;

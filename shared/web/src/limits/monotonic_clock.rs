@@ -1,4 +1,4 @@
-//! A monotonic clock for the rate limits.
+//! [`MonotonicClock`]: the clock of the rate limits, which never goes back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Rate limits: token buckets in this process for client networks, API keys and accounts.
+//! [`Limits`]: rate limits by [`RateSubject`], with token buckets in this process for client networks, API keys and accounts.
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -34,9 +34,9 @@ pub struct LimitSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RateSubject {
     /// The network of a client without credentials, for a route that only reads.
-    Reader(ClientNetwork),
+    NetworkReads(ClientNetwork),
     /// The network of a client without credentials, for all other routes.
-    Stranger(ClientNetwork),
+    NetworkWrites(ClientNetwork),
     /// An API key.
     Key(Uuid),
     /// An account, by its integer id.
@@ -47,8 +47,8 @@ type Buckets<K> = RateLimiter<K, HashMapStateStore<K>, MonotonicClock, StateInfo
 
 /// The token buckets of one process.
 pub(crate) struct Limits {
-    readers: NetworkBuckets,
-    strangers: NetworkBuckets,
+    network_reads: NetworkBuckets,
+    network_writes: NetworkBuckets,
     keys: Buckets<Uuid>,
     accounts: Buckets<i64>,
     pub(crate) guesses: KeyGuesses,
@@ -78,8 +78,8 @@ impl Limits {
         let clock = MonotonicClock::new(clock);
         let twice = settings.public_writes.saturating_add(settings.public_writes.get());
         Self {
-            readers: NetworkBuckets::new(settings.public_reads, settings.public_reads, &clock),
-            strangers: NetworkBuckets::new(settings.public_writes, twice, &clock),
+            network_reads: NetworkBuckets::new(settings.public_reads, settings.public_reads, &clock),
+            network_writes: NetworkBuckets::new(settings.public_writes, twice, &clock),
             keys: buckets(Quota::per_minute(settings.callers), &clock),
             accounts: buckets(Quota::per_minute(settings.callers), &clock),
             guesses: KeyGuesses::new(twice, &clock),
@@ -93,8 +93,8 @@ impl Limits {
     /// 429 if the bucket is empty; `Retry-After` is the time until it contains a call again.
     pub(crate) fn take(&self, subject: RateSubject) -> Result<LimitState, Error> {
         match subject {
-            RateSubject::Reader(client) => self.take_from_network(&self.readers, "reads", client),
-            RateSubject::Stranger(client) => self.take_from_network(&self.strangers, "writes", client),
+            RateSubject::NetworkReads(client) => self.take_from_network(&self.network_reads, "reads", client),
+            RateSubject::NetworkWrites(client) => self.take_from_network(&self.network_writes, "writes", client),
             RateSubject::Key(uuid) => self.take_from(&self.keys, "key", uuid),
             RateSubject::Account(id) => self.take_from(&self.accounts, "account", id),
         }
@@ -181,8 +181,8 @@ mod tests {
     fn bucket_refills_and_is_not_shared() {
         let (limits, clock) = limits();
         let (one, other) = (
-            RateSubject::Stranger(ClientNetwork::of([192, 0, 2, 1].into())),
-            RateSubject::Stranger(ClientNetwork::of([192, 0, 2, 2].into())),
+            RateSubject::NetworkWrites(ClientNetwork::of([192, 0, 2, 1].into())),
+            RateSubject::NetworkWrites(ClientNetwork::of([192, 0, 2, 2].into())),
         );
         assert_eq!(taken(&limits, one, 1_000), 120);
         assert_eq!(limits.take(one).unwrap_err().status().as_u16(), 429);
@@ -196,11 +196,11 @@ mod tests {
     #[test]
     fn networks_of_one_site_share_a_bucket() {
         let (limits, _) = limits();
-        let customer = |n: u16| RateSubject::Stranger(ClientNetwork::of([0x2001, 0xdb8, 1, n, 0, 0, 0, 1].into()));
+        let customer = |n: u16| RateSubject::NetworkWrites(ClientNetwork::of([0x2001, 0xdb8, 1, n, 0, 0, 0, 1].into()));
         let taken_by = |n| taken(&limits, customer(n), 1_000);
         assert_eq!((0..6).map(taken_by).collect::<Vec<_>>(), [120, 120, 120, 120, 0, 0]);
         let elsewhere = ClientNetwork::of([0x2001, 0xdb8, 2, 0, 0, 0, 0, 1].into());
-        assert_eq!(taken(&limits, RateSubject::Stranger(elsewhere), 1_000), 120);
+        assert_eq!(taken(&limits, RateSubject::NetworkWrites(elsewhere), 1_000), 120);
     }
 
     #[test]

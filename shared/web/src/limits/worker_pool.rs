@@ -1,4 +1,4 @@
-//! A pool for CPU-bound work: password hashes, images, parsers of large bodies, and long reads.
+//! [`WorkerPool`]: runs CPU-bound work on a bounded number of threads: password hashes, images, parsers of large bodies, and long reads.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,9 +8,9 @@ use tokio::sync::Semaphore;
 
 use crate::response::Error;
 
-/// The most jobs that wait or run; further jobs are refused.
+/// The maximum number of jobs that wait or run; further jobs are refused.
 const MAX_JOBS: usize = 64;
-/// `Retry-After` of a refused caller. Seconds.
+/// `Retry-After` of a refused caller, in seconds.
 const BUSY_RETRY_S: u64 = 1;
 
 /// Runs CPU-bound jobs on blocking threads, at most one for each core.

@@ -1,4 +1,4 @@
-//! Exports: files in the bucket with all data of an account, behind signed links.
+//! [`ExportName`]: the name of an export, which is a file in the bucket with all data of an account, behind a signed link.
 
 use bespoke_database::{Freshness, exports};
 use bespoke_storage::{Fetched, PutCondition};
@@ -10,11 +10,11 @@ use ulid::Ulid;
 use crate::response::{Error, Result};
 use crate::state::Context;
 
-/// How long the link to an export is valid. Milliseconds.
+/// How long the link to an export is valid, in milliseconds.
 pub const LINK_LIFETIME_MS: u32 = 60 * 60 * 1000;
-/// The age at which an export is deleted. Milliseconds.
+/// The age at which an export is deleted, in milliseconds.
 pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
-/// The size of one read of an export. Bytes.
+/// The size of one read of an export, in bytes.
 const PIECE_BYTES: u64 = 256 * 1024;
 const PREFIX: &str = "exports/";
 const SUFFIX: &str = ".json";
@@ -59,8 +59,8 @@ impl Context {
         ExportName(Ulid::from_parts(now, u128::from_be_bytes(self.random().bytes())))
     }
 
-    /// Stores the file of an export whose row has been committed. Because the row comes first, a file without a row is one whose row was
-    /// deleted. Such a file is deleted here if that happened meanwhile, and otherwise by maintenance.
+    /// Stores the file of an export whose row has been committed. The row comes first, so that a file without a row is always one whose row was
+    /// deleted. If the row was deleted meanwhile, this deletes the file again; if it is deleted later, maintenance deletes the file.
     ///
     /// # Errors
     /// 404 if the row was deleted meanwhile, with the account or by newer exports; 503 if the bucket does not store the file.
@@ -109,7 +109,7 @@ impl Context {
         Ok(stream::iter([Ok(first)]).chain(rest))
     }
 
-    /// Reads the piece of an export that begins at `offset`; it is empty behind the end.
+    /// Reads the piece of an export that begins at `offset`. The piece is empty if `offset` is the end of the file.
     async fn export_piece(&self, key: &str, offset: u64) -> Result<Bytes> {
         match self.bucket().get_range(key, offset, PIECE_BYTES).await? {
             Fetched::Found(object) => Ok(object.body),
@@ -123,14 +123,14 @@ impl Context {
         let listed = self.bucket().list(PREFIX).await?;
         let names: Vec<_> = listed.iter().filter_map(|listed| name_of(&listed.key)).collect();
         let read = self.database().read(Freshness::Strict, |db| {
-            let mut unlisted = Vec::new();
+            let mut without_row = Vec::new();
             for name in &names {
                 let name = name.to_string();
                 if !exports::exists(db, &name)? {
-                    unlisted.push(name);
+                    without_row.push(name);
                 }
             }
-            Ok::<_, Error>(unlisted)
+            Ok::<_, Error>(without_row)
         });
         for name in read.await? {
             self.bucket().delete(&key(&name)).await?;

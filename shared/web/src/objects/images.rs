@@ -1,4 +1,5 @@
-//! Images of records: takes them from requests, stores them, and links to them. If an image fails, its record is stored without it.
+//! Methods of [`Context`] and [`Session`] for the images of records: take them from requests, store them, and link to them. If an image
+//! fails, its record is stored without it.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::image::ImageId;
@@ -14,11 +15,11 @@ use crate::state::{Context, Session};
 
 /// The request field with an image.
 const FIELD: &str = "img";
-/// The interval at which the signatures of image links change, so that a response with a link stays the same during the interval. A link is
-/// valid for at least this time. Milliseconds.
+/// The interval at which the signatures of image links change, in milliseconds. A response with a link stays the same during the interval,
+/// and a link is valid for at least this time.
 const LINK_STEP_MS: i64 = 60 * 60 * 1000;
 
-/// `Retry-After` if the image service fails. Seconds.
+/// `Retry-After` if the image service fails, in seconds.
 const RETRY_AFTER_S: u64 = 5;
 
 /// The image of a request, or the reason why it was rejected; `None` if the request contains none.
@@ -105,17 +106,18 @@ impl Session {
         ImageId::parse(text).is_some() || defaults.into_iter().any(|default| default == text)
     }
 
-    /// Stores the image of a request after its record has been stored. First it stores the object, and then `refer` stores the id of the
-    /// image in the record. `refer` returns whether the record still exists; the image of a record that was deleted meanwhile is deleted, too. If
-    /// the image cannot be stored, this adds `img` to `ignored`; the record and its previous image stay unchanged.
+    /// Stores the image of a request after its record has been stored: first the object, and then its id in the record, with `refer`.
+    ///
+    /// `refer` returns whether the record still exists. If it was deleted meanwhile, the image is deleted, too. If the image cannot be stored,
+    /// this adds `img` to `ignored`, and the record and its previous image stay unchanged.
     pub async fn save_image(
         &self,
-        sent: UploadedImage,
+        image: UploadedImage,
         id: ImageId,
         ignored: &mut Vec<String>,
         refer: impl Fn(&Db<'_>, &str) -> Result<bool> + Send + Sync + 'static,
     ) {
-        let Some(image) = sent else { return };
+        let Some(image) = image else { return };
         let stored = match image {
             Ok(image) => self.store_image(image, id, refer).await,
             Err(error) => Err(error.into()),
@@ -169,18 +171,19 @@ impl Session {
 }
 
 impl<const LEVEL: u8> Caller<LEVEL> {
-    /// The image that a request under an `Idempotency-Key` still has to store if an earlier one has made its record: none if the record has an
-    /// image, which may be newer. Otherwise the image is counted as written here, because the commit that made the record is not repeated.
+    /// Returns the image that a repeat of a request under an `Idempotency-Key` still has to store. If the record has an image, it is none,
+    /// because that image may be newer. Otherwise this counts the bytes of the image, because the commit that created the record is not
+    /// repeated.
     ///
     /// # Errors
     /// The errors of [`Caller::write`].
     pub async fn image_of_repeat(
         &self,
         session: &Session,
-        sent: UploadedImage,
+        image: UploadedImage,
         has_image: bool,
     ) -> Result<UploadedImage> {
-        match sent {
+        match image {
             Some(Ok(_)) if has_image => return Ok(None),
             Some(Ok(ref image)) => {
                 session.add_object_bytes(image.bytes().len() as u64);
@@ -188,6 +191,6 @@ impl<const LEVEL: u8> Caller<LEVEL> {
             }
             Some(Err(_)) | None => {}
         }
-        Ok(sent)
+        Ok(image)
     }
 }

@@ -1,4 +1,4 @@
-//! Deletes objects of the bucket whose rows were deleted.
+//! [`remove_leftovers`]: deletes objects of the bucket whose rows were deleted.
 
 use bespoke_database::leftovers::{self, Leftover};
 
@@ -6,7 +6,7 @@ use super::exports;
 use crate::response::Error;
 use crate::state::Session;
 
-/// The most objects that are deleted before a commit removes their notes.
+/// The maximum number of objects that are deleted before a commit removes their notes.
 const BATCH: u32 = 64;
 
 impl Session {

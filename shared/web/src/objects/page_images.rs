@@ -1,4 +1,5 @@
-//! Images of pages of the website: finds the pages that refer to them, and deletes images without a page.
+//! Methods of [`Session`] for the images of pages of the website: find the pages that refer to an image, and delete images without a
+//! page.
 
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::page_images::{self, PageImage, PageName};
@@ -7,9 +8,9 @@ use bespoke_services::github::PageKind;
 use crate::response::{Error, Result};
 use crate::state::Session;
 
-/// The most images that one run of maintenance checks, because each may need two calls to GitHub.
+/// The maximum number of images that one run of maintenance checks, because each may need two calls to GitHub.
 const OLD_IMAGES: u32 = 100;
-/// `Retry-After` if GitHub does not respond. Seconds.
+/// `Retry-After` if GitHub does not respond, in seconds.
 const RETRY_AFTER_S: u64 = 5;
 
 impl Session {
@@ -42,7 +43,9 @@ impl Session {
     pub(crate) async fn purge_page_images(&self) -> Result<usize> {
         let now = self.now();
         let old = self.read(|db| Ok(page_images::old(db, now, OLD_IMAGES)?)).await?;
-        let (mut settled, mut deleted) = (Vec::new(), 0);
+        // The row of a deleted image goes, too. An image without a row is permanent.
+        let mut settled = Vec::new();
+        let mut deleted = 0;
         for image in old {
             if !self.has_page_of(&image).await? {
                 if let Some(id) = ImageId::parse(&image.name) {

@@ -1,4 +1,5 @@
-//! Deletes images that no record names. A process that ends between storing an image and naming it in its record leaves one.
+//! [`purge_unnamed_images`]: deletes images that no record names. A process that ends between storing an image and naming it in its
+//! record leaves one.
 
 use bespoke_core::entity::image::ImageId;
 use bespoke_database::{Freshness, images, page_images};
@@ -10,11 +11,11 @@ impl Context {
     /// Deletes old images without a record that names them. Returns their number. Younger ones stay, because a request may be about to
     /// name them. Only images in the bucket are found, because the other stores do not list theirs.
     pub(crate) async fn purge_unnamed_images(&self) -> Result<usize> {
-        let before = self.now().plus_ms(-page_images::KEPT_MS).as_millis();
-        let old = self.images().stored_before(before.try_into().unwrap_or(0)).await?;
+        let latest_ms = self.now().plus_ms(-page_images::KEPT_MS).as_millis();
+        let old = self.images().stored_before(latest_ms.try_into().unwrap_or(0)).await?;
         let mut deleted = 0;
         for image in self.unnamed(old).await? {
-            // Read again immediately before, because a request may have replaced and named the image meanwhile.
+            // The rows are read again immediately before the deletion, because a request may have replaced and named the image meanwhile.
             for image in self.unnamed(vec![image]).await? {
                 self.images().remove(&image).await?;
                 deleted += 1;

@@ -54,12 +54,12 @@ pub fn start_with_spans(environment: &Environment) -> SpanExport {
 }
 
 fn begin(environment: &Environment, export: &SpanExport) {
-    let started = match export.layer() {
+    let result = match export.layer() {
         Some(spans) => registry().with(spans).with(lines(environment)).try_init(),
         None => registry().with(lines(environment)).try_init(),
     };
-    // Tests start the log several times in one process; the first start counts.
-    let _ = started;
+    // It fails if the log was started before, which tests do. Only the first start has an effect.
+    let _ = result;
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
         tracing::error!(place, "panic");
@@ -94,8 +94,9 @@ fn filter_of(setting: Option<&str>, on_terminal: bool) -> Targets {
     filter.with_target(trace::TARGET, LevelFilter::OFF)
 }
 
-/// Runs the work of a request, so that its log lines contain the request id. A task-local value does this, and not a span, because a span costs
-/// about 5 percent of a request and most requests log nothing. This is not an `async fn`, because its future would contain `work` twice.
+/// Runs the work of a request, so that its log lines contain the request id. The id is a task-local value and not a span, because a span costs
+/// about 5 percent of the time of a request, and most requests log nothing. This is not an `async fn`, because its future would contain `work`
+/// twice.
 pub(crate) fn of_request<F: Future>(id: HeaderValue, work: F) -> impl Future<Output = F::Output> {
     REQUEST_ID.scope(id, work)
 }

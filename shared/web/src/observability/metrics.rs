@@ -1,4 +1,4 @@
-//! The counters of a process for requests, commits and mails.
+//! [`Metrics`]: the counters of a process for requests, commits and mails.
 //!
 //! Counting a request takes one or two atomic additions, without a lock or an allocation. `bespoke serve` renders the counters as a page; a
 //! Lambda function writes their differences as a log line after each call.
@@ -12,10 +12,11 @@ use crate::access::Scheme;
 
 /// The upper bounds of the duration classes. Milliseconds. Longer requests are in one more class.
 pub const DURATIONS_MS: [u64; 9] = [1, 5, 10, 25, 50, 100, 250, 1_000, 5_000];
-/// The status classes 1xx to 5xx.
+/// The number of status classes: 1xx to 5xx.
 const STATUSES: usize = 5;
-/// Without authentication, by token, by API key.
+/// The number of authentication methods: none, token, API key.
 const SCHEMES: usize = 3;
+/// The number of duration classes.
 const CLASSES: usize = DURATIONS_MS.len() + 1;
 /// The name of the group of requests without a route.
 const NO_GROUP: &str = "none";
@@ -54,9 +55,10 @@ impl Group {
 
     fn count(&self, scheme: Option<Scheme>, status: StatusCode, took_ms: u64) {
         let scheme = scheme.map_or(0, |scheme| scheme as usize + 1);
-        let status = usize::from(status.as_u16() / 100).clamp(1, STATUSES) - 1;
-        let class = DURATIONS_MS.iter().position(|&end| took_ms <= end);
-        self.counts[scheme][status][class.unwrap_or(CLASSES - 1)].fetch_add(1, Ordering::Relaxed);
+        let status_class = usize::from(status.as_u16() / 100).clamp(1, STATUSES) - 1;
+        let duration_class = DURATIONS_MS.iter().position(|&end| took_ms <= end);
+        let duration_class = duration_class.unwrap_or(CLASSES - 1);
+        self.counts[scheme][status_class][duration_class].fetch_add(1, Ordering::Relaxed);
         if took_ms > 0 {
             self.total_ms.fetch_add(took_ms, Ordering::Relaxed);
         }
@@ -108,7 +110,7 @@ impl Metrics {
         all
     }
 
-    /// Returns the total duration of the requests of each group. Milliseconds.
+    /// Returns the total duration of the requests of each group, in milliseconds.
     pub fn total_ms(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let groups = self.groups();
         groups.map(|group| (group.name, group.total_ms.load(Ordering::Relaxed)))
@@ -134,8 +136,8 @@ impl Metrics {
     }
 
     pub(crate) fn count_mail(&self, delivered: bool) {
-        let which = if delivered { &self.mails } else { &self.mail_failures };
-        which.fetch_add(1, Ordering::Relaxed);
+        let counter = if delivered { &self.mails } else { &self.mail_failures };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Creates one group for each function of a gateway. If the process has a second gateway, it uses the groups of the first one.
@@ -155,8 +157,8 @@ impl Metrics {
     /// without a route.
     pub(crate) fn group_of(&self, function: &str) -> usize {
         let groups = self.groups.get().map(|groups| &groups[..]).unwrap_or_default();
-        let known = groups.iter().position(|group| group.name == function);
-        known.unwrap_or(groups.len())
+        let index = groups.iter().position(|group| group.name == function);
+        index.unwrap_or(groups.len())
     }
 
     /// Counts a request. `group` is the index of the group of its route; `None` without a route.
@@ -167,8 +169,8 @@ impl Metrics {
     }
 
     fn groups(&self) -> impl Iterator<Item = &Group> {
-        let known = self.groups.get().into_iter().flatten();
-        known.chain([&self.others])
+        let created = self.groups.get().into_iter().flatten();
+        created.chain([&self.others])
     }
 }
 

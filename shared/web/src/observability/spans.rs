@@ -1,4 +1,4 @@
-//! Spans of requests, and their export over OTLP.
+//! Creates the span of each request, and exports spans over OTLP ([`SpanExport`]).
 //!
 //! A span follows the semantic conventions of OpenTelemetry for HTTP servers. It contains the template of its route and never the path, the
 //! query, an address or a header, because those contain ids, codes and personal data. `bespoke-storage` and `bespoke-services` create its
@@ -134,16 +134,16 @@ pub(crate) fn method_name(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = [
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE",
     ];
-    let known = KNOWN.into_iter().find(|known| *known == method.as_str());
-    known.unwrap_or("_OTHER")
+    let standard = KNOWN.into_iter().find(|name| *name == method.as_str());
+    standard.unwrap_or("_OTHER")
 }
 
-/// Makes `incoming` the parent of `span`, and returns the context of the span; `None` if spans are not exported.
+/// Makes `caller`, the trace context of the caller, the parent of `span`. Returns the context of the span; `None` if spans are not exported.
 #[cfg_attr(not(feature = "otlp"), expect(unused_variables, reason = "the feature is off"))]
-pub(crate) fn place(span: &Span, incoming: Option<&TraceContext>) -> Option<TraceContext> {
+pub(crate) fn set_parent(span: &Span, caller: Option<&TraceContext>) -> Option<TraceContext> {
     #[cfg(feature = "otlp")]
     if !span.is_disabled() {
-        return otlp::place(span, incoming);
+        return otlp::set_parent(span, caller);
     }
     None
 }
@@ -159,7 +159,7 @@ mod tests {
     fn disabled_spans_allocate_nothing() {
         let spans = || {
             let request = of_request(&Method::GET, None, true);
-            assert!(request.is_disabled() && place(&request, None).is_none());
+            assert!(request.is_disabled() && set_parent(&request, None).is_none());
             let call = outgoing_call(&Method::GET, Some("example.com"), Some(443));
             let ready = Position::new(None, call.clone()).run(async { Position::here() });
             futures_util::FutureExt::now_or_never(ready).expect("the future is ready");

@@ -7,17 +7,17 @@ use axum::extract::Request;
 use bespoke_storage::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use http::{HeaderMap, HeaderValue};
 
-/// The length of `traceparent` in version 00. Later versions may append fields. Bytes.
+/// Length of `traceparent` in version 00, in bytes. Later versions may append fields.
 const TRACEPARENT_BYTES: usize = 55;
 /// The version number that the specification forbids.
 const INVALID_VERSION: u128 = 0xff;
 /// The flag that the caller may have recorded the trace.
 const SAMPLED: u128 = 0x01;
-/// The longest `tracestate` that is forwarded; a longer one is dropped. Bytes.
+/// Maximum length of a `tracestate`, in bytes. A longer one is dropped.
 const MAX_STATE_BYTES: usize = 512;
-/// The most entries of a `tracestate`; one with more entries is dropped.
+/// The maximum number of entries of a `tracestate`; one with more entries is dropped.
 const MAX_STATE_MEMBERS: usize = 32;
-/// The longest key and the longest value of an entry. Bytes.
+/// Maximum length of a key, and of a value, of an entry, in bytes.
 const MAX_MEMBER_BYTES: usize = 256;
 
 /// Values of `X-Amzn-Trace-Id` in the order of preference. The Lambda host inserts them into the extensions of a request.
@@ -44,14 +44,14 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Option<TraceContext> {
 }
 
 fn parse(text: &[u8]) -> Option<TraceContext> {
-    let (known, more) = text.split_at_checked(TRACEPARENT_BYTES)?;
-    let mut fields = known.split(|byte| *byte == b'-');
+    let (fields_of_version_0, rest) = text.split_at_checked(TRACEPARENT_BYTES)?;
+    let mut fields = fields_of_version_0.split(|byte| *byte == b'-');
     let mut next = |digits| hex(fields.next()?, digits);
     let (version, trace_id, parent_id, flags) = (next(2)?, next(32)?, next(16)?, next(2)?);
     let is_complete = match version {
         INVALID_VERSION => false,
-        0 => more.is_empty(),
-        _ => more.is_empty() || more.starts_with(b"-"),
+        0 => rest.is_empty(),
+        _ => rest.is_empty() || rest.starts_with(b"-"),
     };
     let parent_id = u64::try_from(parent_id).ok()?;
     (is_complete && trace_id != 0 && parent_id != 0).then_some(TraceContext {

@@ -1,5 +1,5 @@
-//! `If-Match`: a client changes a record only if it is still the one that the client has read, so that concurrent changes do not overwrite
-//! each other.
+//! [`IfMatch`]: a client changes a record only if the record is still as the client has read it, so that concurrent changes do not overwrite
+//! each other. [`ContentTag`] is the tag that is compared.
 
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
@@ -64,18 +64,18 @@ impl TaggedBody {
 pub struct IfMatch(Option<String>);
 
 impl IfMatch {
-    /// Checks that the record with the tag `now` is the one that the client has read. Succeeds without the header.
+    /// Checks that the record, whose present tag is `current`, is still as the client has read it. Succeeds without the header.
     ///
     /// # Errors
     /// 412 if the record has changed.
-    pub fn check(&self, now: impl FnOnce() -> ContentTag) -> Result<()> {
-        let Some(sent) = &self.0 else { return Ok(()) };
-        let ContentTag(now) = now();
-        let is_now = |item: &str| {
+    pub fn check(&self, current: impl FnOnce() -> ContentTag) -> Result<()> {
+        let Some(condition) = &self.0 else { return Ok(()) };
+        let ContentTag(current) = current();
+        let is_current = |item: &str| {
             let tag = item.trim().trim_start_matches("W/").trim_matches('"');
-            tag.split(SEPARATOR).next() == Some(&now)
+            tag.split(SEPARATOR).next() == Some(&current)
         };
-        if sent.trim() == "*" || sent.split(',').any(is_now) {
+        if condition.trim() == "*" || condition.split(',').any(is_current) {
             Ok(())
         } else {
             Err(Error::precondition_failed())

@@ -1,4 +1,4 @@
-//! Pages of lists: `?limit` and `?after`, and the size limit of a list.
+//! [`Paging`]: pages of lists by `?limit` and `?after`, and the size limit of a list.
 
 use axum::response::Response;
 use bespoke_core::EntityId;
@@ -52,9 +52,10 @@ pub fn list(body: &impl Serialize) -> Result<Response> {
     bounded(to_json(body)).map(|text| json_text(http::StatusCode::OK, text))
 }
 
-/// Returns 200 with a list of stored records. `stored_bytes` measures the records first, so that a list that is too large is rejected before it
-/// is read; it may stop as soon as the sum exceeds its argument. A long list is read and serialized on a blocking thread, so that other
-/// requests do not wait.
+/// Returns 200 with a list of stored records that `make` reads.
+///
+/// First, `stored_bytes` returns the size of the records, so that a list that is too large is rejected before it is read. It may stop as soon as
+/// the sum exceeds its argument. A long list is read and serialized on a blocking thread, so that other requests do not wait.
 ///
 /// # Errors
 /// 413 `listTooLarge` if the list must be requested in pages; the errors of [`Session::read`].
@@ -63,10 +64,10 @@ pub async fn stored_list<T: Serialize>(
     mut stored_bytes: impl FnMut(&Db<'_>, u64) -> Result<u64> + Send,
     mut make: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
 ) -> Result<Response> {
-    let most = MAX_LIST_BYTES as u64;
-    let bytes = session.read(|db| stored_bytes(db, most)).await?;
+    let max_bytes = MAX_LIST_BYTES as u64;
+    let bytes = session.read(|db| stored_bytes(db, max_bytes)).await?;
     // Every field of a record is longer in the response than in its encrypted form, so this rejects no list that would fit.
-    if bytes > most {
+    if bytes > max_bytes {
         return Err(Error::list_too_large());
     }
     let write = move |db: &Db<'_>| make(db).map(|list| to_json(&list));

@@ -1,4 +1,4 @@
-//! The parameters of a path.
+//! [`Params`] and [`Id`]: the extractors of the named parts of a path.
 
 use axum::extract::FromRequestParts;
 use bespoke_core::EntityId;

@@ -1,4 +1,4 @@
-//! The query of a URL.
+//! [`Query`] and [`Signature`]: the extractors of the query of a URL.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;

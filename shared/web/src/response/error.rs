@@ -1,4 +1,4 @@
-//! Errors, with one text for the client (the error code) and a separate text for the log.
+//! [`Error`]: one text for the client (the error code), and a separate text for the log.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Error code for an API key without a required scope.
 pub(crate) const INSUFFICIENT_SCOPE: &str = "insufficientScope";
-/// `Retry-After` if the bucket does not respond and names no time itself. Seconds.
+/// `Retry-After` if the bucket does not respond and names no time itself, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
 /// The form of an error body.
@@ -50,7 +50,7 @@ pub struct Error {
     shape: Shape,
     retry_after_s: Option<u64>,
     /// The scope that the API key lacks.
-    lacking: Option<Scope>,
+    missing_scope: Option<Scope>,
     details: Option<Box<Details>>,
     /// The text for the log.
     log: Option<String>,
@@ -63,7 +63,7 @@ impl Error {
             code: Cow::Borrowed(code),
             shape: Shape::Envelope,
             retry_after_s: None,
-            lacking: None,
+            missing_scope: None,
             details: None,
             log: None,
         }
@@ -142,7 +142,7 @@ impl Error {
     /// 403: the API key lacks a scope.
     pub fn lacks_scope(scope: Option<Scope>) -> Self {
         Self {
-            lacking: scope,
+            missing_scope: scope,
             ..Self::forbidden(INSUFFICIENT_SCOPE)
         }
     }
@@ -355,7 +355,7 @@ impl IntoResponse for Error {
         // The gateway adds the reason to a `WWW-Authenticate` challenge.
         response.extensions_mut().insert(Reason {
             code: self.code,
-            lacking: self.lacking,
+            missing_scope: self.missing_scope,
         });
         response
     }
@@ -365,6 +365,6 @@ impl IntoResponse for Error {
 #[derive(Debug, Clone)]
 pub(crate) struct Reason {
     pub(crate) code: Cow<'static, str>,
-    /// The missing scope.
-    pub(crate) lacking: Option<Scope>,
+    /// The scope that the API key lacks.
+    pub(crate) missing_scope: Option<Scope>,
 }

@@ -1,4 +1,4 @@
-//! A cache for a header value that most responses repeat, so that it is serialized only when it changes.
+//! [`HeaderCache`]: caches a header value that most responses repeat, so that it is serialized only when it changes.
 
 use std::sync::{Mutex, PoisonError};
 

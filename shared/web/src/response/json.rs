@@ -1,4 +1,4 @@
-//! Successful responses, as JSON.
+//! Successful responses as JSON: [`ok`], [`created`] and [`no_content`].
 
 use axum::body::Body;
 use axum::response::Response;
@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The largest list in one response, and the largest YAML document. A Lambda function can return 6 MB; this leaves a margin. Bytes.
+/// Maximum size of a list in one response, and of a YAML document, in bytes. A Lambda function can return 6 MB; this leaves a margin.
 pub(crate) const MAX_LIST_BYTES: usize = 5_000_000;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");

@@ -1,4 +1,4 @@
-//! Responses of pages for a browser.
+//! Responses for browsers: files of pages ([`page_file`]), and redirects ([`moved`]).
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;

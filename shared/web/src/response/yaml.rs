@@ -1,4 +1,4 @@
-//! YAML responses.
+//! [`yaml`]: responses as YAML, which parsers of YAML 1.1 and 1.2 read alike.
 
 use std::io::{self, Write};
 

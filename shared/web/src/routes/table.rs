@@ -1,4 +1,4 @@
-//! The table of routes: method, path, access rules, handler and description of each route.
+//! [`Routes`]: the table of the routes of a function. A [`Route`] has a method, a path, access rules, a handler and a description.
 
 use std::future::Future;
 use std::marker::PhantomData;

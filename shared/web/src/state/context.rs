@@ -1,4 +1,4 @@
-//! The context of a process: configuration, database, bucket, limits, external services, and the injected dependencies.
+//! [`Context`]: the state of a process: configuration, database, bucket, limits, external services, and the injected dependencies.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,15 +15,15 @@ use uuid::Uuid;
 
 use super::dependencies::Dependencies;
 use crate::config::Config;
-use crate::limits::{BodyMemory, BodySender, KeyedLock, KeyedLocks, Limits, WorkerPool};
+use crate::limits::{BodyMemory, KeyedLock, KeyedLocks, Limits, ShareHolder, WorkerPool};
 use crate::observability::metrics::Metrics;
 use crate::response::Error;
 
-/// The most long reads of one account that wait or run.
+/// The maximum number of long reads of one account that wait or run.
 const MAX_LONG_READS_OF_ACCOUNT: usize = 8;
-/// The most CPU-bound work of one sender that waits or runs.
+/// The maximum number of CPU-bound tasks of one sender that wait or run.
 const MAX_WORK_OF_SENDER: usize = 64;
-/// The most writers of one object with sign-in attempts that wait or run, after they have conflicted.
+/// The maximum number of conflicting writers of one object with sign-in attempts that wait or run.
 const MAX_ATTEMPTS_AT_OBJECT: usize = 64;
 
 /// The reason why a process cannot start.
@@ -50,7 +50,7 @@ struct Inner {
     /// Runs password hashes, image conversions and parsers of large bodies.
     workers: WorkerPool,
     /// Serializes the work of one sender in that pool.
-    work_locks: Arc<KeyedLocks<BodySender>>,
+    work_locks: Arc<KeyedLocks<ShareHolder>>,
     /// Runs long reads (lists and exports). This pool is separate, because exports must not delay sign-ins.
     long_reads: WorkerPool,
     /// Serializes the long reads of one account.
@@ -260,29 +260,29 @@ impl Context {
     }
 
     /// The memory for request bodies of that sender.
-    pub(crate) fn body_memory(&self, sender: BodySender) -> &BodyMemory {
+    pub(crate) fn body_memory(&self, sender: ShareHolder) -> &BodyMemory {
         match sender {
-            BodySender::Account(_) => &self.0.account_bodies,
-            BodySender::Network(_) => &self.0.public_bodies,
+            ShareHolder::Account(_) => &self.0.account_bodies,
+            ShareHolder::Network(_) => &self.0.public_bodies,
         }
     }
 
     /// The memory for unsent responses to that receiver.
-    pub(crate) fn response_memory(&self, receiver: BodySender) -> &BodyMemory {
+    pub(crate) fn response_memory(&self, receiver: ShareHolder) -> &BodyMemory {
         match receiver {
-            BodySender::Account(_) => &self.0.account_responses,
-            BodySender::Network(_) => &self.0.public_responses,
+            ShareHolder::Account(_) => &self.0.account_responses,
+            ShareHolder::Network(_) => &self.0.public_responses,
         }
     }
 
-    /// Runs CPU-bound work on a blocking thread. The work of one sender runs one after the other, so that a sender of many requests delays
-    /// only its own.
+    /// Runs CPU-bound work on a blocking thread. Tasks of one sender run one after the other, so that many requests of a sender delay only
+    /// each other.
     ///
     /// # Errors
-    /// 429 if too much work of the sender waits; 503 if too much work of all senders waits.
+    /// 429 if too many tasks of the sender wait; 503 if too many tasks of all senders wait.
     pub(crate) async fn compute_for<T: Send + 'static>(
         &self,
-        sender: Option<BodySender>,
+        sender: Option<ShareHolder>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let lock = match sender.filter(|_| self.limits().is_some()) {

@@ -1,4 +1,4 @@
-//! The injected dependencies of a process: clock, random source, object store, mailer.
+//! [`Dependencies`]: the injected dependencies of a process: clock, random source, object store, mailer.
 
 use std::sync::Arc;
 

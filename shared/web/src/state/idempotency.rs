@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a client may send a request that creates a record several times, and the record is created once.
+//! [`IdempotencyKey`]: a client may repeat a request that creates a record, and the record is created once.
 //!
 //! The commit id is derived from the caller's credential, the method, the path and the key. For 24 hours, every process that receives the
 //! repeat finds the commit by that id, and with it the id of the record. The response is not stored: it shows the record as it is now,
@@ -16,21 +16,21 @@ use uuid::Uuid;
 use crate::response::{Error, Result};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
-/// The longest key. Bytes.
+/// Maximum length of a key, in bytes.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
-/// Bytes of the digest of the body that the commit stores.
+/// Length of the digest of the body that the commit stores, in bytes.
 const DIGEST_BYTES: usize = 16;
 
 /// The `Idempotency-Key` of a request, and the digest of its body.
 #[derive(Default)]
 pub(crate) struct IdempotencyKey {
     /// `None` without the header. A malformed header is an error only for routes that support it.
-    named: Option<Result<NamedRequest>>,
-    body: OnceLock<String>,
+    request: Option<Result<KeyedRequest>>,
+    body_digest: OnceLock<String>,
 }
 
 /// A POST request with a key.
-struct NamedRequest {
+struct KeyedRequest {
     path: String,
     key: String,
 }
@@ -38,10 +38,10 @@ struct NamedRequest {
 impl IdempotencyKey {
     pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let mut keys = headers.get_all(HEADER).iter();
-        let named = keys.next().filter(|_| method == Method::POST).map(|value| {
+        let request = keys.next().filter(|_| method == Method::POST).map(|value| {
             let text = value.to_str().unwrap_or_default();
             if (1..=MAX_KEY_BYTES).contains(&text.len()) && keys.next().is_none() {
-                Ok(NamedRequest {
+                Ok(KeyedRequest {
                     path: uri.path().to_owned(),
                     key: text.to_owned(),
                 })
@@ -50,15 +50,15 @@ impl IdempotencyKey {
             }
         });
         Self {
-            named,
-            body: OnceLock::new(),
+            request,
+            body_digest: OnceLock::new(),
         }
     }
 
     /// Sets the body of the request. A repeat must have the same body.
     pub(crate) fn set_body(&self, bytes: &[u8]) {
-        if self.named.is_some() {
-            self.body.get_or_init(|| digest(bytes));
+        if self.request.is_some() {
+            self.body_digest.get_or_init(|| digest(bytes));
         }
     }
 
@@ -75,8 +75,8 @@ impl IdempotencyKey {
         impersonator: Option<i64>,
         index: &BlindIndex,
     ) -> Result<Option<IdempotentRequest>> {
-        let Some(named) = &self.named else { return Ok(None) };
-        let NamedRequest { path, key } = named.as_ref().map_err(Clone::clone)?;
+        let Some(request) = &self.request else { return Ok(None) };
+        let KeyedRequest { path, key } = request.as_ref().map_err(Clone::clone)?;
         let mut parts = vec![
             account.as_bytes().as_slice(),
             Method::POST.as_str().as_bytes(),
@@ -88,10 +88,9 @@ impl IdempotencyKey {
         }
         let impersonator = impersonator.map(i64::to_be_bytes);
         parts.extend(impersonator.as_ref().map(<[u8; 8]>::as_slice));
-        let request = index.request(&parts);
         Ok(Some(IdempotentRequest {
-            id: Uuid::from_bytes(request),
-            body: self.body.get().cloned().unwrap_or_else(|| digest(&[])),
+            id: Uuid::from_bytes(index.request(&parts)),
+            body_digest: self.body_digest.get().cloned().unwrap_or_else(|| digest(&[])),
         }))
     }
 }
@@ -108,13 +107,15 @@ fn digest(bytes: &[u8]) -> String {
 #[derive(Clone)]
 pub(crate) struct IdempotentRequest {
     id: Uuid,
-    body: String,
+    body_digest: String,
 }
 
 /// The result that the commit of such a request stores. The field names are part of the stored format.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct CommittedResult<T> {
+    /// The digest of the body.
     body: String,
+    /// The value that identifies the record.
     made: T,
 }
 
@@ -136,7 +137,7 @@ impl IdempotentRequest {
     /// Adds the digest of the body to the result of the transaction.
     pub(crate) fn seal<T>(&self, made: T) -> CommittedResult<T> {
         CommittedResult {
-            body: self.body.clone(),
+            body: self.body_digest.clone(),
             made,
         }
     }
@@ -146,7 +147,7 @@ impl IdempotentRequest {
     /// # Errors
     /// 422 if a request with another body used the same key.
     pub(crate) fn open<T>(&self, committed: Committed<CommittedResult<T>>) -> Result<Creation<T>> {
-        if committed.value.body != self.body {
+        if committed.value.body != self.body_digest {
             return Err(Error::unprocessable("idempotencyKeyReused"));
         }
         Ok(Creation {

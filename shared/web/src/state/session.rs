@@ -1,4 +1,4 @@
-//! The session of a request: reads and writes of the database, and the state that belongs to the request.
+//! [`Session`]: the reads and writes of one request, and the state that belongs to it.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::{Context, LongReadPermit};
 use super::idempotency::IdempotencyKey;
-use crate::limits::{BodyReservation, BodySender, Limit, LimitState, RateSubject};
+use crate::limits::{BodyReservation, Limit, LimitState, RateSubject, ShareHolder};
 use crate::observability::logging;
 use crate::response::{Error, HeaderCache, Result};
 
@@ -56,15 +56,15 @@ impl From<SessionError> for Error {
 #[derive(Default)]
 struct State {
     /// Whether the last read saw a version that the bucket confirmed. Only then does the response contain `DB-Seq`.
-    checked: AtomicBool,
-    /// The version in the `DB-Seq` of the request.
-    echoed: Option<Version>,
+    is_confirmed: AtomicBool,
+    /// The version in the `DB-Seq` of the request, which the client has copied from an earlier response.
+    seen_by_client: Option<Version>,
     /// The states of the limits that this request counts for.
     limits: Mutex<Vec<LimitState>>,
     idempotency: IdempotencyKey,
     /// Whether the route of the request only reads.
     only_reads: AtomicBool,
-    /// Size of the images of the request that no write has counted yet. Bytes.
+    /// Size of the images of the request that no write has counted yet, in bytes.
     object_bytes: AtomicU64,
     /// Integer id of the calling account; empty without authentication.
     account: OnceLock<i64>,
@@ -101,9 +101,9 @@ impl Session {
     /// Creates the session of a request.
     pub(crate) fn of(context: Context, request: &Request) -> Self {
         let headers = request.headers();
-        let echoed = headers.get(DB_SEQ).and_then(|value| value.to_str().ok()?.parse().ok());
+        let seen_by_client = headers.get(DB_SEQ).and_then(|value| value.to_str().ok()?.parse().ok());
         let state = State {
-            echoed,
+            seen_by_client,
             idempotency: IdempotencyKey::of(request.method(), request.uri(), headers),
             ..State::default()
         };
@@ -123,8 +123,8 @@ impl Session {
             .read(self.freshness(), |db| f(db).map_err(SessionError::Handler))
             .await;
         // An error of the handler is based on a version that was revalidated.
-        let verified = !matches!(read, Err(SessionError::Database(_)));
-        self.state.checked.store(verified, Ordering::Relaxed);
+        let is_confirmed = !matches!(read, Err(SessionError::Database(_)));
+        self.state.is_confirmed.store(is_confirmed, Ordering::Relaxed);
         Ok(read?)
     }
 
@@ -157,10 +157,11 @@ impl Session {
         f: impl FnMut(&Db<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (session, runtime) = (self.clone(), tokio::runtime::Handle::current());
-        let (id, position) = (logging::request_id(), Position::here());
+        // The blocking thread does not inherit the request id and the trace.
+        let (request_id, position) = (logging::request_id(), Position::here());
         self.read_long(permit, move || {
             let read = position.run(async move { session.read(f).await });
-            runtime.block_on(logging::of_work(id, read))
+            runtime.block_on(logging::of_work(request_id, read))
         })
         .await?
     }
@@ -176,7 +177,7 @@ impl Session {
 
     /// Whether this request has read a version of the database that the bucket confirmed.
     pub(crate) fn has_read(&self) -> bool {
-        self.state.checked.load(Ordering::Relaxed)
+        self.state.is_confirmed.load(Ordering::Relaxed)
     }
 
     /// Sets the calling account, whose share of the memory for bodies is used.
@@ -195,16 +196,16 @@ impl Session {
     }
 
     /// The caller, whose work and memory are limited; `None` for work without a request.
-    pub(super) fn sender(&self) -> Option<BodySender> {
-        let network = || self.state.network.get().copied().map(BodySender::Network);
-        self.account().map(BodySender::Account).or_else(network)
+    pub(super) fn sender(&self) -> Option<ShareHolder> {
+        let network = || self.state.network.get().copied().map(ShareHolder::Network);
+        self.account().map(ShareHolder::Account).or_else(network)
     }
 
     /// Reserves memory for a body, and holds it until the response is sent, because the parsed values occupy memory, too.
     ///
     /// # Errors
     /// 429 if the share of the sender is used up; 503 if the pool is used up.
-    pub(crate) async fn reserve_body(&self, sender: BodySender, bytes: usize) -> Result<()> {
+    pub(crate) async fn reserve_body(&self, sender: ShareHolder, bytes: usize) -> Result<()> {
         let reservation = self.context.body_memory(sender).reserve(sender, bytes).await?;
         let mut reserved = self.state.body_memory.lock().unwrap_or_else(PoisonError::into_inner);
         reserved.push(reservation);
@@ -217,7 +218,7 @@ impl Session {
             0 => Freshness::Strict,
             age_ms => Freshness::Within {
                 age_ms,
-                at_least: self.state.echoed,
+                at_least: self.state.seen_by_client,
             },
         }
     }
@@ -239,8 +240,8 @@ impl Session {
         self.write_on_any_route(f).await
     }
 
-    /// Writes as [`Session::write`], also on a route that only reads. The caller does nothing after the commit, because the commit goes on if the
-    /// client closes the connection, but the handler does not.
+    /// Writes as [`Session::write`], also on a route that only reads. The caller must do nothing important after the commit: if the client closes
+    /// the connection, the commit still completes, but the handler of such a route is dropped.
     pub(crate) async fn write_on_any_route<T>(
         &self,
         f: impl Fn(&Db<'_>) -> Result<T> + Send + Sync + 'static,
@@ -275,21 +276,21 @@ impl Session {
             Ok(_) => {
                 self.context.metrics().count_commit();
                 // The local copy is at least as new as this commit.
-                self.state.checked.store(true, Ordering::Relaxed);
+                self.state.is_confirmed.store(true, Ordering::Relaxed);
             }
             // It is unknown whether the local copy has the newest version.
-            Err(SessionError::Database(_)) => self.state.checked.store(false, Ordering::Relaxed),
+            Err(SessionError::Database(_)) => self.state.is_confirmed.store(false, Ordering::Relaxed),
             Err(SessionError::Handler(_)) => {}
         }
         Ok(committed?)
     }
 
-    /// Adds the size of an object that is stored after the record has been written. Bytes.
+    /// Adds the size of an object that is stored after the record has been written, in bytes.
     pub fn add_object_bytes(&self, bytes: u64) {
         self.state.object_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Returns and resets the size of the added objects, so that one write counts it. Bytes.
+    /// Returns and resets the size of the added objects, so that one write counts it, in bytes.
     pub(crate) fn take_object_bytes(&self) -> u64 {
         self.state.object_bytes.swap(0, Ordering::Relaxed)
     }

@@ -12,10 +12,10 @@ pub struct VerifiedPassword {
 }
 
 impl Session {
-    /// Runs CPU-bound work on a blocking thread. The work of one account, or of one network without authentication, runs one after the other.
+    /// Runs CPU-bound work on a blocking thread. Tasks of one account, or of one network without authentication, run one after the other.
     ///
     /// # Errors
-    /// 429 if too much work of the caller waits; 503 if too much work of all callers waits.
+    /// 429 if too many tasks of the caller wait; 503 if too many tasks of all callers wait.
     pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce(&Context) -> T + Send + 'static) -> Result<T> {
         self.compute_for(self.sender(), work).await
     }

@@ -1,4 +1,4 @@
-//! The clock of the operating system.
+//! [`SystemClock`]: the clock of the operating system.
 
 use bespoke_core::{Clock, Timestamp};
 

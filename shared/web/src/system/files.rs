@@ -1,4 +1,4 @@
-//! The mode of files that the process creates.
+//! [`keep_files_private`]: sets the mode of files that the process creates.
 
 /// Sets the file mode mask, so that only the user of the process can read new files and folders. The local copy of the database, the folder
 /// of a local bucket, and the outbox contain personal data.

@@ -1,4 +1,4 @@
-//! The random source of the operating system.
+//! [`SystemRandom`]: the random source of the operating system.
 
 use bespoke_core::Random;
 

@@ -1,4 +1,4 @@
-//! Accounts in responses.
+//! [`Account`]: the complete account in responses to its owner and to administrators.
 
 use bespoke_core::entity::user::User;
 use bespoke_core::validate::Language;
@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An account in a response.
+/// An account in a response, with all fields that its owner may see.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the entity")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the entity `User` and its account status"
+)]
 pub struct Account {
     pub id: i64,
     pub bio: String,
@@ -49,7 +52,7 @@ pub struct Account {
     pub uuid: Uuid,
 }
 
-/// The value of `passwordType` for a password with a modern hash. Existing clients know no later value.
+/// The value of `passwordType` for every account, because it is the newest value that existing clients know.
 const PASSWORD_TYPE: &str = "v3";
 
 impl From<User> for Account {

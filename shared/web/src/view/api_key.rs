@@ -1,4 +1,4 @@
-//! API keys in lists.
+//! [`ApiKeyListItem`]: an API key in a list.
 
 use bespoke_core::entity::api_key::ApiKey;
 use bespoke_core::{Level, Networks, Scopes, Timestamp};
@@ -37,11 +37,11 @@ pub struct ApiKeyListItem {
 }
 
 impl ApiKeyListItem {
-    /// Returns the items of a list. `outside` contains the counts that the database does not contain yet.
-    pub fn list(keys: Vec<ApiKey>, outside: &[Usage]) -> Vec<Self> {
+    /// Returns the items of a list. `unmerged` contains the counts that the database does not contain yet.
+    pub fn list(keys: Vec<ApiKey>, unmerged: &[Usage]) -> Vec<Self> {
         let mut items: Vec<Self> = keys.into_iter().map(Self::from).collect();
         for item in &mut items {
-            for usage in outside.iter().filter(|usage| usage.key == Some(item.id)) {
+            for usage in unmerged.iter().filter(|usage| usage.key == Some(item.id)) {
                 let last = Some(Timestamp::from_millis(usage.last_ms)).filter(|_| usage.last_ms > 0);
                 item.calls += usage.calls;
                 item.last_seen = item.last_seen.max(last);

@@ -1,4 +1,4 @@
-//! Bookmarks in responses.
+//! [`Bookmark`]: a bookmark in a response.
 
 use bespoke_core::entity::bookmark;
 use serde::Serialize;

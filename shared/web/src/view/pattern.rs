@@ -1,4 +1,4 @@
-//! Patterns in responses.
+//! [`Pattern`]: a pattern in a response.
 
 use bespoke_core::entity::pattern;
 use bespoke_core::{StoredJson, Timestamp};

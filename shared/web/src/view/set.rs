@@ -1,4 +1,4 @@
-//! Measurement sets in responses.
+//! [`Set`]: a measurement set in a response.
 
 use bespoke_core::Timestamp;
 use bespoke_core::entity::set::MeasurementSet;

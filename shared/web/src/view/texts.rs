@@ -1,5 +1,5 @@
-//! Translated texts of curators in responses: `nameDe` to `nameUk`, `notesDe` to `notesUk`, and `tags`. The remark `info` stays in the
-//! database, because it is for curators only.
+//! [`TextFields`]: translated texts of curators in responses: `nameDe` to `nameUk`, `notesDe` to `notesUk`, and `tags`. The remark `info`
+//! stays in the database, because it is for curators only.
 
 use bespoke_core::entity::texts::Texts;
 use bespoke_core::validate::Language;

@@ -1,4 +1,4 @@
-//! Usage counters by day.
+//! [`UsageReport`]: usage counters by day ([`UsageOfDay`]) in a response. [`Days`] selects the days.
 
 use std::collections::BTreeMap;
 

@@ -1,3 +1,5 @@
+//! Tests of the warnings, with the official models of adults, dolls and giants.
+
 use serde_json::{Map, Value, json};
 
 use super::super::{Unit, unit};

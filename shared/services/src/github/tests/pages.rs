@@ -1,4 +1,4 @@
-//! Lists of pages, and proposals of new ones.
+//! Tests of the lists of pages, and of the proposals of new ones.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn page() -> NewPage {
 }
 
 /// A mock that succeeds at every step except the one of that method and path, to which it sends `answer`.
-async fn all_but(step: (&str, &str), answer: ResponseTemplate) -> MockServer {
+async fn server_failing_at(step: (&str, &str), answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     let instead = on(step.0, step.1).respond_with(answer);
     instead.with_priority(1).mount(&server).await;
@@ -34,13 +34,13 @@ async fn all_but(step: (&str, &str), answer: ResponseTemplate) -> MockServer {
         ("POST", PULLS, 201, json!({ "number": 9 })),
         ("DELETE", BRANCH, 204, json!(null)),
     ] {
-        answers(&server, verb, what, json_answer(status, body)).await;
+        mock_answer(&server, verb, what, json_answer(status, body)).await;
     }
     server
 }
 
-async fn willing() -> MockServer {
-    all_but(("GET", "/nothing"), ResponseTemplate::new(404)).await
+async fn working_server() -> MockServer {
+    server_failing_at(("GET", "/nothing"), ResponseTemplate::new(404)).await
 }
 
 fn steps(steps: &[(&str, &str)]) -> Vec<String> {
@@ -49,13 +49,13 @@ fn steps(steps: &[(&str, &str)]) -> Vec<String> {
 
 #[tokio::test]
 async fn page_becomes_a_pull_request() {
-    let server = willing().await;
+    let server = working_server().await;
     let proposal = github(&server).propose(&page()).await.unwrap();
     assert_eq!(proposal.branch["ref"], "refs/heads/showcase-a-day-out");
     assert_eq!(proposal.file["content"]["path"], "en.md");
     assert_eq!(proposal.pull_request["number"], 9);
-    let done = steps(&[("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("POST", PULLS)]);
-    assert_eq!(asked(&server).await, done);
+    let expected = steps(&[("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("POST", PULLS)]);
+    assert_eq!(received(&server).await, expected);
     assert_eq!(
         body_of(&server, 1).await,
         json!({ "ref": "refs/heads/showcase-a-day-out", "sha": "abc" })
@@ -82,7 +82,7 @@ async fn page_becomes_a_pull_request() {
 
 #[tokio::test]
 async fn author_and_language_are_mentioned() {
-    let server = willing().await;
+    let server = working_server().await;
     let author = Author {
         name: "janedoe".into(),
         email: "jane@example.com".into(),
@@ -107,36 +107,39 @@ async fn author_and_language_are_mentioned() {
 #[tokio::test]
 async fn failed_first_call_creates_nothing() {
     for failure in failures() {
-        let server = all_but(("GET", HEAD), failure).await;
+        let server = server_failing_at(("GET", HEAD), failure).await;
         let error = impatient(&server).propose(&page()).await.unwrap_err();
         assert!(matches!(error, ProposalError::Unavailable(_)), "{error:?}");
-        let asked = asked(&server).await;
+        let received = received(&server).await;
         assert!(
-            asked.len() <= 3 && asked.iter().all(|step| step.starts_with("GET ")),
-            "{asked:?}"
+            received.len() <= 3 && received.iter().all(|step| step.starts_with("GET ")),
+            "{received:?}"
         );
     }
-    let error = github_at(&cut().await, LONG_MS).propose(&page()).await.unwrap_err();
+    let error = github_at(&start_truncating_server().await, LONG_MS)
+        .propose(&page())
+        .await
+        .unwrap_err();
     assert!(matches!(error, ProposalError::Unavailable(_)), "{error:?}");
 }
 
 #[tokio::test]
 async fn existing_branch_or_file_is_never_used() {
     let exists = || json_answer(422, json!({ "message": "Reference already exists" }));
-    let server = all_but(("POST", REFS), exists()).await;
+    let server = server_failing_at(("POST", REFS), exists()).await;
     let error = github(&server).propose(&page()).await.unwrap_err();
     assert!(matches!(error, ProposalError::Taken), "{error:?}");
     assert_eq!(
-        asked(&server).await,
+        received(&server).await,
         steps(&[("GET", HEAD), ("POST", REFS)]),
         "it stays"
     );
 
-    let server = all_but(("PUT", FILE), exists()).await;
+    let server = server_failing_at(("PUT", FILE), exists()).await;
     let error = github(&server).propose(&page()).await.unwrap_err();
     assert!(matches!(error, ProposalError::Taken), "{error:?}");
     let undone = steps(&[("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("DELETE", BRANCH)]);
-    assert_eq!(asked(&server).await, undone);
+    assert_eq!(received(&server).await, undone);
 }
 
 #[tokio::test]
@@ -144,23 +147,23 @@ async fn failed_step_is_not_retried_and_branch_is_removed() {
     let made = [("GET", HEAD), ("POST", REFS), ("PUT", FILE), ("POST", PULLS)];
     for (index, step) in made.into_iter().enumerate().skip(1) {
         for failure in failures() {
-            let server = all_but(step, failure).await;
+            let server = server_failing_at(step, failure).await;
             let error = impatient(&server).propose(&page()).await.unwrap_err();
             assert!(matches!(error, ProposalError::Failed { .. }), "{error:?}");
             let mut expected = steps(&made[..=index]);
             // The branch may belong to another proposal, so it is not removed.
             expected.extend((index > 1).then(|| format!("DELETE {BRANCH}")));
-            assert_eq!(asked(&server).await, expected);
+            assert_eq!(received(&server).await, expected);
         }
     }
-    let server = all_but(("POST", PULLS), ResponseTemplate::new(422)).await;
+    let server = server_failing_at(("POST", PULLS), ResponseTemplate::new(422)).await;
     let error = github(&server).propose(&page()).await.unwrap_err();
     assert!(matches!(error, ProposalError::Failed { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn remaining_branch_is_reported() {
-    let server = all_but(("POST", PULLS), ResponseTemplate::new(500)).await;
+    let server = server_failing_at(("POST", PULLS), ResponseTemplate::new(500)).await;
     let stays = on("DELETE", BRANCH).respond_with(ResponseTemplate::new(503));
     stays.with_priority(1).mount(&server).await;
     let error = github(&server).propose(&page()).await.unwrap_err();
@@ -174,13 +177,13 @@ async fn remaining_branch_is_reported() {
 async fn list_of_pages_is_cached_for_half_an_hour() {
     let server = MockServer::start().await;
     let list = json!([{ "name": "a-day-out", "type": "dir" }, { "name": "b", "size": 3 }]);
-    answers(&server, "GET", LIST, json_answer(200, list)).await;
+    mock_answer(&server, "GET", LIST, json_answer(200, list)).await;
     let github = github(&server);
     let has = async |slug, now| github.has_page(PageKind::Blog, slug, now).await.unwrap();
     assert!(has("a-day-out", START).await && !has("c", START.plus_ms(HALF_AN_HOUR_MS - 1)).await);
-    assert_eq!(asked(&server).await.len(), 1);
+    assert_eq!(received(&server).await.len(), 1);
     assert!(has("b", START.plus_ms(HALF_AN_HOUR_MS)).await);
-    assert_eq!(asked(&server).await.len(), 2);
+    assert_eq!(received(&server).await.len(), 2);
 }
 
 #[tokio::test]
@@ -190,7 +193,7 @@ async fn failures_are_retried_and_never_cached() {
         let server = MockServer::start().await;
         let trouble = on("GET", LIST).respond_with(failure).up_to_n_times(3).with_priority(1);
         trouble.mount(&server).await;
-        answers(&server, "GET", LIST, json_answer(200, json!([{ "name": "b" }]))).await;
+        mock_answer(&server, "GET", LIST, json_answer(200, json!([{ "name": "b" }]))).await;
         let github = impatient(&server);
         let mut tries = 0;
         while github.has_page(PageKind::Blog, "b", START).await.is_err() {
@@ -198,7 +201,7 @@ async fn failures_are_retried_and_never_cached() {
         }
         assert!((1..=3).contains(&tries), "{tries}");
     }
-    github_at(&cut().await, LONG_MS)
+    github_at(&start_truncating_server().await, LONG_MS)
         .has_page(PageKind::Blog, "b", START)
         .await
         .unwrap_err();
@@ -210,8 +213,8 @@ async fn truncated_listing_falls_back_to_the_page() {
     let list: Vec<_> = (0..1_000)
         .map(|index| json!({ "name": format!("page-{index}") }))
         .collect();
-    answers(&server, "GET", LIST, json_answer(200, json!(list))).await;
-    answers(&server, "GET", &format!("{LIST}/the-last"), json_answer(200, json!([]))).await;
+    mock_answer(&server, "GET", LIST, json_answer(200, json!(list))).await;
+    mock_answer(&server, "GET", &format!("{LIST}/the-last"), json_answer(200, json!([]))).await;
     let github = github(&server);
     for (slug, there) in [("page-7", true), ("the-last", true), ("none", false)] {
         assert_eq!(

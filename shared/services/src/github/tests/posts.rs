@@ -1,4 +1,4 @@
-//! Issues and discussions.
+//! Tests of issues and discussions.
 
 use wiremock::matchers::body_partial_json;
 
@@ -16,7 +16,7 @@ fn issue() -> NewIssue {
 async fn issue_has_title_text_and_labels() {
     let server = MockServer::start().await;
     let opened = json!({ "number": 7, "state": "open", "html_url": "https://github.example/7" });
-    answers(
+    mock_answer(
         &server,
         "POST",
         "/repos/acme/site/issues",
@@ -35,11 +35,11 @@ async fn issue_has_title_text_and_labels() {
 async fn failed_issue_is_an_error_without_retry() {
     for failure in failures() {
         let server = MockServer::start().await;
-        answers(&server, "POST", "/repos/acme/site/issues", failure).await;
+        mock_answer(&server, "POST", "/repos/acme/site/issues", failure).await;
         impatient(&server).create_issue(&issue()).await.unwrap_err();
-        assert_eq!(asked(&server).await.len(), 1);
+        assert_eq!(received(&server).await.len(), 1);
     }
-    let error = github_at(&cut().await, LONG_MS)
+    let error = github_at(&start_truncating_server().await, LONG_MS)
         .create_issue(&issue())
         .await
         .unwrap_err();
@@ -51,7 +51,7 @@ async fn failed_issue_is_an_error_without_retry() {
     assert!(matches!(error, CallError::NoResponse(_)), "{error:?}");
 }
 
-async fn with_place() -> MockServer {
+async fn server_with_category() -> MockServer {
     let server = MockServer::start().await;
     let variables = json!({ "variables": { "owner": "acme", "name": "site", "category": "ideas" } });
     let found = json!({ "data": { "repository": { "id": "R_1", "discussionCategory": { "id": "DIC_2" } } } });
@@ -64,7 +64,7 @@ async fn with_place() -> MockServer {
 }
 
 /// Mocks the response to a new discussion.
-async fn discussing(server: &MockServer, answer: ResponseTemplate) {
+async fn mock_discussion(server: &MockServer, answer: ResponseTemplate) {
     let input = json!({ "repositoryId": "R_1", "categoryId": "DIC_2", "title": "Title", "body": "Text" });
     on("POST", "/graphql")
         .and(body_partial_json(json!({ "variables": { "input": input } })))
@@ -75,16 +75,16 @@ async fn discussing(server: &MockServer, answer: ResponseTemplate) {
 
 #[tokio::test]
 async fn category_of_discussions_is_queried_once() {
-    let server = with_place().await;
+    let server = server_with_category().await;
     let url = "https://github.example/discussions/3";
     let opened = json!({ "data": { "createDiscussion": { "discussion": { "url": url } } } });
-    discussing(&server, json_answer(200, opened.clone())).await;
+    mock_discussion(&server, json_answer(200, opened.clone())).await;
     let github = github(&server);
     for _ in 0..2 {
         let discussion = github.create_discussion("Title", "Text").await.unwrap();
         assert_eq!(Value::Object(discussion), opened);
     }
-    assert_eq!(asked(&server).await.len(), 3);
+    assert_eq!(received(&server).await.len(), 3);
     let query = body_of(&server, 1).await["query"].as_str().unwrap().to_owned();
     assert!(query.contains("createDiscussion(input: $input)"), "{query}");
 }
@@ -96,12 +96,12 @@ async fn failed_discussion_is_an_error() {
         json!({ "data": { "createDiscussion": null }, "errors": [{ "message": "no" }] }),
     );
     for failure in failures().into_iter().chain([refused]) {
-        let server = with_place().await;
-        discussing(&server, failure).await;
+        let server = server_with_category().await;
+        mock_discussion(&server, failure).await;
         impatient(&server).create_discussion("Title", "Text").await.unwrap_err();
-        assert_eq!(asked(&server).await.len(), 2);
+        assert_eq!(received(&server).await.len(), 2);
     }
-    github_at(&cut().await, LONG_MS)
+    github_at(&start_truncating_server().await, LONG_MS)
         .create_discussion("Title", "Text")
         .await
         .unwrap_err();
@@ -111,11 +111,11 @@ async fn failed_discussion_is_an_error() {
 async fn missing_category_is_queried_again() {
     let server = MockServer::start().await;
     let none = json!({ "data": { "repository": { "id": "R_1", "discussionCategory": null } } });
-    answers(&server, "POST", "/graphql", json_answer(200, none)).await;
+    mock_answer(&server, "POST", "/graphql", json_answer(200, none)).await;
     let github = github(&server);
     for _ in 0..2 {
         let error = github.create_discussion("Title", "Text").await.unwrap_err();
         assert!(matches!(error, CallError::InvalidResponse), "{error:?}");
     }
-    assert_eq!(asked(&server).await.len(), 2);
+    assert_eq!(received(&server).await.len(), 2);
 }

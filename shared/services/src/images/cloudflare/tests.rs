@@ -8,7 +8,7 @@ use wiremock::matchers::{any, header, method, path};
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
 use super::*;
-use crate::http::tests::cut;
+use crate::http::tests::start_truncating_server;
 
 const BASE: &str = "/client/v4/accounts/acme/images/v1";
 
@@ -30,7 +30,7 @@ fn picture(content: &'static [u8]) -> Image {
 }
 
 /// Returns the received requests, in order.
-async fn asked(server: &MockServer) -> Vec<String> {
+async fn received(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let line = |request: &wiremock::Request| format!("{} {}", request.method, request.url.path().replace(BASE, ""));
     requests.iter().map(line).collect()
@@ -74,7 +74,7 @@ async fn upload_has_its_id_and_no_personal_data() {
         }
     }
     assert_eq!(
-        asked(&server).await,
+        received(&server).await,
         ["POST ", "DELETE /set-7_next", "POST ", "DELETE /cset-7_next"]
     );
 }
@@ -169,17 +169,17 @@ async fn replacement_keeps_an_image_at_any_failure() {
                 }
                 let put = images.put(&id, picture(b"new")).await;
                 cloudflare.0.lock().unwrap().failing = None;
-                let place = format!("{leftover} {effect:?} {failing} {put:?}");
-                let now = images.get(&id).await.unwrap().expect(&place);
+                let case = format!("{leftover} {effect:?} {failing} {put:?}");
+                let now = images.get(&id).await.unwrap().expect(&case);
                 let expected: &[&[u8]] = if put.is_ok() { &[b"new"] } else { &[b"old", b"new"] };
-                assert!(expected.contains(&&now.bytes()[..]), "{place}");
+                assert!(expected.contains(&&now.bytes()[..]), "{case}");
                 // The next replacement repairs it.
                 images.put(&id, picture(b"newest")).await.unwrap();
                 let stored = cloudflare.0.lock().unwrap().stored.clone();
                 assert_eq!(
                     stored,
                     BTreeMap::from([("set-7".to_owned(), b"newest".to_vec())]),
-                    "{place}"
+                    "{case}"
                 );
             }
         }
@@ -212,12 +212,12 @@ async fn unexpected_response_is_an_error_and_removes_nothing() {
             .put(&ImageId::Set(7), picture(b"new"))
             .await
             .unwrap_err();
-        assert_eq!(asked(&server).await, ["POST "]);
+        assert_eq!(received(&server).await, ["POST "]);
     }
     let server = MockServer::start().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(5));
     Mock::given(method("POST")).respond_with(slow).mount(&server).await;
-    for images in [images(&server).await, images_at(&cut().await)] {
+    for images in [images(&server).await, images_at(&start_truncating_server().await)] {
         let none = images.put(&ImageId::Set(7), picture(b"new")).await;
         assert!(
             matches!(none, Err(ImageError::Service(CallError::NoResponse(_)))),
@@ -246,7 +246,7 @@ async fn reads_and_removals_are_retried() {
     let image = images.get(&ImageId::Set(7)).await.unwrap().unwrap();
     assert_eq!(image.media_type(), "image/png");
     images.remove(&ImageId::Set(7)).await.unwrap();
-    assert_eq!(asked(&server).await.len(), 2 + 4);
+    assert_eq!(received(&server).await.len(), 2 + 4);
     // A missing image is not an error.
     assert_eq!(images.get(&ImageId::Set(8)).await.unwrap(), None);
     images.remove(&ImageId::Set(8)).await.unwrap();

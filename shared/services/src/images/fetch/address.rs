@@ -1,4 +1,4 @@
-//! Classifies addresses as public or not.
+//! [`is_public`]: classifies IP addresses as public or not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,14 +14,14 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let special = match address.octets() {
+    let is_special = match address.octets() {
         // This network; addresses shared behind a carrier; protocol assignments; benchmarking; reserved.
         [0, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [198, 18 | 19, ..] | [240..=255, ..] => true,
         // 6to4 relays.
         [192, 88, 99, _] => true,
         _ => false,
     };
-    !(special
+    !(is_special
         || address.is_private()
         || address.is_loopback()
         || address.is_link_local()
@@ -32,12 +32,12 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 /// Accepts only global unicast addresses, without the ranges that embed IPv4 addresses or are unassigned.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
-    let global = first & 0xe000 == 0x2000;
-    let special = matches!(
+    let is_global = first & 0xe000 == 0x2000;
+    let is_special = matches!(
         (first, second),
         (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff)
     );
-    global && !special
+    is_global && !is_special
 }
 
 #[cfg(test)]

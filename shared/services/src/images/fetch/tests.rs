@@ -47,7 +47,9 @@ async fn only_timely_complete_responses_without_redirect_are_accepted() {
         assert_eq!(asked, 1, "asked once");
     }
     assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
-    let half = Fetcher::of(RELAXED, 250).fetch(&crate::http::tests::cut().await).await;
+    let half = Fetcher::of(RELAXED, 250)
+        .fetch(&crate::http::tests::start_truncating_server().await)
+        .await;
     assert!(matches!(half, Err(ImageError::Url)), "{half:?}");
     let huge = ResponseTemplate::new(200).set_body_bytes(vec![0; MAX_SOURCE_BYTES + 1]);
     let server = server(huge).await;

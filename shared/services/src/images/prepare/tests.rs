@@ -1,3 +1,5 @@
+//! Tests of the conversion of uploaded files, with each accepted format and with attacks.
+
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
@@ -147,14 +149,14 @@ fn large_picture_is_scaled_down() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         Rgba(state.to_be_bytes())
     });
-    let image = fit(noise.into()).unwrap();
+    let image = encode_within_limit(noise.into()).unwrap();
     assert_eq!(dimensions(&image), (550, 550));
 }
 
 #[test]
 fn jpeg_with_more_scans_than_its_size_allows_is_too_large() {
     let jpeg = file(2_000, 1_000, ImageFormat::Jpeg);
-    assert_eq!(scans(&jpeg), 1);
+    assert_eq!(count_scans(&jpeg), 1);
     let markers = |count: usize| START_OF_SCAN.repeat(count);
     let scanned = |count: usize| with_segment(&jpeg, 0xfe, &markers(count));
     assert!(prepare(&uri(&scanned(400))).is_ok());

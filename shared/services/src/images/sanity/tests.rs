@@ -6,7 +6,7 @@ use wiremock::matchers::{body_json, body_string, header, method, path, query_par
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::http::tests::cut;
+use crate::http::tests::start_truncating_server;
 
 fn images(server: &MockServer) -> SanityImages {
     images_at(server.uri())
@@ -28,13 +28,13 @@ fn on(verb: &str, endpoint: &str) -> MockBuilder {
         .and(token)
 }
 
-async fn found(server: &MockServer, result: Value) {
+async fn mock_found(server: &MockServer, result: Value) {
     let query = on("GET", "data/query").and(query_param("$id", "\"set-7\""));
     let answer = ResponseTemplate::new(200).set_body_json(json!({ "result": result }));
     query.respond_with(answer).mount(server).await;
 }
 
-async fn takes_the_file(server: &MockServer) {
+async fn expect_upload(server: &MockServer) {
     let upload = on("POST", "assets/images")
         .and(header("content-type", "image/jpeg"))
         .and(body_string("new"));
@@ -42,7 +42,7 @@ async fn takes_the_file(server: &MockServer) {
     upload.respond_with(answer).expect(1).mount(server).await;
 }
 
-async fn expects(server: &MockServer, mutation: Value, status: u16) {
+async fn expect_mutation(server: &MockServer, mutation: Value, status: u16) {
     let mutate = on("POST", "data/mutate").and(body_json(json!({ "mutations": [mutation] })));
     mutate
         .respond_with(ResponseTemplate::new(status))
@@ -59,11 +59,11 @@ fn document() -> Value {
 #[tokio::test]
 async fn replaced_file_is_deleted_last() {
     let server = MockServer::start().await;
-    found(&server, json!({ "ref": "image-old", "url": null })).await;
-    takes_the_file(&server).await;
-    expects(&server, json!({ "createOrReplace": document() }), 200).await;
+    mock_found(&server, json!({ "ref": "image-old", "url": null })).await;
+    expect_upload(&server).await;
+    expect_mutation(&server, json!({ "createOrReplace": document() }), 200).await;
     // Another document refers to the same file.
-    expects(&server, json!({ "delete": { "id": "image-old" } }), 409).await;
+    expect_mutation(&server, json!({ "delete": { "id": "image-old" } }), 409).await;
     images(&server)
         .put(&ImageId::Set(7), Image(b"new"[..].into()))
         .await
@@ -73,15 +73,15 @@ async fn replaced_file_is_deleted_last() {
 #[tokio::test]
 async fn ensured_image_does_not_replace_another() {
     let server = MockServer::start().await;
-    found(&server, Value::Null).await;
-    takes_the_file(&server).await;
-    expects(&server, json!({ "createIfNotExists": document() }), 200).await;
+    mock_found(&server, Value::Null).await;
+    expect_upload(&server).await;
+    expect_mutation(&server, json!({ "createIfNotExists": document() }), 200).await;
     images(&server)
         .ensure(&ImageId::Set(7), Image(b"new"[..].into()))
         .await
         .unwrap();
     let full = MockServer::start().await;
-    found(&full, json!({ "ref": "image-old", "url": null })).await;
+    mock_found(&full, json!({ "ref": "image-old", "url": null })).await;
     images(&full)
         .ensure(&ImageId::Set(7), Image(b"new"[..].into()))
         .await
@@ -93,7 +93,7 @@ async fn ensured_image_does_not_replace_another() {
 async fn image_is_read_without_token_and_removed_with_file() {
     let server = MockServer::start().await;
     let url = format!("{}/files/a.jpg", server.uri());
-    found(&server, json!({ "ref": "image-old", "url": url })).await;
+    mock_found(&server, json!({ "ref": "image-old", "url": url })).await;
     let file = ResponseTemplate::new(200).set_body_bytes(*b"picture");
     Mock::given(path("/files/a.jpg"))
         .respond_with(file)
@@ -104,8 +104,8 @@ async fn image_is_read_without_token_and_removed_with_file() {
     assert_eq!(&image.bytes()[..], b"picture");
     let last = server.received_requests().await.unwrap().pop().unwrap();
     assert!(last.headers.get("authorization").is_none());
-    expects(&server, json!({ "delete": { "id": "set-7" } }), 200).await;
-    expects(&server, json!({ "delete": { "id": "image-old" } }), 200).await;
+    expect_mutation(&server, json!({ "delete": { "id": "set-7" } }), 200).await;
+    expect_mutation(&server, json!({ "delete": { "id": "image-old" } }), 200).await;
     images.remove(&ImageId::Set(7)).await.unwrap();
 }
 
@@ -113,7 +113,7 @@ async fn image_is_read_without_token_and_removed_with_file() {
 async fn failed_service_is_an_error_and_keeps_the_image() {
     for (status, body) in [(500, "{}"), (401, "{}"), (200, "garbage"), (200, "{\"document\": 7}")] {
         let server = MockServer::start().await;
-        found(&server, json!({ "ref": "image-old", "url": null })).await;
+        mock_found(&server, json!({ "ref": "image-old", "url": null })).await;
         let answer = ResponseTemplate::new(status).set_body_string(body);
         on("POST", "assets/images").respond_with(answer).mount(&server).await;
         let failed = images(&server).put(&ImageId::Set(7), Image(b"new"[..].into())).await;
@@ -124,7 +124,7 @@ async fn failed_service_is_an_error_and_keeps_the_image() {
     let slow = MockServer::start().await;
     let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(5));
     on("GET", "data/query").respond_with(late).mount(&slow).await;
-    for url in [slow.uri(), cut().await] {
+    for url in [slow.uri(), start_truncating_server().await] {
         let failed = images_at(url).put(&ImageId::Set(7), Image(b"new"[..].into())).await;
         assert!(
             matches!(failed, Err(ImageError::Service(CallError::NoResponse(_)))),

@@ -1,4 +1,4 @@
-//! The clients of a bucket, with region, credentials, timeouts and retries.
+//! [`S3Settings`]: creates the clients of a bucket, with region, credentials, timeouts and retries.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use aws_sdk_s3::config::{Builder, Region, RequestChecksumCalculation, ResponseCh
 use crate::aws::{ANY_REGION, Aws, http_client};
 use crate::store::StoreError;
 
-/// Time limit for a connection. Milliseconds.
+/// Time limit for a connection, in milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_500;
-/// Time limit until the first byte of a response, in which a PUT of a chunk must be sent over a slow connection.
-/// Milliseconds.
+/// Time limit until the first byte of a response, in milliseconds. It includes sending the request, which may be a
+/// chunk over a slow connection.
 const RESPONSE_TIMEOUT_MS: u64 = 20_000;
 /// Maximum number of attempts of a GET, LIST or DELETE.
 const ATTEMPTS: u32 = 3;
-/// The wait before the first retry. Milliseconds.
+/// The wait before the first retry, in milliseconds.
 const FIRST_BACKOFF_MS: u64 = 50;
 
 /// The settings of a bucket.
@@ -63,7 +63,7 @@ pub(super) fn clients(aws: &Aws) -> Result<(Client, Client), StoreError> {
     Ok((retrying, once))
 }
 
-/// The provider if no credentials are set.
+/// The credentials provider that is used if no credentials are set. It always fails.
 #[derive(Debug)]
 struct NoCredentials;
 

@@ -1,4 +1,4 @@
-//! Converts errors of the SDK: their meaning for a commit, and advice for the operator.
+//! [`store_error`]: converts errors of the SDK to the errors that a commit distinguishes, with advice for the operator.
 
 use std::error::Error;
 
@@ -15,7 +15,7 @@ pub(super) const FOREIGN_ETAG: &str = "the ETag does not belong to this store";
 
 /// Returns the status of the response, if there is one.
 pub(super) fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    error.raw_response().map(|answer| answer.status().as_u16())
+    error.raw_response().map(|response| response.status().as_u16())
 }
 
 /// Converts an error of the SDK. A 404 without an error code means that a condition did not hold.

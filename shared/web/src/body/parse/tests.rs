@@ -1,3 +1,5 @@
+//! Tests of the parsing of JSON and YAML bodies.
+
 use serde_json::json;
 
 use super::*;

@@ -1,7 +1,7 @@
-//! The exporter: the SDK of OpenTelemetry, with the HTTP client of the project.
+//! The exporter of spans: the SDK of OpenTelemetry, with the HTTP client of the project.
 //!
-//! A bounded queue of the SDK contains the ended spans, and a thread of the SDK sends them in batches. A batch is lost if the collector does not
-//! respond, and new spans are lost if the queue is full, so that no request waits for either. The SDK reads the standard environment variables.
+//! A bounded queue of the SDK contains the ended spans, and a thread of the SDK sends them in batches. So that no request waits, a batch is lost
+//! if the collector does not respond, and new spans are lost if the queue is full. The SDK reads the standard environment variables.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,13 +33,13 @@ use crate::config::{OTEL_PREFIX, OtelVariables};
 /// The service name if the environment sets none.
 const SERVICE: &str = "bespoke";
 const SERVICE_NAME: &str = "service.name";
-/// Time limit for sending the last spans at the end of a process. Milliseconds.
+/// Time limit for sending the last spans at the end of a process, in milliseconds.
 const SHUTDOWN_MS: u64 = 3_000;
-/// Time limit for sending the spans of a Lambda invocation, because its response waits for them. Milliseconds.
+/// Time limit for sending the spans of a Lambda invocation, because its response waits for them, in milliseconds.
 const FLUSH_MS: u64 = 500;
-/// The largest queue. Spans.
+/// The maximum number of spans in the queue.
 const MAX_QUEUE: usize = 65_536;
-/// The longest delay between two exports: one day. Milliseconds.
+/// Maximum delay between two exports: one day, in milliseconds.
 const MAX_DELAY_MS: usize = 86_400_000;
 /// The prefix of the name that the SDK gives to a service without a name.
 const UNKNOWN_SERVICE: &str = "unknown_service";
@@ -92,8 +92,8 @@ fn batch_config(variables: &OtelVariables) -> BatchConfig {
 
 fn resource() -> Resource {
     let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-    let given = Resource::builder().build();
-    let name = given.get(&SERVICE_NAME.into()).map(|name| name.to_string());
+    let from_environment = Resource::builder().build();
+    let name = from_environment.get(&SERVICE_NAME.into()).map(|name| name.to_string());
     let builder = Resource::builder().with_attribute(version);
     match name {
         Some(name) if !name.starts_with(UNKNOWN_SERVICE) => builder.build(),
@@ -131,8 +131,8 @@ pub(super) async fn shut_down(provider: &SdkTracerProvider) {
 }
 
 /// Makes the caller the parent of `span`, and returns the context of the span.
-pub(super) fn place(span: &Span, incoming: Option<&TraceContext>) -> Option<TraceContext> {
-    if let Some(caller) = incoming {
+pub(super) fn set_parent(span: &Span, caller: Option<&TraceContext>) -> Option<TraceContext> {
+    if let Some(caller) = caller {
         let state = caller
             .state
             .as_ref()

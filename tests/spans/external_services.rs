@@ -10,16 +10,16 @@ use axum::response::{IntoResponse, Response};
 use bespoke_storage::{ETag, Fetched, MemoryStore, ObjectStore as _, PutCondition, StoreError};
 use http_body_util::BodyExt as _;
 
-use super::collector::StandIn;
+use super::collector::RouterServer;
 
 const BUCKET: &str = "/bucket/";
 /// No test depends on the age of an object.
 const LAST_MODIFIED: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 const LISTED_MODIFIED: &str = "2026-01-01T00:00:00.000Z";
 
-/// A request that arrived.
+/// A request that the services received.
 #[derive(Debug, Clone)]
-pub(super) struct Arrived {
+pub(super) struct ReceivedRequest {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) headers: HeaderMap,
@@ -28,28 +28,29 @@ pub(super) struct Arrived {
 #[derive(Clone, Default)]
 struct Shared {
     store: MemoryStore,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
-pub(super) struct Outside {
-    pub(super) server: StandIn,
+/// A server for all services, and the requests that it received.
+pub(super) struct ExternalServices {
+    pub(super) server: RouterServer,
     shared: Shared,
 }
 
-impl Outside {
+impl ExternalServices {
     pub(super) fn start() -> Self {
         let shared = Shared::default();
         let router = Router::new().fallback(answer).with_state(shared.clone());
         Self {
-            server: StandIn::start(router),
+            server: RouterServer::start(router),
             shared,
         }
     }
 
-    /// The requests so far.
-    pub(super) fn arrived(&self) -> Vec<Arrived> {
+    /// Returns the requests so far.
+    pub(super) fn requests(&self) -> Vec<ReceivedRequest> {
         self.shared
-            .arrived
+            .requests
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -58,16 +59,16 @@ impl Outside {
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let arrived = Arrived {
+    let request = ReceivedRequest {
         method: head.method.clone(),
         path: head.uri.path().to_owned(),
         headers: head.headers.clone(),
     };
     shared
-        .arrived
+        .requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .push(arrived);
+        .push(request);
     let Some(key) = head.uri.path().strip_prefix(BUCKET) else {
         return (StatusCode::CREATED, r#"{"number":7,"state":"open"}"#).into_response();
     };
