@@ -15,4 +15,5 @@ mod programs;
 mod readme;
 mod routes;
 mod spans;
+mod workspace;
 mod yaml_readers;

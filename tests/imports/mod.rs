@@ -12,12 +12,10 @@ mod cycles;
 mod module_tree;
 
 use std::path::Path;
-use std::process::Command;
-
-use serde_json::Value;
 
 use self::cycles::cycles;
 use self::module_tree::ModuleTree;
+use crate::workspace::targets;
 
 /// Maximum number of modules in an import cycle.
 const FILES_MAX: usize = 3;
@@ -48,31 +46,13 @@ const DATABASE_LAYERS: &[&[&str]] = &[
     &["lib"],
 ];
 
-/// The name and the root file of each library and each binary of the workspace.
-fn crates() -> Vec<(String, String)> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .output()
-        .expect("cargo is available, because it built this test");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let targets = metadata["packages"].as_array().unwrap().iter();
-    let targets = targets.flat_map(|package| package["targets"].as_array().unwrap());
-    let is_code = |target: &&Value| target["kind"] == serde_json::json!(["lib"]) || target["kind"][0] == "bin";
-    let named = |target: &Value| {
-        let kind = target["kind"][0].as_str().unwrap();
-        let name = format!("{} ({kind})", target["name"].as_str().unwrap());
-        (name, target["src_path"].as_str().unwrap().to_owned())
-    };
-    targets.filter(is_code).map(named).collect()
-}
-
 #[test]
 fn import_cycles_are_small() {
     let mut problems = Vec::new();
-    for (name, root) in crates() {
-        let tree = ModuleTree::read(Path::new(&root));
+    let targets = targets().into_iter();
+    for target in targets.filter(|target| ["lib", "bin"].contains(&target.kind.as_str())) {
+        let name = format!("{} ({})", target.name, target.kind);
+        let tree = ModuleTree::read(&target.root);
         for cycle in cycles(tree.imports()).iter().filter(|cycle| cycle.len() > FILES_MAX) {
             let files: Vec<_> = cycle.iter().map(|file| tree.name(*file)).collect();
             let count = cycle.len();

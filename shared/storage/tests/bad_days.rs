@@ -3,21 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::support::s3::{BUCKET, S3Server, settings};
+use crate::support::{
+    COUNTERS, LocalFolder, VirtualClock, add, add_in_transaction, count, directory, id, memory, open, total,
+};
 use bespoke_storage::{
     DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, PutCondition, S3Store, StorageClock, StoreError,
     rusqlite,
-};
-use support::s3::{BUCKET, S3Server, settings};
-use support::{
-    COUNTERS, LocalFolder, VirtualClock, add, add_in_transaction, count, directory, id, memory, open, total,
 };
 use tracing::span::{self, Attributes, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -345,7 +343,8 @@ async fn process_with_a_file_size_limit() {
 
 #[test]
 fn full_disk_is_an_error_at_once_and_loses_no_write() {
-    let limited = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" --exact process_with_a_file_size_limit --ignored";
+    let limited =
+        "trap '' XFSZ; ulimit -f 4096; exec \"$0\" --exact bad_days::process_with_a_file_size_limit --ignored";
     let ended = Command::new("sh")
         .arg("-c")
         .arg(limited)

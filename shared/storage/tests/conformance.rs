@@ -6,18 +6,16 @@
     reason = "a test configures its child processes by environment variables"
 )]
 
-mod support;
-
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Barrier};
 
+use crate::support::s3::S3Server;
 use bespoke_storage::{
     DirectoryStore, ETag, FaultyStore, Fetched, MemoryStore, Object, ObjectStore, PutCondition, Rates, StoreError,
 };
 use bytes::Bytes;
-use support::s3::S3Server;
 
 /// Checks a rule with every store. A new store is a new line here.
 async fn on_all<F: Future<Output = ()>>(rule: impl Fn(Arc<dyn ObjectStore>) -> F) {
@@ -328,7 +326,7 @@ const INCREMENTS: u64 = 40;
 fn start(name: &str, folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", name, "--ignored", "--nocapture"])
+        .args(["--exact", &format!("conformance::{name}"), "--ignored", "--nocapture"])
         .env("STORE_FOLDER", folder)
         .spawn()
         .unwrap()

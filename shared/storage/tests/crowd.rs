@@ -7,8 +7,6 @@
     reason = "a test configures its child processes by environment variables"
 )]
 
-mod support;
-
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -16,9 +14,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::support::s3::{S3Server, settings};
+use crate::support::{COUNTERS, add};
 use bespoke_storage::{DirectoryStore, Engine, Error, Freshness, ObjectStore, Options, S3Store};
-use support::s3::{S3Server, settings};
-use support::{COUNTERS, add};
 
 const PROCESSES: usize = 8;
 /// The number of acknowledgements between two kills.
@@ -54,7 +52,7 @@ async fn writing_process() {
 /// Starts a process. Sends its number and each row that it acknowledges to `acknowledgements`.
 fn start(number: usize, place: &str, copies: &Path, acknowledgements: &Sender<(usize, String)>) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "writing_process", "--ignored", "--nocapture"])
+        .args(["--exact", "crowd::writing_process", "--ignored", "--nocapture"])
         .env("STORE_PLACE", place)
         .env("COPIES", copies)
         .stdout(Stdio::piped())

@@ -1,11 +1,9 @@
 //! Tests of the public API of the engine on one store.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{LocalFolder, add, count, directory, id, memory, open, stores, total};
 use bespoke_storage::{CommitId, Engine, Error, Freshness, Migration, Options, Version, rusqlite};
-use support::{LocalFolder, add, count, directory, id, memory, open, stores, total};
 
 #[tokio::test]
 async fn writes_are_visible_in_this_and_other_processes() {

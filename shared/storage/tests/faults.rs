@@ -2,18 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use crate::support::{
+    COUNTERS, Hooked, LocalFolder, VirtualClock, add, add_in_transaction, count, database_of, edit_head, files_of,
+    fresh_id, head_of, id, json_of, open, total,
+};
 use bespoke_storage::{
     Ablation, Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Operation, Options,
     Rates, StorageClock,
-};
-use support::{
-    COUNTERS, Hooked, LocalFolder, VirtualClock, add, add_in_transaction, count, database_of, edit_head, files_of,
-    fresh_id, head_of, id, json_of, open, total,
 };
 use tokio::sync::Semaphore;
 
@@ -123,7 +121,7 @@ async fn gated(local: &LocalFolder) -> (Engine, Arc<Semaphore>, Arc<AtomicU32>, 
     let faulty = FaultyStore::new(memory, 0, Rates::default());
     let (gate, puts) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
     let (hook_gate, hook_puts) = (Arc::clone(&gate), Arc::clone(&puts));
-    let before_put: support::Hook = Box::new(move |_, _| {
+    let before_put: crate::support::Hook = Box::new(move |_, _| {
         hook_puts.fetch_add(1, Ordering::SeqCst);
         let gate = Arc::clone(&hook_gate);
         Box::pin(async move { gate.acquire().await.unwrap().forget() })
@@ -264,7 +262,7 @@ async fn contested(local: &LocalFolder) -> Contested {
     let rival = open(&honest, local).await;
     let (locks, losses) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU32::new(0)));
     let (hook_locks, hook_losses) = (Arc::clone(&locks), Arc::clone(&losses));
-    let before_put: support::Hook = Box::new(move |key, body| {
+    let before_put: crate::support::Hook = Box::new(move |key, body| {
         assert_eq!(key, "head");
         hook_locks.lock().unwrap().push(!json_of(&body)["lock"].is_null());
         let (rival, losses) = (rival.clone(), Arc::clone(&hook_losses));
@@ -438,7 +436,7 @@ async fn write_is_not_retried_after_twelve_hours() {
     let faulty = FaultyStore::new(memory.clone(), 0, Rates::default());
     let stall = Arc::new(OnceLock::new());
     let hook_stall = Arc::clone(&stall);
-    let before_put: support::Hook = Box::new(move |_, _| {
+    let before_put: crate::support::Hook = Box::new(move |_, _| {
         if let Some(ms) = hook_stall.get() {
             date.advance(*ms);
         }
@@ -505,7 +503,7 @@ async fn late_response_does_not_replace_a_newer_version() {
     let rival = open(&honest, &elsewhere).await;
     let (gate, accepted_puts) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
     let (hook_gate, hook_accepted_puts) = (Arc::clone(&gate), Arc::clone(&accepted_puts));
-    let after_put: support::Hook = Box::new(move |_, _| {
+    let after_put: crate::support::Hook = Box::new(move |_, _| {
         hook_accepted_puts.fetch_add(1, Ordering::SeqCst);
         let gate = Arc::clone(&hook_gate);
         Box::pin(async move { gate.acquire().await.unwrap().forget() })
@@ -562,7 +560,7 @@ async fn migration_of_another_process_is_not_repeated_after_a_day() {
     };
     let gets = AtomicU32::new(0);
     let (hook_memory, hook_options) = (memory.clone(), options.clone());
-    let before_get: support::Hook = Box::new(move |_, _| {
+    let before_get: crate::support::Hook = Box::new(move |_, _| {
         // The first GET opens the database. Before the second one, another engine runs the migration, and its commit id
         // is purged.
         let second = gets.fetch_add(1, Ordering::SeqCst) == 1;

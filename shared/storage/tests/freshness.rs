@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::{Hooked, LocalFolder, VirtualClock, add, count, open};
 use bespoke_storage::limits::{HEAD_TRUSTED_COMMITS, HEAD_TRUSTED_MS};
 use bespoke_storage::{Engine, Error, Freshness, MemoryStore, ObjectStore, Options, Version};
 use futures_util::future::join_all;
-use support::{Hooked, LocalFolder, VirtualClock, add, count, open};
 use tokio::sync::Semaphore;
 
 /// A store that counts the GETs of `head` and blocks each until it gets a permit.
@@ -24,7 +22,7 @@ impl Watched {
     fn new(inner: &MemoryStore) -> Self {
         let (gets, permits) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(1_000_000)));
         let (counted, gate) = (Arc::clone(&gets), Arc::clone(&permits));
-        let before_get: support::Hook = Box::new(move |key, _| {
+        let before_get: crate::support::Hook = Box::new(move |key, _| {
             let (counted, gate) = (Arc::clone(&counted), Arc::clone(&gate));
             Box::pin(async move {
                 if key == "head" {
@@ -182,7 +180,7 @@ async fn write_is_rejected_only_on_the_newest_state() {
     let engine = open_at(&store, &local, &clock).await;
     let other_engine = open(&store, &other).await;
     let take = |engine: Engine| async move {
-        let write = engine.write::<i64, Error>(support::fresh_id(), |c| {
+        let write = engine.write::<i64, Error>(crate::support::fresh_id(), |c| {
             let taken = c.execute("DELETE FROM counter WHERE name = 'a'", [])?;
             (taken == 1)
                 .then_some(0)

@@ -2,19 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::support::s3::S3Server;
+use crate::support::{Hooked, LocalFolder, VirtualClock, add, count, fresh_id, head_of, memory, noise, open};
 use bespoke_storage::{
     Compact, Compacted, ETag, Engine, Error, FaultyStore, Fetched, Freshness, Listed, MemoryStore, Object, ObjectStore,
     Options, PutCondition, Rates, RestorePoint, S3Store, StorageClock, StoreError, limits,
 };
 use bytes::Bytes;
-use support::s3::S3Server;
-use support::{Hooked, LocalFolder, VirtualClock, add, count, fresh_id, head_of, memory, noise, open};
 use tokio::sync::Notify;
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;

@@ -2,19 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::support::{
+    Hooked, LocalFolder, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total,
+};
 use bespoke_storage::{
     ETag, Engine, Error, FaultyStore, Fetched, Freshness, Listed, MemoryStore, Migration, ObjectStore, Options,
     PutCondition, Rates, StoreError, limits,
 };
 use bytes::Bytes;
-use support::{
-    Hooked, LocalFolder, add, body_of, database_of, edit_head, fresh_id, head_of, json_of, noise, open, stores, total,
-};
 
 const BLOBS: &[Migration] = &[Migration {
     version: 1,
@@ -377,7 +375,7 @@ async fn object_that_is_deleted_after_a_newer_head_is_not_damage() {
     let rival = open_blobs(&honest, &elsewhere).await;
     let segment = head["segments"][0]["key"].as_str().unwrap().to_owned();
     let moved = Arc::new(AtomicBool::new(false));
-    let before_get: support::Hook = Box::new(move |key, _| {
+    let before_get: crate::support::Hook = Box::new(move |key, _| {
         let (rival, memory, segment, moved) = (rival.clone(), memory.clone(), segment.clone(), Arc::clone(&moved));
         Box::pin(async move {
             if key == segment && !moved.swap(true, Ordering::SeqCst) {

@@ -6,20 +6,18 @@
     reason = "a test configures its child processes by environment variables"
 )]
 
-mod support;
-
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use crate::support::{
+    FastClock, LocalFolder, add, add_in_transaction, count, directory, fresh_id, head_of, id, memory, open, stores,
+    total,
+};
 use bespoke_storage::{
     CommitId, DirectoryStore, Engine, Error, FaultyStore, Freshness, MemoryStore, Migration, ObjectStore, Options,
     Rates, StorageClock,
-};
-use support::{
-    FastClock, LocalFolder, add, add_in_transaction, count, directory, fresh_id, head_of, id, memory, open, stores,
-    total,
 };
 
 const ENGINES: usize = 5;
@@ -133,7 +131,7 @@ async fn bad_network_loses_and_duplicates_no_write() {
 }
 
 const STEPS: &[Migration] = &[
-    support::COUNTERS[0],
+    crate::support::COUNTERS[0],
     Migration {
         version: 2,
         sql: "CREATE TABLE two (x)",
@@ -152,7 +150,7 @@ const STEPS: &[Migration] = &[
 fn start(name: &str, folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", name, "--ignored", "--nocapture"])
+        .args(["--exact", &format!("races::{name}"), "--ignored", "--nocapture"])
         .env("STORE_FOLDER", folder);
     command.stdout(Stdio::piped()).spawn().unwrap()
 }

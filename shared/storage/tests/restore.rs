@@ -3,16 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{LocalFolder, VirtualClock, add, count, database_of, fresh_id, head_of, noise, open};
 use bespoke_storage::{
     Ablation, Compact, Compacted, Engine, Error, FaultyStore, Freshness, MemoryStore, NotRestorable, ObjectStore,
     Options, Rates, RestorePoint, StorageClock, Version, VersionRange,
 };
 use bytes::Bytes;
-use support::{LocalFolder, VirtualClock, add, count, database_of, fresh_id, head_of, noise, open};
 
 const MINUTE_MS: u64 = 60 * 1_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;

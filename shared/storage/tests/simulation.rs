@@ -1,7 +1,7 @@
 //! Simulated schedules of many processes on one store. See `bespoke_storage::simulation`.
 //!
 //! The large suites have to be selected by name: `cargo nextest run --workspace --run-ignored only -E
-//! 'test(/^suite_/)'`.
+//! 'test(/^simulation::suite_/)'`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{FastClock, LocalFolder, add, fresh_id, noise, open, total};
 use bespoke_storage::rusqlite::Connection;
 use bespoke_storage::{Engine, Error, Fault, FaultyStore, MemoryStore, ObjectStore, Operation, Options, Rates};
-use support::{FastClock, LocalFolder, add, fresh_id, noise, open, total};
 
 /// A bucket with segments and a base.
 async fn bucket_with_objects() -> MemoryStore {

@@ -5,15 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests do not count as tests")]
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{FastClock, LocalFolder, VirtualClock, add, add_in_transaction, count};
 use bespoke_storage::rusqlite::Connection;
 use bespoke_storage::{
     Engine, Error, Fault, FaultyStore, Freshness, MemoryStore, ObjectStore, Operation, Options, Rates, StorageClock,
 };
-use support::{FastClock, LocalFolder, VirtualClock, add, add_in_transaction, count};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -61,7 +59,7 @@ async fn write_without_changes_applies_no_usage() {
     let (local, bucket) = (LocalFolder::new(), MemoryStore::new());
     let engine = open(Arc::new(bucket), &local, FastClock::new()).await;
     engine.freeze_usage("5");
-    let nothing = engine.write::<i64, Error>(support::fresh_id(), |c: &Connection| count(c, "a"));
+    let nothing = engine.write::<i64, Error>(crate::support::fresh_id(), |c: &Connection| count(c, "a"));
     nothing.await.unwrap();
     assert_eq!(engine.frozen_usage().len(), 1);
 }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -149,9 +150,10 @@ pub fn check() {
 /// # Panics
 /// If it contains a remembered value.
 pub fn check_output(log: &str) {
+    // `memmem` is optimized in development, unlike `str::contains`, which took a third of the time of long tests here.
     let leaked = lock(&PLANTED)
         .iter()
-        .find(|planted| log.contains(planted.as_str()))
+        .find(|planted| memmem::find(log.as_bytes(), planted.as_bytes()).is_some())
         .cloned();
     if let Some(leaked) = leaked {
         let line = log.lines().find(|line| line.contains(&leaked)).unwrap_or_default();

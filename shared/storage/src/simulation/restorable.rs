@@ -69,7 +69,7 @@ impl<'a> RestoreSources<'a> {
             } else if key.starts_with(HISTORY_PREFIX) {
                 objects.push(HistoryKey::parse(key).ok_or_else(|| format!("{key} is no name of history"))?);
             }
-            debug_assert!(*put_ms <= network.now_ms);
+            assert!(*put_ms <= network.now_ms);
         }
         let cuts = heads.iter().map(|(key, head)| Cuts::of(key.clone(), head)).collect();
         Ok(Some(Self {
