@@ -321,6 +321,8 @@ def main():
     # Caddy and bespoke talk to each other from this address.
     inside = subnet.rpartition(".")[0] + ".2"
     bring_up_loopback([inside])
+    # An engine and systemd create folders that everybody may enter, whatever the umask of the shell is.
+    os.umask(0o022)
     mount("tmpfs", SCRATCH, "tmpfs")
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         folder = pathlib.Path(folder)

@@ -3,7 +3,7 @@
 //! as well.
 
 use bespoke_tests::support::picture::RED;
-use bespoke_tests::support::{Answer, App, Key, Person, functions};
+use bespoke_tests::support::{Answer, App, Key, Person, functions, secrets};
 use bespoke_web::openapi::document;
 use bespoke_web::{Route, Scheme};
 use proptest::prelude::*;
@@ -294,6 +294,8 @@ async fn attack(seed: u8) {
             by_class[usize::from(answer.status / 100)] += 1;
         }
         app.get("/readyz").send().await.expect_status(200);
+        drop(app);
+        secrets::forget();
     }
     // Attacks that are all refused would prove little.
     assert!(

@@ -168,11 +168,13 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn attributes(all: &[KeyValue]) -> BTreeMap<String, String> {
-    let text = |value: &KeyValue| match value.value.as_ref().and_then(|value| value.value.as_ref()) {
+    let text = |attribute: &KeyValue| match attribute.value.as_ref().and_then(|any| any.value.as_ref()) {
         Some(Value::StringValue(text)) => text.clone(),
         Some(Value::IntValue(number)) => number.to_string(),
-        Some(Value::BoolValue(is)) => is.to_string(),
+        Some(Value::BoolValue(flag)) => flag.to_string(),
         other => format!("{other:?}"),
     };
-    all.iter().map(|value| (value.key.clone(), text(value))).collect()
+    all.iter()
+        .map(|attribute| (attribute.key.clone(), text(attribute)))
+        .collect()
 }

@@ -18,7 +18,7 @@ use crate::{output, start};
 pub(crate) enum Command {
     /// List the keys of an account
     List(List),
-    /// Revoke keys for all processes at once
+    /// Revoke keys: every process refuses them immediately
     Revoke(Revoke),
 }
 
@@ -104,10 +104,10 @@ async fn revoke(session: &Session, Revoke { key, all_of }: Revoke) -> Result<()>
         for key in &keys {
             api_keys::revoke(db, key.uuid, now)?;
         }
-        let names = keys.iter().map(|key| key.uuid.to_string()).collect::<Vec<_>>();
+        let uuids = keys.iter().map(|key| key.uuid.to_string()).collect::<Vec<_>>();
         audit_entry
             .clone()
-            .change(json!(names), Value::Null)
+            .change(json!(uuids), Value::Null)
             .record(db, OPERATOR)?;
         Ok(keys.len())
     });

@@ -1,4 +1,5 @@
-//! [`GuardedStream`]: the stream of a connection between the socket and hyper. It passes only valid requests.
+//! [`GuardedStream`]: the stream of a connection between the socket and hyper. It passes only valid requests, and limits the memory of the
+//! unfinished heads of all connections ([`HeadMemory`]).
 //!
 //! - hyper gets a head only when the head is complete and valid, so it parses each head once and never buffers an
 //!   unfinished one.
@@ -83,7 +84,7 @@ impl Held {
         fits
     }
 
-    /// Removes bytes at the beginning. Memory is released with the last ones.
+    /// Removes bytes at the beginning, which then no longer count for the limit. The buffer is freed when it is empty.
     fn remove(&mut self, bytes: usize) {
         self.memory.give_back(bytes);
         if bytes == self.bytes.len() {
@@ -206,8 +207,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> GuardedStream<S> {
         if self.held.bytes.is_empty() {
             let Scan { valid_bytes, remainder } = self.framing.scan(fresh);
             match remainder {
-                Remainder::UnfinishedHead if !self.held.extend(&fresh[valid_bytes..]) => self.refuse(Refusal::Busy),
-                Remainder::Empty | Remainder::UnfinishedHead => {}
+                Remainder::Empty => {}
+                Remainder::UnfinishedHead => {
+                    if !self.held.extend(&fresh[valid_bytes..]) {
+                        self.refuse(Refusal::Busy);
+                    }
+                }
                 Remainder::Refused(refusal) => self.refuse(refusal),
                 Remainder::BrokenBody => self.is_broken = true,
             }
@@ -316,6 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
+        // Once it lingers, the socket has been shut down already.
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
         }

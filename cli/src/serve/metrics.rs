@@ -68,15 +68,15 @@ impl Collector for Counts {
 fn requests(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
     let help = "Requests by function, kind of credential and class of status";
     let mut family = page.encode_descriptor("requests", help, None, MetricType::Counter)?;
-    for counted in metrics.requests() {
-        let status = format!("{}xx", counted.status_class);
+    for counts in metrics.requests() {
+        let status = format!("{}xx", counts.status_class);
         let labels = [
-            ("function", counted.group),
-            ("credential", counted.scheme.map_or("none", Scheme::segment)),
+            ("function", counts.group),
+            ("credential", counts.scheme.map_or("none", Scheme::segment)),
             ("status", &status),
         ];
         let mut counter = family.encode_family(&labels)?;
-        counter.encode_counter::<[(&str, &str); 0], _, u64>(&counted.requests(), None)?;
+        counter.encode_counter::<[(&str, &str); 0], _, u64>(&counts.total(), None)?;
     }
     Ok(())
 }
@@ -88,8 +88,8 @@ fn durations(metrics: &Metrics, page: &mut DescriptorEncoder<'_>) -> std::fmt::R
     let requests = metrics.requests();
     for (function, total_ms) in metrics.total_ms() {
         let mut buckets: Vec<(f64, u64)> = upper_bounds.clone().map(|bound| (bound, 0)).collect();
-        for counted in requests.iter().filter(|counted| counted.group == function) {
-            for (bucket, count) in buckets.iter_mut().zip(counted.by_duration) {
+        for counts in requests.iter().filter(|counts| counts.group == function) {
+            for (bucket, count) in buckets.iter_mut().zip(counts.by_duration) {
                 bucket.1 += count;
             }
         }

@@ -1,5 +1,5 @@
-//! [`Unread`]: decides about the connection of a request whose body a handler has not read completely, because it
-//! rejected the request.
+//! [`Unread`]: keeps a connection open or closes it after a request whose body the handler has not read to its end, for
+//! example because it rejected the request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ const DRAIN_DEADLINE_S: u64 = 5;
 /// The value of `Connection` that ends the connection.
 pub(super) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// Receives the rest of a body if the handler drops the body early.
+/// The place where a [`WatchedBody`] leaves the rest of the body if the handler drops it early.
 #[derive(Clone, Default)]
 pub(super) struct Unread(Arc<Mutex<Option<Rest>>>);
 
@@ -67,8 +67,8 @@ impl Unread {
     }
 }
 
-/// Discards a small body of known length. Otherwise hyper would close the connection, because the body was dropped
-/// early.
+/// Reads and discards the rest of a small body of known length. If the rest were dropped unread, hyper would close the
+/// connection.
 async fn drain(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }
@@ -88,6 +88,7 @@ impl Body for WatchedBody {
         let Some(rest) = &mut self.rest else {
             return Poll::Ready(None);
         };
+        // The poll sends `100 Continue`, so the client no longer waits for it.
         rest.must_close = false;
         let frame = ready!(Pin::new(&mut rest.body).poll_frame(context));
         rest.must_close = matches!(frame, Some(Err(_)));

@@ -43,7 +43,8 @@ pub(crate) async fn signup(_: Public, session: Session, client: ClientIp, id: Id
     // A missing check is accepted unless the settings require it, because clients of the first API generation send only the id.
     let check = match body.get("check") {
         None if !session.config().require_check => None,
-        check => Some(check.and_then(Value::as_str).unwrap_or_default().to_owned()),
+        // A required check that is missing, or a check that is not text, counts as an empty one, which is wrong.
+        given => Some(given.and_then(Value::as_str).unwrap_or_default().to_owned()),
     };
     let origin = session.origin(client);
     verify(&session, id, check.as_deref(), &[ConfirmationKind::Signup], origin).await?;

@@ -54,10 +54,10 @@ impl Database {
     /// [`Error::Storage`] when the bucket cannot be used.
     pub async fn open_for_restore(store: Arc<dyn ObjectStore>, local_dir: PathBuf, vault: Vault) -> Result<Self> {
         let read_cache = Arc::new(ReadCache::default());
-        let followed_cache = Arc::clone(&read_cache);
+        let callback_cache = Arc::clone(&read_cache);
         let options = Options {
             apply_usage: Some(usage::apply),
-            on_change: Some(Arc::new(move |change| followed_cache.follow(change))),
+            on_change: Some(Arc::new(move |change| callback_cache.follow(change))),
             ..Options::new(local_dir, MIGRATIONS)
         };
         let engine = Engine::open(store, options).await?;
@@ -217,8 +217,8 @@ impl Database {
         Ok(self.engine.compact(Compact::WhereWorthIt).await?)
     }
 
-    /// Makes commits start compactions from now on, in parallel to writes. It must not be called in a process that is
-    /// frozen between requests.
+    /// From now on, a commit that makes a compaction worthwhile starts it in the background, while writes continue. Must not
+    /// be called in a process that is frozen between requests.
     pub fn compact_by_itself(&self) {
         self.engine.compact_by_itself();
     }
@@ -248,6 +248,7 @@ impl Database {
         let restored = self.engine.restore(point).await?;
         let keys = self.read(Freshness::Strict, installation::check).await;
         if matches!(keys, Err(Error::OtherKeys)) {
+            // The replaced state is the newest one before the commit of the restore.
             let ranges = self.engine.restorable().await?;
             let last_versions = ranges.iter().map(|range| range.last.version);
             if let Some(replaced) = last_versions.filter(|last| *last < restored.version).max() {
@@ -289,23 +290,12 @@ impl Database {
     /// # Errors
     /// [`Error::Storage`] when the database cannot be read or the file cannot be written.
     pub async fn copy_to(&self, file: &Path) -> Result<Version> {
-        let copy = |db: &Db<'_>| {
-            // The local copy changes only between reads, so this copy is consistent.
-            let local = db.connection.path().unwrap_or_default();
-            std::fs::copy(local, file)
-                .map(drop)
-                .map_err(|error| Error::Storage(bespoke_storage::Error::Local(error)))
-        };
-        let vault = &*self.vault;
         let read = self.engine.read(Freshness::Strict, |connection| {
-            copy(&Db {
-                connection,
-                vault,
-                read_cache: None,
-            })
-            .map_err(CallerError)
+            // The local copy changes only between reads, so this copy is consistent.
+            let local = connection.path().unwrap_or_default();
+            std::fs::copy(local, file).map_err(bespoke_storage::Error::Local)
         });
-        Ok(read.await.map_err(|CallerError(error)| error)?.version)
+        Ok(read.await?.version)
     }
 
     /// Opens a copy with the keys of this process.
@@ -322,7 +312,7 @@ impl Database {
     }
 }
 
-/// Carries the caller's error through the engine, which requires only that its own error can be converted to it.
+/// Wraps a caller's error for the engine, which requires an error type that its own error can be converted to.
 struct CallerError<E>(E);
 
 impl<E: From<Error>> From<bespoke_storage::Error> for CallerError<E> {

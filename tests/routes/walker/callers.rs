@@ -32,13 +32,13 @@ pub(super) enum Kind {
     Impersonator(&'static str),
     /// An impersonator that was blocked afterwards.
     BlockedImpersonator,
-    EndedToken(End),
-    EndedKey(End),
+    RefusedToken(Refusal),
+    RefusedKey(Refusal),
 }
 
-/// The reason why a credential no longer works.
+/// The reason why a credential is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum End {
+pub(super) enum Refusal {
     Blocked,
     BlockedRole,
     Deactivated,
@@ -88,36 +88,37 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Impersonator("support"),
     Kind::Impersonator("admin"),
     Kind::BlockedImpersonator,
-    Kind::EndedToken(End::Blocked),
-    Kind::EndedToken(End::BlockedRole),
-    Kind::EndedToken(End::Deactivated),
-    Kind::EndedToken(End::Frozen),
-    Kind::EndedToken(End::WithoutConsent),
-    Kind::EndedToken(End::Removed),
-    Kind::EndedToken(End::SignedOut),
-    Kind::EndedToken(End::Expired),
-    Kind::EndedKey(End::Blocked),
-    Kind::EndedKey(End::BlockedRole),
-    Kind::EndedKey(End::Deactivated),
-    Kind::EndedKey(End::Frozen),
-    Kind::EndedKey(End::WithoutConsent),
-    Kind::EndedKey(End::Removed),
-    Kind::EndedKey(End::Expired),
-    Kind::EndedKey(End::Revoked),
-    Kind::EndedKey(End::Rotated),
-    Kind::EndedKey(End::WrongSecret),
+    Kind::RefusedToken(Refusal::Blocked),
+    Kind::RefusedToken(Refusal::BlockedRole),
+    Kind::RefusedToken(Refusal::Deactivated),
+    Kind::RefusedToken(Refusal::Frozen),
+    Kind::RefusedToken(Refusal::WithoutConsent),
+    Kind::RefusedToken(Refusal::Removed),
+    Kind::RefusedToken(Refusal::SignedOut),
+    Kind::RefusedToken(Refusal::Expired),
+    Kind::RefusedKey(Refusal::Blocked),
+    Kind::RefusedKey(Refusal::BlockedRole),
+    Kind::RefusedKey(Refusal::Deactivated),
+    Kind::RefusedKey(Refusal::Frozen),
+    Kind::RefusedKey(Refusal::WithoutConsent),
+    Kind::RefusedKey(Refusal::Removed),
+    Kind::RefusedKey(Refusal::Expired),
+    Kind::RefusedKey(Refusal::Revoked),
+    Kind::RefusedKey(Refusal::Rotated),
+    Kind::RefusedKey(Refusal::WrongSecret),
 ];
 
 impl Kind {
-    /// Whether callers of this kind have a credential of that scheme. Public routes accept any.
-    pub(super) fn fits(&self, scheme: Option<Scheme>) -> bool {
+    /// Whether callers of this kind call routes of that scheme. `None` stands for public routes, which every kind calls. `Nobody` calls every
+    /// route.
+    pub(super) fn calls_routes_of(&self, scheme: Option<Scheme>) -> bool {
         let own = match self {
             Self::Nobody => return true,
             Self::StrangerToken(_)
             | Self::OwnerToken
             | Self::Impersonator(_)
             | Self::BlockedImpersonator
-            | Self::EndedToken(_) => Scheme::Jwt,
+            | Self::RefusedToken(_) => Scheme::Jwt,
             _ => Scheme::Key,
         };
         scheme.is_none_or(|scheme| scheme == own)
@@ -150,10 +151,11 @@ enum Credential {
 pub(super) struct Caller {
     credential: Credential,
     address: &'static str,
-    /// Level of calls on routes for usable accounts; `None` if every such call is refused.
+    /// The level of the caller on routes that require a usable account: not blocked, frozen or deactivated, and with consent. `None` if these
+    /// routes refuse the caller.
     pub(super) level: Option<u8>,
-    /// Level of calls on routes for accounts that may be unusable.
-    pub(super) guest_level: Option<u8>,
+    /// The level of the caller on routes that accept unusable accounts, too.
+    pub(super) level_if_unusable: Option<u8>,
     pub(super) is_owner: bool,
     pub(super) scopes: Option<Scopes>,
     /// Whether it is an API key that is bound to scopes or addresses.
@@ -167,7 +169,7 @@ impl Caller {
             credential,
             address: INSIDE,
             level,
-            guest_level: level,
+            level_if_unusable: level,
             is_owner: false,
             scopes: None,
             is_restricted: false,
@@ -261,20 +263,20 @@ impl Caller {
                     ..Self::token(token, None).of_owner()
                 }
             }
-            Kind::EndedToken(end) => {
+            Kind::RefusedToken(refusal) => {
                 let person = app.person(unique).await;
-                let token = end_token(app, admin, &person, end).await;
+                let token = refused_token(app, admin, &person, refusal).await;
                 Self {
                     // The account is unusable, but its tokens still identify it.
-                    guest_level: [End::Frozen, End::WithoutConsent, End::Deactivated]
-                        .contains(&end)
+                    level_if_unusable: [Refusal::Frozen, Refusal::WithoutConsent, Refusal::Deactivated]
+                        .contains(&refusal)
                         .then_some(4),
                     ..Self::token(token, None)
                 }
             }
-            Kind::EndedKey(end) => {
+            Kind::RefusedKey(refusal) => {
                 let person = app.person(unique).await;
-                Self::key(end_key(app, admin, &person, end).await, None)
+                Self::key(refused_key(app, admin, &person, refusal).await, None)
             }
         }
     }
@@ -297,56 +299,56 @@ async fn scoped(app: &App, owner: &Owner, names: &str) -> Caller {
     }
 }
 
-/// Makes the account unusable, if that is why the credential no longer works.
-async fn end_account(app: &App, admin: &Person, person: &Person, end: End) {
-    match end {
-        End::Blocked => app.change_user(admin, person, &json!({ "status": -2 })).await,
-        End::BlockedRole => app.change_user(admin, person, &json!({ "role": "blocked" })).await,
-        End::Deactivated => app.change_user(admin, person, &json!({ "status": 0 })).await,
-        End::WithoutConsent => app.change_user(admin, person, &json!({ "consent": 0 })).await,
-        End::Frozen => {
+/// Blocks, freezes, removes or signs out the account if the refusal has that reason. Does nothing if it concerns a single credential.
+async fn change_account(app: &App, admin: &Person, person: &Person, refusal: Refusal) {
+    match refusal {
+        Refusal::Blocked => app.change_user(admin, person, &json!({ "status": -2 })).await,
+        Refusal::BlockedRole => app.change_user(admin, person, &json!({ "role": "blocked" })).await,
+        Refusal::Deactivated => app.change_user(admin, person, &json!({ "status": 0 })).await,
+        Refusal::WithoutConsent => app.change_user(admin, person, &json!({ "consent": 0 })).await,
+        Refusal::Frozen => {
             let freeze = app.post("/account/restrict/jwt").jwt(&person.token).send().await;
             freeze.expect_status(200);
         }
-        End::Removed => {
+        Refusal::Removed => {
             app.delete("/account/jwt")
                 .jwt(&person.token)
                 .send()
                 .await
                 .expect_status(200);
         }
-        End::SignedOut => {
+        Refusal::SignedOut => {
             let sign_out = app.patch("/account/jwt").jwt(&person.token);
             let sign_out = sign_out.json(&json!({ "signOutEverywhere": true }));
             sign_out.send().await.expect_status(200);
         }
-        End::Expired | End::Revoked | End::Rotated | End::WrongSecret => {}
+        Refusal::Expired | Refusal::Revoked | Refusal::Rotated | Refusal::WrongSecret => {}
     }
 }
 
-async fn end_token(app: &App, admin: &Person, person: &Person, end: End) -> String {
-    end_account(app, admin, person, end).await;
-    if end != End::Expired {
+async fn refused_token(app: &App, admin: &Person, person: &Person, refusal: Refusal) -> String {
+    change_account(app, admin, person, refusal).await;
+    if refusal != Refusal::Expired {
         return person.token.clone();
     }
     let long_ago = app.context().now().plus_ms(-400 * DAY_MS);
     app.token_from(person, long_ago)
 }
 
-async fn end_key(app: &App, admin: &Person, person: &Person, end: End) -> Key {
-    let key = match end {
-        End::Expired => app.key_with(person, 4, json!({ "expiresIn": 1 })).await,
+async fn refused_key(app: &App, admin: &Person, person: &Person, refusal: Refusal) -> Key {
+    let key = match refusal {
+        Refusal::Expired => app.key_with(person, 4, json!({ "expiresIn": 1 })).await,
         _ => app.key(person, 4).await,
     };
-    end_account(app, admin, person, end).await;
+    change_account(app, admin, person, refusal).await;
     let one = format!("/apikeys/{}", key.id);
-    match end {
-        End::Expired => app.clock.advance_ms(1000),
-        End::Revoked => {
+    match refusal {
+        Refusal::Expired => app.clock.advance_ms(1000),
+        Refusal::Revoked => {
             let revoke = app.delete(&format!("{one}/jwt")).jwt(&person.token).send().await;
             revoke.expect_status(204);
         }
-        End::Rotated => {
+        Refusal::Rotated => {
             let rotate = app.post(&format!("{one}/rotate/jwt")).jwt(&person.token);
             rotate
                 .json(&json!({ "graceSeconds": 0 }))
@@ -354,7 +356,7 @@ async fn end_key(app: &App, admin: &Person, person: &Person, end: End) -> Key {
                 .await
                 .expect_status(200);
         }
-        End::WrongSecret => {
+        Refusal::WrongSecret => {
             return Key {
                 secret: app.key(person, 4).await.secret,
                 ..key

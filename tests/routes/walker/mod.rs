@@ -59,7 +59,7 @@ async fn walk(of: impl Fn(&str) -> bool) {
     for route in routes().into_iter().filter(|route| of(route.function)) {
         walked.insert(name(&route));
         for request in requests(&route, &world) {
-            for kind in KINDS.iter().filter(|kind| kind.fits(route.scheme)) {
+            for kind in KINDS.iter().filter(|kind| kind.calls_routes_of(route.scheme)) {
                 // A call may have changed the ids in a request.
                 let request = Request {
                     path: world.path(&route),

@@ -29,7 +29,7 @@ fn level_of_strangers(route: &Route) -> Option<u8> {
 pub(super) fn allows(route: &Route, request: &Request, caller: &Caller) -> bool {
     let required = match route.access {
         Access::Public => return true,
-        Access::Guest(level) => return caller.guest_level >= Some(level) && allows_guest(route, caller),
+        Access::Guest(level) => return caller.level_if_unusable >= Some(level) && allows_guest(route, caller),
         Access::Level(level) => level.max(request.level),
     };
     let level = caller.level.filter(|level| *level >= required);

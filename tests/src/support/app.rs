@@ -46,7 +46,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// The random source of the system. Counts the values that are taken, because each encrypted field takes one.
+/// The random source of the system. It counts its calls: the encryption of a field makes one, so a test can tell how many fields were
+/// encrypted.
 #[derive(Default)]
 pub struct CountedRandom(AtomicU64);
 
@@ -57,7 +58,7 @@ impl Random for CountedRandom {
     }
 }
 
-/// All functions of the bundle.
+/// The routes of all functions.
 pub fn functions() -> Vec<Routes> {
     all::routers()
 }
@@ -100,7 +101,8 @@ impl App {
         Self::over(store, bucket, settings).await
     }
 
-    /// Like [`Self::try_on`], with a process that accesses the bucket through `store`.
+    /// Like [`Self::try_on`], but this process accesses the bucket through `store`, which for example injects errors. `bucket` is for
+    /// [`Self::another`].
     ///
     /// # Errors
     /// Why it cannot start.
@@ -246,13 +248,12 @@ impl App {
         self.request("DELETE", path)
     }
 
-    /// An account with the role `user`, signed up and confirmed over HTTP, with a password and a key of
-    /// level 4.
+    /// An account with the role `user`, signed up and confirmed over HTTP, with an API key of level 4.
     pub async fn person(&self, name: &str) -> Person {
         self.person_as(name, "user").await
     }
 
-    /// An account with another role.
+    /// An account with a role, whose API key has level 4, or that of the role if it is lower.
     pub async fn person_as(&self, name: &str, role: &str) -> Person {
         let email = format!("{name}@freesewing.dev");
         let body = json!({ "email": email, "language": "en", "test": true, "role": role });
@@ -274,7 +275,7 @@ impl App {
             token: confirmed["token"].as_str().expect("a token").to_owned(),
             key: Key::default(),
         };
-        person.key = self.key(&person, 4.min(confirmed_level(role))).await;
+        person.key = self.key(&person, 4.min(level_of_role(role))).await;
         person
     }
 
@@ -360,7 +361,7 @@ fn readable(mail: String) -> String {
     }
 }
 
-fn confirmed_level(role: &str) -> u8 {
+fn level_of_role(role: &str) -> u8 {
     bespoke_core::Role::from_name(role).level().number()
 }
 
@@ -374,7 +375,7 @@ pub struct Person {
     pub email: String,
     /// A valid token.
     pub token: String,
-    /// A key of level 4.
+    /// A key of level 4, or of the level of the role if it is lower.
     pub key: Key,
 }
 
@@ -421,9 +422,9 @@ impl Request<'_> {
         self.header("authorization", &key.authorization())
     }
 
-    /// Adds the credential of an account that the last segment of a path requires: `jwt` or `key`.
-    pub fn auth(self, person: &Person, method: &str) -> Self {
-        match method {
+    /// Adds the credential of an account that a path with this last segment requires: a token for `jwt`, an API key for `key`.
+    pub fn auth(self, person: &Person, last_segment: &str) -> Self {
+        match last_segment {
             "jwt" => self.jwt(&person.token),
             _ => self.key(&person.key),
         }
@@ -472,6 +473,7 @@ impl Request<'_> {
             headers: parts.headers,
             body: body.into(),
         };
+        // HEAD is not described: it gets the route of GET.
         if let Some(route) = route.filter(|route| route.method == method) {
             description::check(&route, &answer);
         }
@@ -482,8 +484,8 @@ impl Request<'_> {
     }
 }
 
-/// Parses a body by `parse`, which is compiled in `serde_json`. That crate is optimized in development, but a generic function such as
-/// `from_slice` is compiled in this one.
+/// Parses a body. `str::parse` is not generic here, so it is compiled as a part of `serde_json`, which is optimized in development. The generic
+/// `serde_json::from_slice` would be compiled in this crate, which is not.
 fn json_of(body: &[u8]) -> Option<Value> {
     std::str::from_utf8(body).ok()?.parse().ok()
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Variables that Cargo sets for the package of a test. A build script that reruns when these change (that of `ring`) would
-/// cause half of the dependencies to be compiled again, now and after the tests.
-const OF_THE_TEST: [&str; 7] = [
+/// Variables that Cargo sets for the package of the running test. They are removed for a build, because the build script of `ring` reruns when
+/// they change. Half of the dependencies would be compiled again then, now and in the build after the tests.
+const VARIABLES_OF_THE_TEST: [&str; 7] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_LINKS",
     "CARGO_PKG_NAME",
@@ -23,7 +23,7 @@ const OF_THE_TEST: [&str; 7] = [
 const RUN: &str = "NEXTEST_RUN_ID";
 
 /// The executable of the workspace's binary `name`, up to date, for the profile and target directory of this test. Cargo is called once
-/// for each process and name, or for each run and name of nextest, which starts a process for each test.
+/// for each name in a process. Under nextest, which starts a process for each test, it is called once for each name in a run.
 ///
 /// # Panics
 /// If the build fails, with the message of Cargo.
@@ -49,14 +49,15 @@ fn built(kind: &'static str, name: &str) -> PathBuf {
     built
         .entry((kind, name.to_owned()))
         .or_insert_with(|| match std::env::var(RUN) {
-            Ok(run) => once_in(&run, kind, name).expect("the target directory can be written to"),
+            Ok(run) => once_per_run(&run, kind, name).expect("the target directory can be written to"),
             Err(_) => build(kind, name),
         })
         .clone()
 }
 
-/// The executable that the first test of `run` has built. A file in the target directory contains its path after the id of the run.
-fn once_in(run: &str, kind: &str, name: &str) -> io::Result<PathBuf> {
+/// The executable that the first test of `run` has built. A file in the target directory keeps it for the others: the first line is the id of
+/// the run, the second one is the path.
+fn once_per_run(run: &str, kind: &str, name: &str) -> io::Result<PathBuf> {
     let (target_dir, profile) = whereabouts();
     let path = target_dir.join(format!("built-{profile}{kind}-{name}"));
     let mut file = File::options()
@@ -85,7 +86,7 @@ fn build(kind: &str, name: &str) -> PathBuf {
     // The whole workspace is selected, although one target is built: the features of the dependencies are then those of
     // `cargo build --workspace`, and nothing is compiled a second time.
     let mut cargo = Command::new(env!("CARGO"));
-    for name in OF_THE_TEST {
+    for name in VARIABLES_OF_THE_TEST {
         cargo.env_remove(name);
     }
     let output = cargo

@@ -27,14 +27,14 @@ fn echoed(response: &Value) -> Value {
 #[tokio::test]
 async fn one_process_handles_successive_events() {
     let function = echo(&[("MINE", "1")]).await;
-    for before in 0..3 {
+    for earlier_events in 0..3 {
         let response = function.invoke(event("POST", "/a/b")).await.unwrap();
         assert_eq!(response["statusCode"], 200);
         let echoed = echoed(&response);
         assert_eq!(echoed["method"], "POST");
         assert_eq!(echoed["path"], "/a/b");
         assert_eq!(echoed["body"], "hello");
-        assert_eq!(echoed["before"], before);
+        assert_eq!(echoed["before"], earlier_events);
         let variables = echoed["variables"].as_array().unwrap();
         assert!(variables.contains(&json!("MINE")) && variables.contains(&json!("LAMBDA_TASK_ROOT")));
         assert!(

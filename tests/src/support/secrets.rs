@@ -36,7 +36,7 @@ const CLOSED_FIELDS: &[&str] = &[
 ];
 /// Fields of requests that contain measurements. The log is searched for their names, because numbers occur in every log.
 const MEASUREMENTS: &[&str] = &["measies", "measurements"];
-/// The shortest name of a measurement that is not part of another word. Bytes.
+/// The minimum length of a measurement's name that is searched for, in bytes. Shorter names also occur inside other words.
 const MIN_MEASUREMENT_BYTES: usize = 5;
 
 static PLANTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -161,8 +161,12 @@ pub fn check_output(log: &str) {
     }
 }
 
-/// Checks the log so far and forgets the values, for a process that has one installation after the other.
+/// Checks the log so far, and forgets it and the values. For a process that has one installation after the other.
+///
+/// # Panics
+/// If the log contains a remembered value.
 pub fn forget() {
+    check();
     lock(&LOG).clear();
     lock(&PLANTED).clear();
 }
@@ -186,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn reset_forgets_earlier_secrets() {
+    fn earlier_log_is_checked_and_forgotten() {
         watch();
-        plant("correct horse");
         tracing::trace!("correct horse");
-        assert!(std::panic::catch_unwind(check).is_err());
         forget();
         plant("correct horse");
         check();
+        tracing::trace!("correct horse");
+        assert!(std::panic::catch_unwind(forget).is_err());
     }
 
     /// A faulty handler, for the test of the check.
@@ -216,7 +220,7 @@ mod tests {
 
     #[test]
     fn credentials_and_measurements_are_secret_and_open_fields_are_not() {
-        let logs = |text: &str| std::panic::catch_unwind(|| check_output(text)).is_err();
+        let is_refused = |text: &str| std::panic::catch_unwind(|| check_output(text)).is_err();
         plant_credentials("Basic MTIzNDU2Nzg6YmVzcG9rZV9zZWNyZXQ=");
         plant_credentials("Bearer 6f9619ff.bearer_secret");
         plant_answered(&json!({ "account": { "email": "somebody@example.com" }, "name": "not closed" }));
@@ -229,10 +233,10 @@ mod tests {
             "{shoulderSlope: 13}",
             "the passphrase",
         ] {
-            assert!(logs(text), "{text}");
+            assert!(is_refused(text), "{text}");
         }
         for text in ["not closed", "a-public-slug", "6f9619ff"] {
-            assert!(!logs(text), "{text}");
+            assert!(!is_refused(text), "{text}");
         }
     }
 }

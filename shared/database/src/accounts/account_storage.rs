@@ -59,14 +59,14 @@ pub fn of(db: &Db<'_>, user_id: i64) -> Result<AccountStorage> {
         [user_id],
         |_, row| {
             Ok(AccountStorage {
-                sets: row.count()?,
-                patterns: row.count()?,
-                bookmarks: row.count()?,
-                api_keys: row.count()?,
-                text_bytes: row.count()?,
-                written_bytes: row.count()?,
+                sets: row.unsigned()?,
+                patterns: row.unsigned()?,
+                bookmarks: row.unsigned()?,
+                api_keys: row.unsigned()?,
+                text_bytes: row.unsigned()?,
+                written_bytes: row.unsigned()?,
                 written_day: row.take()?,
-                exported_bytes: row.count()?,
+                exported_bytes: row.unsigned()?,
                 exported_day: row.take()?,
             })
         },
@@ -108,7 +108,7 @@ pub fn live_keys(db: &Db<'_>, user_id: i64, now: Timestamp) -> Result<u64> {
     let count = db.first(
         "SELECT count(*) FROM api_keys WHERE user_id = ?1 AND expires_at > ?2",
         (user_id, now.as_millis()),
-        |_, row| Ok(row.count()?),
+        |_, row| Ok(row.unsigned()?),
     )?;
     Ok(count.unwrap_or(0))
 }

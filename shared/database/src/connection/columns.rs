@@ -29,7 +29,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Returns the next column, a number that is never negative.
-    pub(crate) fn count(&mut self) -> rusqlite::Result<u64> {
+    pub(crate) fn unsigned(&mut self) -> rusqlite::Result<u64> {
         Ok(self.take::<i64>()?.unsigned_abs())
     }
 

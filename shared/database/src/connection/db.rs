@@ -37,8 +37,8 @@ impl Db<'_> {
         result
     }
 
-    /// Returns the row with this id of either kind. `select` is the query up to its `FROM` clause; this adds the `WHERE`
-    /// clause.
+    /// Returns the row with this integer id or UUID. `select` is a query that ends with its `FROM` clause, to which the
+    /// `WHERE` clause is appended.
     pub(crate) fn first_by_id<T>(
         &self,
         select: &str,
@@ -130,7 +130,7 @@ impl Db<'_> {
 
     /// Ensures that no integer id of `table` up to `highest` is assigned again.
     pub(crate) fn raise_counter(&self, table: &str, highest: i64) -> Result<()> {
-        // SQLite's own table has no index, but only one row per table.
+        // Not `run`, which requires an index: `sqlite_sequence` has none, and needs none with one row for each table.
         let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
         if self.connection.execute(raise, (table, highest))? == 0 {
             self.insert(

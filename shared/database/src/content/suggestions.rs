@@ -1,4 +1,4 @@
-//! Repository of suggestions to curators: insertion, lookup by UUID, lists by kind or account, and deletion.
+//! Repository of suggestions to curators: insertion, lookup by UUID, lists by kind or account, count by account, and deletion.
 
 use bespoke_core::entity::suggestion::{Suggestion, SuggestionKind};
 use rusqlite::named_params;
@@ -68,7 +68,7 @@ pub fn each_by_user<E: From<crate::Error>>(
     )
 }
 
-/// Returns the number of open suggestions of an account.
+/// Returns the number of suggestions of an account. All of them are open, because a decision deletes its suggestion.
 ///
 /// # Errors
 /// [`crate::Error`] when the rows cannot be counted.

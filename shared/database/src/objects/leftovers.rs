@@ -31,7 +31,7 @@ pub fn oldest(db: &Db<'_>, after: i64, limit: u32) -> Result<Vec<(i64, Leftover)
     )
 }
 
-/// Records the image of a record that was deleted before its image was stored.
+/// Inserts a row for an image that was stored only after the record of the image had been deleted.
 ///
 /// # Errors
 /// [`crate::Error`] when the row cannot be written.
@@ -43,7 +43,7 @@ pub fn insert_image(db: &Db<'_>, image: &ImageId) -> Result<()> {
         ImageId::CuratedSet(id) => ("curated set", (*id).into()),
         ImageId::OptionPack(id) => ("option pack", (*id).into()),
         ImageId::Suggestion(uuid) => ("suggestion", uuid.as_bytes().to_vec().into()),
-        // Maintenance deletes images of pages that no page refers to.
+        // Needs no row: maintenance deletes each image of a page to which no page refers.
         ImageId::Page(_) => return Ok(()),
     };
     db.insert("INSERT INTO leftovers (kind, record) VALUES (?1, ?2)", (kind, record))?;

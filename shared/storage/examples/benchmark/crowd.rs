@@ -1,4 +1,4 @@
-//! Measures concurrent writers: tasks of one process, and several processes.
+//! Measures concurrent writers: tasks of one process, threads with plain SQLite, and several processes, each of which runs [`work`].
 
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
@@ -15,7 +15,7 @@ use super::measured::{Stopwatch, median};
 
 /// Duration of each case in each round, in milliseconds.
 const RUN_MS: f64 = 5_000.0;
-/// Duration for processes, which allows many contention windows for each, in milliseconds.
+/// Duration of each case with several processes, in milliseconds. It is longer, so that each process gets many contention windows.
 const PROCESSES_RUN_MS: f64 = 15_000.0;
 const ROUNDS: usize = 3;
 const TASKS: u64 = 16;
@@ -25,8 +25,10 @@ const BUCKET: &str = "bespoke-benchmark";
 
 /// Acknowledged writes a second, as medians.
 pub(crate) struct Writers {
+    /// One task, or many tasks, of a process with an engine.
     pub(crate) one: f64,
     pub(crate) many: f64,
+    /// One thread, or many threads, with plain SQLite.
     pub(crate) plain_one: f64,
     pub(crate) plain_many: f64,
     /// On a directory, and on the S3 server.
@@ -35,7 +37,8 @@ pub(crate) struct Writers {
 
 /// Eight processes compared with one.
 pub(crate) struct Processes {
-    pub(crate) place: &'static str,
+    /// The kind of bucket.
+    pub(crate) label: &'static str,
     pub(crate) one: f64,
     pub(crate) all: f64,
     /// The share of the slowest process, where 1 is an equal share.
@@ -44,8 +47,8 @@ pub(crate) struct Processes {
 
 pub(crate) async fn measure(folder: &Path) -> Result<Writers> {
     std::fs::create_dir_all(folder)?;
-    let place = folder.join("bucket");
-    let store: Arc<dyn ObjectStore> = Arc::new(DirectoryStore::open(&place)?);
+    let bucket = folder.join("bucket");
+    let store: Arc<dyn ObjectStore> = Arc::new(DirectoryStore::open(&bucket)?);
     let engine = Engine::open(store, Options::new(folder.join("copies"), SCHEMA)).await?;
     data::fill(&engine, SIZE_MB).await?;
     let plain = folder.join("plain.sqlite");
@@ -79,12 +82,12 @@ pub(crate) fn processes_at(folder: &Path) -> Result<Vec<Processes>> {
 }
 
 /// Measures the writes a second of tasks that share an engine, like the requests of a server.
-async fn tasks(engine: &Engine, run_ms: f64, names: Range<u64>) -> Result<f64> {
+async fn tasks(engine: &Engine, run_ms: f64, writers: Range<u64>) -> Result<f64> {
     let watch = Arc::new(Stopwatch::start());
     let mut tasks = tokio::task::JoinSet::new();
-    for name in names {
+    for writer in writers {
         let (engine, watch) = (engine.clone(), Arc::clone(&watch));
-        tasks.spawn(async move { write_for(run_ms, &engine, &watch, name).await });
+        tasks.spawn(async move { write_for(run_ms, &engine, &watch, writer).await });
     }
     let mut sum = 0;
     while let Some(done) = tasks.join_next().await {
@@ -93,12 +96,12 @@ async fn tasks(engine: &Engine, run_ms: f64, names: Range<u64>) -> Result<f64> {
     Ok(sum as f64 * 1e3 / watch.ms())
 }
 
-async fn write_for(run_ms: f64, engine: &Engine, watch: &Stopwatch, who: u64) -> Result<u64> {
+async fn write_for(run_ms: f64, engine: &Engine, watch: &Stopwatch, writer: u64) -> Result<u64> {
     let users = data::users_in(SIZE_MB);
     let mut done = 0;
     while watch.ms() < run_ms {
         let id = CommitId::random(&bespoke_storage::random::SystemStorageRandom);
-        let n = who * 1_000_000 + done;
+        let n = writer * 1_000_000 + done;
         engine
             .write::<(), Error>(id, move |c| Ok(data::touch(c, users, n).map(drop)?))
             .await?;
@@ -133,18 +136,18 @@ fn plain_threads(path: &Path, count: u64) -> Result<f64> {
     Ok(sum as f64 * 1e3 / watch.ms())
 }
 
-fn processes(name: &'static str, place: &str, folder: &Path) -> Result<Processes> {
+fn processes(label: &'static str, address: &str, folder: &Path) -> Result<Processes> {
     let (mut ones, mut alls, mut shares) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ones.push(crowd(1, place, folder)?.iter().sum());
-        let all = crowd(PROCESSES, place, folder)?;
-        eprintln!("{name}: {all:.1?}");
+        ones.push(crowd(1, address, folder)?.iter().sum());
+        let all = crowd(PROCESSES, address, folder)?;
+        eprintln!("{label}: {all:.1?}");
         let sum: f64 = all.iter().sum();
         alls.push(sum);
         shares.push(all.iter().copied().fold(f64::INFINITY, f64::min) * PROCESSES as f64 / sum);
     }
     Ok(Processes {
-        place: name,
+        label,
         one: median(ones),
         all: median(alls),
         slowest_share: median(shares),
@@ -152,11 +155,11 @@ fn processes(name: &'static str, place: &str, folder: &Path) -> Result<Processes
 }
 
 /// Measures the writes a second of each of `count` processes, which begin together.
-fn crowd(count: usize, place: &str, folder: &Path) -> Result<Vec<f64>> {
+fn crowd(count: usize, address: &str, folder: &Path) -> Result<Vec<f64>> {
     let mut workers: Vec<Child> = Vec::new();
     for _ in 0..count {
         let mut worker = Command::new(std::env::current_exe()?);
-        worker.arg("worker").arg(place).arg(folder.join("copies"));
+        worker.arg("worker").arg(address).arg(folder.join("copies"));
         workers.push(worker.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
     }
     let mut lines = Vec::new();
@@ -178,14 +181,14 @@ fn crowd(count: usize, place: &str, folder: &Path) -> Result<Vec<f64>> {
     rates
 }
 
-/// Runs one of the processes: `worker PLACE COPIES`.
+/// Runs one of the processes: `worker ADDRESS COPIES`.
 pub(crate) async fn work(arguments: &[String]) -> Result<()> {
-    let [place, copies] = arguments else {
-        return Err("worker PLACE COPIES".into());
+    let [address, copies] = arguments else {
+        return Err("worker ADDRESS COPIES".into());
     };
-    let store: Arc<dyn ObjectStore> = match place.strip_prefix("dir:") {
+    let store: Arc<dyn ObjectStore> = match address.strip_prefix("dir:") {
         Some(folder) => Arc::new(DirectoryStore::open(folder)?),
-        None => Arc::new(S3Store::open(settings(place))?),
+        None => Arc::new(S3Store::open(settings(address))?),
     };
     let engine = Engine::open(store, Options::new(copies, SCHEMA)).await?;
     // The first process finds an empty database.
@@ -195,8 +198,8 @@ pub(crate) async fn work(arguments: &[String]) -> Result<()> {
     println!("ready");
     let mut go = String::new();
     std::io::stdin().read_line(&mut go)?;
-    let name = u64::from(std::process::id());
-    println!("{}", tasks(&engine, PROCESSES_RUN_MS, name..name + 1).await?);
+    let writer = u64::from(std::process::id());
+    println!("{}", tasks(&engine, PROCESSES_RUN_MS, writer..writer + 1).await?);
     engine.close().await;
     Ok(())
 }

@@ -90,19 +90,19 @@ fn crowd(writers: &Writers) -> String {
     rows.join("\n")
 }
 
-pub(crate) fn processes(places: &[Processes]) -> Vec<String> {
+pub(crate) fn processes(cases: &[Processes]) -> Vec<String> {
     let row = |Processes {
-                   place,
+                   label,
                    one,
                    all,
                    slowest_share,
                }: &Processes| {
         format!(
-            "| 8 processes, {place} | {one:.0} | {all:.0} | {:.2} | {slowest_share:.2} |",
+            "| 8 processes, {label} | {one:.0} | {all:.0} | {:.2} | {slowest_share:.2} |",
             all / one
         )
     };
-    places.iter().map(row).collect()
+    cases.iter().map(row).collect()
 }
 
 /// Formats a number with three significant digits.

@@ -126,7 +126,7 @@ impl Gateway {
         let trace = span_trace.or(caller_trace).unwrap_or(new_trace);
         let position = Position::new(Some(trace), span.clone());
         let response = position.run(self.respond_and_log(request, found, id.clone()));
-        let response = logging::of_request(id, response).await;
+        let response = logging::run_with_request_id(id, response).await;
         spans::end(&span, response.status());
         response
     }

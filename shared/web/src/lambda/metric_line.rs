@@ -88,7 +88,7 @@ fn values(context: &Context) -> [u64; METRICS.len()] {
     let sum = |matches: &dyn Fn(&RequestCounts) -> bool| {
         all.iter()
             .filter(|counted| matches(counted))
-            .map(RequestCounts::requests)
+            .map(RequestCounts::total)
             .sum()
     };
     [

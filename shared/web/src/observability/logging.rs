@@ -1,5 +1,5 @@
 //! Log lines, written with `tracing` to standard error: plain text on a terminal, otherwise JSON. Each line of a request contains the id of
-//! the request and the id of its trace.
+//! the request ([`run_with_request_id`]) and the id of its trace. Spans are exported by a layer that `start_with_spans` adds.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -97,14 +97,15 @@ fn filter_of(setting: Option<&str>, on_terminal: bool) -> Targets {
 /// Runs the work of a request, so that its log lines contain the request id. The id is a task-local value and not a span, because a span costs
 /// about 5 percent of the time of a request, and most requests log nothing. This is not an `async fn`, because its future would contain `work`
 /// twice.
-pub(crate) fn of_request<F: Future>(id: HeaderValue, work: F) -> impl Future<Output = F::Output> {
+pub(crate) fn run_with_request_id<F: Future>(id: HeaderValue, work: F) -> impl Future<Output = F::Output> {
     REQUEST_ID.scope(id, work)
 }
 
-/// Runs work in another task, so that its log lines contain the id of the request to which it belongs, if it belongs to one.
-pub(crate) async fn of_work<F: Future>(id: Option<HeaderValue>, work: F) -> F::Output {
+/// Runs work that a request has moved to another task, as [`run_with_request_id`]. `id` is the id of that request; `None` if the work belongs to
+/// no request.
+pub(crate) async fn run_with_optional_request_id<F: Future>(id: Option<HeaderValue>, work: F) -> F::Output {
     match id {
-        Some(id) => of_request(id, work).await,
+        Some(id) => run_with_request_id(id, work).await,
         None => work.await,
     }
 }
@@ -235,7 +236,7 @@ mod tests {
         let _here = tracing::subscriber::set_default(registry().with(lines));
         let position = Position::new(Some(TraceContext::new(0xab, 1)), Span::none());
         let work = position.run(log());
-        of_request(HeaderValue::from_static("an-id"), work).await;
+        run_with_request_id(HeaderValue::from_static("an-id"), work).await;
         log().await;
         let lines: Vec<Value> = written
             .text()
@@ -267,7 +268,7 @@ mod tests {
         let lines = lines.fmt_fields(Fields::default()).event_format(plain);
         let _here = tracing::subscriber::set_default(registry().with(lines));
         let position = Position::new(Some(TraceContext::new(0xab, 1)), Span::none());
-        of_request(HeaderValue::from_static("an-id"), position.run(log())).await;
+        run_with_request_id(HeaderValue::from_static("an-id"), position.run(log())).await;
         let text = written.text();
         assert!(text.starts_with("an-id "), "{text}");
         assert!(text.ends_with(" trace_id=000000000000000000000000000000ab\n"), "{text}");

@@ -80,7 +80,7 @@ pub struct RequestCounts {
 
 impl RequestCounts {
     /// The number of requests in all duration classes.
-    pub fn requests(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.by_duration.iter().sum()
     }
 }
@@ -101,7 +101,7 @@ impl Metrics {
                         status_class,
                         by_duration: counts.each_ref().map(|count| count.load(Ordering::Relaxed)),
                     };
-                    if counted.requests() > 0 {
+                    if counted.total() > 0 {
                         all.push(counted);
                     }
                 }
@@ -186,15 +186,9 @@ mod tests {
         metrics.others.count(Some(Scheme::Key), StatusCode::OK, 26);
         metrics.others.count(Some(Scheme::Key), StatusCode::OK, 1_000_000);
         let [stranger, key] = metrics.requests().try_into().unwrap();
-        assert_eq!(
-            (stranger.scheme, stranger.status_class, stranger.requests()),
-            (None, 4, 1)
-        );
+        assert_eq!((stranger.scheme, stranger.status_class, stranger.total()), (None, 4, 1));
         assert_eq!(stranger.by_duration, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(
-            (key.scheme, key.status_class, key.requests()),
-            (Some(Scheme::Key), 2, 3)
-        );
+        assert_eq!((key.scheme, key.status_class, key.total()), (Some(Scheme::Key), 2, 3));
         assert_eq!(key.by_duration, [0, 0, 0, 1, 1, 0, 0, 0, 0, 1]);
         assert_eq!(metrics.total_ms().collect::<Vec<_>>(), [("none", 1_000_051)]);
     }

@@ -161,7 +161,7 @@ impl Session {
         let (request_id, position) = (logging::request_id(), Position::here());
         self.read_long(permit, move || {
             let read = position.run(async move { session.read(f).await });
-            runtime.block_on(logging::of_work(request_id, read))
+            runtime.block_on(logging::run_with_optional_request_id(request_id, read))
         })
         .await?
     }
