@@ -1,5 +1,5 @@
 //! Log lines, written with `tracing` to standard error: plain text on a terminal, otherwise JSON. Each line of a request contains the id of
-//! the request ([`run_with_request_id`]) and the id of its trace. Spans are exported by a layer that `start_with_spans` adds.
+//! the request (`run_with_request_id`) and the id of its trace. Spans are exported by a layer that `start_with_spans` adds.
 
 use std::fmt;
 use std::io::IsTerminal;
