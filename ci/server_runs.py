@@ -321,7 +321,7 @@ def main():
     # Caddy and bespoke talk to each other from this address.
     inside = subnet.rpartition(".")[0] + ".2"
     bring_up_loopback([inside])
-    # An engine and systemd create folders that everybody may enter, whatever the umask of the shell is.
+    # Container engines and systemd create folders with mode 755, independent of the umask of the shell.
     os.umask(0o022)
     mount("tmpfs", SCRATCH, "tmpfs")
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A library, a binary, or another target of a package, as `cargo metadata` describes it.
+/// A target of a package, as `cargo metadata` describes it.
 pub(crate) struct Target {
     pub(crate) name: String,
-    /// `lib`, `bin`, `test`, and so on.
+    /// `lib` or `bin`.
     pub(crate) kind: String,
     /// The root file.
     pub(crate) root: PathBuf,
@@ -30,7 +30,7 @@ impl Target {
     }
 }
 
-/// The targets of all packages of the workspace.
+/// The libraries and binaries of the workspace.
 pub(crate) fn targets() -> Vec<Target> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
@@ -43,6 +43,7 @@ pub(crate) fn targets() -> Vec<Target> {
     packages
         .flat_map(|package| package["targets"].as_array().unwrap())
         .map(Target::of)
+        .filter(|target| target.kind == "lib" || target.kind == "bin")
         .collect()
 }
 
@@ -60,10 +61,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 /// The files of each library and binary. A binary that shares its folder with a library consists of its root file.
 fn code() -> Vec<(Target, Vec<PathBuf>)> {
-    let targets: Vec<_> = targets()
-        .into_iter()
-        .filter(|target| target.kind == "lib" || target.kind == "bin")
-        .collect();
+    let targets = targets();
     let roots: Vec<_> = targets
         .iter()
         .map(|target| (target.kind.clone(), target.root.clone()))

@@ -1,7 +1,8 @@
 //! Tests of the memory for request bodies: a caller beyond its share is refused, all callers wait while the memory is used up, and other
 //! requests are still served.
 
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
 use bespoke_database::Db;
@@ -53,6 +54,32 @@ async fn stall_at(app: &App, path: &str, token: &str, address: &str, reached: Ar
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, json!({ "result": "error", "error": code }).to_string());
     status
+}
+
+/// Blocks the threads that wait at it until the sender of [`Gate::new`] is dropped.
+struct Gate {
+    reached: Semaphore,
+    opened: Mutex<Receiver<()>>,
+}
+
+impl Gate {
+    fn new() -> (Sender<()>, Arc<Self>) {
+        let (sender, opened) = channel();
+        let gate = Self {
+            reached: Semaphore::new(0),
+            opened: Mutex::new(opened),
+        };
+        (sender, Arc::new(gate))
+    }
+
+    fn wait(&self) {
+        self.reached.add_permits(1);
+        let _ = self.opened.lock().unwrap().recv();
+    }
+
+    async fn reached_by(&self, threads: usize) {
+        self.reached.acquire_many(threads as u32).await.unwrap().forget();
+    }
 }
 
 #[tokio::test]
@@ -196,14 +223,10 @@ async fn only_the_account_with_many_long_lists_is_refused() {
     // Lists that occupy all cores for long lists, until `end` is dropped.
     let session = Session::new(app.context().clone());
     let cores = std::thread::available_parallelism().unwrap().get();
-    let began = Arc::new(Semaphore::new(0));
-    let (end, ended) = std::sync::mpsc::channel::<()>();
-    let ended = Arc::new(std::sync::Mutex::new(ended));
-    let occupied = (0..cores).map(|_| {
-        let (began, ended) = (Arc::clone(&began), Arc::clone(&ended));
+    let (end, gate) = Gate::new();
+    let occupied = std::iter::repeat_n(Arc::clone(&gate), cores).map(|gate| {
         let wait = move |_: &Db<'_>| {
-            began.add_permits(1);
-            let _ = ended.lock().unwrap().recv();
+            gate.wait();
             Ok(())
         };
         stored_list(&session, |_, _| Ok(1_000_000), wait)
@@ -211,7 +234,7 @@ async fn only_the_account_with_many_long_lists_is_refused() {
     let mut occupied = Box::pin(join_all(occupied));
     tokio::select! {
         _ = &mut occupied => panic!("a list ended early"),
-        all = began.acquire_many(cores as u32) => all.unwrap().forget(),
+        () = gate.reached_by(cores) => {}
     }
     let list = || app.get("/sets/jwt").jwt(&person.token).send();
     let mut lists: FuturesUnordered<_> = (0..=LISTS_AT_ONCE).map(|_| list()).collect();
@@ -237,20 +260,12 @@ async fn only_the_account_with_much_work_is_refused() {
     // Work that occupies all cores, until `end` is dropped.
     let session = Session::new(app.context().clone());
     let cores = std::thread::available_parallelism().unwrap().get();
-    let began = Arc::new(Semaphore::new(0));
-    let (end, ended) = std::sync::mpsc::channel::<()>();
-    let ended = Arc::new(std::sync::Mutex::new(ended));
-    let occupied = (0..cores).map(|_| {
-        let (began, ended) = (Arc::clone(&began), Arc::clone(&ended));
-        session.compute(move |_| {
-            began.add_permits(1);
-            let _ = ended.lock().unwrap().recv();
-        })
-    });
+    let (end, gate) = Gate::new();
+    let occupied = std::iter::repeat_n(Arc::clone(&gate), cores).map(|gate| session.compute(move |_| gate.wait()));
     let mut occupied = Box::pin(join_all(occupied));
     tokio::select! {
         _ = &mut occupied => panic!("work ended early"),
-        all = began.acquire_many(cores as u32) => all.unwrap().forget(),
+        () = gate.reached_by(cores) => {}
     }
     // Each YAML body is parsed by the same threads.
     let parse = |person: &Person| {

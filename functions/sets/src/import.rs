@@ -87,13 +87,13 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
         after: Some(EntityId::Integer(last - i64::from(added))),
     };
     let user_id = caller.actor.user_id;
-    let bytes = session.read(|db| Ok(stored_bytes(db, "sets", user_id, page, MAX_RESPONSE_BYTES)?));
-    if bytes.await? > MAX_RESPONSE_BYTES {
-        return Err(Error::list_too_large());
-    }
-    let mut sets = session
-        .read_blocking(move |db| Ok(sets::by_user(db, user_id, page)?))
-        .await?;
+    let read = session.read_blocking(move |db| {
+        if stored_bytes(db, "sets", user_id, page, MAX_RESPONSE_BYTES)? > MAX_RESPONSE_BYTES {
+            return Err(Error::list_too_large());
+        }
+        Ok(sets::by_user(db, user_id, page)?)
+    });
+    let mut sets = read.await?;
     // When a repeated request arrives, some of the sets may have been removed.
     sets.retain(|set| set.id <= last);
     Ok(Outcome::Created.into_response(&ImportSetsResponse {

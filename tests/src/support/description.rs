@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::Answer;
 
 /// The description of the complete API, stricter than the published one: objects have only the properties that it names.
-/// The published one is read because that takes a tenth of the time to derive it; `routes/docs.rs` compares the two.
+/// It is read from the published file, because every test program would otherwise spend longer on deriving it from the routes.
+/// `routes/docs.rs` compares that file with the routes.
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let published = include_str!("../../../functions/docs/openapi.json");
     let mut description = published.parse().expect("functions/docs/openapi.json is JSON");

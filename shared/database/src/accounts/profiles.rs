@@ -1,4 +1,5 @@
-//! The columns of accounts that everybody may see. Strangers can read many of them in a short time, so no column is decrypted that is not shown.
+//! Public columns of accounts: [`Profile`] and [`ProfileName`]. Callers without an account can read many of them in a short time, so only those
+//! columns are decrypted that a response contains.
 
 use bespoke_core::EntityId;
 use bespoke_core::entity::user::AccountStatus;

@@ -13,7 +13,6 @@ use serde_json::Value;
 use super::json_object::JsonObject;
 use super::parse::{Encoding, Format, MAX_PUBLIC_VALUES, MAX_VALUES, MAX_YAML_BYTES};
 use crate::access::{Access, AccessRules};
-use crate::client::ClientIp;
 use crate::limits::{MAX_BODY_BYTES, ShareHolder};
 use crate::response::Error;
 use crate::state::Session;
@@ -240,16 +239,13 @@ async fn reserve(
     let bytes = plain_bytes
         .and_then(|bytes| usize::try_from(bytes).ok())
         .map_or(limit, |bytes| bytes.min(limit));
-    let sender = match session.account() {
-        Some(id) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(Some(ShareHolder::Account(id))),
-        Some(id) => ShareHolder::Account(id),
-        None if bytes == 0 => return Ok(None),
-        None => {
-            let client = parts.extensions.get::<ClientIp>();
-            let client = client.ok_or_else(|| Error::internal("the request did not pass the gateway"))?;
-            ShareHolder::Network(client.network().site)
-        }
-    };
+    let sender = session.sender();
+    let sender = sender.ok_or_else(|| Error::internal("the request did not pass the gateway"))?;
+    match sender {
+        ShareHolder::Account(_) if bytes <= MAX_PUBLIC_BODY_BYTES => return Ok(Some(sender)),
+        ShareHolder::Network(_) if bytes == 0 => return Ok(None),
+        _ => {}
+    }
     session.reserve_body(sender, bytes).await?;
     Ok(Some(sender))
 }

@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// The caller, whose work and memory are limited; `None` for work without a request.
-    pub(super) fn sender(&self) -> Option<ShareHolder> {
+    pub(crate) fn sender(&self) -> Option<ShareHolder> {
         let network = || self.state.network.get().copied().map(ShareHolder::Network);
         self.account().map(ShareHolder::Account).or_else(network)
     }
