@@ -1,6 +1,6 @@
 //! Tests of `GET|PATCH /account/{auth}` and `POST /available/username/{auth}`.
 
-use bespoke_tests::support::App;
+use bespoke_tests::support::{App, Person};
 use serde_json::json;
 
 #[tokio::test]
@@ -267,6 +267,30 @@ async fn user_name_is_taken_or_free() {
         ask(json!(null)).await.expect_error(400, "usernameMissing");
         ask(json!(7)).await.expect_error(400, "usernameMissing");
     }
+}
+
+#[tokio::test]
+async fn user_name_that_looks_like_another_is_refused() {
+    let app = App::new().await;
+    let (jane, mallory) = (app.person("jane").await, app.person("mallory").await);
+    let rename = async |person: &Person, name: &str| {
+        let body = json!({ "username": name });
+        let request = app.patch("/account/jwt").jwt(&person.token).json(&body);
+        let response = request.send().await.expect_status(200);
+        (response["account"]["username"].clone(), response["ignored"].clone())
+    };
+    assert_eq!(rename(&jane, "Paypal Lee").await, (json!("Paypal Lee"), json!([])));
+    // A Cyrillic letter, a digit, and a capital I.
+    for name in ["P\u{430}ypal Lee", "paypa1 lee", "PaypaI Lee", "PAYPA1 LEE"] {
+        assert_eq!(rename(&mallory, name).await.1, json!(["username"]), "{name}");
+        let body = json!({ "username": name });
+        let request = app.post("/available/username/jwt").jwt(&mallory.token).json(&body);
+        request.send().await.expect_status(200);
+    }
+    // Another look of one's own name is no confusion.
+    assert_eq!(rename(&jane, "Paypa1 Lee").await, (json!("Paypa1 Lee"), json!([])));
+    assert_eq!(rename(&jane, "Jane").await.1, json!([]));
+    assert_eq!(rename(&mallory, "PaypaI Lee").await, (json!("PaypaI Lee"), json!([])));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(crate) struct UserName {
 /// 404 means that the name is free. The caller's own name counts as taken.
 #[utoipa::path(post, path = "/available/username/{auth}", tag = "Accounts", operation_id = "isUserNameTaken", request_body = UserName,
     responses(
-        (status = 200, description = "The name is taken, or is not a valid user name.", body = Taken),
+        (status = 200, description = "The name is taken, looks like the name of another account, or is not a valid user name.", body = Taken),
         (status = 400, description = "`usernameMissing`: the field is missing or is not a string."),
         (status = 404, description = "The name is free."),
     ))]
@@ -49,8 +49,8 @@ pub(crate) async fn username(_: Caller<READ_SOME>, session: Session, body: Body)
     let free = match new_username(username) {
         None => false,
         Some(cleaned) => {
-            !session
-                .read(|db| Ok(users::username_taken(db, &cleaned, NO_ACCOUNT)?))
+            session
+                .read(|db| Ok(users::username_available(db, &cleaned, NO_ACCOUNT)?))
                 .await?
         }
     };

@@ -176,7 +176,8 @@ impl Changes {
         let before = user.clone();
         let mut stored = StoredChanges::default();
         if let Some(name) = &self.username {
-            if users::username_taken(db, name, id)? {
+            // An unchanged name stays valid, for clients that send the complete account back: imported names may look alike.
+            if *name != user.username && !users::username_available(db, name, id)? {
                 stored.refused.push("username".to_owned());
             } else {
                 user.username.clone_from(name);

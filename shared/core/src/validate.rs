@@ -240,9 +240,16 @@ const RESERVED_USERNAMES: [&str; 32] = [
 /// (skeletons of UTS 39). Accounts that already have such a name keep it.
 pub fn new_username(name: &str) -> Option<String> {
     let name = clean_username(name)?;
-    let skeletons = [folded_skeleton(&name), folded_skeleton(&fold_username(&name))];
-    let is_reserved = skeletons.iter().any(|skeleton| RESERVED_SKELETONS.contains(skeleton));
+    let is_reserved = username_skeletons(&name)
+        .iter()
+        .any(|skeleton| RESERVED_SKELETONS.contains(skeleton));
     (!is_reserved).then_some(name)
+}
+
+/// Returns the skeletons (UTS 39) of a user name: as it is shown, and in lower case. Two names that share a skeleton look alike, because
+/// names are compared without letter case.
+pub fn username_skeletons(name: &str) -> [String; 2] {
+    [folded_skeleton(name), folded_skeleton(&fold_username(name))]
 }
 
 static RESERVED_SKELETONS: LazyLock<HashSet<String>> = LazyLock::new(|| {

@@ -41,6 +41,12 @@ pub const MIGRATIONS: &[Migration] = &[
         min_reader: 1,
         min_writer: 1,
     },
+    Migration {
+        version: 7,
+        sql: include_str!("migrations/0007_username_skeletons.sql"),
+        min_reader: 1,
+        min_writer: 1,
+    },
 ];
 
 #[cfg(test)]

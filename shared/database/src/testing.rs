@@ -1,6 +1,7 @@
 //! Databases in memory for unit tests: [`with_database`], [`with_account`] and [`with_other_keys`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::validate::Language;
@@ -15,11 +16,13 @@ use crate::migrations::MIGRATIONS;
 /// The time of the tests.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
-struct SameBytes;
+/// Fills each buffer with the number of the call.
+#[derive(Default)]
+struct CallNumber(AtomicU8);
 
-impl Random for SameBytes {
+impl Random for CallNumber {
     fn fill(&self, buffer: &mut [u8]) {
-        buffer.fill(1);
+        buffer.fill(self.0.fetch_add(1, Ordering::Relaxed));
     }
 }
 
@@ -30,7 +33,7 @@ pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
         connection.execute_batch(migration.sql).unwrap();
     }
     let key = Key::from_bytes([1; KEY_BYTES]);
-    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(SameBytes));
+    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(CallNumber::default()));
     test(&Db {
         connection: &connection,
         vault: &vault,
@@ -41,7 +44,7 @@ pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
 /// Runs a test on the same database as a process with other keys.
 pub(crate) fn with_other_keys(db: &Db<'_>, test: impl FnOnce(&Db<'_>)) {
     let key = Key::from_bytes([2; KEY_BYTES]);
-    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(SameBytes));
+    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(CallNumber::default()));
     test(&Db {
         connection: db.connection,
         vault: &vault,

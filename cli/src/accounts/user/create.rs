@@ -67,7 +67,7 @@ fn store(db: &Db<'_>, new: &NewUser, username: Option<&str>) -> Result<i64, Erro
     }
     let id = users::insert(db, new)?;
     let Some(name) = username else { return Ok(id) };
-    if users::username_taken(db, name, id)? {
+    if !users::username_available(db, name, id)? {
         return Err(Error::conflict("usernameTaken"));
     }
     let mut user = users::by_id(db, EntityId::Integer(id))?.ok_or_else(Error::not_found)?;

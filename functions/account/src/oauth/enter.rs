@@ -111,7 +111,7 @@ fn free_name(db: &Db<'_>, name: &str, id: i64) -> Result<Option<String>> {
         return Ok(None);
     };
     while name.chars().count() <= MAX_USERNAME_CHARS {
-        if !users::username_taken(db, &name, id)? {
+        if users::username_available(db, &name, id)? {
             return Ok(Some(name));
         }
         name.push('+');

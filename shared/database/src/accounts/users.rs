@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
-use bespoke_core::validate::{Language, clean_email, fold_username, older_username_form};
+use bespoke_core::validate::{Language, clean_email, fold_username, older_username_form, username_skeletons};
 use bespoke_core::{EntityId, Role, Timestamp};
 use rusqlite::named_params;
 use uuid::Uuid;
@@ -73,13 +73,16 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
             ":second": new.created_at.as_seconds() * SECOND_MS,
         },
     )?;
-    let username = format!("user-{id}");
-    if !username_taken(db, &username, id)? {
+    let mut username = format!("user-{id}");
+    if username_taken(db, &username, id)? {
+        username = placeholder;
+    } else {
         db.run(
             "UPDATE users SET username = ?2, lusername = ?2 WHERE id = ?1",
-            (id, username),
+            (id, &username),
         )?;
     }
+    set_skeletons(db, id, &username)?;
     Ok(id)
 }
 
@@ -179,10 +182,7 @@ pub fn account_status(db: &Db<'_>, id: i64) -> Result<Option<Arc<AccountStatus>>
 }
 
 /// Returns whether another account than `except_id` has that user name, in any letter case.
-///
-/// # Errors
-/// [`crate::Error`] when the table cannot be read.
-pub fn username_taken(db: &Db<'_>, username: &str, except_id: i64) -> Result<bool> {
+pub(crate) fn username_taken(db: &Db<'_>, username: &str, except_id: i64) -> Result<bool> {
     let sql = "SELECT 1 FROM users WHERE lusername = ?1 AND id <> ?2";
     for name in stored_names(fold_username(username)) {
         if db.first(sql, (name, except_id), |_, _| Ok(()))?.is_some() {
@@ -190,6 +190,43 @@ pub fn username_taken(db: &Db<'_>, username: &str, except_id: i64) -> Result<boo
         }
     }
     Ok(false)
+}
+
+/// Returns whether an account may get that new user name: whether no other account than `except_id` has it or a name that looks like it
+/// (skeletons of UTS 39). Names that an older version has written are compared by their look only after [`fill_skeletons`].
+///
+/// # Errors
+/// [`crate::Error`] when the table cannot be read.
+pub fn username_available(db: &Db<'_>, username: &str, except_id: i64) -> Result<bool> {
+    if username_taken(db, username, except_id)? {
+        return Ok(false);
+    }
+    let [shown, folded] = username_skeletons(username);
+    let sql = "SELECT 1 FROM users WHERE (skeleton IN (?1, ?2) OR folded_skeleton IN (?1, ?2)) AND id <> ?3";
+    Ok(db.first(sql, (shown, folded, except_id), |_, _| Ok(()))?.is_none())
+}
+
+/// Sets the skeletons of an account's user name. It must be called after every write of the name: a trigger clears the skeletons then,
+/// because older code does not update them.
+pub(crate) fn set_skeletons(db: &Db<'_>, id: i64, username: &str) -> Result<()> {
+    let [shown, folded] = username_skeletons(username);
+    let sql = "UPDATE users SET skeleton = ?2, folded_skeleton = ?3 WHERE id = ?1 AND (skeleton, folded_skeleton) IS NOT (?2, ?3)";
+    db.run(sql, (id, shown, folded))?;
+    Ok(())
+}
+
+/// Fills the skeletons of at most `limit` user names that lack them. Returns the number of names.
+///
+/// # Errors
+/// [`crate::Error`] when a row cannot be read or written.
+pub fn fill_skeletons(db: &Db<'_>, limit: u32) -> Result<usize> {
+    let sql = "SELECT id, username FROM users INDEXED BY users_without_skeleton
+         WHERE skeleton IS NULL AND id > 0 ORDER BY id LIMIT ?1";
+    let names: Vec<(i64, String)> = db.all(sql, [limit], |_, row| Ok((row.take()?, row.take()?)))?;
+    for (id, username) in &names {
+        set_skeletons(db, *id, username)?;
+    }
+    Ok(names.len())
 }
 
 /// Returns the forms in which a folded user name may be stored. Rows of earlier versions may contain another one.
@@ -233,7 +270,7 @@ pub fn update(db: &Db<'_>, user: &User) -> Result<()> {
             ":updated_at": user.updated_at.as_millis(),
         },
     )?;
-    Ok(())
+    set_skeletons(db, user.account_status.id, &user.username)
 }
 
 /// Stores a new hash of the same password, unless the password was changed in the meantime.
@@ -350,4 +387,62 @@ fn from_row(db: &Db<'_>, row: &mut Columns<'_>) -> Result<User> {
         lusername: row.take()?,
         password: row.take()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bespoke_core::validate::fold_username;
+
+    use super::*;
+    use crate::testing::{NOW, with_account};
+
+    /// Adds an account as older code does, which does not know skeletons.
+    fn add_without_skeletons(db: &Db<'_>, address: &str, username: &str) -> i64 {
+        let new = NewUser {
+            uuid: Uuid::from_u128(u128::from(address.as_bytes()[0])),
+            email: address.to_owned(),
+            password: String::new(),
+            role: Role::User,
+            status: Status::Active,
+            consent: Consent::None,
+            language: Language::En,
+            created_at: NOW,
+        };
+        let id = insert(db, &new).unwrap();
+        let rename = "UPDATE users SET username = ?2, lusername = ?3 WHERE id = ?1";
+        db.run(rename, (id, username, fold_username(username))).unwrap();
+        id
+    }
+
+    #[test]
+    fn names_of_older_code_are_compared_after_maintenance() {
+        with_account(|db, jane| {
+            for (address, name) in [("a@b.de", "lone"), ("b@b.de", "Ada"), ("c@b.de", "Ida")] {
+                add_without_skeletons(db, address, name);
+            }
+            let free = |name| username_available(db, name, jane).unwrap();
+            assert!(free("1one") && !free("LONE"));
+            let steps: Vec<_> = (0..3).map(|_| fill_skeletons(db, 2).unwrap()).collect();
+            assert_eq!(steps, [2, 1, 0]);
+            assert!(!free("1one") && !free("Ione") && !free("\u{410}da") && free("Eda"));
+        });
+    }
+
+    #[test]
+    fn own_name_and_free_names_are_available() {
+        with_account(|db, jane| {
+            let mut user = by_id(db, EntityId::Integer(jane)).unwrap().unwrap();
+            user.username = "Lone".to_owned();
+            user.lusername = fold_username("Lone");
+            update(db, &user).unwrap();
+            assert_eq!(fill_skeletons(db, 2).unwrap(), 0);
+            let another = jane + 1;
+            assert!(username_available(db, "1one", jane).unwrap());
+            assert!(!username_available(db, "1one", another).unwrap());
+            user.username = "Jane".to_owned();
+            user.lusername = fold_username("Jane");
+            update(db, &user).unwrap();
+            assert!(username_available(db, "1one", another).unwrap());
+        });
+    }
 }

@@ -72,6 +72,7 @@ pub(super) fn user(
             ":updated_at": user.updated_at.as_millis(),
         },
     )?;
+    users::set_skeletons(db, user.account_status.id, &username)?;
     if let Some(totp) = totp {
         second_factors::insert(db, &user.account_status, totp)?;
     }

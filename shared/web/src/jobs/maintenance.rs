@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use bespoke_database::{Compacted, api_keys, exports, purge, sets, usage};
+use bespoke_database::{Compacted, Db, api_keys, exports, purge, sets, usage, users};
 use serde::{Deserialize, Serialize};
 
 use crate::objects::exports::KEPT_MS;
 use crate::response::Result;
 use crate::state::{Context, Session};
 
-/// The maximum number of rows that one commit indexes, which takes a few milliseconds.
+/// The maximum number of rows of each table that one commit indexes, which takes a few milliseconds.
 const INDEX_ROWS: u32 = 250;
 /// The maximum number of commits that index rows in one run.
 const INDEX_COMMITS: u32 = 100;
@@ -108,9 +108,15 @@ impl Context {
         let session = Session::new(self.clone());
         let mut indexed = 0;
         for _ in 0..INDEX_COMMITS {
-            let rows = session.write(|db| Ok(sets::index_names(db, INDEX_ROWS)?)).await?;
-            indexed += rows;
-            if rows < INDEX_ROWS as usize {
+            let fill = |db: &Db<'_>| {
+                Ok([
+                    sets::index_names(db, INDEX_ROWS)?,
+                    users::fill_skeletons(db, INDEX_ROWS)?,
+                ])
+            };
+            let filled = session.write(fill).await?;
+            indexed += filled.iter().sum::<usize>();
+            if filled.iter().all(|&rows| rows < INDEX_ROWS as usize) {
                 break;
             }
         }
