@@ -59,3 +59,4 @@ mod unsent;
 mod usage;
 mod users;
 mod walker;
+mod writes_first;

@@ -19,6 +19,7 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SIGNUP: &str = "b7ad6b7169203331";
 const LIST: &str = "b7ad6b7169203332";
 const ISSUE: &str = "b7ad6b7169203333";
+const WRITE: &str = "b7ad6b7169203334";
 /// The allowed attributes of spans: none depends on a person.
 const ATTRIBUTES: [&str; 9] = [
     "bespoke.function",
@@ -62,7 +63,7 @@ impl Setup {
         }
     }
 
-    /// Sends three requests of the trace [`TRACE`] and some others, and returns the log.
+    /// Sends four requests of the trace [`TRACE`] and some others, and returns the log.
     fn run(&self, flags: &str) -> String {
         let folder = tempdir().unwrap();
         let settings: Vec<_> = self.settings.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -82,6 +83,8 @@ impl Setup {
         let account = json!({ "email": EMAIL, "language": "en" });
         assert_eq!(send("POST", "/signup", SIGNUP, "", &account), 201);
         let authorization = format!("Authorization: {token}\r\n");
+        let set = json!({ "name": "A name of a set" });
+        assert_eq!(send("POST", "/sets/jwt", WRITE, &authorization, &set), 201);
         assert_eq!(
             send("GET", "/sets/jwt?x=secret-query", LIST, &authorization, &Value::Null),
             200
@@ -156,6 +159,15 @@ fn spans_of_a_request_have_their_parents() {
     assert_eq!(
         (get.attributes["http.response.status_code"].as_str(), get.has_failed),
         ("304", false)
+    );
+
+    // The transaction checks the credentials, so the request needs no revalidation before it.
+    let write = child(&spans, WRITE, "POST /sets/jwt");
+    child(&spans, &write.id, "commit");
+    let of_write = spans.iter().filter(|span| span.parent_id == write.id);
+    assert!(
+        of_write.map(|span| &span.name).all(|name| name == "commit"),
+        "{spans:#?}"
     );
 
     let issue = child(&spans, ISSUE, "POST /issues");

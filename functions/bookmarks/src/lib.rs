@@ -16,11 +16,11 @@ use utoipa::ToSchema;
 /// The routes of the `bookmarks` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("bookmarks")
-        .with(route!(create::create).repeatable())
+        .with(route!(create::create).writes_first().repeatable())
         .with(route!(list))
         .with(route!(read))
-        .with(route!(update::update))
-        .with(route!(delete))
+        .with(route!(update::update).writes_first())
+        .with(route!(delete).writes_first())
 }
 
 #[derive(Serialize, ToSchema)]

@@ -22,6 +22,7 @@ pub fn router() -> Routes {
     Routes::new("patterns")
         .with(
             route!(create::create)
+                .writes_first()
                 .scopes(&[PatternsRead, PatternsWrite])
                 .repeatable(),
         )
@@ -29,11 +30,17 @@ pub fn router() -> Routes {
         .with(route!(read::read).scopes(&[PatternsRead]))
         .with(
             route!(update::update)
+                .writes_first()
                 .scopes(&[PatternsRead, PatternsWrite])
                 .conditional(),
         )
-        .with(route!(delete::delete).scopes(&[PatternsWrite]))
-        .with(route!(clone::clone).scopes(&[PatternsRead, PatternsWrite]).repeatable())
+        .with(route!(delete::delete).writes_first().scopes(&[PatternsWrite]))
+        .with(
+            route!(clone::clone)
+                .writes_first()
+                .scopes(&[PatternsRead, PatternsWrite])
+                .repeatable(),
+        )
         .with(route!(public::json))
         .with(route!(public::yaml))
 }

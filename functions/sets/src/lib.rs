@@ -27,13 +27,23 @@ use utoipa::ToSchema;
 /// The routes of the `sets` function, one of the deployable groups of routes.
 pub fn router() -> Routes {
     Routes::new("sets")
-        .with(route!(create::create).scopes(&[SetsWrite]).repeatable())
+        .with(route!(create::create).writes_first().scopes(&[SetsWrite]).repeatable())
         .with(route!(read::list).scopes(&[SetsRead]))
         .with(route!(read::read).scopes(&[SetsRead]))
         // The response contains the set, so these routes need `sets:read` too.
-        .with(route!(update::update).scopes(&[SetsRead, SetsWrite]).conditional())
-        .with(route!(delete::delete).scopes(&[SetsWrite]))
-        .with(route!(clone::clone).scopes(&[SetsRead, SetsWrite]).repeatable())
+        .with(
+            route!(update::update)
+                .writes_first()
+                .scopes(&[SetsRead, SetsWrite])
+                .conditional(),
+        )
+        .with(route!(delete::delete).writes_first().scopes(&[SetsWrite]))
+        .with(
+            route!(clone::clone)
+                .writes_first()
+                .scopes(&[SetsRead, SetsWrite])
+                .repeatable(),
+        )
         .with(route!(import::import).scopes(&[SetsRead, SetsWrite]).repeatable())
         .with(route!(lookup::measurements).scopes(&[SetsRead]))
         .with(route!(lookup::by_name).scopes(&[SetsRead]))

@@ -33,7 +33,11 @@ pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
         connection.execute_batch(migration.sql).unwrap();
     }
     let key = Key::from_bytes([1; KEY_BYTES]);
-    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(CallNumber::default()));
+    let vault = Vault::new(
+        FieldCipher::new(&key, &[]),
+        BlindIndex::new(&key),
+        Arc::new(CallNumber::default()),
+    );
     test(&Db {
         connection: &connection,
         vault: &vault,
@@ -44,7 +48,11 @@ pub(crate) fn with_database(test: impl FnOnce(&Db<'_>)) {
 /// Runs a test on the same database as a process with other keys.
 pub(crate) fn with_other_keys(db: &Db<'_>, test: impl FnOnce(&Db<'_>)) {
     let key = Key::from_bytes([2; KEY_BYTES]);
-    let vault = Vault::new(FieldCipher::new(&key, &[]), BlindIndex::new(&key), Arc::new(CallNumber::default()));
+    let vault = Vault::new(
+        FieldCipher::new(&key, &[]),
+        BlindIndex::new(&key),
+        Arc::new(CallNumber::default()),
+    );
     test(&Db {
         connection: db.connection,
         vault: &vault,

@@ -75,4 +75,5 @@ pub(crate) struct AccessRules {
     pub(crate) scheme: Option<Scheme>,
     pub(crate) access: Access,
     pub(crate) scopes: NeededScopes,
+    pub(crate) writes_first: bool,
 }

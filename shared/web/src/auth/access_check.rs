@@ -9,6 +9,7 @@ use bespoke_core::entity::user::AccountStatus;
 use bespoke_core::permission::Actor;
 use bespoke_core::{Claims, ClientNetwork, EntityId, KeySecret, Level, Scope, Scopes, Timestamp};
 use bespoke_database::api_keys::Credential;
+use bespoke_database::quota::{self, KeyQuota};
 use bespoke_database::{Db, api_keys, sets, users};
 use http::StatusCode;
 use http::request::Parts;
@@ -18,7 +19,7 @@ use super::credentials::{KeyCredentials, bearer, key_credentials};
 use super::identity::{AuthMethod, Identity};
 use crate::access::{AccessRules, NeededScopes, Scheme};
 use crate::client::ClientIp;
-use crate::limits::{CountedGuess, RateSubject};
+use crate::limits::{CountedGuess, RateSubject, quota_exceeded};
 use crate::request::Params;
 use crate::response::{Error, Result};
 use crate::state::{Context, Session};
@@ -33,6 +34,10 @@ pub(super) struct AccessCheck {
     needed: NeededScopes,
     /// The record that the `{id}` of the path names.
     record: Option<EntityId>,
+    /// Whether the first access of the handler to the database is a write, whose transaction checks the credentials.
+    pub(super) writes_first: bool,
+    /// The daily quota of the key if the call was counted on a local copy that may be outdated, so that a transaction must check it again.
+    pub(super) unconfirmed_quota: Option<KeyQuota>,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +102,8 @@ impl AccessCheck {
             client: parts.extensions.get::<ClientIp>().map(|client| client.0),
             needed: rules.and_then(|rules| rules.scopes),
             record: record.and_then(|params| EntityId::parse(params.get("id"))),
+            writes_first: rules.is_some_and(|rules| rules.writes_first),
+            unconfirmed_quota: None,
         })
     }
 
@@ -249,10 +256,16 @@ impl AccessCheck {
     /// Authenticates and authorizes the call in one step, for a route of that level.
     ///
     /// # Errors
-    /// The errors of [`AccessCheck::authenticate`] and [`AccessCheck::authorize`].
+    /// The errors of [`AccessCheck::authenticate`] and [`AccessCheck::authorize`]; 429 if the quota turns out to be used up.
     pub(super) fn authorized_actor(&self, level: u8, db: &Db<'_>, context: &Context) -> Result<Actor> {
-        let authenticated = self.authenticate(db, context, context.now())?;
+        let now = context.now();
+        let authenticated = self.authenticate(db, context, now)?;
         self.authorize(&authenticated, level, db)?;
+        if let Some(quota) = &self.unconfirmed_quota
+            && quota::made(db, quota, now)? >= quota.calls
+        {
+            return Err(quota_exceeded(now));
+        }
         Ok(authenticated.identity.actor)
     }
 

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use bespoke_core::Scope;
 use bespoke_core::permission::Actor;
 use bespoke_database::Db;
+use bespoke_database::quota::{self, KeyQuota};
 use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -147,6 +148,17 @@ impl<const LEVEL: u8> Caller<LEVEL> {
     }
 }
 
+/// Whether the first transaction of the handler may confirm a call: the call is authorized, needs no reservation of its quota, and is not one
+/// of an impersonator, whose calls are audited before the handler runs.
+fn may_be_confirmed_later((identity, quota): &(Identity, Result<Option<(KeyQuota, u64)>>)) -> bool {
+    let is_within_quota = match quota {
+        Ok(None) => true,
+        Ok(Some((quota, made))) => !quota::is_near(quota.calls, *made),
+        Err(_) => false,
+    };
+    is_within_quota && identity.impersonator.is_none()
+}
+
 impl<const LEVEL: u8> std::ops::Deref for Caller<LEVEL> {
     type Target = Identity;
 
@@ -164,20 +176,38 @@ impl<const LEVEL: u8> FromRequestParts<Context> for Caller<LEVEL> {
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self> {
         let now = context.now();
-        let check = AccessCheck::of(parts, context, now)?;
+        let mut check = AccessCheck::of(parts, context, now)?;
         let session = Session::from_request_parts(parts, context).await?;
         let guess = check.reserve_guess(context)?;
         check.replace_imported(&session).await?;
-        let lookup = session.read(|db| {
+        let lookup = |db: &Db<'_>| {
             let authenticated = check.authenticate(db, context, now)?;
             let quota = check
                 .authorize(&authenticated, LEVEL, db)
                 .and_then(|()| authenticated.quota(db, context, now));
             Ok((authenticated.identity, quota))
-        });
-        let found = lookup.await;
+        };
+        // A call that seems to be refused, or to need a reservation of its quota, is looked up again in the newest version.
+        let unconfirmed = match check.writes_first {
+            true => session
+                .read_unconfirmed(lookup)
+                .await
+                .ok()
+                .filter(may_be_confirmed_later),
+            false => None,
+        };
+        let is_unconfirmed = unconfirmed.is_some();
+        let found = match unconfirmed {
+            Some(found) => Ok(found),
+            None => session.read(lookup).await,
+        };
         check.settle_guess(guess, &found, context);
         let (identity, quota) = found?;
+        if is_unconfirmed {
+            check.unconfirmed_quota = quota.as_ref().ok().and_then(|quota| quota.map(|(quota, _)| quota));
+            let (check, context) = (check.clone(), context.clone());
+            session.check_caller_later(move |db| check.authorized_actor(LEVEL, db, &context).map(|_| ()));
+        }
         let quota_within_rate = quota.and_then(|quota| identity.limit(&session).map(|()| quota));
         let verdict = match quota_within_rate {
             Ok(Some(quota)) => take_call(quota, &session, now)

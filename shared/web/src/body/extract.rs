@@ -409,6 +409,7 @@ mod tests {
                     scheme: None,
                     access,
                     scopes: None,
+                    writes_first: false,
                 });
             let body = Body::from_request(request.body(axum::body::Body::from(body)).unwrap(), &()).await;
             body.map_err(|error| error.status().as_u16())

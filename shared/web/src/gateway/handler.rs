@@ -263,6 +263,12 @@ impl Gateway {
             }
             None => (route.handler)(request, self.context.clone()).await,
         };
+        // A handler may respond without any access to the database, for example to an invalid body.
+        if !response.status().is_server_error()
+            && let Err(error) = session.confirm_caller().await
+        {
+            response = error.into_response();
+        }
         security_headers::set_cache_control(&mut response, &route.method, scheme.is_some());
         if scheme == Some(Scheme::Key) {
             challenge(&mut response);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::extract::{FromRequestParts, Request};
 use bespoke_core::ClientNetwork;
@@ -70,9 +70,14 @@ struct State {
     account: OnceLock<i64>,
     /// Network of the client, for which the work of calls without authentication is counted; empty for work without a request.
     network: OnceLock<IpAddr>,
+    /// The check of the caller that the next transaction must make, because the local copy in which the caller was looked up may be outdated.
+    caller_check: Mutex<Option<CallerCheck>>,
     /// The memory of the body and its values, which is held until the response is sent.
     body_memory: Mutex<Vec<BodyReservation>>,
 }
+
+/// Checks the caller of a request in a transaction.
+type CallerCheck = Arc<dyn Fn(&Db<'_>) -> Result<()> + Send + Sync>;
 
 /// Cached header values that most responses of a gateway repeat.
 #[derive(Default)]
@@ -119,13 +124,48 @@ impl Session {
     /// The error of `f`; 503 if the bucket does not respond.
     pub async fn read<T: Send>(&self, mut f: impl FnMut(&Db<'_>) -> Result<T> + Send) -> Result<T> {
         let database = self.context.database();
+        let caller_check = self.caller_check().clone();
         let read = database
-            .read(self.freshness(), |db| f(db).map_err(SessionError::Handler))
+            .read(self.freshness(), |db| {
+                if let Some(check) = &caller_check {
+                    check(db).map_err(SessionError::Handler)?;
+                }
+                Ok(f(db))
+            })
             .await;
         // An error of the handler is based on a version that was revalidated.
         let is_confirmed = !matches!(read, Err(SessionError::Database(_)));
         self.state.is_confirmed.store(is_confirmed, Ordering::Relaxed);
+        let result = read?;
+        self.caller_check().take();
+        result
+    }
+
+    /// Reads the local copy without a revalidation. The result must be confirmed by [`Session::check_caller_later`].
+    pub(crate) async fn read_unconfirmed<T: Send>(&self, mut f: impl FnMut(&Db<'_>) -> Result<T> + Send) -> Result<T> {
+        let database = self.context.database();
+        let read = database
+            .read(Freshness::Local, |db| f(db).map_err(SessionError::Handler))
+            .await;
         Ok(read?)
+    }
+
+    /// Makes the next read or write of this request run `check` in its transaction. Its error is the result of that read or write.
+    pub(crate) fn check_caller_later(&self, check: impl Fn(&Db<'_>) -> Result<()> + Send + Sync + 'static) {
+        *self.caller_check() = Some(Arc::new(check));
+    }
+
+    /// Runs the check of [`Session::check_caller_later`] if no read or write has run it yet.
+    ///
+    /// # Errors
+    /// The error of the check; 503 if the bucket does not respond.
+    pub(crate) async fn confirm_caller(&self) -> Result<()> {
+        let is_open = self.caller_check().is_some();
+        if is_open { self.read(|_| Ok(())).await } else { Ok(()) }
+    }
+
+    fn caller_check(&self) -> MutexGuard<'_, Option<CallerCheck>> {
+        self.state.caller_check.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads on a blocking thread, so that a long read does not delay other requests.
@@ -269,18 +309,22 @@ impl Session {
     {
         let database = self.context.database();
         database.usage().offer(self.now());
+        let caller_check = self.caller_check().clone();
         let committed = database
-            .commit(id, move |db| f(db).map_err(SessionError::Handler))
+            .commit(id, move |db| {
+                let checked = caller_check.as_ref().map_or(Ok(()), |check| check(db));
+                checked.and_then(|()| f(db)).map_err(SessionError::Handler)
+            })
             .await;
-        match &committed {
-            Ok(_) => {
-                self.context.metrics().count_commit();
-                // The local copy is at least as new as this commit.
-                self.state.is_confirmed.store(true, Ordering::Relaxed);
+        // The local copy is at least as new as this commit, and as the version that a failed write has seen.
+        let is_confirmed = !matches!(committed, Err(SessionError::Database(_)));
+        self.state.is_confirmed.store(is_confirmed, Ordering::Relaxed);
+        if let Ok(committed) = &committed {
+            self.context.metrics().count_commit();
+            // Otherwise the result is that of an earlier request, and the check did not run.
+            if !committed.replayed {
+                self.caller_check().take();
             }
-            // It is unknown whether the local copy has the newest version.
-            Err(SessionError::Database(_)) => self.state.is_confirmed.store(false, Ordering::Relaxed),
-            Err(SessionError::Handler(_)) => {}
         }
         Ok(committed?)
     }
