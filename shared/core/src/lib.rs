@@ -40,7 +40,7 @@ pub use imported_hash::ImportedHash;
 pub use key_ring::{BlindIndex, KEY_BYTES, Key, KeyError, KeyRing, MIN_PASSPHRASE_BYTES};
 pub use link_signer::LinkSigner;
 pub use networks::{MAX_NETWORKS, Networks, NetworksError};
-pub use password::{MAX_PASSWORD_BYTES, PasswordError, PasswordHasher, PasswordSettings};
+pub use password::{MAX_PASSWORD_BYTES, PasswordError, PasswordForm, PasswordHasher, PasswordSettings};
 pub use random::Random;
 pub use role::{Level, Role};
 pub use scope::{MAX_SCOPES, Scope, ScopeError, Scopes};
