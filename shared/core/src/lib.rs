@@ -29,6 +29,7 @@ mod scope;
 mod second_factor;
 mod secret;
 mod stored_json;
+mod text_file;
 mod token;
 pub mod validate;
 
@@ -47,4 +48,5 @@ pub use scope::{MAX_SCOPES, Scope, ScopeError, Scopes};
 pub use second_factor::{SCRATCH_CODES, ScratchCode, TOTP_DIGITS, TotpSecret, typed_code};
 pub use secret::{KeySecret, SecretDigest, SecretError, StoredSecret};
 pub use stored_json::{MAX_STORED_JSON_BYTES, MAX_STORED_JSON_DEPTH, MAX_STORED_JSON_VALUES, StoredJson};
+pub use text_file::decode_text;
 pub use token::{Claims, Grant, TokenAccount, TokenError, TokenSettings, Tokens};

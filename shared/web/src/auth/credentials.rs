@@ -71,14 +71,22 @@ pub(super) fn key_credentials(headers: &HeaderMap) -> Result<KeyCredentials, Err
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(refused());
     }
-    // Some encoders wrap their output, and some clients send the line breaks as blanks.
-    let encoded: Vec<u8> = value.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    // Some encoders wrap their output, and some clients send the line breaks as blanks. Others use the alphabet of URLs.
+    let bytes = value.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let encoded: Vec<u8> = bytes
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            byte => byte,
+        })
+        .collect();
     let decoded = BASE64
         .decode(encoded)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or_else(refused)?;
-    let mut parts = decoded.split(':');
+    // `echo <key>:<secret> | base64` encodes the line break.
+    let mut parts = decoded.trim().split(':');
     // The original backend ignores a second colon and the text after it.
     let (Some(id), Some(secret)) = (parts.next(), parts.next()) else {
         return Err(Error::bad_request("badRequest"));
@@ -118,6 +126,12 @@ mod tests {
         let secret = KeySecret::generate(&SystemRandom);
         let secret = secret.expose();
         let basic = BASE64.encode(format!("{ID}:{secret}"));
+        let with_line_break = BASE64.encode(format!("{ID}:{secret}\n"));
+        let of_urls = basic.replace('+', "-").replace('/', "_");
+        for encoded in [with_line_break, of_urls] {
+            let key = key_credentials(&headers(&[&format!("Basic {encoded}")])).unwrap();
+            assert_eq!(key.secret.expose(), secret);
+        }
         for good in [
             format!("Basic {basic}"),
             format!("bASIC   {basic}"),

@@ -8,8 +8,8 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use bespoke_core::Networks;
 use bespoke_core::entity::set::DEFAULT_IMAGE;
+use bespoke_core::{Networks, decode_text};
 use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
@@ -100,7 +100,8 @@ impl Environment {
                 dot_env_problem = Some(format!("is larger than {MAX_ENV_FILE_BYTES} bytes"));
             }
             Ok(bytes) => {
-                let parsed = EnvFile::parse(&String::from_utf8_lossy(&bytes));
+                let text = decode_text(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes));
+                let parsed = EnvFile::parse(&text);
                 file = parsed.variables;
                 dot_env_problem = parsed
                     .unreadable_line
