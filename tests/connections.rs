@@ -343,7 +343,7 @@ async fn write_completes_after_its_client_disconnects() {
     let settings = [
         ("BACKEND_ENABLE_CLOUDFLARE_IMAGES", "yes"),
         ("BACKEND_CLOUDFLARE_ACCOUNT", "acme"),
-        ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "a token for images"),
+        ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "token-for-images"),
         ("BACKEND_CLOUDFLARE_API_URL", &cloudflare.uri()),
         ("BACKEND_CALL_TIMEOUT_MS", "60000"),
     ];

@@ -111,6 +111,13 @@ test('export is imported again, as JSON and as YAML', async () => {
   await page.getByLabel('File').setInputFiles({ name: 'a.json', mimeType: 'application/json', buffer: file });
   await page.getByRole('button', { name: 'Import' }).click();
   await page.getByText('Added: 0. Already here: 1.').waitFor();
+  // PowerShell writes UTF-16 with a byte order mark.
+  const wide = Buffer.from(`\ufeff${file.toString().replace('Carried', 'Cärried')}`, 'utf16le');
+  for (const [name, buffer] of [['little', wide], ['big', Buffer.from(wide).swap16()]]) {
+    await open(page, 'sets/import');
+    await page.getByLabel('File').setInputFiles({ name: `${name}.json`, mimeType: 'application/json', buffer });
+    await page.waitForFunction(() => document.querySelector('textarea').value.includes('Cärried'));
+  }
   await open(page, 'sets/import');
   await page.getByLabel('Text').fill('name: From YAML\nunits: cm\nmeasurements:\n  neck: 36.5\n  tail: 3\n');
   await page.getByRole('button', { name: 'Import' }).click();

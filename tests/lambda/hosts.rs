@@ -41,9 +41,17 @@ const PATHS: [&str; 22] = [
     "/docs",
     "/openapi.json",
 ];
-const QUERIES: [&str; 6] = ["", "a=1", "limit=2&limit=3", "x=%20%zz", "q=a+b", "limit=1&after=9"];
+const QUERIES: [&str; 7] = [
+    "",
+    "a=1",
+    "limit=2&limit=3",
+    "x=%20%zz",
+    "q=a+b",
+    "limit=1&after=9",
+    "limit=1#x",
+];
 /// Header lines, of which a request may contain several with the same name.
-const HEADERS: [(&str, &str); 34] = [
+const HEADERS: [(&str, &str); 38] = [
     ("accept", "application/json"),
     ("accept", "text/html, */*"),
     ("accept-encoding", "gzip"),
@@ -63,6 +71,10 @@ const HEADERS: [(&str, &str); 34] = [
     ("content-type", "application/json"),
     ("content-type", "application/json; charset=utf8"),
     ("content-type", "text/yaml"),
+    ("content-type", "text/json"),
+    ("content-type", "application/json, application/json"),
+    ("content-encoding", "x-gzip"),
+    ("content-encoding", "identity, gzip"),
     ("content-encoding", "gzip"),
     ("content-encoding", "identity"),
     ("idempotency-key", "one"),

@@ -31,6 +31,37 @@ fn account(server: &Server) -> (String, String) {
 }
 
 #[test]
+fn export_in_the_encodings_of_windows_is_imported() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (key, _) = account(&server);
+    let export = json!({ "format": "bespoke-account", "version": 1, "bookmarks": [{ "title": "t\u{e9}", "url": "/docs", "type": "doc" }] });
+    let text = format!("\u{feff}{export:#}\r\n");
+    let file = folder.path().join("export.json");
+    for bytes in [
+        text.clone().into_bytes(),
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let outcome = import(&server, &file, &key);
+        assert!(
+            outcome.out.contains("1 records were added"),
+            "{}{}",
+            outcome.out,
+            outcome.err
+        );
+    }
+    std::fs::write(&file, b"{\"format\":\"t\xe9\"}").unwrap();
+    let outcome = import(&server, &file, &key);
+    assert!(
+        outcome.err.contains("is not a text in UTF-8 or UTF-16"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
 fn export_of_48_megabytes_is_imported_in_parts() {
     let folder = tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tempfile::tempdir;
 
-use super::{app, import, sample};
+use super::{app, import, made_up, sample};
 
 /// A copy of the sample with additional rows.
 fn with_rows(file: &Path, sql: &str) {
@@ -18,6 +18,83 @@ fn with_rows(file: &Path, sql: &str) {
     let connection = Connection::open(file).unwrap();
     connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     connection.execute_batch(sql).unwrap();
+}
+
+/// Columns of an account that do not identify it.
+const OTHER_COLUMNS: [&str; 23] = [
+    "bio",
+    "compare",
+    "consent",
+    "control",
+    "createdAt",
+    "data",
+    "ehash",
+    "ihash",
+    "initial",
+    "imperial",
+    "jwtCalls",
+    "keyCalls",
+    "language",
+    "lastSeen",
+    "lusername",
+    "mfaSecret",
+    "mfaEnabled",
+    "newsletter",
+    "password",
+    "patron",
+    "role",
+    "status",
+    "username",
+];
+/// Values that the original never wrote, as SQL.
+const ODD_VALUES: [&str; 12] = [
+    "''",
+    "' '",
+    "'x'",
+    "0",
+    "-1",
+    "3.7",
+    "1e308",
+    "9223372036854775807",
+    "x'ff00'",
+    "'{}'",
+    "'{\"iv\":\"00\",\"ct\":\"zz\"}'",
+    "'9999-12-31T23:59:59Z'",
+];
+
+#[tokio::test]
+async fn odd_value_in_any_other_column_keeps_the_account() {
+    let folder = tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("odd.sqlite"));
+    let cases: Vec<_> = OTHER_COLUMNS
+        .iter()
+        .flat_map(|column| ODD_VALUES.map(|value| (column, value)))
+        .collect();
+    made_up(&file, "2023", cases.len() as u32, 0);
+    let connection = Connection::open(&file).unwrap();
+    for (id, (column, value)) in (1..).zip(&cases) {
+        // Unique columns accept each odd value once.
+        let sql = format!("UPDATE OR IGNORE \"User\" SET \"{column}\" = {value} WHERE id = {id}");
+        connection.execute_batch(&sql).unwrap();
+    }
+    drop(connection);
+    let report = import(&data, &file, &[]);
+    let notes: serde_json::Value = serde_json::from_str(&report.out).unwrap();
+    let aside: Vec<_> = notes["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|note| note["verdict"] == "set aside")
+        .collect();
+    assert_eq!(aside, [&json!(null); 0]);
+    let session = Session::new(app(&data).await.context().clone());
+    for (id, (column, value)) in (1..).zip(&cases) {
+        let found = session
+            .read(|db| Ok(users::by_id(db, EntityId::Integer(id))?))
+            .await
+            .unwrap();
+        assert!(found.is_some(), "{column} = {value}");
+    }
 }
 
 /// Copies of rows of the sample with some columns changed.

@@ -48,6 +48,28 @@ async fn imported_passwords_sign_in_and_are_rehashed() {
     }
 }
 
+#[tokio::test]
+async fn password_hashed_as_typed_is_rehashed_in_its_normal_form() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    // The hash of earlier versions, which did not normalize passwords, with the settings of this test.
+    let (composed, decomposed) = ("p\u{e4}ssword", "pa\u{308}ssword");
+    let column = "$argon2id$v=19$m=8,t=1,p=1$c2l4dGVlbiBieXRlcyBvZg$e/Zr96By3TziBiOXxBE+jW+qu7mduSB2aysNCpKhuFg";
+    store_password(&app, person.id, column.to_owned()).await;
+    let sign_in = |password: &str| {
+        let body = json!({ "username": person.email, "password": password });
+        app.post("/signin").json(&body).send()
+    };
+    sign_in(composed).await.expect_error(401, "signInFailed");
+    sign_in(decomposed).await.expect_status(200);
+    let renewed = stored_password(&app, person.id).await;
+    assert_ne!(renewed, column);
+    for password in [composed, decomposed] {
+        sign_in(password).await.expect_status(200);
+    }
+    assert_eq!(stored_password(&app, person.id).await, renewed);
+}
+
 /// A key of an account in the format of the original; its secret is that of the vectors.
 async fn imported_key(app: &App, person: &Person, uuid: Uuid) -> Key {
     let vectors = vectors();

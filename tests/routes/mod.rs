@@ -32,6 +32,7 @@ mod key_attacks;
 mod key_bounds;
 mod lockout;
 mod lookup;
+mod mail_code;
 mod measurements;
 mod mfa;
 mod oauth;

@@ -162,11 +162,8 @@ async fn import_is_atomic_and_repeat_imports_nothing() {
 async fn lists_and_files_of_other_editors_are_imported() {
     let app = App::new().await;
     let person = app.person("jane").await;
-    let send = async |content_type: &str, body: &str| {
-        let post = app
-            .post("/sets/import/key")
-            .key(&person.key)
-            .body(content_type, body.to_owned());
+    let send = async |content_type: &str, body: &[u8]| {
+        let post = app.post("/sets/import/key").key(&person.key).body(content_type, body);
         post.send().await.expect_status(201)["sets"].clone()
     };
     let list = json!([{ "name": "a", "measies": { "chest": 930 } }, { "name": 42, "measurements": { "neck": 36 }, "units": "cm" }]);
@@ -181,15 +178,20 @@ async fn lists_and_files_of_other_editors_are_imported() {
                 .to_owned(),
         ),
     ] {
-        let sets = send(content_type, &body).await;
-        let shown: Vec<_> = sets.as_array().unwrap().iter().map(|set| (&set["name"], &set["measies"])).collect();
-        assert_eq!(
-            shown,
-            [(&json!("a"), &json!({ "chest": 930 })), (&json!("42"), &json!({ "neck": 360 }))],
-            "{body}"
-        );
+        // Windows programs also write UTF-16, which begins with a byte order mark.
+        let marked = format!("\u{feff}{}", body.trim_start_matches('\u{feff}'));
+        let utf_16 = |bytes: fn(u16) -> [u8; 2]| marked.encode_utf16().flat_map(bytes).collect();
+        for file in [body.clone().into_bytes(), utf_16(u16::to_le_bytes), utf_16(u16::to_be_bytes)] {
+            let sets = send(content_type, &file).await;
+            let shown: Vec<_> = sets.as_array().unwrap().iter().map(|set| (&set["name"], &set["measies"])).collect();
+            assert_eq!(
+                shown,
+                [(&json!("a"), &json!({ "chest": 930 })), (&json!("42"), &json!({ "neck": 360 }))],
+                "{body}"
+            );
+        }
     }
-    let empty = send("text/yaml", "sets: []").await;
+    let empty = send("text/yaml", b"sets: []").await;
     assert_eq!(empty, json!([]));
 }
 

@@ -9,6 +9,7 @@ mod parts;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use bespoke_core::decode_text;
 use serde_json::Value;
 
 use self::parts::{LISTS, Part};
@@ -71,7 +72,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("set {KEY_VARIABLE} to the <key>:<secret> of the account");
     };
     let file = &arguments.file;
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = decode_text(&bytes).with_context(|| format!("{} is not a text in UTF-8 or UTF-16", file.display()))?;
     let parts = parts::split(&text).with_context(|| format!("{} is not an export of an account", file.display()))?;
     if parts.is_empty() {
         bail!("{} has neither an account nor records", file.display());

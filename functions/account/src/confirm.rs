@@ -3,7 +3,9 @@
 
 use axum::response::Response;
 use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, ConfirmationKind};
+use bespoke_core::entity::mail::{OutboxMail, Template};
 use bespoke_core::entity::user::{Consent, Status};
+use bespoke_core::validate::Language;
 use bespoke_core::{EntityId, Timestamp};
 use bespoke_database::mail_budgets::{self, Purpose};
 use bespoke_database::{Db, confirmations, known_networks, users};
@@ -21,7 +23,7 @@ pub(crate) struct ConfirmSignUp {
     /// Level of consent: 1 account data; 2 also measurements; 3 also the publication of anonymised measurements.
     #[schema(minimum = 1, maximum = 3, example = 2)]
     consent: u8,
-    /// The check from the link in the mail. If it is present, it is verified.
+    /// The check from the link in the mail, or the code in the mail. If it is present, it is verified.
     check: Option<String>,
 }
 
@@ -89,6 +91,22 @@ pub(crate) fn path(page: &str, confirmation: &Confirmation) -> String {
     format!("/confirm/{page}?id={}&check={}", confirmation.uuid, confirmation.check)
 }
 
+/// Creates the mail with the link of a confirmation. If the link leads to a website, the mail also contains the code, because the pages of
+/// FreeSewing's React components ask for it. The console does not.
+pub(crate) fn mail(
+    session: &Session,
+    template: Template,
+    (to, language): (&str, Language),
+    page: &str,
+    confirmation: &Confirmation,
+) -> OutboxMail {
+    let is_website = session.config().website.is_some();
+    OutboxMail {
+        details: confirmation.code().filter(|_| is_website),
+        ..session.mail(template, to, language, Some(&path(page, confirmation)))
+    }
+}
+
 /// Returns the confirmation if it is of one of these kinds and has not expired.
 ///
 /// # Errors
@@ -102,7 +120,7 @@ pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Confirmatio
     usable.ok_or_else(Error::not_found)
 }
 
-/// Verifies the check of a confirmation, and returns the confirmation. Wrong checks are counted. After too many of them, the right
+/// Verifies the check of a confirmation or its code, and returns the confirmation. Wrong ones are counted. After too many of them, the right
 /// check is refused too.
 ///
 /// # Errors
@@ -119,7 +137,7 @@ pub(crate) async fn verify(
     let subject = AttemptTarget::Confirmation(confirmation.uuid);
     let reserved = session.reserve_attempt(&subject, Some(confirmation.user_id), origin);
     let reserved = reserved.await?.ok_or_else(Error::not_found)?;
-    if !confirmation.check_matches(check) {
+    if !session.is_check(&confirmation, check).await? {
         return Err(Error::not_found());
     }
     session.release_attempt(reserved).await;

@@ -82,8 +82,8 @@ fn make_link(db: &Db<'_>, session: &Session, name: &str, body: &JsonObject, orig
     );
     confirmations::insert(db, &link)?;
     if !test {
-        let path = crate::confirm::path("signin", &link);
-        let mail = session.mail(Template::SigninLink, &user.email, user.language, Some(&path));
+        let to = (user.email.as_str(), user.language);
+        let mail = crate::confirm::mail(session, Template::SigninLink, to, "signin", &link);
         outbox::insert(db, &mail)?;
     }
     Ok(())
@@ -111,7 +111,7 @@ pub(crate) fn take_mail(
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request")]
 pub(crate) struct LinkCheck {
-    /// The check from the link in the mail.
+    /// The check from the link in the mail, or the code in the mail.
     check: String,
     /// Code from the authenticator app, or a scratch code, if the account has a second factor.
     token: Option<String>,

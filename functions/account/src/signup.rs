@@ -142,23 +142,21 @@ impl Attempt {
                     "signin",
                 ),
                 Status::Inactive | Status::Disabled | Status::Blocked => {
-                    self.queue(db, Template::SignupAed, None)?;
+                    if !self.test {
+                        let (to, language) = (&self.user.email, self.user.language);
+                        outbox::insert(db, &self.session.mail(Template::SignupAed, to, language, None))?;
+                    }
                     return Ok(None);
                 }
             },
         };
         let confirmation = crate::confirm::new(&self.session, kind, id, JsonObject::new());
         confirmations::insert(db, &confirmation)?;
-        let path = crate::confirm::path(page, &confirmation);
-        self.queue(db, template, Some(&path))?;
-        Ok(Some(confirmation.uuid))
-    }
-
-    fn queue(&self, db: &Db<'_>, template: Template, path: Option<&str>) -> Result<()> {
-        if self.test {
-            return Ok(());
+        if !self.test {
+            let to = (self.user.email.as_str(), self.user.language);
+            let mail = crate::confirm::mail(&self.session, template, to, page, &confirmation);
+            outbox::insert(db, &mail)?;
         }
-        let mail = self.session.mail(template, &self.user.email, self.user.language, path);
-        Ok(outbox::insert(db, &mail)?)
+        Ok(Some(confirmation.uuid))
     }
 }

@@ -57,12 +57,12 @@ enum ConfirmationResponse {
 
 /// Read an open confirmation
 ///
-/// Needs the check of its link. Reading does not use the confirmation. A suggested set can be read with its id and any check, because
+/// Needs the check of its link, or the code in the mail. Reading does not use the confirmation. A suggested set can be read with its id and any check, because
 /// clients depend on this.
 #[utoipa::path(get, path = "/confirmations/{id}/{check}", tag = "Service", operation_id = "readConfirmation",
     params(
         ("id" = Uuid, Path, description = "The id from the link in the mail, or that of a suggestion."),
-        ("check" = String, Path, description = "The check from the link in the mail."),
+        ("check" = String, Path, description = "The check from the link in the mail, or the code in the mail."),
     ),
     responses(
         (status = 200, description = "The open confirmation, or the suggested set.", body = ConfirmationResponse),
@@ -92,7 +92,7 @@ async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Par
         return Err(Error::not_found());
     }
     let check = params.get("check");
-    if !found.check_matches(check) {
+    if !session.is_check(&found, check).await? {
         session.reserve_attempt(&subject, owner, origin).await?;
         return Err(Error::not_found());
     }

@@ -41,6 +41,15 @@ impl Default for PasswordSettings {
 #[error("argon2id rejects these parameters: {0}")]
 pub struct PasswordError(String);
 
+/// The form of a password that was hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordForm {
+    /// The profile OpaqueString of RFC 8265, so that the keyboard does not matter.
+    Normal,
+    /// The password as it was typed. Earlier versions and the original backend hashed it, so the next sign-in should replace the hash.
+    AsTyped,
+}
+
 /// Hashes and verifies passwords. A call occupies a core for tens of milliseconds, so callers run it on a blocking thread.
 #[derive(Clone)]
 pub struct PasswordHasher {
@@ -84,12 +93,20 @@ impl PasswordHasher {
         hash.to_string()
     }
 
-    /// Whether the stored hash belongs to this password: to its normal form, or to the password as typed, which earlier versions hashed.
+    /// Whether the stored hash belongs to this password, in either form ([`Self::matched_form`]).
+    pub fn verify(&self, password: &str, stored: Option<&str>) -> bool {
+        self.matched_form(password, stored).is_some()
+    }
+
+    /// Returns the form of the password to which the stored hash belongs; `None` if the password is wrong.
     /// An invalid hash and a missing account (`None`) cost as many hashes as a valid one, so that the time of the response does not reveal
     /// them. An imported hash costs one hash of its own kind, which may take longer, until the first sign-in replaces it.
-    pub fn verify(&self, password: &str, stored: Option<&str>) -> bool {
+    pub fn matched_form(&self, password: &str, stored: Option<&str>) -> Option<PasswordForm> {
         let normal = normal_password(password);
-        self.verify_form(&normal, stored) || (normal != password && self.verify_form(password, stored))
+        if self.verify_form(&normal, stored) {
+            return Some(PasswordForm::Normal);
+        }
+        (normal != password && self.verify_form(password, stored)).then_some(PasswordForm::AsTyped)
     }
 
     fn verify_form(&self, password: &str, stored: Option<&str>) -> bool {
@@ -148,6 +165,8 @@ mod tests {
         // A hash of an earlier version, which did not normalize passwords.
         let older = hasher.hash_with_salt([7; SALT_BYTES], decomposed);
         assert!(hasher.verify(decomposed, Some(&older)) && !hasher.verify(composed, Some(&older)));
+        let forms = [&stored, &older].map(|hash| hasher.matched_form(decomposed, Some(hash)));
+        assert_eq!(forms, [Some(PasswordForm::Normal), Some(PasswordForm::AsTyped)]);
         let runs = |stored: Option<&str>, password: &str| {
             let before = hasher.runs();
             assert!(!hasher.verify(password, stored));

@@ -76,10 +76,15 @@ export class Server {
     return { status: answer.status, headers: answer.headers, data: text ? JSON.parse(text) : null };
   }
 
-  /** The link to that page in the newest mail to an address. It waits, because a response may be sent before its mail. */
+  /** The link to that page in the newest mail to an address. */
   async link(email, page = '') {
+    return (await this.mail(email, page)).link;
+  }
+
+  /** The newest mail to an address with a link to that page: the link, and the code if the mail contains one. It waits, because a response may be sent before its mail. */
+  async mail(email, page = '') {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      const found = await this.links(email, page);
+      const found = await this.mails(email, page);
       if (found.length) return found.at(-1);
       await pause(TRY_AGAIN_MS);
     }
@@ -87,17 +92,17 @@ export class Server {
   }
 
   /** Oldest first. */
-  async links(email, page) {
+  async mails(email, page) {
     const folder = path.join(this.folder, 'outbox');
     const found = [];
     for (const name of (await readdir(folder)).filter((name) => name.endsWith('.eml'))) {
       const file = path.join(folder, name);
       const mail = readable(await readFile(file, 'utf8'));
       const link = mail.match(/https?:\S*check=\S+/)?.[0];
-      if (link?.includes(`/${page}`) && mail.toLowerCase().includes(`to: ${email}`)) found.push([(await stat(file)).mtimeMs, link]);
+      if (link?.includes(`/${page}`) && mail.toLowerCase().includes(`to: ${email}`)) found.push([(await stat(file)).mtimeMs, { link, code: mail.match(/^\d{4}\r?$/m)?.[0].trim() }]);
     }
     found.sort(([one], [other]) => one - other);
-    return found.map(([, link]) => link);
+    return found.map(([, mail]) => mail);
   }
 }
 

@@ -9,6 +9,7 @@ import { useBackend } from '@freesewing/react/hooks/useBackend';
 import * as account from '@freesewing/react/components/Account';
 import * as admin from '@freesewing/react/components/Admin';
 import * as curatedSet from '@freesewing/react/components/CuratedSet';
+import * as editor from '@freesewing/react/components/Editor';
 import * as input from '@freesewing/react/components/Input';
 import * as newsletter from '@freesewing/react/components/Newsletter';
 import * as profile from '@freesewing/react/components/Profile';
@@ -18,7 +19,21 @@ import * as signIn from '@freesewing/react/components/SignIn';
 import * as signUp from '@freesewing/react/components/SignUp';
 import * as stats from '@freesewing/react/components/Stats';
 
-const COMPONENTS = { ...account, ...admin, ...curatedSet, ...input, ...newsletter, ...profile, ...publicPattern, ...role, ...signIn, ...signUp, ...stats };
+/** The groups of components, by their folder in the package. Some names are in two of them. */
+const COMPONENTS = {
+  Account: account,
+  Admin: admin,
+  CuratedSet: curatedSet,
+  Editor: editor,
+  Input: input,
+  Newsletter: newsletter,
+  Profile: profile,
+  PublicPattern: publicPattern,
+  Role: role,
+  SignIn: signIn,
+  SignUp: signUp,
+  Stats: stats,
+};
 const h = React.createElement;
 
 function Backend() {
@@ -43,9 +58,10 @@ function Field({ of, ...properties }) {
 
 const root = createRoot(document.getElementById('root'));
 
-/** Renders a component with these properties. */
+/** Renders a component, for example `Account/Set`, with these properties. */
 globalThis.show = (name, properties, isField) => {
-  const component = COMPONENTS[name];
+  const [group, exported] = name.split('/');
+  const component = COMPONENTS[group]?.[exported];
   if (!component) throw new Error(`there is no component ${name}`);
   const content = isField ? h(Field, { of: component, ...properties }) : h(component, properties);
   const around = [BackendContextProvider, { url: globalThis.API }];

@@ -34,15 +34,30 @@ export async function visit(browser, page, api, user, path = '/') {
   // Pictures and fonts of other websites are not needed.
   await context.route((url) => ![api, page].includes(url.origin), (route) => route.abort());
   const tab = await tabIn(context);
+  tab.on('response', (response) => {
+    const isRefused = response.url().startsWith(api) && response.status() >= 400;
+    // A free name is a 404.
+    const isFree = response.status() === 404 && response.url().startsWith(`${api}/available/`);
+    if (isRefused && !isFree) tab.refused.push(`${response.status()} ${response.request().method()} ${response.url()}`);
+  });
+  tab.refused = [];
   await tab.goto(`${page}${path}`);
   await tab.waitForFunction(() => globalThis.ready);
-  await show(tab, 'UserId', { id: 1 });
+  await render(tab, 'Account/UserId', { id: 1 });
   await tab.waitForFunction(() => globalThis.backend);
   return tab;
 }
 
-/** Renders a component. `links` names the properties that are functions which return a link. */
+/** The names of the components that `show` has rendered. */
+export const shown = new Set();
+
+/** Renders a component, for example `Account/Set`. `links` names the properties that are functions which return a link. */
 export async function show(tab, name, properties = {}, isField = false, links = []) {
+  shown.add(name);
+  await render(tab, name, properties, isField, links);
+}
+
+async function render(tab, name, properties = {}, isField = false, links = []) {
   const given = [name, properties, isField, links];
   await tab.evaluate(([component, values, field, names]) => {
     const functions = names.map((link) => [link, () => '/linked']);

@@ -10,6 +10,7 @@ import { go } from '../router.js';
 import * as session from '../session.js';
 import { table } from '../table.js';
 import { number, t } from '../text.js';
+import { textOf } from '../transfer.js';
 
 function taking() {
   const place = el('div', { role: 'status' });
@@ -33,7 +34,7 @@ function bringing() {
     send: async () => {
       let [added, present] = [0, 0];
       const sum = (counts) => counts.sets + counts.patterns + counts.bookmarks;
-      for (const body of parts(await file.input.files[0].text())) {
+      for (const body of parts(await textOf(file.input.files[0]))) {
         const { data } = await mine('POST', 'account/import', { body, type: 'application/json', headers: intend(body) });
         session.update(data.account);
         added += sum(data.added);

@@ -6,6 +6,7 @@ import { area, field, form } from '../form.js';
 import { say } from '../notice.js';
 import { go } from '../router.js';
 import { list, number, t } from '../text.js';
+import { textOf } from '../transfer.js';
 
 /** The largest number of ignored names that are shown. */
 const MAX_TOLD = 10;
@@ -20,7 +21,7 @@ export function page() {
   file.input.addEventListener('change', async () => {
     const [chosen] = file.input.files;
     if (!chosen) return;
-    text.input.value = await chosen.text();
+    text.input.value = await textOf(chosen);
     text.fail('');
   });
   const intend = intention();

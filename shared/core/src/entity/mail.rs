@@ -71,6 +71,11 @@ impl Template {
         Self::PasswordReset,
     ];
 
+    /// Whether the mail may contain the code of a confirmation.
+    pub const fn has_code(self) -> bool {
+        matches!(self, Self::Signup | Self::SignupAea | Self::SigninLink)
+    }
+
     /// Whether the mail concerns the newsletter and not an account.
     pub const fn is_newsletter(self) -> bool {
         matches!(self, Self::Nlsub | Self::Nlsubinact | Self::Nlsubact | Self::Nlunsub)
@@ -92,7 +97,7 @@ pub struct OutboxMail {
     pub action_url: Option<String>,
     /// The one-click unsubscribe URL (RFC 8058) of a newsletter mail.
     pub unsubscribe_url: Option<String>,
-    /// Text of a user that the mail contains.
+    /// Text of a user that the mail contains, or the code of a confirmation.
     pub details: Option<String>,
     /// Time at which the mail was queued.
     pub created_at: Timestamp,

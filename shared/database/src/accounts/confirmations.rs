@@ -71,6 +71,23 @@ pub fn by_user(db: &Db<'_>, user_id: i64) -> Result<Vec<Confirmation>> {
     )
 }
 
+/// Compares a code with that of a confirmation. A wrong code is counted in the row. Returns `false` if it is wrong, or after too many wrong ones.
+///
+/// # Errors
+/// [`crate::Error`] when the row cannot be read or written.
+pub fn enter_code(db: &Db<'_>, uuid: Uuid, code: &str) -> Result<bool> {
+    let Some(mut confirmation) = by_uuid(db, uuid)? else {
+        return Ok(false);
+    };
+    let before = confirmation.data.clone();
+    let is_right = confirmation.enter_code(code).is_some();
+    if confirmation.data != before {
+        let sealed = db.vault.row(TABLE, uuid).seal_json("data", &confirmation.data);
+        db.run("UPDATE confirmations SET data = ?2 WHERE uuid = ?1", (uuid, sealed))?;
+    }
+    Ok(is_right)
+}
+
 /// Deletes all confirmations of one kind of an account, because one of them was used.
 ///
 /// # Errors

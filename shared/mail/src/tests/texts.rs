@@ -21,6 +21,9 @@ const WITHOUT_LINK: [Template; 7] = [
     Template::Goodbye,
 ];
 
+/// The code of confirmations.
+const CODE: &str = "0417";
+
 fn one(template: Template, language: Language) -> OutboxMail {
     OutboxMail {
         template,
@@ -29,7 +32,10 @@ fn one(template: Template, language: Language) -> OutboxMail {
         unsubscribe_url: template
             .is_newsletter()
             .then(|| "https://bespoke.example/ocunsub/7".to_owned()),
-        details: (template == Template::Langsuggest).then(|| "{ \"language\": \"<cn>\" }".to_owned()),
+        details: match template {
+            Template::Langsuggest => Some("{ \"language\": \"<cn>\" }".to_owned()),
+            _ => template.has_code().then(|| CODE.to_owned()),
+        },
         ..mail("jane@example.com")
     }
 }
@@ -72,6 +78,7 @@ fn every_mail_is_complete_in_every_language() {
                     LINK.to_owned()
                 };
                 assert_eq!(part.contains(&link), mail.action_url.is_some(), "{name}: {part}");
+                assert_eq!(part.contains(CODE), template.has_code(), "{name}: {part}");
                 let unsubscribes = part.contains("https://bespoke.example/ocunsub/7");
                 assert_eq!(unsubscribes, template.is_newsletter(), "{name}");
                 let patrons = part.contains("/patrons/join");
@@ -106,6 +113,20 @@ fn website_links_have_the_readers_language() {
     for part in [alone.text, alone.html] {
         assert!(!part.contains("/patrons/join") && !part.contains("why-"), "{part}");
     }
+}
+
+#[test]
+fn code_is_explained_only_in_mails_that_contain_it() {
+    let hint = "If the page asks for a code, enter this one:";
+    let mut mail = one(Template::SigninLink, Language::En);
+    let Rendered { text, html, .. } = rendered(&mail);
+    assert!(
+        text.contains(&format!("{hint}\n\n{CODE}\n")) && html.contains(hint),
+        "{text}"
+    );
+    mail.details = None;
+    let Rendered { text, html, .. } = rendered(&mail);
+    assert!(!text.contains(hint) && !html.contains(hint), "{text}");
 }
 
 #[test]

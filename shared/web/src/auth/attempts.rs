@@ -11,8 +11,9 @@
 //! is the number that locks the account for all unknown networks, plus ten for each known network. For a name, it is the number that would lock
 //! an account.
 
+use bespoke_core::entity::confirmation::{Confirmation, is_code};
 use bespoke_core::{BlindIndex, ClientNetwork, Timestamp};
-use bespoke_database::known_networks;
+use bespoke_database::{confirmations, known_networks};
 use bespoke_storage::{Fetched, PutCondition, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -231,6 +232,19 @@ impl Session {
         let attempt = self.attempt(target, origin);
         let object = self.attempts_in(&key_of(&attempt.target)).await?;
         self.is_locked_at(object.content.counts(&attempt), target, owner, origin)
+            .await
+    }
+
+    /// Whether a text is the check of a confirmation, or its code.
+    ///
+    /// # Errors
+    /// The errors of [`Session::write`], which counts wrong codes.
+    pub async fn is_check(&self, confirmation: &Confirmation, text: &str) -> Result<bool> {
+        if !is_code(text) {
+            return Ok(confirmation.check_matches(text));
+        }
+        let (uuid, code) = (confirmation.uuid, text.to_owned());
+        self.write(move |db| Ok(confirmations::enter_code(db, uuid, &code)?))
             .await
     }
 

@@ -71,8 +71,15 @@ pub(super) fn key_credentials(headers: &HeaderMap) -> Result<KeyCredentials, Err
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(refused());
     }
-    // Some encoders wrap their output, and some clients send the line breaks as blanks.
-    let encoded: Vec<u8> = value.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    // Some encoders wrap their output, and some clients send the line breaks as blanks. Others use the alphabet of URLs.
+    let bytes = value.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let encoded: Vec<u8> = bytes
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            byte => byte,
+        })
+        .collect();
     let decoded = BASE64
         .decode(encoded)
         .ok()
@@ -118,6 +125,9 @@ mod tests {
         let secret = KeySecret::generate(&SystemRandom);
         let secret = secret.expose();
         let basic = BASE64.encode(format!("{ID}:{secret}"));
+        let of_urls = basic.replace('+', "-").replace('/', "_");
+        let key = key_credentials(&headers(&[&format!("Basic {of_urls}")])).unwrap();
+        assert_eq!(key.secret.expose(), secret);
         for good in [
             format!("Basic {basic}"),
             format!("bASIC   {basic}"),

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
 use super::json_object::JsonObject;
-use super::parse::{Encoding, Format, MAX_PUBLIC_VALUES, MAX_VALUES, MAX_YAML_BYTES};
+use super::parse::{Encoding, Format, MAX_PUBLIC_VALUES, MAX_VALUES, MAX_YAML_BYTES, utf_8_of};
 use crate::access::{Access, AccessRules};
 use crate::limits::{MAX_BODY_BYTES, ShareHolder};
 use crate::response::Error;
@@ -154,7 +154,7 @@ impl ReceivedBody {
         let session = sender.as_ref().map(|(session, _)| session);
         let blocking_session = session.filter(|_| format == Format::Yaml || max_plain_bytes > MAX_INLINE_BYTES);
         let measure = move || {
-            let bytes = encoding.decode(bytes, limits.bytes)?;
+            let bytes = utf_8_of(encoding.decode(bytes, limits.bytes)?, limits.bytes)?;
             let values = format.most_values(&bytes);
             Ok((bytes, values))
         };
@@ -261,9 +261,22 @@ fn is_yaml(headers: &HeaderMap) -> bool {
     NAMES.iter().any(|name| essence.eq_ignore_ascii_case(name))
 }
 
+/// The content types of JSON: the registered one, and those that older clients send.
+const JSON: [&str; 4] = ["application/json", "text/json", "application/x-json", "text/x-json"];
+
 /// Whether a name of a character set means UTF-8 or a part of it.
 fn is_utf_8(charset: &str) -> bool {
-    const NAMES: [&str; 5] = ["utf-8", "utf8", "us-ascii", "ascii", ""];
+    const NAMES: [&str; 9] = [
+        "utf-8",
+        "utf8",
+        "utf_8",
+        "unicode-1-1-utf-8",
+        "x-utf8",
+        "cp65001",
+        "us-ascii",
+        "ascii",
+        "",
+    ];
     NAMES.iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
@@ -275,11 +288,10 @@ fn is_json(headers: &HeaderMap) -> Result<bool, Error> {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return Ok(false);
     };
-    let mut parts = value.split(';').map(str::trim);
-    if !parts
-        .next()
-        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
-    {
+    // Gateways and clients join the values if the header is set twice.
+    let mut parts = value.split([';', ',']).map(str::trim);
+    let is_json = |part: &str| JSON.iter().any(|name| part.eq_ignore_ascii_case(name));
+    if !parts.next().is_some_and(is_json) {
         return Ok(false);
     }
     for parameter in parts {
@@ -331,6 +343,11 @@ mod tests {
             "application/json; charset='UTF8'",
             "application/json; charset=us-ascii;",
             "application/json ; charset=",
+            "application/json; charset=utf_8",
+            "application/json, application/json",
+            "application/json; charset=utf-8, application/json",
+            "text/json",
+            "application/x-json",
         ] {
             assert_eq!(
                 read(content_type, None, b"{\"a\":1}".into()).await,
@@ -367,8 +384,34 @@ mod tests {
             read("application/json; charset=latin1", None, b"{}".into()).await,
             unsupported()
         );
-        assert_eq!(read("application/json", Some("br"), b"{}".into()).await, unsupported());
+        for encoding in ["br", "gzip, gzip", "gzip, deflate", "identity, br"] {
+            assert_eq!(
+                read("application/json", Some(encoding), b"{}".into()).await,
+                unsupported(),
+                "{encoding}"
+            );
+        }
         assert_eq!(read("application/json", Some("gzip"), b"{}".into()).await, bad());
+    }
+
+    #[tokio::test]
+    async fn body_in_utf_16_is_read() {
+        let text = "\u{feff}{\"a\":\"\u{e9}\u{1f9f5}\"}";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for (body, encoding) in [(little.clone(), None), (big, None), (gzip(&little), Some("gzip"))] {
+            let fields = read("application/json", encoding, body).await.unwrap();
+            assert_eq!(fields["a"], "\u{e9}\u{1f9f5}");
+        }
+        let bad = Err((400, "badRequest".to_owned()));
+        assert_eq!(read("application/json", None, b"\xff\xfe{".to_vec()).await, bad);
+        let grows: Vec<u8> = [0xfeff]
+            .into_iter()
+            .chain(std::iter::repeat_n(0x20ac, MAX_BODY_BYTES / 2 - 1))
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let too_large = Err((413, "bodyTooLarge".to_owned()));
+        assert_eq!(read("application/json", None, grows).await, too_large);
     }
 
     #[tokio::test]
@@ -376,6 +419,10 @@ mod tests {
         let body = gzip(b"{\"a\":1}");
         let read = async |body: Vec<u8>| read("application/json", Some("gzip"), body).await;
         assert!(read(body.clone()).await.is_ok());
+        for encoding in ["x-gzip", "GZIP", "identity, gzip", "gzip , identity"] {
+            let read = super::tests::read("application/json", Some(encoding), body.clone()).await;
+            assert!(read.is_ok(), "{encoding}");
+        }
         let bad = || Err((400, "badRequest".to_owned()));
         assert_eq!(read([gzip(b""), body.clone()].concat()).await, bad());
         assert_eq!(read([body, b"x".to_vec()].concat()).await, bad());

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io::Read;
 use std::rc::Rc;
 
+use bespoke_core::decode_text;
 use bytes::Bytes;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
@@ -45,7 +46,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Parses a body: an object, or a list. An empty body is an empty object. A byte order mark is skipped.
+    /// Parses a body in UTF-8: an object, or a list. An empty body is an empty object. A byte order mark is skipped.
     ///
     /// # Errors
     /// 400 for a malformed document and for any other value; 413 for too many values in YAML.
@@ -139,6 +140,21 @@ fn yaml_options() -> Options {
     }
 }
 
+/// Converts a body in UTF-16, which begins with a byte order mark, to UTF-8. Other bodies stay unchanged.
+///
+/// # Errors
+/// 400 for malformed UTF-16; 413 if the result is larger than `limit`.
+pub(crate) fn utf_8_of(bytes: Bytes, limit: usize) -> Result<Bytes, Error> {
+    if !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff") {
+        return Ok(bytes);
+    }
+    let text = decode_text(&bytes).ok_or(Error::bad_request("badRequest"))?;
+    if text.len() > limit {
+        return Err(Error::body_too_large());
+    }
+    Ok(text.into_owned().into())
+}
+
 /// The encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -148,20 +164,27 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// Parses `Content-Encoding`.
+    /// Parses `Content-Encoding`, which may list `identity` next to one encoding.
     ///
     /// # Errors
     /// 415 for an unsupported encoding.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Error> {
-        let encoding = headers
-            .get(header::CONTENT_ENCODING)
-            .map_or("", |value| value.to_str().unwrap_or("?"));
-        match encoding.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => Ok(Self::Identity),
-            "gzip" => Ok(Self::Gzip),
-            "deflate" => Ok(Self::Deflate),
-            _ => Err(Error::unsupported_media_type()),
+        let mut result = Self::Identity;
+        let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+        for encoding in lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')) {
+            let encoding = match encoding.trim().to_ascii_lowercase().as_str() {
+                "" | "identity" => continue,
+                "gzip" | "x-gzip" => Self::Gzip,
+                "deflate" => Self::Deflate,
+                _ => return Err(Error::unsupported_media_type()),
+            };
+            // A body that was compressed twice could expand without a bound.
+            if result != Self::Identity {
+                return Err(Error::unsupported_media_type());
+            }
+            result = encoding;
         }
+        Ok(result)
     }
 
     /// Decompresses a body to at most `limit` bytes.

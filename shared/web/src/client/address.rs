@@ -56,9 +56,17 @@ impl ClientIp {
     }
 }
 
-/// Parses the address of a hop, with or without a port. An IPv6 address may be in brackets.
+/// Parses the address of a hop, with or without a port. An IPv6 address may be in brackets and have a zone. The hop may be in quotes.
 fn address_of(hop: &[u8]) -> Option<IpAddr> {
     let hop = std::str::from_utf8(hop).ok()?.trim();
+    let hop = hop
+        .strip_prefix('"')
+        .and_then(|hop| hop.strip_suffix('"'))
+        .unwrap_or(hop);
+    // The zone of a link-local address has a meaning only for the proxy.
+    let zone = hop.find('%').map(|start| start..hop.find(']').unwrap_or(hop.len()));
+    let without_zone = zone.map(|zone| [&hop[..zone.start], hop.get(zone.end..).unwrap_or_default()].concat());
+    let hop = without_zone.as_deref().unwrap_or(hop);
     let with_port = || hop.parse().ok().map(|address: SocketAddr| address.ip());
     let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
     hop.parse().ok().or_else(with_port).or_else(in_brackets)
@@ -111,6 +119,10 @@ mod tests {
             "203.0.113.5",
             "[::ffff:203.0.113.5]:80",
             "[::ffff:203.0.113.5]",
+            "\"203.0.113.5\"",
+            "\"[::ffff:203.0.113.5]:80\"",
+            "::FFFF:203.0.113.5%eth0",
+            "[::ffff:203.0.113.5%eth0]:80",
         ] {
             assert_eq!(client("10.0.0.1", &[hop], trusted), "203.0.113.5", "{hop}");
         }

@@ -6,6 +6,10 @@ use std::str::FromStr;
 use bespoke_core::validate::is_email;
 use http::Uri;
 
+/// How to write a contact.
+const EXPECTED: &str = "must be an e-mail address without a name, or the URL of a page without quotes, & and angle brackets, for example \
+    help@example.org or https://example.org/help";
+
 /// An e-mail address or a web page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contact {
@@ -37,7 +41,7 @@ impl FromStr for Contact {
         match text {
             _ if is_plain && is_email(text) => Ok(Self::Email(text.to_owned())),
             _ if is_plain && is_page() => Ok(Self::Page(text.to_owned())),
-            _ => Err("must be an e-mail address, or the URL of a page without quotes, & and angle brackets"),
+            _ => Err(EXPECTED),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The settings of contributions: the GitHub repository, translators, and the maintainer.
 
-use bespoke_core::validate::{Language, is_email};
+use bespoke_core::validate::Language;
 use bespoke_services::Token;
 use bespoke_services::github::{Author, GitHubSettings};
 use bespoke_services::mail::MailSettings;
 
 use super::contact::Contact;
 use super::environment::Environment;
-use super::error::ConfigError;
+use super::error::{ConfigError, invalid};
+use super::texts::{address, branch, name, repository, token};
 
 const DEFAULT_REPOSITORY: &str = "freesewing/freesewing";
 const DEFAULT_LABELS: [&str; 4] = ["bug", "documentation", "enhancement", "question"];
@@ -40,16 +41,16 @@ impl Environment {
         }
         let or = |name: &str, default: &str| self.text(name).unwrap_or_else(|| default.to_owned());
         let (owner, repository) = self.parse_with("BACKEND_GITHUB_REPOSITORY", DEFAULT_REPOSITORY, repository)?;
-        let labels = self.list("BACKEND_GITHUB_LABELS");
+        let labels = self.labels("BACKEND_GITHUB_LABELS")?;
         let notify = "BACKEND_GITHUB_NOTIFY_DEFAULT_USER";
         Ok(Some(GitHubSettings {
             api_url: self.github_api_url()?,
-            token: Token::new(self.needed("BACKEND_GITHUB_TOKEN", enable)?),
+            token: Token::new(self.needed_with("BACKEND_GITHUB_TOKEN", enable, token)?),
             owner,
             repository,
             branch: self.parse_with("BACKEND_GITHUB_BRANCH", "develop", branch)?,
             labels: labels.unwrap_or_else(|| DEFAULT_LABELS.map(str::to_owned).into()),
-            discussion_category: or("BACKEND_GITHUB_DISCUSSION_CATEGORY", "general"),
+            discussion_category: self.parse_with("BACKEND_GITHUB_DISCUSSION_CATEGORY", "general", category)?,
             author: Author {
                 name: or("BACKEND_GITHUB_USER_NAME", "Freesewing bot"),
                 email: self.parse_with("BACKEND_GITHUB_USER_EMAIL", "bot@freesewing.org", address)?,
@@ -59,6 +60,18 @@ impl Environment {
                 .map(|_| self.parse_with(notify, "", name))
                 .transpose()?,
         }))
+    }
+
+    fn labels(&self, setting: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        let labels = self.list(setting);
+        let is_json = |label: &String| label.contains(['[', ']', '"']);
+        if labels.iter().flatten().any(is_json) {
+            return Err(invalid(
+                setting,
+                "must be labels separated by commas, for example bug,good first issue",
+            ));
+        }
+        Ok(labels)
     }
 
     pub(super) fn translators(&self) -> Result<Translators, ConfigError> {
@@ -85,33 +98,8 @@ impl Environment {
     }
 }
 
-/// Parses `owner/name`.
-fn repository(text: &str) -> Result<(String, String), &'static str> {
-    let pair = text.split_once('/').and_then(|(owner, repository)| {
-        let (owner, repository) = (name(owner).ok()?, name(repository).ok()?);
-        Some((owner, repository))
-    });
-    pair.ok_or("must be owner/name")
-}
-
-fn branch(text: &str) -> Result<String, &'static str> {
-    let plain = text.split('/').all(|part| name(part).is_ok());
-    plain.then(|| text.to_owned()).ok_or("must be the name of a branch")
-}
-
-/// Checks a segment of a path.
-fn name(text: &str) -> Result<String, &'static str> {
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let is_name = plain && !text.trim_matches('.').is_empty();
-    is_name
-        .then(|| text.to_owned())
-        .ok_or("must consist of letters, digits, '-', '_' and '.'")
-}
-
-fn address(text: &str) -> Result<String, &'static str> {
-    is_email(text)
-        .then(|| text.to_owned())
-        .ok_or("must be an e-mail address")
+/// Parses the last part of the URL of a category.
+fn category(text: &str) -> Result<String, &'static str> {
+    let category = name(text).map(|name| name.to_lowercase());
+    category.map_err(|_| "must be the last part of the URL of the category, for example general")
 }

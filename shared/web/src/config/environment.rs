@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use bespoke_core::Networks;
 use bespoke_core::entity::set::DEFAULT_IMAGE;
+use bespoke_core::{Networks, decode_text};
 use bespoke_storage::Place;
 use bespoke_storage::aws::Aws;
 
@@ -18,8 +18,8 @@ use super::env_file::EnvFile;
 use super::error::{ConfigError, invalid};
 use super::otel::{OTEL_PREFIX, OtelVariables};
 use super::settings::{SETTINGS, WITHOUT_EFFECT};
-use super::urls;
 use super::website::Website;
+use super::{texts, urls};
 
 const PREFIX: &str = "BACKEND_";
 /// Maximum size of a `.env` file, in bytes. The time to parse quotes without a counterpart grows with the square of the size.
@@ -59,8 +59,14 @@ whole_numbers! {
     u16: "from 0 to 65535",
     u32: "from 0 to 4294967295",
     u64: "of 0 or more",
+    NonZeroU64: "of 1 or more",
     NonZeroU32: "from 1 to 4294967295",
     NonZeroUsize: "of 1 or more"
+}
+
+/// Whether the value of a setting is a passphrase, from which keys are derived, so that every character counts.
+fn is_passphrase(name: &str) -> bool {
+    name == IMPORT_PASSPHRASE || (name.starts_with(PREFIX) && name.ends_with("_KEY"))
 }
 
 /// The variables of this project from the environment and from `.env`. The environment overrides `.env`.
@@ -94,7 +100,8 @@ impl Environment {
                 dot_env_problem = Some(format!("is larger than {MAX_ENV_FILE_BYTES} bytes"));
             }
             Ok(bytes) => {
-                let parsed = EnvFile::parse(&String::from_utf8_lossy(&bytes));
+                let text = decode_text(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes));
+                let parsed = EnvFile::parse(&text);
                 file = parsed.variables;
                 dot_env_problem = parsed
                     .unreadable_line
@@ -118,9 +125,16 @@ impl Environment {
         let on_lambda = all.contains_key("AWS_LAMBDA_FUNCTION_NAME");
         let (mut aws, mut variables): (BTreeMap<_, _>, BTreeMap<_, _>) =
             all.into_iter().partition(|(name, _)| name.starts_with(AWS_PREFIX));
+        for value in aws.values_mut() {
+            *value = value.trim().to_owned();
+        }
         aws.retain(|_, value| !value.is_empty());
         let otel = variables.extract_if(.., |name, _| name.starts_with(OTEL_PREFIX));
         let otel = OtelVariables::new(otel);
+        // Files with secrets and lists of variables often contain blanks around a value.
+        for (_, value) in variables.iter_mut().filter(|(name, _)| !is_passphrase(name)) {
+            *value = value.trim().to_owned();
+        }
         variables.retain(|name, value| (name.starts_with(PREFIX) || name == IMPORT_PASSPHRASE) && !value.is_empty());
         if let Some(port) = overrides.port {
             variables.insert("BACKEND_PORT".into(), port.to_string());
@@ -140,9 +154,9 @@ impl Environment {
         }
     }
 
-    /// The filter of the log; `None` if the setting is missing.
-    pub(crate) fn log_filter(&self) -> Option<&str> {
-        self.variables.get("BACKEND_LOG").map(String::as_str)
+    /// The filter of the log; `None` if the setting is missing or invalid, which [`super::Config::load`] reports.
+    pub(crate) fn log_filter(&self) -> Option<String> {
+        texts::log_filter(self.variables.get("BACKEND_LOG")?).ok()
     }
 
     /// The variables of OpenTelemetry.
@@ -161,7 +175,10 @@ impl Environment {
     /// [`ConfigError::Invalid`]
     pub fn address(&self) -> Result<SocketAddr, ConfigError> {
         let expected = "must be an IP address of this machine, for example 127.0.0.1, or 0.0.0.0 for all addresses";
-        let host = self.parse("BACKEND_HOST", IpAddr::from([127, 0, 0, 1]), expected)?;
+        let host = self.parse_with("BACKEND_HOST", "127.0.0.1", |text| {
+            let brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+            brackets.unwrap_or(text).parse::<IpAddr>().map_err(|_| expected)
+        })?;
         Ok((host, self.number("BACKEND_PORT", DEFAULT_PORT)?).into())
     }
 
@@ -191,11 +208,45 @@ impl Environment {
             .into()
     }
 
-    /// Rejects folders that begin with `~`, because only a shell replaces it.
+    /// Rejects values that only a shell or a `.env` file would change: quotes around a value. A passphrase may contain anything but only blanks.
+    /// If it looks unintended, a warning says so, because another key would not decrypt the data.
+    pub(super) fn check_quotes(&self) -> Result<(), ConfigError> {
+        for (name, value) in &self.variables {
+            let is_quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+            let is_quoted = is_quoted('"') || is_quoted('\'');
+            if !is_passphrase(name) && is_quoted {
+                return Err(invalid(
+                    name,
+                    "is in quotes: write the value without them, because only .env files remove quotes",
+                ));
+            }
+            if is_passphrase(name) && value.trim().is_empty() {
+                return Err(invalid(
+                    name,
+                    "consists of blanks: write a passphrase of at least 16 letters, digits and signs",
+                ));
+            }
+            if is_passphrase(name) && (is_quoted || value.trim() != value) {
+                tracing::warn!(name, "the quotes or blanks around this passphrase are a part of it");
+            }
+        }
+        Ok(())
+    }
+
+    /// Rejects folders with a beginning that only a shell replaces, or that belongs to another setting.
     pub(super) fn check_folders(&self) -> Result<(), ConfigError> {
         for name in ["BACKEND_DATA_DIR", "BACKEND_LOCAL_DIR", "BACKEND_STORE"] {
             let folder = self.text(name).unwrap_or_default();
+            let is_store = name == "BACKEND_STORE";
+            if !is_store && ["dir:", "file:", "s3:"].iter().any(|scheme| folder.starts_with(scheme)) {
+                let problem = "must be the path of a folder, for example /var/lib/bespoke; only BACKEND_STORE may begin with dir: or s3:";
+                return Err(invalid(name, problem));
+            }
             let folder = folder.strip_prefix("dir:").unwrap_or(&folder);
+            if folder.starts_with('$') {
+                let problem = "begins with $, which only a shell replaces: write the complete path of the folder";
+                return Err(invalid(name, problem));
+            }
             if folder == "~" || folder.starts_with("~/") {
                 let problem = "begins with ~, which only a shell replaces: write the complete path of the folder";
                 return Err(invalid(name, problem));
@@ -252,16 +303,26 @@ impl Environment {
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, ConfigError> {
+        Ok(self.switch(name, "must be yes or no")?.unwrap_or_default())
+    }
+
+    /// Parses yes or no, in any of the usual words; `None` if the setting is missing.
+    pub(super) fn switch(&self, name: &str, expected: &str) -> Result<Option<bool>, ConfigError> {
         match self.text(name).unwrap_or_default().to_ascii_lowercase().as_str() {
-            "yes" | "1" | "true" => Ok(true),
-            "" | "no" | "0" | "false" => Ok(false),
-            _ => Err(invalid(name, "must be yes or no")),
+            "" => Ok(None),
+            "yes" | "1" | "true" | "on" => Ok(Some(true)),
+            "no" | "0" | "false" | "off" => Ok(Some(false)),
+            _ => Err(invalid(name, expected)),
         }
     }
 
     /// The id of a default image.
-    pub(super) fn image(&self, name: &str) -> String {
-        self.text(name).unwrap_or_else(|| DEFAULT_IMAGE.to_owned())
+    pub(super) fn image(&self, name: &str) -> Result<String, ConfigError> {
+        self.parse_with(name, DEFAULT_IMAGE, texts::name)
+    }
+
+    pub(super) fn check_log_filter(&self) -> Result<(), ConfigError> {
+        self.parse_with("BACKEND_LOG", "info", texts::log_filter).map(drop)
     }
 
     pub(super) fn website(&self) -> Result<Option<Website>, ConfigError> {
@@ -285,14 +346,20 @@ impl Environment {
         {
             return Ok(None);
         }
+        if items.is_empty() {
+            return Err(invalid(
+                name,
+                "lists no origin: write all, or origins such as https://lab.example.org",
+            ));
+        }
         let origins: Result<Vec<_>, _> = items.iter().map(|item| urls::origin(item)).collect();
         origins.map(Some).map_err(|problem| invalid(name, problem))
     }
 
     /// The e-mail domain of test accounts; `None` if test mode is off.
     pub(super) fn test_domain(&self) -> Result<Option<String>, ConfigError> {
-        let domain = self.parse_with("BACKEND_TEST_DOMAIN", "freesewing.dev", urls::host)?;
-        Ok(self.flag("BACKEND_ENABLE_TESTS")?.then(|| domain.to_lowercase()))
+        let domain = self.parse_with("BACKEND_TEST_DOMAIN", "freesewing.dev", urls::email_domain)?;
+        Ok(self.flag("BACKEND_ENABLE_TESTS")?.then_some(domain))
     }
 
     pub(super) fn contact(&self, name: &str) -> Result<Option<Contact>, ConfigError> {

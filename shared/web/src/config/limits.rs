@@ -9,6 +9,13 @@ use super::error::{ConfigError, invalid};
 use crate::client::OriginSecret;
 use crate::limits::{AccountLimits, LimitSettings};
 
+/// Maximum memory of one password hash: the first recommendation of RFC 9106, in KiB. With more, one sign-in could exhaust the memory.
+const MAX_PASSWORD_MEMORY_KIB: u32 = 2 * 1024 * 1024;
+/// Maximum number of passes. With more, a sign-in takes minutes.
+const MAX_PASSWORD_ITERATIONS: u32 = 100;
+/// Maximum number of lanes.
+const MAX_PASSWORD_PARALLELISM: u32 = 64;
+
 impl Environment {
     /// The secret that CloudFront adds to each request; `None` if the setting is missing.
     ///
@@ -21,12 +28,7 @@ impl Environment {
     }
 
     pub(super) fn limits(&self) -> Result<Option<LimitSettings>, ConfigError> {
-        let name = "BACKEND_RATE_LIMITS";
-        let on = match self.text(name).unwrap_or_default().to_ascii_lowercase().as_str() {
-            "" | "on" => true,
-            "off" => false,
-            _ => return Err(invalid(name, "must be on or off")),
-        };
+        let on = self.switch("BACKEND_RATE_LIMITS", "must be on or off")?.unwrap_or(true);
         let rate = |name, default: u32| self.number(name, NonZeroU32::new(default).unwrap_or(NonZeroU32::MIN));
         let settings = LimitSettings {
             public_writes: rate("BACKEND_LIMIT_PUBLIC_WRITES", 60)?,
@@ -58,7 +60,32 @@ impl Environment {
             iterations: self.number("BACKEND_PASSWORD_ITERATIONS", default.iterations)?,
             parallelism: self.number("BACKEND_PASSWORD_PARALLELISM", default.parallelism)?,
         };
-        let expected = "must be at least 8 times BACKEND_PASSWORD_PARALLELISM, for example 19456, and the other settings of passwords 1 or more";
+        for (name, value, most, example) in [
+            (
+                "BACKEND_PASSWORD_MEMORY_KIB",
+                settings.memory_kib,
+                MAX_PASSWORD_MEMORY_KIB,
+                default.memory_kib,
+            ),
+            (
+                "BACKEND_PASSWORD_ITERATIONS",
+                settings.iterations,
+                MAX_PASSWORD_ITERATIONS,
+                default.iterations,
+            ),
+            (
+                "BACKEND_PASSWORD_PARALLELISM",
+                settings.parallelism,
+                MAX_PASSWORD_PARALLELISM,
+                default.parallelism,
+            ),
+        ] {
+            if !(1..=most).contains(&value) {
+                let expected = format!("must be a whole number from 1 to {most}, for example {example}");
+                return Err(invalid(name, expected));
+            }
+        }
+        let expected = "must be at least 8 times BACKEND_PASSWORD_PARALLELISM, for example 19456";
         PasswordHasher::new(settings).map_err(|_| invalid("BACKEND_PASSWORD_MEMORY_KIB", expected))?;
         Ok(settings)
     }

@@ -4,14 +4,19 @@ use std::path::Path;
 
 use bespoke_services::mail::{MailSettings, MailTransport, SesSettings};
 use lettre::message::{Mailbox, Mailboxes};
+use url::Url;
 
 use super::environment::Environment;
 use super::error::{ConfigError, invalid};
+use super::texts::{address, name, region};
 use super::website::Website;
 
 const DEFAULT_FROM: &str = "Bespoke <bespoke@localhost.localdomain>";
 const ADDRESS_EXPECTED: &str = "must be an e-mail address, for example Bespoke <bespoke@example.org>";
 const ADDRESSES_EXPECTED: &str = r#"must be a JSON array of e-mail addresses, for example ["jane@example.org"]"#;
+/// The value contains a password, so the message must not repeat it.
+const SMTP_EXPECTED: &str = "must be a URL such as smtps://user:password@mail.example.org:465, or smtp://user:password@mail.example.org:587?tls=required, \
+    in which special characters of user and password are percent-encoded, for example %2F for /";
 const DEFAULT_SES_REGION: &str = "us-east-1";
 
 impl Environment {
@@ -53,27 +58,40 @@ impl Environment {
         let smtp = "BACKEND_SMTP_URL";
         match (self.text(smtp), self.flag("BACKEND_ENABLE_AWS_SES")?) {
             (Some(_), true) => Err(invalid(smtp, "cannot be set together with BACKEND_ENABLE_AWS_SES")),
-            // The value contains a password, so the message must not repeat it.
-            (Some(url), _) if !(url.starts_with("smtp://") || url.starts_with("smtps://")) => Err(invalid(
-                smtp,
-                "must be a URL such as smtps://user:password@mail.example.org:465, or with smtp://",
-            )),
+            (Some(url), _) if !is_smtp_url(&url) => Err(invalid(smtp, SMTP_EXPECTED)),
             (Some(url), _) => Ok(MailTransport::Smtp(url)),
-            (None, true) => Ok(MailTransport::Ses(self.ses())),
+            (None, true) => Ok(MailTransport::Ses(self.ses()?)),
             (None, false) => Ok(MailTransport::Folder(data_dir.join("outbox"))),
         }
     }
 
-    fn ses(&self) -> SesSettings {
+    fn ses(&self) -> Result<SesSettings, ConfigError> {
         let aws = self.aws("SESV2");
-        SesSettings {
-            region: self
-                .text("BACKEND_AWS_SES_REGION")
-                .unwrap_or_else(|| DEFAULT_SES_REGION.to_owned()),
-            endpoint: self.text("BACKEND_AWS_SES_URL").or(aws.endpoint),
-            configuration_set: self.text("BACKEND_AWS_SES_CONFIGURATION_SET"),
+        let optional = |setting: &str, parse: fn(&str) -> Result<String, &'static str>| {
+            let value = self.text(setting).map(|_| self.parse_with(setting, "", parse));
+            value.transpose()
+        };
+        let url = "BACKEND_AWS_SES_URL";
+        let endpoint = self.text(url).map(|_| self.url(url, "")).transpose()?;
+        Ok(SesSettings {
+            region: self.parse_with("BACKEND_AWS_SES_REGION", DEFAULT_SES_REGION, region)?,
+            endpoint: endpoint.or(aws.endpoint),
+            configuration_set: optional("BACKEND_AWS_SES_CONFIGURATION_SET", name)?,
             access: aws.access,
-            feedback: self.text("BACKEND_AWS_SES_FEEDBACK"),
-        }
+            feedback: optional("BACKEND_AWS_SES_FEEDBACK", address)?,
+        })
     }
+}
+
+/// Whether the URL of an SMTP server can be used: with a host, and without a path, a fragment or other options than `tls`.
+fn is_smtp_url(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    matches!(url.scheme(), "smtp" | "smtps")
+        && text.starts_with(url.scheme())
+        && url.host_str().is_some_and(|host| !host.is_empty())
+        && matches!(url.path(), "" | "/")
+        && url.fragment().is_none()
+        && url
+            .query_pairs()
+            .all(|(name, value)| name == "tls" && matches!(&*value, "required" | "opportunistic"))
 }

@@ -7,7 +7,7 @@
 //! | File | Job |
 //! | --- | --- |
 //! | `settings` | the list of all settings, from which docs/configuration.md is generated |
-//! | `environment`, `env_file`, `urls` | reads variables and `.env`, and parses single values |
+//! | `environment`, `env_file`, `urls`, `texts` | reads variables and `.env`, and parses single values |
 //! | `keys`, `key_secret`, `key_file` | encryption keys: from a passphrase, from AWS Secrets Manager, or from a generated file |
 //! | `limits`, `mail`, `services`, `contributions`, `otel`, `contact`, `website` | groups of settings |
 //! | `values` | [`Config`], with one field for each value |
@@ -33,6 +33,7 @@ mod services;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod urls;
 mod values;
 mod website;

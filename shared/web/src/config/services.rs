@@ -7,6 +7,7 @@ use bespoke_services::oauth::{OauthProviders, OauthSettings};
 
 use super::environment::Environment;
 use super::error::{ConfigError, invalid};
+use super::texts::{name, token};
 use super::urls;
 
 const CLOUDFLARE_API_URL: &str = "https://api.cloudflare.com/client/v4";
@@ -18,17 +19,15 @@ impl Environment {
             (true, true) => Err(invalid(sanity, format!("cannot be set together with {cloudflare}"))),
             (true, false) => Ok(ImagePlace::Cloudflare(CloudflareSettings {
                 api_url: self.url("BACKEND_CLOUDFLARE_API_URL", CLOUDFLARE_API_URL)?,
-                account: self.needed("BACKEND_CLOUDFLARE_ACCOUNT", cloudflare)?,
-                token: Token::new(self.needed("BACKEND_CLOUDFLARE_IMAGES_TOKEN", cloudflare)?),
+                account: self.needed_with("BACKEND_CLOUDFLARE_ACCOUNT", cloudflare, name)?,
+                token: Token::new(self.needed_with("BACKEND_CLOUDFLARE_IMAGES_TOKEN", cloudflare, token)?),
             })),
             (false, true) => {
-                let project = self.needed("BACKEND_SANITY_PROJECT", sanity)?;
+                let project = self.needed_with("BACKEND_SANITY_PROJECT", sanity, name)?;
                 Ok(ImagePlace::Sanity(SanitySettings {
                     api_url: self.url("BACKEND_SANITY_API_URL", &format!("https://{project}.api.sanity.io"))?,
-                    dataset: self
-                        .text("BACKEND_SANITY_DATASET")
-                        .unwrap_or_else(|| "production".to_owned()),
-                    token: Token::new(self.needed("BACKEND_SANITY_TOKEN", sanity)?),
+                    dataset: self.parse_with("BACKEND_SANITY_DATASET", "production", name)?,
+                    token: Token::new(self.needed_with("BACKEND_SANITY_TOKEN", sanity, token)?),
                 }))
             }
             (false, false) => Ok(ImagePlace::Bucket),
@@ -37,9 +36,24 @@ impl Environment {
 
     /// The OAuth providers. `site` is the default site to which a provider sends the browser back.
     pub(super) fn oauth(&self, site: &str) -> Result<OauthProviders, ConfigError> {
-        let github = self.url("BACKEND_OAUTH_GITHUB_URL", "https://github.com")?;
-        let google = self.url("BACKEND_OAUTH_GOOGLE_URL", "https://accounts.google.com")?;
-        let google_token = self.url("BACKEND_OAUTH_GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com")?;
+        // Operators also copy the complete URLs from the pages of the providers.
+        let base = |name: &str, default: &str, paths: &[&str]| {
+            let url = self.url(name, default)?;
+            let base = paths.iter().find_map(|path| url.strip_suffix(path));
+            Ok(base.unwrap_or(&url).to_owned())
+        };
+        let github_paths = ["/login/oauth/authorize", "/login/oauth/access_token"];
+        let github = base("BACKEND_OAUTH_GITHUB_URL", "https://github.com", &github_paths)?;
+        let google = base(
+            "BACKEND_OAUTH_GOOGLE_URL",
+            "https://accounts.google.com",
+            &["/o/oauth2/v2/auth"],
+        )?;
+        let google_token = base(
+            "BACKEND_OAUTH_GOOGLE_TOKEN_URL",
+            "https://oauth2.googleapis.com",
+            &["/token"],
+        )?;
         let settings = |provider: Provider, authorize_url, token_url, api_url| {
             let name = |rest: &str| format!("BACKEND_OAUTH_{}{rest}", provider.name().to_uppercase());
             let enable = format!("BACKEND_ENABLE_OAUTH_{}", provider.name().to_uppercase());
@@ -47,9 +61,13 @@ impl Environment {
                 return Ok(None);
             }
             Ok(Some(OauthSettings {
-                client_id: self.needed(&name("_CLIENT_ID"), &enable)?,
-                client_secret: Token::new(self.needed(&name("_CLIENT_SECRET"), &enable)?),
-                callback_site: self.url(&name("_CALLBACK_SITE"), site)?,
+                client_id: self.needed_with(&name("_CLIENT_ID"), &enable, token)?,
+                client_secret: Token::new(self.needed_with(&name("_CLIENT_SECRET"), &enable, token)?),
+                callback_site: base(
+                    &name("_CALLBACK_SITE"),
+                    site,
+                    &[&format!("/signin/callback/{}", provider.name())],
+                )?,
                 authorize_url,
                 token_url,
                 api_url,
@@ -81,9 +99,15 @@ impl Environment {
         self.parse_with(name, default, urls::base)
     }
 
-    /// A value that is required because the setting `because` is set.
-    pub(super) fn needed(&self, name: &str, because: &str) -> Result<String, ConfigError> {
-        self.text(name)
-            .ok_or_else(|| invalid(name, format!("must be set, because {because} is set")))
+    /// Parses a value that is required because the setting `because` is set.
+    pub(super) fn needed_with(
+        &self,
+        name: &str,
+        because: &str,
+        parse: impl Fn(&str) -> Result<String, &'static str>,
+    ) -> Result<String, ConfigError> {
+        let text = self.text(name);
+        let text = text.ok_or_else(|| invalid(name, format!("must be set, because {because} is set")))?;
+        parse(&text).map_err(|problem| invalid(name, problem))
     }
 }

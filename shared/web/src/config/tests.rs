@@ -80,6 +80,201 @@ fn error_names_the_unknown_or_invalid_setting() {
     }
 }
 
+/// Settings that enable the services whose other settings are tested.
+const SERVICES: [(&str, &str); 9] = [
+    ("BACKEND_ENABLE_GITHUB", "yes"),
+    ("BACKEND_GITHUB_TOKEN", "token"),
+    ("BACKEND_ENABLE_AWS_SES", "yes"),
+    ("BACKEND_ENABLE_OAUTH_GITHUB", "yes"),
+    ("BACKEND_OAUTH_GITHUB_CLIENT_ID", "id"),
+    ("BACKEND_OAUTH_GITHUB_CLIENT_SECRET", "secret"),
+    ("BACKEND_ENABLE_CLOUDFLARE_IMAGES", "yes"),
+    ("BACKEND_CLOUDFLARE_ACCOUNT", "acme"),
+    ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "token"),
+];
+
+/// Loads the settings of the services and another one, which replaces that of the same name.
+fn load_with_services(name: &str, value: &str) -> Result<Config, String> {
+    let others = SERVICES.into_iter().filter(|(other, _)| *other != name);
+    let others = others.filter(|_| name != "BACKEND_SMTP_URL");
+    load(&others.chain([(name, value)]).collect::<Vec<_>>())
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_with_an_example() {
+    for (name, values) in [
+        (
+            "BACKEND_LOG",
+            &[
+                "verbose",
+                "info;debug",
+                "bespoke_storage",
+                "bespoke_storage:debug",
+                "2",
+                ",",
+            ][..],
+        ),
+        (
+            "BACKEND_AWS_SES_REGION",
+            &["Ireland", "eu-west", "https://x", "eu_west_1"],
+        ),
+        ("BACKEND_AWS_SES_URL", &["example.org", "https://"]),
+        ("BACKEND_AWS_SES_CONFIGURATION_SET", &["my set", "a/b"]),
+        ("BACKEND_AWS_SES_FEEDBACK", &["nobody", "Jane <jane@example.org>"]),
+        ("BACKEND_CALL_TIMEOUT_MS", &["0", "10s"]),
+        ("BACKEND_PASSWORD_MEMORY_KIB", &["0", "7", "99999999"]),
+        ("BACKEND_PASSWORD_ITERATIONS", &["0", "4294967295"]),
+        ("BACKEND_PASSWORD_PARALLELISM", &["0", "16777216"]),
+        (
+            "BACKEND_CLOUDFLARE_ACCOUNT",
+            &["https://dash.cloudflare.com/acme", "a b"],
+        ),
+        ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", &["Bearer token", "t\u{f6}ken"]),
+        ("BACKEND_OAUTH_GITHUB_CLIENT_SECRET", &["a b"]),
+        ("BACKEND_GITHUB_TOKEN", &["token token"]),
+        ("BACKEND_GITHUB_REPOSITORY", &["https://github.com/a/b", "a/b.git"]),
+        (
+            "BACKEND_GITHUB_BRANCH",
+            &["refs/heads/main", "-x", "a..b", "a.lock", "a/"],
+        ),
+        ("BACKEND_GITHUB_LABELS", &["[\"bug\"]"]),
+        (
+            "BACKEND_GITHUB_DISCUSSION_CATEGORY",
+            &["https://github.com/a/b/discussions/categories/general"],
+        ),
+        ("BACKEND_AVATAR_SET", &["https://example.org/a.png", "../x", "a b"]),
+        ("BACKEND_TEST_DOMAIN", &["a.org,b.org", "a.org:80", "jane@a.org", "a b"]),
+        ("BACKEND_WEBSITE_DOMAIN", &["a.org,b.org", "a.org;b.org"]),
+        ("BACKEND_CORS_ORIGINS", &[","]),
+        (
+            "BACKEND_DATA_DIR",
+            &["$HOME/bespoke", "dir:/tmp", "s3://bucket", "file:///tmp"],
+        ),
+        ("BACKEND_STORE", &["dir:$HOME/objects"]),
+        ("BACKEND_OPERATOR_CONTACT", &["example.org/help"]),
+        ("BACKEND_MAINTAINER_EMAIL", &["Jane <jane@example.org>"]),
+        (
+            "BACKEND_SMTP_URL",
+            &[
+                "smtp://",
+                "smtps://host:port",
+                "smtp://host?tls=maybe",
+                "smtp://jane:pa/ss@host",
+                "smtp://jane:pa#ss@host",
+            ],
+        ),
+    ] {
+        for value in values {
+            let error = load_with_services(name, value).unwrap_err();
+            let is_explained = error.contains("example") || error.contains("write ");
+            assert!(error.starts_with(name) && is_explained, "{name} {value}: {error}");
+            assert!(!error.contains("pa/ss") && !error.contains("pa#ss"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn blanks_around_a_value_have_no_meaning_and_quotes_are_refused() {
+    for (name, value) in [
+        ("BACKEND_URL", "https://api.example.org"),
+        ("BACKEND_PORT", "3001"),
+        ("BACKEND_RATE_LIMITS", "off"),
+        ("BACKEND_GITHUB_TOKEN", "token"),
+        ("BACKEND_WEBSITE_DOMAIN", "example.org"),
+        ("BACKEND_LOG", "info,bespoke_storage=debug"),
+        ("BACKEND_INSTANCE", "prod"),
+    ] {
+        let loaded = |value: &str| load_with_services(name, value).map(|config| format!("{config:?}"));
+        let plain = loaded(value).map(|text| without_folders(&text));
+        for blank in [format!(" {value} "), format!("{value}\n"), format!("{value}\r\n")] {
+            assert_eq!(
+                loaded(&blank).map(|text| without_folders(&text)),
+                plain,
+                "{name} {blank:?}"
+            );
+        }
+        for quoted in [format!("\"{value}\""), format!("'{value}'")] {
+            let error = loaded(&quoted).unwrap_err();
+            assert!(error.starts_with(name), "{error}");
+        }
+    }
+    let key = |value: &str| load(&[("BACKEND_ENC_KEY", value)]).map(|config| config.keys.data);
+    let passphrase = "sixteen bytes or more";
+    for other in [format!("{passphrase} "), format!("\"{passphrase}\"")] {
+        assert_ne!(key(&other).unwrap(), key(passphrase).unwrap(), "{other}");
+    }
+    let error = key(&" ".repeat(20)).unwrap_err();
+    assert!(error.starts_with("BACKEND_ENC_KEY: consists of blanks"), "{error}");
+}
+
+/// Removes the temporary folder, and the key that is generated in it.
+fn without_folders(config: &str) -> String {
+    let words = config
+        .split(' ')
+        .filter(|word| !word.contains("/tmp") && !word.contains(".tmp"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn usual_forms_of_a_value_have_the_same_meaning() {
+    for word in ["yes", "YES", "true", "1", "on"] {
+        assert!(
+            load(&[("BACKEND_REQUIRE_SIGNUP_CHECK", word)]).unwrap().require_check,
+            "{word}"
+        );
+        assert!(
+            load(&[("BACKEND_RATE_LIMITS", word)]).unwrap().limits.is_some(),
+            "{word}"
+        );
+    }
+    for word in ["no", "false", "0", "off"] {
+        assert!(
+            !load(&[("BACKEND_REQUIRE_SIGNUP_CHECK", word)]).unwrap().require_check,
+            "{word}"
+        );
+        assert!(
+            load(&[("BACKEND_RATE_LIMITS", word)]).unwrap().limits.is_none(),
+            "{word}"
+        );
+    }
+    let scheme = load(&[
+        ("BACKEND_WEBSITE_SCHEME", "HTTP"),
+        ("BACKEND_WEBSITE_DOMAIN", "example.org"),
+    ]);
+    assert_eq!(scheme.unwrap().website.unwrap().url(), "http://example.org");
+    let tests = [
+        ("BACKEND_ENABLE_TESTS", "yes"),
+        ("BACKEND_TEST_DOMAIN", "M\u{fc}nchen.example"),
+    ];
+    assert_eq!(
+        load(&tests).unwrap().test_domain.as_deref(),
+        Some("xn--mnchen-3ya.example")
+    );
+    let transport = load(&[
+        ("BACKEND_ENABLE_AWS_SES", "yes"),
+        ("BACKEND_AWS_SES_REGION", "EU-West-1"),
+    ]);
+    assert_eq!(
+        format!("{:?}", transport.unwrap().mail.transport),
+        "AWS SES in eu-west-1"
+    );
+    let callback = (
+        "BACKEND_OAUTH_GITHUB_CALLBACK_SITE",
+        "https://lab.example.org/signin/callback/github/",
+    );
+    let oauth = format!("{:?}", load_with_services(callback.0, callback.1).unwrap().oauth);
+    assert!(oauth.contains("\"https://lab.example.org\""), "{oauth}");
+    let url = "https://github.com/login/oauth/authorize";
+    let oauth = format!(
+        "{:?}",
+        load_with_services("BACKEND_OAUTH_GITHUB_URL", url).unwrap().oauth
+    );
+    assert!(oauth.contains(&format!("\"{url}\"")), "{oauth}");
+    let host = [("BACKEND_HOST".to_owned(), "[::1]".to_owned())];
+    let address = Environment::of(host, Overrides::default()).address().unwrap();
+    assert_eq!(address.to_string(), "[::1]:3000");
+}
+
 #[test]
 fn origins_are_normalized() {
     let origins = |value: &str| load(&[("BACKEND_CORS_ORIGINS", value)]).unwrap().cors_origins;
@@ -147,7 +342,7 @@ fn settings_select_the_mail_transport() {
 fn enabled_service_requires_its_settings_and_debug_hides_tokens() {
     let enabled = ("BACKEND_ENABLE_CLOUDFLARE_IMAGES", "yes");
     let account = ("BACKEND_CLOUDFLARE_ACCOUNT", "acme");
-    let token = ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "very secret");
+    let token = ("BACKEND_CLOUDFLARE_IMAGES_TOKEN", "very-secret");
     assert!(load(&[enabled]).unwrap_err().starts_with("BACKEND_CLOUDFLARE_ACCOUNT"));
     assert!(load(&[enabled, account]).unwrap_err().starts_with(token.0));
     let config = format!("{:?}", load(&[enabled, account, token]).unwrap().images);
@@ -159,7 +354,7 @@ fn enabled_service_requires_its_settings_and_debug_hides_tokens() {
     assert!(load(&[sanity, enabled]).unwrap_err().starts_with(sanity.0));
 
     let github = ("BACKEND_ENABLE_GITHUB", "yes");
-    let token = ("BACKEND_GITHUB_TOKEN", "very secret");
+    let token = ("BACKEND_GITHUB_TOKEN", "very-secret");
     assert!(load(&[github]).unwrap_err().starts_with(token.0));
     let config = format!("{:?}", load(&[github, token]).unwrap().github.unwrap());
     assert!(config.contains("freesewing") && !config.contains("secret"), "{config}");

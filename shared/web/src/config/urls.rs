@@ -1,5 +1,6 @@
 //! Parses URLs, origins and hosts in settings. Each error says how to write the value.
 
+use bespoke_core::validate::{clean_email, is_email};
 use url::{Host, Url};
 
 /// Parses a URL to which paths are appended. Returns it without a trailing slash, and otherwise unchanged, because tokens contain it.
@@ -17,8 +18,8 @@ pub(super) fn base(text: &str) -> Result<String, String> {
 
 /// Parses the scheme of a website.
 pub(super) fn scheme(text: &str) -> Result<String, &'static str> {
-    match text {
-        "http" | "https" => Ok(text.to_owned()),
+    match text.to_ascii_lowercase() {
+        scheme if matches!(scheme.as_str(), "http" | "https") => Ok(scheme),
         _ => Err("must be http or https"),
     }
 }
@@ -27,9 +28,18 @@ pub(super) fn scheme(text: &str) -> Result<String, &'static str> {
 pub(super) fn host(text: &str) -> Result<String, &'static str> {
     let url = Url::parse(&format!("https://{text}")).ok();
     let is_host = url.is_some_and(|url| !has_user(&url) && url.host().is_some_and(|host| is_complete(&host)))
-        && !text.contains(|character: char| "/\\?#@*".contains(character) || character.is_whitespace());
+        && !text.contains(|character: char| "/\\?#@*,;".contains(character) || character.is_whitespace());
     let problem = "must be a host, for example example.org, without https:// and without a path";
     is_host.then(|| text.to_owned()).ok_or(problem)
+}
+
+/// Parses the domain of e-mail addresses. Returns it as addresses are compared: in lower case and in its ASCII form.
+pub(super) fn email_domain(text: &str) -> Result<String, &'static str> {
+    let cleaned = clean_email(&format!("user@{text}"));
+    let is_domain = is_email(&cleaned) && !text.contains('@');
+    let domain = cleaned.strip_prefix("user@").filter(|_| is_domain);
+    let problem = "must be the domain of e-mail addresses, for example example.org, without @ and without a port";
+    domain.map(str::to_owned).ok_or(problem)
 }
 
 /// Parses an origin, in the form in which a browser sends it: in lower case, without a default port and without a trailing slash.
@@ -142,6 +152,7 @@ mod tests {
             "a..b",
             "*.example.org",
             "a:b",
+            "a.org,b.org",
         ] {
             assert!(host(wrong).is_err(), "{wrong}");
         }

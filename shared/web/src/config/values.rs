@@ -1,6 +1,6 @@
 //! [`Config`]: the typed values of all settings.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ use crate::limits::{AccountLimits, LimitSettings};
 
 /// The default number of calls a day with one API key.
 const DEFAULT_KEY_QUOTA: u64 = 100_000;
+/// The default timeout of calls to external services, in milliseconds.
+const DEFAULT_CALL_TIMEOUT_MS: NonZeroU64 = NonZeroU64::new(CALL_TIMEOUT_MS).expect("not zero");
 /// The default limit for connections from one address. A browser opens six, and a few dozen people may share an address.
 const DEFAULT_CONNECTIONS_PER_ADDRESS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
@@ -117,6 +119,8 @@ impl Config {
     pub fn load(mut environment: Environment, random: &dyn Random) -> Result<Self, ConfigError> {
         let env = &mut environment;
         env.check_dot_env()?;
+        env.check_quotes()?;
+        env.check_log_filter()?;
         env.check_folders()?;
         let data_dir = env.data_dir();
         let port = env.number("BACKEND_PORT", DEFAULT_PORT)?;
@@ -161,9 +165,9 @@ impl Config {
                 .get(),
             max_staleness_ms: env.number("BACKEND_MAX_STALENESS_MS", 0)?,
             cors_origins: env.cors_origins()?,
-            default_set_image: env.image("BACKEND_AVATAR_SET"),
-            default_pattern_image: env.image("BACKEND_AVATAR_PATTERN"),
-            default_option_pack_image: env.image("BACKEND_AVATAR_OPACK"),
+            default_set_image: env.image("BACKEND_AVATAR_SET")?,
+            default_pattern_image: env.image("BACKEND_AVATAR_PATTERN")?,
+            default_option_pack_image: env.image("BACKEND_AVATAR_OPACK")?,
             public_counters: !env.flag("BACKEND_HIDE_COUNTERS")?,
             hide_metrics: env.flag("BACKEND_HIDE_METRICS")?,
             maintainer: env.maintainer(operator.as_ref(), &mail)?,
@@ -172,7 +176,7 @@ impl Config {
             oauth: env.oauth(&site)?,
             github: env.github()?,
             translators: env.translators()?,
-            call_timeout_ms: env.number("BACKEND_CALL_TIMEOUT_MS", CALL_TIMEOUT_MS)?,
+            call_timeout_ms: env.number("BACKEND_CALL_TIMEOUT_MS", DEFAULT_CALL_TIMEOUT_MS)?.get(),
             mail,
             store: env.store(&data_dir)?,
             aws: env.aws("S3"),

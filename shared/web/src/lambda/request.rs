@@ -26,7 +26,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Characters that are invalid in the query of a URL, although some clients send them.
-const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+const NOT_IN_A_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// Prepares an event for the runtime crate, which builds a URL from the event and panics if the URL is invalid.
 ///
@@ -37,7 +37,9 @@ pub fn prepare(event: &mut LambdaRequest) {
         return;
     };
     if let Some(query) = &mut event.raw_query_string {
-        *query = utf8_percent_encode(query, NOT_IN_A_QUERY).to_string();
+        // A client never sends a fragment. `bespoke serve` ignores it, too.
+        let query_without_fragment = query.split('#').next().unwrap_or_default();
+        *query = utf8_percent_encode(query_without_fragment, NOT_IN_A_QUERY).to_string();
     }
     // The scheme of the API is that of its URL in the configuration.
     event.headers.remove(FORWARDED_PROTO);

@@ -79,7 +79,7 @@ where
     } else {
         lines.event_format(Json).boxed()
     };
-    lines.with_filter(filter_of(environment.log_filter(), on_terminal))
+    lines.with_filter(filter_of(environment.log_filter().as_deref(), on_terminal))
 }
 
 /// Parses the filter of log lines: a level, or levels of modules as in `info,bespoke_storage=debug`. Invalid text counts as `info`. If the

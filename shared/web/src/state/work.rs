@@ -1,5 +1,7 @@
 //! CPU-bound work of a request: password hashes, image conversions and parsers of large bodies.
 
+use bespoke_core::PasswordForm;
+
 use super::context::Context;
 use super::session::Session;
 use crate::response::Result;
@@ -7,7 +9,7 @@ use crate::response::Result;
 /// The result of a successful password check.
 #[derive(Debug)]
 pub struct VerifiedPassword {
-    /// A hash with the present settings, if the stored hash is outdated.
+    /// A hash of the normal form with the present settings, if the stored hash has another form or other settings.
     pub rehashed: Option<String>,
 }
 
@@ -37,10 +39,8 @@ impl Session {
     pub async fn verify_password(&self, password: String, stored: Option<String>) -> Result<Option<VerifiedPassword>> {
         self.compute(move |context| {
             let passwords = context.passwords();
-            if !passwords.verify(&password, stored.as_deref()) {
-                return None;
-            }
-            let outdated = stored.is_some_and(|stored| passwords.is_outdated(&stored));
+            let form = passwords.matched_form(&password, stored.as_deref())?;
+            let outdated = form == PasswordForm::AsTyped || stored.is_some_and(|stored| passwords.is_outdated(&stored));
             Some(VerifiedPassword {
                 rehashed: outdated.then(|| passwords.hash(context.random(), &password)),
             })
