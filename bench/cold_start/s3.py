@@ -1,11 +1,14 @@
-"""A bucket of S3 on loopback that is as fast as a directory, because it is no complete emulator. It reads the objects of
-a directory store and stores PUT objects in memory: s3.py FOLDER. Prints its address, and exits when its standard input is closed."""
+"""A bucket of S3 on loopback, as fast as a directory or as far away as S3. It is no complete emulator: it reads the objects of
+a directory store and stores PUT objects in memory. Prints its address, and exits when its standard input is closed."""
 
+import argparse
 import email.utils
 import hashlib
 import os
 import pathlib
 import sys
+import threading
+import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -15,9 +18,32 @@ from cold_start.http import Server  # noqa: E402
 HEADER_BYTES = 24
 
 
+class Distance:
+    """Delays each request by a latency, and bodies by the rate that all connections share."""
+
+    def __init__(self, latency_ms, rate_mb):
+        self.latency_s, self.rate = latency_ms / 1e3, rate_mb * 1e6
+        self.lock, self.free_at = threading.Lock(), 0.0
+
+    def travel(self):
+        if self.latency_s:
+            time.sleep(self.latency_s)
+
+    def transfer(self, size):
+        if not self.rate or not size:
+            return
+        with self.lock:
+            now = time.monotonic()
+            self.free_at = max(self.free_at, now) + size / self.rate
+            wait_s = self.free_at - now
+        time.sleep(wait_s)
+
+
 class Bucket:
-    def __init__(self, folder):
-        self.objects = {}
+    def __init__(self, folder, distance):
+        self.objects, self.distance = {}, distance
+        # A condition and its PUT are one step.
+        self.lock = threading.Lock()
         for path in pathlib.Path(folder).rglob("*"):
             if path.is_file() and not path.name.startswith("."):
                 self.put(str(path.relative_to(folder)), path.read_bytes()[HEADER_BYTES:])
@@ -26,6 +52,14 @@ class Bucket:
         self.objects[key] = (body, f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
 
     def answer(self, method, path, headers, body):
+        self.distance.transfer(len(body))
+        self.distance.travel()
+        with self.lock:
+            status, headers, body = self.respond(method, path, headers, body)
+        self.distance.transfer(len(body))
+        return status, headers, body
+
+    def respond(self, method, path, headers, body):
         key = urllib.parse.unquote(path.partition("?")[0]).lstrip("/").partition("/")[2]
         now = email.utils.formatdate(usegmt=True)
         shared = {"date": now, "last-modified": now}
@@ -55,6 +89,12 @@ class Bucket:
 
 
 if __name__ == "__main__":
-    print(f"http://{Server(Bucket(sys.argv[1]).answer).address}", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", help="objects of a directory store; may be empty")
+    parser.add_argument("--latency-ms", default=0, type=float, help="time until a response begins")
+    parser.add_argument("--rate-mb", default=0, type=float, help="megabytes a second of all connections; 0: no limit")
+    options = parser.parse_args()
+    bucket = Bucket(options.folder, Distance(options.latency_ms, options.rate_mb))
+    print(f"http://{Server(bucket.answer).address}", flush=True)
     sys.stdin.buffer.read()
     os._exit(0)

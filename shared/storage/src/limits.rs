@@ -105,6 +105,18 @@ pub const HEAD_TRUSTED_MS: u64 = 300;
 pub const HEAD_TRUSTED_COMMITS: u32 = 16;
 /// A writer assumes contention for this time after it last lost against another process, in milliseconds.
 pub const CONTENDED_MS: u64 = 2_000;
+/// Number of commits that a contention window contains at least if other processes write too. Passing on to another
+/// writer costs one round trip, so that a window of one commit would take as long as one of two.
+pub const CONTENDED_COMMITS_MIN: u32 = 2;
+/// Duration of a contention window if other processes write too, in milliseconds. On a fast store, it allows several
+/// commits.
+pub const CONTENDED_WINDOW_MS: u64 = 40;
+/// A writer counts as active for this time after its last commit, in milliseconds.
+pub const ACTIVE_WRITER_MS: u64 = 30_000;
+/// Maximum number of recent writers in `head`.
+pub const RECENT_WRITERS_MAX: usize = 64;
+/// Maximum time that a writer waits for the windows of others, in milliseconds.
+pub const WINDOW_WAIT_MAX_MS: u64 = 4_000;
 
 /// Lifetime of the lock in `head`, by the store's clock, in milliseconds.
 pub const LOCK_MS: u64 = 10_000;

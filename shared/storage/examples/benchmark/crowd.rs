@@ -20,6 +20,10 @@ const PROCESSES_RUN_MS: f64 = 15_000.0;
 const ROUNDS: usize = 3;
 const TASKS: u64 = 16;
 const PROCESSES: usize = 8;
+/// Number of processes at the distance of S3.
+const DISTANT_PROCESSES: usize = 16;
+/// The distance of S3 from a Lambda function: milliseconds until a response begins, and megabytes a second.
+const DISTANCE: [&str; 4] = ["--latency-ms", "20", "--rate-mb", "75"];
 const SIZE_MB: u64 = 10;
 const BUCKET: &str = "bespoke-benchmark";
 
@@ -35,12 +39,15 @@ pub(crate) struct Writers {
     pub(crate) processes: Vec<Processes>,
 }
 
-/// Eight processes compared with one.
+/// Several processes compared with one.
 pub(crate) struct Processes {
-    /// The kind of bucket.
-    pub(crate) label: &'static str,
+    /// The number of processes, and the kind of bucket.
+    pub(crate) label: String,
     pub(crate) one: f64,
     pub(crate) all: f64,
+    /// Median and 99th percentile of the durations of all writes, in milliseconds.
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
     /// The share of the slowest process, where 1 is an equal share.
     pub(crate) slowest_share: f64,
 }
@@ -71,41 +78,55 @@ pub(crate) async fn measure(folder: &Path) -> Result<Writers> {
     })
 }
 
-/// Compares eight processes with one, on a directory and on the S3 server.
+/// Compares several processes with one: on a directory, on the S3 server of the tests, and at the distance of S3.
 pub(crate) fn processes_at(folder: &Path) -> Result<Vec<Processes>> {
-    let server = Server::start()?;
     let directory = format!("dir:{}", folder.join("shared").display());
+    let near = Server::start("shared/storage/tests/support/s3_server.py", &[BUCKET])?;
+    let empty = folder.join("empty");
+    std::fs::create_dir_all(&empty)?;
+    let mut arguments = vec![empty.to_str().ok_or("the folder has no name in UTF-8")?];
+    arguments.extend(DISTANCE);
+    let distant = Server::start("bench/cold_start/s3.py", &arguments)?;
     Ok(vec![
-        processes("directory", &directory, folder)?,
-        processes("S3 server", &server.endpoint, folder)?,
+        processes("directory", PROCESSES, &directory, folder)?,
+        processes("S3 server", PROCESSES, &near.endpoint, folder)?,
+        processes("bucket at 20 ms", DISTANT_PROCESSES, &distant.endpoint, folder)?,
     ])
 }
 
 /// Measures the writes a second of tasks that share an engine, like the requests of a server.
 async fn tasks(engine: &Engine, run_ms: f64, writers: Range<u64>) -> Result<f64> {
+    let watch = Stopwatch::start();
+    let durations_ms = durations(engine, run_ms, writers).await?;
+    Ok(durations_ms.len() as f64 * 1e3 / watch.ms())
+}
+
+/// Returns the durations of the writes of tasks that share an engine, in milliseconds.
+async fn durations(engine: &Engine, run_ms: f64, writers: Range<u64>) -> Result<Vec<f64>> {
     let watch = Arc::new(Stopwatch::start());
     let mut tasks = tokio::task::JoinSet::new();
     for writer in writers {
         let (engine, watch) = (engine.clone(), Arc::clone(&watch));
         tasks.spawn(async move { write_for(run_ms, &engine, &watch, writer).await });
     }
-    let mut sum = 0;
+    let mut all = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        sum += done??;
+        all.extend(done??);
     }
-    Ok(sum as f64 * 1e3 / watch.ms())
+    Ok(all)
 }
 
-async fn write_for(run_ms: f64, engine: &Engine, watch: &Stopwatch, writer: u64) -> Result<u64> {
+async fn write_for(run_ms: f64, engine: &Engine, watch: &Stopwatch, writer: u64) -> Result<Vec<f64>> {
     let users = data::users_in(SIZE_MB);
-    let mut done = 0;
+    let mut done = Vec::new();
     while watch.ms() < run_ms {
+        let began_ms = watch.ms();
         let id = CommitId::random(&bespoke_storage::random::SystemStorageRandom);
-        let n = writer * 1_000_000 + done;
+        let n = writer * 1_000_000 + done.len() as u64;
         engine
             .write::<(), Error>(id, move |c| Ok(data::touch(c, users, n).map(drop)?))
             .await?;
-        done += 1;
+        done.push(watch.ms() - began_ms);
     }
     Ok(done)
 }
@@ -136,26 +157,33 @@ fn plain_threads(path: &Path, count: u64) -> Result<f64> {
     Ok(sum as f64 * 1e3 / watch.ms())
 }
 
-fn processes(label: &'static str, address: &str, folder: &Path) -> Result<Processes> {
-    let (mut ones, mut alls, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+fn processes(label: &str, count: usize, address: &str, folder: &Path) -> Result<Processes> {
+    let (mut ones, mut alls, mut shares, mut all_ms) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let writes_per_s = |durations_ms: &[f64]| durations_ms.len() as f64 * 1e3 / PROCESSES_RUN_MS;
     for _ in 0..ROUNDS {
-        ones.push(crowd(1, address, folder)?.iter().sum());
-        let all = crowd(PROCESSES, address, folder)?;
-        eprintln!("{label}: {all:.1?}");
-        let sum: f64 = all.iter().sum();
+        ones.push(writes_per_s(&crowd(1, address, folder)?.concat()));
+        let each = crowd(count, address, folder)?;
+        let rates: Vec<f64> = each.iter().map(|durations_ms| writes_per_s(durations_ms)).collect();
+        eprintln!("{label}: {rates:.1?}");
+        let sum: f64 = rates.iter().sum();
         alls.push(sum);
-        shares.push(all.iter().copied().fold(f64::INFINITY, f64::min) * PROCESSES as f64 / sum);
+        shares.push(rates.iter().copied().fold(f64::INFINITY, f64::min) * count as f64 / sum);
+        all_ms.extend(each.concat());
     }
+    all_ms.sort_by(f64::total_cmp);
+    let percentile_ms = |percent: usize| all_ms[(all_ms.len() - 1) * percent / 100];
     Ok(Processes {
-        label,
+        label: format!("{count} processes, {label}"),
         one: median(ones),
         all: median(alls),
+        p50_ms: percentile_ms(50),
+        p99_ms: percentile_ms(99),
         slowest_share: median(shares),
     })
 }
 
-/// Measures the writes a second of each of `count` processes, which begin together.
-fn crowd(count: usize, address: &str, folder: &Path) -> Result<Vec<f64>> {
+/// Returns the durations of the writes of each of `count` processes, which begin together, in milliseconds.
+fn crowd(count: usize, address: &str, folder: &Path) -> Result<Vec<Vec<f64>>> {
     let mut workers: Vec<Child> = Vec::new();
     for _ in 0..count {
         let mut worker = Command::new(std::env::current_exe()?);
@@ -171,14 +199,18 @@ fn crowd(count: usize, address: &str, folder: &Path) -> Result<Vec<f64>> {
     for worker in &mut workers {
         worker.stdin.as_mut().ok_or("no input")?.write_all(b"go\n")?;
     }
-    let rates = lines
-        .iter_mut()
-        .map(|out| Ok(out.next().ok_or("a worker died")??.parse()?));
-    let rates = rates.collect::<Result<Vec<f64>>>();
+    let durations_ms = lines.iter_mut().map(|out| {
+        let line = out.next().ok_or("a worker died")??;
+        Ok(line
+            .split_whitespace()
+            .map(str::parse)
+            .collect::<Result<Vec<f64>, _>>()?)
+    });
+    let durations_ms = durations_ms.collect::<Result<Vec<_>>>();
     for mut worker in workers {
         worker.wait()?;
     }
-    rates
+    durations_ms
 }
 
 /// Runs one of the processes: `worker ADDRESS COPIES`.
@@ -199,7 +231,9 @@ pub(crate) async fn work(arguments: &[String]) -> Result<()> {
     let mut go = String::new();
     std::io::stdin().read_line(&mut go)?;
     let writer = u64::from(std::process::id());
-    println!("{}", tasks(&engine, PROCESSES_RUN_MS, writer..writer + 1).await?);
+    let durations_ms = durations(&engine, PROCESSES_RUN_MS, writer..writer + 1).await?;
+    let texts: Vec<String> = durations_ms.iter().map(|ms| format!("{ms:.2}")).collect();
+    println!("{}", texts.join(" "));
     engine.close().await;
     Ok(())
 }
@@ -220,18 +254,19 @@ fn settings(endpoint: &str) -> S3Settings {
     }
 }
 
-/// The S3 server of the tests. It ends when its standard input is closed.
+/// A server that ends when its standard input is closed.
 struct Server {
     child: Child,
     endpoint: String,
 }
 
 impl Server {
-    fn start() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(root.join("../../.venv/bin/python"))
-            .arg(root.join("tests/support/s3_server.py"))
-            .arg(BUCKET)
+    /// Starts a script of the project, which prints its address.
+    fn start(script: &str, arguments: &[&str]) -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut child = Command::new(root.join(".venv/bin/python"))
+            .arg(root.join(script))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -75,14 +75,15 @@ fn crowd(writers: &Writers) -> String {
         processes,
     } = writers;
     let mut rows = vec![
-        "| Acknowledged writes a second | One | Many | Many / one | Slowest, of its share |".to_owned(),
-        "|---|---:|---:|---:|---:|".to_owned(),
+        "| Acknowledged writes a second | One | Many | Many / one | Slowest, of its share | Write, p50 / p99, ms |"
+            .to_owned(),
+        "|---|---:|---:|---:|---:|---:|".to_owned(),
         format!(
-            "| 16 tasks of one process, directory | {one:.0} | {many:.0} | {:.2} | |",
+            "| 16 tasks of one process, directory | {one:.0} | {many:.0} | {:.2} | | |",
             many / one
         ),
         format!(
-            "| 16 threads, plain SQLite | {plain_one:.0} | {plain_many:.0} | {:.2} | |",
+            "| 16 threads, plain SQLite | {plain_one:.0} | {plain_many:.0} | {:.2} | | |",
             plain_many / plain_one
         ),
     ];
@@ -95,11 +96,15 @@ pub(crate) fn processes(cases: &[Processes]) -> Vec<String> {
                    label,
                    one,
                    all,
+                   p50_ms,
+                   p99_ms,
                    slowest_share,
                }: &Processes| {
         format!(
-            "| 8 processes, {label} | {one:.0} | {all:.0} | {:.2} | {slowest_share:.2} |",
-            all / one
+            "| {label} | {one:.0} | {all:.0} | {:.2} | {slowest_share:.2} | {} / {} |",
+            all / one,
+            number(*p50_ms),
+            number(*p99_ms)
         )
     };
     cases.iter().map(row).collect()

@@ -36,6 +36,8 @@ pub(crate) struct Committer {
     /// A running compaction holds this lock. While it does, more segments are allowed.
     pub(crate) compacting: Arc<tokio::sync::Mutex<()>>,
     pub(crate) ablation: Option<Ablation>,
+    /// Random id of the writer of this process, in the list of recent writers of `head`.
+    pub(crate) writer_id: String,
 }
 
 impl Committer {
@@ -75,6 +77,7 @@ impl Committer {
             schema: staged.schema,
             nonce: self.bucket.fresh_nonce(),
             at_ms: self.bucket.now_ms(date_ms),
+            writer: self.writer_id.clone(),
         };
         let head = known.head.after_commit(edit);
         self.publisher.put_head(head, &known.etag, date_ms).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ablation::Ablation;
 use crate::commit::committer::Committer;
-use crate::commit::contention::ContentionWindow;
+use crate::commit::contention::{AttemptStart, ContentionWindow};
 use crate::commit::error::CommitError;
 use crate::commit::lock::HeadLock;
 use crate::commit::publisher::Publisher;
@@ -87,11 +87,12 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
             Arc::clone(&parts.sync),
             Arc::clone(&parts.publisher),
         );
+        let contention = ContentionWindow::new(parts.committer.writer_id.clone());
         Self {
             session: Some((parts.new_staging)()),
             parts,
             lock,
-            contention: ContentionWindow::default(),
+            contention,
         }
     }
 
@@ -159,11 +160,10 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
             if group.is_empty() {
                 return None;
             }
-            let began_us = bucket.clock().monotonic_us();
             let attempt = match self.attempt(group, &retries).await {
                 Ok(attempt) | Err(attempt) => attempt,
             };
-            let took_ms = (bucket.clock().monotonic_us() - began_us) / 1_000;
+            let took_ms = self.contention.attempt_ms(&bucket);
             match attempt {
                 CommitAttempt::Done => return None,
                 CommitAttempt::Untrusted => {
@@ -179,12 +179,13 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
                     retries.lock_wait_ms = (retries.lock_wait_ms * 3 / 2).min(LOCK_WAIT_MAX_MS);
                 }
                 CommitAttempt::Failed(CommitError::Lost(detail)) => {
-                    retries.losses += 1;
                     retries.last_failure = detail;
                     self.contention.record_contention(&bucket);
-                    bucket
-                        .pause(took_ms << retries.losses.min(RACE_BACKOFF_DOUBLINGS_MAX))
-                        .await;
+                    retries.losses += 1;
+                    if !self.contention.is_in_rotation() {
+                        let doublings = retries.losses.min(RACE_BACKOFF_DOUBLINGS_MAX);
+                        bucket.pause(took_ms << doublings).await;
+                    }
                 }
                 CommitAttempt::Failed(CommitError::Busy(detail)) => {
                     retries.last_failure = detail;
@@ -226,14 +227,7 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
     ) -> Result<CommitAttempt, CommitAttempt> {
         let (bucket, replica) = (Arc::clone(&self.parts.bucket), Arc::clone(&self.parts.replica));
         let (sync, publisher) = (Arc::clone(&self.parts.sync), Arc::clone(&self.parts.publisher));
-        let trusted_ms = self
-            .contention
-            .begin_attempt(&bucket, &replica, sync.revalidator())
-            .await;
-        let date_ms = match trusted_ms {
-            Some(date_ms) => date_ms,
-            None => sync.refresh().await?,
-        };
+        let AttemptStart { date_ms, is_trusted } = self.contention.begin_attempt(&bucket, &replica, &sync).await?;
         let _head_change = publisher.head_changes.lock().await;
         self.reject_old(group, date_ms);
         let mut known = replica.head_arc();
@@ -246,7 +240,7 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
         }
         let staged = match self.stage(group, &known, date_ms).await? {
             StagingOutcome::Staged(staged) => Arc::new(*staged),
-            StagingOutcome::Unchanged | StagingOutcome::TransactionLost(_) if trusted_ms.is_some() => {
+            StagingOutcome::Unchanged | StagingOutcome::TransactionLost(_) if is_trusted => {
                 return Ok(CommitAttempt::Untrusted);
             }
             StagingOutcome::Unchanged => return Ok(CommitAttempt::Done),
@@ -259,7 +253,7 @@ impl<F: Fn(&Arc<KnownHead>) + Send> Writer<F> {
             Ok(committed) => {
                 // The accepted `head` has no lock.
                 self.lock.record_release();
-                self.contention.record_commit(&bucket);
+                self.contention.record_commit(&bucket, committed.version());
                 self.parts.stager.usage.remove(&staged.usage);
                 self.accept(staged, Arc::clone(&committed)).await;
                 (self.parts.after_commit)(&committed);

@@ -112,6 +112,7 @@ impl Creator<'_> {
             lock: None,
             floor_ms: 0,
             branch: None,
+            writers: Vec::new(),
             unknown: Map::new(),
         };
         Ok(Head {

@@ -136,6 +136,7 @@ impl Parts {
                 on_change: options.on_change,
                 compacting: Arc::clone(&compactor.compacting),
                 ablation,
+                writer_id: reading.bucket.fresh_name(),
             }),
             tasks: tasks.clone(),
             ablation,

@@ -48,8 +48,20 @@ pub(crate) struct HeadJson {
     /// The restore that began the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) branch: Option<Branch>,
+    /// The writers that committed recently, by the time of their last commit, the latest one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) writers: Vec<RecentWriter>,
     #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
+}
+
+/// A writer that committed recently. Writers use the list to commit in rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecentWriter {
+    /// Random id of the writer of one process.
+    pub(crate) id: String,
+    /// Time of its last commit. Milliseconds since 1970.
+    pub(crate) at_ms: u64,
 }
 
 /// The state to which the segments and the tail are applied.

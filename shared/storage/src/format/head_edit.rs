@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use serde_json::Map;
 
-use crate::format::head::{Base, Head, HeadJson, Lock, SchemaEdit, Segment, Stamp, TailEntry};
+use crate::format::head::{Base, Head, HeadJson, Lock, RecentWriter, SchemaEdit, Segment, Stamp, TailEntry};
+use crate::limits::{ACTIVE_WRITER_MS, RECENT_WRITERS_MAX};
 
 /// The objects that a commit stored before its PUT of `head`.
 pub(crate) enum StoredObjects {
@@ -31,6 +32,8 @@ pub(crate) struct CommitEdit {
     pub(crate) nonce: String,
     /// Time of the commit. Milliseconds since 1970.
     pub(crate) at_ms: u64,
+    /// Id of the writer.
+    pub(crate) writer: String,
 }
 
 impl HeadJson {
@@ -46,6 +49,16 @@ impl HeadJson {
         let segment = self.segments.last_mut().map(|segment| &mut segment.stamp);
         let tail = self.tail.last_mut().map(|entry| &mut entry.stamp);
         tail.or(segment).unwrap_or(&mut self.base.stamp)
+    }
+
+    /// Moves a writer to the end of the recent ones, and removes those that are no longer active.
+    fn record_writer(&mut self, id: String, at_ms: u64) {
+        let is_active = |writer: &RecentWriter| at_ms.abs_diff(writer.at_ms) < ACTIVE_WRITER_MS;
+        self.writers.retain(|writer| writer.id != id && is_active(writer));
+        if self.writers.len() >= RECENT_WRITERS_MAX {
+            self.writers.remove(0);
+        }
+        self.writers.push(RecentWriter { id, at_ms });
     }
 }
 
@@ -70,6 +83,7 @@ impl Head {
             at_ms: edit.at_ms.max(json.last_stamp().at_ms),
             schema: json.schema,
         };
+        json.record_writer(edit.writer, stamp.at_ms);
         let inline = match edit.stored {
             StoredObjects::None => true,
             StoredObjects::Tail(segment) => {
