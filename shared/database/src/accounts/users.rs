@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use bespoke_core::entity::confirmation::ConfirmationKind;
 use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
-use bespoke_core::validate::{Language, clean_email, fold_username, older_username_form, username_skeletons};
+use bespoke_core::validate::{
+    Language, clean_email, fold_username, older_username_form, placeholder_username, username_skeletons,
+};
 use bespoke_core::{EntityId, Role, Timestamp};
 use rusqlite::named_params;
 use uuid::Uuid;
 
+use super::confirmations;
 use crate::connection::{Columns, Db};
 use crate::error::Result;
 
@@ -42,7 +46,7 @@ pub(crate) const SECOND_MS: i64 = 1000;
 /// Size of the random name of an account's image, in bytes.
 pub(crate) const IHASH_BYTES: usize = 32;
 
-/// Inserts a new account with the user name `user-<id>`, or its UUID if that name is taken. Returns the integer id.
+/// Inserts a new account with the user name `user-<id>`, or its UUID if that name or one that looks like it is taken. Returns the integer id.
 ///
 /// # Errors
 /// [`crate::Error::Taken`] when the address belongs to another account.
@@ -73,8 +77,8 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
             ":second": new.created_at.as_seconds() * SECOND_MS,
         },
     )?;
-    let mut username = format!("user-{id}");
-    if username_taken(db, &username, id)? {
+    let mut username = placeholder_username(id);
+    if !username_available(db, &username, id)? {
         username = placeholder;
     } else {
         db.run(
@@ -286,10 +290,11 @@ pub fn rehash_password(db: &Db<'_>, id: i64, old: &str, new: &str) -> Result<()>
 }
 
 /// Revokes all tokens of the account that were signed until now, because its owner signed out everywhere or it was
-/// blocked.
+/// blocked. Also deletes its links that sign in or change its address: a thief of the mailbox could otherwise sign in
+/// again, and a link would work again after the block.
 ///
 /// # Errors
-/// [`crate::Error`] when the row cannot be written.
+/// [`crate::Error`] when the rows cannot be written.
 pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
     // Tokens have a resolution of one second. Those of the current second are revoked too; new ones start with the
     // next second.
@@ -298,6 +303,13 @@ pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
         "UPDATE users SET tokens_from = max(?2, tokens_from + ?3) WHERE id = ?1",
         (id, next_second_ms, SECOND_MS),
     )?;
+    for kind in [
+        ConfirmationKind::SigninLink,
+        ConfirmationKind::SignupActive,
+        ConfirmationKind::EmailChange,
+    ] {
+        confirmations::delete_kind(db, id, kind)?;
+    }
     Ok(())
 }
 
