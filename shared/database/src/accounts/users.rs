@@ -408,8 +408,8 @@ mod tests {
     use super::*;
     use crate::testing::{NOW, with_account};
 
-    /// Adds an account as older code does, which does not know skeletons.
-    fn add_without_skeletons(db: &Db<'_>, address: &str, username: &str) -> i64 {
+    /// Adds an account. Returns its integer id.
+    fn add(db: &Db<'_>, address: &str) -> i64 {
         let new = NewUser {
             uuid: Uuid::from_u128(u128::from(address.as_bytes()[0])),
             email: address.to_owned(),
@@ -420,7 +420,12 @@ mod tests {
             language: Language::En,
             created_at: NOW,
         };
-        let id = insert(db, &new).unwrap();
+        insert(db, &new).unwrap()
+    }
+
+    /// Adds an account as older code does, which does not know skeletons.
+    fn add_without_skeletons(db: &Db<'_>, address: &str, username: &str) -> i64 {
+        let id = add(db, address);
         let rename = "UPDATE users SET username = ?2, lusername = ?3 WHERE id = ?1";
         db.run(rename, (id, username, fold_username(username))).unwrap();
         id
@@ -437,6 +442,25 @@ mod tests {
             let steps: Vec<_> = (0..3).map(|_| fill_skeletons(db, 2).unwrap()).collect();
             assert_eq!(steps, [2, 1, 0]);
             assert!(!free("1one") && !free("Ione") && !free("\u{410}da") && free("Eda"));
+        });
+    }
+
+    #[test]
+    fn imitated_account_gets_its_uuid_as_name() {
+        with_account(|db, jane| {
+            let imitated = jane + 2;
+            let digits: String = imitated
+                .to_string()
+                .chars()
+                .map(|c| char::from_u32(u32::from(c) + 0xFEE0).unwrap())
+                .collect();
+            add_without_skeletons(db, "a@b.de", &format!("user-{digits}"));
+            fill_skeletons(db, 2).unwrap();
+            let name_of = |id| by_id(db, EntityId::Integer(id)).unwrap().unwrap().username;
+            assert_eq!(add(db, "b@b.de"), imitated);
+            assert_eq!(name_of(imitated), Uuid::from_u128(u128::from(b'b')).to_string());
+            let next = add(db, "c@b.de");
+            assert_eq!(name_of(next), format!("user-{next}"));
         });
     }
 
