@@ -131,7 +131,11 @@ async fn ambiguous_user_names_are_refused() {
         "6f9619ff-8b86-4011-b42d-00c04fc964ff",
         "  ",
         "a\nb",
+        "user-10",
+        "user-lO",
+        "admin\u{332}",
         &"x".repeat(65),
+        &"\u{130}".repeat(500_000),
     ] {
         let body = json!({ "username": name });
         let answer = app
@@ -150,6 +154,21 @@ async fn ambiguous_user_names_are_refused() {
         .send()
         .await;
     assert_eq!(own.expect_status(200)["account"]["username"], "USER-1");
+    let eve = app.person("eve").await;
+    for (name, is_free) in [
+        ("Paypal Lee", true),
+        ("Paypal  Lee", false),
+        ("user-1", false),
+        ("user-2", true),
+    ] {
+        let who = if is_free && name != "user-2" { &person } else { &eve };
+        let change = app
+            .patch("/account/jwt")
+            .jwt(&who.token)
+            .json(&json!({ "username": name }));
+        let ignored = change.send().await.expect_status(200)["ignored"].clone();
+        assert_eq!(ignored == json!([]), is_free, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -75,6 +75,25 @@ async fn users_with_the_most_calls_are_listed() {
 }
 
 #[tokio::test]
+async fn counters_are_counted_once_a_minute() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    let counted = async || {
+        let (stats, users) = tokio::join!(app.get("/info/stats").send(), app.get("/info/users").send());
+        let (stats, users) = (stats.expect_status(200), users.expect_status(200));
+        (stats["set"].as_i64(), users["users"].as_i64())
+    };
+    assert_eq!(counted().await, (Some(0), Some(1)));
+    let set = app.post("/sets/jwt").jwt(&jane.token).json(&json!({ "name": "s" }));
+    set.send().await.expect_status(201);
+    app.person("eve").await;
+    app.clock.advance_ms(59_999);
+    assert_eq!(counted().await, (Some(0), Some(1)));
+    app.clock.advance_ms(1);
+    assert_eq!(counted().await, (Some(1), Some(2)));
+}
+
+#[tokio::test]
 async fn counters_can_be_turned_off() {
     let app = App::with(&[("BACKEND_HIDE_COUNTERS", "yes")]).await;
     for path in ["/info/users", "/info/stats", "/info/authors"] {

@@ -4,7 +4,7 @@ use bespoke_core::EntityId;
 use bespoke_database::{Freshness, users};
 use bespoke_tests::support::App;
 use bespoke_web::maintenance::Task;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -86,4 +86,32 @@ async fn old_counts_and_expired_links_are_deleted() {
     app.clock.advance_ms(60 * 60 * 1000);
     assert_eq!(purge(&app).await, "3 rows deleted", "two counted mails and a link");
     assert!(exists(&app, person.id).await);
+}
+
+#[tokio::test]
+async fn only_unconfirmed_subscriptions_expire() {
+    let app = App::new().await;
+    let subscribe = async |name: &str| {
+        let body = json!({ "email": format!("{name}@freesewing.dev"), "language": "en", "test": true });
+        let data = app.post("/subscriber").json(&body).send().await.expect_status(200)["data"].clone();
+        json!({ "id": data["id"], "ehash": data["ehash"] })
+    };
+    let confirm = async |link: &Value| app.request("PUT", "/subscriber").json(link).send().await.status;
+    let (confirmed, late, again) = (
+        subscribe("jane").await,
+        subscribe("late").await,
+        subscribe("again").await,
+    );
+    assert_eq!(confirm(&confirmed).await, 200);
+    app.clock.advance_ms(WEEK_MS - 1);
+    assert_eq!(purge(&app).await, "0 rows deleted");
+    subscribe("again").await;
+    app.clock.advance_ms(1);
+    assert_eq!(purge(&app).await, "1 rows deleted");
+    assert_eq!(
+        [confirm(&confirmed).await, confirm(&late).await, confirm(&again).await],
+        [200, 404, 200]
+    );
+    app.clock.advance_ms(2 * WEEK_MS);
+    assert_eq!(purge(&app).await, "0 rows deleted");
 }

@@ -291,3 +291,64 @@ async fn only_the_account_with_much_work_is_refused() {
         parsed.expect_error(400, "badRequest");
     }
 }
+
+#[tokio::test]
+async fn work_of_accounts_does_not_prevent_sign_ins() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    // Work of many accounts, which occupies all places until `end` is dropped.
+    let session = Session::new(app.context().clone());
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let (end, gate) = Gate::new();
+    let occupied = std::iter::repeat_n(Arc::clone(&gate), WORK_AT_ONCE);
+    let mut occupied = Box::pin(join_all(occupied.map(|gate| session.compute(move |_| gate.wait()))));
+    tokio::select! {
+        _ = &mut occupied => panic!("work ended early"),
+        () = gate.reached_by(cores.min(WORK_AT_ONCE)) => {}
+    }
+    let parse = app.post("/sets/import/key").key(&jane.key).body("text/yaml", "[");
+    parse.send().await.expect_error(503, "serviceUnavailable");
+    let sign_in = json!({ "username": "jane@example.com", "password": "wrong" });
+    let sign_in = app.post("/signin").json(&sign_in).from_ip("198.51.100.1");
+    sign_in.send().await.expect_error(401, "signInFailed");
+    drop(end);
+    occupied.await;
+}
+
+#[tokio::test]
+async fn imports_of_sets_run_one_after_the_other() {
+    let app = App::new().await;
+    let jane = app.person("jane").await;
+    // Long reads that occupy all cores, until `end` is dropped.
+    let session = Session::new(app.context().clone());
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let (end, gate) = Gate::new();
+    let occupied = std::iter::repeat_n(Arc::clone(&gate), cores);
+    let occupied = occupied.map(|gate| {
+        session.read_blocking(move |_| {
+            gate.wait();
+            Ok(())
+        })
+    });
+    let mut occupied = Box::pin(join_all(occupied));
+    tokio::select! {
+        _ = &mut occupied => panic!("a read ended early"),
+        () = gate.reached_by(cores) => {}
+    }
+    let import = |number: usize| {
+        let set = json!({ "name": format!("set {number}"), "measurements": {} });
+        app.post("/sets/import/key").key(&jane.key).json(&set).send()
+    };
+    let mut imports: FuturesUnordered<_> = (0..=LISTS_AT_ONCE).map(import).collect();
+    imports.next().await.unwrap().expect_error(429, "tooManyRequests");
+    let list = app.get("/sets/jwt").jwt(&jane.token).send().await.expect_status(200);
+    assert!(
+        list["sets"].as_array().unwrap().len() <= 1,
+        "only one import at a time writes"
+    );
+    drop(end);
+    occupied.await;
+    while let Some(imported) = imports.next().await {
+        imported.expect_status(201);
+    }
+}

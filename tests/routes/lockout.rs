@@ -2,24 +2,27 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use axum::response::Response;
 use bespoke_core::{ClientNetwork, Clock as _};
 use bespoke_storage::{
     DirectoryStore, Fault, FaultyStore, Fetched, MemoryStore, ObjectStore as _, Operation, PutCondition, Rates,
 };
 use bespoke_tests::support::{Answer, App, Person};
-use bespoke_web::Session;
 use bespoke_web::attempts::{AttemptOrigin, AttemptTarget};
-use futures_util::future::join_all;
+use bespoke_web::{Public, Routes, Session, no_content, route};
+use futures_util::future::{Either, join_all, select};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::held::app_with_held_puts;
+
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// The number of passwords that the pool hashes or queues at the same time.
+/// The number of passwords that one of the two pools hashes or queues at the same time.
 const WORKER_PLACES: usize = 64;
 const PASSWORD: &str = "secret words";
 
@@ -202,6 +205,77 @@ async fn lock_for_all_spares_known_networks() {
     let link = app.post(&format!("/signinlink/{id}/{check}")).from_ip("203.0.113.10");
     link.send().await.expect_status(200);
     sign_in(&app, "203.0.113.10", &jane, PASSWORD).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn client_without_readable_address_is_never_known() {
+    let app = App::with(&[("BACKEND_TRUSTED_PROXIES", "192.0.2.1")]).await;
+    person_with_password(&app).await;
+    let unreadable = async || {
+        let body = json!({ "username": "user-1", "password": PASSWORD });
+        let call = app.post("/signin").from_ip("192.0.2.1");
+        call.header("x-forwarded-for", "unknown").json(&body).send().await
+    };
+    unreadable().await.expect_status(200);
+    for failure in 0..100 {
+        let from = format!("198.51.100.{}", failure / 9);
+        sign_in(&app, &from, &json!("user-1"), "guess").await.expect_status(401);
+    }
+    unreadable().await.expect_error(401, "signInFailed");
+}
+
+/// The maximum number of conflicting writers of one object that wait or run.
+const WRITERS_OF_AN_OBJECT: usize = 64;
+
+#[tokio::test]
+async fn attempt_is_released_while_many_others_wait() {
+    let (app, store) = app_with_held_puts("attempts/").await;
+    let session = Session::new(app.context().clone());
+    let target = AttemptTarget::Name("jane".to_owned());
+    let reserve = async |number: usize| {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + u32::try_from(number).unwrap());
+        let origin = AttemptOrigin {
+            client: ClientNetwork::of(address.into()),
+            now: app.clock.now(),
+        };
+        session.reserve_attempt(&target, None, origin).await.unwrap().unwrap()
+    };
+    store.release();
+    let (first, ()) = tokio::join!(reserve(0), store.arrival());
+    assert!(store.end().await);
+    // One of them succeeds at once; the others wait for each other.
+    let mut crowd = Box::pin(join_all((1..=WRITERS_OF_AN_OBJECT + 1).map(reserve)));
+    let all_conflict = async {
+        for _ in 0..=WRITERS_OF_AN_OBJECT {
+            store.arrival().await;
+        }
+        for _ in 0..=WRITERS_OF_AN_OBJECT {
+            store.release();
+        }
+        for _ in 0..=WRITERS_OF_AN_OBJECT {
+            assert!(store.end().await);
+        }
+        // The next attempt holds the lock.
+        store.arrival().await;
+    };
+    tokio::select! {
+        _ = &mut crowd => panic!("an attempt did not wait"),
+        () = all_conflict => {}
+    }
+    let mut release = Box::pin(session.release_attempt(first));
+    let waiting = Box::pin(store.arrival());
+    assert!(matches!(select(&mut release, waiting).await, Either::Right(_)));
+    for _ in 0..3 * WRITERS_OF_AN_OBJECT {
+        store.release();
+    }
+    tokio::join!(crowd, release);
+    let bucket = app.context().bucket();
+    let objects = bucket.list("attempts/").await.unwrap();
+    let Fetched::Found(object) = bucket.get(&objects[0].key, None).await.unwrap() else {
+        panic!("no attempts");
+    };
+    let stored: Value = serde_json::from_slice(&object.body).unwrap();
+    assert_eq!(stored["attempts"].as_array().unwrap().len(), WRITERS_OF_AN_OBJECT + 1);
 }
 
 #[tokio::test]
@@ -640,20 +714,51 @@ impl Serialize for Endless {
     }
 }
 
-/// Occupies the complete pool that hashes passwords until the sender is dropped.
-async fn fill_workers(app: &App) -> (Sender<()>, Vec<JoinHandle<()>>) {
+tokio::task_local! {
+    /// The session of a call to [`public_session`].
+    static PUBLIC_SESSION: OnceLock<Session>;
+}
+
+/// Hands its session, which has no account, to the test.
+#[utoipa::path(get, path = "/public-session", operation_id = "session", responses((status = 204, description = "It is done.")))]
+async fn public_session(_: Public, session: Session) -> bespoke_web::Result<Response> {
+    PUBLIC_SESSION.with(|slot| assert!(slot.set(session).is_ok()));
+    Ok(no_content())
+}
+
+/// Returns a session of a caller without authentication.
+async fn session_without_account(app: App) -> (App, Session) {
+    let app = app.beside(Routes::new("session").with(route!(public_session)));
+    let session = PUBLIC_SESSION.scope(OnceLock::new(), async {
+        let request = http::Request::get("/public-session")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        assert_eq!(app.gateway().handle(request).await.status(), 204);
+        PUBLIC_SESSION.with(|slot| slot.get().unwrap().clone())
+    });
+    let session = session.await;
+    (app, session)
+}
+
+/// Occupies the complete pools that hash passwords, of accounts and of callers without authentication, until the sender is dropped.
+async fn fill_workers(app: &App, public: &Session) -> (Sender<()>, Vec<JoinHandle<()>>) {
     let (end, ended) = channel();
     let record = Endless(Arc::new(Mutex::new(ended)));
     let begun = Arc::new(AtomicUsize::new(0));
-    let occupy = || {
-        let (session, record, begun) = (Session::new(app.context().clone()), record.clone(), Arc::clone(&begun));
+    let of_account = Session::new(app.context().clone());
+    let occupy = |session: &Session| {
+        let (session, record, begun) = (session.clone(), record.clone(), Arc::clone(&begun));
         tokio::spawn(async move {
             begun.fetch_add(1, Ordering::Relaxed);
             drop(bespoke_web::yaml_record(&session, record).await);
         })
     };
-    let jobs = (0..WORKER_PLACES).map(|_| occupy()).collect();
-    while begun.load(Ordering::Relaxed) < WORKER_PLACES {
+    let pools = [&of_account, public];
+    let jobs = pools
+        .into_iter()
+        .flat_map(|session| std::iter::repeat_n(session, WORKER_PLACES));
+    let jobs = jobs.map(occupy).collect();
+    while begun.load(Ordering::Relaxed) < pools.len() * WORKER_PLACES {
         tokio::task::yield_now().await;
     }
     (end, jobs)
@@ -661,9 +766,9 @@ async fn fill_workers(app: &App) -> (Sender<()>, Vec<JoinHandle<()>>) {
 
 #[tokio::test]
 async fn attempts_that_were_not_verified_do_not_count() {
-    let app = App::with(&[("BACKEND_RATE_LIMITS", "off")]).await;
+    let (app, public) = session_without_account(App::with(&[("BACKEND_RATE_LIMITS", "off")]).await).await;
     let jane = person_with_password(&app).await;
-    let (end, jobs) = fill_workers(&app).await;
+    let (end, jobs) = fill_workers(&app, &public).await;
     for _ in 0..12 {
         sign_in(&app, "198.51.100.1", &json!("user-1"), PASSWORD)
             .await

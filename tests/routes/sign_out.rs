@@ -82,3 +82,77 @@ async fn block_can_revoke_tokens() {
     revoke.await.unwrap();
     assert!(!works(&app, &person.token).await);
 }
+
+/// Returns the body that confirms the newest change of an address.
+fn newest_change(app: &App) -> Value {
+    let mails = app.mails();
+    let mut queries = mails
+        .iter()
+        .rev()
+        .filter_map(|mail| mail.split_once("confirm/emailchange?id="));
+    let query = queries.next().unwrap().1.lines().next().unwrap();
+    let (id, check) = query.split_once("&check=").unwrap();
+    json!({ "confirm": "emailchange", "confirmation": id, "check": check })
+}
+
+#[tokio::test]
+async fn sign_out_deletes_links_of_earlier_mails() {
+    let app = App::new().await;
+    let person = app.person("jane").await;
+    let key = app.key(&person, 4).await;
+    let change = async |body: Value| {
+        let change = app.patch("/account/key").key(&key).json(&body);
+        change.send().await.expect_status(200);
+    };
+    let confirm = async |body: Value| app.patch("/account/key").key(&key).json(&body).send().await;
+    app.post("/signinlink")
+        .json(&json!({ "username": person.email }))
+        .send()
+        .await
+        .expect_status(200);
+    let mut links = vec![app.newest_link()];
+    app.post("/signup")
+        .json(&json!({ "email": person.email, "language": "en" }))
+        .send()
+        .await
+        .expect_status(201);
+    links.push(app.newest_link());
+    assert_ne!(links[0], links[1]);
+    change(json!({ "email": "thief@example.com" })).await;
+    let link_of_thief = newest_change(&app);
+
+    change(json!({ "signOutEverywhere": true })).await;
+    for (id, check) in links {
+        let body = json!({ "check": check });
+        app.post(&format!("/signinlink/{id}"))
+            .json(&body)
+            .send()
+            .await
+            .expect_missing();
+    }
+    confirm(link_of_thief).await.expect_missing();
+    // The link of a change in the same request stays.
+    change(json!({ "email": "new@example.com", "signOutEverywhere": true })).await;
+    let account = confirm(newest_change(&app)).await.expect_status(200)["account"].clone();
+    assert_eq!(account["email"], "new@example.com");
+}
+
+#[tokio::test]
+async fn link_does_not_work_again_after_a_block() {
+    let app = App::new().await;
+    let admin = app.person_as("root", "admin").await;
+    let person = app.person("jane").await;
+    app.post("/signinlink")
+        .json(&json!({ "username": person.email }))
+        .send()
+        .await
+        .expect_status(200);
+    let (id, check) = app.newest_link();
+    for status in [-2, 1] {
+        app.change_user(&admin, &person, &json!({ "status": status })).await;
+    }
+    app.post(&format!("/signinlink/{id}/{check}"))
+        .send()
+        .await
+        .expect_missing();
+}

@@ -249,3 +249,19 @@ async fn unsubscribing_by_mail_reveals_nothing() {
         .await
         .expect_status(204);
 }
+
+#[tokio::test]
+async fn stranger_cannot_change_the_language_of_a_subscription() {
+    let app = App::new().await;
+    subscribe_and_confirm(&app, "jane@freesewing.dev").await;
+    let again = json!({ "email": "jane@freesewing.dev", "language": "de" });
+    let answer = subscribe(&app, &again).await.expect_status(200);
+    assert_eq!(
+        answer["data"],
+        json!({ "email": "jane@freesewing.dev", "language": "de" })
+    );
+    let support = app.person_as("support", "support").await;
+    let list = app.get("/admin/subscribers/jwt").jwt(&support.token).send().await;
+    let list = list.expect_status(200);
+    assert_eq!(list["subscribers"]["en"][0]["email"], "jane@freesewing.dev");
+}

@@ -36,17 +36,17 @@ pub(crate) struct UserName {
 /// 404 means that the name is free. The caller's own name counts as taken.
 #[utoipa::path(post, path = "/available/username/{auth}", tag = "Accounts", operation_id = "isUserNameTaken", request_body = UserName,
     responses(
-        (status = 200, description = "The name is taken, looks like the name of another account, or is not a valid user name.", body = Taken),
+        (status = 200, description = "The name is taken, looks like the name of another account, or is reserved, or is not a valid user name.", body = Taken),
         (status = 400, description = "`usernameMissing`: the field is missing or is not a string."),
         (status = 404, description = "The name is free."),
     ))]
-pub(crate) async fn username(_: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
+pub(crate) async fn username(caller: Caller<READ_SOME>, session: Session, body: Body) -> Result<Response> {
     let username = body
         .0
         .get("username")
         .and_then(Value::as_str)
         .ok_or(Error::bad_request("usernameMissing"))?;
-    let free = match new_username(username) {
+    let free = match new_username(username, caller.actor.user_id) {
         None => false,
         Some(cleaned) => {
             session

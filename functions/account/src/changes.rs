@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::email::{self, EmailChange};
+use crate::email::EmailChange;
 
 /// The highest value of `control`: the interface shows everything.
 const MAX_CONTROL: f64 = 5.0;
@@ -54,8 +54,8 @@ pub(crate) struct StoredChanges {
 }
 
 impl Changes {
-    /// Parses a request. Also returns the names of the ignored fields.
-    pub(crate) fn read(body: JsonObject) -> (Self, Vec<String>) {
+    /// Parses a request for the account with that integer id. Also returns the names of the ignored fields.
+    pub(crate) fn read(body: JsonObject, id: i64) -> (Self, Vec<String>) {
         let mut changes = Self {
             email: EmailChange::read(&body),
             test: body.get("test").is_some_and(truthy),
@@ -63,14 +63,14 @@ impl Changes {
         };
         let mut ignored = Vec::new();
         for (field, value) in body {
-            if !changes.take(&field, value) && !SILENT.contains(&field.as_str()) {
+            if !changes.take(&field, value, id) && !SILENT.contains(&field.as_str()) {
                 ignored.push(field);
             }
         }
         (changes, ignored)
     }
 
-    fn take(&mut self, field: &str, value: Value) -> bool {
+    fn take(&mut self, field: &str, value: Value, id: i64) -> bool {
         match (field, value) {
             ("bio", Value::String(bio)) if bio.len() <= MAX_BIO_BYTES => self.bio = Some(bio),
             ("consent", value) => {
@@ -92,10 +92,11 @@ impl Changes {
             ("imperial", Value::Bool(imperial)) => self.imperial = Some(imperial),
             ("newsletter", Value::Bool(newsletter)) => self.newsletter = Some(newsletter),
             ("signOutEverywhere", Value::Bool(sign_out)) => self.sign_out_everywhere = sign_out,
-            ("email", value) => return email::valid_address(&value).is_some(),
+            // Already parsed. Another change of the address is only parsed if this field is not a valid address.
+            ("email", _) => return matches!(self.email, Some(EmailChange::Request(_))),
             ("data", Value::Object(data)) => self.data = data,
             ("username", Value::String(name)) => {
-                self.username = new_username(&name);
+                self.username = new_username(&name, id);
                 return self.username.is_some();
             }
             ("password", Value::String(password)) if (1..=MAX_PASSWORD_BYTES).contains(&password.len()) => {
@@ -188,6 +189,11 @@ impl Changes {
             stored.refused.push("data".to_owned());
         }
         self.apply(&mut user);
+        // Signing out deletes links to confirm an address: earlier ones, but not the one that this request creates or uses.
+        let uses_link = matches!(self.email, Some(EmailChange::Confirm { .. }));
+        if self.sign_out_everywhere && !uses_link {
+            users::revoke_tokens(db, id, session.now())?;
+        }
         if let Some(change) = &self.email {
             let test = self.is_test(session, &before);
             stored.confirmation = change.store(db, session, &mut user, test)?.filter(|_| test);
@@ -202,7 +208,7 @@ impl Changes {
                 &session.mail(Template::PasswordChanged, &before.email, user.language, None),
             )?;
         }
-        if self.sign_out_everywhere {
+        if self.sign_out_everywhere && uses_link {
             users::revoke_tokens(db, id, session.now())?;
         }
         Ok(stored)

@@ -60,7 +60,7 @@ impl EmailChange {
 }
 
 /// Returns the cleaned address if it is valid.
-pub(crate) fn valid_address(value: &Value) -> Option<String> {
+fn valid_address(value: &Value) -> Option<String> {
     value.as_str().map(clean_email).filter(|address| is_email(address))
 }
 

@@ -95,7 +95,7 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
     // Imports of an account run one after the other, because each one writes for a long time.
     let _permit = session.long_read_permit().await?;
     let mut ignored = Vec::new();
-    let changes = take_account(body.remove("account"), &mut ignored);
+    let changes = take_account(body.remove("account"), caller.actor.user_id, &mut ignored);
     let records = Records::take(&mut body, &session, &mut ignored)?;
     ignored.extend(body.keys().filter(|part| !ENVELOPE.contains(&part.as_str())).cloned());
 
@@ -121,8 +121,8 @@ pub(crate) async fn import(caller: Caller<USER>, session: Session, body: Body) -
     }))
 }
 
-/// Parses the changes that the file makes to the account.
-fn take_account(account: Option<Value>, ignored: &mut Vec<String>) -> Changes {
+/// Parses the changes that the file makes to the account with that integer id.
+fn take_account(account: Option<Value>, id: i64, ignored: &mut Vec<String>) -> Changes {
     let fields = match account {
         Some(Value::Object(fields)) => fields,
         None => JsonObject::new(),
@@ -134,7 +134,7 @@ fn take_account(account: Option<Value>, ignored: &mut Vec<String>) -> Changes {
     let (taken, fixed): (JsonObject, JsonObject) = fields
         .into_iter()
         .partition(|(field, _)| FIELDS.contains(&field.as_str()));
-    let (changes, invalid) = Changes::read(taken);
+    let (changes, invalid) = Changes::read(taken, id);
     let names = fixed.into_iter().map(|(field, _)| field).chain(invalid);
     ignored.extend(names.map(|field| format!("account.{field}")));
     changes

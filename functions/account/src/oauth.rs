@@ -70,7 +70,7 @@ pub(crate) struct OauthReturn {
 pub(crate) async fn init(_: Public, session: Session, body: Body) -> Result<Response> {
     let (provider, settings) = provider_of(&session, &body.0)?;
     let language = body.0.get("language").and_then(Value::as_str);
-    let language: Option<Language> = language.and_then(|code| code.to_lowercase().parse().ok());
+    let language: Option<Language> = language.and_then(Language::from_code_in_any_case);
     let state = OauthState {
         uuid: session.random().uuid(),
         provider,

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use bespoke_core::EntityId;
 use bespoke_core::entity::user::User;
-use bespoke_core::validate::clean_email;
+use bespoke_core::validate::{MAX_USERNAME_BYTES, clean_email, fold_username};
 use bespoke_database::{Db, known_networks, users};
 use bespoke_web::attempts::AttemptOrigin;
 use bespoke_web::{Body, ClientIp, Error, JsonObject, Public, Result, Session, VerifiedPassword, truthy};
@@ -152,7 +152,8 @@ impl SignInByPassword {
 pub(crate) fn name_of(body: &JsonObject) -> Result<String> {
     let name = body.get("username").filter(|name| truthy(name));
     Ok(match name.ok_or(Error::bad_request("usernameMissing"))? {
-        Value::String(name) => clean_email(name),
+        Value::String(name) if name.trim().len() > MAX_USERNAME_BYTES => String::new(),
+        Value::String(name) => fold_username(&clean_email(name)),
         Value::Number(id) => id.to_string(),
         _ => String::new(),
     })
@@ -172,4 +173,25 @@ async fn verify(session: &Session, user_id: Option<i64>, password: &Value) -> Re
     let password = password.as_str().unwrap_or_default().to_owned();
     let verified = session.verify_password(password, stored).await?;
     Ok(user.zip(verified))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn name_is_normalized_to_its_limit_only() {
+        let name = |name: &str| name_of(&JsonObject::from_iter([("username".to_owned(), json!(name))])).unwrap();
+        for (typed, expected) in [
+            (" Jane@Example.COM ", "jane@example.com"),
+            ("JO\u{308}RG", "j\u{f6}rg"),
+            (&"\u{10400}".repeat(64), &*"\u{10428}".repeat(64)),
+            (&"x".repeat(MAX_USERNAME_BYTES + 1), ""),
+            (&"\u{130}".repeat(500_000), ""),
+        ] {
+            assert_eq!(name(typed), expected);
+        }
+    }
 }

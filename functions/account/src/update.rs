@@ -94,8 +94,8 @@ pub(crate) async fn update(
 ) -> Result<Response> {
     let image = session.take_image(&mut body.0).await;
     let current_password = body.0.get("currentPassword").cloned();
-    let (mut changes, mut ignored) = Changes::read(body.0);
     let id = caller.actor.user_id;
+    let (mut changes, mut ignored) = Changes::read(body.0, id);
     changes.check_permission(caller.actor)?;
     if let Some(password) = changes.password.take() {
         let origin = session.origin(client);

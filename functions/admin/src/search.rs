@@ -59,7 +59,8 @@ pub(crate) struct SearchResponse {
         (status = 413, description = "`listTooLarge`: search for a longer text."),
     ))]
 pub(crate) async fn users(caller: Caller<ADMIN>, session: Session, body: Body) -> Result<Response> {
-    let text = body.0.get("q").and_then(Value::as_str).map(clean_email);
+    let text = body.0.get("q").and_then(Value::as_str).map(str::trim);
+    let text = text.filter(|text| text.len() <= MAX_QUERY_BYTES).map(clean_email);
     let text = text.filter(|text| !text.is_empty() && text.len() <= MAX_QUERY_BYTES);
     let audit_entry = session
         .audit_entry("users.search")

@@ -4,15 +4,11 @@
 use std::collections::BTreeMap;
 
 use axum::response::Response;
-use bespoke_database::statistics::{self, Statistics, UserCalls};
+use bespoke_database::statistics::{Statistics, UserCalls};
 use bespoke_web::{Context, Error, Outcome, Public, Result, Session, ok};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Maximum number of designs in the statistics.
-const MAX_DESIGNS: u32 = 200;
-/// Maximum number of users in the statistics.
-const MAX_USERS: u32 = 25;
 /// Limit for the name of a design in the statistics, in bytes.
 const MAX_DESIGN_BYTES: usize = 40;
 
@@ -33,6 +29,8 @@ pub(crate) struct UserCount {
 }
 
 /// Count the accounts
+///
+/// The number is up to a minute old.
 #[utoipa::path(get, path = "/info/users", tag = "Service", operation_id = "countUsers",
     responses(
         (status = 200, description = "The number.", body = UserCount),
@@ -40,7 +38,7 @@ pub(crate) struct UserCount {
     ))]
 pub(crate) async fn users(_: Public, session: Session) -> Result<Response> {
     open(&session)?;
-    let users = session.read(|db| Ok(statistics::users(db)?)).await?;
+    let users = session.public_counters().await?.users;
     Ok(ok(&UserCount {
         result: Outcome::Success,
         users,
@@ -83,14 +81,18 @@ struct TopUser {
     calls: i64,
 }
 
-impl From<UserCalls> for TopUser {
-    fn from(UserCalls { id, username, calls }: UserCalls) -> Self {
-        Self { id, username, calls }
+impl From<&UserCalls> for TopUser {
+    fn from(UserCalls { id, username, calls }: &UserCalls) -> Self {
+        Self {
+            id: *id,
+            username: username.clone(),
+            calls: *calls,
+        }
     }
 }
 
-impl From<Statistics> for Stats {
-    fn from(counted: Statistics) -> Self {
+impl From<&Statistics> for Stats {
+    fn from(counted: &Statistics) -> Self {
         Self {
             result: Outcome::Success,
             activity: Activity {
@@ -106,10 +108,11 @@ impl From<Statistics> for Stats {
             subscriber: counted.subscribers,
             designs: counted
                 .designs
-                .into_iter()
+                .iter()
                 .filter(|(name, _)| is_design(name))
+                .cloned()
                 .collect(),
-            top_users: counted.top_users.into_iter().map(Into::into).collect(),
+            top_users: counted.top_users.iter().map(Into::into).collect(),
         }
     }
 }
@@ -123,6 +126,8 @@ fn is_design(name: &str) -> bool {
 }
 
 /// Read the statistics
+///
+/// The numbers are up to a minute old.
 #[utoipa::path(get, path = "/info/stats", tag = "Service", operation_id = "countEverything",
     responses(
         (status = 200, description = "The numbers.", body = Stats),
@@ -130,10 +135,8 @@ fn is_design(name: &str) -> bool {
     ))]
 pub(crate) async fn stats(_: Public, session: Session) -> Result<Response> {
     open(&session)?;
-    let counted = session
-        .read(|db| Ok(statistics::read(db, MAX_DESIGNS, MAX_USERS)?))
-        .await?;
-    Ok(ok(&Stats::from(counted)))
+    let counted = session.public_counters().await?;
+    Ok(ok(&Stats::from(&*counted)))
 }
 
 #[derive(Serialize, ToSchema)]

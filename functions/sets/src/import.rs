@@ -78,6 +78,8 @@ struct StoredImport {
             response. Read them with `GET /sets/{auth}`."),
     ))]
 pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: DocumentBody) -> Result<Response> {
+    // Imports of an account run one after the other, because each one reads and writes for a long time, also if the account has all sets.
+    let permit = session.long_read_permit().await?;
     let (records, ignored) = take(body.records("sets")?, &session)?;
     let (owner, writer) = (caller.account_status.clone(), session.clone());
     let add = caller.create(&session, move |db, _| store(db, &records, &owner, &writer));
@@ -87,7 +89,7 @@ pub(crate) async fn import(caller: Caller<WRITE_SOME>, session: Session, body: D
         after: Some(EntityId::Integer(last - i64::from(added))),
     };
     let user_id = caller.actor.user_id;
-    let read = session.read_blocking(move |db| {
+    let read = session.read_with_permit(permit, move |db| {
         if stored_bytes(db, "sets", user_id, page, MAX_RESPONSE_BYTES)? > MAX_RESPONSE_BYTES {
             return Err(Error::list_too_large());
         }

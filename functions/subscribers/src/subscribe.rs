@@ -49,7 +49,8 @@ pub(crate) struct SubscribeRequest {
 
 /// Request the newsletter
 ///
-/// Sends a mail with a link to the address, at most three an hour. The response is the same if the address already gets the newsletter.
+/// Sends a mail with a link to the address, at most three an hour. A request that is not confirmed is deleted after seven days. If the address already gets the newsletter, its
+/// language does not change, and the response is the same.
 #[utoipa::path(post, path = "/subscriber", tag = "Newsletter", operation_id = "subscribe", request_body = SubscribeRequest,
     responses(
         (status = 200, description = "A mail was sent. `id` and `ehash` are present only in test mode.", body = Subscribed),
@@ -58,8 +59,8 @@ pub(crate) struct SubscribeRequest {
 pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result<Response> {
     let Body(body) = body;
     let email = crate::email_of(&body)?;
-    let language = body.get("language").and_then(Value::as_str).map(str::to_lowercase);
-    let language: Option<Language> = language.and_then(|code| code.parse().ok());
+    let language = body.get("language").and_then(Value::as_str);
+    let language = language.and_then(Language::from_code_in_any_case);
     let language = language.ok_or(Error::bad_request("languageMissing"))?;
     let test = session.is_test(&body, &email);
     let (writer, address, new) = (session.clone(), email.clone(), session.random().uuid());
@@ -70,13 +71,11 @@ pub(crate) async fn subscribe(_: Public, session: Session, body: Body) -> Result
                 subscribers::insert(db, new, &address, language, now)?;
                 (Template::Nlsub, "subscribe")
             }
+            // A stranger must not change the language of a subscription.
+            Some(found) if found.active => (Template::Nlsubact, "unsubscribe"),
             Some(found) => {
                 subscribers::update(db, found.uuid, language, found.active, now)?;
-                if found.active {
-                    (Template::Nlsubact, "unsubscribe")
-                } else {
-                    (Template::Nlsubinact, "subscribe")
-                }
+                (Template::Nlsubinact, "subscribe")
             }
         };
         let found = subscribers::by_email(db, &address)?.ok_or_else(Error::not_found)?;

@@ -101,7 +101,13 @@ impl PasswordHasher {
     /// Returns the form of the password to which the stored hash belongs; `None` if the password is wrong.
     /// An invalid hash and a missing account (`None`) cost as many hashes as a valid one, so that the time of the response does not reveal
     /// them. An imported hash costs one hash of its own kind, which may take longer, until the first sign-in replaces it.
+    ///
+    /// A password of more than [`MAX_PASSWORD_BYTES`] is wrong. Only its beginning is normalized and hashed, because the time must not grow
+    /// with its length.
     pub fn matched_form(&self, password: &str, stored: Option<&str>) -> Option<PasswordForm> {
+        let is_too_long = password.len() > MAX_PASSWORD_BYTES;
+        let password = &password[..password.floor_char_boundary(MAX_PASSWORD_BYTES)];
+        let stored = stored.filter(|_| !is_too_long);
         let normal = normal_password(password);
         if self.verify_form(&normal, stored) {
             return Some(PasswordForm::Normal);
@@ -110,21 +116,18 @@ impl PasswordHasher {
     }
 
     fn verify_form(&self, password: &str, stored: Option<&str>) -> bool {
-        if let Some(imported) = stored.and_then(ImportedHash::parse)
-            && password.len() <= MAX_PASSWORD_BYTES
-        {
+        if let Some(imported) = stored.and_then(ImportedHash::parse) {
             self.runs.fetch_add(1, Ordering::Relaxed);
             return imported.verify(password);
         }
         let parsed = stored.and_then(|text| PasswordHash::new(text).ok());
         match parsed {
-            Some(hash) if password.len() <= MAX_PASSWORD_BYTES => {
+            Some(hash) => {
                 self.runs.fetch_add(1, Ordering::Relaxed);
                 self.argon2.verify_password(password.as_bytes(), &hash).is_ok()
             }
-            _ => {
-                let end = password.floor_char_boundary(MAX_PASSWORD_BYTES);
-                self.hash_with_salt([0; SALT_BYTES], &password[..end]);
+            None => {
+                self.hash_with_salt([0; SALT_BYTES], password);
                 false
             }
         }
@@ -197,7 +200,15 @@ mod tests {
         let hasher = cheap(1);
         let long = "é".repeat(MAX_PASSWORD_BYTES);
         let stored = hasher.hash(&Counting::default(), &long);
+        let before = hasher.runs();
         assert!(!hasher.verify(&long, Some(&stored)));
+        assert_eq!(hasher.runs() - before, 1);
+        let longest = "\u{fb2a}".repeat(MAX_PASSWORD_BYTES / 3);
+        let stored = hasher.hash(&Counting::default(), &longest);
+        assert!(
+            hasher.verify(&longest, Some(&stored)),
+            "its normal form is longer than the limit"
+        );
     }
 
     #[test]

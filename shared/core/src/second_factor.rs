@@ -125,11 +125,15 @@ impl std::fmt::Debug for ScratchCode {
     }
 }
 
+/// Maximum length of a typed code, in bytes. Longer ones are not read, because callers without authentication can send long texts.
+const MAX_TYPED_BYTES: usize = 256;
+
 /// Reads a code from a request: a text, or a number. Blanks and dashes are removed from a text, because apps show codes in groups. A number is
-/// padded with the leading zeros that it lost.
+/// padded with the leading zeros that it lost. A text of more than 256 bytes becomes empty, which is never right.
 pub fn typed_code(value: &Value) -> Option<String> {
     let is_separator = |c: char| c.is_whitespace() || c.general_category() == GeneralCategory::DashPunctuation;
     match value {
+        Value::String(text) if text.len() > MAX_TYPED_BYTES => Some(String::new()),
         Value::String(text) => Some(text.chars().filter(|c| !is_separator(*c)).collect()),
         Value::Number(number) => number.as_u64().map(|number| format!("{number:0TOTP_DIGITS$}")),
         _ => None,

@@ -18,6 +18,10 @@ pub const MIN_USERNAME_CHARS: usize = 2;
 /// The maximum number of characters of a user name.
 pub const MAX_USERNAME_CHARS: usize = 64;
 
+/// The maximum number of bytes of a user name as typed. Each of its characters has at most 12 bytes in NFD. Longer texts are not normalized,
+/// because callers without authentication can send megabytes, and the time of the normalization grows faster than its input.
+pub const MAX_USERNAME_BYTES: usize = 12 * MAX_USERNAME_CHARS;
+
 /// Maximum length of the name of a record, in bytes.
 pub const MAX_NAME_BYTES: usize = 1024;
 /// Maximum length of the notes of a record, in bytes.
@@ -55,6 +59,15 @@ impl Language {
             Self::Nl => "nl",
             Self::Uk => "uk",
         }
+    }
+}
+
+impl Language {
+    /// Parses a code in any letter case. Allocates nothing, because callers without authentication can send long texts.
+    pub fn from_code_in_any_case(code: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|language| language.code().eq_ignore_ascii_case(code))
     }
 }
 
@@ -102,9 +115,14 @@ pub fn normal_password(password: &str) -> String {
 }
 
 /// Normalizes an e-mail address for storage, comparison and the index: trimmed, lower case, Unicode NFC, and with the domain in its ASCII form, in
-/// which mail is sent (`xn--mnchen-3ya.example`). A domain without an ASCII form stays, and [`is_email`] rejects it.
+/// which mail is sent (`xn--mnchen-3ya.example`). A domain without an ASCII form stays, and [`is_email`] rejects it. A text of more than
+/// [`MAX_EMAIL_BYTES`] is only trimmed, because it is no address, and its normalization could take seconds.
 pub fn clean_email(address: &str) -> String {
-    let address = normal_name(&address.trim().to_lowercase());
+    let address = address.trim();
+    if address.len() > MAX_EMAIL_BYTES {
+        return address.to_owned();
+    }
+    let address = normal_name(&address.to_lowercase());
     match address.rsplit_once('@') {
         // The time of the conversion grows with the square of the length.
         Some((local, domain)) if !domain.is_ascii() && address.len() <= MAX_EMAIL_BYTES => {
@@ -118,8 +136,10 @@ pub fn clean_email(address: &str) -> String {
 }
 
 /// Returns the other forms in which rows of earlier versions may contain a normalized address: with the domain in Unicode, in NFC and in NFD.
+/// A text of more than [`MAX_EMAIL_BYTES`] has none, because no row contains it.
 pub fn older_email_forms(cleaned: &str) -> Vec<String> {
-    let Some((local, domain)) = cleaned.rsplit_once('@') else {
+    let is_short = cleaned.len() <= MAX_EMAIL_BYTES;
+    let Some((local, domain)) = cleaned.rsplit_once('@').filter(|_| is_short) else {
         return Vec::new();
     };
     if cleaned.is_ascii() && !domain.split('.').any(|label| label.starts_with(ASCII_LABEL)) {
@@ -191,7 +211,11 @@ pub fn mailbox(cleaned: &str) -> String {
 /// A user name has 2 to 64 characters without `@` and invisible characters, and must not look like an id. Sign-in accepts addresses and
 /// ids, too, so a name that looks like the address or id of another account could capture its sign-ins.
 pub fn clean_username(name: &str) -> Option<String> {
-    let name = &*normal_name(name.trim());
+    let name = name.trim();
+    if name.len() > MAX_USERNAME_BYTES {
+        return None;
+    }
+    let name = &*normal_name(name);
     let chars = name.chars().count();
     let is_valid = (MIN_USERNAME_CHARS..=MAX_USERNAME_CHARS).contains(&chars)
         && !name.chars().any(|c| is_invisible(c) || c == '@')
@@ -236,20 +260,48 @@ const RESERVED_USERNAMES: [&str; 32] = [
     "webmaster",
 ];
 
-/// Returns a name for a new account as [`clean_username`]; `None` also for a reserved name, and for a name that looks like a reserved one
-/// (skeletons of UTS 39). Accounts that already have such a name keep it.
-pub fn new_username(name: &str) -> Option<String> {
-    let name = clean_username(name)?;
-    let is_reserved = username_skeletons(&name)
-        .iter()
-        .any(|skeleton| RESERVED_SKELETONS.contains(skeleton));
-    (!is_reserved).then_some(name)
+/// The start of the name that an account has until its owner chooses another one. Its integer id follows.
+const PLACEHOLDER: &str = "user-";
+
+/// Returns the name of a new account.
+pub fn placeholder_username(id: i64) -> String {
+    format!("{PLACEHOLDER}{id}")
 }
+
+/// Returns a new name for the account `own_id`, as [`clean_username`]; `None` also for a reserved name, and for a name that looks like a
+/// reserved one (skeletons of UTS 39). The names of new accounts are reserved for the accounts with their ids. Accounts that already have
+/// a reserved name keep it.
+pub fn new_username(name: &str, own_id: i64) -> Option<String> {
+    let name = clean_username(name)?;
+    if fold_username(&name) == placeholder_username(own_id) {
+        return Some(name);
+    }
+    let is_reserved = |skeleton: &String| RESERVED_SKELETONS.contains(skeleton) || PLACEHOLDER_SKELETON.is_of(skeleton);
+    (!username_skeletons(&name).iter().any(is_reserved)).then_some(name)
+}
+
+/// The skeletons of the names of new accounts. Digits look like letters, for example `10` like `lO`.
+struct PlaceholderSkeleton {
+    start: String,
+    digits: HashSet<char>,
+}
+
+impl PlaceholderSkeleton {
+    fn is_of(&self, skeleton: &str) -> bool {
+        let rest = skeleton.strip_prefix(&self.start);
+        rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| self.digits.contains(&c)))
+    }
+}
+
+static PLACEHOLDER_SKELETON: LazyLock<PlaceholderSkeleton> = LazyLock::new(|| PlaceholderSkeleton {
+    start: folded_skeleton(PLACEHOLDER),
+    digits: folded_skeleton("0123456789").chars().collect(),
+});
 
 /// Returns the skeletons (UTS 39) of a user name: as it is shown, and in lower case. Two names that share a skeleton look alike, because
 /// names are compared without letter case.
 pub fn username_skeletons(name: &str) -> [String; 2] {
-    [folded_skeleton(name), folded_skeleton(&fold_username(name))]
+    [folded_skeleton(name), folded_skeleton(&fold(name))]
 }
 
 static RESERVED_SKELETONS: LazyLock<HashSet<String>> = LazyLock::new(|| {
@@ -259,16 +311,36 @@ static RESERVED_SKELETONS: LazyLock<HashSet<String>> = LazyLock::new(|| {
 
 /// Returns the skeleton of a name (UTS 39) without letter case. Two names with the same skeleton look alike. The name must not be folded before
 /// its first skeleton is taken, because some letters look alike only in one case: `SUPP0RT` with a zero, and `ADMlN` with a small L.
+/// Several blanks look like one.
 fn folded_skeleton(name: &str) -> String {
-    let seen: String = skeleton(name).collect();
-    skeleton(&fold_username(&seen)).collect()
+    let seen: String = skeleton(&without_marks(name)).collect();
+    let folded: String = skeleton(&fold(&seen)).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a name without the marks that Latin, Greek and Cyrillic letters, digits and symbols do not have in ordinary text: underlines,
+/// circles, and marks that are hardly visible. Letters with ordinary marks are single characters in Unicode NFC and remain. In other
+/// scripts, marks are letters and remain, too.
+fn without_marks(name: &str) -> String {
+    let is_mark = |c: char| c.general_category_group() == GeneralCategoryGroup::Mark;
+    let has_composed_letters = |c: char| c < '\u{530}' || ('\u{1E00}'..='\u{1FFF}').contains(&c);
+    let mut is_ordinary = true;
+    let mut kept = normal_name(name);
+    kept.retain(|c| {
+        if is_mark(c) {
+            return !is_ordinary;
+        }
+        is_ordinary = has_composed_letters(c);
+        true
+    });
+    kept
 }
 
 /// Whether a character is invisible or changes the direction of its neighbours: control, format and private-use characters, blanks other
 /// than U+0020, and letters and marks without a shape. They are rejected, because two different names could look the same.
 fn is_invisible(c: char) -> bool {
-    // Letters, marks and symbols without a shape: Default_Ignorable_Code_Point of Unicode, and the blank Braille pattern.
-    const SHAPELESS: [std::ops::RangeInclusive<char>; 10] = [
+    // Letters, marks and symbols without a shape: Default_Ignorable_Code_Point of Unicode, the blank Braille pattern, and the Khitan filler.
+    const SHAPELESS: [std::ops::RangeInclusive<char>; 11] = [
         '\u{34F}'..='\u{34F}',
         '\u{115F}'..='\u{1160}',
         '\u{17B4}'..='\u{17B5}',
@@ -277,6 +349,7 @@ fn is_invisible(c: char) -> bool {
         '\u{3164}'..='\u{3164}',
         '\u{FE00}'..='\u{FE0F}',
         '\u{FFA0}'..='\u{FFA0}',
+        '\u{16FE4}'..='\u{16FE4}',
         '\u{1D159}'..='\u{1D159}',
         '\u{E0000}'..='\u{E0FFF}',
     ];
@@ -287,13 +360,27 @@ fn is_invisible(c: char) -> bool {
     }
 }
 
-/// Returns the form in which user names are compared: trimmed, lower case, Unicode NFC.
+/// Returns the form in which user names are compared: trimmed, lower case, Unicode NFC. A text of more than [`MAX_USERNAME_BYTES`] is only
+/// trimmed, because no account can choose it.
 pub fn fold_username(name: &str) -> String {
+    let name = name.trim();
+    if name.len() > MAX_USERNAME_BYTES {
+        return name.to_owned();
+    }
+    fold(name)
+}
+
+fn fold(name: &str) -> String {
     normal_name(&name.trim().to_lowercase())
 }
 
-/// Returns the form in which rows of earlier versions may contain a folded user name: Unicode NFD. `None` if it is the same.
+/// Returns the form in which rows of earlier versions may contain a folded user name: Unicode NFD. `None` if it is the same, or if the text is
+/// too long for a folded name.
 pub fn older_username_form(folded: &str) -> Option<String> {
+    // A letter has at most three times as many bytes in lower case.
+    if folded.len() > 3 * MAX_USERNAME_BYTES {
+        return None;
+    }
     let decomposed = DecomposingNormalizer::new_nfd().normalize(folded);
     (decomposed != folded).then(|| decomposed.into_owned())
 }
@@ -377,16 +464,62 @@ mod tests {
             "r00t",
             "ADMlN",
             "\u{405}YSTEM",
+            "admin\u{332}",
+            "ad\u{1CD4}min",
+            "a\u{20DD}dmin",
+            "admin\u{16FE4}",
+            "user-11",
+            "USER-10",
+            "user-lO",
+            "user-1\u{332}O",
+            "\u{FF55}ser-\u{FF11}",
         ] {
-            assert_eq!(new_username(reserved), None, "{reserved}");
+            assert_eq!(new_username(reserved, 1), None, "{reserved}");
         }
-        for free in ["Administrator Jane", "Roots", "Ада", "user-1", "Jo\u{308}rg"] {
-            assert!(new_username(free).is_some(), "{free}");
+        for free in [
+            "Administrator Jane",
+            "Roots",
+            "Ада",
+            "user-1",
+            "User-1",
+            "user-friendly",
+            "user-",
+            "user-1x",
+            "Jo\u{308}rg",
+            "\u{6A9}\u{64E}\u{627}",
+        ] {
+            assert!(new_username(free, 1).is_some(), "{free}");
         }
-        assert_eq!(new_username("Jo\u{308}rg").as_deref(), Some("J\u{f6}rg"));
+        assert_eq!(new_username("user-10", 10), Some(placeholder_username(10)));
+        assert_eq!(new_username("Jo\u{308}rg", 1).as_deref(), Some("J\u{f6}rg"));
         assert_eq!(fold_username("JO\u{308}RG"), "j\u{f6}rg");
         assert_eq!(older_username_form("j\u{f6}rg").as_deref(), Some("jo\u{308}rg"));
         assert_eq!(older_username_form("jane"), None);
+    }
+
+    #[test]
+    fn names_with_hidden_differences_look_alike() {
+        let look_alike = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(username_skeletons);
+            one.iter().any(|skeleton| other.contains(skeleton))
+        };
+        for (one, other) in [
+            ("Paypal Lee", "Paypal  Lee"),
+            ("jane", "ja\u{332}ne"),
+            ("jane", "ja\u{20DD}ne"),
+            ("jane", "jane\u{1CD4}"),
+            ("J\u{f6}rg", "J\u{f6}\u{332}rg"),
+            ("Ада", "А\u{332}да"),
+        ] {
+            assert!(look_alike(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("J\u{f6}rg", "Jorg"),
+            ("Paypal Lee", "PaypalLee"),
+            ("\u{915}\u{93F}", "\u{915}\u{940}"),
+        ] {
+            assert!(!look_alike(one, other), "{one} {other}");
+        }
     }
 
     #[test]

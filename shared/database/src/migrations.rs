@@ -47,6 +47,12 @@ pub const MIGRATIONS: &[Migration] = &[
         min_reader: 1,
         min_writer: 1,
     },
+    Migration {
+        version: 8,
+        sql: include_str!("migrations/0008_public_counters.sql"),
+        min_reader: 1,
+        min_writer: 1,
+    },
 ];
 
 #[cfg(test)]

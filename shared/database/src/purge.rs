@@ -6,12 +6,12 @@ use bespoke_core::entity::confirmation::ConfirmationKind;
 use crate::accounts::{known_networks, oauth_states};
 use crate::connection::Db;
 use crate::error::Result;
-use crate::mail::{mail_budgets, outbox};
+use crate::mail::{mail_budgets, outbox, subscribers};
 
 /// How long version 0.1 counts a failed attempt to sign in, in milliseconds.
 const OLD_ATTEMPTS_MS: i64 = 15 * 60 * 1000;
 
-/// Deletes expired confirmations, accounts that were never confirmed, mails that were given up, and expired counts.
+/// Deletes expired confirmations, accounts and subscriptions that were never confirmed, mails that were given up, and expired counts.
 /// Returns the number of deleted rows.
 ///
 /// # Errors
@@ -30,6 +30,7 @@ pub fn expired(db: &Db<'_>, now: Timestamp) -> Result<usize> {
     deleted += mail_budgets::purge(db, now)?;
     deleted += oauth_states::purge(db, now)?;
     deleted += outbox::purge(db, now)?;
+    deleted += subscribers::purge(db, now)?;
     Ok(deleted)
 }
 

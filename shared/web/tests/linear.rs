@@ -5,8 +5,11 @@
 use allocation_counter::{AllocationInfo, measure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bespoke_core::Networks;
-use bespoke_core::validate::{MAX_EMAIL_BYTES, is_email};
+use bespoke_core::validate::{
+    Language, MAX_EMAIL_BYTES, clean_email, clean_username, fold_username, is_email, new_username, older_email_forms,
+    older_username_form,
+};
+use bespoke_core::{Networks, PasswordHasher, PasswordSettings, typed_code};
 use bespoke_services::images::prepare;
 use bespoke_web::fuzzing;
 use proptest::prelude::*;
@@ -172,4 +175,53 @@ fn list_of_networks_is_parsed_to_its_limit_only() {
     let texts = vec!["10.0.0.0/8"; 100_000];
     let info = cost(|| assert!(Networks::parse(texts.iter().copied()).is_err()));
     assert!(info.bytes_total < 10_000, "{} bytes", info.bytes_total);
+}
+
+/// Texts of a megabyte whose normalization costs the most: letters that grow in lower case, marks that have to be sorted, letters that are
+/// decomposed, and a domain of many labels.
+fn texts_of_a_megabyte() -> [String; 5] {
+    let repeat = |text: &str| text.repeat(1_000_000 / text.len());
+    [
+        repeat("\u{130}"),
+        format!("a@{}", repeat("\u{130}")),
+        format!("a{}", repeat("\u{315}\u{300}")),
+        format!("{}@example.com", repeat("\u{390}")),
+        format!("a@{}", repeat("xn--aaaaaaaaaaaa.")),
+    ]
+}
+
+#[test]
+fn names_and_addresses_are_normalized_to_their_limit_only() {
+    for text in texts_of_a_megabyte() {
+        let nothing = cost(|| {
+            assert_eq!(clean_username(&text), None);
+            assert_eq!(new_username(&text, 1), None);
+            assert_eq!(older_username_form(&text), None);
+            assert!(older_email_forms(&text).is_empty());
+            assert!(!is_email(&text));
+            assert_eq!(Language::from_code_in_any_case(&text), None);
+        });
+        assert_eq!(nothing.bytes_total, 0);
+        // A copy of the text.
+        let copies = cost(|| {
+            assert!(!is_email(&clean_email(&text)));
+            assert_eq!(fold_username(&text), text);
+        });
+        assert_eq!((copies.count_total, copies.bytes_total), (2, 2 * text.len() as u64));
+    }
+}
+
+#[test]
+fn passwords_and_codes_are_read_to_their_limit_only() {
+    let cheap = PasswordSettings {
+        memory_kib: 8,
+        iterations: 1,
+        parallelism: 1,
+    };
+    let hasher = PasswordHasher::new(cheap).unwrap();
+    for text in texts_of_a_megabyte() {
+        let info = cost(|| assert!(!hasher.verify(&text, None)));
+        assert!(info.bytes_total < FIXED_BYTES, "{} bytes", info.bytes_total);
+        assert_eq!(typed_code(&text.into()).as_deref(), Some(""));
+    }
 }

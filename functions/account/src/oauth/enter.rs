@@ -107,7 +107,7 @@ fn sign_up(db: &Db<'_>, state: &OauthState, identity: &ProviderIdentity, uuid: U
 
 /// Returns a free user name: `name`, followed by as many `+` as necessary. `None` if `name` is not a valid user name.
 fn free_name(db: &Db<'_>, name: &str, id: i64) -> Result<Option<String>> {
-    let Some(mut name) = new_username(name) else {
+    let Some(mut name) = new_username(name, id) else {
         return Ok(None);
     };
     while name.chars().count() <= MAX_USERNAME_CHARS {

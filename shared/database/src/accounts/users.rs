@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use bespoke_core::entity::confirmation::ConfirmationKind;
 use bespoke_core::entity::user::{AccountStatus, Consent, Status, User};
-use bespoke_core::validate::{Language, clean_email, fold_username, older_username_form, username_skeletons};
+use bespoke_core::validate::{
+    Language, clean_email, fold_username, older_username_form, placeholder_username, username_skeletons,
+};
 use bespoke_core::{EntityId, Role, Timestamp};
 use rusqlite::named_params;
 use uuid::Uuid;
 
+use super::confirmations;
 use crate::connection::{Columns, Db};
 use crate::error::Result;
 
@@ -42,7 +46,7 @@ pub(crate) const SECOND_MS: i64 = 1000;
 /// Size of the random name of an account's image, in bytes.
 pub(crate) const IHASH_BYTES: usize = 32;
 
-/// Inserts a new account with the user name `user-<id>`, or its UUID if that name is taken. Returns the integer id.
+/// Inserts a new account with the user name `user-<id>`, or its UUID if that name or one that looks like it is taken. Returns the integer id.
 ///
 /// # Errors
 /// [`crate::Error::Taken`] when the address belongs to another account.
@@ -73,8 +77,8 @@ pub fn insert(db: &Db<'_>, new: &NewUser) -> Result<i64> {
             ":second": new.created_at.as_seconds() * SECOND_MS,
         },
     )?;
-    let mut username = format!("user-{id}");
-    if username_taken(db, &username, id)? {
+    let mut username = placeholder_username(id);
+    if !username_available(db, &username, id)? {
         username = placeholder;
     } else {
         db.run(
@@ -286,10 +290,11 @@ pub fn rehash_password(db: &Db<'_>, id: i64, old: &str, new: &str) -> Result<()>
 }
 
 /// Revokes all tokens of the account that were signed until now, because its owner signed out everywhere or it was
-/// blocked.
+/// blocked. Also deletes its links that sign in or change its address: a thief of the mailbox could otherwise sign in
+/// again, and a link would work again after the block.
 ///
 /// # Errors
-/// [`crate::Error`] when the row cannot be written.
+/// [`crate::Error`] when the rows cannot be written.
 pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
     // Tokens have a resolution of one second. Those of the current second are revoked too; new ones start with the
     // next second.
@@ -298,6 +303,13 @@ pub fn revoke_tokens(db: &Db<'_>, id: i64, now: Timestamp) -> Result<()> {
         "UPDATE users SET tokens_from = max(?2, tokens_from + ?3) WHERE id = ?1",
         (id, next_second_ms, SECOND_MS),
     )?;
+    for kind in [
+        ConfirmationKind::SigninLink,
+        ConfirmationKind::SignupActive,
+        ConfirmationKind::EmailChange,
+    ] {
+        confirmations::delete_kind(db, id, kind)?;
+    }
     Ok(())
 }
 
@@ -396,8 +408,8 @@ mod tests {
     use super::*;
     use crate::testing::{NOW, with_account};
 
-    /// Adds an account as older code does, which does not know skeletons.
-    fn add_without_skeletons(db: &Db<'_>, address: &str, username: &str) -> i64 {
+    /// Adds an account. Returns its integer id.
+    fn add(db: &Db<'_>, address: &str) -> i64 {
         let new = NewUser {
             uuid: Uuid::from_u128(u128::from(address.as_bytes()[0])),
             email: address.to_owned(),
@@ -408,7 +420,12 @@ mod tests {
             language: Language::En,
             created_at: NOW,
         };
-        let id = insert(db, &new).unwrap();
+        insert(db, &new).unwrap()
+    }
+
+    /// Adds an account as older code does, which does not know skeletons.
+    fn add_without_skeletons(db: &Db<'_>, address: &str, username: &str) -> i64 {
+        let id = add(db, address);
         let rename = "UPDATE users SET username = ?2, lusername = ?3 WHERE id = ?1";
         db.run(rename, (id, username, fold_username(username))).unwrap();
         id
@@ -425,6 +442,25 @@ mod tests {
             let steps: Vec<_> = (0..3).map(|_| fill_skeletons(db, 2).unwrap()).collect();
             assert_eq!(steps, [2, 1, 0]);
             assert!(!free("1one") && !free("Ione") && !free("\u{410}da") && free("Eda"));
+        });
+    }
+
+    #[test]
+    fn imitated_account_gets_its_uuid_as_name() {
+        with_account(|db, jane| {
+            let imitated = jane + 2;
+            let digits: String = imitated
+                .to_string()
+                .chars()
+                .map(|c| char::from_u32(u32::from(c) + 0xFEE0).unwrap())
+                .collect();
+            add_without_skeletons(db, "a@b.de", &format!("user-{digits}"));
+            fill_skeletons(db, 2).unwrap();
+            let name_of = |id| by_id(db, EntityId::Integer(id)).unwrap().unwrap().username;
+            assert_eq!(add(db, "b@b.de"), imitated);
+            assert_eq!(name_of(imitated), Uuid::from_u128(u128::from(b'b')).to_string());
+            let next = add(db, "c@b.de");
+            assert_eq!(name_of(next), format!("user-{next}"));
         });
     }
 

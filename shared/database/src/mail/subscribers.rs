@@ -9,6 +9,9 @@ use uuid::Uuid;
 use crate::connection::{Columns, Db, Page};
 use crate::error::Result;
 
+/// How long an unconfirmed subscription is kept after its last request, in milliseconds.
+pub const UNCONFIRMED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
 const TABLE: &str = "subscribers";
 /// Columns in the order in which `from_row` reads them.
 const SELECT: &str = "SELECT uuid, email_index, email, language, active, created_at FROM subscribers";
@@ -30,6 +33,14 @@ pub fn insert(db: &Db<'_>, uuid: Uuid, email: &str, language: Language, now: Tim
         },
     )?;
     Ok(())
+}
+
+/// Deletes subscriptions that were not confirmed in time. Unsubscribing deletes a row, so inactive ones were never confirmed.
+pub(crate) fn purge(db: &Db<'_>, now: Timestamp) -> Result<usize> {
+    db.run(
+        "DELETE FROM subscribers WHERE active = 0 AND updated_at <= ?1",
+        [now.plus_ms(-UNCONFIRMED_MS).as_millis()],
+    )
 }
 
 /// Returns the subscriber with that UUID.

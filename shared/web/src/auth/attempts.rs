@@ -274,7 +274,7 @@ impl Session {
                 Err(error) => return Err(error.into()),
             }
             if lock.is_none() {
-                lock = Some(self.lock_attempts(&key).await?);
+                lock = Some(self.lock_attempts_for_release(&key).await);
             }
             object = self.attempts_in(&key).await?;
         }

@@ -42,23 +42,36 @@ impl<K: Clone + Eq + Hash> KeyedLocks<K> {
     /// # Errors
     /// 429 `tooManyRequests` if too many callers wait for that key.
     pub(crate) async fn lock(self: &Arc<Self>, key: K) -> Result<KeyedLock<K>, Error> {
-        let (mutex, slot) = {
-            let mut queues = self.queues();
-            let queue = queues.entry(key.clone()).or_default();
-            if queue.length >= self.limit {
-                return Err(Error::too_many(TOO_MANY, RETRY_S));
-            }
-            queue.length += 1;
-            let slot = QueueSlot {
-                locks: Arc::clone(self),
-                key,
-            };
-            (Arc::clone(&queue.mutex), slot)
-        };
+        let place = self.enqueue(key, self.limit);
+        let (mutex, slot) = place.ok_or_else(|| Error::too_many(TOO_MANY, RETRY_S))?;
         Ok(KeyedLock {
             _guard: mutex.lock_owned().await,
             _slot: slot,
         })
+    }
+
+    /// Waits for the lock of a key, even if more callers than the limit wait for it.
+    pub(crate) async fn lock_beyond_limit(self: &Arc<Self>, key: K) -> KeyedLock<K> {
+        let (mutex, slot) = self.enqueue(key, usize::MAX).expect("a queue is always shorter");
+        KeyedLock {
+            _guard: mutex.lock_owned().await,
+            _slot: slot,
+        }
+    }
+
+    /// Takes a place in the queue of a key; `None` if it has `limit` callers.
+    fn enqueue(self: &Arc<Self>, key: K, limit: usize) -> Option<(Arc<tokio::sync::Mutex<()>>, QueueSlot<K>)> {
+        let mut queues = self.queues();
+        let queue = queues.entry(key.clone()).or_default();
+        if queue.length >= limit {
+            return None;
+        }
+        queue.length += 1;
+        let slot = QueueSlot {
+            locks: Arc::clone(self),
+            key,
+        };
+        Some((Arc::clone(&queue.mutex), slot))
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<K, Queue>> {
@@ -115,6 +128,9 @@ mod tests {
         assert!(waiting.iter_mut().all(|lock| lock.now_or_never().is_none()));
         let refused = locks.lock(1).await.err().unwrap();
         assert_eq!(refused.status(), 429);
+        let mut beyond = Box::pin(locks.lock_beyond_limit(1));
+        assert!((&mut beyond).now_or_never().is_none());
+        drop(beyond);
         waiting.pop();
         assert!(locks.lock(1).now_or_never().is_none());
         drop((held, waiting));

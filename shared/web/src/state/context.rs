@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::dependencies::Dependencies;
+use super::public_counters::PublicCounters;
 use crate::config::Config;
 use crate::limits::{BodyMemory, KeyedLock, KeyedLocks, Limits, ShareHolder, WorkerPool};
 use crate::observability::metrics::Metrics;
@@ -47,9 +48,11 @@ struct Inner {
     passwords: PasswordHasher,
     services: ExternalServices,
     metrics: Metrics,
-    /// Runs password hashes, image conversions and parsers of large bodies.
-    workers: WorkerPool,
-    /// Serializes the work of one sender in that pool.
+    /// Runs password hashes, image conversions and parsers of large bodies for accounts.
+    account_workers: WorkerPool,
+    /// Runs the same work for callers without authentication. This pool is separate, because accounts must not prevent sign-ins.
+    public_workers: WorkerPool,
+    /// Serializes the work of one sender in its pool.
     work_locks: Arc<KeyedLocks<ShareHolder>>,
     /// Runs long reads (lists and exports). This pool is separate, because exports must not delay sign-ins.
     long_reads: WorkerPool,
@@ -65,6 +68,8 @@ struct Inner {
     account_responses: BodyMemory,
     /// Memory for long responses to callers without authentication until they are sent.
     public_responses: BodyMemory,
+    /// The statistics for callers without authentication.
+    counters: PublicCounters,
     /// Mails that were sent and whose rows could not be deleted yet. The lock is held while mails are sent.
     sent_mails: Mutex<Vec<Uuid>>,
     /// Deliveries in the background.
@@ -131,7 +136,8 @@ impl Context {
             database,
             tokens,
             passwords,
-            workers: WorkerPool::default(),
+            account_workers: WorkerPool::default(),
+            public_workers: WorkerPool::default(),
             work_locks: Arc::new(KeyedLocks::new(MAX_WORK_OF_SENDER)),
             long_reads: WorkerPool::default(),
             long_read_locks: Arc::new(KeyedLocks::new(MAX_LONG_READS_OF_ACCOUNT)),
@@ -140,6 +146,7 @@ impl Context {
             public_bodies: BodyMemory::default(),
             account_responses: BodyMemory::default(),
             public_responses: BodyMemory::default(),
+            counters: PublicCounters::default(),
             sent_mails: Mutex::default(),
             deliveries: std::sync::Mutex::default(),
             mailer,
@@ -229,6 +236,10 @@ impl Context {
         &self.0.metrics
     }
 
+    pub(super) fn counters(&self) -> &PublicCounters {
+        &self.0.counters
+    }
+
     pub(crate) fn limits(&self) -> Option<&Limits> {
         self.0.limits.as_ref()
     }
@@ -276,10 +287,10 @@ impl Context {
     }
 
     /// Runs CPU-bound work on a blocking thread. Tasks of one sender run one after the other, so that many requests of a sender delay only
-    /// each other.
+    /// each other. Senders with and without authentication have separate pools, so that accounts cannot prevent sign-ins.
     ///
     /// # Errors
-    /// 429 if too many tasks of the sender wait; 503 if too many tasks of all senders wait.
+    /// 429 if too many tasks of the sender wait; 503 if too many tasks of all senders in its pool wait.
     pub(crate) async fn compute_for<T: Send + 'static>(
         &self,
         sender: Option<ShareHolder>,
@@ -294,11 +305,21 @@ impl Context {
             let _held = lock;
             work(&context)
         };
-        self.0.workers.run(work).await
+        let workers = match sender {
+            Some(ShareHolder::Network(_)) => &self.0.public_workers,
+            Some(ShareHolder::Account(_)) | None => &self.0.account_workers,
+        };
+        workers.run(work).await
     }
 
     pub(crate) fn passwords(&self) -> &PasswordHasher {
         &self.0.passwords
+    }
+
+    /// Waits for the lock of an object with sign-in attempts, also if many attempts wait. Used to release an attempt: there are never more
+    /// releases than reservations, and a refused release would count against the owner of the account.
+    pub(crate) async fn lock_attempts_for_release(&self, key: &str) -> KeyedLock<String> {
+        self.0.attempt_locks.lock_beyond_limit(key.to_owned()).await
     }
 
     /// Waits for the lock of an object with sign-in attempts.

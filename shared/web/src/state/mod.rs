@@ -13,6 +13,7 @@
 mod context;
 mod dependencies;
 mod idempotency;
+mod public_counters;
 mod session;
 mod work;
 

@@ -17,7 +17,7 @@ impl Session {
     /// Runs CPU-bound work on a blocking thread. Tasks of one account, or of one network without authentication, run one after the other.
     ///
     /// # Errors
-    /// 429 if too many tasks of the caller wait; 503 if too many tasks of all callers wait.
+    /// 429 if too many tasks of the caller wait; 503 if too many tasks of all callers with, or without, authentication wait.
     pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce(&Context) -> T + Send + 'static) -> Result<T> {
         self.compute_for(self.sender(), work).await
     }
