@@ -123,11 +123,10 @@ async fn concurrent_writes_of_processes_are_all_kept() {
         names,
         (0..WRITES).map(|number| format!("set {number}")).collect::<Vec<_>>()
     );
-    for number in 0..WRITES {
-        // A taken name is a 200, a free one a 404. Jane has the first.
-        let body = json!({ "username": format!("user-{}", number + 2) });
-        call(&account, "POST", "/available/username/jwt", token, &body, 200).await;
+    // Jane has the first id.
+    for id in 2..WRITES + 2 {
+        call(&account, "GET", &format!("/users/{id}"), token, &Value::Null, 200).await;
     }
-    let body = json!({ "username": format!("user-{}", WRITES + 2) });
-    call(&account, "POST", "/available/username/jwt", token, &body, 404).await;
+    let next = format!("/users/{}", WRITES + 2);
+    call(&account, "GET", &next, token, &Value::Null, 404).await;
 }

@@ -243,32 +243,33 @@ async fn attempt_is_released_while_many_others_wait() {
     store.release();
     let (first, ()) = tokio::join!(reserve(0), store.arrival());
     assert!(store.end().await);
-    // One of them succeeds at once; the others wait for each other.
+    // One of them succeeds at once; the others conflict, and wait for each other.
     let mut crowd = Box::pin(join_all((1..=WRITERS_OF_AN_OBJECT + 1).map(reserve)));
-    let all_conflict = async {
+    let all_arrive = async {
         for _ in 0..=WRITERS_OF_AN_OBJECT {
             store.arrival().await;
         }
-        for _ in 0..=WRITERS_OF_AN_OBJECT {
-            store.release();
-        }
-        for _ in 0..=WRITERS_OF_AN_OBJECT {
-            assert!(store.end().await);
-        }
-        // The next attempt holds the lock.
-        store.arrival().await;
     };
     tokio::select! {
-        _ = &mut crowd => panic!("an attempt did not wait"),
-        () = all_conflict => {}
+        _ = &mut crowd => panic!("an attempt was not held back"),
+        () = all_arrive => {}
     }
     let mut release = Box::pin(session.release_attempt(first));
-    let waiting = Box::pin(store.arrival());
-    assert!(matches!(select(&mut release, waiting).await, Either::Right(_)));
-    for _ in 0..3 * WRITERS_OF_AN_OBJECT {
+    let arrival = Box::pin(store.arrival());
+    assert!(matches!(select(&mut release, arrival).await, Either::Right(_)));
+    let release_puts = async {
+        // The crowd conflicts first and takes all places, then the release conflicts, and then each attempt is stored.
+        for puts in [WRITERS_OF_AN_OBJECT + 1, 1, WRITERS_OF_AN_OBJECT] {
+            for _ in 0..puts {
+                store.release();
+            }
+            for _ in 0..puts {
+                assert!(store.end().await);
+            }
+        }
         store.release();
-    }
-    tokio::join!(crowd, release);
+    };
+    tokio::join!(crowd, release, release_puts);
     let bucket = app.context().bucket();
     let objects = bucket.list("attempts/").await.unwrap();
     let Fetched::Found(object) = bucket.get(&objects[0].key, None).await.unwrap() else {
