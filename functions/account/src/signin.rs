@@ -97,7 +97,11 @@ pub(crate) async fn password(_: Public, session: Session, client: ClientIp, body
         SignInDecision::CodeMissing => return Err(Error::forbidden("mfaTokenRequired")),
         SignInDecision::Refused => return Err(FAILED),
     }
-    let user = crate::load(&session, user_id).await?;
+    // The account may have been deleted since.
+    let user = session
+        .read(|db| Ok(users::by_id(db, EntityId::Integer(user_id))?))
+        .await?;
+    let user = user.ok_or(FAILED)?;
     crate::may_sign_in(&user)?;
     Ok(crate::signed_in(&session, user))
 }
