@@ -2,7 +2,7 @@
 //! finds and verifies confirmations of all kinds ([`new`], [`path`], [`find`], [`verify`]).
 
 use axum::response::Response;
-use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, ConfirmationKind};
+use bespoke_core::entity::confirmation::{CHECK_BYTES, Confirmation, ConfirmationKind, is_code};
 use bespoke_core::entity::mail::{OutboxMail, Template};
 use bespoke_core::entity::user::{Consent, Status};
 use bespoke_core::validate::Language;
@@ -134,6 +134,11 @@ pub(crate) async fn verify(
 ) -> Result<Confirmation> {
     let confirmation = session.read(|db| find(db, id, origin.now, kinds)).await?;
     let Some(check) = check else { return Ok(confirmation) };
+    // Wrong codes are counted in the confirmation, so that they void the code and do not lock the link.
+    if is_code(check) {
+        let is_right = session.is_check(&confirmation, check).await?;
+        return is_right.then_some(confirmation).ok_or_else(Error::not_found);
+    }
     let subject = AttemptTarget::Confirmation(confirmation.uuid);
     let reserved = session.reserve_attempt(&subject, Some(confirmation.user_id), origin);
     let reserved = reserved.await?.ok_or_else(Error::not_found)?;

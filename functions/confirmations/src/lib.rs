@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use bespoke_core::EntityId;
+use bespoke_core::entity::confirmation::is_code;
 use bespoke_core::entity::suggestion::SuggestionKind;
 use bespoke_database::confirmations;
 use bespoke_web::attempts::AttemptTarget;
@@ -88,12 +89,16 @@ async fn read(_: Public, session: Session, client: ClientIp, id: Id, params: Par
         .filter(|found| !found.expired(origin.now))
         .ok_or_else(Error::not_found)?;
     let (subject, owner) = (AttemptTarget::Confirmation(uuid), Some(found.user_id));
-    if session.is_locked(&subject, owner, origin).await? {
+    let check = params.get("check");
+    // Wrong codes are counted in the confirmation, so that they void the code and do not lock the link.
+    let counts_as_attempt = !is_code(check);
+    if counts_as_attempt && session.is_locked(&subject, owner, origin).await? {
         return Err(Error::not_found());
     }
-    let check = params.get("check");
     if !session.is_check(&found, check).await? {
-        session.reserve_attempt(&subject, owner, origin).await?;
+        if counts_as_attempt {
+            session.reserve_attempt(&subject, owner, origin).await?;
+        }
         return Err(Error::not_found());
     }
     Ok(ok(&ConfirmationResponse::Confirmation(OpenConfirmation {
