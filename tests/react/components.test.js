@@ -45,7 +45,7 @@ async function gone(kind, { token }) {
   } while (left.length > 0);
 }
 
-/** What the page has stored. */
+/** The value that the page has stored under a name. */
 const stored = (tab, name) => tab.evaluate((one) => JSON.parse(localStorage.getItem(one)), name);
 
 async function account({ token }) {

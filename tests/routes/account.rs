@@ -306,7 +306,7 @@ async fn user_name_that_looks_like_another_is_refused() {
         let request = app.post("/available/username/jwt").jwt(&mallory.token).json(&body);
         request.send().await.expect_status(200);
     }
-    // Another look of one's own name is no confusion.
+    // A name may look like the present name of its own account.
     assert_eq!(rename(&jane, "Paypa1 Lee").await, (json!("Paypa1 Lee"), json!([])));
     assert_eq!(rename(&jane, "Jane").await.1, json!([]));
     assert_eq!(rename(&mallory, "PaypaI Lee").await, (json!("PaypaI Lee"), json!([])));

@@ -120,8 +120,8 @@ pub(crate) fn find(db: &Db<'_>, Id(id): Id, now: Timestamp, kinds: &[Confirmatio
     usable.ok_or_else(Error::not_found)
 }
 
-/// Verifies the check of a confirmation or its code, and returns the confirmation. Wrong ones are counted. After too many of them, the right
-/// check is refused too.
+/// Verifies the check of a confirmation or its code, and returns the confirmation. Wrong ones are counted. Too many wrong checks lock the link,
+/// and too many wrong codes void the code only.
 ///
 /// # Errors
 /// 404 if there is no such confirmation, if the check is wrong, or after too many wrong checks.
